@@ -1,0 +1,196 @@
+"""Reads the contracts (Open Data Contract Standard v3 documents) into frozen objects, and says of each fault what is wrong and where.
+
+All faults of all documents come in one message: who writes a contract should not have to find them one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import yaml
+from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaObject, SchemaProperty
+from pydantic import ValidationError
+
+from lakehouse_assets.contracts.model import PROVENANCE, Column, Contract, Contracts, Kind, Parent, Rule
+from lakehouse_assets.contracts.rules import options_rules, quality_rule
+from lakehouse_assets.errors import BadConfiguration
+
+SHIPPED = Path(__file__).parent
+IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
+KEY_KINDS = {Kind.INT, Kind.BIGINT, Kind.STRING}
+PARTITION_KINDS = {Kind.INT, Kind.BIGINT, Kind.STRING, Kind.DATE}
+VERSION_KINDS = {Kind.INT, Kind.BIGINT, Kind.DATE, Kind.TIMESTAMP}
+RESERVED = set(PROVENANCE) | {"broken", "warned", "orphan", "reasons", "verdict", "raw", "malformed", "row_number", "place"}
+
+
+def read_contracts(folder: Path = SHIPPED) -> Contracts:
+    """Every `*.odcs.yaml` of a folder, parents before children. Raises BadConfiguration with all faults at once."""
+    faults: list[str] = []
+    documents = sorted(folder.glob("*.odcs.yaml"))
+    if not documents:
+        raise BadConfiguration(
+            f"No contract (*.odcs.yaml) in {folder}. Put one document per dataset there, or correct LAKEHOUSE_CONTRACTS."
+        )
+    read = [contract for path in documents if (contract := _read_document(path, faults)) is not None]
+    ordered = _parents_first(read, faults)
+    if faults:
+        raise BadConfiguration("The contracts cannot be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
+    return Contracts(ordered)
+
+
+def _read_document(path: Path, faults: list[str]) -> Contract | None:
+    def fault(text: str) -> None:
+        faults.append(f"{path.name}: {text}")
+
+    try:
+        document = OpenDataContractStandard.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return fault(f"is no readable YAML document: {error}")
+    except ValidationError as error:
+        return fault(f"is no ODCS document: {'; '.join(_where(e) for e in error.errors())}")
+    if not (document.apiVersion or "").startswith("v3."):
+        fault(f"apiVersion is {document.apiVersion!r}; this project reads ODCS v3.")
+    if document.schema_ is None or len(document.schema_) != 1:
+        return fault("must describe exactly one schema object: one document per dataset.")
+    return _read_schema(document, document.schema_[0], path, fault)
+
+
+def _where(error: Any) -> str:
+    return f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
+
+
+def _read_schema(document: OpenDataContractStandard, schema: SchemaObject, path: Path, fault: Callable[[str], None]) -> Contract | None:
+    name = schema.name or ""
+    if not IDENTIFIER.match(name):
+        fault(f"schema name {name!r} must be lower-case letters, digits and '_', starting with a letter.")
+    faults_before: list[str] = []
+    columns = tuple(c for p in schema.properties or [] if (c := _column(p, faults_before.append)) is not None)
+    for text in faults_before:
+        fault(text)
+    by_name = {column.name: column for column in columns}
+    if not columns or faults_before:
+        return None if faults_before else fault("schema has no properties (columns).")
+    for duplicate in sorted({c.name for c in columns if [d.name for d in columns].count(c.name) > 1}):
+        fault(f"column {duplicate} is described twice.")
+
+    key = _one(schema, lambda p: bool(p.primaryKey), "primaryKey", fault, needed=True)
+    partition = _one(schema, lambda p: bool(p.partitioned), "partitioned", fault, needed=False)
+    version = _custom(schema, "version")
+    if key and (by_name[key].kind not in KEY_KINDS or not by_name[key].required):
+        fault(f"key {key} must be required and of type {_list(KEY_KINDS)}.")
+    if partition and (by_name[partition].kind not in PARTITION_KINDS or not by_name[partition].required):
+        fault(f"partition column {partition} must be required and of type {_list(PARTITION_KINDS)}.")
+    if version is not None and version not in by_name:
+        fault(f"version column {version!r} is not among the columns.")
+    elif version is not None and (by_name[version].kind not in VERSION_KINDS or not by_name[version].required):
+        fault(f"version column {version} must be required and of type {_list(VERSION_KINDS)}.")
+    sample_rows = _custom(schema, "sampleRows")
+    if sample_rows is not None and (not isinstance(sample_rows, int) or sample_rows < 1):
+        fault(f"sampleRows is {sample_rows!r}; it must be a whole number above 0.")
+
+    rules = tuple(_rules(schema, by_name, fault))
+    for repeated in sorted({r.name for r in rules if [q.name for q in rules].count(r.name) > 1}):
+        fault(f"two rules are named {repeated!r}.")
+    return Contract(
+        dataset=name,
+        document=path.name,
+        contract_version=document.version or "",
+        description=" ".join((schema.description or name).split()),
+        columns=columns,
+        key=key or "",
+        version=version,
+        partition=partition,
+        parents=tuple(_parents(schema, fault)),
+        rules=rules,
+        sample_rows=sample_rows if isinstance(sample_rows, int) else 100,
+    )
+
+
+def _column(prop: SchemaProperty, fault: Callable[[str], None]) -> Column | None:
+    name = prop.name or ""
+    if not IDENTIFIER.match(name):
+        return fault(f"column name {name!r} must be lower-case letters, digits and '_', starting with a letter.")
+    if name in RESERVED:
+        return fault(f"column {name}: the name is used by the lakehouse itself; choose another.")
+    if prop.physicalType not in set(Kind):
+        return fault(f"column {name}: physicalType {prop.physicalType!r} must be one of {', '.join(Kind)}.")
+    sample = _custom(prop, "sample")
+    return Column(
+        name,
+        Kind(prop.physicalType),
+        bool(prop.required),
+        " ".join((prop.description or "").split()),
+        None if sample is None else str(sample),
+    )
+
+
+def _rules(schema: SchemaObject, columns: dict[str, Column], fault: Callable[[str], None]) -> Iterator[Rule]:
+    for prop in schema.properties or []:
+        yield from options_rules(columns[prop.name or ""], prop, fault)
+    qualities: list[DataQuality] = [*(schema.quality or []), *(q for p in schema.properties or [] for q in p.quality or [])]
+    for quality in qualities:
+        rule = quality_rule(quality, set(columns), fault)
+        if rule is not None:
+            yield rule
+
+
+def _parents(schema: SchemaObject, fault: Callable[[str], None]) -> Iterator[Parent]:
+    for prop in schema.properties or []:
+        for relationship in prop.relationships or []:
+            target = relationship.to
+            if not isinstance(target, str) or target.count(".") != 1:
+                fault(f"column {prop.name}: relationship 'to' is {target!r}; write it as parent_dataset.key_column.")
+            else:
+                yield Parent(prop.name or "", *target.split("."))
+
+
+def _parents_first(contracts: list[Contract], faults: list[str]) -> tuple[Contract, ...]:
+    by_dataset: dict[str, Contract] = {}
+    for contract in contracts:
+        if contract.dataset in by_dataset:
+            faults.append(
+                f"{contract.document}: dataset {contract.dataset} is described by {by_dataset[contract.dataset].document} already."
+            )
+        by_dataset[contract.dataset] = contract
+    for contract in contracts:
+        faults += [f"{contract.document}: {fault}" for parent in contract.parents if (fault := _parent_fault(contract, parent, by_dataset))]
+    graph = {contract.dataset: sorted({p.dataset for p in contract.parents if p.dataset in by_dataset}) for contract in contracts}
+    try:
+        return tuple(by_dataset[dataset] for dataset in TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        faults.append(f"the datasets are each other's parents: {' -> '.join(error.args[1])}.")
+        return ()
+
+
+def _parent_fault(contract: Contract, parent: Parent, by_dataset: dict[str, Contract]) -> str | None:
+    target = by_dataset.get(parent.dataset)
+    if target is None:
+        return f"column {parent.column}: parent dataset {parent.dataset!r} has no contract."
+    if target.key != parent.key:
+        return f"column {parent.column}: {parent.dataset}.{parent.key} is not the key of {parent.dataset} ({target.key})."
+    if contract.column(parent.column).kind != target.column(target.key).kind:
+        return f"column {parent.column} and {parent.dataset}.{parent.key} must be of one type."
+    return None
+
+
+def _one(
+    schema: SchemaObject, chosen: Callable[[SchemaProperty], bool], word: str, fault: Callable[[str], None], *, needed: bool
+) -> str | None:
+    found = [prop.name or "" for prop in schema.properties or [] if chosen(prop)]
+    if len(found) > 1:
+        fault(f"{len(found)} columns are {word} ({', '.join(found)}); exactly one is supported.")
+    elif needed and not found:
+        fault(f"no column is {word}: one is needed to tell rows apart.")
+    return found[0] if found else None
+
+
+def _custom(owner: SchemaObject | SchemaProperty, name: str) -> Any:
+    return next((c.value for c in owner.customProperties or [] if c.property == name), None)
+
+
+def _list(kinds: set[Kind]) -> str:
+    return " or ".join(sorted(kinds))

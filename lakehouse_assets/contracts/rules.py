@@ -1,0 +1,124 @@
+"""Rules as a contract writes them (logicalTypeOptions, enum, quality) become predicates in Spark SQL.
+
+Patterns must mean the same to both engines (Java's regular expressions in Spark, RE2 in DuckDB), so only their common part is taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import sqlglot
+from open_data_contract_standard.model import DataQuality, SchemaProperty
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from lakehouse_assets.contracts.model import Column, Kind, Rule, Severity
+
+NOT_IN_BOTH_ENGINES = re.compile(r"\(\?(?!:)|\\[1-9]|\\k|[*+?}]\+|\\[pPQEGuUx]")
+NUMBERS = {Kind.INT, Kind.BIGINT, Kind.DOUBLE}
+OPTIONS = {
+    "pattern",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "minLength",
+    "maxLength",
+    "format",
+    "timezone",
+    "defaultTimezone",
+}
+Fault = Callable[[str], None]
+
+
+def options_rules(column: Column, prop: SchemaProperty, fault: Fault) -> Iterator[Rule]:
+    """The rules of one column that its logicalTypeOptions and its enum state. A broken one rejects the row."""
+    options: dict[str, Any] = prop.logicalTypeOptions or {}
+    for unknown in sorted(set(options) - OPTIONS):
+        fault(f"column {column.name}: logicalTypeOptions.{unknown} is not supported; use {', '.join(sorted(OPTIONS))} or a quality rule.")
+    for option, comparison, words in (
+        ("minimum", ">=", "is at least"),
+        ("maximum", "<=", "is at most"),
+        ("exclusiveMinimum", ">", "is above"),
+        ("exclusiveMaximum", "<", "is below"),
+    ):
+        if option not in options:
+            continue
+        bound = options[option]
+        if column.kind not in NUMBERS or isinstance(bound, bool) or not isinstance(bound, int | float):
+            fault(f"column {column.name}: {option} {bound!r} needs a number, and a column of type int, bigint or double.")
+            continue
+        yield _rule(f"{column.name}: {option} {bound}", f"`{column.name}` {comparison} {bound}", f"{column.name} {words} {bound}.")
+    for option, comparison, words in (("minLength", ">=", "has at least"), ("maxLength", "<=", "has at most")):
+        if option in options:
+            yield _rule(
+                f"{column.name}: {option} {options[option]}",
+                f"length(`{column.name}`) {comparison} {int(options[option])}",
+                f"{column.name} {words} {options[option]} characters.",
+            )
+    if "pattern" in options:
+        yield from _pattern_rule(column, str(options["pattern"]), fault)
+    if prop.enum:
+        values = [value.value for value in prop.enum]
+        listed = ", ".join(_literal(value) for value in values)
+        yield _rule(
+            f"{column.name}: not an allowed value",
+            f"`{column.name}` IN ({listed})",
+            f"{column.name} is one of {', '.join(map(str, values))}.",
+        )
+
+
+def _pattern_rule(column: Column, pattern: str, fault: Fault) -> Iterator[Rule]:
+    if column.kind != Kind.STRING:
+        return fault(f"column {column.name}: a pattern needs a column of type string.")
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return fault(f"column {column.name}: pattern {pattern!r} is no regular expression: {error}.")
+    if NOT_IN_BOTH_ENGINES.search(pattern):
+        return fault(
+            f"column {column.name}: pattern {pattern!r} uses look-around, back references, possessive quantifiers or \\p, \\u, \\x: the engines read them differently."
+        )
+    yield _rule(f"{column.name}: pattern", f"`{column.name}` RLIKE {pattern_literal(pattern)}", f"{column.name} matches {pattern}.")
+
+
+def pattern_literal(pattern: str) -> str:
+    r"""A pattern as a Spark SQL literal. A closing `$` becomes `\z`: Java's `$` also matches before a last newline, RE2's does not."""
+    if pattern.endswith("$") and not pattern.endswith(r"\$"):
+        pattern = pattern[:-1] + r"\z"
+    return "'" + pattern.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def quality_rule(quality: DataQuality, columns: set[str], fault: Fault) -> Rule | None:
+    """A row rule of the contract's `quality`: type custom, engine lakehouse, its implementation a Spark SQL predicate over the typed columns."""
+    name = quality.name or ""
+    if quality.type != "custom" or quality.engine != "lakehouse":
+        return fault(f"quality rule {name or '?'}: only 'type: custom' with 'engine: lakehouse' is a row rule here.")
+    if not name:
+        return fault("a quality rule has no name.")
+    if quality.severity not in set(Severity):
+        return fault(f"quality rule {name}: severity {quality.severity!r} must be {' or '.join(Severity)}.")
+    if not isinstance(quality.implementation, str):
+        return fault(f"quality rule {name}: implementation must be a SQL predicate.")
+    try:
+        tree = sqlglot.parse_one(quality.implementation, read="spark")
+    except SqlglotError as error:
+        return fault(f"quality rule {name}: {quality.implementation!r} is no SQL predicate: {' '.join(str(error).split())[:200]}")
+    unknown = sorted({found.name for found in tree.find_all(exp.Column)} - columns)
+    if unknown:
+        return fault(f"quality rule {name}: no such column: {', '.join(unknown)}.")
+    if tree.find(exp.Query, exp.AggFunc, exp.Window):
+        return fault(f"quality rule {name}: a row rule looks at one row: no subquery, aggregate or window.")
+    return Rule(name, quality.implementation, Severity(quality.severity), " ".join((quality.description or name).split()))
+
+
+def _rule(name: str, predicate: str, description: str) -> Rule:
+    return Rule(name, predicate, Severity.REJECT, description)
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return repr(value)

@@ -1,0 +1,17 @@
+"""The one small hierarchy of errors: what kind of trouble it is decides who acts and whether a retry can heal it."""
+
+
+class LakehouseError(Exception):
+    """Something a person can act on. The message says what happened, to which file or row, and what to do next."""
+
+
+class BadData(LakehouseError):
+    """The data breaks a promise. Never retried: the same bytes give the same answer."""
+
+
+class BadConfiguration(LakehouseError):
+    """A setting, a contract or a command line is wrong. Never retried: someone has to change it."""
+
+
+class TemporaryOutage(LakehouseError):
+    """A service did not answer or answered with its own failure. The same call may succeed later, so it may be retried."""

@@ -1,0 +1,132 @@
+"""What an engine is: the few things that the load of one dataset asks of it. `etl.load` says in which order, and why.
+
+An engine runs the plan's SQL over a batch's files and writes Delta tables. Two engines must give equal tables, rejects and counts: the same tests hold both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from lakehouse_assets.contracts import Contract
+
+REJECTED_COLUMNS = {
+    "record_id": "string",
+    "dataset": "string",
+    "reasons": "array<string>",
+    "raw": "map<string,string>",
+    "source_file": "string",
+    "row_number": "bigint",
+    "source_modified_at": "timestamp",
+    "batch_id": "string",
+    "healed_by": "string",
+    "waiting": "boolean",
+}
+"""A rejected record: the raw text by column, every reason, where it came from. `waiting`: an orphan that a late parent may heal (the table's partition)."""
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One file version of a batch, as preflight found it, on the local disk. `header`: its normalised column names in the file's order."""
+
+    file_id: str
+    source_file: str
+    source_modified_at: datetime
+    path: Path
+    header: tuple[str, ...]
+    delimiter: str = ","
+    compression: str = "none"
+    regular: bool = True
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Where the Delta tables are, and what a client needs to reach them."""
+
+    data: str
+    rejected: str
+    storage_options: dict[str, str] = field(default_factory=dict)
+
+    def table(self, dataset: str) -> str:
+        return f"{self.data.rstrip('/')}/{dataset}"
+
+    def rejects(self, dataset: str) -> str:
+        return f"{self.rejected.rstrip('/')}/{dataset}"
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    read: int = 0
+    rejected: int = 0
+    warnings: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of each row of one dataset in one batch."""
+
+    read: int = 0
+    retried: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    duplicates: int = 0
+    stale: int = 0
+    rejected: int = 0
+
+    @property
+    def accounted(self) -> bool:
+        """Conservation: every row read or tried again ended in exactly one place."""
+        return self.read + self.retried == self.inserted + self.updated + self.unchanged + self.duplicates + self.stale + self.rejected
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The outcome of one dataset's rows: totals, per file (by file_id), and how many rows broke which rule."""
+
+    counts: Counts
+    files: dict[str, FileCounts]
+    reasons: dict[str, int]
+    warnings: dict[str, int]
+    healed: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a commit says it wrote; None where the same transaction had been committed before, so that nothing was."""
+
+    inserted: int
+    updated: int
+
+
+class DatasetLoad(Protocol):
+    """One dataset of one batch, in an engine. The methods are called once each, in this order."""
+
+    def read(self, files: Sequence[RawFile]) -> None:
+        """Reads the files as text by column name and judges each row by itself."""
+
+    def retry_orphans(self) -> None:
+        """Takes up the waiting orphans for which this batch brought a missing parent."""
+
+    def decide(self) -> Judgement:
+        """Looks up parents and the table's rows of the same keys, and gives each row its verdict."""
+
+    def write_rejects(self) -> int | None:
+        """Appends this batch's rejected records; how many, or None if a former try had."""
+
+    def merge(self) -> Written | None:
+        """Brings inserts and updates into the table in one commit; None if a former try had."""
+
+    def settle_orphans(self) -> None:
+        """Marks the orphans that were tried again: healed by this batch, or waiting still."""
+
+
+class Engine(Protocol):
+    name: str
+
+    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str) -> AbstractContextManager[DatasetLoad]:
+        """Opens the load of one dataset; its scratch space is gone when the context ends."""

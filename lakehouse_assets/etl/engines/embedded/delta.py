@@ -1,0 +1,93 @@
+"""Delta tables by delta-rs: create, look up, append, merge. Every write carries a transaction id, so that the same write tried again is a no-op."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deltalake import CommitProperties, DeltaTable, Field, QueryBuilder, Schema, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.schema import ArrayType, MapType, PrimitiveType
+
+from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
+
+DELTA_TYPES: dict[str, Any] = {
+    "int": PrimitiveType("integer"),
+    "bigint": PrimitiveType("long"),
+    "double": PrimitiveType("double"),
+    "string": PrimitiveType("string"),
+    "date": PrimitiveType("date"),
+    "timestamp": PrimitiveType("timestamp"),
+    "boolean": PrimitiveType("boolean"),
+    "array<string>": ArrayType(PrimitiveType("string"), True),
+    "map<string,string>": MapType(PrimitiveType("string"), PrimitiveType("string"), True),
+}
+TRANSACTION_VERSION = 1
+PROPERTIES = {"delta.setTransactionRetentionDuration": "interval 90 days"}
+"""Each batch leaves a transaction id in the log. A batch is replayed while it is open, so 90 days are ample, and the log does not grow for ever."""
+
+
+def open_table(uri: str, columns: Mapping[str, str], partition: str | None, options: dict[str, str]) -> DeltaTable:
+    """The table, created if it is not there. Raises BadConfiguration where an existing table's columns are not the contract's."""
+    schema = Schema([Field(name, DELTA_TYPES[kind], nullable=True) for name, kind in columns.items()])
+    try:
+        table = DeltaTable(uri, storage_options=options)
+    except TableNotFoundError:
+        partitions = [partition] if partition else None
+        return DeltaTable.create(uri, schema, mode="ignore", partition_by=partitions, configuration=PROPERTIES, storage_options=options)
+    present = {field.name: field.type for field in table.schema().fields}
+    wanted = {field.name: field.type for field in schema.fields}
+    if present != wanted:
+        differing = sorted(name for name in present.keys() | wanted.keys() if present.get(name) != wanted.get(name))
+        raise BadConfiguration(
+            f"The table {uri} differs from its contract in: {', '.join(differing)}. Migrate the table, or give the contract back its columns."
+        )
+    if table.protocol().min_reader_version != 1:
+        raise BadConfiguration(
+            f"The table {uri} needs Delta reader version {table.protocol().min_reader_version}; Athena reads version 1. "
+            "Some writer switched on deletion vectors or column mapping: rewrite the table without them."
+        )
+    return table
+
+
+def existing_table(uri: str, options: dict[str, str]) -> DeltaTable | None:
+    try:
+        return DeltaTable(uri, storage_options=options)
+    except TableNotFoundError:
+        return None
+
+
+def look_up(table: DeltaTable, columns: Sequence[str], where: str) -> Any:
+    """The table's rows that satisfy a predicate, as an Arrow stream; files are skipped by partition and statistics."""
+    listed = ", ".join(f'"{name}"' for name in columns)
+    return QueryBuilder().register("t", table).execute(f"SELECT {listed} FROM t WHERE {where}")
+
+
+def committed(table: DeltaTable, transaction: str) -> bool:
+    return table.transaction_version(transaction) is not None
+
+
+def append(table: DeltaTable, rows: Any, transaction: str) -> None:
+    with_outage_named(table, lambda: write_deltalake(table, rows, mode="append", commit_properties=_properties(transaction)))
+
+
+def merge(table: DeltaTable, rows: Any, predicate: str, transaction: str, *, update: Mapping[str, str], insert: bool) -> dict[str, Any]:
+    """MERGE rows (alias s) into the table (alias t) in one commit. Returns delta-rs's metrics of it."""
+    merger = table.merge(rows, predicate, source_alias="s", target_alias="t", commit_properties=_properties(transaction))
+    merger = merger.when_matched_update(dict(update))
+    if insert:
+        merger = merger.when_not_matched_insert_all()
+    return dict(with_outage_named(table, merger.execute))
+
+
+def _properties(transaction: str) -> CommitProperties:
+    return CommitProperties(app_transactions=[Transaction(transaction, TRANSACTION_VERSION)])
+
+
+def with_outage_named(table: DeltaTable, write: Any) -> Any:
+    try:
+        return write()
+    except CommitFailedError as error:
+        raise TemporaryOutage(f"Another writer committed to {table.table_uri} at the same time ({error}). Run the batch again.") from error
+    except DeltaError as error:
+        raise TemporaryOutage(f"Writing {table.table_uri} failed: {error}. The table is as it was; run the batch again.") from error

@@ -1,0 +1,245 @@
+"""The steps of `DatasetLoad` in DuckDB and delta-rs. The scratch database is a file: DuckDB spills into it, so memory stays under the setting whatever the files' size."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from lakehouse_assets.contracts import PROVENANCE, Contract, Parent
+from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, FileCounts, Judgement, RawFile, Tables, Written
+from lakehouse_assets.etl.engines.embedded import delta
+from lakehouse_assets.etl.engines.embedded.ranges import key_ranges, literal, within
+from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files, raw_of_rejected
+from lakehouse_assets.etl.plan import SEPARATOR, decide_sql, for_duckdb, judge_sql, parent_relation
+from lakehouse_assets.landing.routing import MALFORMED
+
+DUCKDB_TYPES = {"timestamp": "TIMESTAMPTZ", "string": "VARCHAR", "int": "INTEGER"}
+COUNT_NAMES = {
+    "insert": "inserted",
+    "update": "updated",
+    "unchanged": "unchanged",
+    "duplicate": "duplicates",
+    "stale": "stale",
+    "rejected": "rejected",
+}
+
+
+@dataclass(frozen=True)
+class EmbeddedEngine:
+    """`memory_mb` bounds DuckDB's memory, `scratch` is where it spills (a temporary folder in it, removed at the end)."""
+
+    scratch: Path
+    memory_mb: int = 1024
+    threads: int | None = None
+    name: str = "embedded"
+
+    @contextmanager
+    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str) -> Iterator[EmbeddedLoad]:
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{contract.dataset}-", dir=self.scratch) as folder:
+            connection = duckdb.connect(str(Path(folder) / "scratch.duckdb"))
+            try:
+                connection.execute(f"SET memory_limit='{self.memory_mb}MB'; SET temp_directory='{folder}/spill'; SET TimeZone='UTC'")
+                if self.threads:
+                    connection.execute(f"SET threads={self.threads}")
+                yield EmbeddedLoad(contract, tables, batch_id, connection, Path(folder))
+            except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+                raise LakehouseError(
+                    f"{contract.dataset}: the embedded engine ran out of memory or disk ({str(error).splitlines()[0]}). Nothing is lost: free disk space under "
+                    f"{self.scratch} or raise LAKEHOUSE_MEMORY_MB (now {self.memory_mb}), then run the batch again."
+                ) from error
+            finally:
+                connection.close()
+
+
+class EmbeddedLoad:
+    """One dataset of one batch. Tables in the scratch database: judged_rows, retried_rows, current, parent_<column>, decided."""
+
+    def __init__(self, contract: Contract, tables: Tables, batch_id: str, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self.contract, self.batch_id, self.connection, self.folder = contract, batch_id, connection, folder
+        self.tables, self.options = tables, tables.storage_options
+        self.table = delta.open_table(tables.table(contract.dataset), contract.table_columns, contract.partition, self.options)
+        self.rejects = delta.open_table(tables.rejects(contract.dataset), REJECTED_COLUMNS, "waiting", self.options)
+        self.transaction = f"{contract.dataset}:{batch_id}"
+        self.chunks: list[Chunk] = []
+        self.counts = Counts()
+
+    def read(self, files: Sequence[RawFile]) -> None:
+        typed = ", ".join(f'"{column.name}" {DUCKDB_TYPES.get(column.kind, column.kind)}' for column in self.contract.columns)
+        self.connection.execute(f"CREATE TABLE judged_rows (file_no INTEGER, {typed}, broken VARCHAR, warned VARCHAR)")
+        self.connection.execute(
+            f"CREATE TABLE retried_rows (record_id VARCHAR, row_number BIGINT, source_file VARCHAR, source_modified_at TIMESTAMPTZ, {typed}, broken VARCHAR, warned VARCHAR)"
+        )
+        self.connection.execute(
+            "CREATE TABLE files (file_no INTEGER, file_id VARCHAR, source_file VARCHAR, source_modified_at TIMESTAMPTZ)"
+        )
+        if files:
+            self.connection.executemany(
+                "INSERT INTO files VALUES (?, ?, ?, ?)",
+                [(number, file.file_id, file.source_file, file.source_modified_at) for number, file in enumerate(files)],
+            )
+        self.chunks = judge_files(self.connection, self.contract, files, self.folder)
+        names = ", ".join(f'"{name}"' for name in self.contract.names)
+        self.connection.execute(
+            f"CREATE VIEW judged AS SELECT j.rowid AS row_id, {names}, broken, warned, f.source_file, f.source_modified_at, j.file_no "
+            f"FROM judged_rows j JOIN files f USING (file_no) UNION ALL "
+            f"SELECT -1 - r.rowid, {names}, broken, warned, source_file, source_modified_at, NULL FROM retried_rows r"
+        )
+
+    def retry_orphans(self) -> None:
+        if not self.contract.parents:
+            return
+        waiting = delta.look_up(
+            self.rejects,
+            ["record_id", "row_number", "source_file", "source_modified_at", "raw"],
+            f"waiting = true AND batch_id <> {literal(self.batch_id)}",
+        )
+        self.connection.execute("CREATE TABLE waiting AS SELECT * FROM waiting")
+        del waiting
+        columns = ", ".join(f"""raw['{name}'] AS "{name}\"""" for name in self.contract.names)
+        carried = ("record_id", "row_number", "source_file", "source_modified_at")
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(carried)}, {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM waiting"
+        )
+        self.connection.execute(f"CREATE TABLE orphans AS {for_duckdb(judge_sql(self.contract, *carried))}")
+        arrived = " OR ".join(f'"{p.column}" IN (SELECT parent_key FROM {self._arrived(p)})' for p in self.contract.parents)
+        self.connection.execute(f"INSERT INTO retried_rows SELECT * FROM orphans WHERE {arrived}")
+
+    def _arrived(self, parent: Parent) -> str:
+        """The orphans' parent keys that this batch brought: only rows written by this batch are looked at, not the whole parent table."""
+        return self._keys_of(parent, "orphans", f"arrived_{parent.column}", f" AND batch_id = {literal(self.batch_id)}")
+
+    def _keys_of(self, parent: Parent, relation: str, into: str, condition: str = "") -> str:
+        table = delta.existing_table(self.tables.table(parent.dataset), self.options)
+        ranges = key_ranges(self.connection, relation, parent.column, self.contract.column(parent.column).kind)
+        if table is None or not ranges:
+            self.connection.execute(f'CREATE TABLE {into} AS SELECT "{parent.column}" AS parent_key FROM judged_rows LIMIT 0')
+            return into
+        found = delta.look_up(table, [parent.key], within(f'"{parent.key}"', ranges) + condition)
+        self.connection.execute(f'CREATE TABLE {into} AS SELECT "{parent.key}" AS parent_key FROM found')
+        del found
+        return into
+
+    def decide(self) -> Judgement:
+        for parent in self.contract.parents:
+            self._keys_of(parent, "judged", parent_relation(parent.column))
+        self._read_current()
+        self.connection.execute(f"CREATE TABLE decided AS {for_duckdb(decide_sql(self.contract))}")
+        return self._judgement()
+
+    def _read_current(self) -> None:
+        """The table's rows whose keys lie in the batch's key ranges: they may be updated, and are compared."""
+        names = [*self.contract.names, "source_file", "source_modified_at"]
+        ranges = key_ranges(self.connection, "judged", self.contract.key, self.contract.column(self.contract.key).kind)
+        current = delta.look_up(self.table, names, within(f'"{self.contract.key}"', ranges) if ranges else "false")
+        self.connection.execute("CREATE TABLE current AS SELECT * FROM current")
+        del current
+
+    def _judgement(self) -> Judgement:
+        verdicts = dict(self._all("SELECT verdict, count(*) FROM decided GROUP BY verdict"))
+        (read,) = self._one("SELECT count(*) FROM judged_rows")
+        (retried,) = self._one("SELECT count(*) FROM retried_rows")
+        (healed,) = self._one("SELECT count(*) FROM decided WHERE row_id < 0 AND verdict IN ('insert', 'update')")
+        self.counts = Counts(read, retried, **{COUNT_NAMES[verdict]: number for verdict, number in verdicts.items()})
+        files = dict(self._all("SELECT file_no, file_id FROM files"))
+        per_file = {file_id: FileCounts() for file_id in files.values()}
+        for file_no, *counts in self._all(
+            "SELECT file_no, count(*), count(*) FILTER (WHERE d.verdict = 'rejected') FROM judged_rows j JOIN decided d ON d.row_id = j.rowid GROUP BY file_no"
+        ):
+            per_file[files[file_no]] = FileCounts(*counts)
+        for file_no, warning, number in self._tally("file_no", "warned", "judged_rows"):
+            per_file[files[file_no]].warnings[warning] = number
+        reasons = {reason: number for _, reason, number in self._tally("NULL", "reasons", "decided")}
+        warnings = {warning: number for _, warning, number in self._tally("NULL", "warned", "judged")}
+        return Judgement(self.counts, per_file, reasons, warnings, healed)
+
+    def _tally(self, group: str, texts: str, relation: str) -> list[tuple[Any, ...]]:
+        """How often each of the joined reasons or warnings stands in a column, by group."""
+        return self._all(
+            f"SELECT g, text, count(*) FROM (SELECT {group} AS g, unnest(string_split({texts}, '{SEPARATOR}')) AS text FROM {relation} WHERE {texts} IS NOT NULL) "
+            "GROUP BY ALL ORDER BY ALL"
+        )
+
+    def write_rejects(self) -> int | None:
+        if delta.committed(self.rejects, f"rejects:{self.transaction}"):
+            return None
+        (new,) = self._one("SELECT count(*) FROM decided WHERE verdict = 'rejected' AND row_id >= 0")
+        if not new:
+            return 0
+        raws = " UNION ALL ".join(raw_of_rejected(chunk) for chunk in self.chunks)
+        self.connection.execute(f"CREATE TABLE raws AS {raws}")
+        self.connection.execute("CREATE TABLE first_rows AS SELECT file_no, min(rowid) AS first_row FROM judged_rows GROUP BY file_no")
+        rows = self.connection.sql(
+            f"SELECT f.file_id || ':' || (j.rowid - n.first_row + 1) AS record_id, '{self.contract.dataset}' AS dataset, "
+            f"string_split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, f.source_file, j.rowid - n.first_row + 1 AS row_number, f.source_modified_at, "
+            f"'{self.batch_id}' AS batch_id, CAST(NULL AS VARCHAR) AS healed_by, j.broken IS NULL AS waiting "
+            "FROM decided d JOIN judged_rows j ON j.rowid = d.row_id JOIN files f USING (file_no) JOIN first_rows n USING (file_no) JOIN raws r USING (row_id) "
+            "WHERE d.verdict = 'rejected'"
+        )
+        delta.append(self.rejects, rows, f"rejects:{self.transaction}")
+        return int(new)
+
+    def merge(self) -> Written | None:
+        if delta.committed(self.table, self.transaction):
+            return None
+        if not self.counts.inserted + self.counts.updated:
+            return Written(0, 0)
+        names = ", ".join(f'"{name}"' for name in self.contract.names)
+        rows = self.connection.sql(
+            f"SELECT {names}, '{self.batch_id}' AS batch_id, source_file, source_modified_at FROM judged JOIN decided USING (row_id) WHERE verdict IN ('insert', 'update')"
+        )
+        if not self.counts.updated:
+            delta.append(self.table, rows, self.transaction)
+            return Written(self.counts.inserted, 0)
+        every = {name: f's."{name}"' for name in (*self.contract.names, *PROVENANCE)}
+        metrics = delta.merge(self.table, rows, self._merge_condition(), self.transaction, update=every, insert=True)
+        return Written(metrics["num_target_rows_inserted"], metrics["num_target_rows_updated"])
+
+    def _merge_condition(self) -> str:
+        """Equal keys; and, always true of the rows to update, the ranges of their keys and the partitions they live in now, by which Delta skips files."""
+        key, partition = self.contract.key, self.contract.partition
+        self.connection.execute(
+            f'CREATE TABLE updated AS SELECT t.* FROM current t JOIN (SELECT "{key}" FROM judged JOIN decided USING (row_id) WHERE verdict = \'update\') u USING ("{key}")'
+        )
+        condition = f't."{key}" = s."{key}" AND ' + within(
+            f't."{key}"', key_ranges(self.connection, "updated", key, self.contract.column(key).kind)
+        )
+        if partition:
+            values = [value for (value,) in self._all(f'SELECT DISTINCT "{partition}" FROM updated ORDER BY 1')]
+            condition += f' AND t."{partition}" IN ({", ".join(_partition_literal(value) for value in values)})'
+        return condition
+
+    def settle_orphans(self) -> None:
+        if not self._one("SELECT count(*) FROM retried_rows")[0] or delta.committed(self.rejects, f"orphans:{self.transaction}"):
+            return
+        rows = self.connection.sql(
+            f"SELECT r.record_id, CASE WHEN d.verdict <> 'rejected' THEN '{self.batch_id}' END AS healed_by, "
+            f"d.verdict = 'rejected' AND r.broken IS NULL AS waiting, string_split(d.reasons, '{SEPARATOR}') AS reasons "
+            "FROM retried_rows r JOIN decided d ON d.row_id = -1 - r.rowid"
+        )
+        update = {
+            "healed_by": "s.healed_by",
+            "waiting": "s.waiting",
+            "reasons": "CASE WHEN s.healed_by IS NULL THEN s.reasons ELSE t.reasons END",
+        }
+        delta.merge(
+            self.rejects, rows, "t.record_id = s.record_id AND t.waiting = true", f"orphans:{self.transaction}", update=update, insert=False
+        )
+
+    def _all(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql).fetchall()
+
+    def _one(self, sql: str) -> tuple[Any, ...]:
+        """The only row. Fetched to its end: DuckDB 2 refuses other work on a connection with an unfinished result."""
+        return self._all(sql)[0]
+
+
+def _partition_literal(value: Any) -> str:
+    return literal(value) if isinstance(value, int | str) else f"DATE '{value}'"

@@ -1,0 +1,115 @@
+"""From files to judged rows: DuckDB reads them as text by column name and runs the plan's first half over them in one pass.
+
+Files of one layout are read together (10,000 small files are one statement). The strict reader raises at a row that is not as the header says; then the files
+are halved until the odd one is alone, and that one is rewritten by `tolerant`. The order of rows is kept, so a row's place in its file comes from its rowid.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from lakehouse_assets.contracts import Contract
+from lakehouse_assets.etl.engines.base import RawFile
+from lakehouse_assets.etl.engines.embedded.tolerant import RAW, rewritten
+from lakehouse_assets.etl.plan import for_duckdb, judge_sql
+from lakehouse_assets.landing.routing import MALFORMED
+
+NO_NULL = "\x01\x02no text is this\x02\x01"
+"""DuckDB reads this text as NULL, so that an empty field stays an empty text, distinct from a missing one."""
+LONGEST_LINE = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What files must have in common to be read by one statement."""
+
+    header: tuple[str, ...]
+    delimiter: str
+    compression: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Files that one statement read; `first_row` is the rowid of their first row in `judged_rows`."""
+
+    layout: Layout
+    files: tuple[RawFile, ...]
+    first_row: int
+
+
+def judge_files(connection: duckdb.DuckDBPyConnection, contract: Contract, files: Sequence[RawFile], scratch: Path) -> list[Chunk]:
+    """Fills `judged_rows` (file_no, the typed columns, broken, warned), `file_no` counting from 0 over `files`. Returns what was read together."""
+    layouts: dict[Layout, list[RawFile]] = defaultdict(list)
+    number = {file.file_id: index for index, file in enumerate(files)}
+    for file in files:
+        strict = file if file.regular else rewritten(file, scratch / f"{number[file.file_id]}.csv")
+        layouts[Layout(strict.header, strict.delimiter, strict.compression)].append(strict)
+    chunks: list[Chunk] = []
+    for layout, alike in layouts.items():
+        chunks += _judge_alike(connection, contract, layout, alike, number, scratch)
+    return chunks
+
+
+def _judge_alike(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, layout: Layout, files: list[RawFile], number: dict[str, int], scratch: Path
+) -> Iterator[Chunk]:
+    [(first_row,)] = connection.execute("SELECT count(*) FROM judged_rows").fetchall()
+    columns = [_raw_column(layout, name) for name in contract.names] + [_raw_column(layout, MALFORMED)]
+    numbers = ", ".join(str(number[file.file_id]) for file in files)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT [{numbers}][CAST(file_index AS BIGINT) + 1] AS file_no, {', '.join(columns)} FROM {read_csv(layout, files)}"
+    )
+    try:
+        connection.execute(f"INSERT INTO judged_rows {for_duckdb(judge_sql(contract, 'file_no'))}")
+    except duckdb.InvalidInputException:
+        if len(files) > 1:
+            middle = len(files) // 2
+            yield from _judge_alike(connection, contract, layout, files[:middle], number, scratch)
+            yield from _judge_alike(connection, contract, layout, files[middle:], number, scratch)
+        elif RAW in layout.header:
+            raise
+        else:
+            tolerant = rewritten(files[0], scratch / f"{number[files[0].file_id]}.csv")
+            layout = Layout(tolerant.header, tolerant.delimiter, tolerant.compression)
+            yield from _judge_alike(connection, contract, layout, [tolerant], number, scratch)
+        return
+    yield Chunk(layout, tuple(files), first_row)
+
+
+def _raw_column(layout: Layout, name: str) -> str:
+    place = layout.header.index(name) if name in layout.header else None
+    return f'CAST(NULL AS VARCHAR) AS "{name}"' if place is None else f'c{place} AS "{name}"'
+
+
+def read_csv(layout: Layout, files: Sequence[RawFile]) -> str:
+    """The table function that reads files of one layout, every field as text, columns named c0, c1, … in the header's order."""
+    paths = ", ".join(_literal(str(file.path)) for file in files)
+    columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(layout.header)))
+    rewritten_lines = f", max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE}" if RAW in layout.header else ""
+    return (
+        f"read_csv([{paths}], delim={_literal(layout.delimiter)}, quote='\"', escape='\"', header=false, skip=1, auto_detect=false, strict_mode=true, "
+        f"compression='{layout.compression}', nullstr={_literal(NO_NULL)}, columns={{{columns}}}{rewritten_lines})"
+    )
+
+
+def raw_of_rejected(chunk: Chunk) -> str:
+    """SQL for (row_id, raw) of a chunk's rejected rows: the files are read once more, because keeping every row's text for the few that need it costs more."""
+    layout = chunk.layout
+    named = {name: f"c{place}" for place, name in enumerate(layout.header) if name not in (MALFORMED, RAW)}
+    as_map = f"MAP([{', '.join(_literal(name) for name in named)}], [{', '.join(named.values())}])"
+    if RAW in layout.header:
+        raw = f"c{layout.header.index(RAW)}"
+        as_map = f"CASE WHEN {raw} <> '' THEN CAST(CAST({raw} AS JSON) AS MAP(VARCHAR, VARCHAR)) ELSE {as_map} END"
+    return (
+        f"SELECT row_id, {as_map} AS raw FROM (SELECT *, row_number() OVER () - 1 + {chunk.first_row} AS row_id FROM {read_csv(layout, chunk.files)}) "
+        f"WHERE row_id IN (SELECT row_id FROM decided WHERE verdict = 'rejected')"
+    )
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

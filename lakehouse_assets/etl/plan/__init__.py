@@ -1,0 +1,18 @@
+"""The plan: a contract becomes SQL that judges every row. Written in Spark's dialect, rendered for DuckDB by sqlglot."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import sqlglot
+
+from lakehouse_assets.etl.plan.decide import VERDICTS, decide_sql, parent_relation
+from lakehouse_assets.etl.plan.judge import SEPARATOR, judge_sql
+
+__all__ = ["SEPARATOR", "VERDICTS", "decide_sql", "for_duckdb", "judge_sql", "parent_relation"]
+
+
+@lru_cache
+def for_duckdb(spark_sql: str) -> str:
+    """The same text in DuckDB's dialect. A Spark TIMESTAMP is an instant, DuckDB's TIMESTAMPTZ."""
+    return sqlglot.transpile(spark_sql, read="spark", write="duckdb")[0]

@@ -1,0 +1,78 @@
+"""The second half of the plan: what becomes of each judged row, next to the other rows and to what the tables hold? One SQL text per contract, for both engines.
+
+Of the accepted rows of one key the greatest by (version, source_modified_at, source_file, content) stays; the others are duplicates. It is compared with the
+table's row: none there: insert; equal values: unchanged; smaller by (version, source_modified_at, source_file): stale; else update. Rejected rows
+take no part, so that a spoiled row never beats a good one.
+"""
+
+from __future__ import annotations
+
+from lakehouse_assets.contracts import Contract
+from lakehouse_assets.etl.plan.judge import SEPARATOR
+
+VERDICTS = ("insert", "update", "unchanged", "duplicate", "stale", "rejected")
+
+
+def decide_sql(contract: Contract) -> str:
+    """Reads `judged` (row_id, the typed columns, broken, source_file, source_modified_at), `current` (the table's rows of the same keys, with their provenance) and,
+    for each parent, `parent_<column>` (`parent_key`: the keys that exist). Gives row_id, `reasons` (why it is rejected: broken rules, else missing parents) and `verdict`."""
+    key = f"`{contract.key}`"
+    same = " AND ".join(f"t.`{name}` IS NOT DISTINCT FROM j.`{name}`" for name in contract.names)
+    return f"""WITH parented AS (
+  SELECT j.*, coalesce(j.broken, {_orphan(contract)}) AS reasons
+  FROM judged j{_parent_joins(contract)}
+),
+repeated AS (
+  SELECT {key} FROM parented WHERE reasons IS NULL GROUP BY {key} HAVING count(*) > 1
+),
+ranked AS (
+  SELECT a.row_id, row_number() OVER (PARTITION BY a.{key} ORDER BY {_total_order(contract)}) AS place
+  FROM parented a JOIN repeated r ON r.{key} = a.{key}
+  WHERE a.reasons IS NULL
+)
+SELECT j.row_id, j.reasons,
+  CASE WHEN j.reasons IS NOT NULL THEN 'rejected'
+       WHEN k.place > 1 THEN 'duplicate'
+       WHEN t.{key} IS NULL THEN 'insert'
+       WHEN {same} THEN 'unchanged'
+       WHEN {_older(contract)} THEN 'stale'
+       ELSE 'update' END AS verdict
+FROM parented j
+LEFT JOIN ranked k ON k.row_id = j.row_id
+LEFT JOIN current t ON t.{key} = j.{key} AND j.reasons IS NULL"""
+
+
+def parent_relation(column: str) -> str:
+    return f"parent_{column}"
+
+
+def _orphan(contract: Contract) -> str:
+    if not contract.parents:
+        return "CAST(NULL AS STRING)"
+    missing = [
+        f"CASE WHEN {parent_relation(p.column)}.parent_key IS NULL AND j.`{p.column}` IS NOT NULL THEN '{p.reason}' END"
+        for p in contract.parents
+    ]
+    return f"nullif(concat_ws('{SEPARATOR}', {', '.join(missing)}), '')"
+
+
+def _parent_joins(contract: Contract) -> str:
+    return "".join(
+        f"\n  LEFT JOIN {parent_relation(p.column)} ON {parent_relation(p.column)}.parent_key = j.`{p.column}`" for p in contract.parents
+    )
+
+
+def _total_order(contract: Contract) -> str:
+    first = [contract.version] if contract.version else []
+    content = [name for name in contract.names if name not in (contract.key, contract.version)]
+    return ", ".join(f"a.`{name}` DESC NULLS LAST" for name in (*first, "source_modified_at", "source_file", *content))
+
+
+def _older(contract: Contract) -> str:
+    """Whether the row comes before the table's by (version, source_modified_at, source_file); a full tie goes to the row that arrived later."""
+    first = [contract.version] if contract.version else []
+    *higher, last = (*first, "source_modified_at", "source_file")
+    text = f"j.`{last}` < t.`{last}`"
+    for name in reversed(higher):
+        text = f"j.`{name}` < t.`{name}` OR (j.`{name}` = t.`{name}` AND ({text}))"
+    return f"({text})"

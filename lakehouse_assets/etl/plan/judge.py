@@ -1,0 +1,65 @@
+"""The first half of the plan: what is each raw row, by itself? One SQL text per contract, that Spark runs as it is."""
+
+from __future__ import annotations
+
+from lakehouse_assets.contracts import Column, Contract, Rule, Severity
+from lakehouse_assets.etl.plan.types import blank, typed
+from lakehouse_assets.landing.routing import MALFORMED
+
+SEPARATOR = "; "
+"""Between the reasons of one row. A rule's name must not hold it."""
+
+
+def judge_sql(contract: Contract, *carried: str) -> str:
+    """Reads the relation `raw`: every column of the contract as text, and `_malformed` (why the row could not be read as its header says, or NULL).
+
+    Gives the `carried` columns of `raw`, each column typed (NULL where its text is blank or not of its type's form), `broken` (the reasons for which the row
+    is rejected, joined, or NULL) and `warned` (the rules of severity warn that it breaks, joined, or NULL).
+    """
+    rejecting = [rule for rule in contract.rules if rule.severity is Severity.REJECT]
+    warning = [rule for rule in contract.rules if rule.severity is Severity.WARN]
+    reasons = [_type_reason(column) for column in contract.columns] + [_rule_reason(rule) for rule in rejecting]
+    kept = [f"`{name}`" for name in (*carried, *contract.names)]
+    source = [f"raw.`{name}`" for name in (*carried, MALFORMED)]
+    blanks = [f"{blank(column)} AS `blank_{column.name}`" for column in contract.columns]
+    values = [f"{typed(column)} AS `{column.name}`" for column in contract.columns]
+    return f"""WITH typed AS (
+  SELECT {_lines([*source, *blanks, *values])}
+  FROM raw
+)
+SELECT {_lines(kept)},
+  CASE WHEN {MALFORMED} <> '' THEN {MALFORMED}
+       WHEN {_sound(contract.columns, rejecting)} THEN NULL
+       ELSE {_joined(reasons)} END AS broken,
+  CASE WHEN {MALFORMED} <> '' OR {_sound((), warning)} THEN NULL
+       ELSE {_joined([_rule_reason(rule) for rule in warning])} END AS warned
+FROM typed"""
+
+
+def _sound(columns: tuple[Column, ...], rules: list[Rule]) -> str:
+    """Nothing broken, as one chain of ANDs: an engine stops at the first FALSE, and only broken rows pay for the text of their reasons."""
+    present = [f"`{c.name}` IS NOT NULL" if c.required else f"(`{c.name}` IS NOT NULL OR `blank_{c.name}`)" for c in columns]
+    return " AND ".join(present + [f"coalesce({rule.predicate}, TRUE)" for rule in rules]) or "TRUE"
+
+
+def _type_reason(column: Column) -> str:
+    missing = f"CASE WHEN `blank_{column.name}` THEN '{column.name}: required' ELSE '{column.name}: not {column.kind}' END"
+    if not column.required:
+        return f"CASE WHEN `{column.name}` IS NULL AND NOT `blank_{column.name}` THEN '{column.name}: not {column.kind}' END"
+    return f"CASE WHEN `{column.name}` IS NULL THEN {missing} END"
+
+
+def _rule_reason(rule: Rule) -> str:
+    return f"CASE WHEN NOT ({rule.predicate}) THEN '{rule.name}' END"
+
+
+def _joined(reasons: list[str]) -> str:
+    """concat_ws leaves NULLs out in both engines, so an unbroken row's text is empty."""
+    if not reasons:
+        return "CAST(NULL AS STRING)"
+    separator = ",\n    "
+    return f"nullif(concat_ws('{SEPARATOR}',\n    {separator.join(reasons)}), '')"
+
+
+def _lines(items: list[str]) -> str:
+    return ",\n    ".join(items)

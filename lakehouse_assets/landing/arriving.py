@@ -1,0 +1,158 @@
+"""A file's bytes as they arrived, hashed and unpacked on the way, in bounded memory.
+
+What a file is, its first bytes say: senders name gzip `.csv` and text `.gz`, and put workbooks where CSV belongs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+CHUNK = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+class Unusable(Exception):
+    """Why the whole file is set aside, worded to follow the file's name: 'is cut off …'."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A file that unpacks to more than `max_bytes` is set aside, and so is one that shows a bomb: above `bomb_from_bytes`, more than
+    `max_ratio` bytes of each packed one. (Tables in CSV pack 5 to 50 to one; what gzip can do is 1,032 to one.)"""
+
+    max_bytes: int = 100 << 30
+    max_ratio: int = 250
+    bomb_from_bytes: int = 64 << 20
+
+
+class ArrivingFile:
+    """One reading of one file. `sha256` and `size` are those of the bytes as they arrived: so far, and of all of them after `finish`."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.path = path
+        self.limits = limits
+        self.size = 0
+        self.compression = "none"
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def chunks(self) -> Iterator[bytes]:
+        """The content, unpacked, in pieces of at most a mebibyte. Raises Unusable for broken gzip, too much content and other formats."""
+        with self.path.open("rb", buffering=0) as file:
+            for place, chunk in enumerate(self._unpacked(file)):
+                if place == 0:
+                    _refuse_other_formats(chunk)
+                yield chunk
+
+    def finish(self) -> None:
+        """Hashes what a reading that stopped early has left."""
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.size)
+            for _ in self._arrived(file):
+                pass
+
+    def _arrived(self, file: io.FileIO) -> Iterator[bytes]:
+        while chunk := file.read(CHUNK):
+            self._hash.update(chunk)
+            self.size += len(chunk)
+            yield chunk
+
+    def _unpacked(self, file: io.FileIO) -> Iterator[bytes]:
+        arrived = self._arrived(file)
+        first = next(arrived, b"")
+        if first.startswith(GZIP_MAGIC):
+            self.compression = "gzip"
+            yield from self._members(first, arrived)
+            return
+        total = len(first)
+        while first:
+            if total > self.limits.max_bytes:
+                raise Unusable(f"is larger than {self.limits.max_bytes:,} bytes, the limit")
+            yield first
+            first = next(arrived, b"")
+            total += len(first)
+
+    def _members(self, packed: bytes, arrived: Iterator[bytes]) -> Iterator[bytes]:
+        """A gzip file is one or more members, one after the other (RFC 1952); zeros may pad its end, as tape drives do."""
+        total = 0
+        member = zlib.decompressobj(GZIP_WINDOW)
+        while packed:
+            try:
+                text = member.decompress(packed, CHUNK)
+            except zlib.error as error:
+                raise Unusable(f"is damaged: its gzip content cannot be unpacked after {total:,} bytes ({error})") from error
+            total += len(text)
+            self._refuse_bomb(total)
+            if text:
+                yield text
+            if not member.eof:
+                packed = member.unconsumed_tail or next(arrived, b"")
+                continue
+            packed = self._next_member(member.unused_data, arrived)
+            if packed:
+                member = zlib.decompressobj(GZIP_WINDOW)
+        if not member.eof:
+            raise Unusable(f"is cut off: its gzip content ends in the middle, after {total:,} unpacked bytes")
+
+    def _next_member(self, rest: bytes, arrived: Iterator[bytes]) -> bytes:
+        while not (rest := rest.lstrip(b"\0")):
+            rest = next(arrived, b"")
+            if not rest:
+                return b""
+        if len(rest) < len(GZIP_MAGIC):
+            rest += next(arrived, b"")
+        if not rest.startswith(GZIP_MAGIC):
+            raise Unusable("is damaged: after its gzip content stand bytes that are no gzip")
+        return rest
+
+    def _refuse_bomb(self, total: int) -> None:
+        if total > self.limits.max_bytes:
+            raise Unusable(f"unpacks to more than {self.limits.max_bytes:,} bytes, the limit")
+        if total > self.limits.bomb_from_bytes and total > self.limits.max_ratio * self.size:
+            raise Unusable(f"looks like a decompression bomb: {self.size:,} bytes unpack to more than {total:,}")
+
+
+def _refuse_other_formats(head: bytes) -> None:
+    if head.startswith(b"PK\x03\x04"):
+        if b"xl/" in head or b"[Content_Types].xml" in head:
+            raise Unusable("is an Excel workbook, not CSV: put it under uploads/")
+        raise Unusable("is a zip archive, not CSV: unpack it first")
+    if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        raise Unusable("is an Excel workbook of the old format (.xls) or one with a password, not CSV: save it as .xlsx and put it under uploads/")
+    if head.startswith(b"PAR1"):
+        raise Unusable("is a Parquet file, not CSV: convert it first")
+    if head.startswith(GZIP_MAGIC):
+        raise Unusable("is gzip inside gzip: unpack it once")
+
+
+class TextBytes(io.RawIOBase):
+    """The unpacked content as a stream, for readers that take one."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        if not self._rest:
+            self._rest = memoryview(next(self._chunks, b""))
+        target = memoryview(buffer).cast("B")
+        taken = min(len(target), len(self._rest))
+        target[:taken] = self._rest[:taken]
+        self._rest = self._rest[taken:]
+        return taken

@@ -1,0 +1,70 @@
+"""A CSV file's delimiter and header, from its first bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lakehouse_assets.landing.arriving import Unusable
+from lakehouse_assets.landing.routing import normalise
+
+DELIMITERS = (",", ";", "\t", "|")
+HEAD = 1 << 20
+"""A header must end within so many bytes."""
+
+
+@dataclass(frozen=True)
+class FirstRecord:
+    """The header, if `delimiter` is the file's. `skipped_lines` blank lines stand before it; `body` is the text that follows in the head."""
+
+    delimiter: str
+    names: tuple[str, ...]
+    skipped_lines: int
+    body: str
+
+
+def raise_field_limit() -> None:
+    """Python's csv refuses fields above 131,072 characters. The limit is one for the process, so every caller sets the same one."""
+    csv.field_size_limit(min(sys.maxsize, (1 << 31) - 1))
+
+
+def first_records(head: str, *, whole: bool) -> list[FirstRecord]:
+    """The first record that is no blank line, once for each delimiter by which it can be read; none in a text of blank lines.
+
+    head: the file's first text; whole: nothing follows it. Raises Unusable for a first line without end, or that no delimiter makes sense of.
+    """
+    lines = list(io.StringIO(head.removeprefix("\ufeff"), newline=""))
+    skipped = next((place for place, line in enumerate(lines) if not _blank(line)), None)
+    if skipped is None:
+        return []
+    read = [found for delimiter in DELIMITERS if (found := _first_record(lines, skipped, delimiter, whole=whole)) is not None]
+    if not read:
+        raise Unusable("has no header: a quote that is opened in its first line is not closed properly, or the line does not end")
+    return read
+
+
+def _blank(line: str) -> bool:
+    """A tab is white space, but a line of tabs or other delimiters is a row of empty cells, as all of them are."""
+    return not line.strip()
+
+
+def _first_record(lines: list[str], skipped: int, delimiter: str, *, whole: bool) -> FirstRecord | None:
+    taken = skipped
+
+    def counted() -> Iterator[str]:
+        nonlocal taken
+        for line in lines[skipped:]:
+            taken += 1
+            yield line
+
+    raise_field_limit()
+    try:
+        cells = next(csv.reader(counted(), delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+    if taken == len(lines) and not whole and not lines[-1].endswith(("\n", "\r")):
+        return None
+    return FirstRecord(delimiter, normalise(cells), skipped, "".join(lines[taken:]))
