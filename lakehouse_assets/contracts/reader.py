@@ -32,9 +32,7 @@ def read_contracts(folder: Path = SHIPPED) -> Contracts:
     faults: list[str] = []
     documents = sorted(folder.glob("*.odcs.yaml"))
     if not documents:
-        raise BadConfiguration(
-            f"No contract (*.odcs.yaml) in {folder}. Put one document per dataset there, or correct LAKEHOUSE_CONTRACTS."
-        )
+        raise BadConfiguration(f"No contract (*.odcs.yaml) in {folder}. Put one document per dataset there, or correct LAKEHOUSE_CONTRACTS.")
     read = [contract for path in documents if (contract := _read_document(path, faults)) is not None]
     ordered = _parents_first(read, faults)
     if faults:
@@ -152,9 +150,7 @@ def _parents_first(contracts: list[Contract], faults: list[str]) -> tuple[Contra
     by_dataset: dict[str, Contract] = {}
     for contract in contracts:
         if contract.dataset in by_dataset:
-            faults.append(
-                f"{contract.document}: dataset {contract.dataset} is described by {by_dataset[contract.dataset].document} already."
-            )
+            faults.append(f"{contract.document}: dataset {contract.dataset} is described by {by_dataset[contract.dataset].document} already.")
         by_dataset[contract.dataset] = contract
     for contract in contracts:
         faults += [f"{contract.document}: {fault}" for parent in contract.parents if (fault := _parent_fault(contract, parent, by_dataset))]
@@ -177,9 +173,7 @@ def _parent_fault(contract: Contract, parent: Parent, by_dataset: dict[str, Cont
     return None
 
 
-def _one(
-    schema: SchemaObject, chosen: Callable[[SchemaProperty], bool], word: str, fault: Callable[[str], None], *, needed: bool
-) -> str | None:
+def _one(schema: SchemaObject, chosen: Callable[[SchemaProperty], bool], word: str, fault: Callable[[str], None], *, needed: bool) -> str | None:
     found = [prop.name or "" for prop in schema.properties or [] if chosen(prop)]
     if len(found) > 1:
         fault(f"{len(found)} columns are {word} ({', '.join(found)}); exactly one is supported.")

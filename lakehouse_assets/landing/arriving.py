@@ -21,7 +21,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
-class Unusable(Exception):
+class UnusableError(Exception):
     """Why the whole file is set aside, worded to follow the file's name: 'is cut off …'."""
 
 
@@ -50,7 +50,7 @@ class ArrivingFile:
         return self._hash.hexdigest()
 
     def chunks(self) -> Iterator[bytes]:
-        """The content, unpacked, in pieces of at most a mebibyte. Raises Unusable for broken gzip, too much content and other formats."""
+        """The content, unpacked, in pieces of at most a mebibyte. Raises UnusableError for broken gzip, too much content and other formats."""
         with self.path.open("rb", buffering=0) as file:
             for place, chunk in enumerate(self._unpacked(file)):
                 if place == 0:
@@ -80,7 +80,7 @@ class ArrivingFile:
         total = len(first)
         while first:
             if total > self.limits.max_bytes:
-                raise Unusable(f"is larger than {self.limits.max_bytes:,} bytes, the limit")
+                raise UnusableError(f"is larger than {self.limits.max_bytes:,} bytes, the limit")
             yield first
             first = next(arrived, b"")
             total += len(first)
@@ -93,7 +93,7 @@ class ArrivingFile:
             try:
                 text = member.decompress(packed, CHUNK)
             except zlib.error as error:
-                raise Unusable(f"is damaged: its gzip content cannot be unpacked after {total:,} bytes ({error})") from error
+                raise UnusableError(f"is damaged: its gzip content cannot be unpacked after {total:,} bytes ({error})") from error
             total += len(text)
             self._refuse_bomb(total)
             if text:
@@ -105,7 +105,7 @@ class ArrivingFile:
             if packed:
                 member = zlib.decompressobj(GZIP_WINDOW)
         if not member.eof:
-            raise Unusable(f"is cut off: its gzip content ends in the middle, after {total:,} unpacked bytes")
+            raise UnusableError(f"is cut off: its gzip content ends in the middle, after {total:,} unpacked bytes")
 
     def _next_member(self, rest: bytes, arrived: Iterator[bytes]) -> bytes:
         while not (rest := rest.lstrip(b"\0")):
@@ -115,27 +115,27 @@ class ArrivingFile:
         if len(rest) < len(GZIP_MAGIC):
             rest += next(arrived, b"")
         if not rest.startswith(GZIP_MAGIC):
-            raise Unusable("is damaged: after its gzip content stand bytes that are no gzip")
+            raise UnusableError("is damaged: after its gzip content stand bytes that are no gzip")
         return rest
 
     def _refuse_bomb(self, total: int) -> None:
         if total > self.limits.max_bytes:
-            raise Unusable(f"unpacks to more than {self.limits.max_bytes:,} bytes, the limit")
+            raise UnusableError(f"unpacks to more than {self.limits.max_bytes:,} bytes, the limit")
         if total > self.limits.bomb_from_bytes and total > self.limits.max_ratio * self.size:
-            raise Unusable(f"looks like a decompression bomb: {self.size:,} bytes unpack to more than {total:,}")
+            raise UnusableError(f"looks like a decompression bomb: {self.size:,} bytes unpack to more than {total:,}")
 
 
 def _refuse_other_formats(head: bytes) -> None:
     if head.startswith(b"PK\x03\x04"):
         if b"xl/" in head or b"[Content_Types].xml" in head:
-            raise Unusable("is an Excel workbook, not CSV: put it under uploads/")
-        raise Unusable("is a zip archive, not CSV: unpack it first")
+            raise UnusableError("is an Excel workbook, not CSV: put it under uploads/")
+        raise UnusableError("is a zip archive, not CSV: unpack it first")
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
-        raise Unusable("is an Excel workbook of the old format (.xls) or one with a password, not CSV: save it as .xlsx and put it under uploads/")
+        raise UnusableError("is an Excel workbook of the old format (.xls) or one with a password, not CSV: save it as .xlsx and put it under uploads/")
     if head.startswith(b"PAR1"):
-        raise Unusable("is a Parquet file, not CSV: convert it first")
+        raise UnusableError("is a Parquet file, not CSV: convert it first")
     if head.startswith(GZIP_MAGIC):
-        raise Unusable("is gzip inside gzip: unpack it once")
+        raise UnusableError("is gzip inside gzip: unpack it once")
 
 
 class TextBytes(io.RawIOBase):

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lakehouse_assets.landing.arriving import Unusable
+from lakehouse_assets.landing.arriving import UnusableError
 from lakehouse_assets.landing.routing import normalise
 
 DELIMITERS = (",", ";", "\t", "|")
 HEAD = 1 << 20
 """A header must end within so many bytes."""
+BLANK = " \r\n" + "".join(DELIMITERS)
+"""Above a header, a line of delimiters is as blank as an empty one: spreadsheets export their empty rows so."""
 
 
 @dataclass(frozen=True)
@@ -32,23 +34,18 @@ def raise_field_limit() -> None:
 
 
 def first_records(head: str, *, whole: bool) -> list[FirstRecord]:
-    """The first record that is no blank line, once for each delimiter by which it can be read; none in a text of blank lines.
+    """The first record that is no blank line, once for each delimiter that it can be read by; none in a text of blank lines.
 
-    head: the file's first text; whole: nothing follows it. Raises Unusable for a first line without end, or that no delimiter makes sense of.
+    head: the file's first text; whole: nothing follows it. Raises UnusableError for a first line without end, or that no delimiter makes sense of.
     """
     lines = list(io.StringIO(head.removeprefix("\ufeff"), newline=""))
-    skipped = next((place for place, line in enumerate(lines) if not _blank(line)), None)
+    skipped = next((place for place, line in enumerate(lines) if line.strip(BLANK)), None)
     if skipped is None:
         return []
     read = [found for delimiter in DELIMITERS if (found := _first_record(lines, skipped, delimiter, whole=whole)) is not None]
     if not read:
-        raise Unusable("has no header: a quote that is opened in its first line is not closed properly, or the line does not end")
+        raise UnusableError("has no header: a quote that is opened in its first line is not closed properly, or the line does not end")
     return read
-
-
-def _blank(line: str) -> bool:
-    """A tab is white space, but a line of tabs or other delimiters is a row of empty cells, as all of them are."""
-    return not line.strip()
 
 
 def _first_record(lines: list[str], skipped: int, delimiter: str, *, whole: bool) -> FirstRecord | None:

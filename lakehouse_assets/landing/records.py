@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lakehouse_assets.landing.arriving import Unusable
+from lakehouse_assets.landing.arriving import UnusableError
 from lakehouse_assets.landing.dialect import raise_field_limit
 
 LONGEST_RECORD = 16 << 20
@@ -19,36 +19,43 @@ LONGEST_RECORD = 16 << 20
 
 @dataclass(frozen=True)
 class Records:
+    """`newlines`: what ends the records, whatever stands inside their quotes."""
+
     multiline: bool
     newlines: frozenset[str]
 
 
 def read_records(stream: io.RawIOBase, delimiter: str) -> Records:
-    """What the quotes of a UTF-8 text do. Raises Unusable, naming the record and its line, for a quote that breaks the file's structure."""
+    """What the quotes of a UTF-8 text do. Raises UnusableError, naming the record and its line, where one breaks the file's structure."""
     raise_field_limit()
     lines = _Lines(io.TextIOWrapper(io.BufferedReader(stream, 1 << 20), "utf-8-sig", newline=""))
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    record = 1
+    reader = csv.reader(iter(lines), delimiter=delimiter, strict=True)
+    record, lines_before = 1, 0
     multiline = False
-    newlines: set[str] = set()
+    endings: set[str] = set()
     try:
         for cells in reader:
-            if lines.of_record > 1:
+            endings.add(lines.last[-2:])
+            if reader.line_num > lines_before + 1:
                 multiline = True
-            newlines.add(lines.newline())
-            lines.start_record()
+            lines_before = reader.line_num
+            lines.characters_of_record = 0
             record += bool(cells)
-    except csv.Error as error:
-        where = f"record {record:,} (it starts in line {lines.before + 1:,})"
-        if lines.ended:
-            raise Unusable(f"cannot be read from {where} on: a quote opened there is never closed") from error
-        raise Unusable(f"cannot be read from {where} on: text follows a closing quote") from error
-    except _TooLongError as error:
-        raise Unusable(
-            f"cannot be read from record {record:,} (it starts in line {lines.before + 1:,}) on: the record is longer than "
-            f"{LONGEST_RECORD:,} characters; perhaps a quote opened there is never closed"
-        ) from error
-    return Records(multiline, frozenset(newlines - {""}))
+    except (csv.Error, _TooLongError) as error:
+        where = f"record {record:,} (it starts in line {lines_before + 1:,})"
+        raise UnusableError(f"cannot be read from {where} on: {_cause(error, lines)}") from error
+    return Records(multiline, frozenset(newline for ending in endings if (newline := _newline(ending))))
+
+
+def _cause(error: Exception, lines: _Lines) -> str:
+    if isinstance(error, _TooLongError):
+        return f"the record is longer than {LONGEST_RECORD:,} characters; perhaps a quote opened there is never closed"
+    return "a quote opened there is never closed" if lines.ended else "text follows a closing quote"
+
+
+def _newline(ending: str) -> str:
+    """Nothing ends the last record of a file without a line break at its end."""
+    return next((newline for newline in ("\r\n", "\n", "\r") if ending.endswith(newline)), "")
 
 
 class _TooLongError(Exception):
@@ -56,35 +63,19 @@ class _TooLongError(Exception):
 
 
 class _Lines:
-    """The text's lines for the csv module, which asks for as many as a record has."""
+    """The text's lines for the csv module, which takes as many as a record has."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
-        self._last = ""
-        self._characters = 0
-        self.before = 0
-        self.of_record = 0
+        self.last = ""
+        self.characters_of_record = 0
         self.ended = False
 
     def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._text.readline(LONGEST_RECORD + 1)
-        if not line:
-            self.ended = True
-            raise StopIteration
-        self._characters += len(line)
-        if self._characters > LONGEST_RECORD:
-            raise _TooLongError
-        self._last = line
-        self.of_record += 1
-        return line
-
-    def newline(self) -> str:
-        return "\r\n" if self._last.endswith("\r\n") else self._last[-1:].strip(" ")
-
-    def start_record(self) -> None:
-        self.before += self.of_record
-        self.of_record = 0
-        self._characters = 0
+        while line := self._text.readline(LONGEST_RECORD + 1):
+            self.characters_of_record += len(line)
+            if self.characters_of_record > LONGEST_RECORD:
+                raise _TooLongError
+            self.last = line
+            yield line
+        self.ended = True

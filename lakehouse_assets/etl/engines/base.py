@@ -31,7 +31,11 @@ REJECTED_COLUMNS = {
 
 @dataclass(frozen=True)
 class RawFile:
-    """One file version of a batch, as preflight found it, on the local disk. `header`: its normalised column names in the file's order."""
+    """One file version of a batch, as preflight found it, on the local disk.
+
+    `content`: a hash of its bytes; with the row's number it is a rejected record's identity. `seen_before`: the same content was loaded by an earlier batch,
+    so its rejected records may be there already. `header`: the normalised column names in the file's order. `regular`: the strict reader may try it.
+    """
 
     file_id: str
     source_file: str
@@ -41,6 +45,8 @@ class RawFile:
     delimiter: str = ","
     compression: str = "none"
     regular: bool = True
+    content: str = ""
+    seen_before: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,11 @@ class Tables:
 
 @dataclass(frozen=True)
 class FileCounts:
+    """Of one file: rows read, rejected, and those that changed the table (inserted or updated); how many broke which warning."""
+
     read: int = 0
     rejected: int = 0
+    changed: int = 0
     warnings: dict[str, int] = field(default_factory=dict)
 
 
@@ -105,6 +114,10 @@ class Written:
 
 class DatasetLoad(Protocol):
     """One dataset of one batch, in an engine. The methods are called once each, in this order."""
+
+    @property
+    def merged_before(self) -> bool:
+        """Whether a former try of this batch has committed its MERGE: then what it decided stands."""
 
     def read(self, files: Sequence[RawFile]) -> None:
         """Reads the files as text by column name and judges each row by itself."""

@@ -49,17 +49,12 @@ def parent_relation(column: str) -> str:
 def _orphan(contract: Contract) -> str:
     if not contract.parents:
         return "CAST(NULL AS STRING)"
-    missing = [
-        f"CASE WHEN {parent_relation(p.column)}.parent_key IS NULL AND j.`{p.column}` IS NOT NULL THEN '{p.reason}' END"
-        for p in contract.parents
-    ]
+    missing = [f"CASE WHEN {parent_relation(p.column)}.parent_key IS NULL AND j.`{p.column}` IS NOT NULL THEN '{p.reason}' END" for p in contract.parents]
     return f"nullif(concat_ws('{SEPARATOR}', {', '.join(missing)}), '')"
 
 
 def _parent_joins(contract: Contract) -> str:
-    return "".join(
-        f"\n  LEFT JOIN {parent_relation(p.column)} ON {parent_relation(p.column)}.parent_key = j.`{p.column}`" for p in contract.parents
-    )
+    return "".join(f"\n  LEFT JOIN {parent_relation(p.column)} ON {parent_relation(p.column)}.parent_key = j.`{p.column}`" for p in contract.parents)
 
 
 def _total_order(contract: Contract) -> str:

@@ -14,9 +14,7 @@ from lakehouse_assets.contracts import Column, Kind
 INTEGER = r"^ *[+-]?[0-9]{1,19} *\z"
 DOUBLE = r"^ *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})? *\z"
 DATE = r"^ *[1-9][0-9]{3}-[0-9]{2}-[0-9]{2} *\z"
-TIMESTAMP = (
-    r"^ *[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])? *\z"
-)
+TIMESTAMP = r"^ *[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])? *\z"
 FINITE = "1.0E300"
 """Doubles must be below this: it leaves out infinity, which 1e400 becomes, and NaN, which sorts above all numbers in both engines."""
 

@@ -67,8 +67,11 @@ def committed(table: DeltaTable, transaction: str) -> bool:
     return table.transaction_version(transaction) is not None
 
 
-def append(table: DeltaTable, rows: Any, transaction: str) -> None:
+def append(table: DeltaTable, rows: Any, transaction: str) -> int:
+    """Appends rows in one commit. Returns how many the commit says it added."""
     with_outage_named(table, lambda: write_deltalake(table, rows, mode="append", commit_properties=_properties(transaction)))
+    table.update_incremental()
+    return int(table.history(1)[0]["operationMetrics"]["num_added_rows"])
 
 
 def merge(table: DeltaTable, rows: Any, predicate: str, transaction: str, *, update: Mapping[str, str], insert: bool) -> dict[str, Any]:

@@ -78,12 +78,15 @@ class EmbeddedLoad:
             f"CREATE TABLE retried_rows (record_id VARCHAR, row_number BIGINT, source_file VARCHAR, source_modified_at TIMESTAMPTZ, {typed}, broken VARCHAR, warned VARCHAR)"
         )
         self.connection.execute(
-            "CREATE TABLE files (file_no INTEGER, file_id VARCHAR, source_file VARCHAR, source_modified_at TIMESTAMPTZ)"
+            "CREATE TABLE files (file_no INTEGER, file_id VARCHAR, record VARCHAR, seen_before BOOLEAN, source_file VARCHAR, source_modified_at TIMESTAMPTZ)"
         )
         if files:
             self.connection.executemany(
-                "INSERT INTO files VALUES (?, ?, ?, ?)",
-                [(number, file.file_id, file.source_file, file.source_modified_at) for number, file in enumerate(files)],
+                "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (number, file.file_id, (file.content or file.file_id)[:24], file.seen_before, file.source_file, file.source_modified_at)
+                    for number, file in enumerate(files)
+                ],
             )
         self.chunks = judge_files(self.connection, self.contract, files, self.folder)
         names = ", ".join(f'"{name}"' for name in self.contract.names)
@@ -105,9 +108,7 @@ class EmbeddedLoad:
         del waiting
         columns = ", ".join(f"""raw['{name}'] AS "{name}\"""" for name in self.contract.names)
         carried = ("record_id", "row_number", "source_file", "source_modified_at")
-        self.connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(carried)}, {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM waiting"
-        )
+        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(carried)}, {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM waiting")
         self.connection.execute(f"CREATE TABLE orphans AS {for_duckdb(judge_sql(self.contract, *carried))}")
         arrived = " OR ".join(f'"{p.column}" IN (SELECT parent_key FROM {self._arrived(p)})' for p in self.contract.parents)
         self.connection.execute(f"INSERT INTO retried_rows SELECT * FROM orphans WHERE {arrived}")
@@ -151,7 +152,7 @@ class EmbeddedLoad:
         files = dict(self._all("SELECT file_no, file_id FROM files"))
         per_file = {file_id: FileCounts() for file_id in files.values()}
         for file_no, *counts in self._all(
-            "SELECT file_no, count(*), count(*) FILTER (WHERE d.verdict = 'rejected') FROM judged_rows j JOIN decided d ON d.row_id = j.rowid GROUP BY file_no"
+            "SELECT file_no, count(*), count(*) FILTER (WHERE d.verdict = 'rejected'), count(*) FILTER (WHERE d.verdict IN ('insert', 'update')) FROM judged_rows j JOIN decided d ON d.row_id = j.rowid GROUP BY file_no"
         ):
             per_file[files[file_no]] = FileCounts(*counts)
         for file_no, warning, number in self._tally("file_no", "warned", "judged_rows"):
@@ -170,24 +171,37 @@ class EmbeddedLoad:
     def write_rejects(self) -> int | None:
         if delta.committed(self.rejects, f"rejects:{self.transaction}"):
             return None
-        (new,) = self._one("SELECT count(*) FROM decided WHERE verdict = 'rejected' AND row_id >= 0")
-        if not new:
+        if not self._one("SELECT count(*) FROM decided WHERE verdict = 'rejected' AND row_id >= 0")[0]:
             return 0
-        raws = " UNION ALL ".join(raw_of_rejected(chunk) for chunk in self.chunks)
-        self.connection.execute(f"CREATE TABLE raws AS {raws}")
         self.connection.execute("CREATE TABLE first_rows AS SELECT file_no, min(rowid) AS first_row FROM judged_rows GROUP BY file_no")
-        rows = self.connection.sql(
-            f"SELECT f.file_id || ':' || (j.rowid - n.first_row + 1) AS record_id, '{self.contract.dataset}' AS dataset, "
-            f"string_split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, f.source_file, j.rowid - n.first_row + 1 AS row_number, f.source_modified_at, "
-            f"'{self.batch_id}' AS batch_id, CAST(NULL AS VARCHAR) AS healed_by, j.broken IS NULL AS waiting "
-            "FROM decided d JOIN judged_rows j ON j.rowid = d.row_id JOIN files f USING (file_no) JOIN first_rows n USING (file_no) JOIN raws r USING (row_id) "
-            "WHERE d.verdict = 'rejected'"
+        self.connection.execute(f"CREATE TABLE raws AS {' UNION ALL '.join(raw_of_rejected(chunk) for chunk in self.chunks)}")
+        self._read_known_rejects()
+        self.connection.execute(
+            "CREATE TABLE rejected AS SELECT f.record || ':' || (j.rowid - n.first_row + 1) AS record_id, "
+            f"'{self.contract.dataset}' AS dataset, string_split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, f.source_file, "
+            f"j.rowid - n.first_row + 1 AS row_number, f.source_modified_at, '{self.batch_id}' AS batch_id, "
+            "CAST(NULL AS VARCHAR) AS healed_by, j.broken IS NULL AS waiting "
+            "FROM decided d JOIN judged_rows j ON j.rowid = d.row_id JOIN files f USING (file_no) JOIN first_rows n USING (file_no) "
+            "JOIN raws r USING (row_id) WHERE d.verdict = 'rejected'"
         )
-        delta.append(self.rejects, rows, f"rejects:{self.transaction}")
-        return int(new)
+        rows = self.connection.sql("SELECT * FROM rejected WHERE record_id NOT IN (SELECT record_id FROM known_rejects)")
+        (new,) = self._one("SELECT count(*) FROM rejected WHERE record_id NOT IN (SELECT record_id FROM known_rejects)")
+        return delta.append(self.rejects, rows, f"rejects:{self.transaction}") if new else 0
+
+    def _read_known_rejects(self) -> None:
+        """Records of content that an earlier batch brought: they are in the table already and are not written twice."""
+        seen = [record for (record,) in self._all("SELECT DISTINCT record FROM files WHERE seen_before")]
+        where = within('"record_id"', [(f"{record}:", f"{record};") for record in seen]) if seen else "false"
+        known = delta.look_up(self.rejects, ["record_id"], where)
+        self.connection.execute("CREATE TABLE known_rejects AS SELECT * FROM known")
+        del known
+
+    @property
+    def merged_before(self) -> bool:
+        return delta.committed(self.table, self.transaction)
 
     def merge(self) -> Written | None:
-        if delta.committed(self.table, self.transaction):
+        if self.merged_before:
             return None
         if not self.counts.inserted + self.counts.updated:
             return Written(0, 0)
@@ -196,8 +210,7 @@ class EmbeddedLoad:
             f"SELECT {names}, '{self.batch_id}' AS batch_id, source_file, source_modified_at FROM judged JOIN decided USING (row_id) WHERE verdict IN ('insert', 'update')"
         )
         if not self.counts.updated:
-            delta.append(self.table, rows, self.transaction)
-            return Written(self.counts.inserted, 0)
+            return Written(delta.append(self.table, rows, self.transaction), 0)
         every = {name: f's."{name}"' for name in (*self.contract.names, *PROVENANCE)}
         metrics = delta.merge(self.table, rows, self._merge_condition(), self.transaction, update=every, insert=True)
         return Written(metrics["num_target_rows_inserted"], metrics["num_target_rows_updated"])
@@ -208,9 +221,7 @@ class EmbeddedLoad:
         self.connection.execute(
             f'CREATE TABLE updated AS SELECT t.* FROM current t JOIN (SELECT "{key}" FROM judged JOIN decided USING (row_id) WHERE verdict = \'update\') u USING ("{key}")'
         )
-        condition = f't."{key}" = s."{key}" AND ' + within(
-            f't."{key}"', key_ranges(self.connection, "updated", key, self.contract.column(key).kind)
-        )
+        condition = f't."{key}" = s."{key}" AND ' + within(f't."{key}"', key_ranges(self.connection, "updated", key, self.contract.column(key).kind))
         if partition:
             values = [value for (value,) in self._all(f'SELECT DISTINCT "{partition}" FROM updated ORDER BY 1')]
             condition += f' AND t."{partition}" IN ({", ".join(_partition_literal(value) for value in values)})'
@@ -229,9 +240,7 @@ class EmbeddedLoad:
             "waiting": "s.waiting",
             "reasons": "CASE WHEN s.healed_by IS NULL THEN s.reasons ELSE t.reasons END",
         }
-        delta.merge(
-            self.rejects, rows, "t.record_id = s.record_id AND t.waiting = true", f"orphans:{self.transaction}", update=update, insert=False
-        )
+        delta.merge(self.rejects, rows, "t.record_id = s.record_id AND t.waiting = true", f"orphans:{self.transaction}", update=update, insert=False)
 
     def _all(self, sql: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql).fetchall()

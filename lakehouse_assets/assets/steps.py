@@ -1,0 +1,40 @@
+"""What every step of a batch does around its work: read the manifest; on failure, write it into the batch's report and tell Dagster whether a retry can heal it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from lakehouse_assets.errors import LakehouseError, TemporaryOutage
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.model import Manifest
+
+BATCH = dg.AssetKey(["landing", "batch"])
+
+
+def for_batch() -> dict[str, dg.AssetIn]:
+    """The batch's id, handed on from the step that froze it. Where nothing was frozen, every step that needs it is skipped."""
+    return {"batch_id": dg.AssetIn(BATCH)}
+
+
+@contextmanager
+def named_failures() -> Iterator[None]:
+    """Our errors as Dagster failures: bad data and bad configuration are never retried."""
+    try:
+        yield
+    except LakehouseError as error:
+        raise dg.Failure(str(error), allow_retries=isinstance(error, TemporaryOutage)) from error
+
+
+@contextmanager
+def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Manifest]:
+    """The manifest of the batch. A failure of ours inside is recorded in the batch's report before Dagster hears of it."""
+    with named_failures():
+        manifest = lakehouse.manifest(batch_id)
+        try:
+            yield manifest
+        except LakehouseError as error:
+            lakehouse.record_failure(manifest, str(error))
+            raise

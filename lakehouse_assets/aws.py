@@ -1,0 +1,56 @@
+"""How AWS is reached, and what its failures mean: one place that tells an outage (try again) from a wrong name or a missing permission (someone has to act)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
+
+CONNECTIONS = 16
+THROTTLED = {"SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "RequestTimeout", "ServiceUnavailable"}
+
+
+@dataclass(frozen=True)
+class Aws:
+    """`environment`: AWS_… variables that name an endpoint and credentials; empty means boto3's own environment."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        env = self.environment
+        return boto3.Session(env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY"), region_name=env.get("AWS_REGION"))
+
+    def client(self, service: str) -> Any:
+        config = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=CONNECTIONS)
+        return self._session.client(service, endpoint_url=self.environment.get("AWS_ENDPOINT_URL"), config=config)  # type: ignore[call-overload]
+
+    @property
+    def storage_options(self) -> dict[str, str]:
+        """For delta-rs: the same environment; a client of AWS itself finds its credentials as boto3 does."""
+        return dict(self.environment)
+
+
+@contextmanager
+def failures_named(doing: str) -> Iterator[None]:
+    """Turns the AWS client's errors into ours, saying what was being done."""
+    try:
+        yield
+    except (NoCredentialsError, NoRegionError) as error:
+        raise BadConfiguration(f"{doing}: {error} Set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_REGION; `lakehouse doctor` checks them.") from error
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in THROTTLED or status >= 500:
+            raise TemporaryOutage(f"{doing}: AWS answered {code} ({error}). Nothing is lost; run it again.") from error
+        raise BadConfiguration(f"{doing}: AWS refused it with {code}: {error}. Check the name and the permissions.") from error
+    except BotoCoreError as error:
+        raise TemporaryOutage(f"{doing}: AWS did not answer ({error}). Nothing is lost; run it again.") from error

@@ -1,0 +1,1 @@
+"""The Glue catalog and Athena: what analysts see of the tables."""

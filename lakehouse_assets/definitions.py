@@ -1,0 +1,22 @@
+"""The whole graph, wired explicitly. Loading it reads the contracts and touches nothing else."""
+
+import dagster as dg
+
+from lakehouse_assets.assets.catalog import catalog_asset, report_asset
+from lakehouse_assets.assets.landing import archive_asset, batch, uploads
+from lakehouse_assets.assets.tables import table_assets
+from lakehouse_assets.checks.athena import athena_checks
+from lakehouse_assets.contracts import read_contracts
+from lakehouse_assets.jobs import load_batch
+from lakehouse_assets.resources.lakehouse import LakehouseResource
+from lakehouse_assets.settings import read_settings
+
+contracts = read_contracts(read_settings().contracts)
+
+defs = dg.Definitions(
+    assets=[uploads, batch, *table_assets(contracts), archive_asset(contracts), catalog_asset(contracts), report_asset(contracts)],
+    asset_checks=[athena_checks(contracts)],
+    jobs=[load_batch],
+    resources={"lakehouse": LakehouseResource()},
+    executor=dg.in_process_executor,  # DuckDB uses every core by itself; a process per step would cost seconds each
+)

@@ -1,0 +1,100 @@
+"""The load of one dataset of a batch, whatever the engine: the order of its steps, and why a crash between any two of them is harmless.
+
+1. Read and judge the batch's files; take up waiting orphans whose parent this batch brought; decide what becomes of each row.
+2. Conservation: every row read or tried again is in exactly one place, and each converted sheet has the rows that it had in its workbook.
+3. Write the judgement down (once, before any table changes): tried again after the MERGE, the same rows would count as unchanged.
+4. Append the rejected records, then look at the reject limit: who has to act on it finds the records there.
+5. MERGE inserts and updates. Mark the orphans that were tried again.
+Each write carries a transaction id made of dataset and batch, so that doing it again changes nothing. What is rejected does not depend on the dataset's own table, so
+a second try finds the same rejects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from lakehouse_assets.contracts import Contract
+from lakehouse_assets.errors import BadData
+from lakehouse_assets.etl.engines.base import Counts, Engine, FileCounts, Judgement, RawFile, Tables, Written
+from lakehouse_assets.landing.model import Manifest, ManifestFile
+from lakehouse_assets.landing.zone import LandingZone
+
+
+def load_dataset(contract: Contract, manifest: Manifest, zone: LandingZone, tables: Tables, engine: Engine, reject_limit: float = 1.0) -> Judgement:
+    """Loads what a manifest holds for one dataset. Safe to call again after a crash at any point, with the same outcome.
+
+    Raises BadData where rows are unaccounted for or the share of rejected rows is above `reject_limit` (0 to 1); nothing is merged then.
+    """
+    judgement_key = zone.judgement_key(manifest.batch_id, contract.dataset)
+    recorded = zone.store.get_json(judgement_key)
+    if recorded and recorded["merged"]:
+        return judgement_from_json(recorded)
+    files = manifest.to_load(contract.dataset)
+    with engine.dataset_load(contract, tables, manifest.batch_id) as load:
+        load.read([_raw_file(zone, file) for file in files])
+        load.retry_orphans()
+        judgement = load.decide()
+        if recorded and load.merged_before:
+            judgement = judgement_from_json(recorded)
+        _check_conservation(contract, files, judgement)
+        zone.store.put_json(judgement_key, {"merged": False} | asdict(judgement))
+        load.write_rejects()
+        _check_reject_limit(contract, judgement.counts, reject_limit)
+        _check_written(contract, judgement.counts, load.merge())
+        load.settle_orphans()
+    zone.store.put_json(judgement_key, {"merged": True} | asdict(judgement))
+    return judgement
+
+
+def judgement_from_json(value: dict[str, Any]) -> Judgement:
+    files = {file_id: FileCounts(**counts) for file_id, counts in value["files"].items()}
+    return Judgement(Counts(**value["counts"]), files, value["reasons"], value["warnings"], value["healed"])
+
+
+def _raw_file(zone: LandingZone, file: ManifestFile) -> RawFile:
+    return RawFile(
+        file_id=file.file_id,
+        source_file=file.source_file,
+        source_modified_at=datetime.fromisoformat(file.source_modified_at),
+        path=zone.local_copy(file.as_version(zone.store.bucket)),
+        header=file.header,
+        delimiter=file.delimiter,
+        compression=file.compression,
+        regular=file.regular,
+        content=file.content,
+        seen_before=file.seen_before,
+    )
+
+
+def _check_conservation(contract: Contract, files: tuple[ManifestFile, ...], judgement: Judgement) -> None:
+    counts = judgement.counts
+    if not counts.accounted or counts.read != sum(file.read for file in judgement.files.values()):
+        raise BadData(
+            f"{contract.dataset}: rows are unaccounted for: {counts}. Nothing was merged or archived. This is a fault of the program: please report it with the batch's files."
+        )
+    for file in files:
+        read = judgement.files[file.file_id].read
+        if file.expected_rows is not None and read != file.expected_rows:
+            raise BadData(
+                f"{file.source_file} had {file.expected_rows} rows in its workbook, but {read} were read from {file.key}. Nothing was merged or archived; upload the workbook again."
+            )
+
+
+def _check_reject_limit(contract: Contract, counts: Counts, limit: float) -> None:
+    seen = counts.read + counts.retried
+    if seen and counts.rejected / seen > limit:
+        raise BadData(
+            f"{contract.dataset}: {counts.rejected} of {seen} rows are rejected, above the limit of {limit:.0%}. Nothing was merged. "
+            "Look at `lakehouse rejects`; then correct the files, or raise LAKEHOUSE_REJECT_LIMIT, and run again."
+        )
+
+
+def _check_written(contract: Contract, counts: Counts, written: Written | None) -> None:
+    """The commit's own figures against the verdicts; a former try's commit was checked then."""
+    if written is not None and (written.inserted, written.updated) != (counts.inserted, counts.updated):
+        raise BadData(
+            f"{contract.dataset}: {counts.inserted} inserts and {counts.updated} updates were decided, but the commit says {written.inserted} and {written.updated}. "
+            "Nothing was archived. Please report it with the batch's files."
+        )

@@ -1,0 +1,77 @@
+"""The load report: what became of each file and each row of a batch. It is what people read, and what `lakehouse load --json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from lakehouse_assets.etl.engines.base import Judgement
+from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome
+
+NOTHING_TO_DO: dict[str, Any] = {"batch_id": None, "status": "nothing_to_do", "datasets": {}, "files": []}
+
+
+def load_report(manifest: Manifest, judgements: Mapping[str, Judgement], status: str, error: str | None = None) -> dict[str, Any]:
+    """One object: batch_id, status (succeeded, failed), error, when it was frozen, per dataset its counts, reasons and warnings, per file its outcome."""
+    return {
+        "batch_id": manifest.batch_id,
+        "status": status,
+        "error": error,
+        "created_at": manifest.created_at,
+        "datasets": {dataset: asdict(judgement.counts) for dataset, judgement in judgements.items()},
+        "healed": {dataset: judgement.healed for dataset, judgement in judgements.items() if judgement.healed},
+        "reasons": {dataset: judgement.reasons for dataset, judgement in judgements.items() if judgement.reasons},
+        "warnings": {dataset: judgement.warnings for dataset, judgement in judgements.items() if judgement.warnings},
+        "files": file_reports(manifest, judgements),
+    }
+
+
+def file_reports(manifest: Manifest, judgements: Mapping[str, Judgement]) -> list[dict[str, Any]]:
+    """Each file and sheet of the batch. A converted workbook stands for itself only when no sheet does."""
+    counted = {file_id: counts for judgement in judgements.values() for file_id, counts in judgement.files.items()}
+    reports = []
+    for file in manifest.files:
+        counts = counted.get(file.file_id)
+        outcome = outcome_of(file, counts.changed if counts else None)
+        if outcome is Outcome.CONVERTED:
+            continue
+        warnings = [*file.warnings, *(f"{rows} rows: {rule}" for rule, rows in (counts.warnings if counts else {}).items())]
+        reports.append(
+            {
+                "name": file.source_file.split("/", 1)[-1] if file.dataset is None else _short(file),
+                "dataset": file.dataset,
+                "outcome": str(outcome),
+                "reason": file.reason or ("its content was loaded before" if outcome is Outcome.DUPLICATE else None),
+                "read": counts.read if counts else 0,
+                "rejected": counts.rejected if counts else 0,
+                "warnings": warnings,
+                "source_file": file.source_file,
+            }
+        )
+    for noticed in manifest.noticed:
+        reports.append(
+            {
+                "name": noticed.name.split("/", 1)[-1],
+                "dataset": None,
+                "outcome": str(noticed.outcome),
+                "reason": noticed.reason,
+                "read": 0,
+                "rejected": 0,
+                "warnings": [],
+                "source_file": noticed.name,
+            }
+        )
+    return reports
+
+
+def outcome_of(file: ManifestFile, changed: int | None) -> Outcome:
+    """A file that was to be loaded: known content that changed nothing is a duplicate, else it is loaded."""
+    if file.outcome is not Outcome.LOAD:
+        return file.outcome
+    return Outcome.DUPLICATE if file.seen_before and not changed else Outcome.LOADED
+
+
+def _short(file: ManifestFile) -> str:
+    """raw/<dataset>/x/y.csv is known as x/y.csv, uploads/book.xlsx#sheet as book.xlsx#sheet."""
+    return file.source_file.split(f"/{file.dataset}/", 1)[-1] if file.source_file == file.key else file.source_file.split("/", 1)[-1]

@@ -1,0 +1,143 @@
+"""Everything that the steps of a batch need, built once from the settings: the CLI, Dagster and the Lambdas drive the same object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lakehouse_assets.aws import Aws, failures_named
+from lakehouse_assets.catalog.athena import Athena
+from lakehouse_assets.catalog.glue import Catalog
+from lakehouse_assets.contracts import Contracts, read_contracts
+from lakehouse_assets.etl.engines.base import Engine, Judgement, Tables
+from lakehouse_assets.etl.engines.embedded import EmbeddedEngine
+from lakehouse_assets.etl.load import judgement_from_json, load_dataset
+from lakehouse_assets.etl.report import load_report, outcome_of
+from lakehouse_assets.landing.archive import archive
+from lakehouse_assets.landing.convert import convert_uploads
+from lakehouse_assets.landing.freeze import close_batch, freeze, open_batch, read_manifest
+from lakehouse_assets.landing.model import Manifest
+from lakehouse_assets.landing.store import Store
+from lakehouse_assets.landing.zone import LandingZone
+from lakehouse_assets.settings import Settings
+
+
+@dataclass(frozen=True)
+class Lakehouse:
+    """One lakehouse: its settings, and how its AWS is reached. The methods are the steps of a batch, in their order."""
+
+    settings: Settings
+    aws: Aws
+
+    @cached_property
+    def contracts(self) -> Contracts:
+        return read_contracts(self.settings.contracts)
+
+    @cached_property
+    def zone(self) -> LandingZone:
+        s = self.settings
+        scratch = s.home / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        store = Store(self.aws.client("s3"), s.bucket)
+        return LandingZone(store, self.contracts, s.raw_prefix, s.uploads_prefix, s.rejected_prefix, s.archive_prefix, s.control_prefix, scratch)
+
+    @cached_property
+    def tables(self) -> Tables:
+        s = self.settings
+        return Tables(f"s3://{s.bucket}/{s.tables_prefix}", f"s3://{s.bucket}/{s.rejected_prefix}", self.aws.storage_options)
+
+    @cached_property
+    def engine(self) -> Engine:
+        return EmbeddedEngine(self.settings.home / "scratch", self.settings.memory_mb, self.settings.threads)
+
+    @cached_property
+    def athena(self) -> Athena:
+        s = self.settings
+        return Athena(self.aws.client("athena"), s.database, s.workgroup, f"s3://{s.bucket}/{s.control_prefix}athena/")
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return Catalog(self.aws.client("glue"), self.settings.database, self.tables)
+
+    def convert(self) -> list[dict[str, Any]]:
+        with failures_named("Converting the uploads"):
+            return convert_uploads(self.zone)
+
+    def freeze(self, gate: str | None = None) -> Manifest | None:
+        with failures_named("Freezing a batch"):
+            return freeze(self.zone, "any" if (gate or self.settings.gate) == "any" else "all")
+
+    def open_batch(self) -> Manifest | None:
+        with failures_named("Looking for a batch under way"):
+            return open_batch(self.zone)
+
+    def manifest(self, batch_id: str) -> Manifest:
+        with failures_named(f"Reading the manifest of batch {batch_id}"):
+            return read_manifest(self.zone, batch_id)
+
+    def load(self, dataset: str, manifest: Manifest) -> Judgement:
+        with failures_named(f"Loading {dataset}"):
+            return load_dataset(self.contracts[dataset], manifest, self.zone, self.tables, self.engine, self.settings.reject_limit)
+
+    def judgements(self, manifest: Manifest) -> dict[str, Judgement]:
+        """What the loads of this batch have written down so far, by dataset."""
+        with failures_named("Reading the judgements"):
+            found = {dataset: self.zone.store.get_json(self.zone.judgement_key(manifest.batch_id, dataset)) for dataset in self.contracts}
+        return {dataset: judgement_from_json(value) for dataset, value in found.items() if value and value["merged"]}
+
+    def archive(self, manifest: Manifest) -> list[str]:
+        facts: dict[str, dict[str, int | str]] = {}
+        by_id = {file.file_id: file for file in manifest.files}
+        for judgement in self.judgements(manifest).values():
+            for file_id, counts in judgement.files.items():
+                outcome = outcome_of(by_id[file_id], counts.changed)
+                facts[file_id] = {"outcome": str(outcome), "read": counts.read, "rejected": counts.rejected, "changed": counts.changed}
+        with failures_named("Archiving"):
+            return archive(self.zone, manifest, facts)
+
+    def refresh_catalog(self) -> dict[str, str]:
+        with failures_named("Refreshing the catalog"):
+            return {dataset: self.catalog.refresh(contract) for dataset, contract in self.contracts.items()}
+
+    def finish(self, manifest: Manifest) -> dict[str, Any]:
+        """Writes the report and closes the batch."""
+        report = load_report(manifest, self.judgements(manifest), "succeeded")
+        with failures_named("Closing the batch"):
+            self.zone.store.put_json(self.zone.report_key(manifest), report)
+            close_batch(self.zone, manifest.batch_id)
+        return report
+
+    def record_failure(self, manifest: Manifest, error: str) -> dict[str, Any]:
+        """Writes the report of a batch that failed; it stays open, and the next run goes on with it."""
+        report = load_report(manifest, self.judgements(manifest), "failed", error)
+        with failures_named("Recording the failure"):
+            self.zone.store.put_json(self.zone.report_key(manifest), report)
+        return report
+
+    def report(self, manifest: Manifest) -> dict[str, Any] | None:
+        with failures_named("Reading the report"):
+            return self.zone.store.get_json(self.zone.report_key(manifest))
+
+    def history(self) -> list[dict[str, Any]]:
+        """The report of every batch, oldest first."""
+        with failures_named("Reading the history"):
+            return [report for key in self.zone.store.keys(self.zone.reports_prefix) if (report := self.zone.store.get_json(key))]
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Lakehouse]:
+    """The lakehouse of these settings. With the embedded AWS: the one that runs for this home, or one started here and stopped at the end, with all it needs in it."""
+    with ExitStack() as stack:
+        if settings.aws == "account":
+            yield Lakehouse(settings, Aws())
+            return
+        from lakehouse_assets.local.bootstrap import bootstrap
+        from lakehouse_assets.local.process import embedded_aws
+
+        embedded = stack.enter_context(embedded_aws(settings.home))
+        lakehouse = Lakehouse(settings, Aws(embedded.environment()))
+        bootstrap(lakehouse)
+        yield lakehouse

@@ -1,0 +1,107 @@
+"""What waits under uploads/ becomes CSV under raw/<dataset>/: each sheet of a workbook, and CSV files that were not put into a dataset's folder.
+
+Routed by header, never by name. The record of a conversion is written last and by a conditional write; a conversion cut short is done again and finds
+its own CSVs there. A CSV keeps the time of the file that it came from, because that time decides which of two corrections wins.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from lakehouse_assets.errors import BadData
+from lakehouse_assets.landing.model import FileVersion, Outcome
+from lakehouse_assets.landing.preflight import read_header
+from lakehouse_assets.landing.routing import route
+from lakehouse_assets.landing.workbooks import convert_workbook, safe_name
+from lakehouse_assets.landing.zone import LandingZone
+
+SOURCE_FILE, SOURCE_MODIFIED_AT, ROWS = "source-file", "source-modified-at", "rows"
+"""S3 metadata of a converted CSV. `source-file` is URL-quoted: metadata is ASCII."""
+WORKBOOK_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What became of one sheet, or of a CSV as a whole."""
+
+    name: str
+    outcome: Outcome
+    reason: str | None = None
+    dataset: str | None = None
+    rows: int | None = None
+
+
+def convert_uploads(zone: LandingZone) -> list[dict[str, Any]]:
+    """Converts every waiting upload that has no record yet. Returns the records written now: the version, its outcome and reason, its sheets."""
+    records = []
+    for version in zone.store.waiting(zone.uploads):
+        key = zone.conversion_key(version.file_id)
+        if zone.store.exists(key):
+            continue
+        outcome, reason, sheets = _convert(zone, version)
+        record = {"key": version.key, "outcome": outcome, "reason": reason, "sheets": [asdict(sheet) for sheet in sheets]}
+        zone.store.create_json(key, record)
+        records.append(record)
+    return records
+
+
+def _convert(zone: LandingZone, version: FileVersion) -> tuple[Outcome, str | None, list[Converted]]:
+    path = zone.local_copy(version)
+    with path.open("rb") as file:
+        start = file.read(4)
+    try:
+        return Outcome.CONVERTED, None, _sheets(zone, version, path) if start in WORKBOOK_MAGIC else [_csv(zone, version, path)]
+    except BadData as problem:
+        return Outcome.QUARANTINED, str(problem), []
+
+
+def _sheets(zone: LandingZone, version: FileVersion, path: Path) -> list[Converted]:
+    results = []
+    with tempfile.TemporaryDirectory(dir=zone.scratch) as folder:
+        for sheet in convert_workbook(path, zone.contracts, Path(folder)):
+            name = f"{version.key}#{sheet.name}"
+            if sheet.dataset is None or sheet.csv is None:
+                results.append(Converted(name, Outcome.IGNORED, sheet.reason))
+                continue
+            target = f"{_folder(zone, sheet.dataset, version)}/{sheet.index + 1:03}-{safe_name(sheet.name)}.csv"
+            with sheet.csv.open("rb") as body:
+                zone.store.create(target, body, _metadata(version, name) | {ROWS: str(sheet.rows)})
+            reason = "the sheet is hidden" if sheet.hidden else None
+            results.append(Converted(name, Outcome.CONVERTED, reason, sheet.dataset, sheet.rows))
+    return results
+
+
+def _csv(zone: LandingZone, version: FileVersion, path: Path) -> Converted:
+    header = read_header(path)
+    if header is None:
+        raise BadData("is neither a workbook nor a CSV file with a header: put CSV (UTF-8) or .xlsx there")
+    found = route(header, zone.contracts)
+    if found.dataset is None:
+        raise BadData(found.reason or "no dataset has these columns")
+    with path.open("rb") as body:
+        zone.store.create(f"{_folder(zone, found.dataset, version)}.csv", body, _metadata(version, version.key))
+    return Converted(version.key, Outcome.CONVERTED, None, found.dataset)
+
+
+def _folder(zone: LandingZone, dataset: str, version: FileVersion) -> str:
+    """One folder per upload version: two versions of one workbook never share a CSV."""
+    name = "/".join(safe_name(part) for part in version.key.removeprefix(zone.uploads).split("/"))
+    return f"{zone.raw}{dataset}/{name}/{version.file_id[:8]}"
+
+
+def _metadata(version: FileVersion, source_file: str) -> dict[str, str]:
+    return {SOURCE_FILE: quote(source_file), SOURCE_MODIFIED_AT: version.modified.isoformat()}
+
+
+def provenance(version: FileVersion, metadata: dict[str, str]) -> tuple[str, str, int | None]:
+    """(source_file, source_modified_at, expected rows) of a file under raw/: those of the upload that it was converted from, or its own."""
+    rows = metadata.get(ROWS)
+    return (
+        unquote(metadata.get(SOURCE_FILE, "")) or version.key,
+        metadata.get(SOURCE_MODIFIED_AT, version.modified.isoformat()),
+        int(rows) if rows is not None else None,
+    )

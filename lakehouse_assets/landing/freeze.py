@@ -1,0 +1,161 @@
+"""Freezing a batch: what waits, less what the ledger knows, each file preflighted, written down as a manifest. Later steps read the manifest, never the prefix."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Literal
+
+from lakehouse_assets.errors import TemporaryOutage
+from lakehouse_assets.landing.convert import provenance
+from lakehouse_assets.landing.ledger import seen_content, unknown_to_ledger
+from lakehouse_assets.landing.model import FileVersion, Manifest, ManifestFile, Noticed, Outcome, batch_id_of
+from lakehouse_assets.landing.preflight import Preflight, preflight
+from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.landing.zone import LandingZone
+
+Gate = Literal["all", "any"]
+
+
+def open_batch(zone: LandingZone) -> Manifest | None:
+    """The batch that is under way, or None."""
+    pointer = zone.store.get_json(zone.open_batch_key)
+    return read_manifest(zone, pointer["batch_id"]) if pointer else None
+
+
+def read_manifest(zone: LandingZone, batch_id: str) -> Manifest:
+    value = zone.store.get_json(zone.manifest_key(batch_id))
+    if value is None:
+        raise TemporaryOutage(f"The manifest of batch {batch_id} is not at {zone.manifest_key(batch_id)}. Restore it from its older version, then run again.")
+    return Manifest.from_json(value)
+
+
+def freeze(zone: LandingZone, gate: Gate) -> Manifest | None:
+    """The open batch, or a new one of all that waits. None where nothing waits, or not yet what the gate asks for.
+
+    Order of writes: the manifest, then the pointer to it. A crash between them leaves a manifest that nothing points to; the same files make the same id,
+    so the next try finds it there and goes on with it.
+    """
+    under_way = open_batch(zone)
+    if under_way:
+        return under_way
+    uploads = unknown_to_ledger(zone, zone.store.waiting(zone.uploads))
+    raw, strays = _by_dataset(zone, zone.store.waiting(zone.raw))
+    fresh = unknown_to_ledger(zone, raw)
+    if not fresh and not uploads:
+        return None
+    if gate == "all" and {_dataset_of(zone, version.key) for version in fresh} != set(zone.contracts):
+        return None
+    converted, noticed = _conversions(zone, uploads)
+    files = [*_without_repeats(in_parallel(lambda version: _inspected(zone, version), fresh)), *converted]
+    if not files:
+        return None
+    manifest = Manifest(
+        batch_id=batch_id_of([file.as_version(zone.store.bucket) for file in files]),
+        created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        files=tuple(sorted(files, key=lambda file: (file.source_modified_at, file.source_file, file.file_id))),
+        noticed=(*noticed, *strays),
+    )
+    zone.store.create_json(zone.manifest_key(manifest.batch_id), manifest.to_json())
+    zone.store.create_json(zone.open_batch_key, {"batch_id": manifest.batch_id})
+    return open_batch(zone)
+
+
+def close_batch(zone: LandingZone, batch_id: str) -> None:
+    """The batch is done: the pointer goes, and its scratch copies with it."""
+    pointer = zone.store.get_json(zone.open_batch_key)
+    if pointer and pointer["batch_id"] == batch_id:
+        zone.store.s3.delete_object(Bucket=zone.store.bucket, Key=zone.open_batch_key)
+    shutil.rmtree(zone.scratch / "files", ignore_errors=True)
+
+
+def _dataset_of(zone: LandingZone, key: str) -> str:
+    return key.removeprefix(zone.raw).split("/", 1)[0]
+
+
+def _by_dataset(zone: LandingZone, versions: list[FileVersion]) -> tuple[list[FileVersion], list[Noticed]]:
+    """What lies in a dataset's folder, and what does not: that is left alone and reported."""
+    inside = [version for version in versions if "/" in version.key.removeprefix(zone.raw) and _dataset_of(zone, version.key) in zone.contracts]
+    ids = {version.file_id for version in inside}
+    reason = f"lies in no dataset's folder ({', '.join(f'{zone.raw}{dataset}/' for dataset in zone.contracts)}); left where it is"
+    return inside, [Noticed(version.key, Outcome.IGNORED, reason) for version in versions if version.file_id not in ids]
+
+
+def _inspected(zone: LandingZone, version: FileVersion) -> ManifestFile:
+    dataset = _dataset_of(zone, version.key)
+    source_file, source_modified_at, rows = provenance(version, zone.store.metadata(version))
+    found = preflight(zone.local_copy(version), zone.contracts[dataset])
+    return ManifestFile(
+        **_identity(version),
+        dataset=dataset,
+        source_file=source_file,
+        source_modified_at=source_modified_at,
+        outcome=Outcome.QUARANTINED if found.problem else Outcome.EMPTY if found.empty else Outcome.LOAD,
+        reason=found.problem,
+        content=found.sha256,
+        seen_before=not found.problem and not found.empty and seen_content(zone, dataset, found.sha256) is not None,
+        expected_rows=rows,
+        header=found.header,
+        delimiter=found.delimiter,
+        compression=found.compression,
+        regular=_is_regular(found),
+        warnings=_warnings(found),
+    )
+
+
+def _identity(version: FileVersion) -> dict[str, object]:
+    return {
+        "key": version.key,
+        "version": version.version,
+        "etag": version.etag,
+        "size": version.size,
+        "modified": version.modified.isoformat(),
+        "file_id": version.file_id,
+    }
+
+
+def _is_regular(found: Preflight) -> bool:
+    """Whether the strict reader may take it: one kind of line end, and the header is the first line."""
+    return found.newline in ("", "\n", "\r\n") and not found.skipped_lines and not any("\n" in name or "\r" in name for name in found.header)
+
+
+def _warnings(found: Preflight) -> tuple[str, ...]:
+    extra = (f"columns that the contract does not know: {', '.join(found.extra_columns)}",) if found.extra_columns else ()
+    absent = (f"columns that the file lacks, read as empty: {', '.join(found.absent_columns)}",) if found.absent_columns else ()
+    return extra + absent
+
+
+def _without_repeats(files: list[ManifestFile]) -> list[ManifestFile]:
+    """Of files with one content in one batch the latest is loaded: whatever an earlier copy says, it says too, and it wins over what came between them."""
+    latest: dict[tuple[str | None, str], ManifestFile] = {}
+    for file in sorted(files, key=lambda file: (file.source_modified_at, file.source_file)):
+        latest[file.dataset, file.content] = file
+    return [_as_duplicate(file, latest[file.dataset, file.content]) for file in files]
+
+
+def _as_duplicate(file: ManifestFile, latest: ManifestFile) -> ManifestFile:
+    if file is latest or file.outcome is not Outcome.LOAD:
+        return file
+    return ManifestFile(**{**file.__dict__, "outcome": Outcome.DUPLICATE, "reason": f"the same content as {latest.source_file}"})
+
+
+def _conversions(zone: LandingZone, uploads: Iterable[FileVersion]) -> tuple[list[ManifestFile], list[Noticed]]:
+    """The uploads themselves (they are archived with the batch), and their sheets that became no CSV."""
+    files, noticed = [], []
+    for version in uploads:
+        record = zone.store.get_json(zone.conversion_key(version.file_id))
+        if record is None:
+            continue
+        files.append(
+            ManifestFile(
+                **_identity(version),
+                dataset=None,
+                source_file=version.key,
+                source_modified_at=version.modified.isoformat(),
+                outcome=Outcome(record["outcome"]),
+                reason=record["reason"],
+            )
+        )
+        noticed += [Noticed(s["name"], Outcome.IGNORED, s["reason"]) for s in record["sheets"] if s["outcome"] == Outcome.IGNORED]
+    return files, noticed

@@ -1,0 +1,31 @@
+"""The ledger: one entry per file version that a batch took, written once. A version that is in it is not processed again; new content under an old key is.
+
+Beside it, the contents seen per dataset: the same content under another name, or again under the same, is recognised by it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lakehouse_assets.landing.model import FileVersion, ManifestFile
+from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.landing.zone import LandingZone
+
+
+def unknown_to_ledger(zone: LandingZone, versions: list[FileVersion]) -> list[FileVersion]:
+    known = in_parallel(lambda version: zone.store.exists(zone.ledger_key(version.file_id)), versions)
+    return [version for version, is_known in zip(versions, known, strict=True) if not is_known]
+
+
+def seen_content(zone: LandingZone, dataset: str, content: str) -> str | None:
+    """The source file that brought this content before, or None."""
+    entry = zone.store.get_json(zone.content_key(dataset, content))
+    return entry["source_file"] if entry else None
+
+
+def enter(zone: LandingZone, batch_id: str, file: ManifestFile, facts: dict[str, Any]) -> bool:
+    """Enters a file version with what became of it. False if the entry was there already (a former try of the same batch)."""
+    if file.dataset and file.content:
+        zone.store.create_json(zone.content_key(file.dataset, file.content), {"source_file": file.source_file, "batch_id": batch_id, "file_id": file.file_id})
+    entry = {"file_id": file.file_id, "batch_id": batch_id, "dataset": file.dataset, "key": file.key, "version": file.version, "size": file.size}
+    return zone.store.create_json(zone.ledger_key(file.file_id), entry | facts)

@@ -1,0 +1,58 @@
+"""The landing zone: the bucket with its folders, the contracts, and scratch space. Where each object of `control/` lives is written here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakehouse_assets.contracts import Contracts
+from lakehouse_assets.landing.model import FileVersion, Manifest
+from lakehouse_assets.landing.store import Store
+
+
+@dataclass(frozen=True)
+class LandingZone:
+    store: Store
+    contracts: Contracts
+    raw: str
+    uploads: str
+    rejected: str
+    archive: str
+    control: str
+    scratch: Path
+
+    @property
+    def open_batch_key(self) -> str:
+        """Names the batch that is under way. While it is there, nothing else is frozen: a batch that was interrupted is finished first."""
+        return f"{self.control}open_batch.json"
+
+    def manifest_key(self, batch_id: str) -> str:
+        return f"{self.control}manifests/{batch_id}.json"
+
+    def conversion_key(self, file_id: str) -> str:
+        return f"{self.control}conversions/{file_id}.json"
+
+    def ledger_key(self, file_id: str) -> str:
+        return f"{self.control}ledger/{file_id}.json"
+
+    def content_key(self, dataset: str, content: str) -> str:
+        return f"{self.control}contents/{dataset}/{content}.json"
+
+    def judgement_key(self, batch_id: str, dataset: str) -> str:
+        return f"{self.control}judgements/{batch_id}/{dataset}.json"
+
+    @property
+    def reports_prefix(self) -> str:
+        return f"{self.control}reports/"
+
+    def report_key(self, manifest: Manifest) -> str:
+        """Begins with the time, so that a listing is the history in order."""
+        return f"{self.reports_prefix}{manifest.created_at.replace(':', '').replace('+0000', 'Z')}-{manifest.batch_id}.json"
+
+    def local_copy(self, version: FileVersion) -> Path:
+        """Downloads a version once; a later step on the same machine finds it there, on another machine it is fetched anew."""
+        path = self.scratch / "files" / version.file_id
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.store.download(version, path)
+        return path

@@ -1,0 +1,21 @@
+"""Dagster's instance of one home: its runs, events and assets live under LAKEHOUSE_HOME, so that two homes never see each other's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+INSTANCE = """\
+# Written by lakehouse when it is not there; change it as you like.
+telemetry:
+  enabled: false  # a laptop's data stays on the laptop
+"""
+
+
+def dagster_home(home: Path) -> Path:
+    """The folder for DAGSTER_HOME, with a dagster.yaml in it."""
+    folder = (home / "dagster").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "dagster.yaml"
+    if not settings.exists():
+        settings.write_text(INSTANCE, "utf-8")
+    return folder

@@ -1,0 +1,52 @@
+"""What Athena finds in Delta tables: the live files of each table's current version, or the reason why not."""
+
+from typing import Any
+
+from ministack.services import glue  # type: ignore[import-untyped]
+
+from lakehouse_assets.local.embedded_aws.athena_duckdb import answer
+from lakehouse_assets.local.embedded_aws.athena_results import Found, QueryError, text, trino_type
+from lakehouse_assets.local.embedded_aws.athena_sql import TableName, translate
+from lakehouse_assets.local.embedded_aws.delta_tables import NotReadableError, Snapshot, read_snapshot
+
+
+def find(sql: str, parameters: list[str], database: str) -> Found | None:
+    """Answers a query over Delta tables; None if it names tables and none of them is a Delta table.
+
+    Calls this very server to read the tables' logs: it has to run in a thread of its own. Raises QueryError.
+    """
+    query = translate(sql, parameters, database)
+    definitions = {name: _definition(name) for name in sorted(query.tables)}
+    delta = [name for name, definition in definitions.items() if _is_delta(definition)]
+    if definitions and not delta:
+        return None
+    if len(delta) < len(definitions):
+        others = ", ".join(name.table for name in definitions if name not in delta)
+        raise QueryError(f"NOT_SUPPORTED: the embedded Athena cannot join Delta tables with other tables ({others})")
+    snapshots = {name: _snapshot(name, definitions[name]) for name in delta}
+    found = answer(query, snapshots, database)
+    return Found(
+        columns=list(found.columns),
+        types=[trino_type(type_) for type_ in found.types],
+        rows=[[text(value) for value in row] for row in found.rows],
+        bytes_scanned=sum(file.size for snapshot in snapshots.values() for file in snapshot.live_files),
+    )
+
+
+def _definition(name: TableName) -> dict[str, Any]:
+    definition: dict[str, Any] | None = glue._tables.get(f"{name.database}/{name.table}")
+    if definition is None:
+        raise QueryError(f"TABLE_NOT_FOUND: Table 'awsdatacatalog.{name.database}.{name.table}' does not exist")
+    return definition
+
+
+def _is_delta(definition: dict[str, Any]) -> bool:
+    parameters = definition.get("Parameters") or {}
+    return "delta" in (parameters.get("table_type", "").lower(), parameters.get("spark.sql.sources.provider", "").lower())
+
+
+def _snapshot(name: TableName, definition: dict[str, Any]) -> Snapshot:
+    try:
+        return read_snapshot(definition["StorageDescriptor"]["Location"])
+    except NotReadableError as error:
+        raise QueryError(f"NOT_SUPPORTED: {name.database}.{name.table}: {error}") from error

@@ -1,0 +1,116 @@
+"""Answers one query over the current versions of Delta tables, with a DuckDB that lives as long as the query and sees nothing else.
+
+Each table is a view over its live files on disk (no extension that would have to be downloaded): columns by the types of the table's
+schema, absent in older files as NULL; partition columns by the values in the table's log, whatever the names of the folders are.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+from ministack.services import s3  # type: ignore[import-untyped]
+
+from lakehouse_assets.local.embedded_aws.athena_results import QueryError
+from lakehouse_assets.local.embedded_aws.athena_sql import CATALOG, Query, TableName
+from lakehouse_assets.local.embedded_aws.delta_tables import DeltaType, Snapshot, type_in
+
+DUCKDB_NAMES = {
+    "string": "VARCHAR",
+    "long": "BIGINT",
+    "integer": "INTEGER",
+    "short": "SMALLINT",
+    "byte": "TINYINT",
+    "binary": "BLOB",
+    "timestamp": "TIMESTAMPTZ",
+    "timestamp_ntz": "TIMESTAMP",
+}
+DUCKDB_NESTED = {"array": "{element}[]", "map": "MAP({key},{value})", "struct": "STRUCT({fields})", "field": '"{name}" {type}'}
+SETTINGS = {
+    "memory_limit": "'1GB'",
+    "TimeZone": "'UTC'",
+    # Trino divides integers to an integer.
+    "integer_division": "true",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+}
+LIVE_FILES = "live_files"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows that a query found, as Python values, and its columns with the names of their DuckDB types."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def answer(query: Query, tables: Mapping[TableName, Snapshot], database: str) -> Answer:
+    """Runs the query. Raises QueryError with DuckDB's reason if it cannot be run."""
+    with duckdb.connect(":memory:") as connection:
+        for name, value in {**SETTINGS, "temp_directory": _quoted(os.environ["TMPDIR"])}.items():
+            connection.execute(f"SET {name} = {value}")
+        connection.execute(f"ATTACH ':memory:' AS {CATALOG}")
+        connection.execute(f"CREATE SCHEMA {CATALOG}.{LIVE_FILES}")
+        for schema in {database.lower(), *(table.database for table in tables)} - {"main"}:
+            connection.execute(f"CREATE SCHEMA {CATALOG}.{_name(schema)}")
+        readable: list[str] = []
+        for number, (table, snapshot) in enumerate(tables.items()):
+            readable += _create_view(connection, table, snapshot, f"{CATALOG}.{LIVE_FILES}.table_{number}")
+        connection.execute(f"SET allowed_paths = {_list(readable)}")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        connection.execute(f"USE {CATALOG}.{_name(database.lower())}")
+        return _run(connection, query)
+
+
+def _run(connection: duckdb.DuckDBPyConnection, query: Query) -> Answer:
+    try:
+        description = connection.execute(query.sql).description or []
+        return Answer(tuple(column[0] for column in description), tuple(column[1].id for column in description), connection.fetchall())
+    except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+        raise QueryError(f"SYNTAX_ERROR: {error}") from error
+    except duckdb.Error as error:
+        raise QueryError(f"GENERIC_USER_ERROR: {error}") from error
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, table: TableName, snapshot: Snapshot, files_table: str) -> list[str]:
+    """Returns the files that the view reads."""
+    files = [s3._object_disk_path(snapshot.bucket, file.key) for file in snapshot.live_files]
+    types = {field.name: _duckdb_type(field.type) for field in snapshot.fields}
+    in_files = {name: type_ for name, type_ in types.items() if name not in snapshot.partition_columns}
+    # A relation without rows lends its columns to tables without files, and to files from before a column was added.
+    data = "SELECT " + ", ".join(f"CAST(NULL AS {type_}) AS {_name(name)}" for name, type_ in in_files.items())
+    data += ", CAST(NULL AS VARCHAR) AS __file__ WHERE false"
+    if files:
+        data += f" UNION ALL BY NAME FROM read_parquet({_list(files)}, union_by_name = true, hive_partitioning = false, filename = '__file__')"
+    partition = {name: types[name] for name in snapshot.partition_columns}
+    values = {f"value_{number}": [file.partition[name] for file in snapshot.live_files] for number, name in enumerate(partition)}
+    unnested = ", ".join(
+        ["unnest(CAST($file AS VARCHAR[])) AS __file__"]
+        + [f"unnest(CAST($value_{n} AS {type_}[])) AS {_name(name)}" for n, (name, type_) in enumerate(partition.items())]
+    )
+    connection.execute(f"CREATE TABLE {files_table} AS SELECT {unnested}", {"file": files, **values})
+    columns = ", ".join(f"CAST({'files' if name in partition else 'data'}.{_name(name)} AS {type_}) AS {_name(name.lower())}" for name, type_ in types.items())
+    joined = f"({data}) AS data JOIN {files_table} AS files ON data.__file__ = files.__file__" if partition else f"({data}) AS data"
+    connection.execute(f"CREATE VIEW {CATALOG}.{_name(table.database)}.{_name(table.table)} AS SELECT {columns} FROM {joined}")
+    return files
+
+
+def _duckdb_type(type_: DeltaType) -> str:
+    return type_in(DUCKDB_NAMES, DUCKDB_NESTED, type_)
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _list(texts: list[str]) -> str:
+    return "[" + ", ".join(map(_quoted, texts)) + "]"

@@ -1,0 +1,112 @@
+"""Gap: Athena of ministack reads every Parquet file under a table's location, overwritten and deleted rows included.
+
+Here a query sees the live files of each Delta table's current version, or it fails: nothing is ever passed on unseen. Queries that name
+no Delta table (CSV, JSON or plain Parquet tables of the Glue catalog; DDL) are answered by ministack as before. Parameters (`?`) have
+their values, a cancelled query stays cancelled, and the result is written as Athena writes it, into the file that GetQueryExecution names.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlparse
+
+from ministack.core.concurrency import run_reentrant  # type: ignore[import-untyped]
+from ministack.services import athena, s3  # type: ignore[import-untyped]
+
+from lakehouse_assets.local.embedded_aws.athena_results import Found, QueryError, csv, text
+from lakehouse_assets.local.embedded_aws.seams import Response, replace, wrap
+
+# Athena keeps queries for 45 days; their results are kept in memory here.
+QUERIES_KEPT = 100
+REASON_CHARACTERS = 2000
+UNFINISHED = frozenset({"QUEUED", "RUNNING"})
+
+Execution = dict[str, Any]
+_log = logging.getLogger("athena")
+
+
+def fill() -> None:
+    """Lets Athena read Delta tables."""
+    wrap(athena, "_start_query_execution", _start_query_execution)
+    replace(athena, "_execute_query", _execute_query)
+
+
+def _start_query_execution(original: Callable[[dict[str, Any]], Response], request: dict[str, Any]) -> Response:
+    response = original(request)
+    if response[0] == 200:
+        execution = athena._executions[json.loads(response[2])["QueryExecutionId"]]
+        execution["ExecutionParameters"] = request.get("ExecutionParameters") or []
+        execution["ResultConfiguration"]["OutputLocation"] = _result_file(execution)
+        _forget_old_queries()
+    return response
+
+
+def _result_file(execution: Execution) -> str:
+    """ministack appends the name of the file to the location even if that does not end with a slash."""
+    location, name = execution["ResultConfiguration"]["OutputLocation"], f"{execution['QueryExecutionId']}.csv"
+    return f"{location.removesuffix(name).rstrip('/')}/{name}"
+
+
+async def _execute_query(query_id: str, sql: str, database: str, ddl: Any, catalog: str | None = None) -> None:
+    """Takes a query from QUEUED to its end."""
+    execution: Execution | None = athena._executions.get(query_id)
+    if execution is None or execution["Status"]["State"] != "QUEUED":
+        return
+    execution["Status"]["State"] = "RUNNING"
+    started = time.monotonic()
+    try:
+        found = await _find(sql, execution["ExecutionParameters"], database, ddl, catalog)
+        if execution["Status"]["State"] == "CANCELLED":
+            return
+        _write_result_file(execution, found)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the state of the query tells it: there is no one else to catch it
+        if not isinstance(error, QueryError):
+            _log.exception("query %s", query_id)
+        _end(execution, started, "FAILED", str(error))
+    else:
+        execution["_results"] = {"columns": found.columns, "rows": found.rows}
+        execution["_column_types"] = found.types
+        execution["Statistics"]["DataScannedInBytes"] = found.bytes_scanned
+        _end(execution, started, "SUCCEEDED")
+
+
+async def _find(sql: str, parameters: list[str], database: str, ddl: Any, catalog: str | None) -> Found:
+    if ddl is not None:
+        return _as_ministack_found_it(athena._run_ddl(ddl, database))
+    found: Found | None = await run_reentrant(_find_in_delta_tables, sql, parameters, database, thread_name="athena-query")
+    return found or _as_ministack_found_it(await athena._run_duckdb(sql, database, catalog))
+
+
+def _find_in_delta_tables(sql: str, parameters: list[str], database: str) -> Found | None:
+    # DuckDB, delta-rs and sqlglot take half a second to import: not before the first query.
+    from lakehouse_assets.local.embedded_aws.athena_delta import find
+
+    return find(sql, parameters, database)
+
+
+def _as_ministack_found_it(results: dict[str, Any]) -> Found:
+    rows = [[text(value) for value in row] for row in results["rows"]]
+    return Found(results["columns"], results["column_types"], rows, bytes_scanned=0)
+
+
+def _end(execution: Execution, started: float, state: str, reason: str = "") -> None:
+    if execution["Status"]["State"] == "CANCELLED":
+        return
+    milliseconds = round((time.monotonic() - started) * 1000)
+    execution["Statistics"].update(EngineExecutionTimeInMillis=milliseconds, TotalExecutionTimeInMillis=milliseconds)
+    execution["Status"].update(State=state, StateChangeReason=reason[:REASON_CHARACTERS], CompletionDateTime=time.time())
+
+
+def _write_result_file(execution: Execution, found: Found) -> None:
+    location = urlparse(execution["ResultConfiguration"]["OutputLocation"])
+    status, _, body = s3._put_object(location.netloc, location.path.lstrip("/"), csv(found), {"content-type": "text/csv"})
+    if status != 200:
+        raise QueryError(f"the result could not be written to {location.geturl()}: {body.decode()}")
+
+
+def _forget_old_queries() -> None:
+    finished = [query_id for query_id, query in athena._executions.items() if query["Status"]["State"] not in UNFINISHED]
+    for query_id in finished[:-QUERIES_KEPT]:
+        athena._executions.pop(query_id, None)

@@ -1,0 +1,102 @@
+"""How Athena writes what a query found: the text of a value, the name of a type, the CSV file."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+TRINO_TYPES = {
+    "hugeint": "bigint",
+    "ubigint": "bigint",
+    "uinteger": "bigint",
+    "usmallint": "integer",
+    "utinyint": "smallint",
+    "uuid": "varchar",
+    "interval": "varchar",
+    "null": "unknown",
+    "blob": "varbinary",
+    "list": "array",
+    "array": "array",
+    "struct": "row",
+    "enum": "varchar",
+    "timestamp_s": "timestamp",
+    "timestamp_ms": "timestamp",
+    "timestamp_ns": "timestamp",
+}
+# Between these, Java writes a double as a plain decimal number; outside, with an exponent.
+PLAIN_DOUBLES = (1e-3, 1e7)
+
+
+class QueryError(Exception):
+    """A query cannot be answered. The message is the reason that Athena gives with the state FAILED."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The result of a query: columns, their types in Trino's words, rows of texts, and the bytes of all files that it had to look at."""
+
+    columns: list[str]
+    types: list[str]
+    rows: list[list[str | None]]
+    bytes_scanned: int
+
+
+def trino_type(duckdb_type: str) -> str:
+    """What Athena calls a type that DuckDB calls this."""
+    return TRINO_TYPES.get(duckdb_type, duckdb_type)
+
+
+def text(value: Any) -> str | None:
+    """A value as Athena writes it into a result; None for NULL."""
+    return None if value is None else _text(value)
+
+
+def csv(found: Found) -> bytes:
+    """The result file: every value in double quotes, NULL as nothing at all."""
+    rows: list[Sequence[str | None]] = [found.columns, *found.rows]
+    return "".join(map(_csv_line, rows)).encode()
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return _double(value)
+        case datetime():
+            zone = " UTC" if value.tzinfo else ""
+            return f"{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03d}{zone}"
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return f"{value:f}"
+        case bytes():
+            return value.hex(" ")
+        case list() | tuple():
+            return "[" + ", ".join(map(_text, value)) + "]"
+        case dict():
+            return "{" + ", ".join(f"{_text(key)}={_text(item)}" for key, item in value.items()) + "}"
+        case _:
+            return str(value)
+
+
+def _double(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    smallest, largest = PLAIN_DOUBLES
+    if value == 0 or smallest <= abs(value) < largest:
+        return f"{value!r}"
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    first, rest = str(digits[0]), "".join(map(str, digits[1:])) or "0"
+    return f"{'-' if sign else ''}{first}.{rest}E{exponent + len(digits) - 1}"
+
+
+def _csv_line(row: Sequence[str | None]) -> str:
+    return ",".join("" if value is None else '"' + value.replace('"', '""') + '"' for value in row) + "\n"

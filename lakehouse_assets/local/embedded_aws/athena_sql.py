@@ -1,0 +1,92 @@
+"""From a query as Athena takes it to the same query as DuckDB takes it, and the tables that it names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import TokenType
+
+from lakehouse_assets.local.embedded_aws.athena_results import QueryError
+from lakehouse_assets.local.embedded_aws.messages import plain
+
+CATALOG = "awsdatacatalog"
+
+
+@dataclass(frozen=True, order=True)
+class TableName:
+    """A table of the Glue catalog, in lower case as Athena has it."""
+
+    database: str
+    table: str
+
+
+@dataclass(frozen=True)
+class Query:
+    """One SELECT in DuckDB's SQL, and every table that it may read."""
+
+    sql: str
+    tables: frozenset[TableName]
+
+
+def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
+    """Reads Athena's SQL (Trino's) and writes DuckDB's.
+
+    `parameters` are the values of the `?` in the query, each an SQL literal as Athena wants them: `5`, `'text'`, `DATE '2025-04-01'`.
+    `database` is the one that a table without a database belongs to.
+    Raises QueryError if this is no single SELECT, or if the parameters do not fit.
+    """
+    try:
+        statements = sqlglot.parse(_with_parameters(sql, parameters), read="athena")
+    except SqlglotError as error:
+        raise QueryError(f"SYNTAX_ERROR: {plain(error)}") from error
+    if len(statements) != 1 or statements[0] is None:
+        raise QueryError("SYNTAX_ERROR: Only one sql statement is allowed")
+    statement = statements[0]
+    if not isinstance(statement, exp.Query | exp.Values):
+        raise QueryError("NOT_SUPPORTED: the embedded Athena answers SELECT only")
+    tables = frozenset(_table_names(statement, database.lower()))
+    _name_the_nameless(statement)
+    return Query(statement.sql(dialect="duckdb"), tables)
+
+
+def _with_parameters(sql: str, parameters: Sequence[str]) -> str:
+    """Puts the literals in the places of the `?`, token by token: a `?` inside a string or a comment is none."""
+    places = [token for token in sqlglot.tokenize(sql, read="athena") if token.token_type == TokenType.PLACEHOLDER]
+    if len(places) != len(parameters):
+        raise QueryError(f"SYNTAX_ERROR: Incorrect number of parameters: expected {len(places)} but found {len(parameters)}")
+    for place, parameter in reversed(list(zip(places, parameters, strict=True))):
+        sql = sql[: place.start] + _literal(parameter) + sql[place.end + 1 :]
+    return sql
+
+
+def _literal(parameter: str) -> str:
+    expression = sqlglot.parse_one(parameter, read="athena")
+    if any(isinstance(node, exp.Column | exp.Query | exp.Func) and not isinstance(node, exp.Cast) for node in expression.walk()):
+        raise QueryError(f"SYNTAX_ERROR: the parameter {parameter} is no literal; strings need single quotes")
+    return f"({expression.sql(dialect='athena')})"
+
+
+def _table_names(statement: exp.Expr, database: str) -> list[TableName]:
+    common_table_expressions = {cte.alias.lower() for cte in statement.find_all(exp.CTE)}
+    names = []
+    for table in statement.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier):
+            raise QueryError(f"FUNCTION_NOT_FOUND: the embedded Athena has no table function {table.this.sql(dialect='athena')}")
+        if table.catalog.lower() not in ("", CATALOG):
+            raise QueryError(f"CATALOG_NOT_FOUND: Catalog '{table.catalog}' does not exist")
+        if table.db or table.name.lower() not in common_table_expressions:
+            names.append(TableName(table.db.lower() or database, table.name.lower()))
+    return names
+
+
+def _name_the_nameless(statement: exp.Expr) -> None:
+    """Athena calls the third column `_col2` if the query gives it no name; DuckDB would call it by its expression."""
+    select = statement
+    while isinstance(select, exp.SetOperation | exp.Subquery):
+        select = select.this
+    if isinstance(select, exp.Select):
+        for number, column in enumerate(select.expressions):
+            if not column.output_name and not column.is_star:
+                column.replace(exp.alias_(column.copy(), f"_col{number}"))

@@ -1,0 +1,73 @@
+"""Serves ministack with the gaps filled, from the first request to the last state written."""
+
+import asyncio
+import fcntl
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import ministack.app  # type: ignore[import-untyped]
+import uvloop
+from hypercorn.asyncio import serve as serve_http
+from hypercorn.config import Config
+
+from lakehouse_assets.local.embedded_aws import athena_queries, crawlers, glue_jobs, s3_objects, step_functions
+from lakehouse_assets.local.embedded_aws.saved_state import SavedState
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+def serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None]) -> None:
+    """Answers on the listening socket until standard input ends and no one holds `users_lock`, or until SIGTERM.
+
+    `announce` is called once, when the state is loaded and requests will be answered.
+    """
+    for gap in (s3_objects, glue_jobs, crawlers, athena_queries, step_functions):
+        gap.fill()
+    uvloop.run(_serve(listener, users_lock, announce))
+
+
+async def _serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    saved_state = SavedState()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        with users_lock.open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            loop.call_soon_threadsafe(stop.set)
+            # Kept until the process is gone: whoever comes now waits, and then starts a server of their own.
+            threading.Event().wait()
+
+    threading.Thread(target=watch, name="last-user", daemon=True).start()
+
+    async def application(scope: Message, receive: Receive, send: Send) -> None:
+        async def send_and_tell(message: Message) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                announce()
+
+        if scope["type"] == "http":
+            saved_state.note(scope["method"])
+        await ministack.app.app(scope, receive, send_and_tell if scope["type"] == "lifespan" else send)
+
+    async def stopped() -> None:
+        await stop.wait()
+        saving.cancel()
+        await asyncio.to_thread(glue_jobs.stop_all)
+
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1
+    saving = loop.create_task(saved_state.save_regularly())
+    await serve_http(application, config, shutdown_trigger=stopped)  # type: ignore[arg-type]

@@ -1,0 +1,195 @@
+"""The life of the embedded AWS of one home: the first command that needs it starts it, all share it, it goes with the last.
+
+Four files under `<home>/aws` settle who may do what, and the kernel keeps them true even when a process is killed:
+
+- `users.lock`: every user holds it shared. The server takes it exclusively before it stops, so it never stops under a user.
+- `start.lock`: held while looking whether a server runs and starting one, so that two processes never start two.
+- `server.lock`: held by the server for as long as it lives: the truth about "does it run".
+- `server.json`: where the server answers, written by it once it does.
+
+The starter keeps the write end of the server's standard input and nothing else. When it ends, in whatever way, the server reads
+the end of the file, waits for the other users, writes its state and goes.
+"""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakehouse_assets.errors import TemporaryOutage
+
+SECONDS_TO_START = 60.0
+SECONDS_TO_STOP = 30.0
+SECONDS_TO_TELL_WHETHER_IT_STAYS = 1.0
+SECONDS_BETWEEN_LOOKS = 0.02
+LOG_BYTES_KEPT = 2_000_000
+
+
+@dataclass(frozen=True)
+class EmbeddedAws:
+    """Where an embedded AWS answers."""
+
+    endpoint: str
+    region: str
+
+    def environment(self) -> dict[str, str]:
+        """The environment variables that point boto3, delta-rs and any AWS SDK at it."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ALLOW_HTTP": "true",
+        }
+
+
+@contextmanager
+def embedded_aws(home: Path) -> Iterator[EmbeddedAws]:
+    """Uses the embedded AWS that runs for this home, or starts one and stops it at the end.
+
+    `home` is created if need be. Where others still use the server at the end, it is left to them and stops after the last.
+    Raises TemporaryOutage, naming the log file, if the server does not start.
+    """
+    home = home.resolve()
+    folder = home / "aws"
+    folder.mkdir(parents=True, exist_ok=True)
+    server: subprocess.Popen[bytes] | None = None
+    users_lock = folder / "users.lock"
+    with _locked(users_lock, fcntl.LOCK_SH):
+        try:
+            with _locked(folder / "start.lock", fcntl.LOCK_EX):
+                aws = running(home)
+                if aws is None:
+                    server, aws = _start(home)
+            yield aws
+        finally:
+            if server is not None:
+                _ask_to_stop(server)
+    if server is not None:
+        _wait_for_the_end(server, home)
+
+
+def running(home: Path) -> EmbeddedAws | None:
+    """The embedded AWS that runs for this home, if one does and is ready to answer. Starts nothing and creates nothing."""
+    folder = home / "aws"
+    if not _is_held(folder / "server.lock"):
+        return None
+    server = _published(folder)
+    return None if server is None else EmbeddedAws(endpoint=str(server["endpoint"]), region=str(server["region"]))
+
+
+def log_file(home: Path) -> Path:
+    """Where the embedded AWS of this home writes what it has to say."""
+    return home / "logs" / "embedded_aws.log"
+
+
+def _start(home: Path) -> tuple[subprocess.Popen[bytes], EmbeddedAws]:
+    log = log_file(home)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_BYTES_KEPT:
+        log.replace(log.with_suffix(".log.1"))
+    with log.open("ab") as output:
+        server = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "lakehouse_assets.local.embedded_aws", str(home / "aws")],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=home,
+            env=_environment_of_the_server(),
+            # Its own session: Ctrl-C in the terminal reaches the command, which then stops its server in order.
+            start_new_session=True,
+        )
+    try:
+        return server, _wait_until_ready(server, home)
+    except BaseException:
+        _ask_to_stop(server)
+        raise
+
+
+def _environment_of_the_server() -> dict[str, str]:
+    environment = dict(os.environ)
+    package_folder = str(Path(__file__).resolve().parents[2])
+    if package_folder not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
+        # A checkout that is not installed: the server runs in another folder, so it has to be told where this package is.
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [environment.get("PYTHONPATH"), package_folder]))
+    return environment
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], home: Path) -> EmbeddedAws:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline:
+        aws = running(home)
+        if aws is not None:
+            return aws
+        if server.poll() is not None:
+            raise _outage(home, f"did not start (exit code {server.returncode})")
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    server.kill()
+    raise _outage(home, f"was not ready after {SECONDS_TO_START:.0f} seconds")
+
+
+def _ask_to_stop(server: subprocess.Popen[bytes]) -> None:
+    assert server.stdin is not None
+    server.stdin.close()
+
+
+def _wait_for_the_end(server: subprocess.Popen[bytes], home: Path) -> None:
+    """Waits until the server is gone, or until it is clear that it stays for other users."""
+    started = time.monotonic()
+    while server.poll() is None:
+        waited = time.monotonic() - started
+        is_stopping = _is_held(home / "aws" / "users.lock")
+        if waited > SECONDS_TO_TELL_WHETHER_IT_STAYS and not is_stopping:
+            return
+        if waited > SECONDS_TO_STOP:
+            server.kill()
+            raise _outage(home, f"did not stop within {SECONDS_TO_STOP:.0f} seconds and was killed")
+        time.sleep(SECONDS_BETWEEN_LOOKS / 4)
+
+
+def _outage(home: Path, what: str) -> TemporaryOutage:
+    log = log_file(home)
+    last_lines = log.read_text(errors="replace").splitlines()[-8:]
+    return TemporaryOutage(f"The embedded AWS {what}. Run the command again; if it stays so, see {log}, which ends with:\n" + "\n".join(last_lines))
+
+
+def _published(folder: Path) -> dict[str, object] | None:
+    try:
+        published: dict[str, object] = json.loads((folder / "server.json").read_text())
+    except FileNotFoundError:
+        return None
+    return published
+
+
+@contextmanager
+def _locked(path: Path, mode: int) -> Iterator[None]:
+    with path.open("ab") as file:
+        fcntl.flock(file, mode)
+        try:
+            yield
+        finally:
+            # Said aloud, not left to close(): a process forked meanwhile has a copy of this file and would keep the lock.
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a process holds the lock, in a way that conflicts with sharing it."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return False
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(file, fcntl.LOCK_UN)
+        return False
