@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -86,8 +87,8 @@ def _inspected(zone: LandingZone, version: FileVersion) -> ManifestFile:
     dataset = _dataset_of(zone, version.key)
     source_file, source_modified_at, rows = provenance(version, zone.store.metadata(version))
     found = preflight(zone.local_copy(version), zone.contracts[dataset])
-    return ManifestFile(
-        **_identity(version),
+    return ManifestFile.of(
+        version,
         dataset=dataset,
         source_file=source_file,
         source_modified_at=source_modified_at,
@@ -102,17 +103,6 @@ def _inspected(zone: LandingZone, version: FileVersion) -> ManifestFile:
         regular=_is_regular(found),
         warnings=_warnings(found),
     )
-
-
-def _identity(version: FileVersion) -> dict[str, object]:
-    return {
-        "key": version.key,
-        "version": version.version,
-        "etag": version.etag,
-        "size": version.size,
-        "modified": version.modified.isoformat(),
-        "file_id": version.file_id,
-    }
 
 
 def _is_regular(found: Preflight) -> bool:
@@ -137,7 +127,7 @@ def _without_repeats(files: list[ManifestFile]) -> list[ManifestFile]:
 def _as_duplicate(file: ManifestFile, latest: ManifestFile) -> ManifestFile:
     if file is latest or file.outcome is not Outcome.LOAD:
         return file
-    return ManifestFile(**{**file.__dict__, "outcome": Outcome.DUPLICATE, "reason": f"the same content as {latest.source_file}"})
+    return replace(file, outcome=Outcome.DUPLICATE, reason=f"the same content as {latest.source_file}")
 
 
 def _conversions(zone: LandingZone, uploads: Iterable[FileVersion]) -> tuple[list[ManifestFile], list[Noticed]]:
@@ -148,8 +138,8 @@ def _conversions(zone: LandingZone, uploads: Iterable[FileVersion]) -> tuple[lis
         if record is None:
             continue
         files.append(
-            ManifestFile(
-                **_identity(version),
+            ManifestFile.of(
+                version,
                 dataset=None,
                 source_file=version.key,
                 source_modified_at=version.modified.isoformat(),

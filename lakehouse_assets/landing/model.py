@@ -64,6 +64,19 @@ class ManifestFile:
     regular: bool = True
     warnings: tuple[str, ...] = ()
 
+    @staticmethod
+    def of(version: FileVersion, **found: Any) -> ManifestFile:
+        """A file version with what was found about it."""
+        return ManifestFile(
+            key=version.key,
+            version=version.version,
+            etag=version.etag,
+            size=version.size,
+            modified=version.modified.isoformat(),
+            file_id=version.file_id,
+            **found,
+        )
+
     def as_version(self, bucket: str) -> FileVersion:
         return FileVersion(bucket, self.key, self.version, self.etag, self.size, datetime.fromisoformat(self.modified))
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from xml.parsers import expat
 
 from lakehouse_assets.errors import BadData
@@ -18,8 +19,10 @@ from lakehouse_assets.errors import BadData
 EXACT_BELOW = 2.0**53
 """Doubles hold every whole number up to here."""
 LARGEST_EXPONENT = 308
-REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})\Z")
+COLUMN = re.compile(r"[A-Z]{1,3}\Z")
+MOST_DIGITS = 8
 FORMULA_SHOWN = 60
+BLANK, POSSIBLY_FILLED, FILLED = range(3)
 
 Value = str | float | bool | date | time | timedelta
 
@@ -91,10 +94,10 @@ def read_special_cells(chunks: Iterable[bytes]) -> SpecialCells:
 
 
 class _SheetXml:
-    """Handles the elements row, c (cell), f (formula), v (value), is (inline text) of a sheet, in the document's order."""
+    """Handles the elements row, c (cell), f (formula), v (value), t (text) of a sheet, in the document's order: millions, so nothing is done twice."""
 
     def __init__(self) -> None:
-        self.parser = expat.ParserCreate(namespace_separator="}")
+        self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -103,74 +106,79 @@ class _SheetXml:
         self.possible_rows = 0
         self._row = -1
         self._column = -1
+        self._row_is = BLANK
         self._in_cell = False
         self._kind = "n"
         self._formula: str | None = None
         self._value = ""
         self._text: list[str] = []
-        self._row_is = 0
+        self._tag = cache(lambda name: name.rpartition(":")[2])
+        self._column_number = cache(_column_number)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        tag = name.rpartition("}")[2]
+        tag = self._tag(name)
         if tag == "c":
-            self._start_cell(attributes)
+            self._start_cell(attributes.get("r"))
+            self._in_cell = True
+            self._kind = attributes.get("t", "n")
+            self._formula = None
+            self._value = ""
         elif tag == "row":
             self._end_row()
-            place = attributes.get("r")
-            row = int(place) - 1 if place and place.isdecimal() and len(place) < 8 else self._row + 1
-            self._forward((row, -1), place or "")
+            number = attributes.get("r", "")
+            self._forward(int(number) - 1 if number.isdecimal() and len(number) < MOST_DIGITS else self._row + 1, -1)
         elif self._in_cell and tag in ("v", "f", "t"):
             self._text = []
             self.parser.CharacterDataHandler = self._text.append
 
-    def _start_cell(self, attributes: dict[str, str]) -> None:
-        reference = attributes.get("r")
-        place = (self._row, self._column + 1)
-        if reference is not None:
-            match = REFERENCE.match(reference)
-            if match is None:
-                raise BadData(f"the workbook is damaged: {reference[:20]!r} is no cell")
-            place = (int(match[2]) - 1, _column_number(match[1]))
-        self._forward(place, reference or "")
-        self._in_cell = True
-        self._kind = attributes.get("t", "n")
-        self._formula = None
-        self._value = ""
+    def _start_cell(self, reference: str | None) -> None:
+        if reference is None:
+            self._column += 1
+            return
+        letters = reference.rstrip("0123456789")
+        number = reference[len(letters) :]
+        if not 0 < len(number) < MOST_DIGITS:
+            raise BadData(f"the workbook is damaged: {reference[:20]!r} is no cell")
+        self._forward(int(number) - 1, self._column_number(letters))
 
-    def _forward(self, place: tuple[int, int], reference: str) -> None:
-        if place <= (self._row, self._column) and self._row >= 0:
-            raise BadData(f"the workbook is damaged: cell or row {reference[:20]} comes twice, or out of order")
-        self._row, self._column = place
+    def _forward(self, row: int, column: int) -> None:
+        if row < self._row or (row == self._row and column <= self._column):
+            raise BadData(f"the workbook is damaged: a cell of row {row + 1} comes twice, or out of order")
+        self._row = row
+        self._column = column
 
     def _end(self, name: str) -> None:
-        tag = name.rpartition("}")[2]
+        tag = self._tag(name)
         if tag == "c":
             self._in_cell = False
             self._judge()
-        elif tag == "sheetData":
-            self._end_row()
         elif self._in_cell and tag in ("v", "f", "t"):
             self.parser.CharacterDataHandler = None
-            text = "".join(self._text)
             if tag == "f":
-                self._formula = text
+                self._formula = "".join(self._text)
             else:
-                self._value += text
+                self._value += "".join(self._text)
+        elif tag == "sheetData":
+            self._end_row()
 
     def _judge(self) -> None:
-        place = f"cell {_column_name(self._column)}{self._row + 1}"
-        formula = f" (={self._formula[:FORMULA_SHOWN]})" if self._formula else ""
+        value = self._value
         if self._kind == "e":
-            fault = Fault(f"{place}: {self._value or 'an error'}, an error value{formula}", self._value)
-            self.found.faults.setdefault(self._row, {})[self._column] = fault
-        elif self._formula is not None and not self._value and self._kind != "str":
-            self.found.faults.setdefault(self._row, {})[self._column] = Fault(f"{place}: a formula without a saved value{formula}", "")
-        elif self._kind == "n" and self._value:
-            self._keep_large(self._value.strip())
-        if self._kind == "e" or (self._kind != "s" and self._value.strip()) or self._row in self.found.faults:
-            self._row_is = 2
-        elif self._value:
-            self._row_is = max(self._row_is, 1)
+            self._fault(f"{value or 'an error'}, an error value", value)
+        elif self._formula is not None and not value and self._kind != "str":  # a text that a formula makes may be empty
+            self._fault("a formula without a saved value", "")
+        elif self._kind == "s":
+            self._row_is = max(self._row_is, POSSIBLY_FILLED)
+        elif value.strip():
+            self._row_is = FILLED
+            if self._kind == "n":
+                self._keep_large(value.strip())
+
+    def _fault(self, what: str, raw: str) -> None:
+        formula = f" (={self._formula[:FORMULA_SHOWN]})" if self._formula else ""
+        reason = f"cell {_column_name(self._column)}{self._row + 1}: {what}{formula}"
+        self.found.faults.setdefault(self._row, {})[self._column] = Fault(reason, raw)
+        self._row_is = FILLED
 
     def _keep_large(self, raw: str) -> None:
         try:
@@ -181,12 +189,14 @@ class _SheetXml:
             self.found.large[self._row, self._column] = large_number_text(raw)
 
     def _end_row(self) -> None:
-        self.certain_rows += self._row_is == 2
-        self.possible_rows += self._row_is == 1
-        self._row_is = 0
+        self.certain_rows += self._row_is == FILLED
+        self.possible_rows += self._row_is == POSSIBLY_FILLED
+        self._row_is = BLANK
 
 
 def _column_number(letters: str) -> int:
+    if not COLUMN.match(letters):
+        raise BadData(f"the workbook is damaged: {letters[:20]!r} is no column")
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - ord("A") + 1

@@ -18,12 +18,21 @@ def text_cell(value: str) -> str:
 
 def row(*cells: str | float) -> str:
     """A row without references; a text that starts with '<c' is a cell's XML."""
-    written = (cell if str(cell).startswith("<c") else text_cell(cell) if isinstance(cell, str) else f"<c><v>{cell}</v></c>" for cell in cells)
-    return f"<row>{''.join(written)}</row>"
+    return f"<row>{''.join(_cell(cell) for cell in cells)}</row>"
+
+
+def _cell(value: str | float) -> str:
+    if isinstance(value, str):
+        return value if value.startswith("<c") else text_cell(value)
+    return f"<c><v>{value}</v></c>"
 
 
 def sheet(*rows: str) -> str:
     return f'<?xml version="1.0"?><worksheet xmlns="{MAIN}"><sheetData>{"".join(rows)}</sheetData></worksheet>'
+
+
+def relationships(content: str) -> str:
+    return f'<Relationships xmlns="{PACKAGE}/relationships">{content}</Relationships>'
 
 
 def write_workbook(
@@ -37,9 +46,9 @@ def write_workbook(
     styles = "".join(f'<xf numFmtId="{number}"/>' for number in formats)
     everything: dict[str, str | bytes] = {
         "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"/>',
-        "_rels/.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="r" Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "_rels/.rels": relationships(f'<Relationship Id="r" Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/>'),
         "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><workbookPr {properties}/><sheets>{listed}</sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships">{relations}</Relationships>',
+        "xl/_rels/workbook.xml.rels": relationships(relations),
         "xl/styles.xml": f'<styleSheet xmlns="{MAIN}"><cellXfs>{styles}</cellXfs></styleSheet>',
         **{f"xl/worksheets/sheet{n}.xml": content for n, content in enumerate(sheets.values(), start=1)},
         **(parts or {}),

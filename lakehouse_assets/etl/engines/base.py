@@ -139,7 +139,9 @@ class DatasetLoad(Protocol):
 
 
 class Engine(Protocol):
-    name: str
+    @property
+    def name(self) -> str:
+        """As the setting names it."""
 
     def dataset_load(self, contract: Contract, tables: Tables, batch_id: str) -> AbstractContextManager[DatasetLoad]:
         """Opens the load of one dataset; its scratch space is gone when the context ends."""

@@ -28,7 +28,7 @@ def find(sql: str, parameters: list[str], database: str) -> Found | None:
     return Found(
         columns=list(found.columns),
         types=[trino_type(type_) for type_ in found.types],
-        rows=[[text(value) for value in row] for row in found.rows],
+        rows=[[text(value, type_) for value, type_ in zip(row, found.types, strict=True)] for row in found.rows],
         bytes_scanned=sum(file.size for snapshot in snapshots.values() for file in snapshot.live_files),
     )
 

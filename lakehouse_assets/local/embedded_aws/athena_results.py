@@ -1,6 +1,7 @@
 """How Athena writes what a query found: the text of a value, the name of a type, the CSV file."""
 
 import math
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -48,9 +49,11 @@ def trino_type(duckdb_type: str) -> str:
     return TRINO_TYPES.get(duckdb_type, duckdb_type)
 
 
-def text(value: Any) -> str | None:
-    """A value as Athena writes it into a result; None for NULL."""
-    return None if value is None else _text(value)
+def text(value: Any, duckdb_type: str = "") -> str | None:
+    """A value as Athena writes it into a result; None for NULL. The type is needed only for a `float`: in Python it looks like a double."""
+    if value is None:
+        return None
+    return _text(_as_single_precision(value) if duckdb_type == "float" else value)
 
 
 def csv(found: Found) -> bytes:
@@ -82,6 +85,12 @@ def _text(value: Any) -> str:
             return "{" + ", ".join(f"{_text(key)}={_text(item)}" for key, item in value.items()) + "}"
         case _:
             return str(value)
+
+
+def _as_single_precision(value: float) -> float:
+    """The double with the shortest digits that is the same number in single precision: 1.1, not 1.100000023841858."""
+    candidates = (float(f"{value:.{digits}g}") for digits in range(6, 9))
+    return next((candidate for candidate in candidates if struct.pack("f", candidate) == struct.pack("f", value)), value)
 
 
 def _double(value: float) -> str:

@@ -12,6 +12,8 @@ from lakehouse_assets.local.embedded_aws.athena_results import QueryError
 from lakehouse_assets.local.embedded_aws.messages import plain
 
 CATALOG = "awsdatacatalog"
+# What has a name in a SELECT without being given one.
+NAMED = exp.Alias | exp.Column | exp.Dot | exp.Star
 
 
 @dataclass(frozen=True, order=True)
@@ -88,5 +90,5 @@ def _name_the_nameless(statement: exp.Expr) -> None:
         select = select.this
     if isinstance(select, exp.Select):
         for number, column in enumerate(select.expressions):
-            if not column.output_name and not column.is_star:
+            if not isinstance(column, NAMED):
                 column.replace(exp.alias_(column.copy(), f"_col{number}"))

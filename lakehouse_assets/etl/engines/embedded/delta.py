@@ -19,8 +19,8 @@ DELTA_TYPES: dict[str, Any] = {
     "date": PrimitiveType("date"),
     "timestamp": PrimitiveType("timestamp"),
     "boolean": PrimitiveType("boolean"),
-    "array<string>": ArrayType(PrimitiveType("string"), True),
-    "map<string,string>": MapType(PrimitiveType("string"), PrimitiveType("string"), True),
+    "array<string>": ArrayType(PrimitiveType("string"), contains_null=True),
+    "map<string,string>": MapType(PrimitiveType("string"), PrimitiveType("string"), value_contains_null=True),
 }
 TRANSACTION_VERSION = 1
 PROPERTIES = {"delta.setTransactionRetentionDuration": "interval 90 days"}

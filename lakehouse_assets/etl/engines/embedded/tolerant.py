@@ -39,7 +39,7 @@ def rewritten(file: RawFile, target: Path) -> RawFile:
 
 def _records(file: RawFile) -> Iterator[list[str]]:
     csv.field_size_limit(sys.maxsize)
-    with (gzip.open if file.compression == "gzip" else open)(file.path, "rt", encoding="utf-8-sig", newline="") as text:  # type: ignore[operator]
+    with (gzip.open if file.compression == "gzip" else open)(file.path, "rt", encoding="utf-8-sig", newline="") as text:
         records = (fields for fields in csv.reader(text, delimiter=file.delimiter, strict=True) if fields)
         next(records, None)
         yield from records

@@ -1,0 +1,59 @@
+# Every command that a person needs. `make help` lists them.
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+BIN := .venv/bin
+UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench lock clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/installed ## install into .venv; afterwards .venv/bin/lakehouse works from anywhere
+
+demo: .venv/installed ## see it all: sample files become tables, a report, an answer (about 20 s; leaves nothing behind)
+	@$(BIN)/lakehouse demo
+
+test: .venv/installed-dev ## the whole test suite
+	$(BIN)/pytest -n 2 --dist loadfile
+
+check: .venv/installed-dev ## format, lint, types, contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	@for contract in lakehouse_assets/contracts/*.odcs.yaml; do $(BIN)/datacontract lint $$contract || exit 1; done
+	DAGSTER_HOME= $(BIN)/dagster definitions validate
+
+format: .venv/installed-dev ## bring the code into the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/installed-dev ## measure speed and memory; results go to benchmarks/results
+	$(BIN)/python -m benchmarks
+
+lock: .venv/installed ## resolve the dependencies anew after a change of pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --group setup -o requirements-setup.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra local pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra local --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## remove what setup installed and what the lakehouse keeps here (.venv, .lakehouse)
+	rm -rf .venv .lakehouse
+
+.venv/uv: requirements-setup.lock
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed (found: $$($(PYTHON) --version 2>&1)). Install one, or run: make PYTHON=/path/to/python3.12 ..."; exit 1; }
+	@echo "Setting up .venv with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv --clear .venv || { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.lock
+	@touch $@
+
+.venv/installed: .venv/uv requirements.lock pyproject.toml
+	@echo "Installing the locked packages (requirements.lock) ..."
+	@$(UV_INSTALL) --require-hashes -r requirements.lock
+	@$(UV_INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.lock
+	@echo "Installing the locked packages for development (requirements-dev.lock) ..."
+	@$(UV_INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,54 @@
+"""One embedded AWS for all tests of this folder, and clients that talk to it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import boto3
+import pytest
+from mypy_boto3_glue import GlueClient
+from mypy_boto3_s3 import S3Client
+
+from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of the embedded AWS `aws`."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def aws(home: Path) -> Iterator[EmbeddedAws]:
+    """An embedded AWS on a home of its own, which every AWS SDK of this process talks to by default."""
+    with pytest.MonkeyPatch.context() as environment, embedded_aws(home) as running:
+        for name, value in running.environment().items():
+            environment.setenv(name, value)
+        yield running
+
+
+@pytest.fixture
+def s3(aws: EmbeddedAws) -> S3Client:
+    return boto3.client("s3")
+
+
+@pytest.fixture
+def glue(aws: EmbeddedAws) -> GlueClient:
+    return boto3.client("glue")
+
+
+@pytest.fixture
+def bucket(s3: S3Client) -> str:
+    """A new, versioned bucket."""
+    name = f"bucket-{uuid4().hex}"
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+@pytest.fixture
+def database(glue: GlueClient) -> str:
+    """A new database of the Glue catalog."""
+    name = f"database_{uuid4().hex}"
+    glue.create_database(DatabaseInput={"Name": name})
+    return name

@@ -1,0 +1,113 @@
+import boto3
+import pytest
+from mypy_boto3_s3 import S3Client
+
+from lakehouse_assets_tests.local.embedded_aws.steps import Athena, register, write_delta
+
+
+@pytest.fixture
+def table(bucket: str, database: str) -> None:
+    write_delta(f"s3://{bucket}/dwh/things", "SELECT range AS id, 'it''s ' || range AS name FROM range(3)")
+    register(database, "things", f"s3://{bucket}/dwh/things")
+
+
+@pytest.mark.parametrize(
+    ("sql", "name", "type_", "value"),
+    [
+        ("SELECT true AS x", "x", "boolean", "true"),
+        ("SELECT 1 AS x", "x", "integer", "1"),
+        ("SELECT count(*) AS x", "x", "bigint", "1"),
+        ("SELECT sum(CAST(5 AS BIGINT)) AS x", "x", "bigint", "5"),
+        ("SELECT -7 / 2 AS x", "x", "integer", "-3"),
+        ("SELECT 7 / DOUBLE '2' AS x", "x", "double", "3.5"),
+        ("SELECT CAST(1.1 AS REAL) AS x", "x", "float", "1.1"),
+        ("SELECT DECIMAL '12.50' AS x", "x", "decimal", "12.50"),
+        ("SELECT 'text' AS x", "x", "varchar", "text"),
+        ("SELECT '' AS x", "x", "varchar", ""),
+        ("SELECT DATE '2025-04-01' AS x", "x", "date", "2025-04-01"),
+        ("SELECT TIMESTAMP '2025-04-01 11:27:00' AS x", "x", "timestamp", "2025-04-01 11:27:00.000"),
+        ("SELECT ARRAY[1, NULL] AS x", "x", "array", "[1, null]"),
+        ("SELECT CAST(NULL AS VARCHAR) AS x", "x", "varchar", None),
+        ("SELECT 1, count(*)", "_col0", "integer", "1"),
+    ],
+)
+def test_types_and_values_are_athenas(athena: Athena, sql: str, name: str, type_: str, value: str | None) -> None:
+    assert athena.columns(sql)[0] == (name, type_)
+    assert athena.rows(sql)[0][0] == value
+
+
+def test_a_timestamp_of_a_delta_table_has_a_time_zone(athena: Athena, bucket: str, database: str) -> None:
+    write_delta(f"s3://{bucket}/dwh/times", "SELECT TIMESTAMPTZ '2025-04-01 11:27:00.1234+02' AS at")
+    register(database, "times", f"s3://{bucket}/dwh/times")
+
+    assert athena.columns("SELECT at FROM times") == [("at", "timestamp with time zone")]
+    assert athena.rows("SELECT at, date(at), hour(at), at > TIMESTAMP '2025-04-01 09:00:00' FROM times") == [
+        ("2025-04-01 09:27:00.123 UTC", "2025-04-01", "9", "true")
+    ]
+
+
+def test_a_null_has_no_text(athena: Athena, s3: S3Client) -> None:
+    query_id = athena.start("SELECT CAST(NULL AS INTEGER) AS nothing, '' AS blank")
+    athena.ended(query_id)
+
+    row = boto3.client("athena").get_query_results(QueryExecutionId=query_id)["ResultSet"]["Rows"][1]
+
+    assert row["Data"] == [{}, {"VarCharValue": ""}]
+
+
+def test_the_result_is_in_the_file_that_the_execution_names(athena: Athena, s3: S3Client, bucket: str) -> None:
+    sql = """SELECT * FROM (VALUES ('with "quotes", and
+a line', 1), ('', NULL)) AS t(text, number) ORDER BY number"""
+
+    location = athena.ended(athena.start(sql))["ResultConfiguration"]["OutputLocation"]
+
+    assert location.startswith(f"s3://{bucket}/athena/")
+    content = s3.get_object(Bucket=bucket, Key=location.removeprefix(f"s3://{bucket}/"))["Body"].read().decode()
+    assert content == '"text","number"\n"with ""quotes"", and\na line","1"\n"",\n'
+
+
+def test_a_result_that_cannot_be_written_fails_the_query(database: str, bucket: str) -> None:
+    assert "NoSuchBucket" in Athena(database, f"s3://{bucket}-gone/athena").reason_to_fail("SELECT 1")
+
+
+def test_parameters_are_values_and_never_sql(athena: Athena, table: None) -> None:
+    sql = "SELECT id FROM things WHERE name = ? AND id >= ? AND name <> '?' -- not this one: ?"
+
+    assert athena.rows(sql, "'it''s 2'", "1") == [("2",)]
+    assert athena.rows(sql, "'x'' OR 1 = 1 --'", "1") == []
+    assert "is no literal" in athena.reason_to_fail(sql, "name", "1")
+    assert "is no literal" in athena.reason_to_fail(sql, "(SELECT max(name) FROM things)", "1")
+    assert "expected 2 but found 1" in athena.reason_to_fail(sql, "'x'")
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELECT FROM", "SYNTAX_ERROR"),
+        ("SELECT nothing FROM things", "SYNTAX_ERROR"),
+        ("SELECT 1; SELECT 2", "Only one sql statement is allowed"),
+        ("DELETE FROM things", "NOT_SUPPORTED"),
+        ("SELECT 1 / 0", "Division by zero"),
+        ("SELECT CAST('x' AS INTEGER)", "Could not convert"),
+    ],
+)
+def test_what_is_wrong_with_a_query_is_said(athena: Athena, table: None, sql: str, reason: str) -> None:
+    assert reason in athena.reason_to_fail(sql)
+
+
+def test_other_tables_are_read_as_before(athena: Athena, s3: S3Client, bucket: str, database: str) -> None:
+    s3.put_object(Bucket=bucket, Key="plain/data.csv", Body=b"id\n1\n2\n")
+    register(database, "plain", f"s3://{bucket}/plain", classification="csv")
+
+    assert athena.rows("SELECT count(*) FROM plain") == [("2",)]
+
+
+def test_only_the_latest_queries_are_remembered(athena: Athena) -> None:
+    first = athena.start("SELECT 1")
+    athena.ended(first)
+    for _ in range(101):
+        athena.ended(athena.start("SELECT 1"))
+
+    client = boto3.client("athena")
+    with pytest.raises(client.exceptions.InvalidRequestException):
+        client.get_query_execution(QueryExecutionId=first)
