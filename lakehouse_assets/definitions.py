@@ -8,15 +8,17 @@ from lakehouse_assets.assets.tables import table_assets
 from lakehouse_assets.checks.athena import athena_checks
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.jobs import load_batch
+from lakehouse_assets.resources.handover import handover
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import read_settings
 
-contracts = read_contracts(read_settings().contracts)
+settings = read_settings()
+contracts = read_contracts(settings.contracts)
 
 defs = dg.Definitions(
     assets=[uploads, batch, *table_assets(contracts), archive_asset(contracts), catalog_asset(contracts), report_asset(contracts)],
     asset_checks=[athena_checks(contracts)],
     jobs=[load_batch],
-    resources={"lakehouse": LakehouseResource()},
+    resources={"lakehouse": LakehouseResource(), "io_manager": handover(settings)},
     executor=dg.in_process_executor,  # DuckDB uses every core by itself; a process per step would cost seconds each
 )

@@ -33,7 +33,7 @@ class WorkbookLimits:
     bomb_from_bytes: int = 64 << 20
     max_parts: int = 10_000
     memory_bytes: int = 2 << 30
-    seconds: int = 300
+    seconds: int = 600
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What the tests of the gaps do again and again: wait, write a Delta table, register it, ask Athena."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,15 @@ def wait_for(look: Callable[[], Seen | None]) -> Seen:
             return seen
         time.sleep(0.01)
     raise AssertionError(f"not seen within {SECONDS_TO_WAIT:.0f} seconds")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number that still runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def write_delta(location: str, select: str, **options: Any) -> None:

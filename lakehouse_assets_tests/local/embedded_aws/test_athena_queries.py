@@ -21,7 +21,7 @@ def table(bucket: str, database: str) -> None:
         ("SELECT -7 / 2 AS x", "x", "integer", "-3"),
         ("SELECT 7 / DOUBLE '2' AS x", "x", "double", "3.5"),
         ("SELECT CAST(1.1 AS REAL) AS x", "x", "float", "1.1"),
-        ("SELECT DECIMAL '12.50' AS x", "x", "decimal", "12.50"),
+        ("SELECT CAST(12.5 AS DECIMAL(10, 2)) AS x", "x", "decimal", "12.50"),
         ("SELECT 'text' AS x", "x", "varchar", "text"),
         ("SELECT '' AS x", "x", "varchar", ""),
         ("SELECT DATE '2025-04-01' AS x", "x", "date", "2025-04-01"),

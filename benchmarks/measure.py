@@ -1,0 +1,61 @@
+"""Runs a command as a process of its own and says what it took. Figures are medians of several runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Run:
+    seconds: float
+    printed: dict[str, Any]
+
+
+def run_python(*arguments: str) -> Run:
+    """One run of this Python, and the JSON object that it prints. Raises where it fails."""
+    return run(sys.executable, *arguments)
+
+
+def run(*command: str, environment: dict[str, str] | None = None) -> Run:
+    start = time.perf_counter()
+    output = subprocess.run(command, stdout=subprocess.PIPE, env={**os.environ, **(environment or {})}, text=True, check=True).stdout
+    return Run(time.perf_counter() - start, json.loads(output))
+
+
+def median(values: list[float]) -> float:
+    return round(statistics.median(values), 2)
+
+
+def io_bytes() -> tuple[int, int]:
+    """Bytes that this process has read and written so far, through system calls (Linux)."""
+    counters = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(counters["rchar"]), int(counters["wchar"])
+
+
+def peak_mb() -> int:
+    """This process's own largest memory so far. (A parent's wait4 would count what the parent held when it forked.)"""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024
+
+
+def machine() -> dict[str, Any]:
+    model = next((line.split(": ")[1] for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.processor())
+    memory = int(Path("/proc/meminfo").read_text().split()[1]) // 1024 // 1024
+    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "memory_gib": memory, "python": platform.python_version(), "system": platform.system()}
+
+
+def keep(name: str, figures: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine(), **figures}, indent=1) + "\n", "utf-8")
+    print(json.dumps({name: figures}, indent=1))
