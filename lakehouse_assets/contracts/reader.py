@@ -24,7 +24,25 @@ IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 KEY_KINDS = {Kind.INT, Kind.BIGINT, Kind.STRING}
 PARTITION_KINDS = {Kind.INT, Kind.BIGINT, Kind.STRING, Kind.DATE}
 VERSION_KINDS = {Kind.INT, Kind.BIGINT, Kind.DATE, Kind.TIMESTAMP}
-RESERVED = set(PROVENANCE) | {"broken", "warned", "orphan", "reasons", "verdict", "raw", "malformed", "row_number", "place"}
+RESERVED = {
+    *PROVENANCE,
+    "broken",
+    "warned",
+    "reasons",
+    "verdict",
+    "raw",
+    "place",
+    "row_number",
+    "row_id",
+    "rowid",
+    "file_no",
+    "file_index",
+    "record_id",
+    "parent_key",
+}
+"""Column names that the engines' own tables have."""
+RESERVED_DATASETS = {"files"}
+"""rejected/files/ holds the files that were set aside unread."""
 
 
 def read_contracts(folder: Path = SHIPPED) -> Contracts:
@@ -34,7 +52,7 @@ def read_contracts(folder: Path = SHIPPED) -> Contracts:
     if not documents:
         raise BadConfiguration(f"No contract (*.odcs.yaml) in {folder}. Put one document per dataset there, or correct LAKEHOUSE_CONTRACTS.")
     read = [contract for path in documents if (contract := _read_document(path, faults)) is not None]
-    ordered = _parents_first(read, faults)
+    ordered = _parents_first(read, faults, complete=len(read) == len(documents))
     if faults:
         raise BadConfiguration("The contracts cannot be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
     return Contracts(ordered)
@@ -65,6 +83,10 @@ def _read_schema(document: OpenDataContractStandard, schema: SchemaObject, path:
     name = schema.name or ""
     if not IDENTIFIER.match(name):
         fault(f"schema name {name!r} must be lower-case letters, digits and '_', starting with a letter.")
+    if name in RESERVED_DATASETS:
+        fault(f"schema name {name}: the name is used by the lakehouse itself; choose another.")
+    if schema.relationships:
+        fault("relationships of the whole schema are not read: write each at its column.")
     faults_before: list[str] = []
     columns = tuple(c for p in schema.properties or [] if (c := _column(p, faults_before.append)) is not None)
     for text in faults_before:
@@ -82,12 +104,12 @@ def _read_schema(document: OpenDataContractStandard, schema: SchemaObject, path:
         fault(f"key {key} must be required and of type {_list(KEY_KINDS)}.")
     if partition and (by_name[partition].kind not in PARTITION_KINDS or not by_name[partition].required):
         fault(f"partition column {partition} must be required and of type {_list(PARTITION_KINDS)}.")
-    if version is not None and version not in by_name:
+    if version is not None and (not isinstance(version, str) or version not in by_name):
         fault(f"version column {version!r} is not among the columns.")
     elif version is not None and (by_name[version].kind not in VERSION_KINDS or not by_name[version].required):
         fault(f"version column {version} must be required and of type {_list(VERSION_KINDS)}.")
     sample_rows = _custom(schema, "sampleRows")
-    if sample_rows is not None and (not isinstance(sample_rows, int) or sample_rows < 1):
+    if sample_rows is not None and (not isinstance(sample_rows, int) or isinstance(sample_rows, bool) or sample_rows < 1):
         fault(f"sampleRows is {sample_rows!r}; it must be a whole number above 0.")
 
     rules = tuple(_rules(schema, by_name, fault))
@@ -138,6 +160,8 @@ def _rules(schema: SchemaObject, columns: dict[str, Column], fault: Callable[[st
 
 def _parents(schema: SchemaObject, fault: Callable[[str], None]) -> Iterator[Parent]:
     for prop in schema.properties or []:
+        if len(prop.relationships or []) > 1:
+            fault(f"column {prop.name}: {len(prop.relationships or [])} relationships; a column has one parent.")
         for relationship in prop.relationships or []:
             target = relationship.to
             if not isinstance(target, str) or target.count(".") != 1:
@@ -146,14 +170,16 @@ def _parents(schema: SchemaObject, fault: Callable[[str], None]) -> Iterator[Par
                 yield Parent(prop.name or "", *target.split("."))
 
 
-def _parents_first(contracts: list[Contract], faults: list[str]) -> tuple[Contract, ...]:
+def _parents_first(contracts: list[Contract], faults: list[str], *, complete: bool) -> tuple[Contract, ...]:
+    """`complete`: every document could be read; else a missing parent may be in one that could not, whose own fault says enough."""
     by_dataset: dict[str, Contract] = {}
     for contract in contracts:
         if contract.dataset in by_dataset:
             faults.append(f"{contract.document}: dataset {contract.dataset} is described by {by_dataset[contract.dataset].document} already.")
         by_dataset[contract.dataset] = contract
     for contract in contracts:
-        faults += [f"{contract.document}: {fault}" for parent in contract.parents if (fault := _parent_fault(contract, parent, by_dataset))]
+        known = [parent for parent in contract.parents if complete or parent.dataset in by_dataset]
+        faults += [f"{contract.document}: {fault}" for parent in known if (fault := _parent_fault(contract, parent, by_dataset))]
     graph = {contract.dataset: sorted({p.dataset for p in contract.parents if p.dataset in by_dataset}) for contract in contracts}
     try:
         return tuple(by_dataset[dataset] for dataset in TopologicalSorter(graph).static_order())

@@ -5,6 +5,7 @@ Patterns must mean the same to both engines (Java's regular expressions in Spark
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,10 +14,13 @@ import sqlglot
 from open_data_contract_standard.model import DataQuality, SchemaProperty
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.annotate_types import annotate_types
 
 from lakehouse_assets.contracts.model import Column, Kind, Rule, Severity
 
-NOT_IN_BOTH_ENGINES = re.compile(r"\(\?(?!:)|\\[1-9]|\\k|[*+?}]\+|\\[pPQEGuUx]")
+NOT_IN_BOTH_ENGINES = re.compile(r"\(\?(?!:)|\\[1-9]|\\k|[*+?}]\+|\\[pPQEGuUxZ]|\[\[|&&|\{[0-9,]*[0-9]{4}")
+RULE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .,:()-]{0,79}\Z")
+"""A rule's name becomes a text in SQL, and reasons are joined by "; ": it holds neither quotes nor a semicolon."""
 NUMBERS = {Kind.INT, Kind.BIGINT, Kind.DOUBLE}
 OPTIONS = {
     "pattern",
@@ -47,27 +51,33 @@ def options_rules(column: Column, prop: SchemaProperty, fault: Fault) -> Iterato
         if option not in options:
             continue
         bound = options[option]
-        if column.kind not in NUMBERS or isinstance(bound, bool) or not isinstance(bound, int | float):
+        if column.kind not in NUMBERS or not _is_number(bound):
             fault(f"column {column.name}: {option} {bound!r} needs a number, and a column of type int, bigint or double.")
             continue
         yield _rule(f"{column.name}: {option} {bound}", f"`{column.name}` {comparison} {bound}", f"{column.name} {words} {bound}.")
     for option, comparison, words in (("minLength", ">=", "has at least"), ("maxLength", "<=", "has at most")):
-        if option in options:
-            yield _rule(
-                f"{column.name}: {option} {options[option]}",
-                f"length(`{column.name}`) {comparison} {int(options[option])}",
-                f"{column.name} {words} {options[option]} characters.",
-            )
+        if option not in options:
+            continue
+        length = options[option]
+        if column.kind != Kind.STRING or isinstance(length, bool) or not isinstance(length, int) or length < 0:
+            fault(f"column {column.name}: {option} {length!r} needs a whole number, and a column of type string.")
+            continue
+        yield _rule(f"{column.name}: {option} {length}", f"length(`{column.name}`) {comparison} {length}", f"{column.name} {words} {length} characters.")
     if "pattern" in options:
         yield from _pattern_rule(column, str(options["pattern"]), fault)
     if prop.enum:
-        values = [value.value for value in prop.enum]
-        listed = ", ".join(_literal(value) for value in values)
-        yield _rule(
-            f"{column.name}: not an allowed value",
-            f"`{column.name}` IN ({listed})",
-            f"{column.name} is one of {', '.join(map(str, values))}.",
-        )
+        yield from _enum_rule(column, [value.value for value in prop.enum], fault)
+
+
+def _enum_rule(column: Column, values: list[Any], fault: Fault) -> Iterator[Rule]:
+    suits = {Kind.STRING: lambda value: isinstance(value, str), Kind.DOUBLE: _is_number}.get(
+        column.kind, lambda value: _is_number(value) and isinstance(value, int)
+    )
+    unsuited = [value for value in values if column.kind not in {Kind.STRING, *NUMBERS} or not suits(value)]
+    if unsuited:
+        return fault(f"column {column.name}: enum holds {', '.join(map(repr, unsuited))}: a column of type {column.kind} cannot be that (put text in quotes).")
+    listed = ", ".join(_literal(value) for value in values)
+    yield _rule(f"{column.name}: not an allowed value", f"`{column.name}` IN ({listed})", f"{column.name} is one of {', '.join(map(str, values))}.")
 
 
 def _pattern_rule(column: Column, pattern: str, fault: Fault) -> Iterator[Rule]:
@@ -79,7 +89,8 @@ def _pattern_rule(column: Column, pattern: str, fault: Fault) -> Iterator[Rule]:
         return fault(f"column {column.name}: pattern {pattern!r} is no regular expression: {error}.")
     if NOT_IN_BOTH_ENGINES.search(pattern):
         return fault(
-            f"column {column.name}: pattern {pattern!r} uses look-around, back references, possessive quantifiers or \\p, \\u, \\x: the engines read them differently."
+            f"column {column.name}: pattern {pattern!r} uses look-around, back references, possessive quantifiers, nested classes, more than 999 repeats "
+            "or \\p, \\u, \\x, \\Z: the engines read them differently."
         )
     yield _rule(f"{column.name}: pattern", f"`{column.name}` RLIKE {pattern_literal(pattern)}", f"{column.name} matches {pattern}.")
 
@@ -96,8 +107,8 @@ def quality_rule(quality: DataQuality, columns: set[str], fault: Fault) -> Rule 
     name = quality.name or ""
     if quality.type != "custom" or quality.engine != "lakehouse":
         return fault(f"quality rule {name or '?'}: only 'type: custom' with 'engine: lakehouse' is a row rule here.")
-    if not name:
-        return fault("a quality rule has no name.")
+    if not RULE_NAME.match(name):
+        return fault(f"quality rule {name!r}: a name is letters, digits, spaces and _ . , : ( ) -, up to 80 characters.")
     if quality.severity not in set(Severity):
         return fault(f"quality rule {name}: severity {quality.severity!r} must be {' or '.join(Severity)}.")
     if not isinstance(quality.implementation, str):
@@ -106,12 +117,32 @@ def quality_rule(quality: DataQuality, columns: set[str], fault: Fault) -> Rule 
         tree = sqlglot.parse_one(quality.implementation, read="spark")
     except SqlglotError as error:
         return fault(f"quality rule {name}: {quality.implementation!r} is no SQL predicate: {' '.join(str(error).split())[:200]}")
-    unknown = sorted({found.name for found in tree.find_all(exp.Column)} - columns)
-    if unknown:
-        return fault(f"quality rule {name}: no such column: {', '.join(unknown)}.")
-    if tree.find(exp.Query, exp.AggFunc, exp.Window):
-        return fault(f"quality rule {name}: a row rule looks at one row: no subquery, aggregate or window.")
+    problem = _predicate_problem(tree, columns)
+    if problem:
+        return fault(f"quality rule {name}: {problem}")
     return Rule(name, quality.implementation, Severity(quality.severity), " ".join((quality.description or name).split()))
+
+
+def _predicate_problem(tree: exp.Expr, columns: set[str]) -> str | None:
+    """Why the plan cannot put the predicate's text into its SQL as it stands, or None."""
+    unknown = sorted({found.sql("spark").replace("`", "") for found in tree.find_all(exp.Column)} - columns)
+    if unknown:
+        return f"no such column: {', '.join(unknown)}."
+    if tree.find(exp.Query, exp.AggFunc, exp.Window):
+        return "a row rule looks at one row: no subquery, aggregate or window."
+    functions = sorted({found.name for found in tree.find_all(exp.Anonymous)})
+    if functions:
+        return f"not a function of both engines: {', '.join(functions)}."
+    if any(node.comments for node in tree.walk()):
+        return "write the comment as its description: SQL follows the predicate."
+    kind = annotate_types(tree.copy(), dialect="spark").type
+    if kind is None or not kind.is_type(exp.DType.BOOLEAN):
+        return "it must be one predicate, TRUE or FALSE of a row."
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _rule(name: str, predicate: str, description: str) -> Rule:

@@ -5,8 +5,8 @@
 3. Write the judgement down (once, before any table changes): tried again after the MERGE, the same rows would count as unchanged.
 4. Append the rejected records, then look at the reject limit: who has to act on it finds the records there.
 5. MERGE inserts and updates. Mark the orphans that were tried again.
-Each write carries a transaction id made of dataset and batch, so that doing it again changes nothing. What is rejected does not depend on the dataset's own table, so
-a second try finds the same rejects.
+Each write carries a transaction id made of dataset and batch, so that doing it again changes nothing. What is rejected does not depend on the dataset's own
+table, so a second try finds the same rejects.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ def load_dataset(contract: Contract, manifest: Manifest, zone: LandingZone, tabl
     recorded = zone.store.get_json(judgement_key)
     if recorded and recorded["merged"]:
         return judgement_from_json(recorded)
+    if recorded and recorded.get("fault"):
+        raise BadData(recorded["fault"])
     files = manifest.to_load(contract.dataset)
     with engine.dataset_load(contract, tables, manifest.batch_id) as load:
         load.read([_raw_file(zone, file) for file in files])
@@ -38,11 +40,15 @@ def load_dataset(contract: Contract, manifest: Manifest, zone: LandingZone, tabl
         judgement = load.decide()
         if recorded and load.merged_before:
             judgement = judgement_from_json(recorded)
-        _check_conservation(contract, files, judgement)
+        _check_conservation(contract, judgement)
+        _check_sheets(files, judgement, zone.open_batch_key)
         zone.store.put_json(judgement_key, {"merged": False} | asdict(judgement))
         load.write_rejects()
         _check_reject_limit(contract, judgement.counts, reject_limit)
-        _check_written(contract, judgement.counts, load.merge())
+        fault = _fault_of_commit(contract, judgement.counts, load.merge())
+        if fault:
+            zone.store.put_json(judgement_key, {"merged": False, "fault": fault} | asdict(judgement))
+            raise BadData(fault)
         load.settle_orphans()
     zone.store.put_json(judgement_key, {"merged": True} | asdict(judgement))
     return judgement
@@ -68,17 +74,22 @@ def _raw_file(zone: LandingZone, file: ManifestFile) -> RawFile:
     )
 
 
-def _check_conservation(contract: Contract, files: tuple[ManifestFile, ...], judgement: Judgement) -> None:
+def _check_conservation(contract: Contract, judgement: Judgement) -> None:
     counts = judgement.counts
     if not counts.accounted or counts.read != sum(file.read for file in judgement.files.values()):
         raise BadData(
-            f"{contract.dataset}: rows are unaccounted for: {counts}. Nothing was merged or archived. This is a fault of the program: please report it with the batch's files."
+            f"{contract.dataset}: rows are unaccounted for: {counts}. Nothing was merged or archived. "
+            "This is a fault of the program: please report it with the batch's files."
         )
+
+
+def _check_sheets(files: tuple[ManifestFile, ...], judgement: Judgement, open_batch_key: str) -> None:
     for file in files:
         read = judgement.files[file.file_id].read
         if file.expected_rows is not None and read != file.expected_rows:
             raise BadData(
-                f"{file.source_file} had {file.expected_rows} rows in its workbook, but {read} were read from {file.key}. Nothing was merged or archived; upload the workbook again."
+                f"{file.source_file} had {file.expected_rows} rows in its workbook, but {read} were read from {file.key}: it was changed after the conversion. "
+                f"Nothing was merged or archived. Delete version {file.version} of it and {open_batch_key}, then run again: the converted one is still there."
             )
 
 
@@ -87,14 +98,15 @@ def _check_reject_limit(contract: Contract, counts: Counts, limit: float) -> Non
     if seen and counts.rejected / seen > limit:
         raise BadData(
             f"{contract.dataset}: {counts.rejected} of {seen} rows are rejected, above the limit of {limit:.0%}. Nothing was merged. "
-            "Look at `lakehouse rejects`; then correct the files, or raise LAKEHOUSE_REJECT_LIMIT, and run again."
+            "Look at `lakehouse rejects`; then raise LAKEHOUSE_REJECT_LIMIT and run again: the batch goes on, and corrected rows may come in a later file."
         )
 
 
-def _check_written(contract: Contract, counts: Counts, written: Written | None) -> None:
-    """The commit's own figures against the verdicts; a former try's commit was checked then."""
-    if written is not None and (written.inserted, written.updated) != (counts.inserted, counts.updated):
-        raise BadData(
-            f"{contract.dataset}: {counts.inserted} inserts and {counts.updated} updates were decided, but the commit says {written.inserted} and {written.updated}. "
-            "Nothing was archived. Please report it with the batch's files."
-        )
+def _fault_of_commit(contract: Contract, counts: Counts, written: Written | None) -> str | None:
+    """The commit's own figures against the verdicts. A second try cannot ask again (None: the commit was made before), so the answer is written down."""
+    if written is None or (written.inserted, written.updated) == (counts.inserted, counts.updated):
+        return None
+    return (
+        f"{contract.dataset}: {counts.inserted} inserts and {counts.updated} updates were decided, "
+        f"but the commit says {written.inserted} and {written.updated}. Nothing was archived. Please report it with the batch's files."
+    )

@@ -1,6 +1,7 @@
-"""After the load: exactly the manifest's files leave raw/ and uploads/, each copied, verified, entered into the ledger, then deleted in that order. Re-runnable.
+"""After the load: exactly the manifest's files leave raw/ and uploads/, each entered into the ledger, copied, verified, deleted, in that order. Re-runnable.
 
-What was read goes to archived/<batch>/, what was set aside to rejected/files/<batch>/ with its reason beside it. Nothing goes without evidence that it was read.
+What was read goes to archived/<batch>/, what was set aside to rejected/files/<batch>/ with its reason beside it. Nothing goes without evidence
+that it was read.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from lakehouse_assets.errors import BadData
 from lakehouse_assets.landing.ledger import enter
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome
 from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.landing.workbooks import safe_name
 from lakehouse_assets.landing.zone import LandingZone
 
 
@@ -35,6 +37,7 @@ def _archive_file(zone: LandingZone, manifest: Manifest, file: ManifestFile, fac
 
 
 def archive_key(zone: LandingZone, manifest: Manifest, file: ManifestFile) -> str:
-    """Holds the version's id: two versions of one name in one batch do not overwrite each other."""
+    """Holds the version's id: two versions of one name in one batch do not overwrite each other. A `..` is replaced: on a disk it leads out of the folder."""
     folder = f"{zone.rejected}files/" if file.outcome is Outcome.QUARANTINED else zone.archive
-    return f"{folder}{manifest.batch_id}/{file.file_id[:8]}/{file.key}"
+    name = "/".join(safe_name(part) if part in (".", "..") else part for part in file.key.split("/"))
+    return f"{folder}{manifest.batch_id}/{file.file_id[:8]}/{name}"

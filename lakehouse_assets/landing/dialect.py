@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,11 +25,6 @@ class FirstRecord:
     names: tuple[str, ...]
     skipped_lines: int
     body: str
-
-
-def raise_field_limit() -> None:
-    """Python's csv refuses fields above 131,072 characters. The limit is one for the process, so every caller sets the same one."""
-    csv.field_size_limit(min(sys.maxsize, (1 << 31) - 1))
 
 
 def first_records(head: str, *, whole: bool) -> list[FirstRecord]:
@@ -57,7 +51,6 @@ def _first_record(lines: list[str], skipped: int, delimiter: str, *, whole: bool
             taken += 1
             yield line
 
-    raise_field_limit()
     try:
         cells = next(csv.reader(counted(), delimiter=delimiter, strict=True))
     except csv.Error:

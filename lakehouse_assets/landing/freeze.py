@@ -1,4 +1,4 @@
-"""Freezing a batch: what waits, less what the ledger knows, each file preflighted, written down as a manifest. Later steps read the manifest, never the prefix."""
+"""Freezing a batch: what waits, less what the ledger knows, each file preflighted, becomes a manifest. Later steps read the manifest, never the prefix."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lakehouse_assets.landing.model import FileVersion, ManifestFile
+from lakehouse_assets.landing.model import FileVersion, ManifestFile, Outcome
 from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.landing.zone import LandingZone
 
@@ -25,7 +25,7 @@ def seen_content(zone: LandingZone, dataset: str, content: str) -> str | None:
 
 def enter(zone: LandingZone, batch_id: str, file: ManifestFile, facts: dict[str, Any]) -> bool:
     """Enters a file version with what became of it. False if the entry was there already (a former try of the same batch)."""
-    if file.dataset and file.content:
+    if file.dataset and file.outcome is Outcome.LOAD:
         zone.store.create_json(zone.content_key(file.dataset, file.content), {"source_file": file.source_file, "batch_id": batch_id, "file_id": file.file_id})
     entry = {"file_id": file.file_id, "batch_id": batch_id, "dataset": file.dataset, "key": file.key, "version": file.version, "size": file.size}
     return zone.store.create_json(zone.ledger_key(file.file_id), entry | facts)

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lakehouse_assets.landing.arriving import UnusableError
-from lakehouse_assets.landing.dialect import raise_field_limit
 
 LONGEST_RECORD = 16 << 20
 """Characters. A quote that is never closed makes the rest of the file one field: memory must not hold it."""
+
+FIELD_LIMIT = (1 << 31) - 1
+"""Python's csv refuses fields above 131,072 characters. Its limit is one for the process: as every thread sets the same, none hinders another."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Records:
 
 def read_records(stream: io.RawIOBase, delimiter: str) -> Records:
     """What the quotes of a UTF-8 text do. Raises UnusableError, naming the record and its line, where one breaks the file's structure."""
-    raise_field_limit()
+    csv.field_size_limit(FIELD_LIMIT)
     lines = _Lines(io.TextIOWrapper(io.BufferedReader(stream, 1 << 20), "utf-8-sig", newline=""))
     reader = csv.reader(iter(lines), delimiter=delimiter, strict=True)
     record, lines_before = 1, 0

@@ -6,10 +6,12 @@ Every read and every delete names one version, so an object overwritten meanwhil
 from __future__ import annotations
 
 import json
+import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +22,8 @@ from lakehouse_assets.landing.model import FileVersion
 
 THREADS = 12
 ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchVersion"}
+GONE = ABSENT | {"412", "PreconditionFailed"}
+"""A version that is there no more. In a bucket without versions it may have been overwritten: its ETag no longer matches."""
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -57,7 +61,7 @@ class Store:
             yield from (item["Key"] for item in page.get("Contents", []))
 
     def waiting(self, prefix: str) -> list[FileVersion]:
-        """Every version under a prefix that nobody deleted: an object overwritten before it was read waits in both versions; deleting it withdraws what came before."""
+        """Every version that nobody deleted: an object overwritten before it was read waits in both versions; deleting withdraws what came before."""
         versions: dict[str, list[dict[str, Any]]] = defaultdict(list)
         withdrawn: dict[str, datetime] = {}
         deleted: set[str] = set()
@@ -68,12 +72,19 @@ class Store:
                 withdrawn[marker["Key"]] = max(marker["LastModified"], withdrawn.get(marker["Key"], marker["LastModified"]))
                 deleted |= {marker["Key"]} if marker["IsLatest"] else set()
         return [
-            FileVersion(self.bucket, key, item.get("VersionId", "null"), item["ETag"].strip('"'), item["Size"], item["LastModified"])
+            version
             for key, items in sorted(versions.items())
             if key not in deleted and not key.endswith("/")
-            for item in reversed(items)
-            if key not in withdrawn or item["IsLatest"] or item["LastModified"] > withdrawn[key]
+            for version in self._oldest_first([item for item in items if key not in withdrawn or item["IsLatest"] or item["LastModified"] > withdrawn[key]])
         ]
+
+    def _oldest_first(self, newest_first: list[dict[str, Any]]) -> Iterator[FileVersion]:
+        """The versions of one key. S3's times are whole seconds; where two are equal the newer version's is moved on, because the later one must win."""
+        before = None
+        for item in reversed(newest_first):
+            modified = item["LastModified"] if before is None else max(item["LastModified"], before + timedelta(microseconds=1))
+            yield FileVersion(self.bucket, item["Key"], item.get("VersionId", "null"), item["ETag"].strip('"'), item["Size"], modified)
+            before = modified
 
     def exists(self, key: str) -> bool:
         return self.head(key) is not None
@@ -85,43 +96,52 @@ class Store:
             return _none_if_absent(error)
 
     def metadata(self, version: FileVersion) -> dict[str, str]:
-        return dict(self.s3.head_object(Bucket=self.bucket, Key=version.key, **_exactly(version))["Metadata"])
+        with self._there(version):
+            return dict(self.s3.head_object(Bucket=self.bucket, Key=version.key, **_exactly(version))["Metadata"])
 
     def download(self, version: FileVersion, path: Path) -> None:
-        """Writes exactly this version to a path; a download cut short leaves nothing behind under that name."""
-        partial = path.with_name(path.name + ".partial")
-        try:
+        """Writes exactly this version to a path; a download cut short, or two at once, leave nothing half done under that name."""
+        with self._there(version):
             body = self.s3.get_object(Bucket=self.bucket, Key=version.key, **_exactly(version))["Body"]
-        except ClientError as error:
-            if _none_if_absent(error) is None:
-                raise BadData(
-                    f"s3://{self.bucket}/{version.key} (version {version.version}) was deleted after its batch was frozen. Restore that version, then run again."
-                ) from error
-        with partial.open("wb") as out:
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as partial:
             for block in body.iter_chunks(1024 * 1024):
-                out.write(block)
-        partial.rename(path)
+                partial.write(block)
+        Path(partial.name).rename(path)
+
+    @contextmanager
+    def _there(self, version: FileVersion) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            _none_if_absent(error, GONE)
+            raise BadData(
+                f"s3://{self.bucket}/{version.key} (version {version.version}) was deleted or overwritten before it was read. Restore it, then run again."
+            ) from error
 
     def upload(self, path: Path, key: str) -> None:
         self.s3.upload_file(str(path), self.bucket, key)
 
     def move(self, version: FileVersion, target: str) -> None:
         """Copies a version, verifies the copy, deletes exactly that version. Re-runnable: once the version is gone, the copy must be there."""
-        source = {"Bucket": self.bucket, "Key": version.key} | ({"VersionId": version.version} if version.version != "null" else {})
+        exactly = _exactly(version)
+        source = {"Bucket": self.bucket, "Key": version.key} | ({} if "IfMatch" in exactly else exactly)
+        condition = {"CopySourceIfMatch": version.etag} if "IfMatch" in exactly else {}
         try:
-            self.s3.copy(source, self.bucket, target)
+            self.s3.copy(source, self.bucket, target, ExtraArgs=condition)
         except ClientError as error:
-            _none_if_absent(error)
+            _none_if_absent(error, GONE)
             if not self.exists(target):
                 raise BadData(
-                    f"{version.key} (version {version.version}) is gone, and there is no copy of it at {target}. Restore it, then run again."
+                    f"{version.key} (version {version.version}) was deleted or overwritten, and there is no copy of it at {target}. Restore it, then run again."
                 ) from error
             return
         copied = self.head(target)
         if copied is None or copied["ContentLength"] != version.size:
             raise BadData(f"The copy of {version.key} at {target} has not the {version.size} bytes of the original; nothing was deleted. Run the batch again.")
-        condition = {"VersionId": version.version} if version.version != "null" else {"IfMatch": version.etag}
-        self.s3.delete_object(Bucket=self.bucket, Key=version.key, **condition)
+        try:
+            self.s3.delete_object(Bucket=self.bucket, Key=version.key, **exactly)
+        except ClientError as error:
+            _none_if_absent(error, GONE)
 
 
 def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
@@ -134,8 +154,8 @@ def _exactly(version: FileVersion) -> dict[str, str]:
     return {"VersionId": version.version} if version.version != "null" else {"IfMatch": version.etag}
 
 
-def _none_if_absent(error: ClientError) -> None:
-    if error.response["Error"]["Code"] not in ABSENT:
+def _none_if_absent(error: ClientError, absent: Set[str] = ABSENT) -> None:
+    if error.response["Error"]["Code"] not in absent:
         raise error
 
 

@@ -307,6 +307,7 @@ def test_whatever_the_csv_module_writes_is_read_with_its_header(
         found = preflight(path, CONTRACT)
     assert (found.problem, found.header, found.delimiter, found.compression) == (None, tuple(names), delimiter, "gzip" if packed else "none")
     assert found.quoted == ('"' in text.getvalue())
+    assert found.newline == newline or "\r" in "".join(map("".join, rows))
     assert quoting == csv.QUOTE_MINIMAL or found.multiline == any("\n" in cell or "\r" in cell for row in rows for cell in row)
 
 

@@ -19,7 +19,7 @@ from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.errors import BadData, LakehouseError, TemporaryOutage
 from lakehouse_assets.landing import workbooks
 from lakehouse_assets.landing.workbooks import Sheet, WorkbookLimits, convert_workbook, safe_name
-from lakehouse_assets_tests.landing.raw_workbook import MAIN, row, sheet, write_workbook
+from lakehouse_assets_tests.landing.raw_workbook import MAIN, row, sheet, text_cell, write_workbook
 
 CONTRACTS = read_contracts()
 PRODUCTS = list(CONTRACTS["products"].names)
@@ -163,16 +163,21 @@ def test_booleans_and_times_are_written_in_words_and_iso_8601(convert_rows: Conv
     assert lines(converted)[1] == ["TRUE", "FALSE", "01:02:03", "PT30H5M0S"]
 
 
-def test_a_date_is_a_timestamp_in_a_timestamp_column_and_a_day_elsewhere(convert_rows: ConvertOne) -> None:
+def test_a_date_is_a_timestamp_in_a_timestamp_column_and_a_day_elsewhere_and_a_text_stays(convert_rows: ConvertOne) -> None:
     order = dict.fromkeys(ORDERS, 1)
     midnight, noon, day = dt.datetime(2025, 4, 1), dt.datetime(2025, 4, 1, 11, 27), dt.date(2025, 4, 1)
     converted = convert_rows(
         ORDERS,
-        *(list((order | {"order_timestamp": value, "date": value}).values()) for value in (midnight, noon, day)),
+        *(list((order | {"order_timestamp": value, "date": value}).values()) for value in (midnight, noon, day, "2025-04-01")),
     )
     written = [dict(zip(ORDERS, cells, strict=True)) for cells in lines(converted)[1:]]
-    assert [cells["order_timestamp"] for cells in written] == ["2025-04-01T00:00:00", "2025-04-01T11:27:00", "2025-04-01T00:00:00"]
-    assert [cells["date"] for cells in written] == ["2025-04-01", "2025-04-01T11:27:00", "2025-04-01"]
+    assert [cells["order_timestamp"] for cells in written] == [
+        "2025-04-01T00:00:00",
+        "2025-04-01T11:27:00",
+        "2025-04-01T00:00:00",
+        "2025-04-01",
+    ]
+    assert [cells["date"] for cells in written] == ["2025-04-01", "2025-04-01T11:27:00", "2025-04-01", "2025-04-01"]
 
 
 def test_dates_of_the_1904_calendar_are_read_by_it(convert_xml: ConvertOne) -> None:
@@ -226,9 +231,12 @@ def test_blank_rows_are_no_rows_wherever_they_stand(convert_rows: ConvertOne) ->
     assert (converted.rows, converted.skipped_blank_rows, len(lines(converted))) == (2, 4, 3)
 
 
-def test_a_table_that_begins_in_another_column_is_read(convert_rows: ConvertOne) -> None:
-    converted = convert_rows([], [None, None, *PRODUCTS], [None, None, 1, 2, "x", "=1"])
-    assert lines(converted) == [[*PRODUCTS, "_malformed"], ["1", "2", "x", "", "cell F3: a formula without a saved value (=1)"]]
+def test_a_table_that_begins_in_another_column_is_read(convert_xml: ConvertOne) -> None:
+    header = "".join(f'<c r="{column}3" t="str"><v>{name}</v></c>' for column, name in zip("CDEF", PRODUCTS, strict=True))
+    cells = '<c r="C4"><v>9007199254740993</v></c><c r="D4" t="e"><v>#REF!</v></c><c r="E4" t="str"><v>x</v></c><c r="F4" t="str"><v>y</v></c>'
+    converted = convert_xml(f'<row r="3">{header}</row>', f'<row r="4">{cells}</row>')
+    assert lines(converted) == [[*PRODUCTS, "_malformed"], ["9007199254740993", "#REF!", "x", "y", "cell D4: #REF!, an error value"]]
+    assert converted.skipped_blank_rows == 2
 
 
 def test_cells_beyond_the_header_make_the_row_longer_than_it_unless_they_are_blank(convert_rows: ConvertOne) -> None:
@@ -274,10 +282,10 @@ def test_shared_and_rich_texts_prefixes_and_names_of_any_case_are_read(tmp_path:
 )
 def test_any_texts_come_out_as_they_went_in(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) -> None:
     folder = tmp_path_factory.mktemp("texts")
-    path = write_workbook(folder / "book.xlsx", {"S": sheet(row(*PRODUCTS), *(row(*(text.replace("_x", "x") for text in cells)) for cells in rows))})
+    texts = [[text.replace("_x", "x") for text in cells] for cells in rows]  # "_x000D_" stands for a carriage return
+    path = write_workbook(folder / "book.xlsx", {"S": sheet(row(*PRODUCTS), *(row(*map(text_cell, cells)) for cells in texts))})
     (only,) = convert_workbook(path, CONTRACTS, folder / "csv")
-    kept = [[text.replace("_x", "x") for text in cells] for cells in rows if "".join(cells).strip()]
-    assert lines(only)[1:] == kept
+    assert lines(only)[1:] == [cells for cells in texts if "".join(cells).strip()]
     assert only.rows + only.skipped_blank_rows == len(rows)
 
 
@@ -356,8 +364,9 @@ def test_entities_in_utf_16_do_not_slip_through_and_no_sheet_reads_as_empty(tmp_
     assert "sheet1.xml is not UTF-8" in refused(convert, path)
 
 
-def test_one_cell_in_the_last_row_and_column_does_not_take_the_memory(tmp_path: Path, convert: Convert) -> None:
-    path = write_workbook(tmp_path / "book.xlsx", {"S": sheet(row(*PRODUCTS), '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>')})
+@pytest.mark.parametrize("cell", ["ALL20000", "XFD1048576"], ids=["700 MB", "more than any machine has"])
+def test_one_cell_far_away_does_not_take_the_memory(tmp_path: Path, convert: Convert, cell: str) -> None:
+    path = write_workbook(tmp_path / "book.xlsx", {"S": sheet(row(*PRODUCTS), f'<row><c r="{cell}"><v>1</v></c></row>')})
     assert "bytes of memory, the limit" in refused(convert, path, WorkbookLimits(memory_bytes=512 << 20))
 
 

@@ -21,10 +21,10 @@ def judge_sql(contract: Contract, *carried: str) -> str:
     reasons = [_type_reason(column) for column in contract.columns] + [_rule_reason(rule) for rule in rejecting]
     kept = [f"`{name}`" for name in (*carried, *contract.names)]
     source = [f"raw.`{name}`" for name in (*carried, MALFORMED)]
-    blanks = [f"{blank(column)} AS `blank_{column.name}`" for column in contract.columns]
+    texts = [f"raw.`{column.name}` AS {_text(column)}" for column in contract.columns]
     values = [f"{typed(column)} AS `{column.name}`" for column in contract.columns]
     return f"""WITH typed AS (
-  SELECT {_lines([*source, *blanks, *values])}
+  SELECT {_lines([*source, *texts, *values])}
   FROM raw
 )
 SELECT {_lines(kept)},
@@ -36,17 +36,20 @@ SELECT {_lines(kept)},
 FROM typed"""
 
 
+def _text(column: Column) -> str:
+    """The column's raw text, under a name that no column can have. Only where the typed value is NULL does anyone look whether it is blank."""
+    return f"`{column.name} as text`"
+
+
 def _sound(columns: tuple[Column, ...], rules: list[Rule]) -> str:
     """Nothing broken, as one chain of ANDs: an engine stops at the first FALSE, and only broken rows pay for the text of their reasons."""
-    present = [f"`{c.name}` IS NOT NULL" if c.required else f"(`{c.name}` IS NOT NULL OR `blank_{c.name}`)" for c in columns]
+    present = [f"`{c.name}` IS NOT NULL" if c.required else f"(`{c.name}` IS NOT NULL OR {blank(_text(c))})" for c in columns]
     return " AND ".join(present + [f"coalesce({rule.predicate}, TRUE)" for rule in rules]) or "TRUE"
 
 
 def _type_reason(column: Column) -> str:
-    missing = f"CASE WHEN `blank_{column.name}` THEN '{column.name}: required' ELSE '{column.name}: not {column.kind}' END"
-    if not column.required:
-        return f"CASE WHEN `{column.name}` IS NULL AND NOT `blank_{column.name}` THEN '{column.name}: not {column.kind}' END"
-    return f"CASE WHEN `{column.name}` IS NULL THEN {missing} END"
+    missing = f"'{column.name}: required'" if column.required else "NULL"
+    return f"CASE WHEN `{column.name}` IS NULL THEN CASE WHEN {blank(_text(column))} THEN {missing} ELSE '{column.name}: not {column.kind}' END END"
 
 
 def _rule_reason(rule: Rule) -> str:

@@ -29,9 +29,9 @@ FORMS = {
 """Each type's written form in words, for `lakehouse explain` and the docs."""
 
 
-def blank(column: Column) -> str:
-    """Whether the raw text is missing: NULL, or nothing but spaces."""
-    return f"coalesce(trim(raw.`{column.name}`), '') = ''"
+def blank(text: str) -> str:
+    """Whether a raw text is missing: NULL, or nothing but spaces."""
+    return f"coalesce(trim({text}), '') = ''"
 
 
 def typed(column: Column) -> str:

@@ -1,5 +1,6 @@
 """What Athena finds in Delta tables: the live files of each table's current version, or the reason why not."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ministack.services import glue  # type: ignore[import-untyped]
@@ -10,10 +11,11 @@ from lakehouse_assets.local.embedded_aws.athena_sql import TableName, translate
 from lakehouse_assets.local.embedded_aws.delta_tables import NotReadableError, Snapshot, read_snapshot
 
 
-def find(sql: str, parameters: list[str], database: str) -> Found | None:
+def find(sql: str, parameters: list[str], database: str, on_start: Callable[[Callable[[], None]], None]) -> Found | None:
     """Answers a query over Delta tables; None if it names tables and none of them is a Delta table.
 
-    Calls this very server to read the tables' logs: it has to run in a thread of its own. Raises QueryError.
+    `on_start` gets a function that interrupts the query. Raises QueryError.
+    Calls this very server to read the tables' logs: it has to run in a thread of its own.
     """
     query = translate(sql, parameters, database)
     definitions = {name: _definition(name) for name in sorted(query.tables)}
@@ -24,7 +26,7 @@ def find(sql: str, parameters: list[str], database: str) -> Found | None:
         others = ", ".join(name.table for name in definitions if name not in delta)
         raise QueryError(f"NOT_SUPPORTED: the embedded Athena cannot join Delta tables with other tables ({others})")
     snapshots = {name: _snapshot(name, definitions[name]) for name in delta}
-    found = answer(query, snapshots, database)
+    found = answer(query, snapshots, database, on_start)
     return Found(
         columns=list(found.columns),
         types=[trino_type(type_) for type_ in found.types],

@@ -5,7 +5,7 @@ schema, absent in older files as NULL; partition columns by the values in the ta
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,9 +48,13 @@ class Answer:
     rows: list[tuple[Any, ...]]
 
 
-def answer(query: Query, tables: Mapping[TableName, Snapshot], database: str) -> Answer:
-    """Runs the query. Raises QueryError with DuckDB's reason if it cannot be run."""
+def answer(query: Query, tables: Mapping[TableName, Snapshot], database: str, on_start: Callable[[Callable[[], None]], None]) -> Answer:
+    """Runs the query. Raises QueryError with DuckDB's reason if it cannot be run.
+
+    `on_start` gets a function that interrupts the query, from whatever thread.
+    """
     with duckdb.connect(":memory:") as connection:
+        on_start(connection.interrupt)
         for name, value in {**SETTINGS, "temp_directory": _quoted(os.environ["TMPDIR"])}.items():
             connection.execute(f"SET {name} = {value}")
         connection.execute(f"ATTACH ':memory:' AS {CATALOG}")

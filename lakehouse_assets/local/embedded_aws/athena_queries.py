@@ -3,8 +3,11 @@
 Here a query sees the live files of each Delta table's current version, or it fails: nothing is ever passed on unseen. Queries that name
 no Delta table (CSV, JSON or plain Parquet tables of the Glue catalog; DDL) are answered by ministack as before. Parameters (`?`) have
 their values, a cancelled query stays cancelled, and the result is written as Athena writes it, into the file that GetQueryExecution names.
+
+Athena keeps its queries for 45 days. Here the latest are kept, with their results in memory, until the server stops.
 """
 
+import copy
 import json
 import logging
 import time
@@ -12,25 +15,28 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlparse
 
-from ministack.core.concurrency import run_reentrant  # type: ignore[import-untyped]
+from ministack.core.concurrency import run_reentrant, spawn_background  # type: ignore[import-untyped]
 from ministack.services import athena, s3  # type: ignore[import-untyped]
 
 from lakehouse_assets.local.embedded_aws.athena_results import Found, QueryError, csv, text
 from lakehouse_assets.local.embedded_aws.seams import Response, replace, wrap
 
-# Athena keeps queries for 45 days; their results are kept in memory here.
 QUERIES_KEPT = 100
+VALUES_KEPT = 5_000_000
 REASON_CHARACTERS = 2000
 UNFINISHED = frozenset({"QUEUED", "RUNNING"})
 
 Execution = dict[str, Any]
 _log = logging.getLogger("athena")
+_interrupts: dict[str, Callable[[], None]] = {}
 
 
 def fill() -> None:
     """Lets Athena read Delta tables."""
     wrap(athena, "_start_query_execution", _start_query_execution)
+    wrap(athena, "_stop_query_execution", _stop_query_execution)
     replace(athena, "_execute_query", _execute_query)
+    replace(athena, "get_state", _get_state)
 
 
 def _start_query_execution(original: Callable[[dict[str, Any]], Response], request: dict[str, Any]) -> Response:
@@ -43,13 +49,33 @@ def _start_query_execution(original: Callable[[dict[str, Any]], Response], reque
     return response
 
 
+def _stop_query_execution(original: Callable[[dict[str, Any]], Response], request: dict[str, Any]) -> Response:
+    response = original(request)
+    spawn_background(_interrupt, request.get("QueryExecutionId", ""), thread_name="athena-stop")
+    return response
+
+
+def stop_all() -> None:
+    """Cancels every query: the embedded AWS goes, and what runs in it goes with it."""
+    for query_id in list(_interrupts):
+        athena._stop_query_execution({"QueryExecutionId": query_id})
+        _interrupt(query_id)
+
+
+def _interrupt(query_id: str) -> None:
+    """Until it helps: DuckDB forgets an interrupt that comes between two of its statements."""
+    while interrupt := _interrupts.get(query_id):
+        interrupt()
+        time.sleep(0.01)
+
+
 def _result_file(execution: Execution) -> str:
     """ministack appends the name of the file to the location even if that does not end with a slash."""
     location, name = execution["ResultConfiguration"]["OutputLocation"], f"{execution['QueryExecutionId']}.csv"
     return f"{location.removesuffix(name).rstrip('/')}/{name}"
 
 
-async def _execute_query(query_id: str, sql: str, database: str, ddl: Any, catalog: str | None = None) -> None:
+async def _execute_query(query_id: str, _sql: str, database: str, ddl: Any, catalog: str | None = None) -> None:
     """Takes a query from QUEUED to its end."""
     execution: Execution | None = athena._executions.get(query_id)
     if execution is None or execution["Status"]["State"] != "QUEUED":
@@ -57,7 +83,7 @@ async def _execute_query(query_id: str, sql: str, database: str, ddl: Any, catal
     execution["Status"]["State"] = "RUNNING"
     started = time.monotonic()
     try:
-        found = await _find(sql, execution["ExecutionParameters"], database, ddl, catalog)
+        found = await _find(execution, database, ddl, catalog)
         if execution["Status"]["State"] == "CANCELLED":
             return
         _write_result_file(execution, found)
@@ -72,18 +98,28 @@ async def _execute_query(query_id: str, sql: str, database: str, ddl: Any, catal
         _end(execution, started, "SUCCEEDED")
 
 
-async def _find(sql: str, parameters: list[str], database: str, ddl: Any, catalog: str | None) -> Found:
+async def _find(execution: Execution, database: str, ddl: Any, catalog: str | None) -> Found:
     if ddl is not None:
         return _as_ministack_found_it(athena._run_ddl(ddl, database))
-    found: Found | None = await run_reentrant(_find_in_delta_tables, sql, parameters, database, thread_name="athena-query")
-    return found or _as_ministack_found_it(await athena._run_duckdb(sql, database, catalog))
+    found: Found | None = await run_reentrant(_find_in_delta_tables, execution, database, thread_name="athena-query")
+    return found or _as_ministack_found_it(await athena._run_duckdb(execution["Query"], database, catalog))
 
 
-def _find_in_delta_tables(sql: str, parameters: list[str], database: str) -> Found | None:
+def _find_in_delta_tables(execution: Execution, database: str) -> Found | None:
     # DuckDB, delta-rs and sqlglot take half a second to import: not before the first query.
     from lakehouse_assets.local.embedded_aws.athena_delta import find
 
-    return find(sql, parameters, database)
+    query_id = execution["QueryExecutionId"]
+
+    def on_start(interrupt: Callable[[], None]) -> None:
+        _interrupts[query_id] = interrupt
+        if execution["Status"]["State"] == "CANCELLED":
+            raise QueryError("the query was cancelled before it started")
+
+    try:
+        return find(execution["Query"], execution["ExecutionParameters"], database, on_start)
+    finally:
+        _interrupts.pop(query_id, None)
 
 
 def _as_ministack_found_it(results: dict[str, Any]) -> Found:
@@ -107,6 +143,15 @@ def _write_result_file(execution: Execution, found: Found) -> None:
 
 
 def _forget_old_queries() -> None:
-    finished = [query_id for query_id, query in athena._executions.items() if query["Status"]["State"] not in UNFINISHED]
-    for query_id in finished[:-QUERIES_KEPT]:
-        athena._executions.pop(query_id, None)
+    finished = [(query_id, query) for query_id, query in athena._executions.items() if query["Status"]["State"] not in UNFINISHED]
+    values = 0
+    for age, (query_id, query) in enumerate(reversed(finished)):
+        results = query["_results"] or {"columns": [], "rows": []}
+        values += len(results["columns"]) * len(results["rows"])
+        if age >= QUERIES_KEPT or values > VALUES_KEPT:
+            athena._executions.pop(query_id, None)
+
+
+def _get_state() -> dict[str, Any]:
+    kept = ("_workgroups", "_named_queries", "_data_catalogs", "_prepared_statements", "_tags")
+    return {name: copy.deepcopy(getattr(athena, name)) for name in kept}

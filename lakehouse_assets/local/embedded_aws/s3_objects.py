@@ -75,19 +75,19 @@ def _version_entry_from_record(original: Original, record: dict[str, Any], versi
 
 def _read_body(bucket_name: str, key: str, record: dict[str, Any]) -> Body:
     body: Body | None = record.get("body")
-    return body if body is not None else _mapped(s3._object_disk_path(bucket_name, key))
+    return body if body is not None else _from_disk(s3._object_disk_path(bucket_name, key))
 
 
 def _version_body(bucket: dict[str, Any], bucket_name: str, key: str, version: dict[str, Any]) -> Body | None:
     if s3._version_file_exists(bucket_name, key, version["version_id"]):
-        return _mapped(s3._version_disk_path(bucket_name, key, version["version_id"]))
+        return _from_disk(s3._version_disk_path(bucket_name, key, version["version_id"]))
     current = bucket["objects"].get(key)
     if current is not None and (current.get("version_id") or "null") == version["version_id"]:
         return _read_body(bucket_name, key, current)
     return None
 
 
-def _mapped(path: str) -> Body:
+def _from_disk(path: str) -> Body:
     with Path(path).open("rb") as file:
         if os.fstat(file.fileno()).st_size < BYTES_WORTH_MAPPING:
             return file.read()

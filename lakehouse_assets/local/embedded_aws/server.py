@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import resource
 import signal
 import socket
 import sys
@@ -18,6 +19,8 @@ from hypercorn.config import Config
 from lakehouse_assets.local.embedded_aws import athena_queries, crawlers, glue_jobs, s3_objects, step_functions
 from lakehouse_assets.local.embedded_aws.saved_state import SavedState
 
+OPEN_FILES = 10_000
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -28,9 +31,18 @@ def serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None
 
     `announce` is called once, when the state is loaded and requests will be answered.
     """
+    _allow_many_connections()
     for gap in (s3_objects, glue_jobs, crawlers, athena_queries, step_functions):
         gap.fill()
     uvloop.run(_serve(listener, users_lock, announce))
+
+
+def _allow_many_connections() -> None:
+    """macOS allows 256 open files unless asked for more. A negative number is no limit."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most < 0 else min(OPEN_FILES, most)
+    if 0 <= allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 async def _serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None]) -> None:
@@ -64,6 +76,7 @@ async def _serve(listener: socket.socket, users_lock: Path, announce: Callable[[
         await stop.wait()
         saving.cancel()
         await asyncio.to_thread(glue_jobs.stop_all)
+        await asyncio.to_thread(athena_queries.stop_all)
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]

@@ -4,12 +4,13 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import boto3
 import duckdb
 from deltalake import write_deltalake
+from mypy_boto3_athena import AthenaClient
 from mypy_boto3_athena.type_defs import QueryExecutionTypeDef
 
 SECONDS_TO_WAIT = 30.0
@@ -62,10 +63,11 @@ class Athena:
 
     database: str
     output_location: str
+    client: AthenaClient = field(default_factory=lambda: boto3.client("athena"))
 
     def start(self, sql: str, *parameters: str) -> str:
         options: dict[str, Any] = {"ExecutionParameters": list(parameters)} if parameters else {}
-        started = boto3.client("athena").start_query_execution(
+        started = self.client.start_query_execution(
             QueryString=sql,
             QueryExecutionContext={"Database": self.database},
             ResultConfiguration={"OutputLocation": self.output_location},
@@ -75,7 +77,7 @@ class Athena:
 
     def ended(self, query_id: str) -> QueryExecutionTypeDef:
         def look() -> QueryExecutionTypeDef | None:
-            execution = boto3.client("athena").get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+            execution = self.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
             return None if execution["Status"]["State"] in ("QUEUED", "RUNNING") else execution
 
         return wait_for(look)
@@ -85,7 +87,7 @@ class Athena:
         query_id = self.start(sql, *parameters)
         status = self.ended(query_id)["Status"]
         assert status["State"] == "SUCCEEDED", status
-        pages = boto3.client("athena").get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
+        pages = self.client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
         rows = [tuple(value.get("VarCharValue") for value in row["Data"]) for page in pages for row in page["ResultSet"]["Rows"]]
         return rows[1:]
 
@@ -99,7 +101,7 @@ class Athena:
         """The names and types of the columns that the query finds."""
         query_id = self.start(sql)
         self.ended(query_id)
-        found = boto3.client("athena").get_query_results(QueryExecutionId=query_id)
+        found = self.client.get_query_results(QueryExecutionId=query_id)
         return [(column["Name"], column["Type"]) for column in found["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]]
 
 

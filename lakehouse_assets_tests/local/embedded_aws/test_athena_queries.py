@@ -1,8 +1,7 @@
-import boto3
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from lakehouse_assets_tests.local.embedded_aws.steps import Athena, register, write_delta
+from lakehouse_assets_tests.local.embedded_aws.steps import Athena, register, wait_for, write_delta
 
 
 @pytest.fixture
@@ -46,11 +45,11 @@ def test_a_timestamp_of_a_delta_table_has_a_time_zone(athena: Athena, bucket: st
     ]
 
 
-def test_a_null_has_no_text(athena: Athena, s3: S3Client) -> None:
+def test_a_null_has_no_text(athena: Athena) -> None:
     query_id = athena.start("SELECT CAST(NULL AS INTEGER) AS nothing, '' AS blank")
     athena.ended(query_id)
 
-    row = boto3.client("athena").get_query_results(QueryExecutionId=query_id)["ResultSet"]["Rows"][1]
+    row = athena.client.get_query_results(QueryExecutionId=query_id)["ResultSet"]["Rows"][1]
 
     assert row["Data"] == [{}, {"VarCharValue": ""}]
 
@@ -95,6 +94,18 @@ def test_what_is_wrong_with_a_query_is_said(athena: Athena, table: None, sql: st
     assert reason in athena.reason_to_fail(sql)
 
 
+def test_a_query_that_is_stopped_stays_stopped(athena: Athena) -> None:
+    endless = "SELECT sum(a.x * b.x % 7) FROM UNNEST(sequence(1, 1000000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 1000000)) AS b(x)"
+    query_id = athena.start(endless)
+    wait_for(lambda: athena.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]["State"] == "RUNNING" or None)
+
+    athena.client.stop_query_execution(QueryExecutionId=query_id)
+
+    assert athena.ended(query_id)["Status"]["State"] == "CANCELLED"
+    assert athena.rows("SELECT 1") == [("1",)]
+    assert athena.ended(query_id)["Status"]["State"] == "CANCELLED"
+
+
 def test_other_tables_are_read_as_before(athena: Athena, s3: S3Client, bucket: str, database: str) -> None:
     s3.put_object(Bucket=bucket, Key="plain/data.csv", Body=b"id\n1\n2\n")
     register(database, "plain", f"s3://{bucket}/plain", classification="csv")
@@ -105,9 +116,12 @@ def test_other_tables_are_read_as_before(athena: Athena, s3: S3Client, bucket: s
 def test_only_the_latest_queries_are_remembered(athena: Athena) -> None:
     first = athena.start("SELECT 1")
     athena.ended(first)
-    for _ in range(101):
-        athena.ended(athena.start("SELECT 1"))
+    others = [athena.start("SELECT 1") for _ in range(100)]
+    for query_id in others:
+        athena.ended(query_id)
 
-    client = boto3.client("athena")
-    with pytest.raises(client.exceptions.InvalidRequestException):
-        client.get_query_execution(QueryExecutionId=first)
+    athena.ended(athena.start("SELECT 1"))
+
+    with pytest.raises(athena.client.exceptions.InvalidRequestException):
+        athena.client.get_query_execution(QueryExecutionId=first)
+    assert athena.ended(others[-1])["Status"]["State"] == "SUCCEEDED"

@@ -43,7 +43,7 @@ def test_a_real_is_written_with_the_fewest_digits(written: str) -> None:
         (12, "12"),
         (Decimal("1E+2"), "100"),
         (date(2025, 4, 1), "2025-04-01"),
-        (datetime(2025, 4, 1, 11, 27, 0, 999999), "2025-04-01 11:27:00.999"),  # noqa: DTZ001 - a timestamp without a zone
+        (datetime(2025, 4, 1, 11, 27, 0, 999999), "2025-04-01 11:27:00.999"),
         (datetime(2025, 4, 1, 11, 27, tzinfo=UTC), "2025-04-01 11:27:00.000 UTC"),
         (b"\x00\xff", "00 ff"),
         (["a", None, [1]], "[a, null, [1]]"),

@@ -98,9 +98,7 @@ def test_a_crawler_told_to_log_changes_leaves_tables_alone(glue: GlueClient, buc
     assert [column["Name"] for column in columns] == ["id"]
 
 
-def test_a_folder_without_a_delta_table_fails_the_crawl_but_not_the_others(
-    glue: GlueClient, bucket: str, database: str, crawler: str
-) -> None:
+def test_a_folder_without_a_delta_table_fails_the_crawl_but_not_the_others(glue: GlueClient, bucket: str, database: str, crawler: str) -> None:
     write_delta(f"s3://{bucket}/dwh/things", "SELECT 1 AS id")
     write_log(bucket, "dwh/marked", {"protocol": {"minReaderVersion": 9, "minWriterVersion": 9}})
 

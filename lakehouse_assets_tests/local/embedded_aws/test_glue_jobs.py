@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -6,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_glue import GlueClient
-from mypy_boto3_glue.type_defs import JobRunTypeDef
+from mypy_boto3_glue.type_defs import JobCommandTypeDef, JobRunTypeDef
 from mypy_boto3_s3 import S3Client
 
 from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
@@ -28,7 +29,7 @@ class Job:
         self.name = f"job-{uuid4().hex}"
         if script is not None:
             boto3.client("s3").put_object(Bucket=bucket, Key=f"scripts/{self.name}.py", Body=script)
-        command = {"Name": "glueetl", "ScriptLocation": f"s3://{bucket}/scripts/{self.name}.py"}
+        command: JobCommandTypeDef = {"Name": "glueetl", "ScriptLocation": f"s3://{bucket}/scripts/{self.name}.py"}
         self.glue.create_job(Name=self.name, Role="arn:aws:iam::000000000000:role/job", Command=command, **settings)
 
     def start(self, **arguments: str) -> str:
@@ -54,8 +55,6 @@ def test_a_run_is_a_process_with_the_script_and_the_arguments(bucket: str, tmp_p
 
     assert run["JobRunState"] == "SUCCEEDED", run
     assert "CompletedOn" in run
-    import json
-
     arguments, pid, buckets = json.loads(target.read_text())
     named = dict(zip(arguments[::2], arguments[1::2], strict=True))
     assert named == {

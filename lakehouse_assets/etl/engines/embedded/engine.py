@@ -1,4 +1,9 @@
-"""The steps of `DatasetLoad` in DuckDB and delta-rs. The scratch database is a file: DuckDB spills into it, so memory stays under the setting whatever the files' size."""
+"""The steps of `DatasetLoad` in DuckDB and delta-rs.
+
+DuckDB holds the rows in memory and spills them to the scratch folder past the setting, so memory stays bounded whatever the files' size. (A database file as
+scratch space costs a quarter more: it is compressed as it is written.) `decided` has every row, for the counts; `not_inserted` has the few that need more than an insert,
+so that joining it costs little.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +49,7 @@ class EmbeddedEngine:
     def dataset_load(self, contract: Contract, tables: Tables, batch_id: str) -> Iterator[EmbeddedLoad]:
         self.scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"{contract.dataset}-", dir=self.scratch) as folder:
-            connection = duckdb.connect(str(Path(folder) / "scratch.duckdb"))
+            connection = duckdb.connect()
             try:
                 connection.execute(f"SET memory_limit='{self.memory_mb}MB'; SET temp_directory='{folder}/spill'; SET TimeZone='UTC'")
                 if self.threads:
@@ -60,7 +65,7 @@ class EmbeddedEngine:
 
 
 class EmbeddedLoad:
-    """One dataset of one batch. Tables in the scratch database: judged_rows, retried_rows, current, parent_<column>, decided."""
+    """One dataset of one batch. Tables in the scratch database: judged_rows, retried_rows, current, parent_<column>, decided, not_inserted."""
 
     def __init__(self, contract: Contract, tables: Tables, batch_id: str, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self.contract, self.batch_id, self.connection, self.folder = contract, batch_id, connection, folder
@@ -132,7 +137,9 @@ class EmbeddedLoad:
         for parent in self.contract.parents:
             self._keys_of(parent, "judged", parent_relation(parent.column))
         self._read_current()
-        self.connection.execute(f"CREATE TABLE decided AS {for_duckdb(decide_sql(self.contract))}")
+        verdicts = for_duckdb(decide_sql(self.contract))
+        self.connection.execute(f"CREATE TABLE decided AS {verdicts}")
+        self.connection.execute("CREATE TABLE not_inserted AS SELECT * FROM decided WHERE verdict <> 'insert'")
         return self._judgement()
 
     def _read_current(self) -> None:
@@ -152,12 +159,13 @@ class EmbeddedLoad:
         files = dict(self._all("SELECT file_no, file_id FROM files"))
         per_file = {file_id: FileCounts() for file_id in files.values()}
         for file_no, *counts in self._all(
-            "SELECT file_no, count(*), count(*) FILTER (WHERE d.verdict = 'rejected'), count(*) FILTER (WHERE d.verdict IN ('insert', 'update')) FROM judged_rows j JOIN decided d ON d.row_id = j.rowid GROUP BY file_no"
+            "SELECT file_no, count(*), count(*) FILTER (WHERE verdict = 'rejected'), count(*) FILTER (WHERE coalesce(verdict, 'insert') IN ('insert', 'update')) "
+            "FROM judged_rows j LEFT JOIN not_inserted n ON n.row_id = j.rowid GROUP BY file_no"
         ):
             per_file[files[file_no]] = FileCounts(*counts)
         for file_no, warning, number in self._tally("file_no", "warned", "judged_rows"):
             per_file[files[file_no]].warnings[warning] = number
-        reasons = {reason: number for _, reason, number in self._tally("NULL", "reasons", "decided")}
+        reasons = {reason: number for _, reason, number in self._tally("NULL", "reasons", "not_inserted")}
         warnings = {warning: number for _, warning, number in self._tally("NULL", "warned", "judged")}
         return Judgement(self.counts, per_file, reasons, warnings, healed)
 
@@ -171,7 +179,7 @@ class EmbeddedLoad:
     def write_rejects(self) -> int | None:
         if delta.committed(self.rejects, f"rejects:{self.transaction}"):
             return None
-        if not self._one("SELECT count(*) FROM decided WHERE verdict = 'rejected' AND row_id >= 0")[0]:
+        if not self._one("SELECT count(*) FROM not_inserted WHERE verdict = 'rejected' AND row_id >= 0")[0]:
             return 0
         self.connection.execute("CREATE TABLE first_rows AS SELECT file_no, min(rowid) AS first_row FROM judged_rows GROUP BY file_no")
         self.connection.execute(f"CREATE TABLE raws AS {' UNION ALL '.join(raw_of_rejected(chunk) for chunk in self.chunks)}")
@@ -181,7 +189,7 @@ class EmbeddedLoad:
             f"'{self.contract.dataset}' AS dataset, string_split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, f.source_file, "
             f"j.rowid - n.first_row + 1 AS row_number, f.source_modified_at, '{self.batch_id}' AS batch_id, "
             "CAST(NULL AS VARCHAR) AS healed_by, j.broken IS NULL AS waiting "
-            "FROM decided d JOIN judged_rows j ON j.rowid = d.row_id JOIN files f USING (file_no) JOIN first_rows n USING (file_no) "
+            "FROM not_inserted d JOIN judged_rows j ON j.rowid = d.row_id JOIN files f USING (file_no) JOIN first_rows n USING (file_no) "
             "JOIN raws r USING (row_id) WHERE d.verdict = 'rejected'"
         )
         rows = self.connection.sql("SELECT * FROM rejected WHERE record_id NOT IN (SELECT record_id FROM known_rejects)")
@@ -207,7 +215,8 @@ class EmbeddedLoad:
             return Written(0, 0)
         names = ", ".join(f'"{name}"' for name in self.contract.names)
         rows = self.connection.sql(
-            f"SELECT {names}, '{self.batch_id}' AS batch_id, source_file, source_modified_at FROM judged JOIN decided USING (row_id) WHERE verdict IN ('insert', 'update')"
+            f"SELECT {names}, '{self.batch_id}' AS batch_id, source_file, source_modified_at "
+            "FROM judged LEFT JOIN not_inserted USING (row_id) WHERE coalesce(verdict, 'update') = 'update'"
         )
         if not self.counts.updated:
             return Written(delta.append(self.table, rows, self.transaction), 0)
@@ -219,7 +228,7 @@ class EmbeddedLoad:
         """Equal keys; and, always true of the rows to update, the ranges of their keys and the partitions they live in now, by which Delta skips files."""
         key, partition = self.contract.key, self.contract.partition
         self.connection.execute(
-            f'CREATE TABLE updated AS SELECT t.* FROM current t JOIN (SELECT "{key}" FROM judged JOIN decided USING (row_id) WHERE verdict = \'update\') u USING ("{key}")'
+            f'CREATE TABLE updated AS SELECT t.* FROM current t JOIN (SELECT "{key}" FROM judged JOIN not_inserted USING (row_id) WHERE verdict = \'update\') u USING ("{key}")'
         )
         condition = f't."{key}" = s."{key}" AND ' + within(f't."{key}"', key_ranges(self.connection, "updated", key, self.contract.column(key).kind))
         if partition:

@@ -107,7 +107,7 @@ def raw_of_rejected(chunk: Chunk) -> str:
         as_map = f"CASE WHEN {raw} <> '' THEN CAST(CAST({raw} AS JSON) AS MAP(VARCHAR, VARCHAR)) ELSE {as_map} END"
     return (
         f"SELECT row_id, {as_map} AS raw FROM (SELECT *, row_number() OVER () - 1 + {chunk.first_row} AS row_id FROM {read_csv(layout, chunk.files)}) "
-        f"WHERE row_id IN (SELECT row_id FROM decided WHERE verdict = 'rejected')"
+        f"WHERE row_id IN (SELECT row_id FROM not_inserted WHERE verdict = 'rejected')"
     )
 
 

@@ -1,0 +1,197 @@
+"""`lakehouse doctor`: is everything there that a lakehouse needs? Each finding comes with what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from lakehouse_assets.cli.told import FAILED, visible
+from lakehouse_assets.errors import LakehouseError
+
+if TYPE_CHECKING:
+    from lakehouse_assets.settings import Settings
+
+DISTRIBUTION = "lakehouse-assets"
+PYTHONS = ((3, 11), (3, 14))
+SCARCE_DISK, TOO_LITTLE_DISK = 5 << 30, 500 << 20
+MARKS = {"fine": ("✓", "green"), "look": ("!", "yellow"), "broken": ("✗", "bold red")}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`state`: fine, look (it works, but) or broken."""
+
+    state: str
+    what: str
+    to_do: str = ""
+
+
+def doctor() -> None:
+    """Check versions, port, disk, home and credentials, and say what to do. Exit code 1 if something is broken."""
+    from lakehouse_assets.cli.output import stdout
+
+    console = stdout()
+    findings = list(examined())
+    for finding in findings:
+        mark, style = MARKS[finding.state]
+        console.print(f"{mark if console.is_terminal else finding.state:<{2 if console.is_terminal else 7}}", style=style, end="")
+        console.print(visible(finding.what, keep_lines=True), soft_wrap=True)
+        if finding.to_do:
+            console.print(f"{'':{2 if console.is_terminal else 7}}-> {finding.to_do}", soft_wrap=True)
+    broken = sum(finding.state == "broken" for finding in findings)
+    console.print()
+    console.print(f"{broken} of {len(findings)} checks found something broken." if broken else "Everything that is needed is there.", style="bold")
+    if broken:
+        raise typer.Exit(FAILED)
+
+
+def examined() -> Iterator[Finding]:
+    yield _python()
+    yield from _packages()
+    settings = None
+    try:
+        settings, found = _settings()
+        yield found
+    except LakehouseError as error:
+        yield Finding("broken", str(error), "Correct what is named there.")
+    if settings is not None:
+        home = settings.home.expanduser().absolute()
+        yield _writable(home)
+        yield _disk(home)
+        yield _memory(settings.memory_mb)
+        yield from _aws(settings, home)
+    yield _java()
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if PYTHONS[0] <= sys.version_info[:2] < PYTHONS[1]:
+        return Finding("fine", f"Python {version}")
+    return Finding("broken", f"Python {version}: 3.11 to 3.13 is needed", "Install one of these and run make setup with it: make PYTHON=/path/to/python3.12 setup")
+
+
+def _packages() -> Iterator[Finding]:
+    from importlib.metadata import PackageNotFoundError, requires, version
+
+    from packaging.requirements import Requirement
+
+    wrong = []
+    wanted = [requirement for text in requires(DISTRIBUTION) or [] if _applies(requirement := Requirement(text))]
+    for requirement in wanted:
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            wrong.append(f"{requirement.name} is missing")
+            continue
+        if not requirement.specifier.contains(found, prereleases=True):
+            wrong.append(f"{requirement.name} is {found}, not {requirement.specifier}")
+    if wrong:
+        yield Finding("broken", f"Packages: {'; '.join(wrong)}", "Run: make setup")
+    else:
+        yield Finding("fine", f"{DISTRIBUTION} {version(DISTRIBUTION)} and its {len(wanted)} packages, in the versions it was tested with")
+
+
+def _applies(requirement: object) -> bool:
+    """The embedded AWS and Dagster's UI are needed unless an AWS account is used."""
+    marker = getattr(requirement, "marker", None)
+    extra = "" if os.environ.get("LAKEHOUSE_AWS") == "account" else "local"
+    return marker is None or bool(marker.evaluate({"extra": extra}))
+
+
+def _settings() -> tuple[Settings, Finding]:
+    from lakehouse_assets.contracts import read_contracts
+    from lakehouse_assets.settings import read_settings
+
+    settings = read_settings()
+    contracts = read_contracts(settings.contracts)
+    return settings, Finding("fine", f"Settings, and the contracts of {', '.join(contracts)} ({settings.contracts})")
+
+
+def _writable(home: Path) -> Finding:
+    from lakehouse_assets.cli.locks import only_one
+
+    existing = _existing(home)
+    probe = existing / f".lakehouse-doctor-{os.getpid()}"
+    try:
+        with only_one(probe, lambda: None):
+            pass
+        probe.unlink()
+    except OSError as error:
+        return Finding("broken", f"The home {home} cannot be written and locked: {error.strerror}", "Set LAKEHOUSE_HOME to a folder on a local disk that you can write.")
+    return Finding("fine", f"The home {home} can be written{'' if existing == home else ' (it is not there yet)'}")
+
+
+def _disk(home: Path) -> Finding:
+    free = shutil.disk_usage(_existing(home)).free
+    said = f"Disk: {free / (1 << 30):,.1f} GiB free for {home}"
+    if free < TOO_LITTLE_DISK:
+        return Finding("broken", said, "Free some space, or set LAKEHOUSE_HOME to a folder on another disk.")
+    if free < SCARCE_DISK:
+        return Finding("look", said, "Enough to begin with: a batch takes about three times the size of its files.")
+    return Finding("fine", said)
+
+
+def _memory(setting_mb: int) -> Finding:
+    total_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    said = f"Memory: {total_mb:,} MiB, of which the engine may take {setting_mb:,}"
+    if setting_mb > total_mb * 0.8:
+        return Finding("look", said, "Set LAKEHOUSE_MEMORY_MB to about half of the memory: past it the engine spills to disk.")
+    return Finding("fine", said)
+
+
+def _aws(settings: Settings, home: Path) -> Iterator[Finding]:
+    if settings.aws == "account":
+        from lakehouse_assets.lakehouse import connected
+
+        with connected(settings) as lakehouse:
+            yield _asked("Credentials", lambda: lakehouse.aws.client("sts").get_caller_identity()["Arn"])
+            yield _asked(f"Bucket {settings.bucket}", lambda: lakehouse.zone.store.s3.head_bucket(Bucket=settings.bucket) and "can be reached")
+        return
+    from lakehouse_assets.cli.up import running_url
+    from lakehouse_assets.local.process import running
+
+    yield _free_port()
+    aws, url = running(home), running_url(home)
+    yield Finding("fine", f"Embedded AWS: {f'runs at {aws.endpoint}' if aws else 'does not run; a command that needs it starts it'}")
+    yield Finding("fine", f"Dagster's UI: {f'runs at {url}' if url else 'does not run; lakehouse up starts it'}")
+    yield Finding("fine", "Credentials: not needed by the embedded AWS")
+
+
+def _asked(what: str, question: Callable[[], object]) -> Finding:
+    from lakehouse_assets.aws import failures_named
+
+    try:
+        with failures_named(what):
+            return Finding("fine", f"{what}: {question()}")
+    except LakehouseError as error:
+        return Finding("broken", str(error), "Correct the profile, the region, the name or the permissions, as it says.")
+
+
+def _free_port() -> Finding:
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            return Finding("fine", f"Ports: one is free on 127.0.0.1 (such as {server.getsockname()[1]})")
+    except OSError as error:
+        return Finding("broken", f"Ports: none can be opened on 127.0.0.1 ({error.strerror})", "Allow this program to listen on the loopback interface.")
+
+
+def _java() -> Finding:
+    java = shutil.which("java")
+    if java is None:
+        return Finding("fine", "Java: not there, and not needed by the embedded engine")
+    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - what PATH calls java
+    version = next(iter(answer.stderr.splitlines()), "its version is not known")
+    return Finding("fine", f"Java: {version} (not needed by the embedded engine)")
+
+
+def _existing(folder: Path) -> Path:
+    return next(parent for parent in (folder, *folder.parents) if parent.is_dir())

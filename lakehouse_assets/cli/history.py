@@ -1,0 +1,38 @@
+"""`lakehouse history`: every batch and every file that was ever seen."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lakehouse_assets.cli.home import read_home
+
+
+def history(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of the load reports, oldest first.")] = False) -> None:
+    """Show every batch and file ever seen: when, outcome, counts."""
+    from lakehouse_assets.cli.output import print_json, print_table, stdout
+    from lakehouse_assets.cli.report_text import STYLES, print_files
+    from lakehouse_assets.cli.told import visible
+    from lakehouse_assets.lakehouse import connected
+
+    settings = read_home()
+    with connected(settings) as lakehouse:
+        reports = lakehouse.history()
+    if as_json:
+        print_json(reports)
+        return
+    console = stdout()
+    if not reports:
+        console.print(f"No batch has run in {settings.home} yet. lakehouse load FILE runs one.", soft_wrap=True)
+    for report in reports:
+        when = report["created_at"][:19].replace("T", " ")
+        console.print(f"{when} UTC  batch {report['batch_id']}  {report['status']}", style=f"bold {STYLES[report['status']]}", soft_wrap=True)
+        if report["error"]:
+            console.print(visible(report["error"], keep_lines=True), soft_wrap=True)
+        if report["datasets"]:
+            names = list(next(iter(report["datasets"].values())))
+            print_table(("dataset", *names), [(dataset, *counts.values()) for dataset, counts in report["datasets"].items()], counts=True)
+        if report["files"]:
+            print_files(report["files"])
+        console.print()

@@ -1,0 +1,34 @@
+"""What each command begins with: the settings, and a home that can be written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakehouse_assets.errors import BadConfiguration
+
+if TYPE_CHECKING:
+    from lakehouse_assets.settings import Settings
+
+
+def read_home() -> Settings:
+    """The settings of this process. Its home is created if need be and, absolute, put into the environment: whatever this process starts uses the same one.
+
+    Raises BadConfiguration for wrong settings, and for a home that cannot be written.
+    """
+    from lakehouse_assets.settings import read_settings
+
+    home = absolute(read_settings().home)
+    try:
+        (home / "logs").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadConfiguration(f"The home {home} cannot be made: {error.strerror}. Set LAKEHOUSE_HOME (or --home) to a folder that can be written.") from error
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise BadConfiguration(f"The home {home} cannot be written. Correct its permissions, or set LAKEHOUSE_HOME (or --home) to another folder.")
+    os.environ["LAKEHOUSE_HOME"] = str(home)
+    return read_settings()
+
+
+def absolute(home: Path) -> Path:
+    return home.expanduser().absolute()

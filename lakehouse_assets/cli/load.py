@@ -1,0 +1,143 @@
+"""`lakehouse load` and `lakehouse put`: files from the disk into the bucket, and through a batch to the load report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lakehouse_assets.cli.home import read_home
+from lakehouse_assets.cli.told import FAILED
+from lakehouse_assets.errors import LakehouseError
+
+if TYPE_CHECKING:
+    from lakehouse_assets.cli.incoming import Ignored, Incoming
+    from lakehouse_assets.cli.progress import Steps
+    from lakehouse_assets.lakehouse import Lakehouse
+    from lakehouse_assets.settings import Settings
+
+Paths = Annotated[list[Path], typer.Argument(help="Files and folders: CSV (also gzipped) and Excel workbooks.", show_default=False)]
+
+
+def load(paths: Paths, as_json: Annotated[bool, typer.Option("--json", help="Print the load report as one JSON object, and nothing else.")] = False) -> None:
+    """Upload files, run one batch, print the load report.
+
+    Takes along what waits already. Rejected rows and files set aside are in the report and make no failure: the exit code is 0 unless the batch failed (1).
+    """
+    from lakehouse_assets.cli.incoming import find_files
+    from lakehouse_assets.cli.output import print_json, stdout_kept_clean
+
+    settings = read_home()
+    incoming, ignored = find_files(paths, settings.home)
+    if as_json:
+        with stdout_kept_clean():
+            report = load_files(settings, incoming, ignored)
+        print_json(report)
+    else:
+        from lakehouse_assets.cli.report_text import print_report
+
+        report = load_files(settings, incoming, ignored)
+        print_report(report)
+    if report["status"] == "failed":
+        raise typer.Exit(FAILED)
+
+
+def put(paths: Paths) -> None:
+    """Upload files only: the next load takes them, or the sensor of a running lakehouse."""
+    from lakehouse_assets.cli.incoming import find_files
+    from lakehouse_assets.cli.output import print_table
+    from lakehouse_assets.cli.progress import steps_shown
+    from lakehouse_assets.lakehouse import connected
+
+    settings = read_home()
+    incoming, ignored = find_files(paths, settings.home)
+    with connected(settings) as lakehouse, steps_shown() as steps:
+        keys = upload(lakehouse, incoming, steps)
+    print_table(("file", "waits at"), [(str(file.path), f"s3://{settings.bucket}/{key}") for file, key in zip(incoming, keys, strict=True)])
+    if ignored:
+        typer.echo("Left alone:")
+        print_table(("file", "because"), [(item.name, item.reason) for item in ignored])
+
+
+def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignored]) -> dict[str, Any]:
+    """Uploads the files and runs batches until they are processed. Returns the load report of the batch that took them, with the ignored files in it."""
+    from lakehouse_assets.cli.locks import only_one
+    from lakehouse_assets.cli.progress import steps_shown
+
+    def told_to_wait() -> None:
+        typer.echo(f"Another load runs in {settings.home}; this one waits for it.", err=True)
+
+    with only_one(settings.home / "load.lock", told_to_wait), steps_shown() as steps, started(settings, steps) as lakehouse:
+        report = load_with(lakehouse, incoming, steps)
+    return report | {"files": report["files"] + [_as_file_report(item) for item in ignored]}
+
+
+def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> dict[str, Any]:
+    """As load_files, in a lakehouse that is connected and a home that no other load uses."""
+    from lakehouse_assets.cli.batches import run_batch
+
+    interrupted = lakehouse.open_batch()
+    if interrupted is not None:
+        typer.echo(f"Batch {interrupted.batch_id} was interrupted; it is finished first.", err=True)
+        report = run_batch(lakehouse, progress=steps)
+        typer.echo(f"Batch {interrupted.batch_id}: {report['status']} (lakehouse history shows it).", err=True)
+        if report["status"] == "failed":
+            return report | {"error": f"The batch that was interrupted before failed again, and nothing new was uploaded: {report['error']}"}
+    left = set(upload(lakehouse, incoming, steps))
+    while True:
+        report = run_batch(lakehouse, progress=steps)
+        if report["status"] != "succeeded":
+            return report
+        left -= {file.key for file in lakehouse.manifest(report["batch_id"]).files}
+        if not left:
+            return report
+        typer.echo(f"Batch {report['batch_id']} was under way and did not hold these files; the next one does.", err=True)
+
+
+def upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list[str]:
+    """Uploads the files, many at a time. Returns their keys, in the same order."""
+    from lakehouse_assets.aws import failures_named
+    from lakehouse_assets.cli.incoming import key_of
+    from lakehouse_assets.landing.store import in_parallel
+
+    zone = lakehouse.zone
+
+    def upload_one(file: Incoming) -> str:
+        try:
+            key = key_of(file, zone)
+            zone.store.upload(file.path, key)
+        except OSError as error:
+            raise LakehouseError(f"{file.path} cannot be read any more ({error.strerror}). What was uploaded before it waits; correct it and run again.") from error
+        return key
+
+    with steps.step(f"Upload {len(incoming):,} file{'s' * (len(incoming) != 1)}"), failures_named("Uploading"):
+        return in_parallel(upload_one, incoming)
+
+
+@contextmanager
+def started(settings: Settings, steps: Steps | None = None) -> Iterator[Lakehouse]:
+    """The connected lakehouse with Dagster loaded. The embedded AWS, which is a process of its own, starts meanwhile: each of the two takes a second."""
+    with ExitStack() as stack, steps.step("Start") if steps else nullcontext():
+        with ThreadPoolExecutor(1) as beside:
+            if settings.aws == "embedded":
+                from lakehouse_assets.local.process import embedded_aws
+
+                server = beside.submit(stack.enter_context, embedded_aws(settings.home))
+            import lakehouse_assets.definitions
+            from lakehouse_assets.lakehouse import connected
+
+            if settings.aws == "embedded":
+                server.result()
+        lakehouse = stack.enter_context(connected(settings))
+        held = stack.pop_all()
+    with held:
+        yield lakehouse
+
+
+def _as_file_report(item: Ignored) -> dict[str, Any]:
+    nothing = {"dataset": None, "outcome": "ignored", "read": 0, "rejected": 0, "warnings": []}
+    return {"name": item.name, "reason": item.reason, "source_file": None} | nothing

@@ -1,0 +1,109 @@
+"""The load report for people: what became of each dataset's rows, of each file, and why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lakehouse_assets.cli.output import print_table, stdout
+from lakehouse_assets.cli.told import visible
+
+LOADED = "loaded"
+MOST_FILES, FEW_SHEETS = 40, 3
+STYLES = {"succeeded": "green", "failed": "bold red", "nothing_to_do": "yellow"}
+
+
+def print_report(report: dict[str, Any]) -> None:
+    console = stdout()
+    if report["status"] == "nothing_to_do":
+        console.print("Nothing to do: no file waits.", style=STYLES["nothing_to_do"])
+    else:
+        console.print(f"Batch {report['batch_id']} {report['status']}.", style=STYLES[report["status"]], soft_wrap=True)
+    if report.get("error"):
+        console.print(visible(report["error"], keep_lines=True), soft_wrap=True)
+    if report["datasets"]:
+        _heading("Rows")
+        healed = report["healed"]
+        names = [*next(iter(report["datasets"].values())), *(["healed"] if healed else [])]
+        rows = [(dataset, *(({"healed": healed.get(dataset, 0)} | counts)[name] for name in names)) for dataset, counts in report["datasets"].items()]
+        print_table(("dataset", *names), rows, counts=True)
+    if report["files"]:
+        _heading("Files")
+        print_files(report["files"])
+    if report.get("reasons"):
+        _heading("Rejected rows, by reason (lakehouse rejects shows each)")
+        print_table(("dataset", "reason", "rows"), _tallies(report["reasons"]), counts=True)
+    if report.get("warnings"):
+        _heading("Warnings (these rows were loaded)")
+        print_table(("dataset", "rule", "rows"), _tallies(report["warnings"]), counts=True)
+
+
+def print_files(files: list[dict[str, Any]]) -> None:
+    """Loaded files shortly, all others with their reasons; bounded, and it is said how many more there are."""
+    lines = _grouped(files)
+    shown = lines[:MOST_FILES]
+    print_table(("file", "dataset", "outcome", "read", "rejected", "remark"), shown, counts=True)
+    if len(lines) > len(shown):
+        stdout().print(f"and {len(lines) - len(shown):,} more: lakehouse history --json")
+
+
+def _heading(text: str) -> None:
+    console = stdout()
+    console.print()
+    console.print(text, style="bold", soft_wrap=True)
+
+
+def _tallies(counts: dict[str, dict[str, int]]) -> list[tuple[str, str, int]]:
+    return [(dataset, text, rows) for dataset, tally in counts.items() for text, rows in sorted(tally.items(), key=lambda item: -item[1])]
+
+
+def _grouped(files: list[dict[str, Any]]) -> list[Sequence[Any]]:
+    """What needs a look comes first: what was not loaded, then what was loaded with rejected rows or a remark, then the rest.
+
+    Sheets of one workbook, and loaded files of one dataset, of which there is nothing else to say, share a line.
+    """
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for file in files:
+        groups[_group(file)].append(file)
+    lines: list[tuple[int, Sequence[Any]]] = []
+    for alike in groups.values():
+        if len(alike) > FEW_SHEETS:
+            lines.append((_urgency(alike[0]), _line(_common_name(alike), alike)))
+        else:
+            lines += [(_urgency(file), _line(file["name"], [file])) for file in alike]
+    return [line for _, line in sorted(lines, key=lambda item: item[0])]
+
+
+def _group(file: dict[str, Any]) -> tuple[Any, ...]:
+    workbook, is_sheet, _ = file["name"].partition("#")
+    alike = (file["dataset"], file["outcome"], file["reason"], bool(file["rejected"] or file["warnings"]))
+    if is_sheet and not file["rejected"] and not file["warnings"]:
+        return ("sheets", workbook, *alike)
+    if _urgency(file) == 2:  # noqa: PLR2004
+        return ("files", *alike)
+    return (file["source_file"], file["name"])
+
+
+def _urgency(file: dict[str, Any]) -> int:
+    if file["outcome"] != LOADED:
+        return 0
+    return 1 if file["rejected"] or file["warnings"] else 2
+
+
+def _common_name(files: list[dict[str, Any]]) -> str:
+    workbooks = {file["name"].partition("#")[0] for file in files}
+    if len(workbooks) == 1 and "#" in files[0]["name"]:
+        return f"{workbooks.pop()} ({len(files):,} sheets)"
+    return f"{len(files):,} files"
+
+
+def _line(name: str, files: list[dict[str, Any]]) -> Sequence[Any]:
+    first = files[0]
+    remarks = [first["reason"], *_once(warning for file in files for warning in file["warnings"])]
+    read, rejected = (sum(file[count] for file in files) for count in ("read", "rejected"))
+    return (name, first["dataset"], first["outcome"], read, rejected, "; ".join(remark for remark in remarks if remark))
+
+
+def _once(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))

@@ -1,0 +1,62 @@
+"""How the command line ends: our errors as one message and an exit code; anything unforeseen as one line, with its trace in the log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from lakehouse_assets.errors import BadConfiguration, LakehouseError
+
+FAILED, WRONG_USAGE = 1, 2
+
+
+class Commands(TyperGroup):
+    """The commands, each of which may raise LakehouseError: 2 for wrong usage and configuration, 1 for all else."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LakehouseError as error:
+            typer.echo(f"Error: {visible(str(error), keep_lines=True)}", err=True)
+            raise typer.Exit(WRONG_USAGE if isinstance(error, BadConfiguration) else FAILED) from None
+
+
+def tell_unforeseen(error: Exception) -> None:
+    """One line for the person; the trace goes to the log of the home, or where no log can be kept there, to a temporary file."""
+    log = _log_file()
+    logger = logging.getLogger("lakehouse.unforeseen")
+    logger.propagate = False
+    logger.addHandler(logging.FileHandler(log, encoding="utf-8"))
+    logger.error("lakehouse %s", " ".join(sys.argv[1:]), exc_info=error)
+    typer.echo(f"Error: {type(error).__name__}: {visible(str(error))[:300]} (unforeseen; please report it with {log})", err=True)
+
+
+def _log_file() -> Path:
+    folder = Path(os.environ.get("LAKEHOUSE_HOME") or ".lakehouse").absolute() / "logs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lakehouse.log").open("a"):
+            return folder / "lakehouse.log"
+    except OSError:
+        handle, name = tempfile.mkstemp(prefix="lakehouse-", suffix=".log")
+        os.close(handle)
+        return Path(name)
+
+
+def visible(text: str, *, keep_lines: bool = False) -> str:
+    r"""Text from data or file names, safe for a terminal: what would move its cursor, colour it or turn its direction is shown as an escape, such as \x1b."""
+    if text.isprintable():
+        return text
+    return "".join(c if _harmless(c) or (keep_lines and c == "\n") else c.encode("unicode_escape").decode() for c in text)
+
+
+def _harmless(character: str) -> bool:
+    """isprintable() is false for joiners too, which emoji and Indic scripts need."""
+    return character.isprintable() or character in "\u200c\u200d\u00a0\u3000"

@@ -1,0 +1,174 @@
+"""`lakehouse up` and `down`: the embedded AWS and Dagster's UI and daemon, in the foreground, until someone stops them; then nothing stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lakehouse_assets.cli.home import absolute, read_home
+from lakehouse_assets.errors import LakehouseError, TemporaryOutage
+
+USUAL_PORT = 3000
+SECONDS_TO_START, SECONDS_TO_STOP, SECONDS_BETWEEN_LOOKS = 120.0, 30.0, 0.1
+
+
+def up(port: Annotated[int | None, typer.Option(help="The UI's port; otherwise 3000, or a free one if that is taken.", show_default=False)] = None) -> None:
+    """Run the embedded AWS and Dagster's UI and daemon for this home, until Ctrl-C or lakehouse down."""
+    from lakehouse_assets.lakehouse import connected
+
+    settings = read_home()
+    home = settings.home
+    with ExitStack() as stack:
+        if not stack.enter_context(_claimed(home)):
+            typer.echo(f"It runs already: {running_url(home) or 'starting'} (lakehouse down stops it)")
+            return
+        typer.echo("Starting (a few seconds) ...")
+        lakehouse = stack.enter_context(connected(settings))
+        url = f"http://127.0.0.1:{port or _free_port()}"
+        dagster = stack.enter_context(_dagster(home, url))
+        _wait_for(url, dagster, home)
+        _note(home).write_text(json.dumps({"pid": os.getpid(), "url": url}), "utf-8")
+        typer.echo(f"Dagster's UI:  {url}")
+        if endpoint := lakehouse.aws.environment.get("AWS_ENDPOINT_URL"):
+            typer.echo(f"Embedded AWS:  {endpoint}  (keys test / test, region {lakehouse.aws.environment['AWS_REGION']})")
+        typer.echo(f"Home:          {home}")
+        typer.echo("Commands for this home use it now. Ctrl-C stops it all.")
+        try:
+            code = dagster.wait()
+        except KeyboardInterrupt:
+            typer.echo("Stopping ...")
+            return
+        raise TemporaryOutage(f"Dagster ended by itself (exit code {code}). {_end_of_log(home)}")
+
+
+def down() -> None:
+    """Stop what lakehouse up runs for this home."""
+    from lakehouse_assets.cli.locks import is_held
+    from lakehouse_assets.settings import read_settings
+
+    home = absolute(read_settings().home)
+    lock = _lock(home)
+    if not is_held(lock):
+        typer.echo(f"Nothing runs for {home}.")
+        return
+    # The lock's holder wrote its id into the lock file, so no process that merely got the same id later can be meant.
+    os.kill(int(lock.read_text("utf-8")), signal.SIGTERM)
+    deadline = time.monotonic() + 2 * SECONDS_TO_STOP
+    while is_held(lock):
+        if time.monotonic() > deadline:
+            raise LakehouseError(f"What runs for {home} (process {lock.read_text('utf-8')}) does not stop. Look at {_log(home)}.")
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    typer.echo(f"Stopped what ran for {home}.")
+
+
+def running_url(home: Path) -> str | None:
+    """Where the UI of this home answers, if it runs."""
+    from lakehouse_assets.cli.locks import is_held
+
+    if not is_held(_lock(home)):
+        return None
+    try:
+        return str(json.loads(_note(home).read_text("utf-8"))["url"])
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def _claimed(home: Path) -> Iterator[bool]:
+    """Whether this process is now the one that runs this home's Dagster."""
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    with _lock(home).open("a+", encoding="utf-8") as file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        try:
+            yield True
+        finally:
+            _note(home).unlink(missing_ok=True)
+
+
+@contextmanager
+def _dagster(home: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
+    from lakehouse_assets.local.dagster_home import dagster_home
+
+    arguments = ["dev", "-m", "lakehouse_assets.definitions", "-h", "127.0.0.1", "-p", url.rsplit(":", 1)[1]]
+    _log(home).parent.mkdir(parents=True, exist_ok=True)
+    with _log(home).open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "lakehouse_assets.local.tied", "dagster", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=home,
+            env={**os.environ, "DAGSTER_HOME": str(dagster_home(home)), "PYTHONUNBUFFERED": "1"},
+            # A group of its own: Ctrl-C reaches this process alone, which then stops the other in order.
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            process.wait(SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _wait_for(url: str, dagster: subprocess.Popen[bytes], home: Path) -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline:
+        if dagster.poll() is not None:
+            raise TemporaryOutage(f"Dagster did not start (exit code {dagster.returncode}). {_end_of_log(home)}")
+        try:
+            with urllib.request.urlopen(f"{url}/server_info", timeout=5):  # noqa: S310 - http on 127.0.0.1
+                return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+    raise TemporaryOutage(f"Dagster's UI did not answer within {SECONDS_TO_START:.0f} seconds. {_end_of_log(home)}")
+
+
+def _free_port() -> int:
+    for wanted in (USUAL_PORT, 0):
+        try:
+            with socket.create_server(("127.0.0.1", wanted)) as server:
+                return int(server.getsockname()[1])
+        except OSError:
+            continue
+    raise TemporaryOutage("No port of 127.0.0.1 can be opened. lakehouse doctor says more.")
+
+
+def _lock(home: Path) -> Path:
+    return home / "up.lock"
+
+
+def _note(home: Path) -> Path:
+    return home / "up.json"
+
+
+def _log(home: Path) -> Path:
+    return home / "logs" / "dagster.log"
+
+
+def _end_of_log(home: Path) -> str:
+    return f"See {_log(home)}, which ends with:\n" + "\n".join(_log(home).read_text("utf-8", "replace").splitlines()[-8:])

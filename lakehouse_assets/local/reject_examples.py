@@ -1,0 +1,60 @@
+"""One rejected record for each reason: what a person looks at first to see what went wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from lakehouse_assets.contracts import Contract, Contracts
+
+LONGEST_VALUE, MOST_VALUES = 30, 3
+
+
+@dataclass
+class Example:
+    """`shown`: the key and the values that the reason is about, of the first record that has it; `place`: its file and row."""
+
+    dataset: str
+    reason: str
+    records: int
+    shown: str
+    place: str
+
+
+def examples(records: Iterable[tuple[Any, ...]], contracts: Contracts) -> list[Example]:
+    """records: the columns dataset, reasons, raw, source_file, row_number, ... of rejected records. By dataset, the most frequent reason first."""
+    found: dict[tuple[str, str], Example] = {}
+    for dataset, reasons, raw, source_file, row_number, *_ in records:
+        for reason in reasons:
+            known = found.get((dataset, reason))
+            if known:
+                known.records += 1
+            else:
+                shown = _shown(contracts[dataset], reason, raw)
+                found[dataset, reason] = Example(dataset, reason, 1, shown, f"{source_file.split('/')[-1]}, row {row_number}")
+    order = list(contracts)
+    return sorted(found.values(), key=lambda example: (order.index(example.dataset), -example.records, example.reason))
+
+
+def _shown(contract: Contract, reason: str, raw: dict[str, str | None]) -> str:
+    about = _columns_of(contract, reason)
+    if not about & raw.keys():
+        values = [_short(value) for value in raw.values()]
+        return ", ".join(values[:MOST_VALUES]) + (", …" if len(values) > MOST_VALUES else "")
+    return ", ".join(f"{name}={_short(raw[name])}" for name in dict.fromkeys((contract.key, *contract.names)) if name in about | {contract.key} and name in raw)
+
+
+def _columns_of(contract: Contract, reason: str) -> set[str]:
+    """Reasons begin with a column's name; those that are a rule's name are about the columns of its predicate."""
+    first = reason.partition(":")[0]
+    if first in contract.names:
+        return {first}
+    predicate = next((rule.predicate for rule in contract.rules if rule.name == reason), "")
+    return {name for name in contract.names if re.search(rf"\b{name}\b", predicate)}
+
+
+def _short(value: str | None) -> str:
+    text = repr(value or "")
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 2] + "…'"

@@ -1,0 +1,34 @@
+"""Writes the sample workbooks: the same bytes each time, numbers as number cells, all else as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lakehouse_assets.contracts import Contract, Kind
+
+CREATED = datetime(2025, 4, 1, tzinfo=UTC)
+NUMBERS = {Kind.INT, Kind.BIGINT, Kind.DOUBLE}
+PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}([.][0-9]+)?\Z")
+"""Excel keeps 15 digits; what is written in another way would not come back as it was."""
+NOT_IN_A_SHEET_NAME = re.compile(r"[\[\]:*?/\\]")
+LONGEST_SHEET_NAME = 31
+
+
+def write_workbook(path: Path, contract: Contract, sheets: Mapping[str, Sequence[Sequence[str]]]) -> None:
+    """sheets: by name, the lines of each, the header first; an empty text is an empty cell."""
+    from xlsxwriter import Workbook  # type: ignore[import-untyped]
+
+    with Workbook(path, {"strings_to_formulas": False, "strings_to_urls": False}) as workbook:
+        workbook.set_properties({"created": CREATED})
+        for name, lines in sheets.items():
+            sheet = workbook.add_worksheet(NOT_IN_A_SHEET_NAME.sub("_", name)[:LONGEST_SHEET_NAME])
+            for row, line in enumerate(lines):
+                for place, text in enumerate(line):
+                    is_number = row > 0 and place < len(contract.columns) and contract.columns[place].kind in NUMBERS and PLAIN_NUMBER.match(text)
+                    if is_number:
+                        sheet.write_number(row, place, float(text))
+                    elif text:
+                        sheet.write_string(row, place, text)

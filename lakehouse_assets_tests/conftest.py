@@ -1,0 +1,63 @@
+"""Parts that all tests share: one embedded AWS for the session (one per xdist worker), and a lakehouse of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from lakehouse_assets.aws import Aws
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.local.bootstrap import bootstrap
+from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
+from lakehouse_assets.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def lakehouse_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home that all lakehouses of the session share; each has a bucket of its own."""
+    return tmp_path_factory.mktemp("lakehouse")
+
+
+@pytest.fixture(scope="session")
+def lakehouse_aws(lakehouse_home: Path) -> Iterator[EmbeddedAws]:
+    """The embedded AWS of `lakehouse_home`."""
+    with embedded_aws(lakehouse_home) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(lakehouse_home: Path) -> Settings:
+    """Settings that name a bucket, a database and a workgroup that nobody else has. A test module may override this fixture."""
+    return own_settings(lakehouse_home)
+
+
+@pytest.fixture
+def lakehouse(settings: Settings, lakehouse_aws: EmbeddedAws) -> Lakehouse:
+    """An empty lakehouse: a versioned bucket, a database, a workgroup, over real sockets."""
+    house = Lakehouse(settings, Aws(lakehouse_aws.environment()))
+    bootstrap(house)
+    return house
+
+
+@pytest.fixture
+def unversioned(settings: Settings, lakehouse_aws: EmbeddedAws) -> Lakehouse:
+    """An empty lakehouse whose bucket keeps no versions."""
+    house = Lakehouse(settings, Aws(lakehouse_aws.environment()))
+    house.aws.client("s3").create_bucket(Bucket=settings.bucket)
+    house.aws.client("glue").create_database(DatabaseInput={"Name": settings.database})
+    return house
+
+
+@pytest.fixture
+def environment_of_lakehouse(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process's environment names `lakehouse`, as Dagster's resource and the command line read it."""
+    for name, value in lakehouse.settings.model_dump(include={"home", "bucket", "database", "workgroup", "contracts", "reject_limit", "gate"}).items():
+        monkeypatch.setenv(f"LAKEHOUSE_{name.upper()}", str(value))
+
+
+def own_settings(home: Path, **changed: object) -> Settings:
+    name = uuid4().hex[:16]
+    return Settings(home=home, bucket=f"lakehouse-{name}", database=f"lakehouse_{name}", workgroup=f"lakehouse-{name}", **changed)  # type: ignore[arg-type]

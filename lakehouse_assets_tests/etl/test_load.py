@@ -1,0 +1,202 @@
+"""The order of a load's steps, and what it refuses. What becomes of single values and rows is the engines' tests' business."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from lakehouse_assets.contracts import Contract
+from lakehouse_assets.errors import BadData
+from lakehouse_assets.etl.engines.base import DatasetLoad, Engine, Judgement, Tables, Written
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets_tests.support import (
+    archived,
+    delta_versions,
+    forget_local_copies,
+    freeze,
+    item,
+    items_csv,
+    keys,
+    nonzero,
+    order,
+    orders_csv,
+    product,
+    products_csv,
+    put,
+    put_one_of_each,
+    ran,
+    rejects,
+    run,
+    table_rows,
+)
+
+Change = Callable[[Any], Any]
+
+
+class ChangedLoad:
+    """The load of the real engine, with the answers of some steps changed."""
+
+    def __init__(self, load: DatasetLoad, changes: dict[str, Change]) -> None:
+        self._load, self._changes = load, changes
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._load, name)
+        change = self._changes.get(name)
+        return found if change is None else lambda *given: change(found(*given))
+
+
+@dataclass(frozen=True)
+class ChangedEngine:
+    engine: Engine
+    changes: dict[str, Change]
+    name: str = "changed"
+
+    @contextmanager
+    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str) -> Iterator[DatasetLoad]:
+        with self.engine.dataset_load(contract, tables, batch_id) as load:
+            yield ChangedLoad(load, self.changes)
+
+
+def with_engine_that(lakehouse: Lakehouse, **changes: Change) -> Lakehouse:
+    """The same lakehouse, with the answers of its engine's steps changed."""
+    changed = Lakehouse(lakehouse.settings, lakehouse.aws)
+    changed.__dict__["engine"] = ChangedEngine(lakehouse.engine, changes)
+    return changed
+
+
+def with_reject_limit(lakehouse: Lakehouse, limit: float) -> Lakehouse:
+    return Lakehouse(lakehouse.settings.model_copy(update={"reject_limit": limit}), lakehouse.aws)
+
+
+def one_read_too_many(judgement: Judgement) -> Judgement:
+    return replace(judgement, counts=replace(judgement.counts, read=judgement.counts.read + 1))
+
+
+def one_row_lost(judgement: Judgement) -> Judgement:
+    """Totals that add up, of which the files know one row less."""
+    files = {file_id: replace(counts, read=counts.read - 1) for file_id, counts in judgement.files.items()}
+    return replace(judgement, files=files)
+
+
+def one_fewer_inserted(written: Written | None) -> Written | None:
+    return replace(written, inserted=written.inserted - 1) if written and written.inserted else written
+
+
+# Conservation
+
+
+@pytest.mark.parametrize("miscount", [one_read_too_many, one_row_lost])
+def test_rows_that_are_unaccounted_for_stop_the_batch_before_anything_is_merged_or_archived(lakehouse: Lakehouse, miscount: Change) -> None:
+    put_one_of_each(lakehouse)
+    with pytest.raises(BadData, match=r"products: rows are unaccounted for|orders: rows are unaccounted for"):
+        run(with_engine_that(lakehouse, decide=miscount))
+    assert set(delta_versions(lakehouse).values()) == {0}
+    assert keys(lakehouse, "archived/") == keys(lakehouse, "control/ledger/") == []
+    assert len(keys(lakehouse, "raw/")) == 3
+    manifest = lakehouse.open_batch()
+    assert manifest is not None
+    report = lakehouse.report(manifest)
+    assert report is not None
+    assert (report["status"], report["batch_id"]) == ("failed", manifest.batch_id)
+    assert "rows are unaccounted for" in report["error"]
+
+
+def test_the_batch_goes_on_once_the_engine_counts_right(lakehouse: Lakehouse) -> None:
+    put_one_of_each(lakehouse)
+    with pytest.raises(BadData, match="unaccounted"):
+        run(with_engine_that(lakehouse, decide=one_read_too_many))
+    assert {counts["inserted"] for counts in ran(lakehouse)["datasets"].values()} == {1}
+    assert len(archived(lakehouse)) == 3
+
+
+def test_a_commit_that_says_other_figures_than_were_decided_fails_the_batch_now_and_when_it_is_tried_again(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1), product(2)))
+    with pytest.raises(BadData, match="products: 2 inserts and 0 updates were decided, but the commit says 1 and 0"):
+        run(with_engine_that(lakehouse, merge=one_fewer_inserted))
+    with pytest.raises(BadData, match="products: 2 inserts and 0 updates were decided, but the commit says 1 and 0"):
+        run(lakehouse)
+    assert keys(lakehouse, "archived/") == []
+
+
+# A load done again
+
+
+def test_a_load_that_has_ended_is_not_done_again(lakehouse: Lakehouse) -> None:
+    put_one_of_each(lakehouse)
+    manifest = freeze(lakehouse)
+    first = {dataset: lakehouse.load(dataset, manifest) for dataset in lakehouse.contracts}
+    versions = delta_versions(lakehouse)
+    forget_local_copies(lakehouse)
+    lakehouse.zone.store.s3.delete_object(Bucket=lakehouse.settings.bucket, Key="raw/products/p.csv", VersionId=manifest.to_load("products")[0].version)
+    assert {dataset: lakehouse.load(dataset, manifest) for dataset in lakehouse.contracts} == first
+    assert delta_versions(lakehouse) == versions
+
+
+def test_what_was_decided_before_the_merge_stands_when_the_load_is_done_again_after_it(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/orders/o.csv", orders_csv(order(1), order("x")))
+    manifest = freeze(lakehouse)
+    first = lakehouse.load("orders", manifest)
+    versions = delta_versions(lakehouse)
+    key = lakehouse.zone.judgement_key(manifest.batch_id, "orders")
+    recorded = lakehouse.zone.store.get_json(key)
+    assert recorded is not None
+    lakehouse.zone.store.put_json(key, {**recorded, "merged": False})
+    assert lakehouse.load("orders", manifest) == first
+    assert (first.counts.inserted, first.counts.unchanged, first.counts.rejected) == (1, 0, 1)
+    assert delta_versions(lakehouse) == versions
+
+
+def test_a_batch_without_a_file_of_a_dataset_writes_nothing_there(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    report = ran(lakehouse)
+    assert nonzero(report["datasets"]["orders"]) == {}
+    assert {uri.rsplit("/", 2)[1:][1]: version for uri, version in delta_versions(lakehouse).items() if "dwh" in uri} == {
+        "products": 1,
+        "orders": 0,
+        "order_items": 0,
+    }
+
+
+# The reject limit
+
+
+def test_above_the_limit_nothing_is_merged_and_the_rejects_are_there(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1), product(2), product("x")))
+    with pytest.raises(BadData, match=r"products: 1 of 3 rows are rejected, above the limit of 30%.*lakehouse rejects.*LAKEHOUSE_REJECT_LIMIT"):
+        run(with_reject_limit(lakehouse, 0.3))
+    assert table_rows(lakehouse, "products") == []
+    assert [record["raw"]["product_id"] for record in rejects(lakehouse, "products")] == ["x"]
+    assert keys(lakehouse, "archived/") == []
+    assert lakehouse.open_batch() is not None
+
+
+def test_raising_the_limit_goes_on_with_the_batch_without_doubled_rejects(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1), product(2), product("x")))
+    for _ in range(2):
+        with pytest.raises(BadData, match="above the limit"):
+            run(with_reject_limit(lakehouse, 0.3))
+    report = ran(with_reject_limit(lakehouse, 0.5))
+    assert nonzero(report["datasets"]["products"]) == {"read": 3, "inserted": 2, "rejected": 1}
+    assert len(rejects(lakehouse, "products")) == 1
+    assert report["status"] == "succeeded"
+    assert len(lakehouse.history()) == 1, "the report of the failed try is replaced"
+
+
+def test_at_the_limit_the_batch_passes(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1), product("x")))
+    assert ran(with_reject_limit(lakehouse, 0.5))["status"] == "succeeded"
+
+
+def test_a_limit_of_zero_lets_no_row_pass(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1)))
+    with pytest.raises(BadData, match="order_items: 1 of 1 rows are rejected, above the limit of 0%"):
+        run(with_reject_limit(lakehouse, 0))
+
+
+def test_a_batch_without_rows_is_below_any_limit(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv())
+    assert ran(with_reject_limit(lakehouse, 0))["status"] == "succeeded"

@@ -1,0 +1,132 @@
+import json
+from typing import Any
+
+import pytest
+
+from lakehouse_assets.errors import BadConfiguration, BadData
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.archive import archive
+from lakehouse_assets_tests.landing.test_store import ClientWith
+from lakehouse_assets_tests.support import archived, body, freeze, keys, load_all, product, products_csv, put, put_one_of_each, ran, table_rows
+
+PRODUCT = products_csv(product(1))
+
+
+def test_what_was_read_is_archived_byte_by_byte_under_its_batch_and_version(lakehouse: Lakehouse) -> None:
+    contents = {f"raw/products/{number}.csv": products_csv(product(number)).encode() for number in range(20)}
+    for key, content in contents.items():
+        put(lakehouse, key, content)
+    report = ran(lakehouse)
+    assert archived(lakehouse) == contents
+    assert all(key.startswith(f"archived/{report['batch_id']}/") for key in keys(lakehouse, "archived/"))
+    assert keys(lakehouse, "raw/") == []
+
+
+def test_two_versions_of_one_name_do_not_overwrite_each_other(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", PRODUCT)
+    put(lakehouse, "raw/products/p.csv", products_csv(product(2)))
+    ran(lakehouse)
+    assert {body(lakehouse, key) for key in keys(lakehouse, "archived/")} == {PRODUCT.encode(), products_csv(product(2)).encode()}
+
+
+def test_nothing_is_archived_of_which_no_load_says_that_it_was_read(lakehouse: Lakehouse) -> None:
+    put_one_of_each(lakehouse)
+    manifest = freeze(lakehouse)
+    lakehouse.load("products", manifest)
+    lakehouse.load("orders", manifest)
+    with pytest.raises(BadData, match=r"No load has read raw/order_items/i\.csv; nothing was archived"):
+        lakehouse.archive(manifest)
+    assert len(keys(lakehouse, "raw/")) == 3
+    assert keys(lakehouse, "archived/") == keys(lakehouse, "control/ledger/") == []
+
+
+def test_a_judgement_whose_merge_did_not_end_is_no_evidence(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", PRODUCT)
+    manifest = freeze(lakehouse)
+    load_all(lakehouse, manifest)
+    key = lakehouse.zone.judgement_key(manifest.batch_id, "products")
+    lakehouse.zone.store.put_json(key, json.loads(body(lakehouse, key)) | {"merged": False})
+    with pytest.raises(BadData, match="No load has read"):
+        lakehouse.archive(manifest)
+
+
+def test_a_file_set_aside_has_its_reason_beside_it(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/bad.csv", "1,2\n")
+    report = ran(lakehouse)
+    [file, reason] = sorted(keys(lakehouse, "rejected/files/"), key=len)
+    assert file.startswith(f"rejected/files/{report['batch_id']}/")
+    assert reason == f"{file}.reason.json"
+    assert json.loads(body(lakehouse, reason)) == {
+        "file": "raw/products/bad.csv",
+        "reason": "has no header: its first line holds none of the columns of products (product_id, department_id, department, product_name)",
+        "batch_id": report["batch_id"],
+    }
+    assert keys(lakehouse, "archived/") == []
+
+
+def test_dots_that_lead_out_of_the_folder_are_replaced(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/../../../../up.csv", PRODUCT)
+    ran(lakehouse)
+    [key] = keys(lakehouse, "archived/")
+    assert ".." not in key
+    assert key.endswith("/up.csv")
+    assert table_rows(lakehouse, "products", "source_file") == [("raw/products/../../../../up.csv",)]
+
+
+def test_archiving_again_changes_nothing(lakehouse: Lakehouse) -> None:
+    put_one_of_each(lakehouse)
+    manifest = freeze(lakehouse)
+    load_all(lakehouse, manifest)
+    moved = lakehouse.archive(manifest)
+    newer = put(lakehouse, "raw/products/p.csv", products_csv(product(9)))
+    before = archived(lakehouse)
+    assert lakehouse.archive(manifest) == moved
+    assert archived(lakehouse) == before
+    assert [version.version for version in lakehouse.zone.store.waiting("raw/")] == [newer]
+
+
+def test_a_copy_that_fails_verification_deletes_nothing_and_the_next_try_ends_it(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_one_of_each(lakehouse)
+    manifest = freeze(lakehouse)
+    load_all(lakehouse, manifest)
+    store = lakehouse.zone.store
+
+    def cut_off(source: Any, bucket: str, key: str, **_: Any) -> None:
+        store.s3.put_object(Bucket=bucket, Key=key, Body=b"half")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "s3", ClientWith(store.s3, copy=cut_off))
+        with pytest.raises(BadData, match=r"has not the .* bytes of the original; nothing was deleted"):
+            lakehouse.archive(manifest)
+    assert len(keys(lakehouse, "raw/")) == 3
+    lakehouse.archive(manifest)
+    assert archived(lakehouse)["raw/products/p.csv"] == PRODUCT.encode()
+    assert keys(lakehouse, "raw/") == []
+
+
+def test_a_copy_that_is_refused_is_said_so_and_deletes_nothing(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(lakehouse, "raw/products/p.csv", PRODUCT)
+    manifest = freeze(lakehouse)
+    load_all(lakehouse, manifest)
+    store = lakehouse.zone.store
+    client = store.s3
+    monkeypatch.setattr(store, "s3", ClientWith(client, copy=lambda source, bucket, key, **_: client.copy(source, "no-such-bucket-anywhere", key)))
+    with pytest.raises(BadConfiguration, match="Archiving: AWS refused it with NoSuchBucket"):
+        lakehouse.archive(manifest)
+    assert keys(lakehouse, "raw/") == ["raw/products/p.csv"]
+
+
+def test_each_file_is_in_the_ledger_before_it_leaves(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(lakehouse, "raw/products/p.csv", PRODUCT)
+    manifest = freeze(lakehouse)
+    load_all(lakehouse, manifest)
+    store, known = lakehouse.zone.store, []
+
+    def look(**request: Any) -> Any:
+        known.append(store.exists(lakehouse.zone.ledger_key(manifest.files[0].file_id)))
+        return client.delete_object(**request)
+
+    client = store.s3
+    monkeypatch.setattr(store, "s3", ClientWith(client, delete_object=look))
+    archive(lakehouse.zone, manifest, {manifest.files[0].file_id: {"read": 1}})
+    assert known == [True]

@@ -1,0 +1,184 @@
+import gzip
+from pathlib import Path
+from typing import Any
+
+import openpyxl  # type: ignore[import-untyped]
+import pytest
+
+from lakehouse_assets.errors import BadData
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.convert import provenance
+from lakehouse_assets_tests.support import (
+    ORDERS,
+    PRODUCTS,
+    body,
+    file_of,
+    freeze,
+    keys,
+    order,
+    orders_csv,
+    outcomes,
+    product,
+    products_csv,
+    put,
+    ran,
+    table_rows,
+    workbook,
+)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """Two sheets of orders, one of products, one of nothing."""
+    sheets: dict[str, Any] = {"Monday": [ORDERS, order(1)], "Tuesday": [ORDERS, order(2), order(3)], "stock": [PRODUCTS, product(1)], "notes": [["hello"]]}
+    return workbook(tmp_path / "book.xlsx", sheets)
+
+
+def test_each_sheet_becomes_a_csv_of_its_dataset_and_the_upload_stays_until_it_is_archived(lakehouse: Lakehouse, book: Path) -> None:
+    put(lakehouse, "uploads/book.xlsx", book)
+    [record] = lakehouse.convert()
+    assert (record["key"], record["outcome"], record["reason"]) == ("uploads/book.xlsx", "converted", None)
+    told = [(sheet["name"], sheet["outcome"], sheet["dataset"], sheet["rows"]) for sheet in record["sheets"]]
+    assert told == [
+        ("uploads/book.xlsx#Monday", "converted", "orders", 1),
+        ("uploads/book.xlsx#Tuesday", "converted", "orders", 2),
+        ("uploads/book.xlsx#stock", "converted", "products", 1),
+        ("uploads/book.xlsx#notes", "ignored", None, None),
+    ]
+    [version] = lakehouse.zone.store.waiting("uploads/")
+    folder = f"book.xlsx/{version.file_id[:8]}"
+    assert keys(lakehouse, "raw/") == [
+        f"raw/orders/{folder}/001-Monday.csv",
+        f"raw/orders/{folder}/002-Tuesday.csv",
+        f"raw/products/{folder}/003-stock.csv",
+    ]
+    assert body(lakehouse, f"raw/orders/{folder}/002-Tuesday.csv").decode() == orders_csv(order(2), order(3))
+
+
+def test_what_was_converted_is_not_converted_again(lakehouse: Lakehouse, book: Path) -> None:
+    put(lakehouse, "uploads/book.xlsx", book)
+    assert len(lakehouse.convert()) == 1
+    assert lakehouse.convert() == []
+
+
+def test_a_sheets_csv_says_where_it_comes_from_with_the_workbooks_time_and_its_rows(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    put(lakehouse, "uploads/Bücher ✓.xlsx", workbook(tmp_path / "b.xlsx", {"día 1": [PRODUCTS, product(1), product(2)]}))
+    [upload] = lakehouse.zone.store.waiting("uploads/")
+    lakehouse.convert()
+    [version] = lakehouse.zone.store.waiting("raw/")
+    assert version.modified > upload.modified
+    found = provenance(version, lakehouse.zone.store.metadata(version))
+    assert found == ("uploads/Bücher ✓.xlsx#día 1", upload.modified.isoformat(), 2)
+
+
+def test_a_csv_put_into_a_datasets_folder_is_its_own_source(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    [version] = lakehouse.zone.store.waiting("raw/")
+    assert provenance(version, lakehouse.zone.store.metadata(version)) == ("raw/products/p.csv", version.modified.isoformat(), None)
+
+
+def test_a_conversion_cut_short_is_done_again_and_finds_its_own_sheets(lakehouse: Lakehouse, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(lakehouse, "uploads/book.xlsx", book)
+    store = lakehouse.zone.store
+    create, created = store.create, []
+
+    def fails_at_the_second(key: str, *rest: Any) -> bool:
+        created.append(key)
+        if len(created) == 2:
+            raise ConnectionResetError
+        return create(key, *rest)
+
+    monkeypatch.setattr(store, "create", fails_at_the_second)
+    with pytest.raises(ConnectionResetError):
+        lakehouse.convert()
+    monkeypatch.undo()
+    [first] = store.waiting("raw/")
+
+    lakehouse.convert()
+
+    waiting = store.waiting("raw/")
+    assert len(waiting) == 3
+    assert first in waiting, "the sheet that was there is the same version still"
+    report = ran(lakehouse)
+    assert (report["datasets"]["orders"]["inserted"], report["datasets"]["products"]["inserted"]) == (3, 1)
+
+
+def test_a_workbook_uploaded_again_with_the_same_content_is_known_sheet_by_sheet(lakehouse: Lakehouse, book: Path) -> None:
+    for name in ("book.xlsx", "book.xlsx", "renamed.xlsx"):
+        put(lakehouse, f"uploads/{name}", book)
+        report = ran(lakehouse)
+    assert outcomes(report) == {
+        "renamed.xlsx#Monday": "duplicate",
+        "renamed.xlsx#Tuesday": "duplicate",
+        "renamed.xlsx#stock": "duplicate",
+        "renamed.xlsx#notes": "ignored",
+    }
+    assert report["datasets"]["orders"] == report["datasets"]["orders"] | {"read": 3, "unchanged": 3, "inserted": 0, "updated": 0}
+
+
+def test_a_corrected_workbook_under_the_same_name_is_a_new_version_and_wins(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    put(lakehouse, "uploads/b.xlsx", workbook(tmp_path / "b.xlsx", {"S": [ORDERS, order(1, amount=10), order(2)]}))
+    put(lakehouse, "uploads/b.xlsx", workbook(tmp_path / "b.xlsx", {"S": [ORDERS, order(1, amount=20), order(2)]}))
+    report = ran(lakehouse)
+    assert report["datasets"]["orders"] == report["datasets"]["orders"] | {"read": 4, "inserted": 2, "duplicates": 2}
+    assert table_rows(lakehouse, "orders", "order_id", "total_amount") == [(1, 20.0), (2, 10.5)]
+
+
+def test_two_workbooks_and_two_sheets_of_one_name_never_share_a_csv(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    put(lakehouse, "uploads/a/b.xlsx", workbook(tmp_path / "1.xlsx", {"S": [PRODUCTS, product(1)]}))
+    put(lakehouse, "uploads/b.xlsx", workbook(tmp_path / "2.xlsx", {"S": [PRODUCTS, product(2)], "s.": [PRODUCTS, product(3)]}))
+    put(lakehouse, "uploads/b.xlsx.csv", products_csv(product(4)))
+    ran(lakehouse)
+    assert table_rows(lakehouse, "products", "product_id") == [(1,), (2,), (3,), (4,)]
+
+
+def test_a_workbook_that_lands_after_the_conversion_waits_whole_for_the_next_batch(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    lakehouse.convert()
+    put(lakehouse, "uploads/late.xlsx", workbook(tmp_path / "late.xlsx", {"S": [PRODUCTS, product(2)]}))
+    manifest = lakehouse.freeze("any")
+    assert manifest is not None
+    assert [file.key for file in manifest.files] == ["raw/products/p.csv"]
+    ran(lakehouse)
+    assert outcomes(ran(lakehouse)) == {"late.xlsx#S": "loaded"}
+
+
+def test_a_hidden_sheet_is_converted_and_said_to_be_hidden(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(PRODUCTS)
+    book.active.append(product(1))
+    book.create_sheet("cover")
+    book.active.sheet_state = "hidden"
+    book.save(tmp_path / "b.xlsx")
+    put(lakehouse, "uploads/b.xlsx", tmp_path / "b.xlsx")
+    [record] = lakehouse.convert()
+    assert record["sheets"][0]["reason"] == "the sheet is hidden"
+    assert record["sheets"][0]["outcome"] == "converted"
+
+
+def test_gzipped_and_semicolon_separated_csv_is_routed_as_it_is(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "uploads/a.csv.gz", gzip.compress(products_csv(product(1)).encode()))
+    put(lakehouse, "uploads/b.csv", products_csv(product(2)).replace(",", ";"))
+    report = ran(lakehouse)
+    assert [file_of(report, name)["outcome"] for name in ("a.csv.gz", "b.csv")] == ["loaded", "loaded"]
+    assert table_rows(lakehouse, "products", "product_id", "source_file") == [(1, "uploads/a.csv.gz"), (2, "uploads/b.csv")]
+
+
+def test_an_upload_without_any_usable_sheet_makes_a_batch_of_its_own_and_is_archived(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    put(lakehouse, "uploads/notes.xlsx", workbook(tmp_path / "n.xlsx", {"notes": [["hello"]]}))
+    report = ran(lakehouse)
+    assert outcomes(report) == {"notes.xlsx#notes": "ignored"}
+    assert keys(lakehouse, "uploads/") == []
+
+
+def test_rows_that_a_sheet_had_but_its_csv_no_longer_has_are_noticed(lakehouse: Lakehouse, book: Path) -> None:
+    put(lakehouse, "uploads/book.xlsx", book)
+    lakehouse.convert()
+    [tampered] = [key for key in keys(lakehouse, "raw/") if "Tuesday" in key]
+    head = lakehouse.zone.store.head(tampered)
+    assert head is not None
+    lakehouse.zone.store.s3.put_object(Bucket=lakehouse.settings.bucket, Key=tampered, Body=orders_csv(order(2)).encode(), Metadata=head["Metadata"])
+    manifest = freeze(lakehouse)
+    with pytest.raises(BadData, match=r"uploads/book\.xlsx#Tuesday had 2 rows in its workbook, but 1 were read"):
+        lakehouse.load("orders", manifest)
+    assert keys(lakehouse, "archived/") == []

@@ -1,0 +1,182 @@
+"""What tests of whole batches do again and again: make files, put them, run the steps, read back tables, rejects and what lies in the bucket."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import xlsxwriter  # type: ignore[import-untyped]
+from deltalake import DeltaTable, QueryBuilder
+
+from lakehouse_assets.catalog.checks import CheckResult, run_checks
+from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.model import Manifest
+
+PRODUCTS = ("product_id", "department_id", "department", "product_name")
+ORDERS = ("order_num", "order_id", "user_id", "order_timestamp", "total_amount", "date")
+ITEMS = ("id", "order_id", "user_id", "days_since_prior_order", "product_id", "add_to_cart_order", "reordered", "order_timestamp", "date")
+
+Row = Sequence[Any]
+
+
+def product(number: Any, name: str = "Atlas", department: Any = 2) -> tuple[Any, ...]:
+    return number, department, "Books", name
+
+
+def order(number: Any, amount: Any = 10.5, day: str = "2025-04-01", hour: int = 11) -> tuple[Any, ...]:
+    return 1, number, 7, f"{day}T{hour:02}:27:00", amount, day
+
+
+def item(number: Any, order_id: Any, product_id: Any, day: str = "2025-04-01", hour: int = 11) -> tuple[Any, ...]:
+    return number, order_id, 7, None, product_id, 1, 0, f"{day}T{hour:02}:27:00", day
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Row], delimiter: str = ",", newline: str = "\n") -> str:
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter, lineterminator=newline).writerows([header, *rows])
+    return out.getvalue()
+
+
+def products_csv(*rows: Row) -> str:
+    return csv_text(PRODUCTS, rows)
+
+
+def orders_csv(*rows: Row) -> str:
+    return csv_text(ORDERS, rows)
+
+
+def items_csv(*rows: Row) -> str:
+    return csv_text(ITEMS, rows)
+
+
+def workbook(path: Path, sheets: dict[str, Sequence[Row]]) -> Path:
+    """An .xlsx with the sheets' rows, the first of each its header."""
+    with xlsxwriter.Workbook(str(path)) as book:
+        for name, rows in sheets.items():
+            sheet = book.add_worksheet(name)
+            for number, row in enumerate(rows):
+                sheet.write_row(number, 0, row)
+    return path
+
+
+def put(lakehouse: Lakehouse, key: str, content: str | bytes | Path) -> str:
+    """Puts an object; its version id ("null" in a bucket without versions)."""
+    body = content.read_bytes() if isinstance(content, Path) else content.encode() if isinstance(content, str) else content
+    written = lakehouse.zone.store.s3.put_object(Bucket=lakehouse.settings.bucket, Key=key, Body=body)
+    return str(written.get("VersionId", "null"))
+
+
+def put_one_of_each(lakehouse: Lakehouse) -> None:
+    """A product, an order and an item of them."""
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    put(lakehouse, "raw/orders/o.csv", orders_csv(order(1)))
+    put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1)))
+
+
+def freeze(lakehouse: Lakehouse, gate: str = "any") -> Manifest:
+    """Converts and freezes; something must wait."""
+    lakehouse.convert()
+    manifest = lakehouse.freeze(gate)
+    assert manifest is not None
+    return manifest
+
+
+def load_all(lakehouse: Lakehouse, manifest: Manifest) -> None:
+    for dataset in lakehouse.contracts:
+        lakehouse.load(dataset, manifest)
+
+
+def run(lakehouse: Lakehouse, gate: str = "any") -> dict[str, Any] | None:
+    """One batch through all its steps but Athena's checks. The report; None if nothing waits. A failure is raised, and recorded as Dagster's steps do."""
+    lakehouse.convert()
+    manifest = lakehouse.freeze(gate)
+    if manifest is None:
+        return None
+    try:
+        load_all(lakehouse, manifest)
+        lakehouse.archive(manifest)
+        lakehouse.refresh_catalog()
+    except LakehouseError as error:
+        lakehouse.record_failure(manifest, str(error))
+        raise
+    return lakehouse.finish(manifest)
+
+
+def ran(lakehouse: Lakehouse, gate: str = "any") -> dict[str, Any]:
+    """As `run`, where something waits."""
+    report = run(lakehouse, gate)
+    assert report is not None
+    return report
+
+
+def checked(lakehouse: Lakehouse, batch_id: str) -> dict[str, list[CheckResult]]:
+    """Athena's checks of each dataset."""
+    judgements = lakehouse.judgements(lakehouse.manifest(batch_id))
+    return {dataset: run_checks(lakehouse.athena, contract, batch_id, judgements[dataset].counts) for dataset, contract in lakehouse.contracts.items()}
+
+
+def file_of(report: dict[str, Any], name: str) -> dict[str, Any]:
+    """What the report says of the one file of that name."""
+    [file] = [file for file in report["files"] if file["name"] == name]
+    return dict(file)
+
+
+def outcomes(report: dict[str, Any]) -> dict[str, str]:
+    return {file["name"]: file["outcome"] for file in report["files"]}
+
+
+def nonzero(counts: dict[str, int]) -> dict[str, int]:
+    return {name: number for name, number in counts.items() if number}
+
+
+def select(lakehouse: Lakehouse, uri: str, columns: Iterable[str]) -> list[tuple[Any, ...]]:
+    """The rows of a Delta table, in order."""
+    listed = ", ".join(f'"{name}"' for name in columns)
+    table = DeltaTable(uri, storage_options=lakehouse.tables.storage_options)
+    found = QueryBuilder().register("t", table).execute(f"SELECT {listed} FROM t")
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone='UTC'")
+        connection.register("found", found)
+        return connection.sql("SELECT * FROM found ORDER BY ALL").fetchall()
+
+
+def table_rows(lakehouse: Lakehouse, dataset: str, *columns: str) -> list[tuple[Any, ...]]:
+    """The rows of a dataset's table: the named columns, else all that its contract names."""
+    return select(lakehouse, lakehouse.tables.table(dataset), columns or lakehouse.contracts[dataset].names)
+
+
+def rejects(lakehouse: Lakehouse, dataset: str) -> list[dict[str, Any]]:
+    """The rejected records of a dataset."""
+    names = ("source_file", "row_number", "reasons", "raw", "batch_id", "healed_by", "waiting", "record_id")
+    return [dict(zip(names, row, strict=True)) for row in select(lakehouse, lakehouse.tables.rejects(dataset), names)]
+
+
+def delta_versions(lakehouse: Lakehouse) -> dict[str, int]:
+    """The version of every table that is there, of data and of rejected records."""
+    options = lakehouse.tables.storage_options
+    uris = [uri for dataset in lakehouse.contracts for uri in (lakehouse.tables.table(dataset), lakehouse.tables.rejects(dataset))]
+    return {uri: DeltaTable(uri, storage_options=options).version() for uri in uris if DeltaTable.is_deltatable(uri, options)}
+
+
+def keys(lakehouse: Lakehouse, prefix: str) -> list[str]:
+    return list(lakehouse.zone.store.keys(prefix))
+
+
+def body(lakehouse: Lakehouse, key: str) -> bytes:
+    return bytes(lakehouse.zone.store.s3.get_object(Bucket=lakehouse.settings.bucket, Key=key)["Body"].read())
+
+
+def archived(lakehouse: Lakehouse, prefix: str = "archived/") -> dict[str, bytes]:
+    """What was archived (or, with the prefix rejected/files/, set aside), by the key that it had."""
+    return {key.removeprefix(prefix).split("/", 2)[2]: body(lakehouse, key) for key in keys(lakehouse, prefix)}
+
+
+def forget_local_copies(lakehouse: Lakehouse) -> None:
+    """As if the next step ran on another machine."""
+    shutil.rmtree(lakehouse.zone.scratch / "files", ignore_errors=True)
