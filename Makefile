@@ -1,7 +1,7 @@
 # Every command that a person needs. `make help` lists them.
 PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
 BIN := .venv/bin
-UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps
+UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --compile-bytecode
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format bench lock clean

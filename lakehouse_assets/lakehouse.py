@@ -129,7 +129,7 @@ class Lakehouse:
 
 @contextmanager
 def connected(settings: Settings) -> Iterator[Lakehouse]:
-    """The lakehouse of these settings. With the embedded AWS: the one that runs for this home, or one started here and stopped at the end, with all it needs in it."""
+    """The lakehouse of these settings. With the embedded AWS: the one that runs for this home, or one started here and stopped at the end."""
     with ExitStack() as stack:
         if settings.aws == "account":
             yield Lakehouse(settings, Aws())

@@ -13,6 +13,7 @@ from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.bootstrap import bootstrap
 from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
 from lakehouse_assets.settings import Settings
+from lakehouse_assets_tests.support import environment_of
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +55,8 @@ def unversioned(settings: Settings, lakehouse_aws: EmbeddedAws) -> Lakehouse:
 @pytest.fixture
 def environment_of_lakehouse(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process's environment names `lakehouse`, as Dagster's resource and the command line read it."""
-    for name, value in lakehouse.settings.model_dump(include={"home", "bucket", "database", "workgroup", "contracts", "reject_limit", "gate"}).items():
-        monkeypatch.setenv(f"LAKEHOUSE_{name.upper()}", str(value))
+    for name, value in environment_of(lakehouse).items():
+        monkeypatch.setenv(name, value)
 
 
 def own_settings(home: Path, **changed: object) -> Settings:

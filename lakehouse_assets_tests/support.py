@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -180,3 +184,23 @@ def archived(lakehouse: Lakehouse, prefix: str = "archived/") -> dict[str, bytes
 def forget_local_copies(lakehouse: Lakehouse) -> None:
     """As if the next step ran on another machine."""
     shutil.rmtree(lakehouse.zone.scratch / "files", ignore_errors=True)
+
+
+def environment_of(lakehouse: Lakehouse) -> dict[str, str]:
+    """The variables by which another process finds this lakehouse."""
+    told = lakehouse.settings.model_dump(include={"home", "bucket", "database", "workgroup", "contracts", "reject_limit", "gate", "memory_mb"})
+    return {f"LAKEHOUSE_{name.upper()}": str(value) for name, value in told.items()}
+
+
+def in_own_process(lakehouse: Lakehouse, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python code in a process that has this lakehouse in its environment; `lakehouse` is connected when the code begins."""
+    prepared = f"""
+import sys
+from lakehouse_assets.lakehouse import connected
+from lakehouse_assets.settings import read_settings
+from lakehouse_assets_tests.support import *
+with connected(read_settings()) as lakehouse:
+{textwrap.indent(textwrap.dedent(code), "    ")}
+"""
+    environment = os.environ | environment_of(lakehouse) | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    return subprocess.run([sys.executable, "-c", prepared, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=300)

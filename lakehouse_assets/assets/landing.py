@@ -29,7 +29,7 @@ def uploads(lakehouse: LakehouseResource) -> dg.MaterializeResult[None]:
 
 @dg.asset(key=BATCH, group_name=GROUP, deps=[uploads], kinds={"s3", "python"}, output_required=False)
 def batch(context: dg.AssetExecutionContext, config: BatchConfig, lakehouse: LakehouseResource) -> Iterator[dg.Output[str]]:
-    """The frozen list of file versions that this run processes; a batch that was interrupted before is taken up again. Nothing waits: the steps after it are skipped."""
+    """The frozen list of file versions that this run processes; a batch that was interrupted is taken up again. Nothing waits: what follows is skipped."""
     with named_failures():
         manifest = lakehouse.lakehouse.freeze(config.gate)
     if manifest is None:
@@ -50,7 +50,7 @@ def archive_asset(contracts: Contracts) -> dg.AssetsDefinition:
         ins=for_batch(),
         deps=[dg.AssetKey(["lakehouse", dataset]) for dataset in contracts],
         kinds={"s3", "python"},
-        description="The batch's files, moved out of raw/ and uploads/: copied, verified, entered into the ledger, then deleted. Quarantined ones go to rejected/files/.",
+        description="The batch's files, moved out of raw/ and uploads/: entered into the ledger, copied, verified, deleted. Unusable ones: rejected/files/.",
     )
     def archive(lakehouse: LakehouseResource, batch_id: str) -> dg.MaterializeResult[None]:
         with step(lakehouse.lakehouse, batch_id) as manifest:

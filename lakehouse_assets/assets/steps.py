@@ -1,4 +1,4 @@
-"""What every step of a batch does around its work: read the manifest; on failure, write it into the batch's report and tell Dagster whether a retry can heal it."""
+"""What every step of a batch does around its work: read the manifest; write a failure into the batch's report, and tell Dagster whether a retry can heal it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def named_failures() -> Iterator[None]:
 
 @contextmanager
 def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Manifest]:
-    """The manifest of the batch. A failure of ours inside is recorded in the batch's report before Dagster hears of it."""
+    """The manifest of the batch. A failure inside, ours or one that nobody thought of, is recorded in the batch's report before Dagster hears of it."""
     with named_failures():
         manifest = lakehouse.manifest(batch_id)
         try:
             yield manifest
-        except LakehouseError as error:
-            lakehouse.record_failure(manifest, str(error))
+        except Exception as error:
+            lakehouse.record_failure(manifest, str(error) if isinstance(error, LakehouseError) else f"{type(error).__name__}: {error}")
             raise

@@ -44,7 +44,7 @@ def _table_asset(contract: Contract) -> dg.AssetsDefinition:
                 deps=upstream,
                 group_name="rejected",
                 kinds={"deltalake", "duckdb"},
-                description=f"Rows of {dataset} that were not loaded: their raw values, every reason, where they came from. Orphans wait here for their parents.",
+                description=f"Rows of {dataset} that were not loaded: raw values, every reason, where they came from. Orphans wait here for their parents.",
                 metadata={"dagster/column_schema": rejected_schema},
             ),
         ],

@@ -1,4 +1,4 @@
-"""The questions that Athena answers after each load, as an analyst would ask them: from the catalog, over the tables as they are now. Derived from the contract."""
+"""The questions that Athena answers after each load, as an analyst would ask them: over the tables as they are now. Derived from the contract."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def checks_sql(contract: Contract, batch_id: str) -> str:
         for parent in contract.parents
     ]
     return (
-        f"SELECT count(*) AS row_count, count(DISTINCT {key}) AS keys, count_if(batch_id = '{batch_id}') AS of_batch, "
+        f"SELECT count(*) AS row_count, count(DISTINCT {key}) AS keys, count(*) FILTER (WHERE batch_id = '{batch_id}') AS of_batch, "
         f"{' + '.join(orphans) or '0'} AS orphans FROM {table}"
     )
 

@@ -1,4 +1,4 @@
-"""Registers the Delta tables in the Glue catalog, from their contracts. Native Delta: Athena reads the table's log, so only a new table or column needs a refresh."""
+"""Registers the Delta tables in the Glue catalog, from their contracts. Athena reads a table's own log, so only a new table or column needs a refresh."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from lakehouse_assets.assets.catalog import athena_key
 from lakehouse_assets.assets.steps import BATCH, for_batch, step
 from lakehouse_assets.catalog.checks import CHECKS, NO_ORPHANS, run_checks
 from lakehouse_assets.contracts import Contracts
+from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 
 
@@ -26,7 +27,8 @@ def athena_checks(contracts: Contracts) -> dg.AssetChecksDefinition:
         house = lakehouse.lakehouse
         with step(house, batch_id) as manifest:
             judgements = house.judgements(manifest)
-            found = {dataset: run_checks(house.athena, contract, batch_id, judgements[dataset].counts) for dataset, contract in contracts.items()}
+            results_of = in_parallel(lambda contract: run_checks(house.athena, contract, batch_id, judgements[contract.dataset].counts), contracts.values())
+            found = dict(zip(contracts, results_of, strict=True))
             failed = [
                 f"{dataset}: {result.check}: {result.message}"
                 for dataset, results in found.items()

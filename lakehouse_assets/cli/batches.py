@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakehouse_assets.errors import LakehouseError
@@ -32,7 +33,7 @@ def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None
     from lakehouse_assets.jobs import LOAD_BATCH
 
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
-    with _instance(lakehouse) as instance:
+    with _instance(lakehouse.settings.home) as instance:
         run_id = str(uuid.uuid4())
         if progress is not None:
             instance.add_event_listener(run_id, lambda entry: _tell(entry, progress))
@@ -57,13 +58,21 @@ def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None
     return report
 
 
+def load_dagster(home: Path) -> None:
+    """Imports Dagster and the definitions and sees to the instance's databases: 1.5 of the 2 seconds that a first batch in a home takes to start."""
+    import lakehouse_assets.definitions  # noqa: F401
+
+    with _instance(home):
+        pass
+
+
 @contextmanager
-def _instance(lakehouse: Lakehouse) -> Iterator[DagsterInstance]:
+def _instance(home: Path) -> Iterator[DagsterInstance]:
     import dagster as dg
 
-    home = str(dagster_home(lakehouse.settings.home))
-    os.environ["DAGSTER_HOME"] = home
-    with dg.DagsterInstance.from_config(home) as instance:
+    folder = str(dagster_home(home))
+    os.environ["DAGSTER_HOME"] = folder
+    with dg.DagsterInstance.from_config(folder) as instance:
         yield instance
 
 

@@ -76,7 +76,7 @@ def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     if PYTHONS[0] <= sys.version_info[:2] < PYTHONS[1]:
         return Finding("fine", f"Python {version}")
-    return Finding("broken", f"Python {version}: 3.11 to 3.13 is needed", "Install one of these and run make setup with it: make PYTHON=/path/to/python3.12 setup")
+    return Finding("broken", f"Python {version}: 3.11 to 3.13 is needed", "Install one of these, then run: make PYTHON=/path/to/python3.12 setup")
 
 
 def _packages() -> Iterator[Finding]:
@@ -126,7 +126,7 @@ def _writable(home: Path) -> Finding:
             pass
         probe.unlink()
     except OSError as error:
-        return Finding("broken", f"The home {home} cannot be written and locked: {error.strerror}", "Set LAKEHOUSE_HOME to a folder on a local disk that you can write.")
+        return Finding("broken", f"The home {home} cannot be written and locked: {error.strerror}", "Set LAKEHOUSE_HOME to a folder of yours on a local disk.")
     return Finding("fine", f"The home {home} can be written{'' if existing == home else ' (it is not there yet)'}")
 
 

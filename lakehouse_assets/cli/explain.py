@@ -71,7 +71,7 @@ def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str,
         "it has more or fewer fields than the header",
         *(f"this does not hold: {rule.description} (reason: {rule.name})" for rule in contract.rules if rule.severity is Severity.REJECT),
         *(
-            f"{parent.column} is in no row of {parent.dataset} (reason: {parent.reason}); it waits, and is loaded by itself when the row of {parent.dataset} comes"
+            f"{parent.column} is in no row of {parent.dataset} (reason: {parent.reason}); it waits, and is loaded by itself when that comes"
             for parent in contract.parents
         ),
     ]

@@ -132,7 +132,10 @@ def _name(parts: tuple[str, ...]) -> str:
 
 
 def _safe_part(part: str) -> str:
-    """A name as a part of a key: as it is, spaces, `+`, `%` and all scripts included, but for control characters and broken UTF-8. A changed name ends in a hash of the original."""
+    """A name as a part of a key: as it is, with spaces, `+`, `%` and all scripts, but without control characters and broken UTF-8.
+
+    A name that had to be changed holds a hash of the original, so that two different names never become one.
+    """
     kept = "".join("_" if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in "\ufffe\uffff" else c for c in part)
     if kept == part and len(part.encode()) <= PART_BYTES:
         return part
@@ -146,7 +149,10 @@ def _digest(text: str) -> str:
 
 
 def key_of(file: Incoming, zone: LandingZone) -> str:
-    """Where a file waits: CSV in the folder of the dataset that its header fits, or else comes closest to (there it is set aside with what it lacks); workbooks and what is like nothing among the uploads."""
+    """Where a file waits: CSV in the folder of the dataset that its header fits, or else of the closest one (there it is set aside, with what it lacks).
+
+    Workbooks, and what is like no dataset, go to the uploads.
+    """
     from lakehouse_assets.landing.convert import WORKBOOK_MAGIC
     from lakehouse_assets.landing.preflight import read_header
     from lakehouse_assets.landing.routing import closest, route

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,7 +111,7 @@ def upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list
             key = key_of(file, zone)
             zone.store.upload(file.path, key)
         except OSError as error:
-            raise LakehouseError(f"{file.path} cannot be read any more ({error.strerror}). What was uploaded before it waits; correct it and run again.") from error
+            raise LakehouseError(f"{file.path} cannot be read any more ({error.strerror}). What was uploaded waits; correct it and run again.") from error
         return key
 
     with steps.step(f"Upload {len(incoming):,} file{'s' * (len(incoming) != 1)}"), failures_named("Uploading"):
@@ -119,25 +119,26 @@ def upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list
 
 
 @contextmanager
-def started(settings: Settings, steps: Steps | None = None) -> Iterator[Lakehouse]:
-    """The connected lakehouse with Dagster loaded. The embedded AWS, which is a process of its own, starts meanwhile: each of the two takes a second."""
-    with ExitStack() as stack, steps.step("Start") if steps else nullcontext():
-        with ThreadPoolExecutor(1) as beside:
+def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
+    """The connected lakehouse, with Dagster loaded: the embedded AWS (a process of its own) and Dagster (imports, databases) start side by side."""
+    from lakehouse_assets.cli.batches import load_dagster
+
+    with ExitStack() as stack:
+        with steps.step("Start"), ThreadPoolExecutor(2) as beside:
             if settings.aws == "embedded":
                 from lakehouse_assets.local.process import embedded_aws
 
                 server = beside.submit(stack.enter_context, embedded_aws(settings.home))
-            import lakehouse_assets.definitions
+            dagster = beside.submit(load_dagster, settings.home)
             from lakehouse_assets.lakehouse import connected
 
             if settings.aws == "embedded":
                 server.result()
-        lakehouse = stack.enter_context(connected(settings))
-        held = stack.pop_all()
-    with held:
+            lakehouse = stack.enter_context(connected(settings))
+            dagster.result()
         yield lakehouse
 
 
 def _as_file_report(item: Ignored) -> dict[str, Any]:
-    nothing = {"dataset": None, "outcome": "ignored", "read": 0, "rejected": 0, "warnings": []}
+    nothing: dict[str, Any] = {"dataset": None, "outcome": "ignored", "read": 0, "rejected": 0, "warnings": []}
     return {"name": item.name, "reason": item.reason, "source_file": None} | nothing

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell that begins so: https://owasp.org/www-community/attacks/CSV_Injection"""
 MOST_TABLE_ROWS = 1000
+WHOLE_WIDTH = 28
+"""What stands in a table's first column is not broken while it is no longer than this."""
 
 
 class Format(StrEnum):
@@ -55,7 +57,7 @@ def print_json(value: Any) -> None:
 
 
 def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format) -> None:
-    """`rows`: numbers and booleans with their types, lists and objects as Python's, all else text, None for missing. Read once, never held whole but for a table."""
+    """`rows`: numbers and booleans with their types, lists and objects as Python's, all else text, None for missing. Only a table holds many of them at once."""
     if form is Format.JSON:
         _print_json_rows(names, rows)
     elif form is Format.CSV:
@@ -77,7 +79,7 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, counts: 
     """
     console = console or stdout()
     right = [any(_is_number(row[place]) for row in rows) and all(row[place] is None or _is_number(row[place]) for row in rows) for place in range(len(names))]
-    texts = [[visible(_text(value, grouped=counts)) for place, value in enumerate(row)] for row in rows]
+    texts = [[visible(_short_text(value, counts)) for value in row] for row in rows]
     if not console.is_terminal:
         for line in _plain_lines([list(names), *texts], right):
             console.file.write(line + "\n")
@@ -86,9 +88,12 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, counts: 
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name, is_right in zip(names, right, strict=True):
-        table.add_column(name, justify="right" if is_right else "left", overflow="fold", no_wrap=is_right)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, collapse_padding=True, pad_edge=False, header_style="bold")
+    for place, (name, is_right) in enumerate(zip(names, right, strict=True)):
+        widest = max((len(row[place]) for row in texts), default=0)
+        table.add_column(
+            name, justify="right" if is_right else "left", overflow="fold", no_wrap=is_right, min_width=min(widest, WHOLE_WIDTH if not place else 0)
+        )
     for row in texts:
         table.add_row(*(Text(text, style="dim" if text == "0" else "") for text in row))
     console.print(table)
@@ -118,13 +123,19 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _text(value: Any, *, grouped: bool = False) -> str:
+def _short_text(value: Any, grouped: bool) -> str:
+    if grouped and isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={text!r}" for name, text in value.items())
+    return _text(value)
+
+
+def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    if grouped and isinstance(value, int):
-        return f"{value:,}"
     if isinstance(value, list):
         return "; ".join(_text(item) for item in value)
     if isinstance(value, dict):

@@ -48,5 +48,5 @@ def statement_of(text: str) -> str:
     if not NAME.match(text):
         return text
     if text not in named_queries():
-        raise BadConfiguration(f"No query is named {text}. There are: {', '.join(named_queries())}. Or write a statement: lakehouse query \"SELECT 1\"")
+        raise BadConfiguration(f'No query is named {text}. There are: {", ".join(named_queries())}. Or write a statement: lakehouse query "SELECT 1"')
     return (SQL / f"{text}.sql").read_text("utf-8")

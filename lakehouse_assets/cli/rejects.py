@@ -26,9 +26,7 @@ def datasets() -> list[str]:
 
 
 def rejects(
-    dataset: Annotated[
-        str | None, typer.Option(help="Only those of this dataset; otherwise of all.", show_default=False, autocompletion=datasets)
-    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only those of this dataset; otherwise of all.", show_default=False, autocompletion=datasets)] = None,
     form: Annotated[Format, typer.Option("--format", help="How the records are written.")] = Format.TABLE,
 ) -> None:
     """Show rejected records: the reasons, the raw text, where each came from. healed_by names the batch that loaded it after all."""
@@ -39,7 +37,10 @@ def rejects(
 
 
 def rejected_records(lakehouse: Lakehouse, dataset: str | None = None) -> Iterator[tuple[Any, ...]]:
-    """The values of COLUMNS of each rejected record, by dataset, file and row: reasons as a list, raw as a dict. Raises BadConfiguration for a dataset without a contract."""
+    """The values of COLUMNS of each rejected record, by dataset, file and row: reasons as a list, raw as a dict.
+
+    Raises BadConfiguration for a dataset that has no contract.
+    """
     import duckdb
 
     from lakehouse_assets.etl.engines.embedded.delta import existing_table, look_up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,11 +11,12 @@ from lakehouse_assets.cli.output import print_table, stdout
 from lakehouse_assets.cli.told import visible
 
 LOADED = "loaded"
-MOST_FILES, FEW_SHEETS = 40, 3
+MOST_FILES, FEW_SHEETS, QUIET = 40, 3, 2
+COUNTED = re.compile(r"([0-9]+) rows: (.*)", re.DOTALL)
 STYLES = {"succeeded": "green", "failed": "bold red", "nothing_to_do": "yellow"}
 
 
-def print_report(report: dict[str, Any]) -> None:
+def print_report(report: dict[str, Any], *, with_reasons: bool = True) -> None:
     console = stdout()
     if report["status"] == "nothing_to_do":
         console.print("Nothing to do: no file waits.", style=STYLES["nothing_to_do"])
@@ -31,7 +33,7 @@ def print_report(report: dict[str, Any]) -> None:
     if report["files"]:
         _heading("Files")
         print_files(report["files"])
-    if report.get("reasons"):
+    if report.get("reasons") and with_reasons:
         _heading("Rejected rows, by reason (lakehouse rejects shows each)")
         print_table(("dataset", "reason", "rows"), _tallies(report["reasons"]), counts=True)
     if report.get("warnings"):
@@ -61,7 +63,7 @@ def _tallies(counts: dict[str, dict[str, int]]) -> list[tuple[str, str, int]]:
 def _grouped(files: list[dict[str, Any]]) -> list[Sequence[Any]]:
     """What needs a look comes first: what was not loaded, then what was loaded with rejected rows or a remark, then the rest.
 
-    Sheets of one workbook, and loaded files of one dataset, of which there is nothing else to say, share a line.
+    Sheets of one workbook with one outcome share a line, and so do loaded files of one dataset of which there is nothing else to say.
     """
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for file in files:
@@ -69,7 +71,7 @@ def _grouped(files: list[dict[str, Any]]) -> list[Sequence[Any]]:
     lines: list[tuple[int, Sequence[Any]]] = []
     for alike in groups.values():
         if len(alike) > FEW_SHEETS:
-            lines.append((_urgency(alike[0]), _line(_common_name(alike), alike)))
+            lines.append((min(_urgency(file) for file in alike), _line(_common_name(alike), alike)))
         else:
             lines += [(_urgency(file), _line(file["name"], [file])) for file in alike]
     return [line for _, line in sorted(lines, key=lambda item: item[0])]
@@ -77,33 +79,34 @@ def _grouped(files: list[dict[str, Any]]) -> list[Sequence[Any]]:
 
 def _group(file: dict[str, Any]) -> tuple[Any, ...]:
     workbook, is_sheet, _ = file["name"].partition("#")
-    alike = (file["dataset"], file["outcome"], file["reason"], bool(file["rejected"] or file["warnings"]))
-    if is_sheet and not file["rejected"] and not file["warnings"]:
+    alike = (file["dataset"], file["outcome"], file["reason"])
+    if is_sheet:
         return ("sheets", workbook, *alike)
-    if _urgency(file) == 2:  # noqa: PLR2004
-        return ("files", *alike)
-    return (file["source_file"], file["name"])
+    return ("files", *alike) if _urgency(file) == QUIET else (file["source_file"], file["name"])
 
 
 def _urgency(file: dict[str, Any]) -> int:
     if file["outcome"] != LOADED:
         return 0
-    return 1 if file["rejected"] or file["warnings"] else 2
+    return 1 if file["rejected"] or file["warnings"] else QUIET
 
 
 def _common_name(files: list[dict[str, Any]]) -> str:
-    workbooks = {file["name"].partition("#")[0] for file in files}
-    if len(workbooks) == 1 and "#" in files[0]["name"]:
-        return f"{workbooks.pop()} ({len(files):,} sheets)"
-    return f"{len(files):,} files"
+    workbook, is_sheet, _ = files[0]["name"].partition("#")
+    return f"{workbook} ({len(files):,} sheets)" if is_sheet else f"{len(files):,} files"
 
 
 def _line(name: str, files: list[dict[str, Any]]) -> Sequence[Any]:
     first = files[0]
-    remarks = [first["reason"], *_once(warning for file in files for warning in file["warnings"])]
+    remarks = [first["reason"], *_summed(warning for file in files for warning in file["warnings"])]
     read, rejected = (sum(file[count] for file in files) for count in ("read", "rejected"))
     return (name, first["dataset"], first["outcome"], read, rejected, "; ".join(remark for remark in remarks if remark))
 
 
-def _once(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(texts))
+def _summed(warnings: Iterable[str]) -> list[str]:
+    """Each warning once; those that count rows, with the sum."""
+    sums: dict[str, int] = defaultdict(int)
+    for warning in warnings:
+        counted = COUNTED.match(warning)
+        sums[counted[2] if counted else warning] += int(counted[1]) if counted else 0
+    return [f"{rows:,} rows: {warning}" if rows else warning for warning, rows in sums.items()]

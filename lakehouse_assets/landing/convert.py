@@ -7,6 +7,7 @@ its own CSVs there. A CSV keeps the time of the file that it came from, because 
 from __future__ import annotations
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from lakehouse_assets.landing.zone import LandingZone
 
 SOURCE_FILE, SOURCE_MODIFIED_AT, ROWS = "source-file", "source-modified-at", "rows"
 """S3 metadata of a converted CSV. `source-file` is URL-quoted: metadata is ASCII."""
+WORKBOOKS_AT_ONCE = 2
+"""Each is read by a process of its own, with memory of its own (`WorkbookLimits`)."""
 WORKBOOK_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
 
 
@@ -37,16 +40,19 @@ class Converted:
 
 def convert_uploads(zone: LandingZone) -> list[dict[str, Any]]:
     """Converts every waiting upload that has no record yet. Returns the records written now: the version, its outcome and reason, its sheets."""
-    records = []
-    for version in zone.store.waiting(zone.uploads):
-        key = zone.conversion_key(version.file_id)
-        if zone.store.exists(key):
-            continue
-        outcome, reason, sheets = _convert(zone, version)
-        record = {"key": version.key, "outcome": outcome, "reason": reason, "sheets": [asdict(sheet) for sheet in sheets]}
-        zone.store.create_json(key, record)
-        records.append(record)
-    return records
+    with ThreadPoolExecutor(WORKBOOKS_AT_ONCE) as pool:
+        records = list(pool.map(lambda version: _record(zone, version), zone.store.waiting(zone.uploads)))
+    return [record for record in records if record is not None]
+
+
+def _record(zone: LandingZone, version: FileVersion) -> dict[str, Any] | None:
+    key = zone.conversion_key(version.file_id)
+    if zone.store.exists(key):
+        return None
+    outcome, reason, sheets = _convert(zone, version)
+    record = {"key": version.key, "outcome": outcome, "reason": reason, "sheets": [asdict(sheet) for sheet in sheets]}
+    zone.store.create_json(key, record)
+    return record
 
 
 def _convert(zone: LandingZone, version: FileVersion) -> tuple[Outcome, str | None, list[Converted]]:

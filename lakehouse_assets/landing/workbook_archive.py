@@ -152,12 +152,13 @@ class Archive:
             raise BadData("the workbook is encrypted: save it without a password")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise BadData(f"the workbook's part {member.filename} is packed by a method that Excel does not use")
-        self._file.seek(member.header_offset)
+        offset = max(member.header_offset, 0)  # below 0 where bytes are missing before the directory
+        self._file.seek(offset)
         header = self._file.read(LOCAL_HEADER)
         if not header.startswith(b"PK\x03\x04") or len(header) < LOCAL_HEADER:
             raise BadData(f"the workbook is damaged: its part {member.filename} is not where the archive's directory says")
         names = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-        place = member.header_offset + LOCAL_HEADER + names
+        place = offset + LOCAL_HEADER + names
         stored = _pieces(self._file, place, member.compress_size)
         if member.compress_type == zipfile.ZIP_STORED:
             yield from stored

@@ -66,7 +66,7 @@ def convert(path: Path, datasets: dict[str, DatasetColumns], into: Path, limits:
                 hidden = sheet.visible != SheetVisibleEnum.Visible
                 entries.append({"index": index, "name": sheet.name, "hidden": hidden, "csv": csv, **asdict(conversion)})
         except CalamineError as error:
-            raise BadData(f"the workbook is damaged: {error}") from error
+            raise BadData(f"the workbook is damaged; its reader says: {error}") from error
     return entries
 
 

@@ -5,6 +5,7 @@ The reading is done by another process (`workbook_reader`), so that neither a da
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import json
 import os
@@ -99,12 +100,13 @@ def _failure(code: int, stderr: str, limits: WorkbookLimits) -> LakehouseError:
         return BadData(f"the workbook takes more than {limits.seconds:,} seconds to read, the limit")
     if "memory allocation of" in stderr or "MemoryError" in stderr:
         return BadData(f"the workbook needs more than {limits.memory_bytes:,} bytes of memory, the limit")
-    last = stderr.strip().splitlines()[-1][:300] if stderr.strip() else f"exit code {code}"
-    if "PanicException" in stderr or code in (-signal.SIGABRT, -signal.SIGSEGV):
-        return BadData(f"the workbook is damaged: its reader breaks on it ({last})")
-    if code < 0:
+    if code < 0 and code not in (-signal.SIGABRT, -signal.SIGSEGV):
         return TemporaryOutage(f"Reading a workbook was ended by {signal.Signals(-code).name}, perhaps for want of memory. Run it again.")
-    return LakehouseError(f"Reading a workbook failed on this machine, not because of the workbook: {last}")
+    last = stderr.strip().splitlines()[-1][:300] if stderr.strip() else f"exit code {code}"
+    raised = getattr(builtins, last.partition(":")[0], None)
+    if "No module named" in last or (isinstance(raised, type) and issubclass(raised, OSError)):
+        return LakehouseError(f"Reading a workbook failed on this machine, not because of the workbook: {last}")
+    return BadData(f"the workbook is damaged: its reader breaks on it ({last})")
 
 
 def safe_name(text: str) -> str:

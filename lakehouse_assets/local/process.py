@@ -22,12 +22,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from lakehouse_assets.errors import TemporaryOutage
 
 SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 30.0
-SECONDS_TO_TELL_WHETHER_IT_STAYS = 1.0
 SECONDS_BETWEEN_LOOKS = 0.02
 LOG_BYTES_KEPT = 2_000_000
 
@@ -62,19 +62,16 @@ def embedded_aws(home: Path) -> Iterator[EmbeddedAws]:
     folder = home / "aws"
     folder.mkdir(parents=True, exist_ok=True)
     server: subprocess.Popen[bytes] | None = None
-    users_lock = folder / "users.lock"
-    with _locked(users_lock, fcntl.LOCK_SH):
-        try:
+    try:
+        with _locked(folder / "users.lock", fcntl.LOCK_SH):
             with _locked(folder / "start.lock", fcntl.LOCK_EX):
                 aws = running(home)
                 if aws is None:
                     server, aws = _start(home)
             yield aws
-        finally:
-            if server is not None:
-                _ask_to_stop(server)
-    if server is not None:
-        _wait_for_the_end(server, home)
+    finally:
+        if server is not None:
+            _stop(server, home)
 
 
 def running(home: Path) -> EmbeddedAws | None:
@@ -110,7 +107,8 @@ def _start(home: Path) -> tuple[subprocess.Popen[bytes], EmbeddedAws]:
     try:
         return server, _wait_until_ready(server, home)
     except BaseException:
-        _ask_to_stop(server)
+        server.kill()
+        server.wait()
         raise
 
 
@@ -132,24 +130,16 @@ def _wait_until_ready(server: subprocess.Popen[bytes], home: Path) -> EmbeddedAw
         if server.poll() is not None:
             raise _outage(home, f"did not start (exit code {server.returncode})")
         time.sleep(SECONDS_BETWEEN_LOOKS)
-    server.kill()
     raise _outage(home, f"was not ready after {SECONDS_TO_START:.0f} seconds")
 
 
-def _ask_to_stop(server: subprocess.Popen[bytes]) -> None:
+def _stop(server: subprocess.Popen[bytes], home: Path) -> None:
+    """Lets the server go and waits until it is gone; not if it stays for others."""
     assert server.stdin is not None
     server.stdin.close()
-
-
-def _wait_for_the_end(server: subprocess.Popen[bytes], home: Path) -> None:
-    """Waits until the server is gone, or until it is clear that it stays for other users."""
-    started = time.monotonic()
-    while server.poll() is None:
-        waited = time.monotonic() - started
-        is_stopping = _is_held(home / "aws" / "users.lock")
-        if waited > SECONDS_TO_TELL_WHETHER_IT_STAYS and not is_stopping:
-            return
-        if waited > SECONDS_TO_STOP:
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    while server.poll() is None and not _is_shared(home / "aws" / "users.lock"):
+        if time.monotonic() > deadline:
             server.kill()
             raise _outage(home, f"did not stop within {SECONDS_TO_STOP:.0f} seconds and was killed")
         time.sleep(SECONDS_BETWEEN_LOOKS / 4)
@@ -181,15 +171,24 @@ def _locked(path: Path, mode: int) -> Iterator[None]:
 
 
 def _is_held(path: Path) -> bool:
-    """Whether a process holds the lock, in a way that conflicts with sharing it."""
+    """Whether a process holds the lock for itself alone."""
     try:
-        file = path.open("rb")
+        with path.open("rb") as file:
+            return not _can_lock(file, fcntl.LOCK_SH)
     except FileNotFoundError:
         return False
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _is_shared(path: Path) -> bool:
+    """Whether processes hold the lock shared: neither is it free, nor does one hold it for itself alone."""
+    with path.open("rb") as file:
+        return not _can_lock(file, fcntl.LOCK_EX) and _can_lock(file, fcntl.LOCK_SH)
+
+
+def _can_lock(file: IO[bytes], mode: int) -> bool:
+    try:
+        fcntl.flock(file, mode | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return True

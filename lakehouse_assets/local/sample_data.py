@@ -155,7 +155,9 @@ class _Maker:
         older = [row for old in chosen[-1:] if (row := corrected(contract, old, -1))]
         if newer:
             rows = [list(row.values()) for row in (*newer, *older)]
-            self._write(self.data.second / f"{contract.dataset}_corrections.csv", _csv(contract.names, rows), f"{len(newer)} corrections, and one that is out of date")
+            self._write(
+                self.data.second / f"{contract.dataset}_corrections.csv", _csv(contract.names, rows), f"{len(newer)} corrections, and one that is out of date"
+            )
 
     def _write(self, path: Path, content: bytes, said: str) -> None:
         path.write_bytes(content)

@@ -62,14 +62,14 @@ REJECTED: tuple[Dirt, ...] = (
 
 
 def moved_to_another_partition(contract: Contract, row: Row, partitions: list[str]) -> Row | None:
-    """A row that breaks no more than a warning, where the contract has one that compares the partition with the row's time (the date is the timestamp's day)."""
+    """A row that breaks a warning and no more, where the contract has one about its partition (such as: the date is the timestamp's day)."""
     compared = any(rule.severity is Severity.WARN and contract.partition and f"`{contract.partition}`" in rule.predicate for rule in contract.rules)
     others = [value for value in partitions if contract.partition and value != row[contract.partition]]
     return row | {contract.partition: others[0]} if compared and contract.partition and others else None
 
 
 def corrected(contract: Contract, row: Row, steps: int = 1) -> Row | None:
-    """The same key with another value and a version that is `steps` greater (or, below zero, smaller). None where there is nothing to correct, or no version."""
+    """The same key with another value and a version `steps` greater (below zero: smaller). None where there is no version, or nothing to correct."""
     free = [c for c in _values(contract, NUMBERS) if not any(rule.name == f"{c.name}: not an allowed value" for rule in contract.rules)]
     column = next((c for c in free if c.kind is Kind.DOUBLE), free[-1] if free else None)
     if contract.version is None or column is None or not row[column.name]:

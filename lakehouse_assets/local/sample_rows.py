@@ -70,9 +70,7 @@ def _expression(contract: Contract, column: Column) -> str:
 
 
 def _as_text(connection: DuckDBPyConnection, contract: Contract) -> list[Row]:
-    texts = [
-        f"strftime(\"{c.name}\", '%Y-%m-%dT%H:%M:%S')" if c.kind is Kind.TIMESTAMP else f'CAST("{c.name}" AS VARCHAR)' for c in contract.columns
-    ]
+    texts = [f"strftime(\"{c.name}\", '%Y-%m-%dT%H:%M:%S')" if c.kind is Kind.TIMESTAMP else f'CAST("{c.name}" AS VARCHAR)' for c in contract.columns]
     blanked = ", ".join(f"coalesce({text}, '')" for text in texts)
     found = connection.execute(f'SELECT {blanked} FROM "sample_{contract.dataset}" ORDER BY n').fetchall()
     return [dict(zip(contract.names, values, strict=True)) for values in found]

@@ -298,6 +298,12 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, convert: Convert) -> 
     assert "the workbook is cut off or damaged" in refused(convert, path)
 
 
+def test_a_file_with_bytes_missing_in_the_middle_is_refused(tmp_path: Path, convert: Convert) -> None:
+    path = write_workbook(tmp_path / "book.xlsx", {"S": sheet(row(*PRODUCTS))})
+    path.write_bytes(path.read_bytes()[:100] + path.read_bytes()[120:])
+    assert "the workbook is damaged" in refused(convert, path)
+
+
 def test_a_sheet_that_is_cut_off_is_refused(tmp_path: Path, convert: Convert) -> None:
     path = write_workbook(tmp_path / "book.xlsx", {"S": sheet(row(*PRODUCTS), row(1, 2, "x", "y"))[:-60]})
     assert "the workbook is damaged" in refused(convert, path)
@@ -411,6 +417,9 @@ def test_two_parts_of_one_name_are_damage(tmp_path: Path, convert: Convert) -> N
         (-signal.SIGSEGV, "", BadData),
         (1, "pyo3_runtime.PanicException: index out of bounds", BadData),
         (1, f"OSError: [Errno {errno.ENOSPC}] No space left on device", LakehouseError),
+        (1, "KeyError: (3, 2)", BadData),
+        (1, "", BadData),
+        (1, "python: No module named lakehouse_assets.landing", LakehouseError),
         (1, "ModuleNotFoundError: No module named 'python_calamine'", LakehouseError),
     ],
 )

@@ -108,6 +108,19 @@ def test_asking_whether_it_runs_creates_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_ends_with_a_user_that_fails(tmp_path: Path) -> None:
+    pids = []
+
+    def fail() -> None:
+        with embedded_aws(tmp_path):
+            pids.append(server_pid(tmp_path))
+            raise ValueError("no orders")
+
+    with pytest.raises(ValueError, match="no orders"):
+        fail()
+    assert not is_alive(pids[0])
+
+
 def test_two_homes_run_side_by_side(tmp_path: Path) -> None:
     with embedded_aws(tmp_path / "one") as one, embedded_aws(tmp_path / "two") as two:
         s3_client(one).create_bucket(Bucket="only-here")
@@ -141,6 +154,7 @@ def test_many_who_come_at_once_share_one(tmp_path: Path) -> None:
 
     assert len(endpoints) == 8
     assert len(set(endpoints)) == 1
+    wait_for(lambda: running(tmp_path) is None or None)
     assert not answers(endpoints[0])
 
 
@@ -346,4 +360,5 @@ def written(file: Path) -> str | None:
 
 def list_versions(s3: S3Client) -> list[tuple[str, str, bool]]:
     page = s3.list_object_versions(Bucket="lakehouse")
-    return [(found["Key"], found["VersionId"], found["IsLatest"]) for kind in ("Versions", "DeleteMarkers") for found in page.get(kind, [])]  # type: ignore[attr-defined]
+    found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+    return [(one["Key"], one["VersionId"], one["IsLatest"]) for one in found]

@@ -14,7 +14,7 @@ def judge_sql(contract: Contract, *carried: str) -> str:
     """Reads the relation `raw`: every column of the contract as text, and `_malformed` (why the row could not be read as its header says, or NULL).
 
     Gives the `carried` columns of `raw`, each column typed (NULL where its text is blank or not of its type's form), `broken` (the reasons for which the row
-    is rejected, joined, or NULL) and `warned` (the rules of severity warn that it breaks, joined, or NULL).
+    is rejected, joined, or NULL) and `warned` (the rules of severity warn that a row without such reasons breaks, joined, or NULL).
     """
     rejecting = [rule for rule in contract.rules if rule.severity is Severity.REJECT]
     warning = [rule for rule in contract.rules if rule.severity is Severity.WARN]
@@ -31,7 +31,7 @@ SELECT {_lines(kept)},
   CASE WHEN {MALFORMED} <> '' THEN {MALFORMED}
        WHEN {_sound(contract.columns, rejecting)} THEN NULL
        ELSE {_joined(reasons)} END AS broken,
-  CASE WHEN {MALFORMED} <> '' OR {_sound((), warning)} THEN NULL
+  CASE WHEN {MALFORMED} <> '' OR ({_sound((), warning)}) OR NOT ({_sound(contract.columns, rejecting)}) THEN NULL
        ELSE {_joined([_rule_reason(rule) for rule in warning])} END AS warned
 FROM typed"""
 

@@ -2,4 +2,15 @@
 
 It runs as a process of its own (`python -m lakehouse_assets.local.embedded_aws FOLDER`), started by `lakehouse_assets.local.process`.
 Each gap has its own file and its own contract test; `seams.py` says how they are let in. Nothing here is imported by any other room.
+
+What it does not reproduce, so that nothing is concluded from it:
+
+- Athena answers one SELECT over tables: no SHOW, DESCRIBE, views, CTAS, UNLOAD, information_schema, time travel. The SQL is Trino's, run by
+  DuckDB: a date plus an interval is a timestamp, a quotient of decimals a double, some functions are missing (then the query fails).
+- Delta tables that need more than reader version 1 are refused, though today's Athena reads column mapping and timestampNtz.
+- DataScannedInBytes is the size of all live files of the tables; Athena reads only some columns and partitions of them.
+- Step Functions: a time-out or a stop does not end the job or the query that a state waits for; no time-out of the whole execution, no
+  redrive, no permissions of the role. S3 applies no lifecycle rules, DynamoDB no time to live.
+- Histories that no one cuts: executions of Step Functions, messages in logs. Athena keeps its last 100 queries, until it stops; Glue the
+  last 100 runs of a job.
 """

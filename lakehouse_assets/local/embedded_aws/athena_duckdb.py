@@ -36,7 +36,8 @@ SETTINGS = {
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
 }
-LIVE_FILES = "live_files"
+# No database of the Glue catalog can have a space in its name.
+LIVE_FILES = '"live files"'
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ def _create_view(connection: duckdb.DuckDBPyConnection, table: TableName, snapsh
     types = {field.name: _duckdb_type(field.type) for field in snapshot.fields}
     in_files = {name: type_ for name, type_ in types.items() if name not in snapshot.partition_columns}
     # A relation without rows lends its columns to tables without files, and to files from before a column was added.
-    data = "SELECT " + ", ".join(f"CAST(NULL AS {type_}) AS {_name(name)}" for name, type_ in in_files.items())
-    data += ", CAST(NULL AS VARCHAR) AS __file__ WHERE false"
+    no_values = [f"CAST(NULL AS {type_}) AS {_name(name)}" for name, type_ in {**in_files, "__file__": "VARCHAR"}.items()]
+    data = f"SELECT {', '.join(no_values)} WHERE false"
     if files:
         data += f" UNION ALL BY NAME FROM read_parquet({_list(files)}, union_by_name = true, hive_partitioning = false, filename = '__file__')"
     partition = {name: types[name] for name in snapshot.partition_columns}

@@ -7,6 +7,7 @@ their values, a cancelled query stays cancelled, and the result is written as At
 Athena keeps its queries for 45 days. Here the latest are kept, with their results in memory, until the server stops.
 """
 
+import asyncio
 import copy
 import json
 import logging
@@ -28,7 +29,8 @@ UNFINISHED = frozenset({"QUEUED", "RUNNING"})
 
 Execution = dict[str, Any]
 _log = logging.getLogger("athena")
-_interrupts: dict[str, Callable[[], None]] = {}
+# How to interrupt each query that runs.
+_running: dict[str, Callable[[], None]] = {}
 
 
 def fill() -> None:
@@ -57,14 +59,14 @@ def _stop_query_execution(original: Callable[[dict[str, Any]], Response], reques
 
 def stop_all() -> None:
     """Cancels every query: the embedded AWS goes, and what runs in it goes with it."""
-    for query_id in list(_interrupts):
+    for query_id in list(_running):
         athena._stop_query_execution({"QueryExecutionId": query_id})
         _interrupt(query_id)
 
 
 def _interrupt(query_id: str) -> None:
     """Until it helps: DuckDB forgets an interrupt that comes between two of its statements."""
-    while interrupt := _interrupts.get(query_id):
+    while interrupt := _running.get(query_id):
         interrupt()
         time.sleep(0.01)
 
@@ -86,7 +88,7 @@ async def _execute_query(query_id: str, _sql: str, database: str, ddl: Any, cata
         found = await _find(execution, database, ddl, catalog)
         if execution["Status"]["State"] == "CANCELLED":
             return
-        _write_result_file(execution, found)
+        _write_result_file(execution, await asyncio.to_thread(csv, found))
     except Exception as error:  # noqa: BLE001 - whatever it is, the state of the query tells it: there is no one else to catch it
         if not isinstance(error, QueryError):
             _log.exception("query %s", query_id)
@@ -101,6 +103,7 @@ async def _execute_query(query_id: str, _sql: str, database: str, ddl: Any, cata
 async def _find(execution: Execution, database: str, ddl: Any, catalog: str | None) -> Found:
     if ddl is not None:
         return _as_ministack_found_it(athena._run_ddl(ddl, database))
+    _running[execution["QueryExecutionId"]] = _nothing_to_interrupt
     found: Found | None = await run_reentrant(_find_in_delta_tables, execution, database, thread_name="athena-query")
     return found or _as_ministack_found_it(await athena._run_duckdb(execution["Query"], database, catalog))
 
@@ -112,14 +115,18 @@ def _find_in_delta_tables(execution: Execution, database: str) -> Found | None:
     query_id = execution["QueryExecutionId"]
 
     def on_start(interrupt: Callable[[], None]) -> None:
-        _interrupts[query_id] = interrupt
+        _running[query_id] = interrupt
         if execution["Status"]["State"] == "CANCELLED":
             raise QueryError("the query was cancelled before it started")
 
     try:
         return find(execution["Query"], execution["ExecutionParameters"], database, on_start)
     finally:
-        _interrupts.pop(query_id, None)
+        del _running[query_id]
+
+
+def _nothing_to_interrupt() -> None:
+    """What there is to do about a query that has not come to DuckDB yet: it finds itself cancelled when it does."""
 
 
 def _as_ministack_found_it(results: dict[str, Any]) -> Found:
@@ -135,9 +142,9 @@ def _end(execution: Execution, started: float, state: str, reason: str = "") -> 
     execution["Status"].update(State=state, StateChangeReason=reason[:REASON_CHARACTERS], CompletionDateTime=time.time())
 
 
-def _write_result_file(execution: Execution, found: Found) -> None:
+def _write_result_file(execution: Execution, content: bytes) -> None:
     location = urlparse(execution["ResultConfiguration"]["OutputLocation"])
-    status, _, body = s3._put_object(location.netloc, location.path.lstrip("/"), csv(found), {"content-type": "text/csv"})
+    status, _, body = s3._put_object(location.netloc, location.path.lstrip("/"), content, {"content-type": "text/csv"})
     if status != 200:
         raise QueryError(f"the result could not be written to {location.geturl()}: {body.decode()}")
 

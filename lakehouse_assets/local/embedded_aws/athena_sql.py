@@ -71,16 +71,28 @@ def _literal(parameter: str) -> str:
 
 
 def _table_names(statement: exp.Expr, database: str) -> list[TableName]:
-    common_table_expressions = {cte.alias.lower() for cte in statement.find_all(exp.CTE)}
+    """Every table of the catalog that the statement names. Each reference to one is completed with its database on the way."""
     names = []
-    for table in statement.find_all(exp.Table):
+    for table in list(statement.find_all(exp.Table)):
         if not isinstance(table.this, exp.Identifier):
             raise QueryError(f"FUNCTION_NOT_FOUND: the embedded Athena has no table function {table.this.sql(dialect='athena')}")
         if table.catalog.lower() not in ("", CATALOG):
             raise QueryError(f"CATALOG_NOT_FOUND: Catalog '{table.catalog}' does not exist")
-        if table.db or table.name.lower() not in common_table_expressions:
-            names.append(TableName(table.db.lower() or database, table.name.lower()))
+        if table.db or not _is_common_table_expression(table, statement):
+            name = TableName(table.db.lower() or database, table.name.lower())
+            table.set("db", exp.to_identifier(name.database, quoted=True))
+            names.append(name)
     return names
+
+
+def _is_common_table_expression(table: exp.Table, statement: exp.Expr) -> bool:
+    """Whether the table is a WITH query of the statement. Inside of itself, the name of a WITH query means the table of the catalog."""
+    around = table.find_ancestor(exp.CTE)
+    while around is not None:
+        if around.alias.lower() == table.name.lower():
+            return bool(around.parent and around.parent.args.get("recursive"))
+        around = around.find_ancestor(exp.CTE)
+    return any(cte.alias.lower() == table.name.lower() for cte in statement.find_all(exp.CTE))
 
 
 def _name_the_nameless(statement: exp.Expr) -> None:

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
@@ -30,12 +31,15 @@ def wait_for(look: Callable[[], Seen | None]) -> Seen:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is a process of this number that still runs."""
+    """Whether there is a process of this number that still runs. One that ended and that nobody asked about (a zombie) does not."""
     try:
         os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except ProcessLookupError:
         return False
-    return True
+    except FileNotFoundError:
+        # It ended in between; or there is no /proc here, as on macOS.
+        return not Path("/proc/self").exists()
 
 
 def write_delta(location: str, select: str, **options: Any) -> None:

@@ -91,6 +91,10 @@ def test_several_tables_join(athena: Athena, table: str, bucket: str, database: 
     assert athena.rows(sql) == [("1", "1.5"), ("2", "3.0"), ("3", None)]
 
 
+def test_a_with_query_may_have_the_name_of_the_table_that_it_reads(athena: Athena, table: str) -> None:
+    assert athena.rows("WITH things AS (SELECT * FROM things WHERE id > 8) SELECT count(*), max(things.id) FROM things") == [("2", "10")]
+
+
 def test_queries_run_side_by_side(athena: Athena, table: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         counts = list(pool.map(lambda number: athena.rows(f"SELECT count(*) + {number} FROM things"), range(16)))

@@ -1,0 +1,268 @@
+"""The Dagster job, as `lakehouse load` runs it: what it materializes and checks, and what happens when a step fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from deltalake import DeltaTable
+
+from lakehouse_assets.cli.batches import run_batch
+from lakehouse_assets.definitions import defs
+from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.etl.engines.embedded import delta
+from lakehouse_assets.etl.report import NOTHING_TO_DO
+from lakehouse_assets.jobs import LOAD_BATCH
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets_tests.catalog.test_checks import append_behind_its_back
+from lakehouse_assets_tests.support import (
+    ORDERS,
+    archived,
+    item,
+    items_csv,
+    keys,
+    nonzero,
+    order,
+    outcomes,
+    product,
+    products_csv,
+    put,
+    put_one_of_each,
+    rejects,
+    table_rows,
+    workbook,
+)
+
+pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def run_job(instance: dg.DagsterInstance, gate: str = "any") -> dg.ExecuteInProcessResult:
+    return defs.resolve_job_def(LOAD_BATCH).execute_in_process(
+        instance=instance, raise_on_error=False, run_config={"ops": {"landing__batch": {"config": {"gate": gate}}}}
+    )
+
+
+def metadata(result: dg.ExecuteInProcessResult, key: str) -> dict[str, Any]:
+    """What an asset's materialization says in numbers and texts."""
+    [event] = [event for event in result.get_asset_materialization_events() if event.asset_key == dg.AssetKey(key.split("/"))]
+    return {name: value.value for name, value in event.materialization.metadata.items() if not isinstance(value, dg.TableMetadataValue)}
+
+
+def skipped(result: dg.ExecuteInProcessResult) -> set[str]:
+    return {event.step_key or "" for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_SKIPPED}
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], dg.AssetCheckEvaluation]:
+    return {(evaluation.asset_key.path[-1], evaluation.check_name): evaluation for evaluation in result.get_asset_check_evaluations()}
+
+
+def failed_checks(result: dg.ExecuteInProcessResult) -> set[tuple[str, str]]:
+    return {name for name, evaluation in checks(result).items() if not evaluation.passed}
+
+
+def not_started(result: dg.ExecuteInProcessResult) -> set[str]:
+    started = {event.step_key for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_START}
+    return {step for step in result.job_def.graph.node_dict if step not in started}
+
+
+# A batch
+
+
+def test_each_asset_is_materialized_with_the_batchs_numbers(lakehouse: Lakehouse, instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    put(lakehouse, "uploads/b.xlsx", workbook(tmp_path / "b.xlsx", {"1": [ORDERS, order(1)], "2": [ORDERS, order(2), order("x")], "notes": [["hello"]]}))
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1), product(2)))
+    put(lakehouse, "raw/products/unusable.csv", "1,2\n")
+    put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1), item(2, 9, 1)))
+
+    result = run_job(instance)
+
+    assert result.success
+    [report] = lakehouse.history()
+    batch = report["batch_id"]
+    assert metadata(result, "landing/uploads") == {"uploads": 1, "sheets": 3, "rows": 3}
+    files = metadata(result, "landing/batch")
+    assert (files["batch_id"], files["files"], files["load"], files["quarantined"], files["converted"]) == (batch, 6, 4, 1, 1)
+    orders = metadata(result, "lakehouse/orders")
+    assert nonzero({name: value for name, value in orders.items() if name != "batch_id"}) == {"read": 3, "inserted": 2, "rejected": 1}
+    assert nonzero({name: value for name, value in metadata(result, "lakehouse/products").items() if name != "batch_id"}) == {"read": 2, "inserted": 2}
+    assert metadata(result, "rejected/orders") == {"batch_id": batch, "rejected": 1}
+    assert metadata(result, "rejected/order_items")["rejected"] == 1
+    assert metadata(result, "landing/archive") == {"batch_id": batch, "files": 6}
+    assert metadata(result, "athena/orders") == {"batch_id": batch, "catalog": "created"}
+    assert metadata(result, "reports/load_report") == {"batch_id": batch}
+    assert len(result.get_asset_materialization_events()) == len(defs.resolve_all_asset_specs())
+
+
+def test_reasons_are_shown_as_counts_and_never_with_a_rows_values(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product("secret"), product("hidden"), product(1, "")))
+    result = run_job(instance)
+    [event] = [event for event in result.get_asset_materialization_events() if event.asset_key == dg.AssetKey(["rejected", "products"])]
+    table = event.materialization.metadata["reasons"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert {record.data["reason"]: record.data["rows"] for record in table.records} == {"product_id: not int": 2, "product_name: required": 1}
+    told = " ".join(str(event.event_specific_data) for event in result.all_events)
+    assert "secret" not in told
+    assert "hidden" not in told
+
+
+def test_every_check_is_evaluated_and_passes(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    put_one_of_each(lakehouse)
+    result = run_job(instance)
+    each = {"not_empty", "key_unique", "batch_counts"}
+    assert set(checks(result)) == {(dataset, check) for dataset in lakehouse.contracts for check in each} | {("order_items", "no_orphans")}
+    assert failed_checks(result) == set()
+    assert {name: value.value for name, value in checks(result)["orders", "batch_counts"].metadata.items()} == {"in_table": 1, "written": 1}
+
+
+def test_nothing_waits_so_all_that_follows_is_skipped(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    result = run_job(instance)
+    assert result.success
+    every = {key.to_user_string() for key in (spec.key for spec in defs.resolve_all_asset_specs())}
+    materialized = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
+    assert materialized == {"landing/uploads"}
+    assert len(every) > len(materialized)
+    assert {"landing__archive", "load_orders", "refresh_catalog", "athena_checks", "reports__load_report"} <= skipped(result)
+    assert lakehouse.history() == []
+
+
+def test_the_gate_holds_a_batch_back_and_any_lets_it_go(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    assert "landing__archive" in skipped(run_job(instance, gate="all"))
+    assert lakehouse.history() == []
+    assert run_job(instance, gate="any").success
+    assert len(lakehouse.history()) == 1
+
+
+# Failures
+
+
+def test_a_failing_batch_fails_the_run_with_our_words_and_the_next_run_goes_on_with_it(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_one_of_each(lakehouse)
+    put(lakehouse, "raw/products/p.csv", products_csv(product("x")))
+    monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "0.2")
+
+    result = run_job(instance)
+
+    assert not result.success
+    [failure] = result.get_step_failure_events()
+    assert failure.step_key == "load_products"
+    data = failure.step_failure_data.user_failure_data
+    assert data is not None
+    assert "products: 1 of 2 rows are rejected, above the limit of 20%" in str(data.description)
+    under_way = lakehouse.open_batch()
+    assert under_way is not None
+    report = lakehouse.report(under_way)
+    assert report is not None
+    assert (report["status"], report["error"]) == ("failed", data.description)
+    assert keys(lakehouse, "archived/") == []
+    assert "landing__archive" in not_started(result)
+
+    monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "1")
+    assert run_job(instance).success
+    [report] = lakehouse.history()
+    assert (report["batch_id"], report["status"], report["error"]) == (under_way.batch_id, "succeeded", None)
+    assert table_rows(lakehouse, "products", "product_id") == [(1,)]
+    assert len(rejects(lakehouse, "products")) == 1
+    assert len(keys(lakehouse, "archived/")) == 4
+
+
+def test_a_failed_check_fails_the_run_and_leaves_the_batch_open(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    put_one_of_each(lakehouse)
+    assert run_job(instance).success
+    append_behind_its_back(lakehouse, "products", batch_id="'someone'")
+    put(lakehouse, "raw/products/more.csv", products_csv(product(5)))
+
+    result = run_job(instance)
+
+    assert not result.success
+    assert failed_checks(result) == {("products", "key_unique")}
+    assert checks(result)["products", "key_unique"].severity == dg.AssetCheckSeverity.ERROR
+    assert "reports__load_report" in not_started(result)
+    under_way = lakehouse.open_batch()
+    assert under_way is not None
+    report = lakehouse.report(under_way)
+    assert report is not None
+    assert report["status"] == "failed"
+    assert report["error"] == "Checks failed: products: key_unique: 3 rows, 2 distinct values of product_id"
+
+
+def test_once_the_table_is_repaired_the_batch_is_closed_by_the_next_run(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    put_one_of_each(lakehouse)
+    run_job(instance)
+    append_behind_its_back(lakehouse, "products", batch_id="'someone'")
+    put(lakehouse, "raw/products/more.csv", products_csv(product(5)))
+    assert not run_job(instance).success
+    DeltaTable(lakehouse.tables.table("products"), storage_options=lakehouse.tables.storage_options).delete("batch_id = 'someone'")
+    assert run_job(instance).success
+    assert lakehouse.open_batch() is None
+    assert [report["status"] for report in lakehouse.history()] == ["succeeded", "succeeded"]
+
+
+def test_a_table_that_is_empty_because_its_rows_wait_warns_and_does_not_fail(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1)))
+    result = run_job(instance)
+    assert result.success
+    assert failed_checks(result) == {(dataset, "not_empty") for dataset in lakehouse.contracts}
+    assert checks(result)["order_items", "not_empty"].severity == dg.AssetCheckSeverity.WARN
+
+
+# As the command line runs it
+
+
+def test_the_report_is_returned_and_progress_is_told_step_by_step(lakehouse: Lakehouse) -> None:
+    put_one_of_each(lakehouse)
+    told: list[tuple[str, str]] = []
+    report = run_batch(lakehouse, progress=lambda step, what: told.append((step, what)))
+    assert (report["status"], outcomes(report)) == ("succeeded", {"p.csv": "loaded", "o.csv": "loaded", "i.csv": "loaded"})
+    assert told[0] == ("landing__uploads", "started")
+    assert told[-1] == ("reports__load_report", "succeeded")
+    assert told.index(("load_order_items", "started")) > max(told.index(("load_products", "succeeded")), told.index(("load_orders", "succeeded")))
+    assert len(archived(lakehouse)) == 3
+
+
+def test_nothing_to_do_is_said_so(lakehouse: Lakehouse) -> None:
+    assert run_batch(lakehouse) == NOTHING_TO_DO
+
+
+def test_a_failed_batch_returns_its_report(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "0")
+    put(lakehouse, "raw/products/p.csv", products_csv(product("x")))
+    report = run_batch(lakehouse)
+    assert report["status"] == "failed"
+    assert "above the limit of 0%" in report["error"]
+
+
+def test_an_error_that_is_none_of_ours_is_a_failed_batch_too(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug, or something that nobody thought of: the report must say it all the same, and nothing may be archived."""
+
+    def breaks(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("nobody thought of this")
+
+    put_one_of_each(lakehouse)
+    with monkeypatch.context() as broken:
+        broken.setattr(delta, "append", breaks)
+        report = run_batch(lakehouse)
+    assert (report["status"], lakehouse.history()) == ("failed", [report])
+    assert report["error"] == "ZeroDivisionError: nobody thought of this"
+    assert keys(lakehouse, "archived/") == []
+    assert run_batch(lakehouse)["status"] == "succeeded"
+
+
+def test_a_failure_before_there_is_a_batch_is_raised_with_our_words(lakehouse: Lakehouse) -> None:
+    put_one_of_each(lakehouse)
+    assert lakehouse.freeze("any") is not None
+    [manifest] = keys(lakehouse, "control/manifests/")
+    lakehouse.zone.store.s3.delete_object(Bucket=lakehouse.settings.bucket, Key=manifest)
+    with pytest.raises(LakehouseError, match=r"The manifest of batch .* is not at control/manifests/"):
+        run_batch(lakehouse)

@@ -1,0 +1,80 @@
+from typing import Any
+
+import duckdb
+import pytest
+from deltalake import DeltaTable, QueryBuilder, write_deltalake
+
+from lakehouse_assets.catalog.checks import BATCH_COUNTS, KEY_UNIQUE, NO_ORPHANS, NOT_EMPTY, CheckResult
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets_tests.support import checked, item, items_csv, order, orders_csv, product, products_csv, put, put_one_of_each, ran
+
+
+def by_name(results: list[CheckResult]) -> dict[str, CheckResult]:
+    return {result.check: result for result in results}
+
+
+def failed(lakehouse: Lakehouse, batch_id: str) -> set[tuple[str, str, bool]]:
+    """(dataset, check, severe) of those that did not pass."""
+    found = checked(lakehouse, batch_id)
+    return {(dataset, result.check, result.severe) for dataset, results in found.items() for result in results if not result.passed}
+
+
+def append_behind_its_back(lakehouse: Lakehouse, dataset: str, **changed: Any) -> None:
+    """A copy of the table's rows with some values changed, by a writer that knows no rules."""
+    uri, options = lakehouse.tables.table(dataset), lakehouse.tables.storage_options
+    table = DeltaTable(uri, storage_options=options)
+    columns = ", ".join(f"{changed[field.name]} AS {field.name}" if field.name in changed else field.name for field in table.schema().fields)
+    rows = QueryBuilder().register("t", table).execute(f"SELECT {columns} FROM t")
+    with duckdb.connect() as connection:
+        connection.register("rows", rows)
+        write_deltalake(uri, connection.sql("SELECT * FROM rows"), mode="append", storage_options=options)
+
+
+@pytest.fixture
+def batch_id(lakehouse: Lakehouse) -> str:
+    put_one_of_each(lakehouse)
+    return str(ran(lakehouse)["batch_id"])
+
+
+def test_after_a_sound_batch_every_check_passes_with_its_numbers(lakehouse: Lakehouse, batch_id: str) -> None:
+    assert failed(lakehouse, batch_id) == set()
+    items = by_name(checked(lakehouse, batch_id)["order_items"])
+    assert set(items) == {NOT_EMPTY, KEY_UNIQUE, NO_ORPHANS, BATCH_COUNTS}
+    assert items[BATCH_COUNTS].numbers == {"in_table": 1, "written": 1}
+    assert NO_ORPHANS not in by_name(checked(lakehouse, batch_id)["products"])
+
+
+def test_a_key_that_stands_twice_is_found(lakehouse: Lakehouse, batch_id: str) -> None:
+    append_behind_its_back(lakehouse, "products", batch_id="'other'")
+    assert failed(lakehouse, batch_id) == {("products", KEY_UNIQUE, True)}
+    assert by_name(checked(lakehouse, batch_id)["products"])[KEY_UNIQUE].message == "2 rows, 1 distinct values of product_id"
+
+
+def test_rows_without_a_parent_are_found(lakehouse: Lakehouse, batch_id: str) -> None:
+    append_behind_its_back(lakehouse, "order_items", batch_id="'other'", id="CAST(2 AS INT)", order_id="CAST(9 AS INT)", product_id="CAST(9 AS INT)")
+    assert failed(lakehouse, batch_id) == {("order_items", NO_ORPHANS, True)}
+    assert by_name(checked(lakehouse, batch_id)["order_items"])[NO_ORPHANS].numbers == {"orphans": 2}
+
+
+def test_rows_of_the_batch_that_are_not_there_are_found(lakehouse: Lakehouse, batch_id: str) -> None:
+    append_behind_its_back(lakehouse, "orders", order_id="CAST(2 AS INT)")
+    assert failed(lakehouse, batch_id) == {("orders", BATCH_COUNTS, True)}
+
+
+def test_a_table_that_is_empty_because_all_its_rows_wait_is_a_warning(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1)))
+    report = ran(lakehouse)
+    assert failed(lakehouse, report["batch_id"]) == {(dataset, NOT_EMPTY, False) for dataset in ("products", "orders", "order_items")}
+
+
+def test_updates_and_healed_rows_count_as_this_batchs(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/orders/o.csv", orders_csv(order(1), order(2)))
+    put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1), item(2, 2, 1)))
+    ran(lakehouse)
+    put(lakehouse, "raw/orders/o.csv", orders_csv(order(1, amount=99)))
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    report = ran(lakehouse)
+    assert failed(lakehouse, report["batch_id"]) == set()
+    found = checked(lakehouse, report["batch_id"])
+    assert by_name(found["orders"])[BATCH_COUNTS].numbers == {"in_table": 1, "written": 1}
+    assert by_name(found["order_items"])[BATCH_COUNTS].numbers == {"in_table": 2, "written": 2}
