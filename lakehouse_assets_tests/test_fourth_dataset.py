@@ -1,4 +1,4 @@
-"""A fourth dataset is one more document: returns of order items are landed, loaded, rejected from, healed, catalogued, checked and queried, and nothing else was changed."""
+"""A fourth dataset is one more document: returns of order items are landed, loaded, rejected from, healed, catalogued, checked and queried by it alone."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def explain(dataset: Annotated[str, typer.Argument(help="A dataset that has a contract.", show_default=False, autocompletion=datasets)]) -> None:
     """Explain what is rejected and why: the contract in plain words, then the SQL that judges each row."""
-    from lakehouse_assets.cli.output import print_table, stdout
+    from lakehouse_assets.cli.output import stdout
+    from lakehouse_assets.cli.tables import print_table
     from lakehouse_assets.contracts import read_contracts
     from lakehouse_assets.etl.plan import decide_sql, judge_sql
     from lakehouse_assets.settings import read_settings

@@ -11,8 +11,9 @@ from lakehouse_assets.cli.home import read_home
 
 def history(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of the load reports, oldest first.")] = False) -> None:
     """Show every batch and file ever seen: when, outcome, counts."""
-    from lakehouse_assets.cli.output import print_json, print_table, stdout
+    from lakehouse_assets.cli.output import print_json, stdout
     from lakehouse_assets.cli.report_text import STYLES, print_files
+    from lakehouse_assets.cli.tables import print_tally
     from lakehouse_assets.cli.told import visible
     from lakehouse_assets.lakehouse import connected
 
@@ -32,7 +33,7 @@ def history(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON l
             console.print(visible(report["error"], keep_lines=True), soft_wrap=True)
         if report["datasets"]:
             names = list(next(iter(report["datasets"].values())))
-            print_table(("dataset", *names), [(dataset, *counts.values()) for dataset, counts in report["datasets"].items()], counts=True)
+            print_tally(("dataset", *names), [(dataset, *counts.values()) for dataset, counts in report["datasets"].items()])
         if report["files"]:
             print_files(report["files"])
         console.print()

@@ -49,8 +49,8 @@ def load(paths: Paths, as_json: Annotated[bool, typer.Option("--json", help="Pri
 def put(paths: Paths) -> None:
     """Upload files only: the next load takes them, or the sensor of a running lakehouse."""
     from lakehouse_assets.cli.incoming import find_files
-    from lakehouse_assets.cli.output import print_table
     from lakehouse_assets.cli.progress import steps_shown
+    from lakehouse_assets.cli.tables import print_table
     from lakehouse_assets.lakehouse import connected
 
     settings = read_home()

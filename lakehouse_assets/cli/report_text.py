@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lakehouse_assets.cli.output import print_table, stdout
+from lakehouse_assets.cli.output import stdout
+from lakehouse_assets.cli.tables import print_table, print_tally
 from lakehouse_assets.cli.told import visible
 
 LOADED = "loaded"
-MOST_FILES, FEW_SHEETS, QUIET = 40, 3, 2
+MOST_FILES, FEW_SHEETS, QUIET, ROOM_FOR_REMARKS = 40, 3, 2, 100
 COUNTED = re.compile(r"([0-9]+) rows: (.*)", re.DOTALL)
 STYLES = {"succeeded": "green", "failed": "bold red", "nothing_to_do": "yellow"}
 
@@ -29,7 +30,7 @@ def print_report(report: dict[str, Any], *, with_reasons: bool = True) -> None:
         healed = report["healed"]
         names = [*next(iter(report["datasets"].values())), *(["healed"] if healed else [])]
         rows = [(dataset, *(({"healed": healed.get(dataset, 0)} | counts)[name] for name in names)) for dataset, counts in report["datasets"].items()]
-        print_table(("dataset", *names), rows, counts=True)
+        print_tally(("dataset", *names), rows)
     if report["files"]:
         _heading("Files")
         print_files(report["files"])
@@ -45,9 +46,17 @@ def print_files(files: list[dict[str, Any]]) -> None:
     """Loaded files shortly, all others with their reasons; bounded, and it is said how many more there are."""
     lines = _grouped(files)
     shown = lines[:MOST_FILES]
-    print_table(("file", "dataset", "outcome", "read", "rejected", "remark"), shown, counts=True)
+    console = stdout()
+    names = ("file", "dataset", "outcome", "read", "rejected", "remark")
+    if console.is_terminal and console.width < ROOM_FOR_REMARKS:
+        print_table(names[:-1], [line[:-1] for line in shown], counts=True)
+        for name, *_, remark in shown:
+            if remark:
+                console.print(visible(f"  {name}: {remark}"))
+    else:
+        print_table(names, shown, counts=True)
     if len(lines) > len(shown):
-        stdout().print(f"and {len(lines) - len(shown):,} more: lakehouse history --json")
+        console.print(f"and {len(lines) - len(shown):,} more: lakehouse history --json")
 
 
 def _heading(text: str) -> None:

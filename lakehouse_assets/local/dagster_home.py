@@ -8,6 +8,8 @@ INSTANCE = """\
 # Written by lakehouse when it is not there; change it as you like.
 telemetry:
   enabled: false  # a laptop's data stays on the laptop
+nux:
+  enabled: false  # no newsletter dialog over the graph
 """
 
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from lakehouse_assets.cli.home import read_home
 from lakehouse_assets.cli.incoming import find_files
 from lakehouse_assets.cli.load import load_with, started
-from lakehouse_assets.cli.output import print_table, stdout
+from lakehouse_assets.cli.output import stdout
 from lakehouse_assets.cli.progress import steps_shown
 from lakehouse_assets.cli.query import statement_of
 from lakehouse_assets.cli.rejects import rejected_records
 from lakehouse_assets.cli.report_text import print_report
+from lakehouse_assets.cli.tables import print_table
 
 if TYPE_CHECKING:
     from lakehouse_assets.lakehouse import Lakehouse
@@ -50,11 +51,14 @@ def run_demo() -> None:
 @contextmanager
 def _home_of_its_own() -> Iterator[Path]:
     """A temporary folder, and default settings whatever this shell has set."""
+    before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("LAKEHOUSE_")}
     with tempfile.TemporaryDirectory(prefix="lakehouse-demo-") as folder:
-        for name in [name for name in os.environ if name.startswith("LAKEHOUSE_")]:
-            del os.environ[name]
         os.environ["LAKEHOUSE_HOME"] = str(Path(folder) / "home")
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        finally:
+            del os.environ["LAKEHOUSE_HOME"]
+            os.environ.update(before)
 
 
 def _make_files(folder: Path, lakehouse: Lakehouse) -> SampleData:
@@ -82,8 +86,8 @@ def _show_rejects(lakehouse: Lakehouse) -> None:
     from lakehouse_assets.local.reject_examples import examples
 
     _say("lakehouse rejects", "Every rejected row is kept with its raw text and all reasons. Here, for each reason, the first.")
-    rows = [(e.dataset, e.reason, e.records, e.shown, e.place) for e in examples(rejected_records(lakehouse), lakehouse.contracts)]
-    print_table(("dataset", "reason", "rows", "example", "found in"), rows)
+    rows = [(e.dataset, e.reason, e.records, e.shown, e.file, e.row) for e in examples(rejected_records(lakehouse), lakehouse.contracts)]
+    print_table(("dataset", "reason", "rows", "example", "in file", "row"), rows)
 
 
 def _show_answer(lakehouse: Lakehouse) -> None:

@@ -14,13 +14,14 @@ LONGEST_VALUE, MOST_VALUES = 30, 3
 
 @dataclass
 class Example:
-    """`shown`: the key and the values that the reason is about, of the first record that has it; `place`: its file and row."""
+    """`shown`: the key and the values that the reason is about, of the first record that has it; then where that record stands."""
 
     dataset: str
     reason: str
     records: int
     shown: str
-    place: str
+    file: str
+    row: int
 
 
 def examples(records: Iterable[tuple[Any, ...]], contracts: Contracts) -> list[Example]:
@@ -33,7 +34,7 @@ def examples(records: Iterable[tuple[Any, ...]], contracts: Contracts) -> list[E
                 known.records += 1
             else:
                 shown = _shown(contracts[dataset], reason, raw)
-                found[dataset, reason] = Example(dataset, reason, 1, shown, f"{source_file.split('/')[-1]}, row {row_number}")
+                found[dataset, reason] = Example(dataset, reason, 1, shown, source_file.split("/")[-1], row_number)
     order = list(contracts)
     return sorted(found.values(), key=lambda example: (order.index(example.dataset), -example.records, example.reason))
 
@@ -56,5 +57,7 @@ def _columns_of(contract: Contract, reason: str) -> set[str]:
 
 
 def _short(value: str | None) -> str:
-    text = repr(value or "")
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 2] + "…'"
+    """Bare where that is clear, quoted where blanks matter."""
+    text = value or ""
+    short = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+    return short if re.fullmatch(r"[^\s,'=]+( [^\s,'=]+)*", short) else repr(short)

@@ -106,7 +106,7 @@ class EmbeddedLoad:
             return
         waiting = delta.look_up(
             self.rejects,
-            ["record_id", "row_number", "source_file", "source_modified_at", "raw"],
+            ["record_id", "row_number", "source_file", "source_modified_at", "raw", "reasons"],
             f"waiting = true AND batch_id <> {literal(self.batch_id)}",
         )
         self.connection.execute("CREATE TABLE waiting AS SELECT * FROM waiting")
@@ -115,8 +115,10 @@ class EmbeddedLoad:
         carried = ("record_id", "row_number", "source_file", "source_modified_at")
         self.connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(carried)}, {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM waiting")
         self.connection.execute(f"CREATE TABLE orphans AS {for_duckdb(judge_sql(self.contract, *carried))}")
-        arrived = " OR ".join(f'"{p.column}" IN (SELECT parent_key FROM {self._arrived(p)})' for p in self.contract.parents)
-        self.connection.execute(f"INSERT INTO retried_rows SELECT * FROM orphans WHERE {arrived}")
+        arrived = " OR ".join(
+            f"(list_contains(w.reasons, {literal(p.reason)}) AND \"{p.column}\" IN (SELECT parent_key FROM {self._arrived(p)}))" for p in self.contract.parents
+        )
+        self.connection.execute(f"INSERT INTO retried_rows SELECT o.* FROM orphans o JOIN waiting w USING (record_id) WHERE {arrived}")
 
     def _arrived(self, parent: Parent) -> str:
         """The orphans' parent keys that this batch brought: only rows written by this batch are looked at, not the whole parent table."""
@@ -206,7 +208,8 @@ class EmbeddedLoad:
 
     @property
     def merged_before(self) -> bool:
-        return delta.committed(self.table, self.transaction)
+        """Orphans are settled after the MERGE, which makes no commit where nothing is to be inserted or updated."""
+        return delta.committed(self.table, self.transaction) or delta.committed(self.rejects, f"orphans:{self.transaction}")
 
     def merge(self) -> Written | None:
         if self.merged_before:

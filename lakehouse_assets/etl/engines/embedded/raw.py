@@ -1,7 +1,8 @@
 """From files to judged rows: DuckDB reads them as text by column name and runs the plan's first half over them in one pass.
 
 Files of one layout are read together (10,000 small files are one statement). The strict reader raises at a row that is not as the header says; then the files
-are halved until the odd one is alone, and that one is rewritten by `tolerant`. The order of rows is kept, so a row's place in its file comes from its rowid.
+are halved until the odd one is alone, and that one is rewritten by `tolerant`, as are those that the strict reader would read wrongly without a word
+(`readers`). The order of rows is kept, so a row's place in its file comes from its rowid.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from pathlib import Path
 import duckdb
 
 from lakehouse_assets.contracts import Contract
+from lakehouse_assets.errors import BadData
 from lakehouse_assets.etl.engines.base import RawFile
+from lakehouse_assets.etl.engines.embedded.readers import Reader, reader_of
 from lakehouse_assets.etl.engines.embedded.tolerant import RAW, rewritten
 from lakehouse_assets.etl.plan import for_duckdb, judge_sql
 from lakehouse_assets.landing.routing import MALFORMED
@@ -31,6 +34,7 @@ class Layout:
     header: tuple[str, ...]
     delimiter: str
     compression: str
+    threads: bool
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,9 @@ def judge_files(connection: duckdb.DuckDBPyConnection, contract: Contract, files
     layouts: dict[Layout, list[RawFile]] = defaultdict(list)
     number = {file.file_id: index for index, file in enumerate(files)}
     for file in files:
-        strict = file if file.regular else rewritten(file, scratch / f"{number[file.file_id]}.csv")
-        layouts[Layout(strict.header, strict.delimiter, strict.compression)].append(strict)
+        reader = reader_of(file)
+        strict = rewritten(file, scratch / f"{number[file.file_id]}.csv") if reader is Reader.PYTHON else file
+        layouts[Layout(strict.header, strict.delimiter, strict.compression, reader is Reader.THREADS)].append(strict)
     chunks: list[Chunk] = []
     for layout, alike in layouts.items():
         chunks += _judge_alike(connection, contract, layout, alike, number, scratch)
@@ -66,16 +71,19 @@ def _judge_alike(
     )
     try:
         connection.execute(f"INSERT INTO judged_rows {for_duckdb(judge_sql(contract, 'file_no'))}")
-    except duckdb.InvalidInputException:
+    except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
         if len(files) > 1:
             middle = len(files) // 2
             yield from _judge_alike(connection, contract, layout, files[:middle], number, scratch)
             yield from _judge_alike(connection, contract, layout, files[middle:], number, scratch)
         elif RAW in layout.header:
-            raise
+            raise BadData(
+                f"{files[0].source_file} holds a row that cannot be read: {str(error).splitlines()[0]} (a row may have {LONGEST_LINE:,} bytes). "
+                "Nothing was loaded. Take the row out of the file, or the file out of the batch, and run again."
+            ) from error
         else:
             tolerant = rewritten(files[0], scratch / f"{number[files[0].file_id]}.csv")
-            layout = Layout(tolerant.header, tolerant.delimiter, tolerant.compression)
+            layout = Layout(tolerant.header, tolerant.delimiter, tolerant.compression, threads=False)
             yield from _judge_alike(connection, contract, layout, [tolerant], number, scratch)
         return
     yield Chunk(layout, tuple(files), first_row)
@@ -91,9 +99,10 @@ def read_csv(layout: Layout, files: Sequence[RawFile]) -> str:
     paths = ", ".join(_literal(str(file.path)) for file in files)
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(layout.header)))
     rewritten_lines = f", max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE}" if RAW in layout.header else ""
+    one_thread = "" if layout.threads else ", parallel=false"
     return (
         f"read_csv([{paths}], delim={_literal(layout.delimiter)}, quote='\"', escape='\"', header=false, skip=1, auto_detect=false, strict_mode=true, "
-        f"compression='{layout.compression}', nullstr={_literal(NO_NULL)}, columns={{{columns}}}{rewritten_lines})"
+        f"compression='{layout.compression}', nullstr={_literal(NO_NULL)}, columns={{{columns}}}{rewritten_lines}{one_thread})"
     )
 
 

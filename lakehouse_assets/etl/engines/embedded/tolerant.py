@@ -8,16 +8,16 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from lakehouse_assets.etl.engines.base import RawFile
+from lakehouse_assets.landing.records import FIELD_LIMIT
 from lakehouse_assets.landing.routing import MALFORMED
 
-RAW = "_raw"
-"""The column that carries a malformed row's fields, as a JSON object of column to text."""
+RAW = "_RAW"
+"""The column that carries a malformed row's fields, as a JSON object of column to text. No file has a column of this name: headers are in small letters."""
 
 
 def rewritten(file: RawFile, target: Path) -> RawFile:
@@ -38,7 +38,7 @@ def rewritten(file: RawFile, target: Path) -> RawFile:
 
 
 def _records(file: RawFile) -> Iterator[list[str]]:
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(FIELD_LIMIT)
     with (gzip.open if file.compression == "gzip" else open)(file.path, "rt", encoding="utf-8-sig", newline="") as text:
         records = (fields for fields in csv.reader(text, delimiter=file.delimiter, strict=True) if fields)
         next(records, None)
