@@ -1,6 +1,7 @@
-"""The real month of April 2025 (1,000 products, 7,500 orders, 40,803 items in two workbooks and a CSV) by `lakehouse load` in a fresh home, next to one plain script.
+"""A real month (1,000 products, 7,500 orders, 40,803 items in two workbooks and a CSV) by `lakehouse load` in a fresh home, next to one plain script.
 
-The script is the floor: convert, read, cast, dedupe, write, with the same libraries; no S3, no validation, no ledger, no Dagster. Skipped where the data is absent.
+The script is the floor: convert, read, cast, dedupe, write, with the same libraries; no S3, no validation, no ledger, no Dagster.
+Skipped where the data is absent.
 """
 
 from __future__ import annotations

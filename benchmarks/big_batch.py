@@ -1,4 +1,4 @@
-"""5 million order items (about 300 MB of CSV): the first load, and a second batch that corrects a tenth and repeats the rest, next to the bare engine's time."""
+"""5 million order items (about 300 MB of CSV): the first load, and a second batch that corrects a tenth and repeats the rest, next to the bare engine."""
 
 from __future__ import annotations
 

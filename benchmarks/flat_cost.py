@@ -50,8 +50,9 @@ def _fill(tables: Path, rows: int) -> None:
         items = ITEMS.format(rows=min(step, rows - first), first=first, correction="")
         typed = (
             "SELECT id::INT AS id, order_id::INT AS order_id, user_id::INT AS user_id, days_since_prior_order::INT AS days_since_prior_order, "
-            "product_id::INT AS product_id, add_to_cart_order::INT AS add_to_cart_order, reordered::INT AS reordered, order_timestamp::TIMESTAMPTZ AS order_timestamp, "
-            f"date, '1' AS batch_id, 'first.csv' AS source_file, TIMESTAMPTZ '1970-01-01 00:00:01+00' AS source_modified_at FROM ({items})"
+            "product_id::INT AS product_id, add_to_cart_order::INT AS add_to_cart_order, reordered::INT AS reordered, "
+            "order_timestamp::TIMESTAMPTZ AS order_timestamp, date, '1' AS batch_id, 'first.csv' AS source_file, "
+            f"TIMESTAMPTZ '1970-01-01 00:00:01+00' AS source_modified_at FROM ({items})"
         )
         write_deltalake(str(tables / "data" / "order_items"), connection.sql(typed), partition_by=["date"], mode="append")
 

@@ -28,7 +28,8 @@ def parents(folder: Path, items: int) -> tuple[Path, Path]:
     products, orders = folder / "products.csv", folder / "orders.csv"
     connection = duckdb.connect()
     connection.execute(
-        f"COPY (SELECT n AS product_id, n % 20 AS department_id, 'Department' AS department, 'Product ' || n AS product_name FROM range(1, 1001) t(n)) TO '{products}' (HEADER)"
+        "COPY (SELECT n AS product_id, n % 20 AS department_id, 'Department' AS department, 'Product ' || n AS product_name "
+        f"FROM range(1, 1001) t(n)) TO '{products}' (HEADER)"
     )
     connection.execute(
         "COPY (SELECT 1 + n % 100 AS order_num, 10000 + n AS order_id, 1 + hash(n) % 10000 AS user_id, "

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 from lakehouse_assets.aws import Aws
 from lakehouse_assets.etl.engines.embedded import delta
@@ -64,7 +65,7 @@ class MortalClient:
         found = getattr(self._client, name)
         if name not in WRITING:
             return found
-        return lambda *given, **named: self._life.write(f"{name} {named.get('Key') or given[-1:] or named}", lambda: found(*given, **named))
+        return lambda *given, **named: self._life.write(f"{name} {named.get('Key') or given[-1:]}", lambda: found(*given, **named))
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def make_commits_mortal(patch: Callable[[Any, str, Any], None], life: Life) -> N
     patch(store, "THREADS", 1)
     patch(delta, "append", counted("append", delta.append))
     patch(delta, "merge", counted("merge", delta.merge))
-    patch(delta.DeltaTable, "create", counted("create", delta.DeltaTable.create))
+    patch(DeltaTable, "create", counted("create", DeltaTable.create))
 
 
 @contextmanager

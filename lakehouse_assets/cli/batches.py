@@ -21,6 +21,7 @@ Progress = Callable[[str, str], None]
 """Called with a step's name and what happens to it: started, succeeded, failed or skipped."""
 TOLD = {"STEP_START": "started", "STEP_SUCCESS": "succeeded", "STEP_FAILURE": "failed", "STEP_SKIPPED": "skipped"}
 BATCH_STEP = "landing__batch"
+INTERRUPTED = "It was interrupted. Nothing is lost: what was uploaded waits, and the next `lakehouse load` goes on from here."
 
 
 def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None = None) -> dict[str, Any]:
@@ -95,6 +96,8 @@ def _failure(result: ExecuteInProcessResult) -> str | None:
         data = event.step_failure_data
         if data.user_failure_data is not None and data.user_failure_data.description:
             return str(data.user_failure_data.description)
+        if data.error is not None and data.error.cls_name == "DagsterExecutionInterruptedError":
+            return INTERRUPTED
         if data.error is not None:
             return data.error.message.strip()
     return None if result.success else "The run failed outside its steps; Dagster's UI shows its log."

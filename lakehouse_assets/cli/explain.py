@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +29,7 @@ def explain(dataset: Annotated[str, typer.Argument(help="A dataset that has a co
         raise BadConfiguration(f"There is no dataset {dataset}. The datasets: {', '.join(contracts)}")
     contract = contracts[dataset]
     console = stdout()
+    width = console.width if console.is_terminal else sys.maxsize
 
     def say(text: str = "", style: str = "") -> None:
         console.print(text, style=style or None, soft_wrap=not console.is_terminal)
@@ -44,7 +47,7 @@ def explain(dataset: Annotated[str, typer.Argument(help="A dataset that has a co
         say()
         say(heading, "bold")
         for sentence in sentences:
-            say(f"  - {sentence}")
+            say(textwrap.fill(sentence, width, initial_indent="  - ", subsequent_indent="    "))
     for heading, sql in (("The SQL that judges each row by itself", judge_sql(contract)), ("The SQL that decides what becomes of it", decide_sql(contract))):
         say()
         say(f"{heading} (Spark's dialect; the embedded engine runs the same in DuckDB's)", "bold")
@@ -70,18 +73,18 @@ def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str,
         f"one of these is missing: {', '.join(required)} (reason: <column>: required)",
         "a value is not written as its type says (reason: <column>: not <type>)",
         "it has more or fewer fields than the header",
-        *(f"this does not hold: {rule.description} (reason: {rule.name})" for rule in contract.rules if rule.severity is Severity.REJECT),
+        *(f"it breaks this: {rule.description.rstrip('.')} (reason: {rule.name})" for rule in contract.rules if rule.severity is Severity.REJECT),
         *(
             f"{parent.column} is in no row of {parent.dataset} (reason: {parent.reason}); it waits, and is loaded by itself when that comes"
             for parent in contract.parents
         ),
     ]
-    warnings = [f"{rule.description} ({rule.name})" for rule in contract.rules if rule.severity is Severity.WARN]
+    warnings = [f"{rule.description.rstrip('.')} ({rule.name})" for rule in contract.rules if rule.severity is Severity.WARN]
     wins = f"the greatest {contract.version}; of equals that of the later file" if contract.version else "that of the later file"
     children = [child.dataset for child in contracts.values() if any(parent.dataset == contract.dataset for parent in child.parents)]
     said = [
         ("A row is rejected, and kept with every reason, when", rejected),
-        ("A row is loaded all the same, with a warning, when this does not hold", warnings),
+        ("A row is loaded all the same, with a warning, when it breaks this", warnings),
         (
             f"Of several rows with one {contract.key}",
             [f"one stays: {wins}", "a row that says what the table says is unchanged; one that is older than the table's is stale: neither changes anything"],

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakehouse_assets.cli.home import read_home
-from lakehouse_assets.cli.told import FAILED
-from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.cli.told import FAILED, visible
+from lakehouse_assets.errors import BadConfiguration, LakehouseError
 
 if TYPE_CHECKING:
     from lakehouse_assets.cli.incoming import Ignored, Incoming
@@ -35,7 +35,7 @@ def load(paths: Paths, as_json: Annotated[bool, typer.Option("--json", help="Pri
     incoming, ignored = find_files(paths, settings.home)
     if as_json:
         with stdout_kept_clean():
-            report = load_files(settings, incoming, ignored)
+            report = _report_or_failure(settings, incoming, ignored)
         print_json(report)
     else:
         from lakehouse_assets.cli.report_text import print_report
@@ -44,6 +44,19 @@ def load(paths: Paths, as_json: Annotated[bool, typer.Option("--json", help="Pri
         print_report(report)
     if report["status"] == "failed":
         raise typer.Exit(FAILED)
+
+
+def _report_or_failure(settings: Settings, incoming: list[Incoming], ignored: list[Ignored]) -> dict[str, Any]:
+    """A program gets its object even where there is no batch to report on."""
+    from lakehouse_assets.etl.report import NOTHING_TO_DO
+
+    try:
+        return load_files(settings, incoming, ignored)
+    except BadConfiguration:
+        raise
+    except LakehouseError as error:
+        typer.echo(f"Error: {visible(str(error), keep_lines=True)}", err=True)
+        return NOTHING_TO_DO | {"status": "failed", "error": str(error)}
 
 
 def put(paths: Paths) -> None:

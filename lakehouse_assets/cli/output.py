@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell that begins so: https://owasp.org/www-community/attacks/CSV_Injection"""
 MOST_TABLE_ROWS = 1000
+NEEDS_QUOTES = re.compile(r'[",\r\n]')
+CLEAR = re.compile(r"[^\s,'\"=]+( [^\s,'\"=]+)*\Z")
 
 
 class Format(StrEnum):
@@ -48,9 +50,8 @@ def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format
     if form is Format.JSON:
         _print_json_rows(names, rows)
     elif form is Format.CSV:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([_cell(value) for value in row] for row in rows)
+        sys.stdout.write(_csv_line(names))
+        sys.stdout.writelines(_csv_line([_cell(value) for value in row]) for row in rows)
     else:
         from lakehouse_assets.cli.tables import print_table
 
@@ -72,6 +73,19 @@ def text_of(value: Any) -> str:
     if isinstance(value, list):
         return "; ".join(text_of(item) for item in value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+
+
+def short_text(value: Any) -> str:
+    """As text_of, an object as name=value: quoted only where blanks or commas would mislead."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={text_of(text) if CLEAR.match(text_of(text)) else json.dumps(text, ensure_ascii=False)}" for name, text in value.items())
+    return text_of(value)
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    """Python's csv module leaves a lone carriage return unquoted, and readers take that for the end of the line."""
+    quoted = ('"' + cell.replace('"', '""') + '"' if NEEDS_QUOTES.search(cell) else cell for cell in cells)
+    return ",".join(quoted) + "\n"
 
 
 def _cell(value: Any) -> str:

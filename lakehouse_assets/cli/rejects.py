@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lakehouse_assets.cli.home import read_home
-from lakehouse_assets.cli.output import Format, print_rows
+from lakehouse_assets.cli.output import MOST_TABLE_ROWS, Format, print_rows, short_text, stdout
+from lakehouse_assets.cli.told import visible
 from lakehouse_assets.errors import BadConfiguration
 
 if TYPE_CHECKING:
@@ -33,7 +35,30 @@ def rejects(
     from lakehouse_assets.lakehouse import connected
 
     with connected(read_home()) as lakehouse:
-        print_rows(COLUMNS, rejected_records(lakehouse, dataset), form)
+        records = rejected_records(lakehouse, dataset)
+        if form is Format.TABLE and sys.stdout.isatty():
+            _print_one_below_the_other(records)
+        else:
+            print_rows(COLUMNS, records, form)
+
+
+def _print_one_below_the_other(records: Iterator[tuple[Any, ...]]) -> None:
+    """Seven columns, one of which is a whole row, are too much for a terminal's width."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = stdout()
+    place = 0
+    for place, (dataset, reasons, raw, source_file, row_number, batch_id, healed_by) in enumerate(records, start=1):
+        if place > MOST_TABLE_ROWS:
+            continue
+        console.print(Text.assemble((dataset, "bold"), "  ", (visible("; ".join(reasons)), "yellow")))
+        console.print(Padding(Text(visible(short_text(raw))), (0, 0, 0, 4)))
+        console.print(Padding(Text(visible(f"{source_file}, row {row_number}, batch {batch_id}"), "dim"), (0, 0, 0, 4)))
+        if healed_by:
+            console.print(Padding(Text(f"healed by batch {healed_by}", "green"), (0, 0, 0, 4)))
+    more = max(0, place - MOST_TABLE_ROWS)
+    console.print(f"and {more:,} more: --format csv or --format json gives them all" if more else f"{place:,} rejected records")
 
 
 def rejected_records(lakehouse: Lakehouse, dataset: str | None = None) -> Iterator[tuple[Any, ...]]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lakehouse_assets.cli.output import is_number, stdout, text_of
+from lakehouse_assets.cli.output import is_number, short_text, stdout
 from lakehouse_assets.cli.told import visible
 
 GAP = 2
@@ -72,6 +71,4 @@ def _is_numeric(values: Sequence[Any]) -> bool:
 def _text(value: Any, counts: bool) -> str:
     if counts and isinstance(value, int):
         return f"{value:,}"
-    if isinstance(value, dict):
-        return ", ".join(f"{name}={json.dumps(text, ensure_ascii=False)}" for name, text in value.items())
-    return text_of(value)
+    return short_text(value)

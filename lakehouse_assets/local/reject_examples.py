@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from lakehouse_assets.cli.output import short_text
 from lakehouse_assets.contracts import Contract, Contracts
 
 LONGEST_VALUE, MOST_VALUES = 30, 3
@@ -40,11 +41,11 @@ def examples(records: Iterable[tuple[Any, ...]], contracts: Contracts) -> list[E
 
 
 def _shown(contract: Contract, reason: str, raw: dict[str, str | None]) -> str:
-    about = _columns_of(contract, reason)
-    if not about & raw.keys():
-        values = [_short(value) for value in raw.values()]
-        return ", ".join(values[:MOST_VALUES]) + (", …" if len(values) > MOST_VALUES else "")
-    return ", ".join(f"{name}={_short(raw[name])}" for name in dict.fromkeys((contract.key, *contract.names)) if name in about | {contract.key} and name in raw)
+    short = {name: _short(value) for name, value in raw.items()}
+    about = _columns_of(contract, reason) & short.keys()
+    if not about:
+        return ", ".join(list(short.values())[:MOST_VALUES]) + (", …" if len(short) > MOST_VALUES else "")
+    return short_text({name: short[name] for name in dict.fromkeys((contract.key, *contract.names)) if name in {*about, contract.key} & short.keys()})
 
 
 def _columns_of(contract: Contract, reason: str) -> set[str]:
@@ -57,7 +58,5 @@ def _columns_of(contract: Contract, reason: str) -> set[str]:
 
 
 def _short(value: str | None) -> str:
-    """Bare where that is clear, quoted where blanks matter."""
     text = value or ""
-    short = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
-    return short if re.fullmatch(r"[^\s,'=]+( [^\s,'=]+)*", short) else repr(short)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

@@ -16,6 +16,8 @@ SECONDS_TO_STOP = 20.0
 
 def main() -> None:
     module, *arguments = sys.argv[1:]
+    # A shell starts what it runs in the background with SIGINT ignored; Dagster, which then takes SIGTERM for the same, would not stop.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_go_with_the_starter, name="starter", daemon=True).start()
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -1,4 +1,4 @@
-"""The second half of the plan: what becomes of each judged row, next to the other rows and to what the tables hold? One SQL text per contract, for both engines.
+"""The second half of the plan: what becomes of each judged row, next to the other rows and to what the tables hold? One SQL text per contract.
 
 Of the accepted rows of one key the greatest by (version, source_modified_at, source_file, content) stays; the others are duplicates. It is compared with the
 table's row: none there: insert; equal values: unchanged; smaller by (version, source_modified_at, source_file): stale; else update. Rejected rows
@@ -14,8 +14,11 @@ VERDICTS = ("insert", "update", "unchanged", "duplicate", "stale", "rejected")
 
 
 def decide_sql(contract: Contract) -> str:
-    """Reads `judged` (row_id, the typed columns, broken, source_file, source_modified_at), `current` (the table's rows of the same keys, with their provenance) and,
-    for each parent, `parent_<column>` (`parent_key`: the keys that exist). Gives row_id, `reasons` (why it is rejected: broken rules, else missing parents) and `verdict`."""
+    """Reads `judged` (row_id, the typed columns, broken, source_file, source_modified_at), `current` (the table's rows of the same keys, with their
+    provenance) and, for each parent, `parent_<column>` (`parent_key`: the keys that exist).
+
+    Gives row_id, `reasons` (why it is rejected: broken rules, else missing parents) and `verdict`.
+    """
     key = f"`{contract.key}`"
     same = " AND ".join(f"t.`{name}` IS NOT DISTINCT FROM j.`{name}`" for name in contract.names)
     return f"""WITH parented AS (

@@ -27,7 +27,7 @@ FORMS = {
     Kind.DOUBLE: "a finite decimal number, such as 12.5 or 1.2e3",
     Kind.STRING: "any text, kept as it is; blank means missing",
     Kind.DATE: "a day as YYYY-MM-DD",
-    Kind.TIMESTAMP: "YYYY-MM-DDTHH:MM:SS (or a space for the T), up to six decimals of a second, optionally Z or an offset such as +02:00; without one it is UTC",
+    Kind.TIMESTAMP: "YYYY-MM-DDTHH:MM:SS (or a space for the T), up to six decimals, optionally Z or an offset such as +02:00; without one it is UTC",
 }
 """Each type's written form in words, for `lakehouse explain` and the docs."""
 

@@ -1,8 +1,8 @@
 """The steps of `DatasetLoad` in DuckDB and delta-rs.
 
-DuckDB holds the rows in memory and spills them to the scratch folder past the setting, so memory stays bounded whatever the files' size. (A database file as
-scratch space costs a quarter more: it is compressed as it is written.) `decided` has every row, for the counts; `not_inserted` has the few that need more than an insert,
-so that joining it costs little.
+DuckDB holds the rows in memory and spills them to the scratch folder past the setting, so memory stays bounded whatever the files' size. (A database file
+as scratch space costs a quarter more: it is compressed as it is written.) `decided` has every row, for the counts; `not_inserted` has the few that need
+more than an insert, so that joining it costs little.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class EmbeddedEngine:
         with tempfile.TemporaryDirectory(prefix=f"{contract.dataset}-", dir=self.scratch) as folder:
             connection = duckdb.connect()
             try:
-                connection.execute(f"SET memory_limit='{self.memory_mb}MB'; SET temp_directory='{folder}/spill'; SET TimeZone='UTC'")
+                connection.execute(f"SET memory_limit='{self.memory_mb}MB'; SET temp_directory={literal(f'{folder}/spill')}; SET TimeZone='UTC'")
                 if self.threads:
                     connection.execute(f"SET threads={self.threads}")
                 yield EmbeddedLoad(contract, tables, batch_id, connection, Path(folder))
@@ -80,7 +80,8 @@ class EmbeddedLoad:
         typed = ", ".join(f'"{column.name}" {DUCKDB_TYPES.get(column.kind, column.kind)}' for column in self.contract.columns)
         self.connection.execute(f"CREATE TABLE judged_rows (file_no INTEGER, {typed}, broken VARCHAR, warned VARCHAR)")
         self.connection.execute(
-            f"CREATE TABLE retried_rows (record_id VARCHAR, row_number BIGINT, source_file VARCHAR, source_modified_at TIMESTAMPTZ, {typed}, broken VARCHAR, warned VARCHAR)"
+            "CREATE TABLE retried_rows (record_id VARCHAR, row_number BIGINT, source_file VARCHAR, source_modified_at TIMESTAMPTZ, "
+            f"{typed}, broken VARCHAR, warned VARCHAR)"
         )
         self.connection.execute(
             "CREATE TABLE files (file_no INTEGER, file_id VARCHAR, record VARCHAR, seen_before BOOLEAN, source_file VARCHAR, source_modified_at TIMESTAMPTZ)"
@@ -116,7 +117,7 @@ class EmbeddedLoad:
         self.connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(carried)}, {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM waiting")
         self.connection.execute(f"CREATE TABLE orphans AS {for_duckdb(judge_sql(self.contract, *carried))}")
         arrived = " OR ".join(
-            f"(list_contains(w.reasons, {literal(p.reason)}) AND \"{p.column}\" IN (SELECT parent_key FROM {self._arrived(p)}))" for p in self.contract.parents
+            f'(list_contains(w.reasons, {literal(p.reason)}) AND "{p.column}" IN (SELECT parent_key FROM {self._arrived(p)}))' for p in self.contract.parents
         )
         self.connection.execute(f"INSERT INTO retried_rows SELECT o.* FROM orphans o JOIN waiting w USING (record_id) WHERE {arrived}")
 
@@ -161,7 +162,7 @@ class EmbeddedLoad:
         files = dict(self._all("SELECT file_no, file_id FROM files"))
         per_file = {file_id: FileCounts() for file_id in files.values()}
         for file_no, *counts in self._all(
-            "SELECT file_no, count(*), count(*) FILTER (WHERE verdict = 'rejected'), count(*) FILTER (WHERE coalesce(verdict, 'insert') IN ('insert', 'update')) "
+            "SELECT file_no, count(*), count(*) FILTER (WHERE verdict = 'rejected'), count(*) FILTER (WHERE coalesce(verdict, 'update') = 'update') "
             "FROM judged_rows j LEFT JOIN not_inserted n ON n.row_id = j.rowid GROUP BY file_no"
         ):
             per_file[files[file_no]] = FileCounts(*counts)
@@ -174,8 +175,8 @@ class EmbeddedLoad:
     def _tally(self, group: str, texts: str, relation: str) -> list[tuple[Any, ...]]:
         """How often each of the joined reasons or warnings stands in a column, by group."""
         return self._all(
-            f"SELECT g, text, count(*) FROM (SELECT {group} AS g, unnest(string_split({texts}, '{SEPARATOR}')) AS text FROM {relation} WHERE {texts} IS NOT NULL) "
-            "GROUP BY ALL ORDER BY ALL"
+            f"SELECT g, text, count(*) FROM (SELECT {group} AS g, unnest(string_split({texts}, '{SEPARATOR}')) AS text "
+            f"FROM {relation} WHERE {texts} IS NOT NULL) GROUP BY ALL ORDER BY ALL"
         )
 
     def write_rejects(self) -> int | None:
@@ -231,7 +232,8 @@ class EmbeddedLoad:
         """Equal keys; and, always true of the rows to update, the ranges of their keys and the partitions they live in now, by which Delta skips files."""
         key, partition = self.contract.key, self.contract.partition
         self.connection.execute(
-            f'CREATE TABLE updated AS SELECT t.* FROM current t JOIN (SELECT "{key}" FROM judged JOIN not_inserted USING (row_id) WHERE verdict = \'update\') u USING ("{key}")'
+            f'CREATE TABLE updated AS SELECT t.* FROM current t WHERE "{key}" IN '
+            f"(SELECT \"{key}\" FROM judged JOIN not_inserted USING (row_id) WHERE verdict = 'update')"
         )
         condition = f't."{key}" = s."{key}" AND ' + within(f't."{key}"', key_ranges(self.connection, "updated", key, self.contract.column(key).kind))
         if partition:

@@ -6,6 +6,8 @@ into buckets, each bucket's own least and greatest key make a range, and the nar
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import duckdb
 
 from lakehouse_assets.contracts import Kind
@@ -30,7 +32,7 @@ def key_ranges(connection: duckdb.DuckDBPyConnection, relation: str, column: str
     ).fetchall()
     gaps = sorted(range(1, len(found)), key=lambda i: found[i][0] - found[i - 1][1], reverse=True)
     cuts = [0, *sorted(gaps[: MOST_RANGES - 1]), len(found)]
-    return [(found[start][0], found[end - 1][1]) for start, end in zip(cuts, cuts[1:], strict=False)]
+    return [(found[start][0], found[end - 1][1]) for start, end in pairwise(cuts)]
 
 
 def within(column: str, ranges: list[Range]) -> str:

@@ -1,0 +1,82 @@
+"""The program `lakehouse` itself: quick help, completion, and no trace ever."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lakehouse_assets.cli import main as program_module
+from lakehouse_assets_tests.cli.conftest import Program
+
+HEAVY = ("dagster", "boto3", "duckdb", "deltalake", "sqlglot", "pydantic", "lakehouse_assets.contracts")
+
+
+def test_help_needs_no_heavy_import() -> None:
+    code = f"import sys, lakehouse_assets.cli.main; print([name for name in {HEAVY} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_every_command_has_a_line_in_the_help(program: Program) -> None:
+    result = program("--help", COLUMNS="200")
+    assert result.returncode == 0
+    for command in ("load", "put", "query", "rejects", "history", "explain", "up", "down", "doctor", "demo"):
+        assert f" {command} " in result.stdout
+
+
+def test_the_version_is_told(program: Program) -> None:
+    assert program("--version").stdout.startswith("lakehouse 0.")
+
+
+@pytest.mark.parametrize("arguments", [(), ("unload",), ("query",), ("history", "--yaml"), ("query", "SELECT 1", "--format", "xml")])
+def test_wrong_usage_ends_with_2_and_a_hint(program: Program, arguments: tuple[str, ...]) -> None:
+    result = program(*arguments)
+    assert result.returncode == 2
+    assert "lakehouse" in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("lakehouse hist", {"history"}),
+        ("lakehouse query t", {"top_customers"}),
+        ("lakehouse explain order_", {"order_items"}),
+        ("lakehouse rejects --dataset p", {"products"}),
+        ("lakehouse query x --format j", {"json"}),
+    ],
+)
+def test_the_shell_completes_commands_datasets_and_queries(program: Program, words: str, completed: set[str]) -> None:
+    place = str(len(words.split()) - 1)
+    result = program(_LAKEHOUSE_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=place)
+    assert set(result.stdout.split()) == completed
+
+
+def test_home_names_the_home(program: Program, tmp_path: Path) -> None:
+    result = program("--home", tmp_path / "other", "doctor")
+    assert str(tmp_path / "other") in result.stdout
+    assert str(tmp_path / "home") not in result.stdout
+
+
+def test_the_unforeseen_is_one_line_for_the_person_and_a_trace_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["lakehouse", "doctor"])
+    monkeypatch.setattr(program_module, "app", broken)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        program_module.main()
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "ZeroDivisionError: by nought" in error
+    assert str(tmp_path / "logs" / "lakehouse.log") in error
+    log = (tmp_path / "logs" / "lakehouse.log").read_text()
+    assert "Traceback" in log
+    assert "lakehouse doctor" in log

@@ -1,0 +1,124 @@
+"""`lakehouse up` and `down`: all of it runs for one home, is used by that home's commands, and is gone afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lakehouse_assets.cli.up import running_url
+from lakehouse_assets.local.process import running
+from lakehouse_assets_tests.cli.conftest import PROGRAM, Program, clean_environment
+from lakehouse_assets_tests.support import product, products_csv
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes under /proc")
+Up = Callable[[], "subprocess.Popen[str]"]
+
+
+def processes_of(home: Path) -> list[str]:
+    """The command lines of all processes that have this home in their environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"LAKEHOUSE_HOME={home}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:  # it has ended meanwhile, or belongs to someone else
+            continue
+    return found
+
+
+def await_none_of(home: Path) -> list[str]:
+    deadline = time.monotonic() + 60
+    while (left := processes_of(home)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return left
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def up(home: Path, tmp_path: Path) -> Iterator[Up]:
+    """Starts `lakehouse up` and waits until it says that all runs."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        environment = clean_environment() | {"LAKEHOUSE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+        process = subprocess.Popen([PROGRAM, "up"], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        started.append(process)
+        assert process.stdout is not None
+        said = ""
+        while "Ctrl-C" not in said:
+            line = process.stdout.readline()
+            assert line, f"lakehouse up ended: {said}"
+            said += line
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_commands_use_what_up_runs_and_down_stops_it_all(up: Up, home: Path, program: Program, tmp_path: Path) -> None:
+    process = up()
+    url = running_url(home)
+    assert url is not None
+    assert url.startswith("http://127.0.0.1:")
+    assert f"It runs already: {url}" in program("up").stdout
+
+    (tmp_path / "p.csv").write_text(products_csv(product(1)))
+    loaded = program("load", "p.csv", "--json")
+    assert json.loads(loaded.stdout)["status"] == "succeeded"
+    assert running(home) is not None, "the load leaves the embedded AWS to the others who use it"
+    assert _runs(url) == [{"jobName": "load_batch", "status": "SUCCESS"}]
+
+    other = program("load", "p.csv", "--json", home=tmp_path / "other")
+    assert json.loads(other.stdout)["datasets"]["products"]["inserted"] == 1, "another home beside it is another lakehouse"
+    assert "Nothing runs" in program("down", home=tmp_path / "other").stdout
+
+    assert "Stopped" in program("down").stdout
+    assert process.wait(timeout=60) == 0
+    assert processes_of(home) == []
+    assert "Nothing runs" in program("down").stdout
+
+
+def _runs(url: str) -> list[dict[str, str]]:
+    question = json.dumps({"query": "{ runsOrError { ... on Runs { results { jobName status } } } }"}).encode()
+    request = urllib.request.Request(f"{url}/graphql", question, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        found: list[dict[str, str]] = json.load(answer)["data"]["runsOrError"]["results"]
+        return found
+
+
+def test_nothing_stays_even_if_up_is_killed(up: Up, home: Path, program: Program) -> None:
+    process = up()
+    assert len(processes_of(home)) > 3
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert await_none_of(home) == []
+    assert "Nothing runs" in program("down").stdout
+
+
+def test_ctrl_c_stops_a_load_and_its_embedded_aws(home: Path, tmp_path: Path, program: Program) -> None:
+    (tmp_path / "p.csv").write_text(products_csv(product(1)))
+    environment = clean_environment() | {"LAKEHOUSE_HOME": str(home)}
+    process = subprocess.Popen([PROGRAM, "load", "p.csv", "--json"], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while running(home) is None:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode in (1, 130)
+    assert "Traceback" not in error
+    assert await_none_of(home) == []
+    assert json.loads(program("load", "p.csv", "--json").stdout)["status"] == "succeeded"

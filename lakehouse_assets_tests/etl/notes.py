@@ -1,0 +1,52 @@
+"""A contract of free text, so that reading itself can be tested: what each cell of a file becomes, and which row is which."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from lakehouse_assets.contracts import Contracts
+from lakehouse_assets_tests.contracts.support import read
+from lakehouse_assets_tests.etl.support import Given, House
+
+COLUMNS = ("number", "one", "two")
+
+
+def notes_contract(folder: Path) -> Contracts:
+    """The dataset `notes`: a number, its key, and two optional texts."""
+    properties: list[dict[str, Any]] = [
+        {"name": "number", "logicalType": "integer", "physicalType": "int", "required": True, "primaryKey": True},
+        {"name": "one", "logicalType": "string", "physicalType": "string"},
+        {"name": "two", "logicalType": "string", "physicalType": "string"},
+    ]
+    document = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "notes", "name": "notes", "version": "1.0.0", "status": "active"}
+    return read(folder, notes={**document, "schema": [{"name": "notes", "logicalType": "object", "properties": properties}]})
+
+
+def records(text: str, delimiter: str = ",") -> list[list[str]]:
+    """The rows below the header, by Python's csv module: the judge. Blank lines are no rows."""
+    return [fields for fields in csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter, strict=True) if fields][1:]
+
+
+def outcome(house: House, *files: Given) -> tuple[dict[int, tuple[str | None, str | None]], dict[tuple[str, int], dict[str, str]]]:
+    """Loads the files as one batch: the table's rows by number, the raw fields of the rejected ones by file and row number."""
+    house.load("notes", "batch", *files)
+    table = {found["number"]: (found["one"], found["two"]) for found in house.rows("notes")}
+    return table, {(found["source_file"], found["row_number"]): found["raw"] for found in house.rejects("notes")}
+
+
+def expected(*files: tuple[str, list[list[str]]]) -> tuple[dict[int, tuple[str | None, str | None]], dict[tuple[str, int], dict[str, str]]]:
+    """What `outcome` must be for files (name, records) of the header COLUMNS whose numbers are sound and unique, or no number at all."""
+    table: dict[int, tuple[str | None, str | None]] = {}
+    rejected: dict[tuple[str, int], dict[str, str]] = {}
+    for name, rows in files:
+        for place, fields in enumerate(rows, start=1):
+            if len(fields) == len(COLUMNS) and fields[0].isdecimal():
+                one, two = (text if text.strip(" ") else None for text in fields[1:])
+                table[int(fields[0])] = (one, two)
+            else:
+                names = [*COLUMNS, *(f"(field {extra})" for extra in range(len(COLUMNS) + 1, len(fields) + 1))]
+                rejected[name, place] = dict(zip(names, fields, strict=False))
+    return table, rejected

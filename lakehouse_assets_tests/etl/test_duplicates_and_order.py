@@ -1,0 +1,177 @@
+"""Rows of one key, in whatever order they come: exactly one stays, the same one whoever comes first, and the others are counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from lakehouse_assets_tests.etl.support import Given, House, Loaded, row, rows_file
+
+
+def order(amount: str, hour: int = 11, **changed: str) -> tuple[str, ...]:
+    """A version of one order: its total tells it from the others, its hour is the version."""
+    return row("orders", total_amount=amount, order_timestamp=f"2025-04-01T{hour:02}:27:00", **changed)
+
+
+def orders(*rows: tuple[str, ...], name: str = "orders.csv", minutes: int = 0) -> Given:
+    return rows_file("orders", *rows, name=name, minutes=minutes)
+
+
+def product(name: str, **changed: str) -> tuple[str, ...]:
+    return row("products", product_name=name, **changed)
+
+
+def products(*rows: tuple[str, ...], name: str = "products.csv", minutes: int = 0) -> Given:
+    return rows_file("products", *rows, name=name, minutes=minutes)
+
+
+def amounts(house: House) -> list[float]:
+    return [amount for (amount,) in house.values("orders", "total_amount")]
+
+
+def names(house: House) -> list[str]:
+    return [name for (name,) in house.values("products", "product_name")]
+
+
+ONE_OF_TWO = {"read": 2, "inserted": 1, "duplicates": 1}
+
+
+def test_identical_rows_in_one_file_are_one_row(house: House) -> None:
+    assert house.load("orders", "b1", orders(order("1"), order("1"))).counts == ONE_OF_TWO
+    assert amounts(house) == [1.0]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_of_differing_rows_in_one_file_the_later_version_stays(house: House, swapped: bool) -> None:
+    rows = [order("1", hour=12), order("2", hour=11)]
+    assert house.load("orders", "b1", orders(*(reversed(rows) if swapped else rows))).counts == ONE_OF_TWO
+    assert amounts(house) == [1.0]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_with_equal_versions_the_later_file_wins(house: House, swapped: bool) -> None:
+    files = [orders(order("1"), name="a.csv", minutes=5), orders(order("2"), name="b.csv", minutes=4)]
+    assert house.load("orders", "b1", *(reversed(files) if swapped else files)).counts == ONE_OF_TWO
+    assert amounts(house) == [1.0]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_with_equal_versions_and_file_times_the_greater_file_name_wins(house: House, swapped: bool) -> None:
+    files = [orders(order("1"), name="b.csv"), orders(order("2"), name="a.csv")]
+    assert house.load("orders", "b1", *(reversed(files) if swapped else files)).counts == ONE_OF_TWO
+    assert amounts(house) == [1.0]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_with_all_else_equal_the_row_of_greater_content_wins(house: House, swapped: bool) -> None:
+    rows = [order("9", order_num="2"), order("10", order_num="2"), order("99", order_num="1")]
+    assert house.load("orders", "b1", orders(*(reversed(rows) if swapped else rows))).counts == {"read": 3, "inserted": 1, "duplicates": 2}
+    assert amounts(house) == [10.0]
+
+
+def test_missing_content_is_less_than_any(house: House) -> None:
+    parents(house)
+    rows = [row("order_items", days_since_prior_order=days) for days in ("", "0", "")]
+    assert house.load("order_items", "b1", rows_file("order_items", *rows)).counts == {"read": 3, "inserted": 1, "duplicates": 2}
+    assert house.values("order_items", "days_since_prior_order") == [(0,)]
+
+
+def test_a_later_version_beats_a_later_file(house: House) -> None:
+    files = [orders(order("1", hour=12), name="a.csv", minutes=0), orders(order("2", hour=11), name="z.csv", minutes=9)]
+    assert house.load("orders", "b1", *files).counts == ONE_OF_TWO
+    assert amounts(house) == [1.0]
+
+
+def test_a_spoiled_row_never_beats_a_good_one(house: House) -> None:
+    spoiled = order("-1", hour=23)
+    assert house.load("orders", "b1", orders(order("1"), spoiled)).counts == {"read": 2, "inserted": 1, "rejected": 1}
+    assert amounts(house) == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("later", "verdict", "left"),
+    [
+        (orders(order("1"), name="c.csv", minutes=9), "unchanged", 1.0),
+        (orders(order("2", hour=12), name="a.csv", minutes=1), "updated", 2.0),
+        (orders(order("2"), name="a.csv", minutes=9), "updated", 2.0),
+        (orders(order("2"), name="c.csv", minutes=5), "updated", 2.0),
+        (orders(order("2"), name="b.csv", minutes=5), "updated", 2.0),
+        (orders(order("2"), name="a.csv", minutes=5), "stale", 1.0),
+        (orders(order("2"), name="c.csv", minutes=4), "stale", 1.0),
+        (orders(order("2", hour=10), name="c.csv", minutes=9), "stale", 1.0),
+    ],
+    ids=["identical", "later version", "later file", "file of greater name", "same file", "file of lesser name", "older file", "older version"],
+)
+def test_a_row_of_a_key_that_the_table_has(house: House, later: Given, verdict: str, left: float) -> None:
+    house.load("orders", "b1", orders(order("1"), name="b.csv", minutes=5))
+    version = house.delta("orders").version()
+    loaded = house.load("orders", "b2", later)
+    assert loaded.counts == {"read": 1, verdict: 1}
+    assert loaded.written is not None
+    assert (loaded.written.inserted, loaded.written.updated) == (0, int(verdict == "updated"))
+    assert amounts(house) == [left]
+    assert house.values("orders", "batch_id", "source_file") == [("b2", later.name) if verdict == "updated" else ("b1", "b.csv")]
+    assert house.delta("orders").version() == version + (verdict == "updated")
+
+
+def test_without_a_version_column_the_file_time_decides(house: House) -> None:
+    house.load("products", "b1", products(product("New"), minutes=5))
+    assert house.load("products", "b2", products(product("Old"), name="old.csv", minutes=4)).counts == {"read": 1, "stale": 1}
+    assert house.load("products", "b3", products(product("Newest"), minutes=6)).counts == {"read": 1, "updated": 1}
+    assert names(house) == ["Newest"]
+
+
+def test_duplicates_of_a_key_that_the_table_has_are_counted_once_each(house: House) -> None:
+    house.load("orders", "b1", orders(order("1")))
+    later = orders(order("2", hour=12), order("3", hour=13), order("1"), minutes=1)
+    assert house.load("orders", "b2", later).counts == {"read": 3, "updated": 1, "duplicates": 2}
+    assert amounts(house) == [3.0]
+
+
+def test_a_key_whose_date_changes_moves_to_the_other_partition(house: House) -> None:
+    house.load("orders", "b1", orders(order("1"), order("1", order_id="11"), order("1", order_id="12", date="2025-04-02")))
+    moved = [order("2", hour=12, date="2025-04-02"), order("2", hour=12, order_id="12", date="2025-04-01"), order("1", order_id="13")]
+    assert house.load("orders", "b2", orders(*moved, minutes=1)).counts == {"read": 3, "inserted": 1, "updated": 2}
+    assert house.values("orders", "order_id", "date", "total_amount") == [
+        (10, "2025-04-02", 2.0),
+        (11, "2025-04-01", 1.0),
+        (12, "2025-04-01", 2.0),
+        (13, "2025-04-01", 1.0),
+    ]
+
+
+def test_a_product_whose_department_changes_moves_and_never_doubles(house: House) -> None:
+    house.load("products", "b1", products(product("A"), product("B", product_id="2")))
+    assert house.load("products", "b2", products(product("A", department_id="9"), minutes=1)).counts == {"read": 1, "updated": 1}
+    assert house.values("products", "product_id", "department_id") == [(1, 9), (2, 2)]
+
+
+def test_a_repeat_of_everything_changes_no_table(house: House) -> None:
+    def everything(batch: str, minutes: int) -> dict[str, Loaded]:
+        files: dict[str, list[Given]] = {}
+        for dataset in house.contracts:
+            rows = [row(dataset), row(dataset), ("too", "few"), ("", *row(dataset)[1:])]
+            content = f"content of {dataset}"
+            text = rows_file(dataset, *rows).text
+            files[dataset] = [Given("repeated.csv", text, minutes, content=content, seen_before=minutes > 0)]
+        return house.batch(batch, **files)
+
+    everything("b1", 0)
+    versions, state = house.versions(), house.state()
+    again = everything("b2", 7)
+    expected = {"read": 4, "unchanged": 1, "duplicates": 1, "rejected": 2}
+    assert {dataset: loaded.counts for dataset, loaded in again.items()} == dict.fromkeys(house.contracts, expected)
+    assert [loaded.rejected for loaded in again.values()] == [0, 0, 0]
+    assert house.versions() == versions
+    assert house.state() == state
+
+
+def test_the_records_of_one_content_are_kept_once_under_whatever_name_it_comes(house: House) -> None:
+    text = rows_file("order_items", row("order_items"), row("order_items", id="x")).text
+    house.batch("b1", order_items=[Given("first.csv", text, content="c")])
+    again = house.batch("b2", order_items=[Given("again.csv", text, 5, content="c", seen_before=True)])
+    assert (again["order_items"].counts, again["order_items"].rejected) == ({"read": 2, "rejected": 2}, 0)
+    assert [(record["source_file"], record["waiting"]) for record in house.rejects("order_items")] == [("first.csv", True), ("first.csv", False)]
+
+
+def parents(house: House) -> None:
+    house.batch("parents", products=[products(row("products"))], orders=[orders(row("orders"))])
