@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from threading import Barrier
+
 import pytest
 
-from lakehouse_assets.errors import BadData
+from lakehouse_assets.errors import BadData, TemporaryOutage
+from lakehouse_assets.etl.report import NOTHING_TO_DO
 from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets_tests.support import (
     archived,
     body,
@@ -201,6 +206,29 @@ def test_the_history_has_every_batch_in_order(lakehouse: Lakehouse) -> None:
     assert [report["batch_id"] for report in history] == ids
     assert len(set(ids)) == 3
     assert [outcomes(report) for report in history] == [{"p.csv": "loaded"}] * 3
+
+
+def test_of_two_runs_of_one_batch_at_once_one_goes_through_and_nothing_doubles(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    """As from two machines: each has a scratch folder of its own. The other stops with a clear error, or comes too late and finds nothing to do."""
+    elsewhere = Lakehouse(lakehouse.settings.model_copy(update={"home": tmp_path}), lakehouse.aws)
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1), product("x")))
+    put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 9, 1)))
+    together = Barrier(2)
+
+    def outcome(house: Lakehouse) -> str:
+        together.wait()
+        try:
+            return (run(house) or NOTHING_TO_DO)["status"]
+        except TemporaryOutage as outage:
+            return str(outage)
+
+    ended = in_parallel(outcome, [lakehouse, elsewhere])
+    assert "succeeded" in ended
+    assert all(each in ("succeeded", "nothing_to_do") or "Run the batch again" in each for each in ended)
+    assert run(lakehouse) is None
+    assert names(lakehouse) == [(1, "Atlas")]
+    assert [len(rejects(lakehouse, dataset)) for dataset in ("products", "order_items")] == [1, 1]
+    assert len(archived(lakehouse)) == 2
 
 
 # A bucket without versions

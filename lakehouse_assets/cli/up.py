@@ -64,6 +64,7 @@ def down() -> None:
     if not is_held(lock):
         typer.echo(f"Nothing runs for {home}.")
         return
+    typer.echo("Stopping (some seconds) ...")
     # The lock's holder wrote its id into the lock file, so no process that merely got the same id later can be meant.
     os.kill(int(lock.read_text("utf-8")), signal.SIGTERM)
     deadline = time.monotonic() + 2 * SECONDS_TO_STOP
@@ -128,11 +129,26 @@ def _dagster(home: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         assert process.stdin is not None
         process.stdin.close()
-        try:
-            process.wait(SECONDS_TO_STOP)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        _wait_for_the_end(process)
+
+
+def _wait_for_the_end(dagster: subprocess.Popen[bytes]) -> None:
+    """Of Dagster and all that it started: it does not wait for its code server, which is a process of the same group."""
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    while dagster.poll() is None or _has_members(dagster.pid):
+        if time.monotonic() > deadline:
+            os.killpg(dagster.pid, signal.SIGKILL)
+            dagster.wait()
+            return
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def _has_members(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _wait_for(url: str, dagster: subprocess.Popen[bytes], home: Path) -> None:

@@ -59,6 +59,8 @@ def _convert(zone: LandingZone, version: FileVersion) -> tuple[Outcome, str | No
     path = zone.local_copy(version)
     with path.open("rb") as file:
         start = file.read(4)
+    if not start:
+        return Outcome.EMPTY, None, []
     try:
         return Outcome.CONVERTED, None, _sheets(zone, version, path) if start in WORKBOOK_MAGIC else [_csv(zone, version, path)]
     except BadData as problem:

@@ -189,3 +189,9 @@ def test_files_in_the_bucket_that_lie_nowhere_are_named_in_the_report(lakehouse:
     put(lakehouse, "raw/stray.csv", "a\n1\n")
     (tmp_path / "p.csv").write_text(products_csv(product(1)))
     assert outcomes(loaded(tmp_path / "p.csv"))["stray.csv"] == "ignored"
+
+
+def test_an_empty_file_of_no_known_dataset_is_reported_as_empty(tmp_path: Path) -> None:
+    (tmp_path / "0001.csv").touch()
+    (tmp_path / "0002.csv").write_text(products_csv(product(1)))
+    assert outcomes(loaded(tmp_path / "0001.csv", tmp_path / "0002.csv")) == {"0001.csv": "empty", "0002.csv": "loaded"}

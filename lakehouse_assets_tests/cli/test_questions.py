@@ -154,14 +154,12 @@ def test_what_is_broken_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch
 
 
 def test_missing_credentials_of_an_account_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name, value in {
-        "LAKEHOUSE_AWS": "account",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_REGION": "eu-central-1",
-        "AWS_CONFIG_FILE": str(tmp_path),
-    }.items():
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    for name, value in {"LAKEHOUSE_AWS": "account", "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-central-1"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     result = lakehouse_command("doctor")
     assert result.exit_code == 1
-    assert "Credentials" in result.stdout
+    assert "Credentials: Unable to locate credentials" in result.stdout

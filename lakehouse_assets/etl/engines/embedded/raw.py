@@ -71,7 +71,7 @@ def _judge_alike(
     )
     try:
         connection.execute(f"INSERT INTO judged_rows {for_duckdb(judge_sql(contract, 'file_no'))}")
-    except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
+    except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:  # the latter where threads disagree about a border
         if len(files) > 1:
             middle = len(files) // 2
             yield from _judge_alike(connection, contract, layout, files[:middle], number, scratch)
