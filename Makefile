@@ -1,5 +1,5 @@
 # Every command that a person needs. `make help` lists them.
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+PYTHON ?= python3 python3.13 python3.12 python3.11
 BIN := .venv/bin
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --compile-bytecode
 
@@ -40,10 +40,12 @@ clean: ## remove what setup installed and what the lakehouse keeps here (.venv, 
 	rm -rf .venv .lakehouse
 
 .venv/uv: requirements-setup.lock
-	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
-		|| { echo "Python 3.11, 3.12 or 3.13 is needed (found: $$($(PYTHON) --version 2>&1)). Install one, or run: make PYTHON=/path/to/python3.12 ..."; exit 1; }
-	@echo "Setting up .venv with $$($(PYTHON) --version) ..."
-	@$(PYTHON) -m venv --clear .venv || { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@for python in $(PYTHON); do \
+		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break || python=; \
+	done; \
+	test -n "$$python" || { echo "Python 3.11, 3.12 or 3.13 is needed. Install one, or say where it is: make PYTHON=/path/to/python3.12 ..."; exit 1; }; \
+	echo "Setting up .venv with $$($$python --version) ..."; \
+	$$python -m venv --clear .venv || { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.lock
 	@touch $@
 

@@ -218,7 +218,7 @@ def test_of_two_runs_of_one_batch_at_once_one_goes_through_and_nothing_doubles(l
     def outcome(house: Lakehouse) -> str:
         together.wait()
         try:
-            return (run(house) or NOTHING_TO_DO)["status"]
+            return str((run(house) or NOTHING_TO_DO)["status"])
         except TemporaryOutage as outage:
             return str(outage)
 
@@ -229,6 +229,19 @@ def test_of_two_runs_of_one_batch_at_once_one_goes_through_and_nothing_doubles(l
     assert names(lakehouse) == [(1, "Atlas")]
     assert [len(rejects(lakehouse, dataset)) for dataset in ("products", "order_items")] == [1, 1]
     assert len(archived(lakehouse)) == 2
+
+
+def test_another_layout_of_the_bucket_is_a_matter_of_settings(lakehouse: Lakehouse) -> None:
+    prefixes = {"raw_prefix": "lakehouse/raw/", "uploads_prefix": "in/", "tables_prefix": "lakehouse/processed/", "archive_prefix": "lakehouse/archived/"}
+    other = Lakehouse(lakehouse.settings.model_copy(update=prefixes), lakehouse.aws)
+    put(other, "lakehouse/raw/products/sub/p.csv", A)
+    put(other, "in/o.csv", orders_csv(order(1)))
+    put(other, "raw/products/not_here.csv", B)
+    report = ran(other)
+    assert outcomes(report) == {"sub/p.csv": "loaded", "o.csv": "loaded"}
+    assert names(other) == [(1, "A"), (2, "A")]
+    assert {key.split("/")[1] for key in keys(other, "lakehouse/")} == {"archived", "processed"}
+    assert keys(other, "raw/") == ["raw/products/not_here.csv"]
 
 
 # A bucket without versions

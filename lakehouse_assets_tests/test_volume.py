@@ -56,6 +56,6 @@ def test_a_large_file_is_loaded_in_bounded_memory(lakehouse: Lakehouse, tmp_path
         """,
     )
     assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout)
+    told = json.loads(ended.stdout.splitlines()[-1])
     assert told["counts"] == {"read": ROWS, "inserted": ROWS}
     assert told["memory"] < MOST_MEMORY
