@@ -1,4 +1,4 @@
-"""The fault model's line "1 GB file; 10,000 small files; 0-byte among them", in a size that a test suite can afford: 60 MB, and 300 files.
+"""The fault model's line "1 GB file; 10,000 small files; 0-byte among them", in a size that a test suite can afford: 60 MB, and 200 files.
 
 The engine's memory is set to its least, 128 MiB; the rest of the process (delta-rs, boto3) comes on top of it. benchmarks/ measures real sizes.
 """
@@ -17,7 +17,7 @@ from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.support import ORDERS, archived, in_own_process, keys, nonzero, product, products_csv, put, ran, table_rows
 
-FILES = 300
+FILES = 200
 ROWS = 1_200_000
 MOST_MEMORY = 700 << 20
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from lakehouse_assets.contracts import Contract, Contracts
 
 
-def explain(dataset: Annotated[str, typer.Argument(help="A dataset that has a contract.", show_default=False, autocompletion=datasets)]) -> None:
+def explain(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A dataset that has a contract.", show_default=False, autocompletion=datasets)],
+) -> None:
     """Explain what is rejected and why: the contract in plain words, then the SQL that judges each row."""
     from lakehouse_assets.cli.output import stdout
     from lakehouse_assets.cli.tables import print_table

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lakehouse_assets.lakehouse import Lakehouse
     from lakehouse_assets.settings import Settings
 
-Paths = Annotated[list[Path], typer.Argument(help="Files and folders: CSV (also gzipped) and Excel workbooks.", show_default=False)]
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders: CSV (also gzipped) and Excel workbooks.", show_default=False)]
 
 
 def load(paths: Paths, as_json: Annotated[bool, typer.Option("--json", help="Print the load report as one JSON object, and nothing else.")] = False) -> None:

@@ -17,9 +17,9 @@ from lakehouse_assets.etl.engines.embedded import delta
 from lakehouse_assets.etl.report import NOTHING_TO_DO
 from lakehouse_assets.jobs import LOAD_BATCH
 from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets_tests.catalog.test_checks import append_behind_its_back
 from lakehouse_assets_tests.support import (
     ORDERS,
+    append_behind_its_back,
     archived,
     item,
     items_csv,

@@ -1,12 +1,8 @@
-from typing import Any
-
-import duckdb
 import pytest
-from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
 from lakehouse_assets.catalog.checks import BATCH_COUNTS, KEY_UNIQUE, NO_ORPHANS, NOT_EMPTY, CheckResult
 from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets_tests.support import checked, item, items_csv, order, orders_csv, product, products_csv, put, put_one_of_each, ran
+from lakehouse_assets_tests.support import append_behind_its_back, checked, item, items_csv, order, orders_csv, product, products_csv, put, put_one_of_each, ran
 
 
 def by_name(results: list[CheckResult]) -> dict[str, CheckResult]:
@@ -17,17 +13,6 @@ def failed(lakehouse: Lakehouse, batch_id: str) -> set[tuple[str, str, bool]]:
     """(dataset, check, severe) of those that did not pass."""
     found = checked(lakehouse, batch_id)
     return {(dataset, result.check, result.severe) for dataset, results in found.items() for result in results if not result.passed}
-
-
-def append_behind_its_back(lakehouse: Lakehouse, dataset: str, **changed: Any) -> None:
-    """A copy of the table's rows with some values changed, by a writer that knows no rules."""
-    uri, options = lakehouse.tables.table(dataset), lakehouse.tables.storage_options
-    table = DeltaTable(uri, storage_options=options)
-    columns = ", ".join(f"{changed[field.name]} AS {field.name}" if field.name in changed else field.name for field in table.schema().fields)
-    rows = QueryBuilder().register("t", table).execute(f"SELECT {columns} FROM t")
-    with duckdb.connect() as connection:
-        connection.register("rows", rows)
-        write_deltalake(uri, connection.sql("SELECT * FROM rows"), mode="append", storage_options=options)
 
 
 @pytest.fixture

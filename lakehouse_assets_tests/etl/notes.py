@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +39,20 @@ def outcome(house: House, *files: Given) -> tuple[dict[int, tuple[str | None, st
 
 
 def expected(*files: tuple[str, list[list[str]]]) -> tuple[dict[int, tuple[str | None, str | None]], dict[tuple[str, int], dict[str, str]]]:
-    """What `outcome` must be for files (name, records) of the header COLUMNS whose numbers are sound and unique, or no number at all."""
-    table: dict[int, tuple[str | None, str | None]] = {}
+    """What `outcome` must be for files (name, records) of one time and of the header COLUMNS."""
+    competing: dict[int, list[tuple[str, tuple[bool, str], tuple[bool, str]]]] = {}
     rejected: dict[tuple[str, int], dict[str, str]] = {}
     for name, rows in files:
         for place, fields in enumerate(rows, start=1):
-            if len(fields) == len(COLUMNS) and fields[0].isdecimal():
-                one, two = (text if text.strip(" ") else None for text in fields[1:])
-                table[int(fields[0])] = (one, two)
+            if len(fields) == len(COLUMNS) and re.fullmatch(" *[+-]?[0-9]{1,9} *", fields[0]):
+                one, two = ((text.strip(" ") != "", text) for text in fields[1:])
+                competing.setdefault(int(fields[0]), []).append((name, one, two))
             else:
                 names = [*COLUMNS, *(f"(field {extra})" for extra in range(len(COLUMNS) + 1, len(fields) + 1))]
                 rejected[name, place] = dict(zip(names, fields, strict=False))
-    return table, rejected
+    greatest = {number: max(rows) for number, rows in competing.items()}
+    return {number: (_present(one), _present(two)) for number, (_, one, two) in greatest.items()}, rejected
+
+
+def _present(value: tuple[bool, str]) -> str | None:
+    return value[1] if value[0] else None

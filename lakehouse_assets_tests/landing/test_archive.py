@@ -6,8 +6,7 @@ import pytest
 from lakehouse_assets.errors import BadConfiguration, BadData
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.archive import archive
-from lakehouse_assets_tests.landing.test_store import ClientWith
-from lakehouse_assets_tests.support import archived, body, freeze, keys, load_all, product, products_csv, put, put_one_of_each, ran, table_rows
+from lakehouse_assets_tests.support import ClientWith, archived, body, freeze, keys, load_all, product, products_csv, put, put_one_of_each, ran, table_rows
 
 PRODUCT = products_csv(product(1))
 

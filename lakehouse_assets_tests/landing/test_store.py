@@ -1,5 +1,4 @@
 import hashlib
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from lakehouse_assets.errors import BadData
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.model import FileVersion
 from lakehouse_assets.landing.store import Store, in_parallel
-from lakehouse_assets_tests.support import body, keys, put
+from lakehouse_assets_tests.support import ClientWith, body, keys, put
 
 
 @pytest.fixture
@@ -33,16 +32,6 @@ def contents(store: Store, tmp_path: Path, prefix: str = "raw/") -> list[bytes]:
         store.download(version, tmp_path / str(number))
         found.append((tmp_path / str(number)).read_bytes())
     return found
-
-
-class ClientWith:
-    """An S3 client of which some operations are replaced."""
-
-    def __init__(self, client: Any, **replaced: Callable[..., Any]) -> None:
-        self._client, self._replaced = client, replaced
-
-    def __getattr__(self, name: str) -> Any:
-        return self._replaced.get(name) or getattr(self._client, name)
 
 
 # What waits

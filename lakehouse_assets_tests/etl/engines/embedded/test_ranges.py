@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.contracts import Kind
-from lakehouse_assets.etl.engines.embedded.ranges import BUCKETS, MOST_RANGES, Range, key_ranges, literal, within
+from lakehouse_assets.etl.engines.embedded.ranges import BUCKETS, MOST_RANGES, key_ranges, literal, within
 
 INTS = st.integers(-(2**63), 2**63 - 1)
 
@@ -21,11 +21,11 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield opened
 
 
-def ranges(connection: duckdb.DuckDBPyConnection, keys: Sequence[int | None]) -> list[Range]:
+def ranges(connection: duckdb.DuckDBPyConnection, keys: Sequence[int | None]) -> list[tuple[int, int]]:
     connection.execute("CREATE OR REPLACE TABLE keys (key BIGINT)")
     if keys:
         connection.executemany("INSERT INTO keys VALUES (?)", [(key,) for key in keys])
-    return key_ranges(connection, "keys", "key", Kind.BIGINT)
+    return [(int(low), int(high)) for low, high in key_ranges(connection, "keys", "key", Kind.BIGINT)]
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,0 +1,119 @@
+"""Rows that hypothesis or a seeded generator makes: few keys, so that they collide; a tenth of the cells spoiled, or written in an unusual way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from lakehouse_assets_tests.etl.reference import DATASETS, File
+from lakehouse_assets_tests.etl.support import HEADERS, START, Given, House, csv_text
+
+ODD_NUMBERS = ["", " ", "1.0", "1e3", " 2 ", "+1", "-3", "99999999999", "abc", "\u00a01", "1\n", "NaN"]
+ODD_TEXTS = ["", "  ", "=1+1", 'a "b", c', "two\nlines", "\u202eabc", "x\x00y", " Atlas", "\u00a0", "é"]
+ODD_DAYS = ["", "2025-02-30", "2025-4-1", "not-a-date", "0000-01-01", "2025-04-01\n", " 2025-04-01", "2024-02-29"]
+ODD_MOMENTS = [
+    "",
+    "01.04.2025",
+    "2025-04-01T24:00:00",
+    "2025-04-01",
+    "2025-04-01 11:27:00",
+    "2025-04-01T23:30:00-02:00",
+    "2025-04-01T11:27:00.5Z",
+    "9999-12-31T23:59:59-01:00",
+]
+ODD_AMOUNTS = ["", "1e1", ".5", "-0.01", "1e400", "NaN", "Infinity", "1d", "0", "-0"]
+DAYS = ["2025-04-01", "2025-04-02"]
+MOMENTS = ["2025-04-01T11:27:00", "2025-04-01T12:00:00", "2025-04-02T00:00:00"]
+CELLS: dict[str, dict[str, tuple[list[str], list[str]]]] = {
+    "products": {
+        "product_id": (["1", "2", "3"], ODD_NUMBERS),
+        "department_id": (["1", "2"], ODD_NUMBERS),
+        "department": (["Books", "Toys"], ODD_TEXTS),
+        "product_name": (["Atlas", "Lamp"], ODD_TEXTS),
+    },
+    "orders": {
+        "order_num": (["1", "2"], ODD_NUMBERS),
+        "order_id": (["10", "11", "12"], ODD_NUMBERS),
+        "user_id": (["5", "6"], ODD_NUMBERS),
+        "order_timestamp": (MOMENTS, ODD_MOMENTS),
+        "total_amount": (["9.5", "10", "2"], ODD_AMOUNTS),
+        "date": (DAYS, ODD_DAYS),
+    },
+    "order_items": {
+        "id": (["100", "101", "102"], ODD_NUMBERS),
+        "order_id": (["10", "11", "12"], ODD_NUMBERS),
+        "user_id": (["5", "6"], ODD_NUMBERS),
+        "days_since_prior_order": (["", "0", "7"], ODD_NUMBERS),
+        "product_id": (["1", "2", "3"], ODD_NUMBERS),
+        "add_to_cart_order": (["1"], ODD_NUMBERS),
+        "reordered": (["0", "1"], [*ODD_NUMBERS, "2"]),
+        "order_timestamp": (MOMENTS, ODD_MOMENTS),
+        "date": (DAYS, ODD_DAYS),
+    },
+}
+"""Of each column, sound texts and odd ones."""
+
+Batch = dict[str, list[File]]
+
+
+def row_of(dataset: str, *, odd: bool = True) -> st.SearchStrategy[tuple[str, ...]]:
+    """A row that is sound, or has one odd cell; now and then a ragged one."""
+    sound = st.tuples(*(st.sampled_from(good) for good, _ in CELLS[dataset].values()))
+    if not odd:
+        return sound
+    width = len(CELLS[dataset])
+    spoiled = st.tuples(sound, st.integers(0, width - 1), st.integers(0, 99)).map(lambda drawn: _spoil(dataset, *drawn))
+    ragged = sound.map(lambda cells: cells[:-2])
+    longer = sound.map(lambda cells: (*cells, "more"))
+    return st.one_of(sound, sound, sound, spoiled, spoiled, ragged, longer)
+
+
+def _spoil(dataset: str, cells: tuple[str, ...], place: int, choice: int) -> tuple[str, ...]:
+    odd = list(CELLS[dataset].values())[place][1]
+    return (*cells[:place], odd[choice % len(odd)], *cells[place + 1 :])
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[Batch]:
+    """One to three batches of up to two files of each dataset, the files' times and names in any order."""
+    versions = iter(draw(st.permutations([(name, minutes) for name in ("a.csv", "b.csv", "c.csv") for minutes in range(6)])))
+    found: list[Batch] = []
+    for _ in range(draw(st.integers(1, 3))):
+        batch: Batch = {}
+        for dataset in DATASETS:
+            contents = draw(st.lists(st.lists(row_of(dataset), max_size=4), max_size=2))
+            batch[dataset] = [File(*next(versions), HEADERS[dataset], tuple(rows)) for rows in contents]
+        found.append(batch)
+    return found
+
+
+def given(file: File) -> Given:
+    return Given(file.name, csv_text(file.header, file.rows), file.minutes)
+
+
+def loaded(house: House, name: str, batch: Batch) -> dict[str, dict[str, Any]]:
+    """The batch in the engine, in the words of `Reference.batch`."""
+    found = house.batch(name, **{dataset: [given(file) for file in files] for dataset, files in batch.items()})
+    return {
+        dataset: {"counts": load.counts, "reasons": load.judgement.reasons, "warnings": load.judgement.warnings}
+        for dataset, load in found.items()
+        if load.judgement is not None
+    }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    tables: dict[str, list[dict[str, Any]]]
+    rejects: dict[str, list[tuple[Any, ...]]]
+
+
+def sorted_records(records: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """By file, time and row."""
+    return sorted(records, key=lambda record: record[:3])
+
+
+def minutes_of(value: Any) -> int:
+    return int((value - START).total_seconds() // 60)
