@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -130,14 +130,13 @@ class Lakehouse:
 @contextmanager
 def connected(settings: Settings) -> Iterator[Lakehouse]:
     """The lakehouse of these settings. With the embedded AWS: the one that runs for this home, or one started here and stopped at the end."""
-    with ExitStack() as stack:
-        if settings.aws == "account":
-            yield Lakehouse(settings, Aws())
-            return
-        from lakehouse_assets.local.bootstrap import bootstrap
-        from lakehouse_assets.local.process import embedded_aws
+    if settings.aws == "account":
+        yield Lakehouse(settings, Aws())
+        return
+    from lakehouse_assets.local.bootstrap import bootstrap
+    from lakehouse_assets.local.process import embedded_aws
 
-        embedded = stack.enter_context(embedded_aws(settings.home))
-        lakehouse = Lakehouse(settings, Aws(embedded.environment()))
-        bootstrap(lakehouse)
-        yield lakehouse
+    with embedded_aws(settings.home) as embedded:
+        aws = Aws(embedded.environment())
+        bootstrap(settings, aws)
+        yield Lakehouse(settings, aws)

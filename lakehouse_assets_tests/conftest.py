@@ -39,7 +39,7 @@ def settings(lakehouse_home: Path) -> Settings:
 def lakehouse(settings: Settings, lakehouse_aws: EmbeddedAws) -> Lakehouse:
     """An empty lakehouse: a versioned bucket, a database, a workgroup, over real sockets."""
     house = Lakehouse(settings, Aws(lakehouse_aws.environment()))
-    bootstrap(house)
+    bootstrap(house.settings, house.aws)
     return house
 
 

@@ -117,7 +117,7 @@ def undisturbed(lakehouse_home: Path, lakehouse_aws: EmbeddedAws) -> dict[str, A
 
 def empty_lakehouse(home: Path, aws: EmbeddedAws) -> Lakehouse:
     lakehouse = Lakehouse(own_settings(home), Aws(aws.environment()))
-    bootstrap(lakehouse)
+    bootstrap(lakehouse.settings, lakehouse.aws)
     return lakehouse
 
 

@@ -162,7 +162,7 @@ class Landed:
 @pytest.fixture(scope="module")
 def landed(lakehouse_home: Path, lakehouse_aws: EmbeddedAws) -> Landed:
     lakehouse = Lakehouse(own_settings(lakehouse_home), Aws(lakehouse_aws.environment()))
-    bootstrap(lakehouse)
+    bootstrap(lakehouse.settings, lakehouse.aws)
     for case in CASES:
         put(lakehouse, f"raw/products/{case.name}", case.content)
     for key in STRAYS:

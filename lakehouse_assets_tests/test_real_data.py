@@ -44,7 +44,7 @@ def all_tables(lakehouse: Lakehouse) -> dict[str, Table]:
 def loaded(lakehouse_home: Path, lakehouse_aws: EmbeddedAws) -> tuple[Lakehouse, dict[str, Any]]:
     """April loaded in one batch, and its report."""
     lakehouse = Lakehouse(own_settings(lakehouse_home), Aws(lakehouse_aws.environment()))
-    bootstrap(lakehouse)
+    bootstrap(lakehouse.settings, lakehouse.aws)
     put_april(lakehouse, *FILES)
     return lakehouse, ran(lakehouse, "any")
 

@@ -150,7 +150,7 @@ class Landed:
 @pytest.fixture(scope="module")
 def landed(lakehouse_home: Path, lakehouse_aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Landed:
     lakehouse = Lakehouse(own_settings(lakehouse_home), Aws(lakehouse_aws.environment()))
-    bootstrap(lakehouse)
+    bootstrap(lakehouse.settings, lakehouse.aws)
     folder = tmp_path_factory.mktemp("uploads")
     makers: dict[str, Callable[[Path], None]] = {"month.xlsx": month, "cells.xlsx": cells, "merged.xlsx": merged}
     makers |= {name: make for name, (make, _) in SET_ASIDE.items()}

@@ -99,5 +99,5 @@ def _failure(result: ExecuteInProcessResult) -> str | None:
         if data.error is not None and data.error.cls_name == "DagsterExecutionInterruptedError":
             return INTERRUPTED
         if data.error is not None:
-            return data.error.message.strip()
+            return (data.error.cause or data.error).message.strip()
     return None if result.success else "The run failed outside its steps; Dagster's UI shows its log."

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from botocore.exceptions import ClientError
 
-if TYPE_CHECKING:
-    from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.aws import Aws
+from lakehouse_assets.settings import Settings
 
 
-def bootstrap(lakehouse: Lakehouse) -> None:
+def bootstrap(settings: Settings, aws: Aws) -> None:
     """Creates what is not there. In an AWS account the deployment does this, never the program."""
-    settings, aws = lakehouse.settings, lakehouse.aws
     s3 = aws.client("s3")
     try:
         s3.head_bucket(Bucket=settings.bucket)

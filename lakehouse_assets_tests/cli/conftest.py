@@ -47,7 +47,7 @@ def clean_environment() -> dict[str, str]:
 def house(lakehouse_home: Path, lakehouse_aws: EmbeddedAws) -> Iterator[Lakehouse]:
     """A lakehouse for a whole test module, which this process's environment names."""
     made = Lakehouse(own_settings(lakehouse_home), Aws(lakehouse_aws.environment()))
-    bootstrap(made)
+    bootstrap(made.settings, made.aws)
     with pytest.MonkeyPatch.context() as environment:
         for name, value in environment_of(made).items():
             environment.setenv(name, value)

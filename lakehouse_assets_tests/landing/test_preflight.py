@@ -24,6 +24,7 @@ ROW = b"1,2,Books,Atlas"
 GOOD = HEADER + b"\n" + ROW + b"\n"
 
 Look = Callable[..., Preflight]
+GZIPPED_HEADER = gzip.compress(HEADER, mtime=0)
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_a_clean_file_has_no_problem(look: Look) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\n\n  \r\n", HEADER, HEADER + b"\n", b"\xef\xbb\xbf" + HEADER + b"\r\n\r\n \r\n", gzip.compress(b"", mtime=0), gzip.compress(HEADER, mtime=0), b"\n" * (3 << 20)],
+    [b"", b"\n\n  \r\n", HEADER, HEADER + b"\n", b"\xef\xbb\xbf" + HEADER + b"\r\n\r\n \r\n", gzip.compress(b"", mtime=0), GZIPPED_HEADER, b"\n" * (3 << 20)],
     ids=["no bytes", "blank lines", "header", "header line", "header and blank lines", "gzip of nothing", "gzip of a header", "3 MB of blank lines"],
 )
 def test_a_file_without_rows_is_empty_and_no_problem(look: Look, content: bytes) -> None:

@@ -51,7 +51,8 @@ class EmbeddedEngine:
         with tempfile.TemporaryDirectory(prefix=f"{contract.dataset}-", dir=self.scratch) as folder:
             connection = duckdb.connect()
             try:
-                connection.execute(f"SET memory_limit='{self.memory_mb}MB'; SET temp_directory={literal(f'{folder}/spill')}; SET TimeZone='UTC'")
+                connection.execute(f"SET memory_limit='{self.memory_mb}MB'; SET temp_directory={literal(f'{folder}/spill')}")
+                connection.execute("SET TimeZone='UTC'; SET enable_progress_bar=false")
                 if self.threads:
                     connection.execute(f"SET threads={self.threads}")
                 yield EmbeddedLoad(contract, tables, batch_id, connection, Path(folder))
