@@ -15,7 +15,7 @@ from lakehouse_assets.errors import BadConfiguration
 class Settings(BaseSettings):
     """The lakehouse's settings. Each is the environment variable LAKEHOUSE_<NAME>."""
 
-    model_config = SettingsConfigDict(env_prefix="LAKEHOUSE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="LAKEHOUSE_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     home: Path = Field(Path(".lakehouse"), description="All local state: the embedded AWS's data, Dagster's instance, logs, scratch space.")
     aws: Literal["embedded", "account"] = Field("embedded", description="The embedded AWS on this machine, or the AWS that boto3's own environment names.")
