@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -193,8 +193,3 @@ def header_of(text: str, delimiter: str) -> tuple[str, ...]:
     """The first record's names, as preflight normalises them."""
     first = next((cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if cells), [])
     return tuple(name.strip().casefold() or f"column_{place}" for place, name in enumerate(first, start=1))
-
-
-def counts(**numbers: int) -> Mapping[str, int]:
-    """For comparison with `Loaded.counts`."""
-    return numbers

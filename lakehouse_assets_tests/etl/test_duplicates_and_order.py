@@ -83,8 +83,9 @@ def test_a_later_version_beats_a_later_file(house: House) -> None:
 
 def test_a_spoiled_row_never_beats_a_good_one(house: House) -> None:
     spoiled = order("-1", hour=23)
-    assert house.load("orders", "b1", orders(order("1"), spoiled)).counts == {"read": 2, "inserted": 1, "rejected": 1}
-    assert amounts(house) == [1.0]
+    loaded = house.load("orders", "b1", orders(order("1"), spoiled, order("2", hour=12), spoiled))
+    assert loaded.counts == {"read": 4, "inserted": 1, "duplicates": 1, "rejected": 2}
+    assert amounts(house) == [2.0]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +144,15 @@ def test_a_product_whose_department_changes_moves_and_never_doubles(house: House
     house.load("products", "b1", products(product("A"), product("B", product_id="2")))
     assert house.load("products", "b2", products(product("A", department_id="9"), minutes=1)).counts == {"read": 1, "updated": 1}
     assert house.values("products", "product_id", "department_id") == [(1, 9), (2, 2)]
+
+
+def test_keys_far_from_each_other_are_found_in_the_table(house: House) -> None:
+    """A look-up by ranges of keys must not miss one that stands alone."""
+    keys = [str(number * 50_000_000) for number in range(40)] + ["2147483647"]
+    house.load("orders", "b1", orders(*(order("1", order_id=key) for key in [*keys, "70000"])))
+    loaded = house.load("orders", "b2", orders(*(order("2", order_id=key) for key in [*keys, "6000"]), minutes=1))
+    assert loaded.counts == {"read": 42, "inserted": 1, "updated": 41}
+    assert sorted(amounts(house)) == [1.0] + [2.0] * 42
 
 
 def test_a_repeat_of_everything_changes_no_table(house: House) -> None:
