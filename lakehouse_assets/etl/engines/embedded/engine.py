@@ -219,15 +219,19 @@ class EmbeddedLoad:
         if not self.counts.inserted + self.counts.updated:
             return Written(0, 0)
         names = ", ".join(f'"{name}"' for name in self.contract.names)
-        rows = self.connection.sql(
-            f"SELECT {names}, '{self.batch_id}' AS batch_id, source_file, source_modified_at "
-            "FROM judged LEFT JOIN not_inserted USING (row_id) WHERE coalesce(verdict, 'update') = 'update'"
-        )
+        rows = self.connection.sql(f"SELECT {names}, '{self.batch_id}' AS batch_id, source_file, source_modified_at FROM judged {self._to_write()}")
         if not self.counts.updated:
             return Written(delta.append(self.table, rows, self.transaction), 0)
         every = {name: f's."{name}"' for name in (*self.contract.names, *PROVENANCE)}
         metrics = delta.merge(self.table, rows, self._merge_condition(), self.transaction, update=every, insert=True)
         return Written(metrics["num_target_rows_inserted"], metrics["num_target_rows_updated"])
+
+    def _to_write(self) -> str:
+        """The join that leaves the inserts and updates, over whichever side is the shorter list: those to write, or those to leave out."""
+        to_write = self.counts.inserted + self.counts.updated
+        if 2 * to_write < self.counts.read + self.counts.retried:
+            return "SEMI JOIN (SELECT row_id FROM decided WHERE verdict IN ('insert', 'update')) USING (row_id)"
+        return "ANTI JOIN (SELECT row_id FROM not_inserted WHERE verdict <> 'update') USING (row_id)"
 
     def _merge_condition(self) -> str:
         """Equal keys; and, always true of the rows to update, the ranges of their keys and the partitions they live in now, by which Delta skips files."""

@@ -20,7 +20,7 @@ from lakehouse_assets.etl.engines.base import RawFile
 CHUNK = 1 << 20
 ONE_BLOCK = 4_000_000
 """Bytes. DuckDB cuts a file into blocks of 8,000,000 (four times the longest line); a file of half that has no border in it."""
-BLANK_LINE = re.compile(rb"\n\r?\n")
+BLANK_LINES = (b"\n\n", b"\n\r\n")
 
 
 class Reader(Enum):
@@ -40,7 +40,7 @@ def reader_of(file: RawFile) -> Reader:
     quoted = False
     for text in _overlapping(file):
         quoted = quoted or b'"' in text
-        if (quoted and space_before_quote.search(text)) or (several_blocks and BLANK_LINE.search(text)):
+        if (quoted and space_before_quote.search(text)) or (several_blocks and any(line in text for line in BLANK_LINES)):
             return Reader.PYTHON
     return Reader.ONE_THREAD if quoted and several_blocks else Reader.THREADS
 
