@@ -43,11 +43,11 @@ class Timeline:
         self.seconds: dict[str, float] = {}
         self.began: dict[str, float] = {}
 
-    def __call__(self, step: str, what: str) -> None:
+    def __call__(self, name: str, what: str) -> None:
         if what == "started":
-            self.began[step] = time.perf_counter()
+            self.began[name] = time.perf_counter()
         else:
-            self.seconds[step] = round(time.perf_counter() - self.began[step], 2)
+            self.seconds[name] = round(time.perf_counter() - self.began[name], 2)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
