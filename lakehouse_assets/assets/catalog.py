@@ -7,7 +7,9 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.assets.steps import BATCH, for_batch, step
+from lakehouse_assets.assets.steps import ARCHIVE, BATCH, for_batch, step
+from lakehouse_assets.assets.tables import table_key
+from lakehouse_assets.catalog.glue import rejected_table
 from lakehouse_assets.contracts import Contracts
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 
@@ -23,10 +25,10 @@ def catalog_asset(contracts: Contracts) -> dg.AssetsDefinition:
         specs=[
             dg.AssetSpec(
                 athena_key(dataset),
-                deps=[BATCH, dg.AssetKey(["landing", "archive"]), dg.AssetKey(["lakehouse", dataset])],
+                deps=[BATCH, ARCHIVE, table_key(dataset)],
                 group_name="athena",
                 kinds={"glue", "athena"},
-                description=f"The table {dataset} as Athena sees it, and rejected_{dataset} beside it.",
+                description=f"The table {dataset} as Athena sees it, and {rejected_table(dataset)} beside it.",
             )
             for dataset in contracts
         ],

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from lakehouse_assets.assets.steps import BATCH, for_batch, named_failures, step
+from lakehouse_assets.assets.steps import ARCHIVE, BATCH, for_batch, named_failures, step
+from lakehouse_assets.assets.tables import table_key
 from lakehouse_assets.contracts import Contracts
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 
@@ -45,10 +46,10 @@ def archive_asset(contracts: Contracts) -> dg.AssetsDefinition:
     """Needs every dataset's load, so it is built from the contracts."""
 
     @dg.asset(
-        key=["landing", "archive"],
+        key=ARCHIVE,
         group_name=GROUP,
         ins=for_batch(),
-        deps=[dg.AssetKey(["lakehouse", dataset]) for dataset in contracts],
+        deps=[table_key(dataset) for dataset in contracts],
         kinds={"s3", "python"},
         description="The batch's files, moved out of raw/ and uploads/: entered into the ledger, copied, verified, deleted. Unusable ones: rejected/files/.",
     )

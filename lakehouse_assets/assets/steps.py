@@ -12,6 +12,7 @@ from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.model import Manifest
 
 BATCH = dg.AssetKey(["landing", "batch"])
+ARCHIVE = dg.AssetKey(["landing", "archive"])
 
 
 def for_batch() -> dict[str, dg.AssetIn]:

@@ -196,9 +196,10 @@ class EmbeddedLoad:
             "FROM not_inserted d JOIN judged_rows j ON j.rowid = d.row_id JOIN files f USING (file_no) JOIN first_rows n USING (file_no) "
             "JOIN raws r USING (row_id) WHERE d.verdict = 'rejected'"
         )
-        rows = self.connection.sql("SELECT * FROM rejected WHERE record_id NOT IN (SELECT record_id FROM known_rejects)")
-        (new,) = self._one("SELECT count(*) FROM rejected WHERE record_id NOT IN (SELECT record_id FROM known_rejects)")
-        return delta.append(self.rejects, rows, f"rejects:{self.transaction}") if new else 0
+        self.connection.execute("DELETE FROM rejected WHERE record_id IN (SELECT record_id FROM known_rejects)")
+        if not self._one("SELECT count(*) FROM rejected")[0]:
+            return 0
+        return delta.append(self.rejects, self.connection.sql("SELECT * FROM rejected"), f"rejects:{self.transaction}")
 
     def _read_known_rejects(self) -> None:
         """Records of content that an earlier batch brought: they are in the table already and are not written twice."""
