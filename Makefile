@@ -2,22 +2,33 @@
 PYTHON ?= python3 python3.13 python3.12 python3.11
 BIN := .venv/bin
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --compile-bytecode
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+FIND_PYTHON = for python in $(PYTHON); do \
+		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break || python=; \
+	done; \
+	test -n "$$python" || { echo "Python 3.11, 3.12 or 3.13 is needed. Install one, or say where it is: make PYTHON=/path/to/python3.12 ..."; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench lock clean
+.NOTPARALLEL:
+.PHONY: help setup spark demo test test-fast check format bench lock clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/installed ## install into .venv; afterwards .venv/bin/lakehouse works from anywhere
 
-demo: .venv/installed ## see it all: sample files become tables, a report, an answer (about 20 s; leaves nothing behind)
-	@$(BIN)/lakehouse demo
+spark: .venv/installed-spark ## install Spark as well (needs Java 17; downloads 480 MB)
 
-test: .venv/installed-dev ## the whole test suite
+demo: $(if $(filter-out embedded,$(ENGINE)),.venv/installed-spark,.venv/installed) ## see it all: sample files become tables, a report, an answer (about 20 s; leaves nothing behind), or ENGINE=spark
+	@$(BIN)/lakehouse demo $(if $(ENGINE),--engine $(ENGINE))
+
+test: .venv/installed-spark .venv/installed-dev ## the whole test suite
 	$(BIN)/pytest -n 2 --dist loadfile
 
-check: .venv/installed-dev ## format, lint, types, contracts
+test-fast: .venv/installed-dev ## the tests that need neither Spark nor Java
+	$(BIN)/pytest -n 2 --dist loadfile -m "not spark"
+
+check: .venv/installed-dev .venv/installed-pyspark ## format, lint, types, contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -28,22 +39,21 @@ format: .venv/installed-dev ## bring the code into the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/installed-dev ## measure speed and memory; results go to benchmarks/results
+bench: .venv/installed-spark .venv/installed-dev ## measure speed and memory; results go to benchmarks/results
 	$(BIN)/python -m benchmarks
 
-lock: .venv/installed ## resolve the dependencies anew after a change of pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --group setup -o requirements-setup.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra local pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra local --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+lock: .venv/installed .venv/installed-pyspark ## resolve the dependencies and Spark's jars anew after a change of pyproject.toml or ivy.xml
+	$(LOCK) --group setup -o requirements-setup.lock
+	$(LOCK) --extra local pyproject.toml -o requirements.lock
+	$(LOCK) --extra local --extra spark -c requirements.lock pyproject.toml -o requirements-spark.lock
+	$(LOCK) --extra local --group dev -c requirements.lock -c requirements-spark.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/python -m lakehouse_assets.local.spark lock
 
 clean: ## remove what setup installed and what the lakehouse keeps here (.venv, .lakehouse)
 	rm -rf .venv .lakehouse
 
 .venv/uv: requirements-setup.lock
-	@for python in $(PYTHON); do \
-		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break || python=; \
-	done; \
-	test -n "$$python" || { echo "Python 3.11, 3.12 or 3.13 is needed. Install one, or say where it is: make PYTHON=/path/to/python3.12 ..."; exit 1; }; \
+	@$(FIND_PYTHON); \
 	echo "Setting up .venv with $$($$python --version) ..."; \
 	$$python -m venv --clear .venv || { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.lock
@@ -58,4 +68,16 @@ clean: ## remove what setup installed and what the lakehouse keeps here (.venv, 
 .venv/installed-dev: .venv/installed requirements-dev.lock
 	@echo "Installing the locked packages for development (requirements-dev.lock) ..."
 	@$(UV_INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/installed-pyspark: .venv/installed requirements-spark.lock
+	@echo "Installing the locked packages for Spark (requirements-spark.lock; pyspark is 450 MB) ..."
+	@$(UV_INSTALL) --no-build-isolation-package pyspark --require-hashes -r requirements-spark.lock
+	@touch $@
+
+# Java comes first, before anything is downloaded; hence .venv/installed-pyspark is made in here and is no prerequisite.
+.venv/installed-spark: requirements-setup.lock requirements-spark.lock lakehouse_assets/local/spark/jars.lock
+	@$(FIND_PYTHON); $$python -m lakehouse_assets.local.spark java
+	@$(MAKE) --no-print-directory .venv/installed-pyspark
+	@$(BIN)/python -m lakehouse_assets.local.spark jars
 	@touch $@

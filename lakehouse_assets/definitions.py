@@ -16,7 +16,7 @@ settings = read_settings()
 contracts = read_contracts(settings.contracts)
 
 defs = dg.Definitions(
-    assets=[uploads, batch, *table_assets(contracts), archive_asset(contracts), catalog_asset(contracts), report_asset(contracts)],
+    assets=[uploads, batch, *table_assets(contracts, settings.chosen_engine), archive_asset(contracts), catalog_asset(contracts), report_asset(contracts)],
     asset_checks=[athena_checks(contracts)],
     jobs=[load_batch],
     resources={"lakehouse": LakehouseResource(), "io_manager": handover(settings)},

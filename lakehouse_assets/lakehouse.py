@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from lakehouse_assets.aws import Aws, failures_named
 from lakehouse_assets.catalog.athena import Athena
 from lakehouse_assets.catalog.glue import Catalog
 from lakehouse_assets.contracts import Contracts, read_contracts
-from lakehouse_assets.etl.engines.base import Engine, Judgement, Tables
-from lakehouse_assets.etl.engines.embedded import EmbeddedEngine
+from lakehouse_assets.etl.engines.base import Engine, Judgement, Maintained, Tables
 from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import load_report, outcome_of
 from lakehouse_assets.landing.archive import archive
@@ -24,6 +24,19 @@ from lakehouse_assets.landing.store import Store
 from lakehouse_assets.landing.zone import LandingZone
 from lakehouse_assets.settings import Settings
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+UNPACKED = 10
+"""How many bytes of CSV a byte of gzip is taken for."""
+
+
+def _spark_on_this_machine(scratch: Path) -> SparkSession:
+    from lakehouse_assets.local.spark.session import local_session
+
+    return local_session(scratch)
+
 
 @dataclass(frozen=True)
 class Lakehouse:
@@ -31,6 +44,7 @@ class Lakehouse:
 
     settings: Settings
     aws: Aws
+    spark_session: Callable[[Path], SparkSession] = _spark_on_this_machine
 
     @cached_property
     def contracts(self) -> Contracts:
@@ -51,7 +65,27 @@ class Lakehouse:
 
     @cached_property
     def engine(self) -> Engine:
+        """The embedded engine. Imported here: a Glue job has neither DuckDB nor delta-rs."""
+        from lakehouse_assets.etl.engines.embedded import EmbeddedEngine
+
         return EmbeddedEngine(self.settings.home / "scratch", self.settings.memory_mb, self.settings.threads)
+
+    @cached_property
+    def spark_engine(self) -> Engine:
+        """Spark in this process; it reads the files from this machine's disk."""
+        from lakehouse_assets.etl.engines.spark import SparkEngine
+
+        scratch = self.settings.home / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        return SparkEngine(lambda: self.spark_session(scratch), self.aws.environment, reads_from_bucket=False)
+
+    def engine_for(self, dataset: str, manifest: Manifest) -> Literal["embedded", "spark", "glue"]:
+        """What loads a dataset of a batch: the chosen engine; with `auto`, the embedded one up to a number of bytes in the dataset's files, Glue past it."""
+        chosen = self.settings.chosen_engine
+        if chosen != "auto":
+            return chosen
+        size = sum(file.size * (UNPACKED if file.compression == "gzip" else 1) for file in manifest.to_load(dataset))
+        return "embedded" if size <= self.settings.auto_bytes else "glue"
 
     @cached_property
     def athena(self) -> Athena:
@@ -79,8 +113,16 @@ class Lakehouse:
             return read_manifest(self.zone, batch_id)
 
     def load(self, dataset: str, manifest: Manifest) -> Judgement:
+        """Loads a dataset of a batch in this process."""
+        engine = self.spark_engine if self.engine_for(dataset, manifest) == "spark" else self.engine
         with failures_named(f"Loading {dataset}"):
-            return load_dataset(self.contracts[dataset], manifest, self.zone, self.tables, self.engine, self.settings.reject_limit)
+            return load_dataset(self.contracts[dataset], manifest, self.zone, self.tables, engine, self.settings.reject_limit)
+
+    def maintain(self, retain_hours: int) -> list[Maintained]:
+        """Compacts every table's small files and deletes old ones, in this process. For a time when no batch is loaded."""
+        engine = self.spark_engine if self.settings.chosen_engine == "spark" else self.engine
+        with failures_named("Maintaining the tables"):
+            return [done for contract in self.contracts.values() for done in engine.maintain(contract, self.tables, retain_hours)]
 
     def judgements(self, manifest: Manifest) -> dict[str, Judgement]:
         """What the loads of this batch have written down so far, by dataset."""
@@ -128,10 +170,13 @@ class Lakehouse:
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[Lakehouse]:
-    """The lakehouse of these settings. With the embedded AWS: the one that runs for this home, or one started here and stopped at the end."""
+def connected(settings: Settings, spark_session: Callable[[Path], SparkSession] = _spark_on_this_machine) -> Iterator[Lakehouse]:
+    """The lakehouse of these settings. With the embedded AWS: the one that runs for this home, or one started here and stopped at the end.
+
+    `spark_session` gives the engine `spark` its session, by a folder for what it spills.
+    """
     if settings.aws == "account":
-        yield Lakehouse(settings, Aws())
+        yield Lakehouse(settings, Aws(), spark_session)
         return
     from lakehouse_assets.local.bootstrap import bootstrap
     from lakehouse_assets.local.process import embedded_aws
@@ -139,4 +184,4 @@ def connected(settings: Settings) -> Iterator[Lakehouse]:
     with embedded_aws(settings.home) as embedded:
         aws = Aws(embedded.environment())
         bootstrap(settings, aws)
-        yield Lakehouse(settings, aws)
+        yield Lakehouse(settings, aws, spark_session)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from lakehouse_assets.contracts import SHIPPED
+from lakehouse_assets.contracts import SHIPPED, Contract
 from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.etl.engines import EngineName
 
 
 class Settings(BaseSettings):
@@ -30,7 +31,13 @@ class Settings(BaseSettings):
     workgroup: str = Field("ecommerce-lakehouse", description="The Athena workgroup.")
     contracts: Path = Field(SHIPPED, description="The folder of the contracts, *.odcs.yaml.")
     gate: Literal["all", "any"] = Field("all", description="What a batch that nobody asked for (a sensor's) needs: a file of each dataset, or any file.")
-    engine: Literal["embedded"] = Field("embedded", description="What runs the plan: DuckDB and delta-rs in this process.")
+    engine: EngineName | None = Field(
+        None, description="What runs the plan: embedded (DuckDB and delta-rs in this process), spark (in this process), glue (AWS Glue job runs), or auto."
+    )
+    auto_bytes: int = Field(
+        2_000_000_000, ge=0, description="Engine auto: a dataset of a batch with more bytes than this in its files is loaded by Glue; gzip counts tenfold."
+    )
+    glue_job: str = Field("{job}", description="The Glue job of a dataset; {job} stands for the contract's name of it, {dataset} for the dataset.")
     memory_mb: int = Field(1024, ge=128, description="The embedded engine's memory in MiB; past it, it spills to disk.")
     threads: int | None = Field(None, ge=1, description="The embedded engine's threads; by default one per core.")
     reject_limit: float = Field(1.0, ge=0, le=1, description="The share of rejected rows per dataset above which a batch fails; 1 never fails.")
@@ -42,11 +49,31 @@ class Settings(BaseSettings):
             raise ValueError("a prefix is a folder in the bucket: it ends with '/' and does not begin with one")
         return prefix
 
+    @field_validator("glue_job")
+    @classmethod
+    def _names_each_dataset(cls, pattern: str) -> str:
+        try:
+            distinct = pattern.format(job="a", dataset="b") != pattern.format(job="c", dataset="d")
+        except (KeyError, IndexError, ValueError):
+            distinct = False
+        if not distinct:
+            raise ValueError("the pattern holds {job} or {dataset}, and nothing else in braces, so that each dataset has a job of its own")
+        return pattern
 
-def read_settings() -> Settings:
-    """The settings of this process. Raises BadConfiguration naming every variable that is wrong."""
+    @property
+    def chosen_engine(self) -> EngineName:
+        """The engine, where none is named: embedded beside the embedded AWS, glue in an AWS account."""
+        return self.engine or ("embedded" if self.aws == "embedded" else "glue")
+
+    def job_name(self, contract: Contract) -> str:
+        """The Glue job that loads a dataset."""
+        return self.glue_job.format(job=contract.job, dataset=contract.dataset)
+
+
+def read_settings(**told: Any) -> Settings:
+    """The settings of this process; what is told here goes before the environment. Raises BadConfiguration naming every variable that is wrong."""
     try:
-        return Settings()
+        return Settings(**told)
     except ValidationError as error:
         faults = [f"  - LAKEHOUSE_{str(fault['loc'][0]).upper()}={fault['input']!r}: {fault['msg']}" for fault in error.errors()]
         raise BadConfiguration("These settings cannot be used:\n" + "\n".join(faults)) from None

@@ -20,6 +20,7 @@ from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.bootstrap import bootstrap
 from lakehouse_assets.local.process import EmbeddedAws
 from lakehouse_assets_tests.conftest import own_settings
+from lakehouse_assets_tests.spark import on_spark
 from lakehouse_assets_tests.support import (
     PRODUCTS,
     archived,
@@ -132,6 +133,7 @@ CASES = [
     loaded("old mac.csv", csv_text(PRODUCTS, [product(1072), product(1073)], newline="\r"), product(1072), product(1073)),
     loaded("mixed line ends.csv", f"{HEADER}\r\n1074,2,Books,Atlas\n1075,2,Books,Atlas\r\n", product(1074), product(1075)),
     loaded("blank lines between.csv", f"\n\n{HEADER}\n\n1076,2,Books,Atlas\n\n\n1077,2,Books,Atlas\n\n", product(1076), product(1077)),
+    loaded("delimiters above the header.csv", f",,,\n  \n{HEADER}\n1079,2,Books,Atlas\n", product(1079)),
     loaded("no line end.csv", f"{HEADER}\n1078,2,Books,Atlas", product(1078)),
     loaded(
         "dirty rows.csv",
@@ -159,9 +161,12 @@ class Landed:
     quarantined: dict[str, bytes]
 
 
-@pytest.fixture(scope="module")
-def landed(lakehouse_home: Path, lakehouse_aws: EmbeddedAws) -> Landed:
+@pytest.fixture(scope="module", params=["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+def landed(request: pytest.FixtureRequest, lakehouse_home: Path, lakehouse_aws: EmbeddedAws) -> Landed:
+    """Each engine reads the files."""
     lakehouse = Lakehouse(own_settings(lakehouse_home), Aws(lakehouse_aws.environment()))
+    if request.param == "spark":
+        lakehouse = on_spark(lakehouse)
     bootstrap(lakehouse.settings, lakehouse.aws)
     for case in CASES:
         put(lakehouse, f"raw/products/{case.name}", case.content)

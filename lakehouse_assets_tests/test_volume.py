@@ -19,8 +19,8 @@ from lakehouse_assets_tests.support import ORDERS, archived, in_own_process, key
 
 FILES = 200
 ROWS = 1_200_000
-MOST_MEMORY = 1 << 30
-"""Measured: 0.6 to 0.8 GB, Dagster included."""
+MOST_MEMORY = 700 << 20
+"""Measured: 0.45 to 0.55 GB, Dagster included."""
 
 
 @pytest.fixture
@@ -41,6 +41,7 @@ def test_many_small_files_with_empty_ones_among_them_are_loaded_as_one_batch(lak
     assert archived(lakehouse) == {f"raw/products/{number:05}.csv": content(number) for number in range(FILES)}
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a process's own peak of memory is read from Linux's /proc")
 def test_a_large_file_is_loaded_in_bounded_memory(lakehouse: Lakehouse, tmp_path: Path) -> None:
     large = tmp_path / "large.csv"
     with large.open("w") as out:
@@ -51,9 +52,10 @@ def test_a_large_file_is_loaded_in_bounded_memory(lakehouse: Lakehouse, tmp_path
     ended = in_own_process(
         lakehouse,
         """
-        import json, resource
+        import json
         counts = ran(lakehouse)["datasets"]["orders"]
-        print(json.dumps({"counts": nonzero(counts), "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+        own_peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])  # a getrusage would count what the parent held at fork
+        print(json.dumps({"counts": nonzero(counts), "memory": own_peak * 1024}))
         """,
     )
     assert ended.returncode == 0, ended.stderr

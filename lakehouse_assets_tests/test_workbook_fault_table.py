@@ -20,6 +20,7 @@ from lakehouse_assets.local.bootstrap import bootstrap
 from lakehouse_assets.local.process import EmbeddedAws
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.landing.raw_workbook import MAIN, row, sheet, write_workbook
+from lakehouse_assets_tests.spark import on_spark
 from lakehouse_assets_tests.support import (
     ORDERS,
     PRODUCTS,
@@ -147,9 +148,12 @@ class Landed:
     modified: dict[str, datetime]
 
 
-@pytest.fixture(scope="module")
-def landed(lakehouse_home: Path, lakehouse_aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Landed:
+@pytest.fixture(scope="module", params=["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+def landed(request: pytest.FixtureRequest, lakehouse_home: Path, lakehouse_aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Landed:
+    """Each engine reads the sheets."""
     lakehouse = Lakehouse(own_settings(lakehouse_home), Aws(lakehouse_aws.environment()))
+    if request.param == "spark":
+        lakehouse = on_spark(lakehouse)
     bootstrap(lakehouse.settings, lakehouse.aws)
     folder = tmp_path_factory.mktemp("uploads")
     makers: dict[str, Callable[[Path], None]] = {"month.xlsx": month, "cells.xlsx": cells, "merged.xlsx": merged}

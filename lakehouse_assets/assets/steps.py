@@ -37,5 +37,11 @@ def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Manifest]:
         try:
             yield manifest
         except Exception as error:
-            lakehouse.record_failure(manifest, str(error) if isinstance(error, LakehouseError) else f"{type(error).__name__}: {error}")
+            lakehouse.record_failure(manifest, _told(error))
             raise
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, dg.Failure) and error.description:
+        return error.description
+    return str(error) if isinstance(error, LakehouseError) else f"{type(error).__name__}: {error}"

@@ -1,7 +1,5 @@
 """The Delta tables and their rejected records: per contract one step with two assets, whatever the contracts are."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -10,8 +8,15 @@ import dagster as dg
 
 from lakehouse_assets.assets.steps import BATCH, for_batch, step
 from lakehouse_assets.contracts import Contract, Contracts
+from lakehouse_assets.etl.engines import EngineName
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Judgement
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.model import Manifest
+from lakehouse_assets.resources.glue import GlueRunner, LoadOutcome
 from lakehouse_assets.resources.lakehouse import LakehouseResource
+
+KINDS: dict[EngineName, str] = {"embedded": "duckdb", "spark": "spark", "glue": "glue", "auto": "glue"}
+"""How the UI marks what an engine makes."""
 
 
 def table_key(dataset: str) -> dg.AssetKey:
@@ -22,11 +27,16 @@ def rejected_key(dataset: str) -> dg.AssetKey:
     return dg.AssetKey(["rejected", dataset])
 
 
-def table_assets(contracts: Contracts) -> list[dg.AssetsDefinition]:
-    return [_table_asset(contract) for contract in contracts.values()]
+RETRIES = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+"""Of a Glue run that infrastructure failed. Bad data and bad configuration say themselves that a retry heals nothing (`named_failures`, `GlueRunner`)."""
 
 
-def _table_asset(contract: Contract) -> dg.AssetsDefinition:
+def table_assets(contracts: Contracts, engine: EngineName) -> list[dg.AssetsDefinition]:
+    return [_table_asset(contract, engine) for contract in contracts.values()]
+
+
+def _table_asset(contract: Contract, engine: EngineName) -> dg.AssetsDefinition:
+    kinds = {"deltalake", KINDS[engine]}
     dataset = contract.dataset
     upstream = [BATCH, *(table_key(name) for name in dict.fromkeys(parent.dataset for parent in contract.parents))]
     described = {"dagster/column_schema": _schema(contract), "contract": dg.MetadataValue.text(contract.document), "key": contract.key}
@@ -35,27 +45,35 @@ def _table_asset(contract: Contract) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"load_{dataset}",
         ins=for_batch(),
+        retry_policy=RETRIES if engine in ("glue", "auto") else None,
         specs=[
-            dg.AssetSpec(
-                table_key(dataset), deps=upstream, group_name="lakehouse", kinds={"deltalake", "duckdb"}, description=contract.description, metadata=described
-            ),
+            dg.AssetSpec(table_key(dataset), deps=upstream, group_name="lakehouse", kinds=kinds, description=contract.description, metadata=described),
             dg.AssetSpec(
                 rejected_key(dataset),
                 deps=upstream,
                 group_name="rejected",
-                kinds={"deltalake", "duckdb"},
+                kinds=kinds,
                 description=f"Rows of {dataset} that were not loaded: raw values, every reason, where they came from. Orphans wait here for their parents.",
                 metadata={"dagster/column_schema": rejected_schema},
             ),
         ],
     )
-    def load(lakehouse: LakehouseResource, batch_id: str) -> Iterator[dg.MaterializeResult[None]]:
+    def load(context: dg.AssetExecutionContext, lakehouse: LakehouseResource, batch_id: str) -> Iterator[dg.MaterializeResult[None]]:
         with step(lakehouse.lakehouse, batch_id) as manifest:
-            judgement = lakehouse.lakehouse.load(dataset, manifest)
-        yield dg.MaterializeResult(table_key(dataset), metadata={"batch_id": batch_id, **asdict(judgement.counts), "healed": judgement.healed})
-        yield dg.MaterializeResult(rejected_key(dataset), metadata=_rejected_metadata(batch_id, judgement))
+            outcome = _loaded(context, lakehouse.lakehouse, contract, manifest)
+        judgement, table, rejected = outcome.judgement, table_key(dataset), rejected_key(dataset)
+        of_table = {"batch_id": batch_id, **asdict(judgement.counts), "healed": judgement.healed}
+        yield dg.MaterializeResult(table, metadata=of_table | outcome.metadata(table))
+        yield dg.MaterializeResult(rejected, metadata=_rejected_metadata(batch_id, judgement) | outcome.metadata(rejected))
 
     return load
+
+
+def _loaded(context: dg.AssetExecutionContext, house: Lakehouse, contract: Contract, manifest: Manifest) -> LoadOutcome:
+    engine = house.engine_for(contract.dataset, manifest)
+    if engine == "glue":
+        return GlueRunner(house).run(context, contract, manifest)
+    return LoadOutcome(house.load(contract.dataset, manifest), {"engine": engine})
 
 
 def _schema(contract: Contract) -> dg.TableSchema:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from lakehouse_assets.cli.told import FAILED, visible
 from lakehouse_assets.errors import LakehouseError
 
 if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
     from lakehouse_assets.settings import Settings
 
 DISTRIBUTION = "lakehouse-assets"
@@ -69,7 +70,7 @@ def examined() -> Iterator[Finding]:
         yield _disk(home)
         yield _memory(settings.memory_mb)
         yield from _aws(settings, home)
-    yield _java()
+    yield from _spark(settings)
 
 
 def _python() -> Finding:
@@ -80,12 +81,32 @@ def _python() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
-    from importlib.metadata import PackageNotFoundError, requires, version
+    from importlib.metadata import version
+
+    # The embedded AWS and Dagster's UI are needed unless an AWS account is used.
+    wanted = _requirements("" if os.environ.get("LAKEHOUSE_AWS") == "account" else "local")
+    wrong = _wrong(wanted)
+    if wrong:
+        yield Finding("broken", f"Packages: {'; '.join(wrong)}", "Run: make setup")
+    else:
+        yield Finding("fine", f"{DISTRIBUTION} {version(DISTRIBUTION)} and its {len(wanted)} packages, in the versions it was tested with")
+
+
+def _requirements(extra: str) -> list[Requirement]:
+    """What our distribution requires with this extra."""
+    from importlib.metadata import requires
 
     from packaging.requirements import Requirement
 
+    wanted = [Requirement(text) for text in requires(DISTRIBUTION) or []]
+    return [requirement for requirement in wanted if requirement.marker is None or requirement.marker.evaluate({"extra": extra})]
+
+
+def _wrong(wanted: list[Requirement]) -> list[str]:
+    """Which of these are missing or there in another version."""
+    from importlib.metadata import PackageNotFoundError, version
+
     wrong = []
-    wanted = [requirement for text in requires(DISTRIBUTION) or [] if _applies(requirement := Requirement(text))]
     for requirement in wanted:
         try:
             found = version(requirement.name)
@@ -94,17 +115,7 @@ def _packages() -> Iterator[Finding]:
             continue
         if not requirement.specifier.contains(found, prereleases=True):
             wrong.append(f"{requirement.name} is {found}, not {requirement.specifier}")
-    if wrong:
-        yield Finding("broken", f"Packages: {'; '.join(wrong)}", "Run: make setup")
-    else:
-        yield Finding("fine", f"{DISTRIBUTION} {version(DISTRIBUTION)} and its {len(wanted)} packages, in the versions it was tested with")
-
-
-def _applies(requirement: object) -> bool:
-    """The embedded AWS and Dagster's UI are needed unless an AWS account is used."""
-    marker = getattr(requirement, "marker", None)
-    extra = "" if os.environ.get("LAKEHOUSE_AWS") == "account" else "local"
-    return marker is None or bool(marker.evaluate({"extra": extra}))
+    return wrong
 
 
 def _settings() -> tuple[Settings, Finding]:
@@ -184,13 +195,27 @@ def _free_port() -> Finding:
         return Finding("broken", f"Ports: none can be opened on 127.0.0.1 ({error.strerror})", "Allow this program to listen on the loopback interface.")
 
 
-def _java() -> Finding:
-    java = shutil.which("java")
-    if java is None:
-        return Finding("fine", "Java: not there, and not needed by the embedded engine")
-    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - what PATH calls java
-    version = next(iter(answer.stderr.splitlines()), "its version is not known")
-    return Finding("fine", f"Java: {version} (not needed by the embedded engine)")
+def _spark(settings: Settings | None) -> Iterator[Finding]:
+    """What Spark needs. Where the engine runs no Spark on this machine, whatever is missing is told and is fine."""
+    from lakehouse_assets.local.spark.jars import installed_jars, jars_folder
+    from lakehouse_assets.local.spark.java import find_java
+    from lakehouse_assets.local.spark.java_package import advice, this_system
+
+    engine = settings.chosen_engine if settings else "embedded"
+    here = engine == "spark" or (settings is not None and settings.aws == "embedded" and engine in ("glue", "auto"))
+    aside, absent = ("", "broken") if here else (f" (not needed by the {engine} engine)", "fine")
+
+    java = find_java()
+    yield Finding("fine", f"{java}{aside}") if java.chosen else Finding(absent, f"{java}{aside}", advice(this_system()) if here else "")
+    packages = [requirement for requirement in _requirements("spark") if requirement.marker is not None]
+    if wrong := _wrong(packages):
+        yield Finding(absent, f"Spark: {'; '.join(wrong)}{aside}", "Run: make spark" if here else "")
+    else:
+        yield Finding("fine", f"Spark: {', '.join(f'{package.name} {package.specifier}'.replace('==', '') for package in packages)}{aside}")
+    try:
+        yield Finding("fine", f"Spark's jars: {len(installed_jars())} in {jars_folder()}{aside}")
+    except LakehouseError as error:
+        yield Finding(absent, f"{error}{aside}" if here else f"Spark's jars: not installed{aside}", "Run: make spark" if here else "")
 
 
 def _existing(folder: Path) -> Path:

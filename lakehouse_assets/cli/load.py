@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lakehouse_assets.cli.engine import Engine
 from lakehouse_assets.cli.home import read_home
 from lakehouse_assets.cli.told import FAILED, visible
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
@@ -23,11 +24,16 @@ if TYPE_CHECKING:
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders: CSV (also gzipped) and Excel workbooks.", show_default=False)]
 
 
-def load(paths: Paths, as_json: Annotated[bool, typer.Option("--json", help="Print the load report as one JSON object, and nothing else.")] = False) -> None:
+def load(
+    paths: Paths,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the load report as one JSON object, and nothing else.")] = False,
+    engine: Engine = None,
+) -> None:
     """Upload files, run one batch, print the load report.
 
     Takes along what waits already. Rejected rows and files set aside are in the report and make no failure: the exit code is 0 unless the batch failed (1).
     """
+    del engine  # its callback has put it into the environment
     from lakehouse_assets.cli.incoming import find_files
     from lakehouse_assets.cli.output import print_json, stdout_kept_clean
 

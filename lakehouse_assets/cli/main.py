@@ -12,10 +12,12 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.cli.doctor import doctor
+from lakehouse_assets.cli.engine import Engine
 from lakehouse_assets.cli.explain import explain
 from lakehouse_assets.cli.history import history
 from lakehouse_assets.cli.home import absolute
 from lakehouse_assets.cli.load import load, put
+from lakehouse_assets.cli.maintain import maintain
 from lakehouse_assets.cli.query import query
 from lakehouse_assets.cli.rejects import rejects
 from lakehouse_assets.cli.told import FAILED, Commands, tell_unforeseen
@@ -32,11 +34,11 @@ app = typer.Typer(
 )
 
 
-def demo() -> None:
+def demo(engine: Engine = None) -> None:
     """Show it all in a minute: sample files become tables, a report, an answer. It leaves nothing behind."""
     from lakehouse_assets.local.demo import run_demo
 
-    run_demo()
+    run_demo(engine)
 
 
 def _print_version(wanted: bool) -> None:
@@ -60,7 +62,7 @@ def lakehouse(
         os.environ["LAKEHOUSE_HOME"] = str(absolute(home))
 
 
-for command in (load, put, query, rejects, history, explain, up, down, doctor, demo):
+for command in (load, put, query, rejects, history, explain, maintain, up, down, doctor, demo):
     app.command()(command)
 
 

@@ -62,7 +62,8 @@ class Parent:
 
 @dataclass(frozen=True)
 class Contract:
-    """One dataset's contract. `version` is the column whose greater value wins among rows of one key (None: the file's time decides)."""
+    """One dataset's contract. `version` is the column whose greater value wins among rows of one key (None: the file's time decides);
+    `job` is the name of the Glue job that loads it."""
 
     dataset: str
     document: str
@@ -75,6 +76,7 @@ class Contract:
     parents: tuple[Parent, ...]
     rules: tuple[Rule, ...]
     sample_rows: int
+    job: str
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

@@ -21,6 +21,7 @@ from lakehouse_assets.errors import BadConfiguration
 
 SHIPPED = Path(__file__).parent
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
+JOB_NAME = re.compile(r"^[A-Za-z0-9_-]{1,255}\Z")
 KEY_KINDS = {Kind.INT, Kind.BIGINT, Kind.STRING}
 PARTITION_KINDS = {Kind.INT, Kind.BIGINT, Kind.STRING, Kind.DATE}
 VERSION_KINDS = {Kind.INT, Kind.BIGINT, Kind.DATE, Kind.TIMESTAMP}
@@ -111,6 +112,9 @@ def _read_schema(document: OpenDataContractStandard, schema: SchemaObject, path:
     sample_rows = _custom(schema, "sampleRows")
     if sample_rows is not None and (not isinstance(sample_rows, int) or isinstance(sample_rows, bool) or sample_rows < 1):
         fault(f"sampleRows is {sample_rows!r}; it must be a whole number above 0.")
+    job = _custom(schema, "job")
+    if job is not None and (not isinstance(job, str) or not JOB_NAME.match(job)):
+        fault(f"job is {job!r}; a Glue job's name is made of letters, digits, '_' and '-'.")
 
     rules = tuple(_rules(schema, by_name, fault))
     for repeated in sorted({r.name for r in rules if [q.name for q in rules].count(r.name) > 1}):
@@ -127,6 +131,7 @@ def _read_schema(document: OpenDataContractStandard, schema: SchemaObject, path:
         parents=tuple(_parents(schema, fault)),
         rules=rules,
         sample_rows=sample_rows if isinstance(sample_rows, int) else 100,
+        job=job if isinstance(job, str) else f"{name}_etl",
     )
 
 

@@ -35,7 +35,7 @@ def load_dataset(contract: Contract, manifest: Manifest, zone: LandingZone, tabl
         raise BadData(recorded["fault"])
     files = manifest.to_load(contract.dataset)
     with engine.dataset_load(contract, tables, manifest.batch_id) as load:
-        load.read([_raw_file(zone, file) for file in files])
+        load.read([_raw_file(zone, file, in_bucket=engine.reads_from_bucket) for file in files])
         load.retry_orphans()
         judgement = load.decide()
         if recorded and load.merged_before:
@@ -59,16 +59,20 @@ def judgement_from_json(value: dict[str, Any]) -> Judgement:
     return Judgement(Counts(**value["counts"]), files, value["reasons"], value["warnings"], value["healed"])
 
 
-def _raw_file(zone: LandingZone, file: ManifestFile) -> RawFile:
+def _raw_file(zone: LandingZone, file: ManifestFile, *, in_bucket: bool) -> RawFile:
+    version = file.as_version(zone.store.bucket)
     return RawFile(
         file_id=file.file_id,
         source_file=file.source_file,
         source_modified_at=datetime.fromisoformat(file.source_modified_at),
-        path=zone.local_copy(file.as_version(zone.store.bucket)),
+        location=zone.staged_copy(version, file.compression) if in_bucket else str(zone.local_copy(version)),
         header=file.header,
         delimiter=file.delimiter,
         compression=file.compression,
         regular=file.regular,
+        quoted=file.quoted,
+        multiline=file.multiline,
+        skipped_lines=file.skipped_lines,
         content=file.content,
         seen_before=file.seen_before,
     )

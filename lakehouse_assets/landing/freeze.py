@@ -64,11 +64,13 @@ def freeze(zone: LandingZone, gate: Gate) -> Manifest | None:
 
 
 def close_batch(zone: LandingZone, batch_id: str) -> None:
-    """The batch is done: the pointer goes, and its scratch copies with it."""
+    """The batch is done: the pointer goes, and with it the copies that were made for its loads."""
     pointer = zone.store.get_json(zone.open_batch_key)
     if pointer and pointer["batch_id"] == batch_id:
         zone.store.s3.delete_object(Bucket=zone.store.bucket, Key=zone.open_batch_key)
     shutil.rmtree(zone.scratch / "files", ignore_errors=True)
+    for key in zone.store.keys(zone.staging_prefix):
+        zone.store.s3.delete_object(Bucket=zone.store.bucket, Key=key)
 
 
 def _dataset_of(zone: LandingZone, key: str) -> str:
@@ -101,6 +103,9 @@ def _inspected(zone: LandingZone, version: FileVersion) -> ManifestFile:
         delimiter=found.delimiter,
         compression=found.compression,
         regular=_is_regular(found),
+        quoted=found.quoted,
+        multiline=found.multiline,
+        skipped_lines=found.skipped_lines,
         warnings=_warnings(found),
     )
 

@@ -62,6 +62,9 @@ class ManifestFile:
     delimiter: str = ","
     compression: str = "none"
     regular: bool = True
+    quoted: bool = True
+    multiline: bool = True
+    skipped_lines: int = 0
     warnings: tuple[str, ...] = ()
 
     @staticmethod

@@ -123,6 +123,14 @@ class Store:
 
     def move(self, version: FileVersion, target: str) -> None:
         """Copies a version, verifies the copy, deletes exactly that version. Re-runnable: once the version is gone, the copy must be there."""
+        if self.copy(version, target):
+            try:
+                self.s3.delete_object(Bucket=self.bucket, Key=version.key, **_exactly(version))
+            except ClientError as error:
+                _none_if_absent(error, GONE)
+
+    def copy(self, version: FileVersion, target: str) -> bool:
+        """Copies a version inside S3 and verifies the copy. False where the version is gone but a copy of it is there; raises BadData where neither is."""
         exactly = _exactly(version)
         source = {"Bucket": self.bucket, "Key": version.key} | ({} if "IfMatch" in exactly else exactly)
         condition = {"CopySourceIfMatch": version.etag} if "IfMatch" in exactly else {}
@@ -134,14 +142,11 @@ class Store:
                 raise BadData(
                     f"{version.key} (version {version.version}) was deleted or overwritten, and there is no copy of it at {target}. Restore it, then run again."
                 ) from error
-            return
+            return False
         copied = self.head(target)
         if copied is None or copied["ContentLength"] != version.size:
             raise BadData(f"The copy of {version.key} at {target} has not the {version.size} bytes of the original; nothing was deleted. Run the batch again.")
-        try:
-            self.s3.delete_object(Bucket=self.bucket, Key=version.key, **exactly)
-        except ClientError as error:
-            _none_if_absent(error, GONE)
+        return True
 
 
 def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> list[R]:

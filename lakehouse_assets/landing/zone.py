@@ -49,6 +49,21 @@ class LandingZone:
         """Begins with the time, so that a listing is the history in order."""
         return f"{self.reports_prefix}{manifest.created_at.replace(':', '').replace('+0000', 'Z')}-{manifest.batch_id}.json"
 
+    @property
+    def staging_prefix(self) -> str:
+        return f"{self.control}staging/"
+
+    def staged_key(self, file_id: str, compression: str) -> str:
+        """Spark tells gzip by the name's end, and reads nothing of a name that begins with a dot or an underscore."""
+        return f"{self.staging_prefix}{file_id}.csv{'.gz' if compression == 'gzip' else ''}"
+
+    def staged_copy(self, version: FileVersion, compression: str) -> str:
+        """Copies a version inside the bucket, for engines that read from there: they know no versions, and the object may be overwritten meanwhile."""
+        key = self.staged_key(version.file_id, compression)
+        if not self.store.exists(key):
+            self.store.copy(version, key)
+        return f"s3://{self.store.bucket}/{key}"
+
     def local_copy(self, version: FileVersion) -> Path:
         """Downloads a version once; a later step on the same machine finds it there, on another machine it is fetched anew."""
         path = self.scratch / "files" / version.file_id

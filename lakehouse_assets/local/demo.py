@@ -23,16 +23,17 @@ from lakehouse_assets.cli.report_text import print_report
 from lakehouse_assets.cli.tables import print_table
 
 if TYPE_CHECKING:
+    from lakehouse_assets.etl.engines import EngineName
     from lakehouse_assets.lakehouse import Lakehouse
     from lakehouse_assets.local.sample_data import SampleData
 
 QUERY = "top_customers"
 
 
-def run_demo() -> None:
+def run_demo(engine: EngineName | None = None) -> None:
     """Loads two batches of sample files into a fresh embedded lakehouse and shows what became of them. Starts and stops all it needs; leaves nothing behind."""
     begun = time.monotonic()
-    with _home_of_its_own() as folder, ExitStack() as stack:
+    with _home_of_its_own(engine) as folder, ExitStack() as stack:
         _say("Start", "An AWS on this machine (S3, Glue, Athena: no account, no Docker) and Dagster, in a home of their own.")
         settings = read_home()
         with steps_shown() as steps:
@@ -49,15 +50,17 @@ def run_demo() -> None:
 
 
 @contextmanager
-def _home_of_its_own() -> Iterator[Path]:
-    """A temporary folder, and default settings whatever this shell has set."""
+def _home_of_its_own(engine: EngineName | None) -> Iterator[Path]:
+    """A temporary folder, and default settings but for the engine, whatever this shell has set."""
     before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("LAKEHOUSE_")}
     with tempfile.TemporaryDirectory(prefix="lakehouse-demo-") as folder:
-        os.environ["LAKEHOUSE_HOME"] = str(Path(folder) / "home")
+        own = {"LAKEHOUSE_HOME": str(Path(folder) / "home")} | ({"LAKEHOUSE_ENGINE": engine} if engine else {})
+        os.environ.update(own)
         try:
             yield Path(folder)
         finally:
-            del os.environ["LAKEHOUSE_HOME"]
+            for name in own:
+                del os.environ[name]
             os.environ.update(before)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import PrivateAttr
@@ -11,16 +13,24 @@ from pydantic import PrivateAttr
 from lakehouse_assets.lakehouse import Lakehouse, connected
 from lakehouse_assets.settings import read_settings
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 
 class LakehouseResource(dg.ConfigurableResource["LakehouseResource"]):
-    """Gives assets the `Lakehouse` of this process's settings. The embedded AWS is shared with whatever runs it for this home, or started for the run."""
+    """Gives assets the `Lakehouse` of this process's settings. The embedded AWS is shared with whatever runs it for this home, or started for the run.
+
+    `engine`: for this run another engine than the setting LAKEHOUSE_ENGINE names: embedded, spark, glue or auto.
+    """
+
+    engine: str | None = None
 
     _lakehouse: Lakehouse | None = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[LakehouseResource]:
         del context
-        with connected(read_settings()) as lakehouse:
+        with connected(read_settings(**({"engine": self.engine} if self.engine else {})), _spark_session) as lakehouse:
             self._lakehouse = lakehouse
             yield self
 
@@ -29,3 +39,14 @@ class LakehouseResource(dg.ConfigurableResource["LakehouseResource"]):
         if self._lakehouse is None:
             raise RuntimeError("LakehouseResource is used outside a run")
         return self._lakehouse
+
+
+def _spark_session(scratch: Path) -> SparkSession:
+    """Through dagster-pyspark, whose session every resource of this process shares. Imported late: without the engine `spark` nobody needs it installed."""
+    from lakehouse_assets.local.spark.session import local_configuration
+
+    configuration = local_configuration(scratch)
+    from dagster_pyspark import LazyPySparkResource
+
+    session: SparkSession = LazyPySparkResource(spark_config=configuration).spark_session
+    return session

@@ -92,9 +92,17 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(lakehouse: Lakehouse
     files = metadata(result, "landing/batch")
     assert (files["batch_id"], files["files"], files["load"], files["quarantined"], files["converted"]) == (batch, 6, 4, 1, 1)
     orders = metadata(result, "lakehouse/orders")
-    assert nonzero({name: value for name, value in orders.items() if name != "batch_id"}) == {"read": 3, "inserted": 2, "rejected": 1}
-    assert nonzero({name: value for name, value in metadata(result, "lakehouse/products").items() if name != "batch_id"}) == {"read": 2, "inserted": 2}
-    assert metadata(result, "rejected/orders") == {"batch_id": batch, "rejected": 1}
+    assert nonzero({name: value for name, value in orders.items() if name != "batch_id"}) == {
+        "read": 3,
+        "inserted": 2,
+        "rejected": 1,
+        "engine": "embedded",
+    }
+    assert nonzero({name: value for name, value in metadata(result, "lakehouse/products").items() if name not in ("batch_id", "engine")}) == {
+        "read": 2,
+        "inserted": 2,
+    }
+    assert metadata(result, "rejected/orders") == {"batch_id": batch, "rejected": 1, "engine": "embedded"}
     assert metadata(result, "rejected/order_items")["rejected"] == 1
     assert metadata(result, "landing/archive") == {"batch_id": batch, "files": 6}
     assert metadata(result, "athena/orders") == {"batch_id": batch, "catalog": "created"}

@@ -16,6 +16,7 @@ from deltalake import DeltaTable, QueryBuilder
 
 from lakehouse_assets.contracts import Contracts
 from lakehouse_assets.etl.engines.base import Engine, Judgement, RawFile, Tables, Written
+from lakehouse_assets.landing.records import FIELD_LIMIT
 
 START = datetime(2025, 6, 1, 12, tzinfo=UTC)
 HEADERS = {
@@ -103,11 +104,13 @@ class House:
             file_id=f"{given.name}@{given.minutes}",
             source_file=given.name,
             source_modified_at=START + timedelta(minutes=given.minutes),
-            path=path,
+            location=str(path),
             header=header_of(text, given.delimiter),
             delimiter=given.delimiter,
             compression="gzip" if packed else "none",
             regular=regular if given.regular is None else given.regular,
+            quoted='"' in text,
+            multiline=_multiline(text, given.delimiter),
             content=given.content,
             seen_before=given.seen_before,
         )
@@ -187,6 +190,18 @@ class Loaded:
         """The counts that are not 0."""
         assert self.judgement is not None
         return {name: number for name, number in vars(self.judgement.counts).items() if number}
+
+
+def _multiline(text: str, delimiter: str) -> bool:
+    """Whether a record of the text takes several lines."""
+    csv.field_size_limit(FIELD_LIMIT)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lines = 0
+    for _ in reader:
+        if reader.line_num > lines + 1:
+            return True
+        lines = reader.line_num
+    return False
 
 
 def header_of(text: str, delimiter: str) -> tuple[str, ...]:

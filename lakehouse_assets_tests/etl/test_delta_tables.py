@@ -96,3 +96,18 @@ def test_a_table_that_athena_cannot_read_is_left_alone(house: House) -> None:
     house.delta("products").alter.add_feature(TableFeatures.DeletionVectors, allow_protocol_versions_increase=True)
     with pytest.raises(BadConfiguration, match="needs Delta reader version 3; Athena reads version 1"):
         house.load("products", "b2", rows_file("products", row("products")))
+
+
+def test_maintenance_compacts_small_files_and_changes_no_row(house: House) -> None:
+    for number in range(3):
+        house.load("orders", f"b{number}", rows_file("orders", row("orders", order_id=str(number)), row("orders", order_id="x"), minutes=number))
+    before = house.rows("orders"), house.rejects("orders")
+    done = house.engine.maintain(house.contracts["orders"], house.tables, 168)
+    assert [(it.table, it.compacted, it.into, it.deleted) for it in done] == [
+        (house.tables.table("orders"), 3, 1, 0),
+        (house.tables.rejects("orders"), 3, 1, 0),
+    ]
+    assert (house.rows("orders"), house.rejects("orders")) == before
+    assert len(house.delta("orders").file_uris()) == 1
+    assert house.delta("orders").protocol().min_reader_version == 1
+    assert house.load("orders", "b2", rows_file("orders", row("orders", order_id="2"), minutes=2)).written is None

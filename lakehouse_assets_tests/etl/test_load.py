@@ -11,7 +11,7 @@ import pytest
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadData
-from lakehouse_assets.etl.engines.base import DatasetLoad, Engine, Judgement, Tables, Written
+from lakehouse_assets.etl.engines.base import DatasetLoad, Engine, Judgement, Maintained, Tables, Written
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.support import (
     archived,
@@ -54,11 +54,15 @@ class ChangedEngine:
     engine: Engine
     changes: dict[str, Change]
     name: str = "changed"
+    reads_from_bucket: bool = False
 
     @contextmanager
     def dataset_load(self, contract: Contract, tables: Tables, batch_id: str) -> Iterator[DatasetLoad]:
         with self.engine.dataset_load(contract, tables, batch_id) as load:
             yield ChangedLoad(load, self.changes)
+
+    def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:
+        return self.engine.maintain(contract, tables, retain_hours)
 
 
 def with_engine_that(lakehouse: Lakehouse, **changes: Change) -> Lakehouse:

@@ -1,4 +1,6 @@
-"""For any rows, in any split over files and batches, an engine's tables, rejected records and counts are those of the reference."""
+"""For any rows, in any split over files and batches, an engine's tables, rejected records and counts are those of the reference.
+
+Example by example with the embedded engine; `test_engines_agree` holds Spark to it, thousands of examples in one load."""
 
 from __future__ import annotations
 
@@ -49,9 +51,9 @@ def of_reference(reference: Reference) -> Outcome:
 
 @settings(SLOW, max_examples=60)
 @for_any(batches())
-def test_any_rows_in_any_batches_end_as_in_the_reference(engine: Engine, given_batches: list[Batch]) -> None:
+def test_any_rows_in_any_batches_end_as_in_the_reference(embedded: Engine, given_batches: list[Batch]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        house, reference = House(engine, Path(folder), CONTRACTS), Reference()
+        house, reference = House(embedded, Path(folder), CONTRACTS), Reference()
         for number, batch in enumerate(given_batches):
             assert loaded(house, f"b{number}", batch) == reference.batch(f"b{number}", batch)
         assert of_engine(house) == of_reference(reference)
@@ -59,7 +61,7 @@ def test_any_rows_in_any_batches_end_as_in_the_reference(engine: Engine, given_b
 
 @settings(SLOW, max_examples=20)
 @for_any(st.data())
-def test_files_in_time_order_give_the_same_tables_however_they_are_split_over_batches(engine: Engine, data: st.DataObject) -> None:
+def test_files_in_time_order_give_the_same_tables_however_they_are_split_over_batches(embedded: Engine, data: st.DataObject) -> None:
     """Parents come first, so that no item waits."""
     parents: list[tuple[str, File]] = []
     for minutes, dataset in enumerate(("products", "orders")):
@@ -75,7 +77,7 @@ def test_files_in_time_order_give_the_same_tables_however_they_are_split_over_ba
     ]
     cuts = sorted(data.draw(st.sets(st.integers(2, len(files) - 1), max_size=3)))
     with tempfile.TemporaryDirectory() as whole, tempfile.TemporaryDirectory() as split:
-        at_once, in_parts = House(engine, Path(whole), CONTRACTS), House(engine, Path(split), CONTRACTS)
+        at_once, in_parts = House(embedded, Path(whole), CONTRACTS), House(embedded, Path(split), CONTRACTS)
         loaded(at_once, "whole", batch_of(files))
         for number, (start, end) in enumerate(zip([0, *cuts], [*cuts, len(files)], strict=True)):
             loaded(in_parts, f"part-{number}", batch_of(files[start:end]))

@@ -48,6 +48,10 @@ CELL = st.one_of(st.lists(st.sampled_from(ATOMS), max_size=4).map("".join), st.t
 BODY = st.lists(st.one_of(st.tuples(CELL, CELL), st.tuples(CELL, CELL), st.lists(CELL, min_size=1, max_size=5)), max_size=5)
 
 
+SPARKS_EXAMPLES = 150
+"""Each is up to three files; all are one load."""
+
+
 @pytest.fixture(scope="module")
 def notes(tmp_path_factory: pytest.TempPathFactory) -> Contracts:
     return notes_contract(tmp_path_factory.mktemp("contract"))
@@ -75,10 +79,30 @@ def files(draw: st.DrawFn) -> tuple[str, list[str]]:
 @for_any(files(), st.booleans())
 @example((",", ['number,one,two\n1, "a",b\n2,", ","""c"\n']), False)
 @example((",", ["number,one,two\r\n1,a,b\r\n\r\n2,c\r\nx,d,e"]), True)
-def test_any_table_of_texts_is_read_as_python_reads_it(engine: Engine, notes: Contracts, drawn: tuple[str, list[str]], packed: bool) -> None:
+def test_any_table_of_texts_is_read_as_python_reads_it(embedded: Engine, notes: Contracts, drawn: tuple[str, list[str]], packed: bool) -> None:
     delimiter, texts = drawn
     with tempfile.TemporaryDirectory() as folder:
-        house = House(engine, Path(folder), notes)
+        house = House(embedded, Path(folder), notes)
         contents = [gzip.compress(text.encode()) if packed else text for text in texts]
         found = outcome(house, *(Given(f"{place}.csv", content, delimiter=delimiter) for place, content in enumerate(contents)))
         assert found == expected(*((f"{place}.csv", records(text, delimiter)) for place, text in enumerate(texts)))
+
+
+@pytest.mark.spark
+def test_any_tables_of_texts_are_read_by_spark_as_python_reads_them(spark: Engine, notes: Contracts, tmp_path: Path) -> None:
+    examples: list[tuple[str, str, bool]] = []
+
+    @settings(deadline=None, max_examples=SPARKS_EXAMPLES, suppress_health_check=[HealthCheck.too_slow], database=None)
+    @for_any(files(), st.booleans())
+    def collect(drawn: tuple[str, list[str]], packed: bool) -> None:
+        delimiter, texts = drawn
+        examples.extend((delimiter, text, packed) for text in texts)
+
+    collect()
+    assert len(examples) > SPARKS_EXAMPLES
+    given = [
+        Given(f"{place:04}.csv", gzip.compress(text.encode()) if packed else text, delimiter=delimiter)
+        for place, (delimiter, text, packed) in enumerate(examples)
+    ]
+    found = outcome(House(spark, tmp_path, notes), *given)
+    assert found == expected(*((f"{place:04}.csv", records(text, delimiter)) for place, (delimiter, text, _) in enumerate(examples)))

@@ -31,22 +31,36 @@ REJECTED_COLUMNS = {
 
 @dataclass(frozen=True)
 class RawFile:
-    """One file version of a batch, as preflight found it, on the local disk.
+    """One file version of a batch, as preflight found it.
 
+    `location`: where the engine reads it: a path on this machine's disk, or an s3:// address that ends in .gz where the content is gzip.
     `content`: a hash of its bytes; with the row's number it is a rejected record's identity. `seen_before`: the same content was loaded by an earlier batch,
-    so its rejected records may be there already. `header`: the normalised column names in the file's order. `regular`: the strict reader may try it.
+    so its rejected records may be there already. `header`: the normalised column names in the file's order; `skipped_lines`: blank lines above it.
+    `regular`: the strict reader may try it. `quoted`: a quote stands somewhere in it; `multiline`: a line break stands in quotes.
     """
 
     file_id: str
     source_file: str
     source_modified_at: datetime
-    path: Path
+    location: str
     header: tuple[str, ...]
     delimiter: str = ","
     compression: str = "none"
     regular: bool = True
+    quoted: bool = True
+    multiline: bool = True
+    skipped_lines: int = 0
     content: str = ""
     seen_before: bool = False
+
+    @property
+    def path(self) -> Path:
+        return Path(self.location)
+
+    @property
+    def record(self) -> str:
+        """What the ids of its rejected records begin with; the row's number follows."""
+        return (self.content or self.file_id)[:24]
 
 
 @dataclass(frozen=True)
@@ -112,6 +126,16 @@ class Written:
     updated: int
 
 
+@dataclass(frozen=True)
+class Maintained:
+    """What maintenance did to one table: files that were compacted, what became of them, and old files that were deleted."""
+
+    table: str
+    compacted: int
+    into: int
+    deleted: int
+
+
 class DatasetLoad(Protocol):
     """One dataset of one batch, in an engine. The methods are called once each, in this order."""
 
@@ -143,5 +167,15 @@ class Engine(Protocol):
     def name(self) -> str:
         """As the setting names it."""
 
+    @property
+    def reads_from_bucket(self) -> bool:
+        """Whether files must lie where all of the engine's machines reach them; else they are read from this machine's disk."""
+
     def dataset_load(self, contract: Contract, tables: Tables, batch_id: str) -> AbstractContextManager[DatasetLoad]:
         """Opens the load of one dataset; its scratch space is gone when the context ends."""
+
+    def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:
+        """Compacts the small files of a dataset's tables (OPTIMIZE), and deletes files that no version younger than `retain_hours` refers to (VACUUM).
+
+        For a time when no batch is loaded. No row changes.
+        """

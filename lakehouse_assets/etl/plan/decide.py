@@ -13,27 +13,31 @@ from lakehouse_assets.etl.plan.judge import SEPARATOR
 VERDICTS = ("insert", "update", "unchanged", "duplicate", "stale", "rejected")
 
 
-def decide_sql(contract: Contract) -> str:
-    """Reads `judged` (row_id, the typed columns, broken, source_file, source_modified_at), `current` (the table's rows of the same keys, with their
-    provenance) and, for each parent, `parent_<column>` (`parent_key`: the keys that exist).
+def repeated_sql(contract: Contract) -> str:
+    """Reads `judged` and `missing_<column>` as `decide_sql` does. Gives the keys that more than one accepted row has; mostly there are few or none."""
+    key = f"j.`{contract.key}`"
+    return f"SELECT {key} FROM judged j{_missing_joins(contract)} WHERE {_reasons(contract)} IS NULL GROUP BY {key} HAVING count(*) > 1"
 
-    Gives row_id, `reasons` (why it is rejected: broken rules, else missing parents) and `verdict`.
+
+def decide_sql(contract: Contract, *carried: str) -> str:
+    """Reads `judged` (row_id, the typed columns, broken, source_file, source_modified_at), `current` (the table's rows of the same keys, with their
+    provenance), for each parent `missing_<column>` (`parent_key`: the keys that the batch refers to and that do not exist), and `repeated`, the result of
+    `repeated_sql`.
+
+    Gives row_id, the `carried` columns of `judged`, `reasons` (why it is rejected: broken rules, else missing parents) and `verdict`.
     """
     key = f"`{contract.key}`"
     same = " AND ".join(f"t.`{name}` IS NOT DISTINCT FROM j.`{name}`" for name in contract.names)
     return f"""WITH parented AS (
-  SELECT j.*, coalesce(j.broken, {_orphan(contract)}) AS reasons
-  FROM judged j{_parent_joins(contract)}
-),
-repeated AS (
-  SELECT {key} FROM parented WHERE reasons IS NULL GROUP BY {key} HAVING count(*) > 1
+  SELECT j.*, {_reasons(contract)} AS reasons
+  FROM judged j{_missing_joins(contract)}
 ),
 ranked AS (
   SELECT a.row_id, row_number() OVER (PARTITION BY a.{key} ORDER BY {_total_order(contract)}) AS place
   FROM parented a JOIN repeated r ON r.{key} = a.{key}
   WHERE a.reasons IS NULL
 )
-SELECT j.row_id, j.reasons,
+SELECT {", ".join(f"j.`{name}`" for name in ("row_id", *carried, "reasons"))},
   CASE WHEN j.reasons IS NOT NULL THEN 'rejected'
        WHEN k.place > 1 THEN 'duplicate'
        WHEN t.{key} IS NULL THEN 'insert'
@@ -45,19 +49,28 @@ LEFT JOIN ranked k ON k.row_id = j.row_id
 LEFT JOIN current t ON t.{key} = j.{key} AND j.reasons IS NULL"""
 
 
-def parent_relation(column: str) -> str:
-    return f"parent_{column}"
+def missing_sql(column: str, existing: str) -> str:
+    """The keys of a parent that `judged` refers to and that are not among the `parent_key`s of `existing`."""
+    return f"SELECT DISTINCT j.`{column}` AS parent_key FROM judged j LEFT ANTI JOIN {existing} e ON e.parent_key = j.`{column}` WHERE j.`{column}` IS NOT NULL"
+
+
+def missing_relation(column: str) -> str:
+    return f"missing_{column}"
+
+
+def _reasons(contract: Contract) -> str:
+    return f"coalesce(j.broken, {_orphan(contract)})"
 
 
 def _orphan(contract: Contract) -> str:
     if not contract.parents:
         return "CAST(NULL AS STRING)"
-    missing = [f"CASE WHEN {parent_relation(p.column)}.parent_key IS NULL AND j.`{p.column}` IS NOT NULL THEN '{p.reason}' END" for p in contract.parents]
+    missing = [f"CASE WHEN {missing_relation(p.column)}.parent_key IS NOT NULL THEN '{p.reason}' END" for p in contract.parents]
     return f"nullif(concat_ws('{SEPARATOR}', {', '.join(missing)}), '')"
 
 
-def _parent_joins(contract: Contract) -> str:
-    return "".join(f"\n  LEFT JOIN {parent_relation(p.column)} ON {parent_relation(p.column)}.parent_key = j.`{p.column}`" for p in contract.parents)
+def _missing_joins(contract: Contract) -> str:
+    return "".join(f"\n  LEFT JOIN {missing_relation(p.column)} ON {missing_relation(p.column)}.parent_key = j.`{p.column}`" for p in contract.parents)
 
 
 def _total_order(contract: Contract) -> str:

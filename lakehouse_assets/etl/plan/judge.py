@@ -26,14 +26,18 @@ def judge_sql(contract: Contract, *carried: str) -> str:
     return f"""WITH typed AS (
   SELECT {_lines([*source, *texts, *values])}
   FROM raw
+),
+checked AS (
+  SELECT *, {_sound(contract.columns, rejecting)} AS `is sound`
+  FROM typed
 )
 SELECT {_lines(kept)},
   CASE WHEN {MALFORMED} <> '' THEN {MALFORMED}
-       WHEN {_sound(contract.columns, rejecting)} THEN NULL
+       WHEN `is sound` THEN NULL
        ELSE {_joined(reasons)} END AS broken,
-  CASE WHEN {MALFORMED} <> '' OR ({_sound((), warning)}) OR NOT ({_sound(contract.columns, rejecting)}) THEN NULL
+  CASE WHEN {MALFORMED} <> '' OR NOT `is sound` OR ({_sound((), warning)}) THEN NULL
        ELSE {_joined([_rule_reason(rule) for rule in warning])} END AS warned
-FROM typed"""
+FROM checked"""
 
 
 def _text(column: Column) -> str:

@@ -1,8 +1,9 @@
 """Gap: a `glueetl` job run of ministack succeeds without running anything. Here it is a process.
 
-It gets the job's script from S3 and the arguments of the job and of the run as `--NAME value`, as Glue passes them. The command in front
-of the script is this Python, or what the environment variable LAKEHOUSE_GLUE_COMMAND says (`spark-submit`, say). Kept as on AWS:
-MaxConcurrentRuns, the time-out in minutes, BatchStopJobRun, the error message. Not kept: workers, retries, `--extra-py-files`.
+It gets the job's script from S3 and the arguments of the job and of the run as `--NAME value`, as Glue passes them; `glue_platform` says what Glue
+puts around it. The command in front of the script is this Python, or what the environment variable LAKEHOUSE_GLUE_COMMAND says. Kept as on AWS:
+MaxConcurrentRuns, MaxRetries, the time-out in minutes, BatchStopJobRun, the error message. A run's LogGroupName is the folder of its log. Not kept:
+workers and their size (a run has this machine), queuing (WAITING, EXPIRED), NonOverridableArguments, bookmarks, DPUSeconds.
 """
 
 import os
@@ -10,6 +11,7 @@ import shlex
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +20,7 @@ from ministack.core.concurrency import spawn_background  # type: ignore[import-u
 from ministack.core.responses import error_response_json, json_response  # type: ignore[import-untyped]
 from ministack.services import glue, s3  # type: ignore[import-untyped]
 
+from lakehouse_assets.local.embedded_aws import glue_platform
 from lakehouse_assets.local.embedded_aws.job_process import JobProcess, Outcome
 from lakehouse_assets.local.embedded_aws.seams import Response, replace, wrap
 
@@ -29,7 +32,7 @@ RUNS_KEPT = 100
 FORGOTTEN_SETTINGS = ("ExecutionProperty", "ExecutionClass", "NotificationProperty")
 
 _processes: dict[str, JobProcess] = {}
-_runs_lock = threading.Lock()
+_runs_lock = threading.RLock()
 
 
 def fill() -> None:
@@ -38,6 +41,7 @@ def fill() -> None:
     wrap(glue, "_update_job", _update_job)
     replace(glue, "_start_job_run", _start_job_run)
     replace(glue, "_batch_stop_job_run", _batch_stop_job_run)
+    replace(glue, "_get_job_run", _get_job_run)
     replace(glue, "_get_job_runs", _get_job_runs)
 
 
@@ -71,59 +75,86 @@ def _start_job_run(request: dict[str, Any]) -> Response:
         return _error("EntityNotFoundException", f"Job {name} not found")
     most_runs = (job.get("ExecutionProperty") or {}).get("MaxConcurrentRuns") or 1
     with _runs_lock:
-        runs = glue._job_runs.setdefault(name, [])
-        if sum(run["JobRunState"] in UNFINISHED for run in runs) >= most_runs:
+        if sum(run["JobRunState"] in UNFINISHED for run in _runs(name)) >= most_runs:
             return _error("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}")
         run = _new_run(job, request)
-        runs.append(run)
-        _forget_old_runs(runs)
-        _processes[run["Id"]] = _process(run, job)
-    spawn_background(_carry_out, run, thread_name=f"glue-{name}")
+        _begin(run, job)
     return _answer({"JobRunId": run["Id"]})
 
 
+def _runs(name: str) -> list[dict[str, Any]]:
+    """The runs of a job, oldest first. One whose process went with a server that was killed is no longer under way, whatever was saved of it."""
+    with _runs_lock:
+        runs: list[dict[str, Any]] = glue._job_runs.setdefault(name, [])
+        for run in runs:
+            if run["JobRunState"] in UNFINISHED and run["Id"] not in _processes:
+                _finish(run, Outcome("FAILED", "The embedded AWS was killed while the run was under way"))
+        return runs
+
+
 def _new_run(job: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    now = time.time()
     return {
         "Id": f"jr_{uuid4().hex}{uuid4().hex}",
         "Attempt": 0,
         "JobName": job["Name"],
-        "StartedOn": now,
-        "LastModifiedOn": now,
-        "JobRunState": "STARTING",
         "Arguments": {**(job.get("DefaultArguments") or {}), **(request.get("Arguments") or {})},
         "PredecessorRuns": [],
-        "ExecutionTime": 0,
         "Timeout": request.get("Timeout") or job.get("Timeout") or DEFAULT_TIMEOUT_MINUTES,
         "WorkerType": request.get("WorkerType") or job.get("WorkerType", "G.1X"),
         "NumberOfWorkers": request.get("NumberOfWorkers") or job.get("NumberOfWorkers", 2),
         "GlueVersion": job.get("GlueVersion", "5.0"),
-        "LogGroupName": "/aws-glue/jobs",
+        "LogGroupName": str(_log_folder()),
     }
+
+
+def _next_attempt(run: dict[str, Any]) -> dict[str, Any]:
+    attempt = run["Attempt"] + 1
+    kept = {name: value for name, value in run.items() if name not in ("ErrorMessage", "CompletedOn")}
+    return kept | {"Id": f"{run['Id'].partition('_attempt_')[0]}_attempt_{attempt}", "Attempt": attempt, "PreviousRunId": run["Id"]}
+
+
+def _begin(run: dict[str, Any], job: dict[str, Any]) -> None:
+    now = time.time()
+    run.update(StartedOn=now, LastModifiedOn=now, ExecutionTime=0, JobRunState="STARTING")
+    runs = glue._job_runs.setdefault(job["Name"], [])
+    _processes[run["Id"]] = _process(run, job)
+    runs.append(run)
+    _forget_old_runs(runs)
+    spawn_background(_carry_out, run, job, thread_name=f"glue-{job['Name']}")
 
 
 def _process(run: dict[str, Any], job: dict[str, Any]) -> JobProcess:
     arguments = {"--JOB_NAME": job["Name"], "--JOB_RUN_ID": run["Id"], **run["Arguments"]}
     location = (job.get("Command") or {}).get("ScriptLocation") or ""
-    bucket, _, key = location.removeprefix("s3://").partition("/")
     return JobProcess(
-        script=s3._get_object_data(bucket, key),
+        script=_object(location),
         location=location,
         arguments=[part for argument in arguments.items() for part in argument],
         command=shlex.split(os.environ.get(COMMAND_VARIABLE, "")) or [sys.executable],
         log=_log_file(run["Id"]),
+        prepare=partial(glue_platform.prepare, arguments, _object),
     )
 
 
-def _carry_out(run: dict[str, Any]) -> None:
+def _object(location: str) -> bytes | None:
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    found: bytes | None = s3._get_object_data(bucket, key)
+    return found
+
+
+def _carry_out(run: dict[str, Any], job: dict[str, Any]) -> None:
     outcome = Outcome("FAILED", "The embedded AWS failed to run the job; its log says why")
     try:
         if run["JobRunState"] == "STARTING":
             run["JobRunState"] = "RUNNING"
         outcome = _processes[run["Id"]].run(seconds=run["Timeout"] * 60)
     finally:
-        _finish(run, outcome)
-        del _processes[run["Id"]]
+        with _runs_lock:
+            _finish(run, outcome)
+            del _processes[run["Id"]]
+            # A run that timed out is not tried again, nor is one that someone stopped.
+            if outcome.state == "FAILED" and run["Attempt"] < (job.get("MaxRetries") or 0):
+                _begin(_next_attempt(run), job)
 
 
 def _finish(run: dict[str, Any], outcome: Outcome) -> None:
@@ -137,7 +168,7 @@ def _finish(run: dict[str, Any], outcome: Outcome) -> None:
 
 def _batch_stop_job_run(request: dict[str, Any]) -> Response:
     name = request.get("JobName", "")
-    runs = {run["Id"]: run for run in glue._job_runs.get(name, [])}
+    runs = {run["Id"]: run for run in _runs(name)}
     stopped, errors = [], []
     for run_id in request.get("JobRunIds", []):
         run = runs.get(run_id)
@@ -158,9 +189,17 @@ def _stop(run_id: str) -> None:
         process.stop()
 
 
+def _get_job_run(request: dict[str, Any]) -> Response:
+    name, run_id = request.get("JobName", ""), request.get("RunId", "")
+    for run in _runs(name):
+        if run["Id"] == run_id:
+            return _answer({"JobRun": run})
+    return _error("EntityNotFoundException", f"Job run {run_id} not found")
+
+
 def _get_job_runs(request: dict[str, Any]) -> Response:
     """The latest run first, as on AWS. ministack lists the oldest first."""
-    return _answer({"JobRuns": glue._job_runs.get(request.get("JobName"), [])[::-1]})
+    return _answer({"JobRuns": _runs(request.get("JobName", ""))[::-1]})
 
 
 def _forget_old_runs(runs: list[dict[str, Any]]) -> None:
@@ -170,8 +209,12 @@ def _forget_old_runs(runs: list[dict[str, Any]]) -> None:
             _log_file(run["Id"]).unlink(missing_ok=True)
 
 
+def _log_folder() -> Path:
+    return Path(os.environ["STATE_DIR"]) / "glue_job_logs"
+
+
 def _log_file(run_id: str) -> Path:
-    return Path(os.environ["STATE_DIR"]) / "glue_job_logs" / f"{run_id}.log"
+    return _log_folder() / f"{run_id}.log"
 
 
 def _answer(content: dict[str, Any]) -> Response:

@@ -1,17 +1,26 @@
-"""One run of a Glue job as a process: started, waited for, stopped, its output kept in a file. Knows nothing of Glue's API."""
+"""One run of a Glue job as a process: prepared, started, waited for, stopped, its output kept in a file. Knows nothing of Glue's API."""
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS_TO_END_AFTER_SIGTERM = 10.0
-ERROR_LINES_SHOWN = 12
 ERROR_CHARACTERS_SHOWN = 1500
+TRACEBACK = "Traceback (most recent call last):"
+IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError")
+
+Prepare = Callable[[Path, Callable[[str], None]], Mapping[str, str]]
+"""Puts what the script needs into its folder, may say something in its log, and gives its environment."""
+
+
+class LaunchError(Exception):
+    """What the script needs is not there, so it is not started."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +34,13 @@ class Outcome:
 class JobProcess:
     """A script that runs with its arguments, in a temporary folder of its own."""
 
-    def __init__(self, script: bytes | None, location: str, arguments: Sequence[str], command: Sequence[str], log: Path) -> None:
+    def __init__(self, script: bytes | None, location: str, arguments: Sequence[str], command: Sequence[str], log: Path, prepare: Prepare) -> None:
         self._script = script
         self._location = location
         self._arguments = arguments
         self._command = command
         self._log = log
+        self._prepare = prepare
         self._stop_requested = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._starting = threading.Lock()
@@ -40,34 +50,33 @@ class JobProcess:
         if self._script is None:
             return Outcome("FAILED", f"There is no script at {self._location or '(no location given)'}")
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="glue-") as folder, self._log.open("wb") as output:
+        self._log.write_bytes(b"")
+        with tempfile.TemporaryDirectory(prefix="glue-") as folder:
             script = Path(folder) / Path(self._location).name
             script.write_bytes(self._script)
+            try:
+                environment = self._prepare(Path(folder), self._say)
+            except LaunchError as error:
+                self._say(str(error))
+                return Outcome("FAILED", f"LAUNCH ERROR | {error}{self._whole_log()}")
             with self._starting:
                 if self._stop_requested.is_set():
                     return Outcome("STOPPED")
                 try:
-                    self._process = subprocess.Popen(  # noqa: S603 - running a script is what a job is
-                        [*self._command, str(script), *self._arguments],
-                        stdin=subprocess.DEVNULL,
-                        stdout=output,
-                        stderr=subprocess.STDOUT,
-                        cwd=folder,
-                        # A group of its own: what the script started ends with it.
-                        start_new_session=True,
-                    )
+                    self._process = self._start(script, environment)
                 except OSError as error:
-                    return Outcome("FAILED", f"{self._command[0]} could not be started: {error}")
+                    return Outcome("FAILED", f"LAUNCH ERROR | {self._command[0]} could not be started: {error}")
             try:
                 exit_code = self._process.wait(timeout=seconds)
             except subprocess.TimeoutExpired:
                 self._end(self._process)
-                return Outcome("TIMEOUT", f"The run was stopped after its time-out of {seconds / 60:g} minutes; its log: {self._log}")
+                return Outcome("TIMEOUT", f"Job run exceeded its time-out of {seconds / 60:g} minutes{self._whole_log()}")
         if self._stop_requested.is_set():
             return Outcome("STOPPED")
         if exit_code == 0:
             return Outcome("SUCCEEDED")
-        return Outcome("FAILED", self._why_it_failed(exit_code))
+        why = error_in(self._log.read_text(errors="replace"), script.name) or f"Command failed with exit code {exit_code}"
+        return Outcome("FAILED", f"{why}{self._whole_log()}")
 
     def stop(self) -> None:
         """Ends the script, or keeps it from starting. Returns when it is gone."""
@@ -77,6 +86,19 @@ class JobProcess:
         if process is not None:
             self._end(process)
 
+    def _start(self, script: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as output:
+            return subprocess.Popen(  # noqa: S603 - running a script is what a job is
+                [*self._command, str(script), *self._arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=script.parent,
+                env=dict(environment),
+                # A group of its own: what the script started ends with it.
+                start_new_session=True,
+            )
+
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         _signal_group(process, signal.SIGTERM)
         try:
@@ -85,10 +107,31 @@ class JobProcess:
             _signal_group(process, signal.SIGKILL)
             process.wait()
 
-    def _why_it_failed(self, exit_code: int) -> str:
-        lines = self._log.read_text(errors="replace").rstrip().splitlines()
-        last_lines = "\n".join(lines[-ERROR_LINES_SHOWN:])[-ERROR_CHARACTERS_SHOWN:]
-        return f"{last_lines}\n(exit code {exit_code}; the whole log: {self._log})"
+    def _say(self, text: str) -> None:
+        with self._log.open("a", encoding="utf-8") as output:
+            output.write(f"[embedded Glue] {text}\n")
+
+    def _whole_log(self) -> str:
+        return f"\n(the whole log: {self._log})"
+
+
+def error_in(log: str, script: str) -> str | None:
+    """What Glue would tell of the last exception in a log: the category, the line of the script, the exception's class without its module, its message."""
+    _, found, last = log.rpartition(TRACEBACK)
+    raised = re.match(r"(?:\w+\.)*(\w+)(.*)", _exception(last), re.DOTALL)
+    if not found or raised is None:
+        return None
+    category = "IMPORT_ERROR" if raised[1] in IMPORT_ERRORS else "UNCLASSIFIED_ERROR"
+    line = re.search(rf'File "[^"]*{re.escape(script)}", line (\d+)', last)
+    where = f" Failed Line Number: {line[1]};" if line else ""
+    return f"Error Category: {category};{where} {raised[1]}{raised[2]}"[:ERROR_CHARACTERS_SHOWN]
+
+
+def _exception(traceback: str) -> str:
+    """The part of a traceback after its frames, which are indented."""
+    lines = traceback.strip("\n").splitlines()
+    first = next((number for number, line in enumerate(lines) if line and not line.startswith(" ")), len(lines))
+    return "\n".join(lines[first:])
 
 
 def _signal_group(process: subprocess.Popen[bytes], signal_number: int) -> None:

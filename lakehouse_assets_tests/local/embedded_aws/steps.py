@@ -19,15 +19,15 @@ SECONDS_TO_WAIT = 30.0
 Seen = TypeVar("Seen")
 
 
-def wait_for(look: Callable[[], Seen | None]) -> Seen:
+def wait_for(look: Callable[[], Seen | None], seconds: float = SECONDS_TO_WAIT) -> Seen:
     """Looks until there is something to see."""
-    deadline = time.monotonic() + SECONDS_TO_WAIT
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         seen = look()
         if seen is not None:
             return seen
         time.sleep(0.01)
-    raise AssertionError(f"not seen within {SECONDS_TO_WAIT:.0f} seconds")
+    raise AssertionError(f"not seen within {seconds:.0f} seconds")
 
 
 def is_alive(pid: int) -> bool:

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,7 +12,8 @@ from mypy_boto3_glue import GlueClient
 from mypy_boto3_glue.type_defs import JobCommandTypeDef, JobRunTypeDef
 from mypy_boto3_s3 import S3Client
 
-from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
+from lakehouse_assets.local.process import embedded_aws, running
+from lakehouse_assets_tests.local.embedded_aws.steps import SECONDS_TO_WAIT, wait_for
 
 WRITE_WHAT_IT_GOT = b"""
 import json, os, pathlib, sys
@@ -19,6 +22,7 @@ buckets = boto3.client("s3").list_buckets()["Buckets"]
 pathlib.Path(sys.argv[sys.argv.index("--target") + 1]).write_text(json.dumps([sys.argv[1:], os.getpid(), len(buckets)]))
 """
 SLEEP = b"import time; time.sleep(600)"
+UNTIL_THE_SERVER_ENDS = b"import os, time\nserver = os.getppid()\nwhile os.getppid() == server: time.sleep(0.1)"
 
 
 class Job:
@@ -35,15 +39,18 @@ class Job:
     def start(self, **arguments: str) -> str:
         return self.glue.start_job_run(JobName=self.name, Arguments={f"--{name}": value for name, value in arguments.items()})["JobRunId"]
 
+    def runs(self) -> list[JobRunTypeDef]:
+        return self.glue.get_job_runs(JobName=self.name)["JobRuns"]
+
     def state(self, run_id: str) -> str:
         return self.glue.get_job_run(JobName=self.name, RunId=run_id)["JobRun"]["JobRunState"]
 
-    def ended(self, run_id: str) -> JobRunTypeDef:
+    def ended(self, run_id: str, seconds: float = SECONDS_TO_WAIT) -> JobRunTypeDef:
         def look() -> JobRunTypeDef | None:
             run = self.glue.get_job_run(JobName=self.name, RunId=run_id)["JobRun"]
             return None if run["JobRunState"] in ("STARTING", "RUNNING", "STOPPING") else run
 
-        return wait_for(look)
+        return wait_for(look, seconds)
 
 
 def test_a_run_is_a_process_with_the_script_and_the_arguments(bucket: str, tmp_path: Path) -> None:
@@ -68,16 +75,59 @@ def test_a_run_is_a_process_with_the_script_and_the_arguments(bucket: str, tmp_p
     assert buckets > 0
 
 
-def test_a_run_that_fails_says_why_and_keeps_its_log(bucket: str, home: Path) -> None:
+def test_a_run_that_fails_says_why_and_keeps_its_log(bucket: str) -> None:
     job = Job(bucket, b"print('reading orders'); raise ValueError('no orders today')")
 
     run = job.ended(job.start())
 
     assert run["JobRunState"] == "FAILED"
-    assert "ValueError: no orders today" in run["ErrorMessage"]
-    log = home / "aws" / "state" / "glue_job_logs" / f"{run['Id']}.log"
+    assert "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 1; ValueError: no orders today" in run["ErrorMessage"]
+    log = Path(run["LogGroupName"], f"{run['Id']}.log")
     assert str(log) in run["ErrorMessage"]
     assert "reading orders" in log.read_text()
+
+
+def test_a_run_that_fails_is_tried_again_as_often_as_the_job_says(bucket: str) -> None:
+    job = Job(bucket, b"raise ValueError('no orders today')", MaxRetries=2)
+
+    first = job.start()
+
+    attempts = wait_for(lambda: ended if len(ended := [run for run in job.runs() if "CompletedOn" in run]) == 3 else None)
+    assert [(run["Id"], run["Attempt"], run.get("PreviousRunId"), run["JobRunState"]) for run in attempts[::-1]] == [
+        (first, 0, None, "FAILED"),
+        (f"{first}_attempt_1", 1, first, "FAILED"),
+        (f"{first}_attempt_2", 2, f"{first}_attempt_1", "FAILED"),
+    ]
+
+
+def test_a_run_that_someone_stopped_is_not_tried_again(bucket: str) -> None:
+    job = Job(bucket, SLEEP, MaxRetries=2)
+    run_id = job.start()
+
+    job.glue.batch_stop_job_run(JobName=job.name, JobRunIds=[run_id])
+
+    assert job.ended(run_id)["JobRunState"] == "STOPPED"
+    assert [run["Id"] for run in job.runs()] == [run_id]
+
+
+def test_a_run_whose_server_was_killed_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was saved as RUNNING, and nobody is left who could end it: it would hold its job for ever, and whoever waits for it."""
+    with embedded_aws(tmp_path) as first:
+        for name, value in first.environment().items():
+            monkeypatch.setenv(name, value)
+        boto3.client("s3").create_bucket(Bucket="scripts")
+        job = Job("scripts", UNTIL_THE_SERVER_ENDS)
+        run_id = job.start()
+        saved = tmp_path / "aws" / "state" / "glue.json"
+        wait_for(lambda: (saved.exists() and '"RUNNING"' in saved.read_text()) or None)
+        os.kill(json.loads((tmp_path / "aws" / "server.json").read_text())["pid"], signal.SIGKILL)
+        wait_for(lambda: running(tmp_path) is None or None)
+
+    with embedded_aws(tmp_path) as second:
+        job.glue = boto3.client("glue", endpoint_url=second.endpoint)
+        run = job.ended(run_id)
+        assert (run["JobRunState"], run["ErrorMessage"]) == ("FAILED", "The embedded AWS was killed while the run was under way")
+        assert job.start() != run_id
 
 
 def test_a_job_without_a_script_fails(bucket: str) -> None:
@@ -123,7 +173,7 @@ def test_runs_are_listed_latest_first(bucket: str) -> None:
         run_ids.append(job.start())
         job.ended(run_ids[-1])
 
-    assert [run["Id"] for run in job.glue.get_job_runs(JobName=job.name)["JobRuns"]] == run_ids[::-1]
+    assert [run["Id"] for run in job.runs()] == run_ids[::-1]
 
 
 def test_a_job_that_is_not_there_cannot_run(glue: GlueClient, s3: S3Client) -> None:

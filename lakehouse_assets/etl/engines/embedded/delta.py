@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ from deltalake import CommitProperties, DeltaTable, Field, QueryBuilder, Schema,
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import ArrayType, MapType, PrimitiveType
 
-from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
+from lakehouse_assets.errors import TemporaryOutage
+from lakehouse_assets.etl.engines.table import PROPERTIES, TRANSACTION_VERSION, check_columns, check_reader_version
 
 DELTA_TYPES: dict[str, Any] = {
     "int": PrimitiveType("integer"),
@@ -22,9 +24,6 @@ DELTA_TYPES: dict[str, Any] = {
     "array<string>": ArrayType(PrimitiveType("string"), contains_null=True),
     "map<string,string>": MapType(PrimitiveType("string"), PrimitiveType("string"), value_contains_null=True),
 }
-TRANSACTION_VERSION = 1
-PROPERTIES = {"delta.setTransactionRetentionDuration": "interval 90 days"}
-"""Each batch leaves a transaction id in the log. A batch is replayed while it is open, so 90 days are ample, and the log does not grow for ever."""
 
 
 def open_table(uri: str, columns: Mapping[str, str], partition: str | None, options: dict[str, str]) -> DeltaTable:
@@ -37,16 +36,8 @@ def open_table(uri: str, columns: Mapping[str, str], partition: str | None, opti
         return DeltaTable.create(uri, schema, mode="ignore", partition_by=partitions, configuration=PROPERTIES, storage_options=options)
     present = {field.name: field.type for field in table.schema().fields}
     wanted = {field.name: field.type for field in schema.fields}
-    if present != wanted:
-        differing = sorted(name for name in present.keys() | wanted.keys() if present.get(name) != wanted.get(name))
-        raise BadConfiguration(
-            f"The table {uri} differs from its contract in: {', '.join(differing)}. Migrate the table, or give the contract back its columns."
-        )
-    if table.protocol().min_reader_version != 1:
-        raise BadConfiguration(
-            f"The table {uri} needs Delta reader version {table.protocol().min_reader_version}; Athena reads version 1. "
-            "Some writer switched on deletion vectors or column mapping: rewrite the table without them."
-        )
+    check_columns(uri, present, wanted)
+    check_reader_version(uri, table.protocol().min_reader_version)
     return table
 
 
@@ -83,8 +74,16 @@ def merge(table: DeltaTable, rows: Any, predicate: str, transaction: str, *, upd
     return dict(with_outage_named(table, merger.execute))
 
 
+def maintain(table: DeltaTable, retain_hours: int) -> tuple[int, int, int]:
+    """OPTIMIZE and VACUUM. Returns how many files were compacted, into how many, and how many old ones were deleted."""
+    compacted = with_outage_named(table, table.optimize.compact)
+    deleted = with_outage_named(table, lambda: table.vacuum(retain_hours, dry_run=False))
+    return int(compacted["numFilesRemoved"]), int(compacted["numFilesAdded"]), len(deleted)
+
+
 def _properties(transaction: str) -> CommitProperties:
-    return CommitProperties(app_transactions=[Transaction(transaction, TRANSACTION_VERSION)])
+    """With its time in milliseconds: under a retention duration Spark takes a transaction without one for expired, and would do the write once more."""
+    return CommitProperties(app_transactions=[Transaction(transaction, TRANSACTION_VERSION, time.time_ns() // 1_000_000)])
 
 
 def with_outage_named(table: DeltaTable, write: Any) -> Any:

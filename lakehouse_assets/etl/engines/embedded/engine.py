@@ -18,11 +18,11 @@ import duckdb
 
 from lakehouse_assets.contracts import PROVENANCE, Contract, Parent
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, FileCounts, Judgement, RawFile, Tables, Written
+from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, FileCounts, Judgement, Maintained, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.embedded import delta
-from lakehouse_assets.etl.engines.embedded.ranges import key_ranges, literal, within
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files, raw_of_rejected
-from lakehouse_assets.etl.plan import SEPARATOR, decide_sql, for_duckdb, judge_sql, parent_relation
+from lakehouse_assets.etl.engines.ranges import key_ranges, literal, within
+from lakehouse_assets.etl.plan import SEPARATOR, decide_sql, for_duckdb, judge_sql, missing_relation, missing_sql, repeated_sql
 from lakehouse_assets.landing.routing import MALFORMED
 
 DUCKDB_TYPES = {"timestamp": "TIMESTAMPTZ", "string": "VARCHAR", "int": "INTEGER"}
@@ -44,6 +44,7 @@ class EmbeddedEngine:
     memory_mb: int = 1024
     threads: int | None = None
     name: str = "embedded"
+    reads_from_bucket: bool = False
 
     @contextmanager
     def dataset_load(self, contract: Contract, tables: Tables, batch_id: str) -> Iterator[EmbeddedLoad]:
@@ -64,9 +65,15 @@ class EmbeddedEngine:
             finally:
                 connection.close()
 
+    def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:
+        uris = (tables.table(contract.dataset), tables.rejects(contract.dataset))
+        found = ((uri, delta.existing_table(uri, tables.storage_options)) for uri in uris)
+        return [Maintained(uri, *delta.maintain(table, retain_hours)) for uri, table in found if table is not None]
+
 
 class EmbeddedLoad:
-    """One dataset of one batch. Tables in the scratch database: judged_rows, retried_rows, current, parent_<column>, decided, not_inserted."""
+    """One dataset of one batch. Tables in the scratch database: judged_rows, retried_rows, current, missing_<column>, repeated,
+    decided, not_inserted."""
 
     def __init__(self, contract: Contract, tables: Tables, batch_id: str, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self.contract, self.batch_id, self.connection, self.folder = contract, batch_id, connection, folder
@@ -90,10 +97,7 @@ class EmbeddedLoad:
         if files:
             self.connection.executemany(
                 "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    (number, file.file_id, (file.content or file.file_id)[:24], file.seen_before, file.source_file, file.source_modified_at)
-                    for number, file in enumerate(files)
-                ],
+                [(number, file.file_id, file.record, file.seen_before, file.source_file, file.source_modified_at) for number, file in enumerate(files)],
             )
         self.chunks = judge_files(self.connection, self.contract, files, self.folder)
         names = ", ".join(f'"{name}"' for name in self.contract.names)
@@ -128,7 +132,7 @@ class EmbeddedLoad:
 
     def _keys_of(self, parent: Parent, relation: str, into: str, condition: str = "") -> str:
         table = delta.existing_table(self.tables.table(parent.dataset), self.options)
-        ranges = key_ranges(self.connection, relation, parent.column, self.contract.column(parent.column).kind)
+        ranges = key_ranges(self._ask, relation, parent.column, self.contract.column(parent.column).kind)
         if table is None or not ranges:
             self.connection.execute(f'CREATE TABLE {into} AS SELECT "{parent.column}" AS parent_key FROM judged_rows LIMIT 0')
             return into
@@ -139,17 +143,18 @@ class EmbeddedLoad:
 
     def decide(self) -> Judgement:
         for parent in self.contract.parents:
-            self._keys_of(parent, "judged", parent_relation(parent.column))
+            existing = self._keys_of(parent, "judged", f"existing_{parent.column}")
+            self.connection.execute(f"CREATE TABLE {missing_relation(parent.column)} AS {for_duckdb(missing_sql(parent.column, existing))}")
         self._read_current()
-        verdicts = for_duckdb(decide_sql(self.contract))
-        self.connection.execute(f"CREATE TABLE decided AS {verdicts}")
+        self.connection.execute(f"CREATE TABLE repeated AS {for_duckdb(repeated_sql(self.contract))}")
+        self.connection.execute(f"CREATE TABLE decided AS {for_duckdb(decide_sql(self.contract))}")
         self.connection.execute("CREATE TABLE not_inserted AS SELECT * FROM decided WHERE verdict <> 'insert'")
         return self._judgement()
 
     def _read_current(self) -> None:
         """The table's rows whose keys lie in the batch's key ranges: they may be updated, and are compared."""
         names = [*self.contract.names, "source_file", "source_modified_at"]
-        ranges = key_ranges(self.connection, "judged", self.contract.key, self.contract.column(self.contract.key).kind)
+        ranges = key_ranges(self._ask, "judged", self.contract.key, self.contract.column(self.contract.key).kind)
         current = delta.look_up(self.table, names, within(f'"{self.contract.key}"', ranges) if ranges else "false")
         self.connection.execute("CREATE TABLE current AS SELECT * FROM current")
         del current
@@ -241,7 +246,7 @@ class EmbeddedLoad:
             f'CREATE TABLE updated AS SELECT t.* FROM current t WHERE "{key}" IN '
             f"(SELECT \"{key}\" FROM judged JOIN not_inserted USING (row_id) WHERE verdict = 'update')"
         )
-        condition = f't."{key}" = s."{key}" AND ' + within(f't."{key}"', key_ranges(self.connection, "updated", key, self.contract.column(key).kind))
+        condition = f't."{key}" = s."{key}" AND ' + within(f't."{key}"', key_ranges(self._ask, "updated", key, self.contract.column(key).kind))
         if partition:
             values = [value for (value,) in self._all(f'SELECT DISTINCT "{partition}" FROM updated ORDER BY 1')]
             condition += f' AND t."{partition}" IN ({", ".join(_partition_literal(value) for value in values)})'
@@ -261,6 +266,9 @@ class EmbeddedLoad:
             "reasons": "CASE WHEN s.healed_by IS NULL THEN s.reasons ELSE t.reasons END",
         }
         delta.merge(self.rejects, rows, "t.record_id = s.record_id AND t.waiting = true", f"orphans:{self.transaction}", update=update, insert=False)
+
+    def _ask(self, spark_sql: str) -> list[tuple[Any, ...]]:
+        return self._all(for_duckdb(spark_sql))
 
     def _all(self, sql: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql).fetchall()

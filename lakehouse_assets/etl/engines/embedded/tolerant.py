@@ -10,6 +10,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from lakehouse_assets.etl.engines.base import RawFile
@@ -34,13 +35,13 @@ def rewritten(file: RawFile, target: Path) -> RawFile:
                 continue
             verdict = fields.pop(own_verdict) if own_verdict is not None else ""
             writer.writerow([*fields, verdict, ""])
-    return replace(file, path=target, header=header, delimiter=",", compression="none", regular=True)
+    return replace(file, location=str(target), header=header, delimiter=",", compression="none", regular=True)
 
 
 def _records(file: RawFile) -> Iterator[list[str]]:
     csv.field_size_limit(FIELD_LIMIT)
     with (gzip.open if file.compression == "gzip" else open)(file.path, "rt", encoding="utf-8-sig", newline="") as text:
-        records = (fields for fields in csv.reader(text, delimiter=file.delimiter, strict=True) if fields)
+        records = (fields for fields in csv.reader(islice(text, file.skipped_lines, None), delimiter=file.delimiter, strict=True) if fields)
         next(records, None)
         yield from records
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import duckdb
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.contracts import Kind
-from lakehouse_assets.etl.engines.embedded.ranges import BUCKETS, MOST_RANGES, key_ranges, literal, within
+from lakehouse_assets.etl.engines.ranges import BUCKETS, MOST_RANGES, key_ranges, literal, within
+from lakehouse_assets.etl.plan import for_duckdb
 
 INTS = st.integers(-(2**63), 2**63 - 1)
 
@@ -21,11 +23,15 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield opened
 
 
+def asking(connection: duckdb.DuckDBPyConnection) -> Callable[[str], list[tuple[Any, ...]]]:
+    return lambda spark_sql: connection.execute(for_duckdb(spark_sql)).fetchall()
+
+
 def ranges(connection: duckdb.DuckDBPyConnection, keys: Sequence[int | None]) -> list[tuple[int, int]]:
     connection.execute("CREATE OR REPLACE TABLE keys (key BIGINT)")
     if keys:
         connection.executemany("INSERT INTO keys VALUES (?)", [(key,) for key in keys])
-    return [(int(low), int(high)) for low, high in key_ranges(connection, "keys", "key", Kind.BIGINT)]
+    return [(int(low), int(high)) for low, high in key_ranges(asking(connection), "keys", "key", Kind.BIGINT)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -59,7 +65,7 @@ def test_no_keys_no_ranges(connection: duckdb.DuckDBPyConnection) -> None:
 
 def test_text_keys_are_one_range(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE OR REPLACE TABLE texts AS SELECT unnest(['b', 'é', 'a''z', NULL]) AS key")
-    found = key_ranges(connection, "texts", "key", Kind.STRING)
+    found = key_ranges(asking(connection), "texts", "key", Kind.STRING)
     assert found == [("a'z", "é")]
     assert within("k", found) == "(k BETWEEN 'a''z' AND 'é')"
 

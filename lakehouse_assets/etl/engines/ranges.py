@@ -6,9 +6,9 @@ into buckets, each bucket's own least and greatest key make a range, and the nar
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from itertools import pairwise
-
-import duckdb
+from typing import Any
 
 from lakehouse_assets.contracts import Kind
 
@@ -18,18 +18,31 @@ MOST_RANGES = 16
 Range = tuple[int, int] | tuple[str, str]
 
 
-def key_ranges(connection: duckdb.DuckDBPyConnection, relation: str, column: str, kind: Kind) -> list[Range]:
-    """At most 16 ranges, both ends included, that hold all values of an integer column; for text one range. None where there are no values."""
-    [(least, greatest)] = connection.execute(f'SELECT min("{column}"), max("{column}") FROM {relation}').fetchall()
+def key_ranges(ask: Callable[[str], Iterable[Iterable[Any]]], relation: str, column: str, kind: Kind) -> list[Range]:
+    """At most 16 ranges, both ends included, that hold all values of an integer column; for text one range. None where there are no values.
+
+    `ask` gives the rows of a query in Spark's SQL. (As doubles great keys are rounded, which keeps their order: buckets stay apart and need not be exact.)
+    """
+    [(least, greatest, values)] = ask(f"SELECT min(`{column}`), max(`{column}`), count(`{column}`) FROM {relation}")
+    return ranges_between(ask, relation, column, kind, least, greatest, values)
+
+
+def ranges_between(
+    ask: Callable[[str], Iterable[Iterable[Any]]], relation: str, column: str, kind: Kind, least: Any, greatest: Any, values: int
+) -> list[Range]:
+    """As `key_ranges`, where the least and the greatest value are known, and how many there are: with as many values as numbers in between, no gap matters."""
     if least is None:
         return []
-    if kind is Kind.STRING or greatest - least < BUCKETS:
+    if kind is Kind.STRING or greatest - least < max(BUCKETS, values):
         return [(least, greatest)]
     width = (greatest - least) // BUCKETS + 1
-    found = connection.execute(
-        f'SELECT min("{column}"), max("{column}") FROM {relation} WHERE "{column}" IS NOT NULL '
-        f'GROUP BY (CAST("{column}" AS HUGEINT) - {least}) // {width} ORDER BY 1'
-    ).fetchall()
+    found = sorted(
+        (low, high)
+        for low, high in ask(
+            f"SELECT min(`{column}`), max(`{column}`) FROM {relation} WHERE `{column}` IS NOT NULL "
+            f"GROUP BY floor((CAST(`{column}` AS DOUBLE) - {least}) / {width})"
+        )
+    )
     gaps = sorted(range(1, len(found)), key=lambda i: found[i][0] - found[i - 1][1], reverse=True)
     cuts = [0, *sorted(gaps[: MOST_RANGES - 1]), len(found)]
     return [(found[start][0], found[end - 1][1]) for start, end in pairwise(cuts)]

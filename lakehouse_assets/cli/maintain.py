@@ -1,0 +1,32 @@
+"""`lakehouse maintain`: small files become few, and files that nobody refers to any more are deleted."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lakehouse_assets.cli.engine import Engine
+from lakehouse_assets.cli.home import read_home
+
+A_WEEK = 168
+
+
+def maintain(
+    retain_hours: Annotated[int, typer.Option(min=A_WEEK, help="Old versions of the tables stay readable for so long; a week at least.")] = A_WEEK,
+    engine: Engine = None,
+) -> None:
+    """Compact the tables' small files (OPTIMIZE) and delete files that no recent version needs (VACUUM). No row changes."""
+    del engine  # its callback has put it into the environment
+    from lakehouse_assets.cli.locks import only_one
+    from lakehouse_assets.cli.tables import print_table
+    from lakehouse_assets.lakehouse import connected
+
+    settings = read_home()
+
+    def told_to_wait() -> None:
+        typer.echo(f"A load runs in {settings.home}; this waits for it.", err=True)
+
+    with only_one(settings.home / "load.lock", told_to_wait), connected(settings) as lakehouse:
+        done = lakehouse.maintain(retain_hours)
+    print_table(("table", "files compacted", "into", "old files deleted"), [(it.table, it.compacted, it.into, it.deleted) for it in done], counts=True)

@@ -1,0 +1,49 @@
+"""From an engine's counts, grouped as SQL groups them, to the judgement of one dataset's rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from lakehouse_assets.etl.engines.base import Counts, FileCounts, Judgement
+from lakehouse_assets.etl.plan import SEPARATOR
+
+COUNT_NAMES = {
+    "insert": "inserted",
+    "update": "updated",
+    "unchanged": "unchanged",
+    "duplicate": "duplicates",
+    "stale": "stale",
+    "rejected": "rejected",
+}
+CHANGING = ("insert", "update")
+
+
+def judgement_of(groups: Iterable[tuple[int | None, str, str | None, str | None, int]], file_ids: Mapping[int, str]) -> Judgement:
+    """`groups`: file number (None: an orphan that was tried again), verdict, joined reasons, joined warnings, and how many rows are so."""
+    counts: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    warnings: Counter[str] = Counter()
+    files = {file_id: FileCounts() for file_id in file_ids.values()}
+    healed = 0
+    for file_no, verdict, why, warned, rows in groups:
+        counts[COUNT_NAMES[verdict]] += rows
+        counts["retried" if file_no is None else "read"] += rows
+        reasons.update(dict.fromkeys(_parts(why), rows))
+        warnings.update(dict.fromkeys(_parts(warned), rows))
+        changed = rows if verdict in CHANGING else 0
+        if file_no is None:
+            healed += changed
+            continue
+        of_file = files[file_ids[file_no]]
+        for warning in _parts(warned):
+            of_file.warnings[warning] = of_file.warnings.get(warning, 0) + rows
+        files[file_ids[file_no]] = replace(
+            of_file, read=of_file.read + rows, rejected=of_file.rejected + (rows if verdict == "rejected" else 0), changed=of_file.changed + changed
+        )
+    return Judgement(Counts(**counts), files, dict(sorted(reasons.items())), dict(sorted(warnings.items())), healed)
+
+
+def _parts(joined: str | None) -> list[str]:
+    return joined.split(SEPARATOR) if joined else []

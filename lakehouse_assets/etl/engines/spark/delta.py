@@ -1,0 +1,93 @@
+"""Delta tables by Spark: create, look up, append, merge. Every write carries a transaction id, so that the same write tried again is a no-op."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from lakehouse_assets.etl.engines.table import PROPERTIES, TRANSACTION_VERSION, check_columns, check_reader_version
+
+
+class Table:
+    """One Delta table in one session. Nobody else writes to it meanwhile (Spark's commit on S3 would not notice)."""
+
+    def __init__(self, spark: SparkSession, uri: str) -> None:
+        self.spark, self.uri = spark, uri
+
+    def open(self, columns: Mapping[str, str], partition: str | None) -> Table:
+        """Creates the table if it is not there. Raises BadConfiguration where an existing table's columns are not the contract's."""
+        if not self.exists:
+            builder = DeltaTable.createIfNotExists(self.spark).location(self.uri)
+            for name, kind in columns.items():
+                builder = builder.addColumn(name, kind)
+            for name, value in PROPERTIES.items():
+                builder = builder.property(name, value)
+            (builder.partitionedBy(partition) if partition else builder).execute()
+            return self
+        present = StructType.fromJson(json.loads(self._snapshot().metadata().schemaString()))
+        check_columns(self.uri, {field.name: field.dataType.simpleString() for field in present}, dict(columns))
+        check_reader_version(self.uri, self._snapshot().protocol().minReaderVersion())
+        return self
+
+    @property
+    def exists(self) -> bool:
+        return bool(self._snapshot().version() >= 0)
+
+    def rows(self, where: str) -> DataFrame:
+        """The table's rows that satisfy a predicate; files are skipped by partition and statistics."""
+        return self.spark.read.format("delta").load(self.uri).where(where)
+
+    def committed(self, transaction: str) -> bool:
+        return bool(self._snapshot().transactions().contains(transaction))
+
+    def append(self, rows: DataFrame, transaction: str) -> int:
+        """Appends rows in one commit. Returns how many the commit says it added."""
+        with self._one_commit(transaction):
+            rows.write.format("delta").mode("append").save(self.uri)
+        return int(self._metrics()["numOutputRows"])
+
+    def merge(self, rows: DataFrame, condition: str, transaction: str, *, update: Mapping[str, str], insert: bool) -> tuple[int, int]:
+        """MERGE rows (alias s) into the table (alias t) in one commit. Returns how many rows the commit says it inserted and updated."""
+        with self._one_commit(transaction):
+            merger = DeltaTable.forPath(self.spark, self.uri).alias("t").merge(rows.alias("s"), condition).whenMatchedUpdate(set=dict(update))
+            (merger.whenNotMatchedInsertAll() if insert else merger).execute()
+        metrics = self._metrics()
+        return int(metrics["numTargetRowsInserted"]), int(metrics["numTargetRowsUpdated"])
+
+    def maintain(self, retain_hours: int) -> tuple[int, int, int]:
+        """OPTIMIZE and VACUUM. Returns how many files were compacted, into how many, and how many old ones were deleted."""
+        table = DeltaTable.forPath(self.spark, self.uri)
+        [metrics] = table.optimize().executeCompaction().select("metrics.numFilesRemoved", "metrics.numFilesAdded").collect()
+        table.vacuum(retain_hours)
+        ended = [commit["operationMetrics"] for commit in table.history(1).collect() if commit["operation"] == "VACUUM END"]
+        return int(metrics[0]), int(metrics[1]), int(ended[0]["numDeletedFiles"]) if ended else 0
+
+    @contextmanager
+    def _one_commit(self, transaction: str) -> Iterator[None]:
+        """The next commit carries the id. It is taken back afterwards: a second write under the same id would be skipped."""
+        told = {"spark.databricks.delta.write.txnAppId": transaction, "spark.databricks.delta.write.txnVersion": str(TRANSACTION_VERSION)}
+        for name, value in told.items():
+            self.spark.conf.set(name, value)
+        try:
+            yield
+        finally:
+            for name in told:
+                self.spark.conf.unset(name)
+
+    def _metrics(self) -> Mapping[str, str]:
+        """The figures of the table's last commit."""
+        [last] = DeltaTable.forPath(self.spark, self.uri).history(1).collect()
+        return dict(last["operationMetrics"])
+
+    def _snapshot(self) -> Any:
+        """The table's newest state. Python's API of Delta tells neither transactions nor, without a job, the schema: this is the JVM's own object."""
+        jvm: Any = self.spark._jvm
+        return jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.uri).update(
+            False, jvm.scala.Option.empty(), jvm.scala.Option.empty()
+        )

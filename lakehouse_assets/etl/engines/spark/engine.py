@@ -1,0 +1,81 @@
+"""The Spark engine: a session of its own for each load, on the process's one Spark."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+
+from lakehouse_assets.contracts import Contract
+from lakehouse_assets.errors import LakehouseError, TemporaryOutage
+from lakehouse_assets.etl.engines.base import DatasetLoad, Maintained, Tables
+from lakehouse_assets.etl.engines.spark.session import bucket_options, spark_session
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+REPORT = "If it fails again, please report it with the whole message from the log."
+
+
+@dataclass(frozen=True)
+class SparkEngine:
+    """`session` gives the process's session; `environment`: the AWS_… variables of an AWS that is not the platform's own. `reads_from_bucket`: on a cluster."""
+
+    session: Callable[[], SparkSession] = spark_session
+    environment: Mapping[str, str] = field(default_factory=dict)
+    reads_from_bucket: bool = True
+    name: str = "spark"
+
+    @contextmanager
+    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str) -> Iterator[DatasetLoad]:
+        from lakehouse_assets.etl.engines.spark.load import SparkLoad
+
+        spark = self._own_session(tables)
+        with tempfile.TemporaryDirectory(prefix=f"{contract.dataset}-") as links:
+            load = SparkLoad(contract, tables, batch_id, spark, self.environment, Path(links))
+            try:
+                with _failures_named(contract):
+                    yield load
+            finally:
+                load.forget()
+
+    def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:
+        from lakehouse_assets.etl.engines.spark.delta import Table
+
+        spark = self._own_session(tables)
+        with _failures_named(contract):
+            found = [Table(spark, uri) for uri in (tables.table(contract.dataset), tables.rejects(contract.dataset))]
+            return [Maintained(table.uri, *table.maintain(retain_hours)) for table in found if table.exists]
+
+    def _own_session(self, tables: Tables) -> SparkSession:
+        """On the process's one Spark, with views and settings of its own."""
+        spark = self.session().newSession()
+        for name, value in bucket_options(urlparse(tables.data).netloc, self.environment).items():
+            spark.conf.set(name, value)
+        return spark
+
+
+@contextmanager
+def _failures_named(contract: Contract) -> Iterator[None]:
+    """A statement that Spark refuses is refused again; a job that dies on the way, with a worker or with a service that did not answer, may go through."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except PySparkException as error:
+        raise LakehouseError(f"{contract.dataset}: Spark refused a step of the load: {_first_line(error)} Nothing is lost. {REPORT}") from error
+    except Py4JError as error:
+        cause = getattr(error, "java_exception", None)
+        raise TemporaryOutage(
+            f"{contract.dataset}: Spark failed on the way: {_first_line(cause or error)} No table was left in between; run the batch again. {REPORT}"
+        ) from error
+
+
+def _first_line(error: object) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

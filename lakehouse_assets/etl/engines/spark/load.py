@@ -1,0 +1,232 @@
+"""The steps of `DatasetLoad` in Spark and Delta Lake.
+
+Rows stay on the workers. To the driver come counts, key ranges, and one line for each block of a file. What is looked at more than once is cached, on disk
+where memory ends: the judged rows, and what became of them. The relations of the plan are views of this load's own session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own documentation gives it
+
+from lakehouse_assets.contracts import PROVENANCE, Contract, Parent
+from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, Judgement, RawFile, Tables, Written
+from lakehouse_assets.etl.engines.judgement import judgement_of
+from lakehouse_assets.etl.engines.ranges import Range, key_ranges, literal, ranges_between, within
+from lakehouse_assets.etl.engines.spark.delta import Table
+from lakehouse_assets.etl.engines.spark.raw import RawRows, first_rows, raw_rows
+from lakehouse_assets.etl.plan import SEPARATOR, decide_sql, judge_sql, missing_relation, missing_sql, repeated_sql
+from lakehouse_assets.landing.routing import MALFORMED
+
+FILES = "file_no int, file_id string, record string, seen_before boolean, source_file string, source_modified_at timestamp"
+MOST_BROADCAST = 1_000_000
+"""Keys that every worker is given a copy of: some tens of megabytes."""
+WAITING = ("record_id", "row_number", "source_file", "source_modified_at")
+
+
+class SparkLoad:
+    """One dataset of one batch. Views: files, judged_rows, retried_rows, judged, current, missing_<column>, repeated, decided."""
+
+    def __init__(self, contract: Contract, tables: Tables, batch_id: str, spark: SparkSession, environment: Mapping[str, str], links: Path) -> None:
+        self.contract, self.tables, self.batch_id, self.spark, self.environment, self.links = contract, tables, batch_id, spark, environment, links
+        self.table = Table(spark, tables.table(contract.dataset)).open(contract.table_columns, contract.partition)
+        self.rejects = Table(spark, tables.rejects(contract.dataset)).open(REJECTED_COLUMNS, "waiting")
+        self.transaction = f"{contract.dataset}:{batch_id}"
+        self.files: Sequence[RawFile] = ()
+        self.raw: RawRows | None = None
+        self.places: list[tuple[int, int, int, int]] = []
+        self.extents: dict[str, tuple[Any, Any, int]] = {}
+        self.counts = Counts()
+        self.retried = False
+        self._cached: list[DataFrame] = []
+
+    def read(self, files: Sequence[RawFile]) -> None:
+        self.files = files
+        # A file's split into blocks depends on it. The rows are read again for the rejected records: they must have the same ids then.
+        self.spark.conf.set("spark.sql.files.minPartitionNum", str(self.spark.sparkContext.defaultParallelism))
+        listed = [(n, f.file_id, f.record, f.seen_before, f.source_file, f.source_modified_at) for n, f in enumerate(files)]
+        self._view("files", self.spark.createDataFrame(listed, FILES))
+        self.raw = raw_rows(self.spark, self.contract, files, self.environment, self.links)
+        self._view("raw", self.raw.named)
+        self._view("every_row", self._kept(self.spark.sql(judge_sql(self.contract, "file_no", "block", "row_id"))))
+        columns = dict.fromkeys((self.contract.key, *(parent.column for parent in self.contract.parents)))
+        extent = ", ".join(f"min(`{name}`), max(`{name}`), count(`{name}`)" for name in columns)
+        blocks = self._all(f"SELECT file_no, block, min(row_id), count(*), {extent} FROM every_row GROUP BY file_no, block")
+        self.extents = {name: _extent([tuple(found[4 + 3 * place : 7 + 3 * place]) for found in blocks]) for place, name in enumerate(columns)}
+        self.places = first_rows(self.raw, [tuple(found[:4]) for found in blocks])
+        headers = ", ".join(str(row_id) for _, _, row_id, number in self.places if number == 0)
+        self._view("judged_rows", self.spark.sql(f"SELECT * FROM every_row {f'WHERE row_id NOT IN ({headers})' if headers else ''}"))
+        self._view("judged", self._judged("judged_rows r JOIN files f USING (file_no)", "file_no", "block", "row_id"))
+
+    def _judged(self, relation: str, file_no: str, block: str, row_id: str) -> DataFrame:
+        names = ", ".join(f"`{name}`" for name in self.contract.names)
+        return self.spark.sql(
+            f"SELECT {row_id} AS row_id, {file_no} AS file_no, {block} AS block, {names}, broken, warned, source_file, source_modified_at FROM {relation}"
+        )
+
+    def retry_orphans(self) -> None:
+        if not self.contract.parents:
+            return
+        waiting = self.rejects.rows(f"waiting = true AND batch_id <> {literal(self.batch_id)}").select(*WAITING, "raw", "reasons")
+        if waiting.isEmpty():
+            return
+        self._view("waiting", waiting)
+        columns = ", ".join(f"raw['{name}'] AS `{name}`" for name in self.contract.names)
+        self._view("raw", self.spark.sql(f"SELECT {', '.join((*WAITING, 'reasons'))}, {columns}, CAST(NULL AS STRING) AS {MALFORMED} FROM waiting"))
+        self._view("orphans", self._kept(self.spark.sql(judge_sql(self.contract, *WAITING, "reasons"))))
+        arrived = " OR ".join(
+            f"(array_contains(reasons, {literal(p.reason)}) AND `{p.column}` IN (SELECT parent_key FROM {self._arrived(p)}))" for p in self.contract.parents
+        )
+        retried = self._kept(self.spark.sql(f"SELECT *, -1 - monotonically_increasing_id() AS row_id FROM orphans WHERE {arrived}"))
+        self.retried = not retried.isEmpty()
+        if self.retried:
+            self._view("retried_rows", retried)
+            self._view("judged", self.spark.table("judged").unionByName(self._judged("retried_rows", "NULL", "NULL", "row_id")))
+
+    def _arrived(self, parent: Parent) -> str:
+        """The orphans' parent keys that this batch brought: only rows written by this batch are looked at, not the whole parent table."""
+        return self._keys_of(parent, "orphans", f"arrived_{parent.column}", f" AND batch_id = {literal(self.batch_id)}")
+
+    def _keys_of(self, parent: Parent, relation: str, into: str, condition: str = "") -> str:
+        table = Table(self.spark, self.tables.table(parent.dataset))
+        ranges = self._ranges(relation, parent.column)
+        if ranges and table.exists:
+            found = table.rows(within(f"`{parent.key}`", ranges) + condition).selectExpr(f"`{parent.key}` AS parent_key")
+        else:
+            found = self.spark.sql(f"SELECT `{parent.column}` AS parent_key FROM {relation} WHERE FALSE")
+        self._view(into, found)
+        return into
+
+    def _ranges(self, relation: str, column: str) -> list[Range]:
+        kind = self.contract.column(column).kind
+        if relation == "judged" and not self.retried:
+            return ranges_between(self._all, relation, column, kind, *self.extents[column])
+        return key_ranges(self._all, relation, column, kind)
+
+    def decide(self) -> Judgement:
+        for parent in self.contract.parents:
+            existing = self._keys_of(parent, "judged", f"existing_{parent.column}")
+            self._view(missing_relation(parent.column), self._counted(missing_sql(parent.column, existing)))
+        self._view("repeated", self._counted(repeated_sql(self.contract)))
+        ranges = self._ranges("judged", self.contract.key)
+        current = self.table.rows(within(f"`{self.contract.key}`", ranges) if ranges else "FALSE")
+        self._view("current", current)
+        carried = ("file_no", "block", *self.contract.names, "broken", "warned", "source_file", "source_modified_at")
+        decided = self.spark.sql(decide_sql(self.contract, *carried))
+        # Where the table has none of the keys there is no join worth keeping: what stands beside the judged rows is small.
+        self._view("decided", decided if current.isEmpty() else self._kept(decided))
+        groups = self._all("SELECT file_no, verdict, reasons, warned, count(*) FROM decided GROUP BY ALL")
+        judgement = judgement_of(groups, {number: file.file_id for number, file in enumerate(self.files)})
+        self.counts = judgement.counts
+        return judgement
+
+    def write_rejects(self) -> int | None:
+        if self.rejects.committed(f"rejects:{self.transaction}"):
+            return None
+        rejected = self.spark.sql("SELECT * FROM decided WHERE verdict = 'rejected' AND row_id >= 0")
+        if self.raw is None or not self.counts.rejected or rejected.isEmpty():
+            return 0
+        self._view("rejected", rejected)
+        self._view("as_read", self.raw.as_read)
+        self._view("places", self.spark.createDataFrame(self.places, "file_no int, block long, first_row long, number long"))
+        self._view("known_rejects", self._known_rejects())
+        rows = self.spark.sql(
+            f"""SELECT concat(f.record, ':', p.number + d.row_id - p.first_row) AS record_id, '{self.contract.dataset}' AS dataset,
+              split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, d.source_file, p.number + d.row_id - p.first_row AS row_number, d.source_modified_at,
+              '{self.batch_id}' AS batch_id, CAST(NULL AS STRING) AS healed_by, d.broken IS NULL AS waiting
+            FROM rejected d JOIN files f USING (file_no) JOIN places p USING (file_no, block) JOIN as_read r USING (row_id)"""
+        ).join(self.spark.table("known_rejects"), "record_id", "left_anti")
+        rows = self._kept(rows.select(*REJECTED_COLUMNS))
+        return 0 if rows.isEmpty() else self.rejects.append(rows, f"rejects:{self.transaction}")
+
+    def _known_rejects(self) -> DataFrame:
+        """Records of content that an earlier batch brought: they are in the table already and are not written twice."""
+        seen = sorted({file.record for file in self.files if file.seen_before})
+        where = within("record_id", [(f"{record}:", f"{record};") for record in seen]) if seen else "FALSE"
+        return self.rejects.rows(where).select("record_id")
+
+    @property
+    def merged_before(self) -> bool:
+        """Orphans are settled after the MERGE, which makes no commit where nothing is to be inserted or updated."""
+        return self.table.committed(self.transaction) or self.rejects.committed(f"orphans:{self.transaction}")
+
+    def merge(self) -> Written | None:
+        if self.merged_before:
+            return None
+        if not self.counts.inserted + self.counts.updated:
+            return Written(0, 0)
+        names = ", ".join(f"`{name}`" for name in self.contract.names)
+        rows = self.spark.sql(
+            f"SELECT {names}, '{self.batch_id}' AS batch_id, source_file, source_modified_at FROM decided WHERE verdict IN ('insert', 'update')"
+        )
+        if not self.counts.updated:
+            return Written(self.table.append(rows, self.transaction), 0)
+        every = {name: f"s.`{name}`" for name in (*self.contract.names, *PROVENANCE)}
+        return Written(*self.table.merge(rows, self._merge_condition(), self.transaction, update=every, insert=True))
+
+    def _merge_condition(self) -> str:
+        """Equal keys; and, always true of the rows to update, the ranges of their keys and the partitions they live in now, by which Delta skips files."""
+        key, partition = self.contract.key, self.contract.partition
+        self._view("updated", self.spark.sql(f"SELECT t.* FROM current t LEFT SEMI JOIN decided d ON d.`{key}` = t.`{key}` AND d.verdict = 'update'"))
+        condition = f"t.`{key}` = s.`{key}` AND " + within(f"t.`{key}`", key_ranges(self._all, "updated", key, self.contract.column(key).kind))
+        if partition:
+            values = [value for (value,) in self._all(f"SELECT DISTINCT `{partition}` FROM updated ORDER BY 1")]
+            condition += f" AND t.`{partition}` IN ({', '.join(_partition_literal(value) for value in values)})"
+        return condition
+
+    def settle_orphans(self) -> None:
+        if not self.retried or self.rejects.committed(f"orphans:{self.transaction}"):
+            return
+        rows = self.spark.sql(
+            f"SELECT r.record_id, CASE WHEN d.verdict <> 'rejected' THEN '{self.batch_id}' END AS healed_by, "
+            f"d.verdict = 'rejected' AND r.broken IS NULL AS waiting, split(d.reasons, '{SEPARATOR}') AS reasons "
+            "FROM retried_rows r JOIN decided d USING (row_id)"
+        )
+        update = {
+            "healed_by": "s.healed_by",
+            "waiting": "s.waiting",
+            "reasons": "CASE WHEN s.healed_by IS NULL THEN s.reasons ELSE t.reasons END",
+        }
+        self.rejects.merge(rows, "t.record_id = s.record_id AND t.waiting = true", f"orphans:{self.transaction}", update=update, insert=False)
+
+    def forget(self) -> None:
+        """Frees what was cached for this load."""
+        for frame in self._cached:
+            frame.unpersist()
+
+    def _kept(self, rows: DataFrame) -> DataFrame:
+        """The rows, kept from when they are first looked at, as a relation without a past: the plan that made them is not analysed again with each query on
+        them, which took most of a small batch's time. (Spark's checkpoints do the same, but cannot be made anew when a worker is lost.)"""
+        rows.persist(StorageLevel.MEMORY_AND_DISK)
+        self._cached.append(rows)
+        jvm: Any = self.spark._jvm
+        cache = rows._jdf.queryExecution().withCachedData()
+        return DataFrame(jvm.org.apache.spark.sql.classic.Dataset.ofRows(self.spark._jsparkSession, cache), self.spark)
+
+    def _counted(self, sql: str) -> DataFrame:
+        """A result that is small as a rule: evaluated now, so that Spark knows how small when it plans the joins with it."""
+        rows = self._kept(self.spark.sql(sql))
+        return F.broadcast(rows) if rows.count() <= MOST_BROADCAST else rows
+
+    def _view(self, name: str, rows: DataFrame) -> None:
+        rows.createOrReplaceTempView(name)
+
+    def _all(self, sql: str) -> list[Any]:
+        return self.spark.sql(sql).collect()
+
+
+def _extent(of_blocks: list[tuple[Any, Any, int]]) -> tuple[Any, Any, int]:
+    """The least and the greatest value of a column, and how many it has, from those of the blocks."""
+    present = [(least, greatest) for least, greatest, _ in of_blocks if least is not None]
+    if not present:
+        return None, None, 0
+    return min(least for least, _ in present), max(greatest for _, greatest in present), sum(values for _, _, values in of_blocks)
+
+
+def _partition_literal(value: Any) -> str:
+    return literal(value) if isinstance(value, int | str) else f"DATE '{value}'"

@@ -1,0 +1,67 @@
+"""Reads on the workers, with Python's csv module, what cannot be read line by line: records with line breaks in quotes, headers below blank lines.
+
+One task a file, record by record, so that memory stays bounded whatever the file's size. The tests hold both engines to what that module reads.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO, Any
+
+from lakehouse_assets.aws import Aws
+from lakehouse_assets.landing.records import FIELD_LIMIT
+
+
+@dataclass(frozen=True)
+class RecordsFile:
+    """A file for one worker. `skipped_lines`: blank lines above the header. `environment`: how the AWS of an s3:// location is reached."""
+
+    file_no: int
+    location: str
+    delimiter: str
+    compression: str
+    skipped_lines: int
+    environment: Mapping[str, str]
+
+    def rows(self) -> Iterator[tuple[int, int, list[str]]]:
+        """File number, 0 (the file is one block), and the fields of each record below the header that is not blank."""
+        csv.field_size_limit(FIELD_LIMIT)
+        with self._content() as packed, gzip.open(packed) if self.compression == "gzip" else packed as content:
+            text = io.TextIOWrapper(content, "utf-8-sig", newline="")
+            records = (fields for fields in csv.reader(islice(text, self.skipped_lines, None), delimiter=self.delimiter, strict=True) if fields)
+            next(records, None)
+            for fields in records:
+                yield self.file_no, 0, fields
+
+    def _content(self) -> IO[bytes]:
+        if not self.location.startswith("s3://"):
+            return open(self.location, "rb")  # noqa: PTH123 - the caller closes it
+        bucket, key = self.location.removeprefix("s3://").split("/", 1)
+        body: Any = Aws(self.environment).client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+        return io.BufferedReader(_Body(body), 1 << 20)
+
+
+class _Body(io.RawIOBase):
+    """S3's answer as a raw stream. (botocore's own closes itself at the end, which TextIOWrapper takes for an error.)"""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self._body.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+
+def fields_of_line(line: str, delimiter: str) -> list[str]:
+    """The fields of a record that is one line."""
+    csv.field_size_limit(FIELD_LIMIT)
+    return next(csv.reader([line], delimiter=delimiter, strict=True))

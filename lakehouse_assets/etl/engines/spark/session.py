@@ -1,0 +1,73 @@
+"""The Spark session: what the plan needs of it wherever it runs, and what a session on one machine needs besides. On Glue the platform brings the jars."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DELTA = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+EVERYWHERE = DELTA | {
+    "spark.sql.session.timeZone": "UTC",
+    # The default is INT96, which has no statistics by which a reader could skip files.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+}
+DRIVER_MEMORY = "4g"
+COMPILE_ALL = "-XX:-DontCompileHugeMethods"
+"""For every JVM that judges rows. The judging of a wide row is one method of more than 8,000 bytecodes, and such a method Java only interprets (HotSpot's
+HugeMethodLimit): measured, 5 million order items are judged in 7 seconds with the option, in 28 without."""
+
+
+def on_one_machine(jars: Sequence[Path], scratch: Path) -> dict[str, str]:
+    """The configuration of a session whose driver does all the work, with every core of this machine."""
+    cores = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return EVERYWHERE | {
+        "spark.master": "local[*]",
+        # Spark takes s3:// for an old connector of its own; on Glue it is S3A, as here.
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "spark.jars": ",".join(str(jar) for jar in jars),
+        "spark.driver.memory": DRIVER_MEMORY,
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.extraJavaOptions": f"{COMPILE_ALL} -Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}",
+        "spark.local.dir": str(scratch),
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.shuffle.partitions": cores,
+        # 50 tasks for every look at a table's log is the default.
+        "spark.databricks.delta.snapshotPartitions": "2",
+    }
+
+
+def bucket_options(bucket: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """How S3A reaches one bucket of the AWS that these variables name; nothing where they name none, as the platform's own credentials serve then."""
+    if "AWS_ENDPOINT_URL" not in environment:
+        return {}
+    options = {
+        "endpoint": environment["AWS_ENDPOINT_URL"],
+        "endpoint.region": environment["AWS_REGION"],
+        "access.key": environment["AWS_ACCESS_KEY_ID"],
+        "secret.key": environment["AWS_SECRET_ACCESS_KEY"],
+        "aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+        "path.style.access": "true",
+        "connection.ssl.enabled": "false",
+    }
+    return {f"fs.s3a.bucket.{bucket}.{name}": value for name, value in options.items()}
+
+
+def spark_session(configuration: Mapping[str, str] = EVERYWHERE) -> SparkSession:
+    """The process's session, started with this configuration if there is none. (A session that runs keeps the static part of its own.)"""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName("lakehouse")
+    for name, value in configuration.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()

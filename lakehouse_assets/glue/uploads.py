@@ -1,0 +1,51 @@
+"""What a job run reads from the bucket: code and contracts. Each lies in a folder named by its content, so that a run under way keeps what it began with."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakehouse_assets.etl import glue_job
+from lakehouse_assets.glue.wheel import build_wheel
+from lakehouse_assets.landing.store import Store
+
+
+@dataclass(frozen=True)
+class Code:
+    """Where a job's code lies: s3:// locations."""
+
+    script: str
+    wheel: str
+
+
+def upload_code(store: Store, control: str) -> Code:
+    """Uploads the entry point and the wheel of this project, where they are not there yet. `control`: the prefix of the control folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = build_wheel(Path(folder))
+        content = wheel.read_bytes()
+        # The script is in the wheel too, so that one hash stands for both.
+        code = f"{control}code/{_address(content)}/"
+        _upload(store, code + wheel.name, content)
+    script = Path(glue_job.__file__)
+    _upload(store, code + script.name, script.read_bytes())
+    return Code(f"s3://{store.bucket}/{code}{script.name}", f"s3://{store.bucket}/{code}{wheel.name}")
+
+
+def upload_contracts(store: Store, control: str, contracts: Path) -> str:
+    """Uploads the documents of all contracts. Returns their folder, an s3:// location that ends with '/'."""
+    documents = {path.name: path.read_bytes() for path in sorted(contracts.glob(f"*{glue_job.CONTRACT}"))}
+    folder = f"{control}contracts/{_address(*(part for name, content in documents.items() for part in (name.encode(), content)))}/"
+    for name, content in documents.items():
+        _upload(store, folder + name, content)
+    return f"s3://{store.bucket}/{folder}"
+
+
+def _upload(store: Store, key: str, content: bytes) -> None:
+    if not store.exists(key):
+        store.create(key, content, {})
+
+
+def _address(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:24]

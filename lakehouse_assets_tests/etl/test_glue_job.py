@@ -1,0 +1,89 @@
+"""The Glue job's entry point: what it makes of its arguments, and that it needs nothing else. (Whole batches through it: test_glue_batches.)"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.etl import glue_job
+from lakehouse_assets.glue.uploads import upload_contracts
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.local.embedded_aws.glue_platform import prepare
+from lakehouse_assets_tests.support import freeze, keys, product, products_csv, put, rejects
+
+OF_GLUE = ("--JOB_NAME", "products_etl", "--conf", "a=b --conf c=d", "--enable-metrics", "true", "--python-modules-installer-option", "--no-deps")
+
+
+@pytest.fixture(autouse=True)
+def aws_of_the_job(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS as the process's own environment names it; and settings of ours that nobody may read."""
+    for name, value in lakehouse.aws.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LAKEHOUSE_MEMORY_MB", "not a number")
+
+
+def arguments(lakehouse: Lakehouse, dataset: str = "products", **changed: str) -> list[str]:
+    contracts = upload_contracts(lakehouse.zone.store, "control/", lakehouse.settings.contracts)
+    manifest = f"s3://{lakehouse.settings.bucket}/control/manifests/1.json"
+    named = glue_job.arguments(lakehouse.settings, dataset, contracts) | {"--manifest": manifest}
+    return [part for pair in (named | {f"--{name}": value for name, value in changed.items()}).items() for part in pair]
+
+
+def refusal(given: list[str]) -> str:
+    with pytest.raises(BadConfiguration) as refused:
+        glue_job.main([*OF_GLUE, *given])
+    return str(refused.value)
+
+
+def test_a_missing_argument_is_named() -> None:
+    assert refusal(["--dataset", "products", "--bucket", "lake"]) == (
+        "The job's arguments cannot be used: the following arguments are required: --manifest, --contracts. Correct the job's definition, or what starts it."
+    )
+
+
+def test_what_the_arguments_name_must_be_there(lakehouse: Lakehouse) -> None:
+    bucket = lakehouse.settings.bucket
+    assert refusal(arguments(lakehouse)) == (
+        f"There is no manifest at s3://{bucket}/control/manifests/1.json. Correct --manifest, or restore it from its older version."
+    )
+    assert refusal(arguments(lakehouse, contracts=f"s3://{bucket}/nowhere/")).startswith(f"There are no contracts at s3://{bucket}/nowhere/")
+    assert refusal(arguments(lakehouse, "customers")) == "There is no contract of customers, only of orders, products, order_items. Correct --dataset."
+
+
+def test_a_wrong_value_is_named(lakehouse: Lakehouse) -> None:
+    assert "reject_limit" in refusal(arguments(lakehouse, **{"reject-limit": "7"}))
+    assert refusal(arguments(lakehouse, manifest="manifests/1.json")) == "manifests/1.json is no place in S3; it must begin with s3://."
+
+
+def test_every_setting_that_the_load_uses_is_an_argument(lakehouse: Lakehouse) -> None:
+    """A prefix that the job did not know would be a table in the wrong place."""
+    prefixes = {f"--{name.replace('_', '-')}" for name in type(lakehouse.settings).model_fields if name.endswith("_prefix")}
+    assert prefixes | {"--bucket", "--reject-limit"} <= set(glue_job.arguments(lakehouse.settings, "orders", "s3://bucket/contracts/"))
+
+
+@pytest.mark.spark
+def test_spark_submit_runs_it_on_any_cluster_and_bad_data_is_its_exit(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1), product("x")))
+    manifest = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.manifest_key(freeze(lakehouse).batch_id)}"
+    environment = prepare({"--datalake-formats": "delta"}, lambda _: None, tmp_path, print)
+    environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "LAKEHOUSE_BUCKET": "someone-elses", "PATH": os.environ["PATH"]}
+    submit = [str(Path(sys.executable).with_name("spark-submit")), glue_job.__file__]
+
+    ended = subprocess.run(
+        [*submit, *OF_GLUE, *arguments(lakehouse, manifest=manifest, **{"reject-limit": "0.2"})],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+    assert ended.returncode != 0
+    assert "lakehouse_assets.errors.BadData: products: 1 of 2 rows are rejected, above the limit of 20%" in ended.stdout
+    assert [record["raw"]["product_id"] for record in rejects(lakehouse, "products")] == ["x"]
+    assert keys(lakehouse, "lakehouse-dwh/products/department_id") == []

@@ -1,0 +1,26 @@
+"""Executables that answer `java -version` as a Java of some version does: real processes, for versions that no machine has all of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ANSWERS = {
+    8: 'openjdk version "1.8.0_392"',
+    11: 'openjdk version "11.0.21" 2023-10-17',
+    17: 'openjdk version "17.0.9" 2023-10-17',
+    25: 'openjdk version "25" 2025-09-16',
+}
+
+
+def java(home: Path, version: int) -> Path:
+    """A home with a `bin/java` of this version; returns the home."""
+    return scripted(home, f"echo '    java.home = {home}' >&2\necho '{ANSWERS[version]}' >&2")
+
+
+def scripted(home: Path, script: str) -> Path:
+    """A home whose `bin/java` is this shell script."""
+    executable = home / "bin" / "java"
+    executable.parent.mkdir(parents=True)
+    executable.write_text(f"#!/bin/sh\n{script}\n")
+    executable.chmod(0o755)
+    return home

@@ -1,0 +1,72 @@
+"""A Maven repository over HTTP that holds a few small jars: what the set-up downloads from when it is not to reach the world."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from lakehouse_assets.local.spark.jars import Jar
+
+
+@dataclass
+class Mirror:
+    """`asked` are the paths of the files that were asked for. A path in `stalled` gets no answer until `go_on` is set."""
+
+    folder: Path
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+    stalled: set[str] = field(default_factory=set)
+    stalling: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def offer(self, artifact: str, content: bytes, needs: tuple[str, ...] = ()) -> Jar:
+        """Puts `example:<artifact>:1.0` there, which needs other artifacts of the same kind; returns its line of a lock."""
+        place = self.folder / "example" / artifact / "1.0"
+        place.mkdir(parents=True, exist_ok=True)
+        place.joinpath(f"{artifact}-1.0.jar").write_bytes(content)
+        place.joinpath(f"{artifact}-1.0.pom").write_text(_pom(artifact, needs))
+        return Jar("example", artifact, "1.0", hashlib.sha256(content).hexdigest(), len(content))
+
+    def jars_asked(self) -> list[str]:
+        return sorted({Path(path).name for path in self.asked if path.endswith(".jar")})
+
+
+@contextmanager
+def mirror(folder: Path) -> Iterator[Mirror]:
+    """Serves `folder` until the end of the block."""
+    served = Mirror(folder)
+
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            served.asked.append(self.path)
+            if Path(self.path).name in served.stalled:
+                served.stalling.set()
+                served.go_on.wait()
+                return
+            super().do_GET()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        served.url = f"http://127.0.0.1:{server.server_port}/"
+        try:
+            yield served
+        finally:
+            served.go_on.set()
+            server.shutdown()
+
+
+def _pom(artifact: str, needs: tuple[str, ...]) -> str:
+    dependencies = "".join(f"<dependency><groupId>example</groupId><artifactId>{name}</artifactId><version>1.0</version></dependency>" for name in needs)
+    return (
+        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>example</groupId>'
+        f"<artifactId>{artifact}</artifactId><version>1.0</version><dependencies>{dependencies}</dependencies></project>"
+    )

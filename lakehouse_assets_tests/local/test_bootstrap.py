@@ -1,0 +1,79 @@
+"""What a fresh embedded AWS is given, and that giving it again changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from lakehouse_assets.aws import Aws
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.local.bootstrap import bootstrap
+from lakehouse_assets.local.process import EmbeddedAws
+from lakehouse_assets.settings import Settings
+from lakehouse_assets_tests.conftest import own_settings
+from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
+from lakehouse_assets_tests.support import ClientWith, keys
+
+
+@pytest.fixture
+def settings(lakehouse_home: Path) -> Settings:
+    return own_settings(lakehouse_home, engine="glue", glue_job="{job}-" + uuid4().hex[:12])
+
+
+class Unchanging(Aws):
+    """An AWS in which nothing may be made any more."""
+
+    def client(self, service: str) -> Any:
+        def refuse(*_: object, **__: object) -> None:
+            raise AssertionError("it is there already")
+
+        making = ("create_bucket", "put_bucket_versioning", "put_object", "create_database", "create_work_group", "create_job", "update_job")
+        return ClientWith(super().client(service), **dict.fromkeys(making, refuse))
+
+
+def job_of(lakehouse: Lakehouse, dataset: str = "orders") -> dict[str, Any]:
+    name = lakehouse.settings.job_name(lakehouse.contracts[dataset])
+    return dict(lakehouse.aws.client("glue").get_job(JobName=name)["Job"])
+
+
+def test_each_dataset_has_a_glue_job_whose_code_is_in_the_bucket(lakehouse: Lakehouse) -> None:
+    for dataset in lakehouse.contracts:
+        job = job_of(lakehouse, dataset)
+        assert job["DefaultArguments"]["--dataset"] == dataset
+        script = job["Command"]["ScriptLocation"].removeprefix(f"s3://{lakehouse.settings.bucket}/")
+        wheel = job["DefaultArguments"]["--additional-python-modules"].partition(",")[0].removeprefix(f"s3://{lakehouse.settings.bucket}/")
+        assert set(keys(lakehouse, "control/code/")) == {script, wheel}
+
+
+def test_what_is_there_is_left_as_it_is(lakehouse: Lakehouse) -> None:
+    bootstrap(lakehouse.settings, Unchanging(lakehouse.aws.environment))
+
+
+def test_a_changed_setting_reaches_the_jobs(lakehouse: Lakehouse) -> None:
+    bootstrap(lakehouse.settings.model_copy(update={"reject_limit": 0.25}), lakehouse.aws)
+
+    assert job_of(lakehouse)["DefaultArguments"]["--reject-limit"] == "0.25"
+
+
+def test_the_embedded_engine_needs_no_jobs(lakehouse_home: Path, lakehouse_aws: EmbeddedAws) -> None:
+    house = Lakehouse(own_settings(lakehouse_home, glue_job="{job}-" + uuid4().hex[:12]), Aws(lakehouse_aws.environment()))
+
+    bootstrap(house.settings, house.aws)
+
+    assert keys(house, "control/") == []
+    with pytest.raises(house.aws.client("glue").exceptions.EntityNotFoundException):
+        job_of(house)
+
+
+@pytest.mark.spark
+def test_a_run_of_such_a_job_is_the_entry_point_from_the_wheel(lakehouse: Lakehouse) -> None:
+    glue, name = lakehouse.aws.client("glue"), job_of(lakehouse)["Name"]
+    run_id = glue.start_job_run(JobName=name)["JobRunId"]
+
+    run = wait_for(lambda: run if "CompletedOn" in (run := glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]) else None)
+
+    assert run["JobRunState"] == "FAILED"
+    assert "BadConfiguration: The job's arguments cannot be used: the following arguments are required: --manifest." in run["ErrorMessage"]

@@ -1,0 +1,37 @@
+"""One Spark for each test process, started by the first test that needs it, and set for small data: half of a usual session's time went into compiling."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakehouse_assets.etl.engines.spark import SparkEngine
+from lakehouse_assets.etl.engines.spark.session import spark_session
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.local.spark.session import local_configuration
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+FOR_SMALL_DATA = {
+    "spark.sql.shuffle.partitions": "1",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.driver.memory": "2g",
+}
+
+
+def on_spark(lakehouse: Lakehouse) -> Lakehouse:
+    """The same lakehouse with the engine `spark`, which reads the files from the bucket, as on Glue."""
+    house = Lakehouse(lakehouse.settings.model_copy(update={"engine": "spark"}), lakehouse.aws)
+    house.__dict__["spark_engine"] = SparkEngine(spark_of_tests, lakehouse.aws.environment)
+    return house
+
+
+@lru_cache
+def spark_of_tests() -> SparkSession:
+    configuration = local_configuration(Path(tempfile.mkdtemp(prefix="lakehouse-spark-")))
+    name = "spark.driver.extraJavaOptions"
+    return spark_session(configuration | FOR_SMALL_DATA | {name: f"{configuration[name]} -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"})
