@@ -23,10 +23,10 @@ def main() -> None:
             tables, bare = folder / "tables", folder / "bare"
             for path in (tables, bare):
                 shutil.rmtree(path, ignore_errors=True)
-            run_python("-m", "benchmarks.engine_load", str(tables), "products", "1", str(products))
-            run_python("-m", "benchmarks.engine_load", str(tables), "orders", "1", str(orders))
+            run_python("-m", "benchmarks.engine_load", "embedded", str(tables), "products", "1", str(products))
+            run_python("-m", "benchmarks.engine_load", "embedded", str(tables), "orders", "1", str(orders))
             for label, batch, csv, merge in (("first", "2", first, ()), ("second", "3", second, ("merge",))):
-                ours = run_python("-m", "benchmarks.engine_load", str(tables), "order_items", batch, str(csv))
+                ours = run_python("-m", "benchmarks.engine_load", "embedded", str(tables), "order_items", batch, str(csv))
                 loads[label].append((ours, run_python("-m", "benchmarks.bare_engine", str(bare), str(csv), *merge)))
         keep("big_batch", {"rows": ROWS, "csv_mb": first.stat().st_size >> 20, **{label: _figures(runs) for label, runs in loads.items()}})
 

@@ -1,4 +1,4 @@
-"""One dataset's load by the embedded engine, on local Delta tables, as a process of its own: `python -m benchmarks.engine_load TABLES DATASET BATCH CSV`."""
+"""One dataset's load on local Delta tables, as a process of its own: `python -m benchmarks.engine_load embedded|spark TABLES DATASET BATCH CSV`."""
 
 from __future__ import annotations
 
@@ -6,39 +6,60 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks.measure import io_bytes, peak_mb
 from lakehouse_assets.contracts import read_contracts
-from lakehouse_assets.etl.engines.base import RawFile, Tables
+from lakehouse_assets.etl.engines.base import Engine, Judgement, RawFile, Tables
 from lakehouse_assets.etl.engines.embedded import EmbeddedEngine
 
+Bytes = Callable[[], tuple[int, int]]
 
-def load(tables: Path, dataset: str, batch_id: str, csv: Path) -> dict[str, object]:
-    """Every step of the load. Returns seconds by step, bytes read and written, and the counts."""
+
+def load(
+    engine: Engine, tables: Path, dataset: str, batch_id: str, csv: Path, *, count: Bytes = io_bytes, after_step: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Every step of the load. Returns seconds by step, bytes read and written (as `count` has them), and the counts. `after_step` is told each step's name."""
     header = tuple(csv.open().readline().strip().split(","))
-    file = RawFile(batch_id, csv.name, datetime.fromtimestamp(int(batch_id), UTC), csv, header, content=batch_id)
+    file = RawFile(batch_id, csv.name, datetime.fromtimestamp(int(batch_id), UTC), str(csv), header, quoted=False, multiline=False, content=batch_id)
     seconds: dict[str, float] = {}
-    before, clock = io_bytes(), time.perf_counter()
+    before, clock = count(), time.perf_counter()
     contract = read_contracts()[dataset]
-    engine = EmbeddedEngine(Path(tempfile.gettempdir()))
     with engine.dataset_load(contract, Tables(str(tables / "data"), str(tables / "rejected")), batch_id) as dataset_load:
+        after_step("open")
         for name, step in (
             ("read and judge", lambda: dataset_load.read([file])),
             ("retry orphans", dataset_load.retry_orphans),
             ("decide", dataset_load.decide),
             ("rejects", dataset_load.write_rejects),
             ("merge", dataset_load.merge),
+            ("settle orphans", dataset_load.settle_orphans),
         ):
             start = time.perf_counter()
-            step()
+            outcome = step()
             seconds[name] = round(time.perf_counter() - start, 2)
-        counts = dataset_load.counts.__dict__
+            after_step(name)
+            if isinstance(outcome, Judgement):
+                counts = outcome.counts.__dict__
     total = time.perf_counter() - clock
-    read, written = (after - earlier for after, earlier in zip(io_bytes(), before, strict=True))
-    return {"seconds": round(total, 2), "steps": seconds, "read_mb": read >> 20, "written_mb": written >> 20, "peak_mb": peak_mb(), "counts": counts}
+    read, written = (after - earlier for after, earlier in zip(count(), before, strict=True))
+    return {"seconds": round(total, 2), "steps": seconds, "read_mb": read >> 20, "written_mb": written >> 20, "counts": counts}
+
+
+def main(engine: str, tables: Path, dataset: str, batch_id: str, csv: Path) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as scratch:
+        if engine == "embedded":
+            return load(EmbeddedEngine(Path(scratch)), tables, dataset, batch_id, csv) | {"start_seconds": 0.0, "peak_mb": peak_mb()}
+        from benchmarks.local_spark import LocalSpark
+        from lakehouse_assets.etl.engines.spark import SparkEngine
+
+        local = LocalSpark(Path(scratch))
+        figures = load(SparkEngine(lambda: local.spark, reads_from_bucket=False), tables, dataset, batch_id, csv, count=local.io_bytes)
+        return figures | {"start_seconds": local.start_seconds} | local.memory()
 
 
 if __name__ == "__main__":
-    print(json.dumps(load(Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4]))))
+    print(json.dumps(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4], Path(sys.argv[5]))))

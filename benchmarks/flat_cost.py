@@ -24,24 +24,24 @@ def main() -> None:
         for size in SIZES:
             folder = Path(name) / str(size)
             folder.mkdir()
-            _fill(folder / "template", size)
+            fill(folder / "template", size)
             products, orders = parents(folder, BATCH)
-            _shift_orders(orders, size)
+            shift_orders(orders, size)
             batch = items_csv(folder / "batch.csv", BATCH, first=size - BATCH // 10, corrected_one_in=1)
             runs = []
             for _ in range(TIMES):
                 shutil.rmtree(folder / "tables", ignore_errors=True)
                 shutil.copytree(folder / "template", folder / "tables")
-                run_python("-m", "benchmarks.engine_load", str(folder / "tables"), "products", "1", str(products))
-                run_python("-m", "benchmarks.engine_load", str(folder / "tables"), "orders", "1", str(orders))
-                runs.append(run_python("-m", "benchmarks.engine_load", str(folder / "tables"), "order_items", "2", str(batch)))
+                run_python("-m", "benchmarks.engine_load", "embedded", str(folder / "tables"), "products", "1", str(products))
+                run_python("-m", "benchmarks.engine_load", "embedded", str(folder / "tables"), "orders", "1", str(orders))
+                runs.append(run_python("-m", "benchmarks.engine_load", "embedded", str(folder / "tables"), "order_items", "2", str(batch)))
             figures[str(size)] = _figures(runs)
             shutil.rmtree(folder)
     smallest, largest = (figures[str(size)]["load_seconds"] for size in (SIZES[0], SIZES[-1]))
     keep("flat_cost", {"batch_rows": BATCH, "tables": figures, "largest_to_smallest": round(largest / smallest, 2)})
 
 
-def _fill(tables: Path, rows: int) -> None:
+def fill(tables: Path, rows: int) -> None:
     """The table as the load would have left it, a file a day, written directly because only what comes after is measured."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone='UTC'")
@@ -57,7 +57,7 @@ def _fill(tables: Path, rows: int) -> None:
         write_deltalake(str(tables / "data" / "order_items"), connection.sql(typed), partition_by=["date"], mode="append")
 
 
-def _shift_orders(orders: Path, size: int) -> None:
+def shift_orders(orders: Path, size: int) -> None:
     """The orders of the batch's items, not those of the table's first items."""
     connection = duckdb.connect()
     shift = (size - BATCH // 10) // 6

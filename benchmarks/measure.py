@@ -37,15 +37,15 @@ def median(values: list[float]) -> float:
     return round(statistics.median(values), 2)
 
 
-def io_bytes() -> tuple[int, int]:
-    """Bytes that this process has read and written so far, through system calls (Linux)."""
-    counters = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+def io_bytes(process: str = "self") -> tuple[int, int]:
+    """Bytes that a process (this one, or another by its id) has read and written so far, through system calls (Linux)."""
+    counters = dict(line.split(": ") for line in Path(f"/proc/{process}/io").read_text().splitlines())
     return int(counters["rchar"]), int(counters["wchar"])
 
 
-def peak_mb() -> int:
-    """This process's own largest memory so far. (A parent's wait4 would count what the parent held when it forked.)"""
-    status = Path("/proc/self/status").read_text()
+def peak_mb(process: str = "self") -> int:
+    """A process's own largest memory so far. (A parent's wait4 would count what the parent held when it forked.)"""
+    status = Path(f"/proc/{process}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
 

@@ -1,0 +1,30 @@
+"""Spark as `lakehouse` starts it on this machine, with what it took: the JVM is a child of this process, so its memory and its reads are counted apart."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import io_bytes, peak_mb
+from lakehouse_assets.local.spark.session import local_session
+
+
+class LocalSpark:
+    """`start_seconds`: from nothing to a session, loading PySpark included."""
+
+    def __init__(self, scratch: Path) -> None:
+        start = time.perf_counter()
+        self.spark = local_session(scratch)
+        self.start_seconds = round(time.perf_counter() - start, 2)
+        jvm: Any = self.spark._jvm
+        self.process = str(jvm.java.lang.ProcessHandle.current().pid())
+
+    def memory(self) -> dict[str, int]:
+        """`peak_mb` is the JVM's: heap and all else that it holds."""
+        return {"peak_mb": peak_mb(self.process), "own_peak_mb": peak_mb()}
+
+    def io_bytes(self) -> tuple[int, int]:
+        """Bytes read and written so far by the JVM and by this process."""
+        (read, written), (own_read, own_written) = io_bytes(self.process), io_bytes()
+        return read + own_read, written + own_written
