@@ -13,7 +13,15 @@ from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.bootstrap import bootstrap
 from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
 from lakehouse_assets.settings import Settings
+from lakehouse_assets_tests.spark import forget_tables
 from lakehouse_assets_tests.support import environment_of
+
+
+@pytest.fixture(autouse=True)
+def no_tables_remembered() -> Iterator[None]:
+    """Spark, where it runs, keeps nothing of a test's tables."""
+    yield
+    forget_tables()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lakehouse_assets.etl.engines.spark import SparkEngine
 from lakehouse_assets.etl.engines.spark.session import spark_session
@@ -35,3 +35,10 @@ def spark_of_tests() -> SparkSession:
     configuration = local_configuration(Path(tempfile.mkdtemp(prefix="lakehouse-spark-")))
     name = "spark.driver.extraJavaOptions"
     return spark_session(configuration | FOR_SMALL_DATA | {name: f"{configuration[name]} -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"})
+
+
+def forget_tables() -> None:
+    """Drops what Delta keeps of the tables it has seen, with the session that saw them: each test has tables of its own."""
+    if spark_of_tests.cache_info().currsize:
+        jvm: Any = spark_of_tests()._jvm
+        jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 from delta.tables import DeltaTable
@@ -44,7 +45,12 @@ class Table:
         return self.spark.read.format("delta").load(self.uri).where(where)
 
     def committed(self, transaction: str) -> bool:
-        return bool(self._snapshot().transactions().contains(transaction))
+        """Whether the table had the transaction when it was first asked: looked up once, as it takes a job, and nobody writes the same one meanwhile."""
+        return bool(self._transactions.contains(transaction))
+
+    @cached_property
+    def _transactions(self) -> Any:
+        return self._snapshot().transactions()
 
     def append(self, rows: DataFrame, transaction: str) -> int:
         """Appends rows in one commit. Returns how many the commit says it added."""

@@ -44,6 +44,7 @@ class SparkLoad:
         self.counts = Counts()
         self.retried = False
         self._cached: list[DataFrame] = []
+        self._views: set[str] = set()
 
     def read(self, files: Sequence[RawFile]) -> None:
         self.files = files
@@ -195,9 +196,11 @@ class SparkLoad:
         self.rejects.merge(rows, "t.record_id = s.record_id AND t.waiting = true", f"orphans:{self.transaction}", update=update, insert=False)
 
     def forget(self) -> None:
-        """Frees what was cached for this load."""
+        """Frees what was cached for this load. Its views go too: Delta's cache of a table's state keeps the session that looked at the table last."""
         for frame in self._cached:
-            frame.unpersist()
+            frame.unpersist(blocking=True)
+        for view in self._views:
+            self.spark.catalog.dropTempView(view)
 
     def _kept(self, rows: DataFrame) -> DataFrame:
         """The rows, kept from when they are first looked at, as a relation without a past: the plan that made them is not analysed again with each query on
@@ -215,6 +218,7 @@ class SparkLoad:
 
     def _view(self, name: str, rows: DataFrame) -> None:
         rows.createOrReplaceTempView(name)
+        self._views.add(name)
 
     def _all(self, sql: str) -> list[Any]:
         return self.spark.sql(sql).collect()
