@@ -20,16 +20,21 @@ COUNT_NAMES = {
 CHANGING = ("insert", "update")
 
 
-def judgement_of(groups: Iterable[tuple[int | None, str, str | None, str | None, int]], file_ids: Mapping[int, str]) -> Judgement:
-    """`groups`: file number (None: an orphan that was tried again), verdict, joined reasons, joined warnings, and how many rows are so."""
-    counts: Counter[str] = Counter()
+def judgement_of(
+    groups: Iterable[tuple[int | None, str, str | None, str | None, int]], file_ids: Mapping[int, str], read: Mapping[int, int], retried: int
+) -> Judgement:
+    """`groups`: file number (None: an orphan that was tried again), verdict, joined reasons, joined warnings, and how many rows are so.
+
+    `read`: how many rows came from each file; `retried`: how many orphans were tried again. Both as counted before any verdict was given, so that a row which
+    the verdicts lost or doubled is noticed.
+    """
+    counts = Counter(read=sum(read.values()), retried=retried)
     reasons: Counter[str] = Counter()
     warnings: Counter[str] = Counter()
-    files = {file_id: FileCounts() for file_id in file_ids.values()}
+    files = {file_id: FileCounts(read=read.get(number, 0)) for number, file_id in file_ids.items()}
     healed = 0
     for file_no, verdict, why, warned, rows in groups:
         counts[COUNT_NAMES[verdict]] += rows
-        counts["retried" if file_no is None else "read"] += rows
         reasons.update(dict.fromkeys(_parts(why), rows))
         warnings.update(dict.fromkeys(_parts(warned), rows))
         changed = rows if verdict in CHANGING else 0
@@ -39,9 +44,7 @@ def judgement_of(groups: Iterable[tuple[int | None, str, str | None, str | None,
         of_file = files[file_ids[file_no]]
         for warning in _parts(warned):
             of_file.warnings[warning] = of_file.warnings.get(warning, 0) + rows
-        files[file_ids[file_no]] = replace(
-            of_file, read=of_file.read + rows, rejected=of_file.rejected + (rows if verdict == "rejected" else 0), changed=of_file.changed + changed
-        )
+        files[file_ids[file_no]] = replace(of_file, rejected=of_file.rejected + (rows if verdict == "rejected" else 0), changed=of_file.changed + changed)
     return Judgement(Counts(**counts), files, dict(sorted(reasons.items())), dict(sorted(warnings.items())), healed)
 
 

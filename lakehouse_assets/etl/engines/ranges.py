@@ -7,6 +7,7 @@ into buckets, each bucket's own least and greatest key make a range, and the nar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -53,5 +54,11 @@ def within(column: str, ranges: list[Range]) -> str:
     return "(" + " OR ".join(f"{column} BETWEEN {literal(low)} AND {literal(high)}" for low, high in ranges) + ")"
 
 
-def literal(value: int | str) -> str:
-    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+def literal(value: int | str | date) -> str:
+    """A value of a key or of a partition, in SQL."""
+    match value:
+        case int():
+            return str(value)
+        case date():
+            return f"DATE '{value}'"
+    return "'" + value.replace("'", "''") + "'"

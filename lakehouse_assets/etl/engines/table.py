@@ -10,6 +10,9 @@ from lakehouse_assets.errors import BadConfiguration
 TRANSACTION_VERSION = 1
 PROPERTIES = {"delta.setTransactionRetentionDuration": "interval 90 days"}
 """Each batch leaves a transaction id in the log. A batch is replayed while it is open, so 90 days are ample, and the log does not grow for ever."""
+SAME_ORPHAN = "t.record_id = s.record_id AND t.waiting = true"
+SETTLED = {"healed_by": "s.healed_by", "waiting": "s.waiting", "reasons": "CASE WHEN s.healed_by IS NULL THEN s.reasons ELSE t.reasons END"}
+"""How an orphan that was tried again (s) is marked among the rejects (t): healed, and then with the reasons it once had, or not."""
 
 
 def check_columns(uri: str, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -21,19 +21,13 @@ from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, FileCounts, Judgement, Maintained, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.embedded import delta
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files, raw_of_rejected
+from lakehouse_assets.etl.engines.judgement import COUNT_NAMES
 from lakehouse_assets.etl.engines.ranges import key_ranges, literal, within
+from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED
 from lakehouse_assets.etl.plan import SEPARATOR, decide_sql, for_duckdb, judge_sql, missing_relation, missing_sql, repeated_sql
 from lakehouse_assets.landing.routing import MALFORMED
 
 DUCKDB_TYPES = {"timestamp": "TIMESTAMPTZ", "string": "VARCHAR", "int": "INTEGER"}
-COUNT_NAMES = {
-    "insert": "inserted",
-    "update": "updated",
-    "unchanged": "unchanged",
-    "duplicate": "duplicates",
-    "stale": "stale",
-    "rejected": "rejected",
-}
 
 
 @dataclass(frozen=True)
@@ -249,7 +243,7 @@ class EmbeddedLoad:
         condition = f't."{key}" = s."{key}" AND ' + within(f't."{key}"', key_ranges(self._ask, "updated", key, self.contract.column(key).kind))
         if partition:
             values = [value for (value,) in self._all(f'SELECT DISTINCT "{partition}" FROM updated ORDER BY 1')]
-            condition += f' AND t."{partition}" IN ({", ".join(_partition_literal(value) for value in values)})'
+            condition += f' AND t."{partition}" IN ({", ".join(literal(value) for value in values)})'
         return condition
 
     def settle_orphans(self) -> None:
@@ -260,12 +254,7 @@ class EmbeddedLoad:
             f"d.verdict = 'rejected' AND r.broken IS NULL AS waiting, string_split(d.reasons, '{SEPARATOR}') AS reasons "
             "FROM retried_rows r JOIN decided d ON d.row_id = -1 - r.rowid"
         )
-        update = {
-            "healed_by": "s.healed_by",
-            "waiting": "s.waiting",
-            "reasons": "CASE WHEN s.healed_by IS NULL THEN s.reasons ELSE t.reasons END",
-        }
-        delta.merge(self.rejects, rows, "t.record_id = s.record_id AND t.waiting = true", f"orphans:{self.transaction}", update=update, insert=False)
+        delta.merge(self.rejects, rows, SAME_ORPHAN, f"orphans:{self.transaction}", update=SETTLED, insert=False)
 
     def _ask(self, spark_sql: str) -> list[tuple[Any, ...]]:
         return self._all(for_duckdb(spark_sql))
@@ -276,7 +265,3 @@ class EmbeddedLoad:
     def _one(self, sql: str) -> tuple[Any, ...]:
         """The only row. Fetched to its end: DuckDB 2 refuses other work on a connection with an unfinished result."""
         return self._all(sql)[0]
-
-
-def _partition_literal(value: Any) -> str:
-    return literal(value) if isinstance(value, int | str) else f"DATE '{value}'"

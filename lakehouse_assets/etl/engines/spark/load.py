@@ -6,6 +6,7 @@ where memory ends: the judged rows, and what became of them. The relations of th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from lakehouse_assets.etl.engines.judgement import judgement_of
 from lakehouse_assets.etl.engines.ranges import Range, key_ranges, literal, ranges_between, within
 from lakehouse_assets.etl.engines.spark.delta import Table
 from lakehouse_assets.etl.engines.spark.raw import RawRows, first_rows, raw_rows
+from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED
 from lakehouse_assets.etl.plan import SEPARATOR, decide_sql, judge_sql, missing_relation, missing_sql, repeated_sql
 from lakehouse_assets.landing.routing import MALFORMED
 
@@ -42,7 +44,8 @@ class SparkLoad:
         self.places: list[tuple[int, int, int, int]] = []
         self.extents: dict[str, tuple[Any, Any, int]] = {}
         self.counts = Counts()
-        self.retried = False
+        self.rows_read: Counter[int] = Counter()
+        self.retried = 0
         self._cached: list[DataFrame] = []
         self._views: set[str] = set()
 
@@ -60,6 +63,9 @@ class SparkLoad:
         blocks = self._all(f"SELECT file_no, block, min(row_id), count(*), {extent} FROM every_row GROUP BY file_no, block")
         self.extents = {name: _extent([tuple(found[4 + 3 * place : 7 + 3 * place]) for found in blocks]) for place, name in enumerate(columns)}
         self.places = first_rows(self.raw, [tuple(found[:4]) for found in blocks])
+        for file_no, _, _, rows, *_ in blocks:
+            self.rows_read[file_no] += rows
+        self.rows_read.subtract(file_no for file_no, _, _, number in self.places if number == 0)
         headers = ", ".join(str(row_id) for _, _, row_id, number in self.places if number == 0)
         self._view("judged_rows", self.spark.sql(f"SELECT * FROM every_row {f'WHERE row_id NOT IN ({headers})' if headers else ''}"))
         self._view("judged", self._judged("judged_rows r JOIN files f USING (file_no)", "file_no", "block", "row_id"))
@@ -84,7 +90,7 @@ class SparkLoad:
             f"(array_contains(reasons, {literal(p.reason)}) AND `{p.column}` IN (SELECT parent_key FROM {self._arrived(p)}))" for p in self.contract.parents
         )
         retried = self._kept(self.spark.sql(f"SELECT *, -1 - monotonically_increasing_id() AS row_id FROM orphans WHERE {arrived}"))
-        self.retried = not retried.isEmpty()
+        self.retried = retried.count()
         if self.retried:
             self._view("retried_rows", retried)
             self._view("judged", self.spark.table("judged").unionByName(self._judged("retried_rows", "NULL", "NULL", "row_id")))
@@ -122,7 +128,7 @@ class SparkLoad:
         # Where the table has none of the keys there is no join worth keeping: what stands beside the judged rows is small.
         self._view("decided", decided if current.isEmpty() else self._kept(decided))
         groups = self._all("SELECT file_no, verdict, reasons, warned, count(*) FROM decided GROUP BY ALL")
-        judgement = judgement_of(groups, {number: file.file_id for number, file in enumerate(self.files)})
+        judgement = judgement_of(groups, {number: file.file_id for number, file in enumerate(self.files)}, self.rows_read, self.retried)
         self.counts = judgement.counts
         return judgement
 
@@ -177,7 +183,7 @@ class SparkLoad:
         condition = f"t.`{key}` = s.`{key}` AND " + within(f"t.`{key}`", key_ranges(self._all, "updated", key, self.contract.column(key).kind))
         if partition:
             values = [value for (value,) in self._all(f"SELECT DISTINCT `{partition}` FROM updated ORDER BY 1")]
-            condition += f" AND t.`{partition}` IN ({', '.join(_partition_literal(value) for value in values)})"
+            condition += f" AND t.`{partition}` IN ({', '.join(literal(value) for value in values)})"
         return condition
 
     def settle_orphans(self) -> None:
@@ -188,12 +194,7 @@ class SparkLoad:
             f"d.verdict = 'rejected' AND r.broken IS NULL AS waiting, split(d.reasons, '{SEPARATOR}') AS reasons "
             "FROM retried_rows r JOIN decided d USING (row_id)"
         )
-        update = {
-            "healed_by": "s.healed_by",
-            "waiting": "s.waiting",
-            "reasons": "CASE WHEN s.healed_by IS NULL THEN s.reasons ELSE t.reasons END",
-        }
-        self.rejects.merge(rows, "t.record_id = s.record_id AND t.waiting = true", f"orphans:{self.transaction}", update=update, insert=False)
+        self.rejects.merge(rows, SAME_ORPHAN, f"orphans:{self.transaction}", update=SETTLED, insert=False)
 
     def forget(self) -> None:
         """Frees what was cached for this load. Its views go too: Delta's cache of a table's state keeps the session that looked at the table last."""
@@ -230,7 +231,3 @@ def _extent(of_blocks: list[tuple[Any, Any, int]]) -> tuple[Any, Any, int]:
     if not present:
         return None, None, 0
     return min(least for least, _ in present), max(greatest for _, greatest in present), sum(values for _, _, values in of_blocks)
-
-
-def _partition_literal(value: Any) -> str:
-    return literal(value) if isinstance(value, int | str) else f"DATE '{value}'"
