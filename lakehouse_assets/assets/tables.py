@@ -17,6 +17,8 @@ from lakehouse_assets.resources.lakehouse import LakehouseResource
 
 KINDS: dict[EngineName, str] = {"embedded": "duckdb", "spark": "spark", "glue": "glue", "auto": "glue"}
 """How the UI marks what an engine makes."""
+RETRIES = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+"""Of a Glue run that infrastructure failed. Bad data and bad configuration say themselves that a retry heals nothing (`named_failures`, `GlueRunner`)."""
 
 
 def table_key(dataset: str) -> dg.AssetKey:
@@ -25,10 +27,6 @@ def table_key(dataset: str) -> dg.AssetKey:
 
 def rejected_key(dataset: str) -> dg.AssetKey:
     return dg.AssetKey(["rejected", dataset])
-
-
-RETRIES = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-"""Of a Glue run that infrastructure failed. Bad data and bad configuration say themselves that a retry heals nothing (`named_failures`, `GlueRunner`)."""
 
 
 def table_assets(contracts: Contracts, engine: EngineName) -> list[dg.AssetsDefinition]:

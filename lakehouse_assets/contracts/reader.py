@@ -21,7 +21,7 @@ from lakehouse_assets.errors import BadConfiguration
 
 SHIPPED = Path(__file__).parent
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
-JOB_NAME = re.compile(r"^[A-Za-z0-9_-]{1,255}\Z")
+JOB_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}\Z")
 KEY_KINDS = {Kind.INT, Kind.BIGINT, Kind.STRING}
 PARTITION_KINDS = {Kind.INT, Kind.BIGINT, Kind.STRING, Kind.DATE}
 VERSION_KINDS = {Kind.INT, Kind.BIGINT, Kind.DATE, Kind.TIMESTAMP}

@@ -19,6 +19,7 @@ from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadData
 from lakehouse_assets.etl.engines.base import Counts, Engine, FileCounts, Judgement, RawFile, Tables, Written
 from lakehouse_assets.landing.model import Manifest, ManifestFile
+from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.landing.zone import LandingZone
 
 
@@ -35,7 +36,7 @@ def load_dataset(contract: Contract, manifest: Manifest, zone: LandingZone, tabl
         raise BadData(recorded["fault"])
     files = manifest.to_load(contract.dataset)
     with engine.dataset_load(contract, tables, manifest.batch_id) as load:
-        load.read([_raw_file(zone, file, in_bucket=engine.reads_from_bucket) for file in files])
+        load.read(in_parallel(lambda file: _raw_file(zone, file, in_bucket=engine.reads_from_bucket), files))
         load.retry_orphans()
         judgement = load.decide()
         if recorded and load.merged_before:

@@ -69,8 +69,7 @@ def close_batch(zone: LandingZone, batch_id: str) -> None:
     if pointer and pointer["batch_id"] == batch_id:
         zone.store.s3.delete_object(Bucket=zone.store.bucket, Key=zone.open_batch_key)
     shutil.rmtree(zone.scratch / "files", ignore_errors=True)
-    for key in zone.store.keys(zone.staging_prefix):
-        zone.store.s3.delete_object(Bucket=zone.store.bucket, Key=key)
+    zone.store.delete_all(zone.staging_prefix)
 
 
 def _dataset_of(zone: LandingZone, key: str) -> str:

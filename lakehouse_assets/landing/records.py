@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from lakehouse_assets.landing.arriving import UnusableError
 
@@ -47,6 +48,14 @@ def read_records(stream: io.RawIOBase, delimiter: str) -> Records:
         where = f"record {record:,} (it starts in line {lines_before + 1:,})"
         raise UnusableError(f"cannot be read from {where} on: {_cause(error, lines)}") from error
     return Records(multiline, frozenset(newline for ending in endings if (newline := _newline(ending))))
+
+
+def records_below_header(text: io.TextIOBase, delimiter: str, skipped_lines: int) -> Iterator[list[str]]:
+    """The fields of each record below the header that is not blank; above the header are `skipped_lines` blank lines. Of text that preflight let through."""
+    csv.field_size_limit(FIELD_LIMIT)
+    records = filter(None, csv.reader(islice(text, skipped_lines, None), delimiter=delimiter, strict=True))
+    next(records, None)
+    yield from records
 
 
 def _cause(error: Exception, lines: _Lines) -> str:

@@ -86,6 +86,9 @@ class Store:
             yield FileVersion(self.bucket, item["Key"], item.get("VersionId", "null"), item["ETag"].strip('"'), item["Size"], modified)
             before = modified
 
+    def delete_all(self, prefix: str) -> None:
+        in_parallel(lambda key: self.s3.delete_object(Bucket=self.bucket, Key=key), list(self.keys(prefix)))
+
     def exists(self, key: str) -> bool:
         return self.head(key) is not None
 

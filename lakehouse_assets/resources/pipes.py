@@ -22,7 +22,7 @@ import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
 from dagster_pipes import PipesBlobStoreMessageWriter, PipesContextData, PipesParams, decode_param
 
-from lakehouse_assets.landing.store import Store, in_parallel
+from lakehouse_assets.landing.store import Store
 
 MESSAGES_ARGUMENT = "--dagster-pipes-messages"
 SECONDS_BETWEEN_LOOKS = 3.0
@@ -38,7 +38,7 @@ class Place:
     @staticmethod
     def fresh(store: Store, folder: str) -> Place:
         """A new place in a folder, from which what runs that are over have left is removed."""
-        _delete(store, folder)
+        store.delete_all(folder)
         return Place(store, f"{folder}{secrets.token_hex(8)}")
 
     @staticmethod
@@ -49,7 +49,7 @@ class Place:
         return Place(store, decode_param(arguments[MESSAGES_ARGUMENT])["key_prefix"])
 
     def delete(self) -> None:
-        _delete(self.store, f"{self.prefix}/")
+        self.store.delete_all(f"{self.prefix}/")
 
 
 class ContextInPlace(dg.PipesContextInjector):
@@ -137,7 +137,3 @@ class MessagesInPlace(dg.PipesMessageReader):
         except (ClientError, BotoCoreError):
             # Not there yet, or S3 does not answer: looked for again. What a run did stands in its judgement, whatever is lost here.
             return None
-
-
-def _delete(store: Store, prefix: str) -> None:
-    in_parallel(lambda key: store.s3.delete_object(Bucket=store.bucket, Key=key), list(store.keys(prefix)))

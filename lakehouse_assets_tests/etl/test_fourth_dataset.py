@@ -71,3 +71,16 @@ def test_its_orphans_heal_in_the_batch_in_which_their_parent_heals(house: House)
     healing = house.batch("b3", **{dataset: [rows_file(dataset, row(dataset))] for dataset in ("products", "orders")})
     assert healing["order_items"].counts == healing["returns"].counts == {"retried": 1, "inserted": 1}
     assert [record["healed_by"] for record in house.rejects("returns")] == ["b3"]
+
+
+@pytest.mark.parametrize("code", ["a\\b", "\\", "c\\'d", '"q"', "`t`", "x' OR '1'='1", "${env:HOME}", "%_", "é/=\\n", "\\u0041"])
+def test_a_key_of_text_is_found_again_whatever_it_is_made_of(house: House, code: str) -> None:
+    """It stands in predicates, where each engine has escapes of its own. A key that is not found again would be a second row."""
+    with_parents(house)
+
+    def of(refund: str, day: int) -> list[Given]:
+        return returns((code, "100", f"2025-05-0{day}", "", refund, ""), minutes=day)
+
+    assert house.batch("b1", returns=of("1", 1))["returns"].counts == {"read": 1, "inserted": 1}
+    assert house.batch("b2", returns=of("1", 1) + of("2", 2))["returns"].counts == {"read": 2, "updated": 1, "duplicates": 1}
+    assert house.values("returns", "code", "refund") == [(code, 2.0)]

@@ -17,6 +17,8 @@ BUCKETS = 4096
 MOST_RANGES = 16
 
 Range = tuple[int, int] | tuple[str, str]
+Literal = Callable[[Any], str]
+"""How an engine writes a value of a key or of a partition."""
 
 
 def key_ranges(ask: Callable[[str], Iterable[Iterable[Any]]], relation: str, column: str, kind: Kind) -> list[Range]:
@@ -49,16 +51,31 @@ def ranges_between(
     return [(found[start][0], found[end - 1][1]) for start, end in pairwise(cuts)]
 
 
-def within(column: str, ranges: list[Range]) -> str:
-    """The predicate that the column lies in one of the ranges, in SQL that DataFusion and Spark take."""
+def same_row(key: str, ranges: list[Range], partition: str, values: list[Any], literal: Literal) -> str:
+    """What a row to write (s) and the table's row (t) of the same key have in common; names come quoted.
+
+    Equal keys would do. The ranges of the keys to update and the partitions (if any) that their rows live in now are always true of them: by those Delta
+    skips files.
+    """
+    in_partitions = f" AND t.{partition} IN ({', '.join(map(literal, values))})" if values else ""
+    return f"t.{key} = s.{key} AND {within(f't.{key}', ranges, literal)}{in_partitions}"
+
+
+def within(column: str, ranges: list[Range], literal: Literal) -> str:
+    """The predicate that the column lies in one of the ranges."""
     return "(" + " OR ".join(f"{column} BETWEEN {literal(low)} AND {literal(high)}" for low, high in ranges) + ")"
 
 
-def literal(value: int | str | date) -> str:
-    """A value of a key or of a partition, in SQL."""
+def sql_literal(value: int | str | date) -> str:
+    """A value as standard SQL has it, which DuckDB and DataFusion take."""
     match value:
         case int():
             return str(value)
         case date():
             return f"DATE '{value}'"
     return "'" + value.replace("'", "''") + "'"
+
+
+def spark_literal(value: int | str | date) -> str:
+    """A value as Spark takes it: in its texts a backslash begins an escape."""
+    return sql_literal(value).replace("\\", "\\\\")

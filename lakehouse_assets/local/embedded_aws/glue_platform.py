@@ -118,7 +118,6 @@ def _spark(conf: str, folder: Path) -> dict[str, str]:
 
 def _s3a() -> dict[str, str]:
     return {
-        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "spark.hadoop.fs.s3a.endpoint": os.environ["AWS_ENDPOINT_URL"],
         "spark.hadoop.fs.s3a.endpoint.region": os.environ["AWS_REGION"],
         "spark.hadoop.fs.s3a.path.style.access": "true",

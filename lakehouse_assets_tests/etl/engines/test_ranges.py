@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.contracts import Kind
-from lakehouse_assets.etl.engines.ranges import BUCKETS, MOST_RANGES, key_ranges, literal, within
+from lakehouse_assets.etl.engines.ranges import BUCKETS, MOST_RANGES, key_ranges, spark_literal, sql_literal, within
 from lakehouse_assets.etl.plan import for_duckdb
 
 INTS = st.integers(-(2**63), 2**63 - 1)
@@ -67,9 +67,10 @@ def test_text_keys_are_one_range(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE OR REPLACE TABLE texts AS SELECT unnest(['b', 'é', 'a''z', NULL]) AS key")
     found = key_ranges(asking(connection), "texts", "key", Kind.STRING)
     assert found == [("a'z", "é")]
-    assert within("k", found) == "(k BETWEEN 'a''z' AND 'é')"
+    assert within("k", found, sql_literal) == "(k BETWEEN 'a''z' AND 'é')"
 
 
 def test_a_predicate_of_several_ranges() -> None:
-    assert within("t.k", [(-3, 4), (7, 7)]) == "(t.k BETWEEN -3 AND 4 OR t.k BETWEEN 7 AND 7)"
-    assert literal("it's") == "'it''s'"
+    assert within("t.k", [(-3, 4), (7, 7)], sql_literal) == "(t.k BETWEEN -3 AND 4 OR t.k BETWEEN 7 AND 7)"
+    assert sql_literal("it's \\n") == r"'it''s \n'"
+    assert spark_literal("it's \\n") == r"'it''s \\n'"

@@ -22,7 +22,7 @@ from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, FileCoun
 from lakehouse_assets.etl.engines.embedded import delta
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files, raw_of_rejected
 from lakehouse_assets.etl.engines.judgement import COUNT_NAMES
-from lakehouse_assets.etl.engines.ranges import key_ranges, literal, within
+from lakehouse_assets.etl.engines.ranges import key_ranges, same_row, sql_literal, within
 from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED
 from lakehouse_assets.etl.plan import SEPARATOR, decide_sql, for_duckdb, judge_sql, missing_relation, missing_sql, repeated_sql
 from lakehouse_assets.landing.routing import MALFORMED
@@ -46,7 +46,7 @@ class EmbeddedEngine:
         with tempfile.TemporaryDirectory(prefix=f"{contract.dataset}-", dir=self.scratch) as folder:
             connection = duckdb.connect()
             try:
-                connection.execute(f"SET memory_limit='{self.memory_mb}MB'; SET temp_directory={literal(f'{folder}/spill')}")
+                connection.execute(f"SET memory_limit='{self.memory_mb}MB'; SET temp_directory={sql_literal(f'{folder}/spill')}")
                 connection.execute("SET TimeZone='UTC'; SET enable_progress_bar=false")
                 if self.threads:
                     connection.execute(f"SET threads={self.threads}")
@@ -107,7 +107,7 @@ class EmbeddedLoad:
         waiting = delta.look_up(
             self.rejects,
             ["record_id", "row_number", "source_file", "source_modified_at", "raw", "reasons"],
-            f"waiting = true AND batch_id <> {literal(self.batch_id)}",
+            f"waiting = true AND batch_id <> {sql_literal(self.batch_id)}",
         )
         self.connection.execute("CREATE TABLE waiting AS SELECT * FROM waiting")
         del waiting
@@ -116,13 +116,14 @@ class EmbeddedLoad:
         self.connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(carried)}, {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM waiting")
         self.connection.execute(f"CREATE TABLE orphans AS {for_duckdb(judge_sql(self.contract, *carried))}")
         arrived = " OR ".join(
-            f'(list_contains(w.reasons, {literal(p.reason)}) AND "{p.column}" IN (SELECT parent_key FROM {self._arrived(p)}))' for p in self.contract.parents
+            f'(list_contains(w.reasons, {sql_literal(p.reason)}) AND "{p.column}" IN (SELECT parent_key FROM {self._arrived(p)}))'
+            for p in self.contract.parents
         )
         self.connection.execute(f"INSERT INTO retried_rows SELECT o.* FROM orphans o JOIN waiting w USING (record_id) WHERE {arrived}")
 
     def _arrived(self, parent: Parent) -> str:
         """The orphans' parent keys that this batch brought: only rows written by this batch are looked at, not the whole parent table."""
-        return self._keys_of(parent, "orphans", f"arrived_{parent.column}", f" AND batch_id = {literal(self.batch_id)}")
+        return self._keys_of(parent, "orphans", f"arrived_{parent.column}", f" AND batch_id = {sql_literal(self.batch_id)}")
 
     def _keys_of(self, parent: Parent, relation: str, into: str, condition: str = "") -> str:
         table = delta.existing_table(self.tables.table(parent.dataset), self.options)
@@ -130,7 +131,7 @@ class EmbeddedLoad:
         if table is None or not ranges:
             self.connection.execute(f'CREATE TABLE {into} AS SELECT "{parent.column}" AS parent_key FROM judged_rows LIMIT 0')
             return into
-        found = delta.look_up(table, [parent.key], within(f'"{parent.key}"', ranges) + condition)
+        found = delta.look_up(table, [parent.key], within(f'"{parent.key}"', ranges, sql_literal) + condition)
         self.connection.execute(f'CREATE TABLE {into} AS SELECT "{parent.key}" AS parent_key FROM found')
         del found
         return into
@@ -149,7 +150,7 @@ class EmbeddedLoad:
         """The table's rows whose keys lie in the batch's key ranges: they may be updated, and are compared."""
         names = [*self.contract.names, "source_file", "source_modified_at"]
         ranges = key_ranges(self._ask, "judged", self.contract.key, self.contract.column(self.contract.key).kind)
-        current = delta.look_up(self.table, names, within(f'"{self.contract.key}"', ranges) if ranges else "false")
+        current = delta.look_up(self.table, names, within(f'"{self.contract.key}"', ranges, sql_literal) if ranges else "false")
         self.connection.execute("CREATE TABLE current AS SELECT * FROM current")
         del current
 
@@ -203,7 +204,7 @@ class EmbeddedLoad:
     def _read_known_rejects(self) -> None:
         """Records of content that an earlier batch brought: they are in the table already and are not written twice."""
         seen = [record for (record,) in self._all("SELECT DISTINCT record FROM files WHERE seen_before")]
-        where = within('"record_id"', [(f"{record}:", f"{record};") for record in seen]) if seen else "false"
+        where = within('"record_id"', [(f"{record}:", f"{record};") for record in seen], sql_literal) if seen else "false"
         known = delta.look_up(self.rejects, ["record_id"], where)
         self.connection.execute("CREATE TABLE known_rejects AS SELECT * FROM known")
         del known
@@ -234,17 +235,14 @@ class EmbeddedLoad:
         return "ANTI JOIN (SELECT row_id FROM not_inserted WHERE verdict <> 'update') USING (row_id)"
 
     def _merge_condition(self) -> str:
-        """Equal keys; and, always true of the rows to update, the ranges of their keys and the partitions they live in now, by which Delta skips files."""
         key, partition = self.contract.key, self.contract.partition
         self.connection.execute(
             f'CREATE TABLE updated AS SELECT t.* FROM current t WHERE "{key}" IN '
             f"(SELECT \"{key}\" FROM judged JOIN not_inserted USING (row_id) WHERE verdict = 'update')"
         )
-        condition = f't."{key}" = s."{key}" AND ' + within(f't."{key}"', key_ranges(self._ask, "updated", key, self.contract.column(key).kind))
-        if partition:
-            values = [value for (value,) in self._all(f'SELECT DISTINCT "{partition}" FROM updated ORDER BY 1')]
-            condition += f' AND t."{partition}" IN ({", ".join(literal(value) for value in values)})'
-        return condition
+        ranges = key_ranges(self._ask, "updated", key, self.contract.column(key).kind)
+        partitions = [value for (value,) in self._all(f'SELECT DISTINCT "{partition}" FROM updated ORDER BY 1')] if partition else []
+        return same_row(f'"{key}"', ranges, f'"{partition}"', partitions, sql_literal)
 
     def settle_orphans(self) -> None:
         if not self._one("SELECT count(*) FROM retried_rows")[0] or delta.committed(self.rejects, f"orphans:{self.transaction}"):

@@ -10,11 +10,10 @@ import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 from lakehouse_assets.etl.engines.base import RawFile
-from lakehouse_assets.landing.records import FIELD_LIMIT
+from lakehouse_assets.landing.records import records_below_header
 from lakehouse_assets.landing.routing import MALFORMED
 
 RAW = "_RAW"
@@ -39,11 +38,8 @@ def rewritten(file: RawFile, target: Path) -> RawFile:
 
 
 def _records(file: RawFile) -> Iterator[list[str]]:
-    csv.field_size_limit(FIELD_LIMIT)
     with (gzip.open if file.compression == "gzip" else open)(file.path, "rt", encoding="utf-8-sig", newline="") as text:
-        records = (fields for fields in csv.reader(islice(text, file.skipped_lines, None), delimiter=file.delimiter, strict=True) if fields)
-        next(records, None)
-        yield from records
+        yield from records_below_header(text, file.delimiter, file.skipped_lines)
 
 
 def _named(header: tuple[str, ...], fields: list[str]) -> dict[str, str]:

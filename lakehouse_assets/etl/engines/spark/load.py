@@ -18,7 +18,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own
 from lakehouse_assets.contracts import PROVENANCE, Contract, Parent
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, Judgement, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.judgement import judgement_of
-from lakehouse_assets.etl.engines.ranges import Range, key_ranges, literal, ranges_between, within
+from lakehouse_assets.etl.engines.ranges import Range, key_ranges, ranges_between, same_row, spark_literal, within
 from lakehouse_assets.etl.engines.spark.delta import Table
 from lakehouse_assets.etl.engines.spark.raw import RawRows, first_rows, raw_rows
 from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED
@@ -79,7 +79,7 @@ class SparkLoad:
     def retry_orphans(self) -> None:
         if not self.contract.parents:
             return
-        waiting = self.rejects.rows(f"waiting = true AND batch_id <> {literal(self.batch_id)}").select(*WAITING, "raw", "reasons")
+        waiting = self.rejects.rows(f"waiting = true AND batch_id <> {spark_literal(self.batch_id)}").select(*WAITING, "raw", "reasons")
         if waiting.isEmpty():
             return
         self._view("waiting", waiting)
@@ -87,7 +87,8 @@ class SparkLoad:
         self._view("raw", self.spark.sql(f"SELECT {', '.join((*WAITING, 'reasons'))}, {columns}, CAST(NULL AS STRING) AS {MALFORMED} FROM waiting"))
         self._view("orphans", self._kept(self.spark.sql(judge_sql(self.contract, *WAITING, "reasons"))))
         arrived = " OR ".join(
-            f"(array_contains(reasons, {literal(p.reason)}) AND `{p.column}` IN (SELECT parent_key FROM {self._arrived(p)}))" for p in self.contract.parents
+            f"(array_contains(reasons, {spark_literal(p.reason)}) AND `{p.column}` IN (SELECT parent_key FROM {self._arrived(p)}))"
+            for p in self.contract.parents
         )
         retried = self._kept(self.spark.sql(f"SELECT *, -1 - monotonically_increasing_id() AS row_id FROM orphans WHERE {arrived}"))
         self.retried = retried.count()
@@ -97,13 +98,13 @@ class SparkLoad:
 
     def _arrived(self, parent: Parent) -> str:
         """The orphans' parent keys that this batch brought: only rows written by this batch are looked at, not the whole parent table."""
-        return self._keys_of(parent, "orphans", f"arrived_{parent.column}", f" AND batch_id = {literal(self.batch_id)}")
+        return self._keys_of(parent, "orphans", f"arrived_{parent.column}", f" AND batch_id = {spark_literal(self.batch_id)}")
 
     def _keys_of(self, parent: Parent, relation: str, into: str, condition: str = "") -> str:
         table = Table(self.spark, self.tables.table(parent.dataset))
         ranges = self._ranges(relation, parent.column)
         if ranges and table.exists:
-            found = table.rows(within(f"`{parent.key}`", ranges) + condition).selectExpr(f"`{parent.key}` AS parent_key")
+            found = table.rows(within(f"`{parent.key}`", ranges, spark_literal) + condition).selectExpr(f"`{parent.key}` AS parent_key")
         else:
             found = self.spark.sql(f"SELECT `{parent.column}` AS parent_key FROM {relation} WHERE FALSE")
         self._view(into, found)
@@ -121,7 +122,7 @@ class SparkLoad:
             self._view(missing_relation(parent.column), self._counted(missing_sql(parent.column, existing)))
         self._view("repeated", self._counted(repeated_sql(self.contract)))
         ranges = self._ranges("judged", self.contract.key)
-        current = self.table.rows(within(f"`{self.contract.key}`", ranges) if ranges else "FALSE")
+        current = self.table.rows(within(f"`{self.contract.key}`", ranges, spark_literal) if ranges else "FALSE")
         self._view("current", current)
         carried = ("file_no", "block", *self.contract.names, "broken", "warned", "source_file", "source_modified_at")
         decided = self.spark.sql(decide_sql(self.contract, *carried))
@@ -154,7 +155,7 @@ class SparkLoad:
     def _known_rejects(self) -> DataFrame:
         """Records of content that an earlier batch brought: they are in the table already and are not written twice."""
         seen = sorted({file.record for file in self.files if file.seen_before})
-        where = within("record_id", [(f"{record}:", f"{record};") for record in seen]) if seen else "FALSE"
+        where = within("record_id", [(f"{record}:", f"{record};") for record in seen], spark_literal) if seen else "FALSE"
         return self.rejects.rows(where).select("record_id")
 
     @property
@@ -177,14 +178,11 @@ class SparkLoad:
         return Written(*self.table.merge(rows, self._merge_condition(), self.transaction, update=every, insert=True))
 
     def _merge_condition(self) -> str:
-        """Equal keys; and, always true of the rows to update, the ranges of their keys and the partitions they live in now, by which Delta skips files."""
         key, partition = self.contract.key, self.contract.partition
         self._view("updated", self.spark.sql(f"SELECT t.* FROM current t LEFT SEMI JOIN decided d ON d.`{key}` = t.`{key}` AND d.verdict = 'update'"))
-        condition = f"t.`{key}` = s.`{key}` AND " + within(f"t.`{key}`", key_ranges(self._all, "updated", key, self.contract.column(key).kind))
-        if partition:
-            values = [value for (value,) in self._all(f"SELECT DISTINCT `{partition}` FROM updated ORDER BY 1")]
-            condition += f" AND t.`{partition}` IN ({', '.join(literal(value) for value in values)})"
-        return condition
+        ranges = key_ranges(self._all, "updated", key, self.contract.column(key).kind)
+        partitions = [value for (value,) in self._all(f"SELECT DISTINCT `{partition}` FROM updated ORDER BY 1")] if partition else []
+        return same_row(f"`{key}`", ranges, f"`{partition}`", partitions, spark_literal)
 
     def settle_orphans(self) -> None:
         if not self.retried or self.rejects.committed(f"orphans:{self.transaction}"):

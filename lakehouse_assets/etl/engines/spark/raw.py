@@ -20,7 +20,7 @@ from pyspark.sql.types import ArrayType, IntegerType, LongType, StringType, Stru
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import RawFile
-from lakehouse_assets.etl.engines.ranges import literal
+from lakehouse_assets.etl.engines.ranges import spark_literal
 from lakehouse_assets.etl.engines.spark.records import RecordsFile, fields_of_line
 from lakehouse_assets.landing.routing import MALFORMED
 
@@ -133,7 +133,7 @@ def _malformed(layout: Layout) -> Column:
 
 def _as_map(layout: Layout) -> Column:
     """The fields by the header's names; those beyond it by their number."""
-    names = ", ".join(literal(name) for name in layout.header)
+    names = ", ".join(spark_literal(name) for name in layout.header)
     return F.expr(
         f"map_filter(map_from_entries(transform(fields, (text, place) -> "
         f"struct(coalesce(get(array({names}), place), concat('(field ', place + 1, ')')), text))), (name, text) -> name <> '{MALFORMED}')"

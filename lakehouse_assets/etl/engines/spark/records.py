@@ -10,11 +10,10 @@ import gzip
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import IO, Any
 
 from lakehouse_assets.aws import Aws
-from lakehouse_assets.landing.records import FIELD_LIMIT
+from lakehouse_assets.landing.records import FIELD_LIMIT, records_below_header
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,9 @@ class RecordsFile:
 
     def rows(self) -> Iterator[tuple[int, int, list[str]]]:
         """File number, 0 (the file is one block), and the fields of each record below the header that is not blank."""
-        csv.field_size_limit(FIELD_LIMIT)
         with self._content() as packed, gzip.open(packed) if self.compression == "gzip" else packed as content:
             text = io.TextIOWrapper(content, "utf-8-sig", newline="")
-            records = (fields for fields in csv.reader(islice(text, self.skipped_lines, None), delimiter=self.delimiter, strict=True) if fields)
-            next(records, None)
-            for fields in records:
+            for fields in records_below_header(text, self.delimiter, self.skipped_lines):
                 yield self.file_no, 0, fields
 
     def _content(self) -> IO[bytes]:

@@ -18,6 +18,8 @@ EVERYWHERE = DELTA | {
     "spark.sql.session.timeZone": "UTC",
     # The default is INT96, which has no statistics by which a reader could skip files.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # A key is text in a predicate: `${env:HOME}` in it is not to be replaced.
+    "spark.sql.variable.substitute": "false",
 }
 DRIVER_MEMORY = "4g"
 COMPILE_ALL = "-XX:-DontCompileHugeMethods"
