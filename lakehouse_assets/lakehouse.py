@@ -19,6 +19,7 @@ from lakehouse_assets.etl.report import load_report, outcome_of
 from lakehouse_assets.landing.archive import archive
 from lakehouse_assets.landing.convert import convert_uploads
 from lakehouse_assets.landing.freeze import close_batch, freeze, open_batch, read_manifest
+from lakehouse_assets.landing.lease import Lease
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets.landing.zone import LandingZone
@@ -40,11 +41,15 @@ def _spark_on_this_machine(scratch: Path) -> SparkSession:
 
 @dataclass(frozen=True)
 class Lakehouse:
-    """One lakehouse: its settings, and how its AWS is reached. The methods are the steps of a batch, in their order."""
+    """One lakehouse: its settings, and how its AWS is reached. The methods are the steps of a batch, in their order.
+
+    `holder`: in whose name the lease is taken, in words for people.
+    """
 
     settings: Settings
     aws: Aws
     spark_session: Callable[[Path], SparkSession] = _spark_on_this_machine
+    holder: str = "lakehouse"
 
     @cached_property
     def contracts(self) -> Contracts:
@@ -57,6 +62,20 @@ class Lakehouse:
         scratch.mkdir(parents=True, exist_ok=True)
         store = Store(self.aws.client("s3"), s.bucket)
         return LandingZone(store, self.contracts, s.raw_prefix, s.uploads_prefix, s.rejected_prefix, s.archive_prefix, s.control_prefix, scratch)
+
+    @cached_property
+    def lease(self) -> Lease:
+        return Lease(self.zone.store, self.zone.lease_key, self.holder)
+
+    def take_lease(self, told: Callable[[str], None]) -> None:
+        """Before any step that writes: nobody else works on this lakehouse while this one does. Waits for whoever does, as long as the settings say."""
+        with failures_named("Taking the lease"):
+            self.lease.take(self.settings.lease_wait_seconds, told)
+
+    def _confirm_lease(self) -> None:
+        with failures_named("Confirming the lease"):
+            if self.lease.held:
+                self.lease.confirm()
 
     @cached_property
     def tables(self) -> Tables:
@@ -116,7 +135,7 @@ class Lakehouse:
         """Loads a dataset of a batch in this process."""
         engine = self.spark_engine if self.engine_for(dataset, manifest) == "spark" else self.engine
         with failures_named(f"Loading {dataset}"):
-            return load_dataset(self.contracts[dataset], manifest, self.zone, self.tables, engine, self.settings.reject_limit)
+            return load_dataset(self.contracts[dataset], manifest, self.zone, self.tables, engine, self.settings.reject_limit, self._confirm_lease)
 
     def maintain(self, retain_hours: int) -> list[Maintained]:
         """Compacts every table's small files and deletes old ones, in this process. For a time when no batch is loaded."""
@@ -170,13 +189,15 @@ class Lakehouse:
 
 
 @contextmanager
-def connected(settings: Settings, spark_session: Callable[[Path], SparkSession] = _spark_on_this_machine) -> Iterator[Lakehouse]:
+def connected(settings: Settings, spark_session: Callable[[Path], SparkSession] = _spark_on_this_machine, holder: str = "lakehouse") -> Iterator[Lakehouse]:
     """The lakehouse of these settings. With the embedded AWS: the one that runs for this home, or one started here and stopped at the end.
 
-    `spark_session` gives the engine `spark` its session, by a folder for what it spills.
+    `spark_session` gives the engine `spark` its session, by a folder for what it spills. `holder`: who takes the lease, if
+    it is taken; it is given back at the end.
     """
     if settings.aws == "account":
-        yield Lakehouse(settings, Aws(), spark_session)
+        with _leased(Lakehouse(settings, Aws(), spark_session, holder)) as lakehouse:
+            yield lakehouse
         return
     from lakehouse_assets.local.bootstrap import bootstrap
     from lakehouse_assets.local.process import embedded_aws
@@ -184,4 +205,15 @@ def connected(settings: Settings, spark_session: Callable[[Path], SparkSession] 
     with embedded_aws(settings.home) as embedded:
         aws = Aws(embedded.environment())
         bootstrap(settings, aws)
-        yield Lakehouse(settings, aws, spark_session)
+        with _leased(Lakehouse(settings, aws, spark_session, holder)) as lakehouse:
+            yield lakehouse
+
+
+@contextmanager
+def _leased(lakehouse: Lakehouse) -> Iterator[Lakehouse]:
+    """What it takes of the lease is given back at the end."""
+    try:
+        yield lakehouse
+    finally:
+        if "lease" in vars(lakehouse):
+            lakehouse.lease.release()

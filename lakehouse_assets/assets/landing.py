@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from lakehouse_assets.assets.steps import ARCHIVE, BATCH, for_batch, named_failures, step
+from lakehouse_assets.assets.steps import ARCHIVE, BATCH, alone, for_batch, step
 from lakehouse_assets.assets.tables import table_key
 from lakehouse_assets.contracts import Contracts
 from lakehouse_assets.resources.lakehouse import LakehouseResource
@@ -22,7 +22,7 @@ class BatchConfig(dg.Config):
 @dg.asset(key=["landing", "uploads"], group_name=GROUP, kinds={"s3", "excel", "python"})
 def uploads(lakehouse: LakehouseResource) -> dg.MaterializeResult[None]:
     """Workbooks and unsorted CSV files that wait under uploads/: each sheet becomes a CSV under raw/, routed by its header."""
-    with named_failures():
+    with alone(lakehouse.lakehouse):
         records = lakehouse.lakehouse.convert()
     sheets = [sheet for record in records for sheet in record["sheets"]]
     return dg.MaterializeResult(metadata={"uploads": len(records), "sheets": len(sheets), "rows": sum(sheet["rows"] or 0 for sheet in sheets)})
@@ -31,7 +31,7 @@ def uploads(lakehouse: LakehouseResource) -> dg.MaterializeResult[None]:
 @dg.asset(key=BATCH, group_name=GROUP, deps=[uploads], kinds={"s3", "python"}, output_required=False)
 def batch(context: dg.AssetExecutionContext, config: BatchConfig, lakehouse: LakehouseResource) -> Iterator[dg.Output[str]]:
     """The frozen list of file versions that this run processes; a batch that was interrupted is taken up again. Nothing waits: what follows is skipped."""
-    with named_failures():
+    with alone(lakehouse.lakehouse):
         manifest = lakehouse.lakehouse.freeze(config.gate)
     if manifest is None:
         context.log.info("Nothing waits, or not yet what the gate asks for.")

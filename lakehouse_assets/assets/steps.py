@@ -9,6 +9,7 @@ import dagster as dg
 
 from lakehouse_assets.errors import LakehouseError, TemporaryOutage
 from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.lease import LeaseLostError
 from lakehouse_assets.landing.model import Manifest
 
 BATCH = dg.AssetKey(["landing", "batch"])
@@ -30,12 +31,23 @@ def named_failures() -> Iterator[None]:
 
 
 @contextmanager
+def alone(lakehouse: Lakehouse) -> Iterator[None]:
+    """Nobody else works on this lakehouse meanwhile. The run keeps the lease until it ends."""
+    with named_failures():
+        lakehouse.take_lease(dg.get_dagster_logger().info)
+        yield
+
+
+@contextmanager
 def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Manifest]:
     """The manifest of the batch. A failure inside, ours or one that nobody thought of, is recorded in the batch's report before Dagster hears of it."""
-    with named_failures():
+    with alone(lakehouse):
         manifest = lakehouse.manifest(batch_id)
         try:
             yield manifest
+        except LeaseLostError:
+            # The report is the other's, who goes on with the batch.
+            raise
         except Exception as error:
             lakehouse.record_failure(manifest, _told(error))
             raise

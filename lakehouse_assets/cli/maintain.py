@@ -27,6 +27,7 @@ def maintain(
     def told_to_wait() -> None:
         typer.echo(f"A load runs in {settings.home}; this waits for it.", err=True)
 
-    with only_one(settings.home / "load.lock", told_to_wait), connected(settings) as lakehouse:
+    with only_one(settings.home / "load.lock", told_to_wait), connected(settings, holder="lakehouse maintain") as lakehouse:
+        lakehouse.take_lease(lambda waiting: typer.echo(waiting, err=True))
         done = lakehouse.maintain(retain_hours)
     print_table(("table", "files compacted", "into", "old files deleted"), [(it.table, it.compacted, it.into, it.deleted) for it in done], counts=True)

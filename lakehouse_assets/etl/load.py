@@ -11,6 +11,7 @@ table, so a second try finds the same rejects.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -23,9 +24,18 @@ from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.landing.zone import LandingZone
 
 
-def load_dataset(contract: Contract, manifest: Manifest, zone: LandingZone, tables: Tables, engine: Engine, reject_limit: float = 1.0) -> Judgement:
+def load_dataset(
+    contract: Contract,
+    manifest: Manifest,
+    zone: LandingZone,
+    tables: Tables,
+    engine: Engine,
+    reject_limit: float = 1.0,
+    confirm: Callable[[], None] = lambda: None,
+) -> Judgement:
     """Loads what a manifest holds for one dataset. Safe to call again after a crash at any point, with the same outcome.
 
+    `confirm` is called before each write: it raises where this process may not write any more.
     Raises BadData where rows are unaccounted for or the share of rejected rows is above `reject_limit` (0 to 1); nothing is merged then.
     """
     judgement_key = zone.judgement_key(manifest.batch_id, contract.dataset)
@@ -43,13 +53,16 @@ def load_dataset(contract: Contract, manifest: Manifest, zone: LandingZone, tabl
             judgement = judgement_from_json(recorded)
         _check_conservation(contract, judgement)
         _check_sheets(files, judgement, zone.open_batch_key)
+        confirm()
         zone.store.put_json(judgement_key, {"merged": False} | asdict(judgement))
         load.write_rejects()
         _check_reject_limit(contract, judgement.counts, reject_limit)
+        confirm()
         fault = _fault_of_commit(contract, judgement.counts, load.merge())
         if fault:
             zone.store.put_json(judgement_key, {"merged": False, "fault": fault} | asdict(judgement))
             raise BadData(fault)
+        confirm()
         load.settle_orphans()
     zone.store.put_json(judgement_key, {"merged": True} | asdict(judgement))
     return judgement

@@ -11,7 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +30,15 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+@dataclass(frozen=True)
+class JsonVersion:
+    """An object's content with its ETag, and how long ago it was written by S3's own clock."""
+
+    value: Any
+    etag: str
+    age_seconds: float
+
+
 class Store:
     """One bucket through one S3 client."""
 
@@ -39,6 +50,22 @@ class Store:
             return json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
         except ClientError as error:
             return _none_if_absent(error)
+
+    def get_json_version(self, key: str) -> JsonVersion | None:
+        try:
+            answer = self.s3.get_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            return _none_if_absent(error)
+        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return JsonVersion(json.loads(answer["Body"].read()), answer["ETag"], (now - answer["LastModified"]).total_seconds())
+
+    def replace_json(self, key: str, value: Any, etag: str | None) -> str | None:
+        """A conditional write over the content of an ETag (None: over nothing). The new ETag; None where something else was there."""
+        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+        try:
+            return str(self.s3.put_object(Bucket=self.bucket, Key=key, Body=_encoded(value), ContentType="application/json", **condition)["ETag"])
+        except ClientError as error:
+            return _none_if_absent(error, GONE | {"ConditionalRequestConflict"})
 
     def put_json(self, key: str, value: Any) -> None:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=_encoded(value), ContentType="application/json")

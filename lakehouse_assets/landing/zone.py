@@ -26,6 +26,10 @@ class LandingZone:
         """Names the batch that is under way. While it is there, nothing else is frozen: a batch that was interrupted is finished first."""
         return f"{self.control}open_batch.json"
 
+    @property
+    def lease_key(self) -> str:
+        return f"{self.control}lease.json"
+
     def manifest_key(self, batch_id: str) -> str:
         return f"{self.control}manifests/{batch_id}.json"
 

@@ -29,8 +29,8 @@ class LakehouseResource(dg.ConfigurableResource["LakehouseResource"]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[LakehouseResource]:
-        del context
-        with connected(read_settings(**({"engine": self.engine} if self.engine else {})), _spark_session) as lakehouse:
+        told = {"engine": self.engine} if self.engine else {}
+        with connected(read_settings(**told), _spark_session, f"Dagster run {context.run_id}") as lakehouse:
             self._lakehouse = lakehouse
             yield self
 
