@@ -18,9 +18,10 @@ from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import load_report, outcome_of
 from lakehouse_assets.landing.archive import archive
 from lakehouse_assets.landing.convert import convert_uploads
-from lakehouse_assets.landing.freeze import close_batch, freeze, open_batch, read_manifest
+from lakehouse_assets.landing.freeze import close_batch, freeze, open_batch, read_manifest, work_to_do
 from lakehouse_assets.landing.lease import Lease
 from lakehouse_assets.landing.model import Manifest
+from lakehouse_assets.landing.queue import Queue
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets.landing.zone import LandingZone
 from lakehouse_assets.settings import Settings
@@ -72,6 +73,12 @@ class Lakehouse:
         with failures_named("Taking the lease"):
             self.lease.take(self.settings.lease_wait_seconds, told)
 
+    def lease_holder(self) -> str | None:
+        """Who else works on this lakehouse now."""
+        with failures_named("Looking at the lease"):
+            other = self.lease.other_holder()
+        return other.holder if other else None
+
     def _confirm_lease(self) -> None:
         with failures_named("Confirming the lease"):
             if self.lease.held:
@@ -105,6 +112,21 @@ class Lakehouse:
             return chosen
         size = sum(file.size * (UNPACKED if file.compression == "gzip" else 1) for file in manifest.to_load(dataset))
         return "embedded" if size <= self.settings.auto_bytes else "glue"
+
+    @cached_property
+    def queue(self) -> Queue:
+        return Queue(self.aws.client("sqs"), self.settings.queue)
+
+    def work_to_do(self) -> str | None:
+        """A name for what a batch would do now, the same for the same work; None where there is nothing to do."""
+        with failures_named("Looking at what waits"):
+            return work_to_do(self.zone, self.settings.gate)
+
+    def tell(self, subject: str, message: str) -> None:
+        """Publishes to the topic: counts, reasons and where to look; never a row's values."""
+        with failures_named("Telling the topic"):
+            region, account = self.aws.client("sns").meta.region_name, self.aws.client("sts").get_caller_identity()["Account"]
+            self.aws.client("sns").publish(TopicArn=f"arn:aws:sns:{region}:{account}:{self.settings.topic}", Subject=subject[:100], Message=message)
 
     @cached_property
     def athena(self) -> Athena:

@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     database: str = Field("ecommerce_dwh", pattern=r"^[a-z][a-z0-9_]{0,127}$", description="The Glue database.")
     workgroup: str = Field("ecommerce-lakehouse", description="The Athena workgroup.")
     contracts: Path = Field(SHIPPED, description="The folder of the contracts, *.odcs.yaml.")
+    queue: str = Field("ecommerce-etl-queue", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The SQS queue that S3 tells of files that landed.")
+    topic: str = Field("ecommerce-etl-notifications", pattern=r"^[A-Za-z0-9_-]{1,256}$", description="The SNS topic for how batches went.")
+    sensor_seconds: int = Field(30, ge=1, description="How often the sensor looks at the queue.")
+    listing_seconds: int = Field(600, ge=1, description="How often the sensor looks for files that no event told of.")
     gate: Literal["all", "any"] = Field("all", description="What a batch that nobody asked for (a sensor's) needs: a file of each dataset, or any file.")
     engine: EngineName | None = Field(
         None, description="What runs the plan: embedded (DuckDB and delta-rs in this process), spark (in this process), glue (AWS Glue job runs), or auto."

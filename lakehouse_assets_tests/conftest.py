@@ -69,4 +69,11 @@ def environment_of_lakehouse(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPat
 
 def own_settings(home: Path, **changed: object) -> Settings:
     name = uuid4().hex[:16]
-    return Settings(home=home, bucket=f"lakehouse-{name}", database=f"lakehouse_{name}", workgroup=f"lakehouse-{name}", **changed)  # type: ignore[arg-type]
+    named = {
+        "bucket": f"lakehouse-{name}",
+        "database": f"lakehouse_{name}",
+        "workgroup": f"lakehouse-{name}",
+        "queue": f"queue-{name}",
+        "topic": f"topic-{name}",
+    }
+    return Settings(home=home, **(named | changed))  # type: ignore[arg-type]

@@ -65,7 +65,14 @@ class MortalClient:
         found = getattr(self._client, name)
         if name not in WRITING:
             return found
-        return lambda *given, **named: self._life.write(f"{name} {named.get('Key') or given[-1:]}", lambda: found(*given, **named))
+
+        def call(*given: Any, **named: Any) -> Any:
+            if str(named.get("Key")).endswith("/lease.json"):
+                # Renewed by a thread beside the steps and confirmed by them: how often is no property of theirs. test_lease.py has its crashes.
+                return found(*given, **named)
+            return self._life.write(f"{name} {named.get('Key') or given[-1:]}", lambda: found(*given, **named))
+
+        return call
 
 
 @dataclass(frozen=True)

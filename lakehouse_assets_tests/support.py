@@ -199,7 +199,9 @@ def forget_local_copies(lakehouse: Lakehouse) -> None:
 
 def environment_of(lakehouse: Lakehouse) -> dict[str, str]:
     """The variables by which another process finds this lakehouse."""
-    told = lakehouse.settings.model_dump(include={"home", "bucket", "database", "workgroup", "contracts", "reject_limit", "gate", "memory_mb"})
+    told = lakehouse.settings.model_dump(
+        include={"home", "bucket", "database", "workgroup", "queue", "topic", "contracts", "reject_limit", "gate", "memory_mb"}
+    )
     return {f"LAKEHOUSE_{name.upper()}": str(value) for name, value in told.items()}
 
 

@@ -84,7 +84,7 @@ def state(lakehouse: Lakehouse) -> dict[str, Any]:
         "files": sorted(named([(key, body(lakehouse, key).decode()) for key in everything if not key.startswith(TABLES_AND_CONTROL)])),
         "ledger": sorted(map(str, named([{name: value for name, value in entry.items() if name not in ("file_id", "version")} for entry in entries]))),
         "reports": named([{name: value for name, value in report.items() if name != "created_at"} for report in history]),
-        "control": sorted(key.split("/")[1] for key in everything if key.startswith("control/") and "athena" not in key),
+        "control": sorted(key.split("/")[1] for key in everything if key.startswith("control/") and "athena" not in key and "lease" not in key),
         "catalog": sorted(table["Name"] for table in lakehouse.catalog.glue.get_tables(DatabaseName=lakehouse.settings.database)["TableList"]),
     }
 

@@ -11,6 +11,8 @@ from lakehouse_assets.assets.steps import ARCHIVE, BATCH, for_batch, step
 from lakehouse_assets.assets.tables import table_key
 from lakehouse_assets.catalog.glue import rejected_table
 from lakehouse_assets.contracts import Contracts
+from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.etl.report import report_in_words
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 
 
@@ -54,6 +56,11 @@ def report_asset(contracts: Contracts) -> dg.AssetsDefinition:
     def load_report(lakehouse: LakehouseResource, batch_id: str) -> dg.MaterializeResult[None]:
         with step(lakehouse.lakehouse, batch_id) as manifest:
             report = lakehouse.lakehouse.finish(manifest)
+        try:
+            lakehouse.lakehouse.tell("A batch succeeded", report_in_words(report))
+        except LakehouseError as error:
+            # The tables are written and the batch is closed: that nobody was told makes it no failure.
+            dg.get_dagster_logger().error(f"The batch succeeded, but nobody could be told: {error}")
         return dg.MaterializeResult(metadata={"batch_id": batch_id, "rows": _rows_table(report), "files": _files_table(report)})
 
     return load_report

@@ -27,6 +27,13 @@ def load_report(manifest: Manifest, judgements: Mapping[str, Judgement], status:
     }
 
 
+def report_in_words(report: Mapping[str, Any]) -> str:
+    """For a message: per dataset what became of its rows, and which files were set aside. Counts only: a row's values may be personal data."""
+    rows = [f"{dataset}: {', '.join(f'{count} {name}' for name, count in counts.items() if count)}" for dataset, counts in report["datasets"].items()]
+    aside = [f"set aside: {file['name']}: {file['reason']}" for file in report["files"] if file["outcome"] == Outcome.QUARANTINED]
+    return "\n".join([f"Batch {report['batch_id']}: {report['status']}.", *rows, *aside, "`lakehouse history` shows all of it."])
+
+
 def file_reports(manifest: Manifest, judgements: Mapping[str, Judgement]) -> list[dict[str, Any]]:
     """Each file and sheet of the batch. A converted workbook stands for itself only when no sheet does."""
     counted = {file_id: counts for judgement in judgements.values() for file_id, counts in judgement.files.items()}

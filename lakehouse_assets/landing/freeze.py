@@ -41,12 +41,8 @@ def freeze(zone: LandingZone, gate: Gate) -> Manifest | None:
     under_way = open_batch(zone)
     if under_way:
         return under_way
-    uploads = unknown_to_ledger(zone, zone.store.waiting(zone.uploads))
-    raw, strays = _by_dataset(zone, zone.store.waiting(zone.raw))
-    fresh = unknown_to_ledger(zone, raw)
-    if not fresh and not uploads:
-        return None
-    if gate == "all" and {_dataset_of(zone, version.key) for version in fresh} != set(zone.contracts):
+    uploads, fresh, strays = _what_waits(zone)
+    if (not fresh and not uploads) or not _is_open(gate, zone, fresh):
         return None
     converted, noticed = _conversions(zone, uploads)
     files = [*_without_repeats(in_parallel(lambda version: _inspected(zone, version), fresh)), *converted]
@@ -63,6 +59,26 @@ def freeze(zone: LandingZone, gate: Gate) -> Manifest | None:
     return open_batch(zone)
 
 
+def work_to_do(zone: LandingZone, gate: Gate) -> str | None:
+    """A name for what a batch would do now, the same for the same work; None where nothing waits, or not yet what the gate asks for.
+
+    A batch that was interrupted is work; one that failed is work for a person, and what waits behind it is work only because nobody asked for it yet.
+    """
+    under_way = open_batch(zone)
+    if under_way is not None:
+        report = zone.store.get_json(zone.report_key(under_way))
+        if report is None or report["status"] != "failed":
+            lease = zone.store.get_json(zone.lease_key)
+            return f"{under_way.batch_id}-again-{lease['epoch'] if lease else 0}"
+    taken = {file.file_id for file in under_way.files} if under_way else set()
+    uploads, fresh, _ = _what_waits(zone)
+    new = [version for version in (*uploads, *fresh) if version.file_id not in taken]
+    # A workbook may hold what the gate asks for: that is known when it is converted.
+    if not new or not (uploads or _is_open(gate, zone, fresh)):
+        return None
+    return f"{under_way.batch_id}-then-{batch_id_of(new)}" if under_way else batch_id_of(new)
+
+
 def close_batch(zone: LandingZone, batch_id: str) -> None:
     """The batch is done: the pointer goes, and with it the copies that were made for its loads."""
     pointer = zone.store.get_json(zone.open_batch_key)
@@ -70,6 +86,17 @@ def close_batch(zone: LandingZone, batch_id: str) -> None:
         zone.store.s3.delete_object(Bucket=zone.store.bucket, Key=zone.open_batch_key)
     shutil.rmtree(zone.scratch / "files", ignore_errors=True)
     zone.store.delete_all(zone.staging_prefix)
+
+
+def _what_waits(zone: LandingZone) -> tuple[list[FileVersion], list[FileVersion], list[Noticed]]:
+    """Uploads, files in a dataset's folder (both less what the ledger knows), and what lies in none."""
+    uploads = unknown_to_ledger(zone, zone.store.waiting(zone.uploads))
+    raw, strays = _by_dataset(zone, zone.store.waiting(zone.raw))
+    return uploads, unknown_to_ledger(zone, raw), strays
+
+
+def _is_open(gate: Gate, zone: LandingZone, fresh: list[FileVersion]) -> bool:
+    return gate == "any" or {_dataset_of(zone, version.key) for version in fresh} == set(zone.contracts)
 
 
 def _dataset_of(zone: LandingZone, key: str) -> str:

@@ -1,7 +1,9 @@
-"""What a fresh embedded AWS needs before the first batch: the bucket with versions, the database, the workgroup, the Glue jobs. Idempotent."""
+"""What a fresh embedded AWS needs before the first batch: the bucket with versions, the queue and the topic, the database, the
+workgroup, the Glue jobs. Idempotent."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -11,6 +13,8 @@ from lakehouse_assets.settings import Settings
 
 ROLE = "arn:aws:iam::000000000000:role/lakehouse-glue"
 """A job has a role; the embedded Glue asks it for nothing."""
+MOST_RECEIVED = 5
+"""How often a message is received before it counts as one that nobody can read."""
 
 
 def bootstrap(settings: Settings, aws: Aws) -> None:
@@ -30,8 +34,42 @@ def bootstrap(settings: Settings, aws: Aws) -> None:
     athena = aws.client("athena")
     if settings.workgroup not in {group["Name"] for group in athena.list_work_groups()["WorkGroups"]}:
         athena.create_work_group(Name=settings.workgroup)
+    make_queue_and_topic(settings, aws)
     if settings.chosen_engine in ("glue", "auto"):
         make_jobs(settings, aws)
+
+
+def make_queue_and_topic(settings: Settings, aws: Aws) -> None:
+    """The topic; the queue with its dead-letter queue; and S3 tells the queue of what lands."""
+    aws.client("sns").create_topic(Name=settings.topic)
+    sqs = aws.client("sqs")
+    queue = _queue(sqs, settings.queue) or _make_queue(sqs, settings)
+    s3 = aws.client("s3")
+    if s3.get_bucket_notification_configuration(Bucket=settings.bucket).get("QueueConfigurations"):
+        return
+    told = [
+        {"QueueArn": queue, "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}}
+        for prefix in (settings.raw_prefix, settings.uploads_prefix)
+    ]
+    s3.put_bucket_notification_configuration(Bucket=settings.bucket, NotificationConfiguration={"QueueConfigurations": told})
+
+
+def _make_queue(sqs: Any, settings: Settings) -> str:
+    dead_letters = _arn(sqs, sqs.create_queue(QueueName=f"{settings.queue}-dead-letters", Attributes={"MessageRetentionPeriod": "1209600"})["QueueUrl"])
+    redrive = json.dumps({"deadLetterTargetArn": dead_letters, "maxReceiveCount": MOST_RECEIVED})
+    attributes = {"VisibilityTimeout": str(max(60, 3 * settings.sensor_seconds)), "RedrivePolicy": redrive}
+    return _arn(sqs, sqs.create_queue(QueueName=settings.queue, Attributes=attributes)["QueueUrl"])
+
+
+def _queue(sqs: Any, name: str) -> str | None:
+    try:
+        return _arn(sqs, sqs.get_queue_url(QueueName=name)["QueueUrl"])
+    except sqs.exceptions.QueueDoesNotExist:
+        return None
+
+
+def _arn(sqs: Any, url: str) -> str:
+    return str(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"])
 
 
 def make_jobs(settings: Settings, aws: Aws) -> None:

@@ -30,7 +30,7 @@ class LakehouseResource(dg.ConfigurableResource["LakehouseResource"]):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[LakehouseResource]:
         told = {"engine": self.engine} if self.engine else {}
-        with connected(read_settings(**told), _spark_session, f"Dagster run {context.run_id}") as lakehouse:
+        with connected(read_settings(**told), _spark_session, f"Dagster run {context.run.run_id}" if context.run else "Dagster") as lakehouse:
             self._lakehouse = lakehouse
             yield self
 

@@ -1,0 +1,1 @@
+"""What starts batches by itself, and what tells people how they went."""

@@ -1,0 +1,236 @@
+"""Events in, tables out: a Dagster instance and the embedded AWS, whose S3 sends the events. A tick is the sensor's function, as the daemon has it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from lakehouse_assets.definitions import defs
+from lakehouse_assets.jobs import LOAD_BATCH
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.lease import Lease
+from lakehouse_assets.sensors.landing import Cursor, evaluate
+from lakehouse_assets_tests.support import append_behind_its_back, keys, order, orders_csv, product, products_csv, put, put_one_of_each, table_rows
+
+pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
+
+NOTHING_DUE = Cursor(look_again=False, looked_at=4e9)
+"""Of a daemon that looked at the bucket just now: only events can wake it."""
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+class Daemon:
+    """Does with a tick's outcome what Dagster's daemon does: saves the cursor, runs what was asked for (unless told to die before)."""
+
+    def __init__(self, lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+        self.lakehouse, self.instance = lakehouse, instance
+        self.cursor = NOTHING_DUE.written()
+
+    def evaluate(self) -> dg.SensorResult:
+        return evaluate(dg.build_sensor_context(self.instance, cursor=self.cursor), self.lakehouse)
+
+    def tick(self) -> int:
+        """How many runs it began; they have ended."""
+        result = self.evaluate()
+        self.cursor = result.cursor or self.cursor
+        for request in result.run_requests or []:
+            self.run(request)
+        return len(result.run_requests or [])
+
+    def run(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+        return defs.resolve_job_def(LOAD_BATCH).execute_in_process(
+            instance=self.instance, raise_on_error=False, tags={"dagster/run_key": str(request.run_key), "dagster/sensor_name": "files_landed"}
+        )
+
+    @property
+    def runs(self) -> int:
+        return self.instance.get_runs_count()
+
+
+@pytest.fixture
+def daemon(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> Daemon:
+    return Daemon(lakehouse, instance)
+
+
+def messages(lakehouse: Lakehouse, queue: str | None = None) -> int:
+    """In the queue, received or not."""
+    sqs = lakehouse.aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=queue or lakehouse.settings.queue)["QueueUrl"]
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(int(found[name]) for name in names)
+
+
+def comes_again_after_a_second(lakehouse: Lakehouse) -> None:
+    """A message that was received and not deleted."""
+    lakehouse.aws.client("sqs").set_queue_attributes(QueueUrl=lakehouse.queue.url, Attributes={"VisibilityTimeout": "1"})
+
+
+def send(lakehouse: Lakehouse, body: Any) -> None:
+    lakehouse.aws.client("sqs").send_message(QueueUrl=lakehouse.queue.url, MessageBody=body if isinstance(body, str) else json.dumps(body))
+
+
+def test_files_that_land_become_tables_by_one_run(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    assert daemon.tick() == 0
+    put_one_of_each(lakehouse)
+    assert daemon.tick() == 1
+    assert [len(table_rows(lakehouse, dataset)) for dataset in lakehouse.contracts] == [1, 1, 1]
+    assert messages(lakehouse) == 3, "they are there until the next tick has seen the run"
+    assert (daemon.tick(), daemon.tick()) == (0, 0)
+    assert messages(lakehouse) == 0
+
+
+def test_hundreds_of_events_make_one_batch(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    put_one_of_each(lakehouse)
+    for number in range(250):
+        put(lakehouse, f"raw/products/{number}.csv", products_csv(product(number)))
+    assert daemon.tick() == 1
+    for _ in range(4):
+        assert daemon.tick() == 0
+    assert messages(lakehouse) == 0
+    assert len(lakehouse.history()) == 1
+
+
+def test_an_event_that_comes_again_changes_nothing(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    put_one_of_each(lakehouse)
+    daemon.tick()
+    daemon.tick()
+    send(lakehouse, {"Records": [{"s3": {"bucket": {"name": lakehouse.settings.bucket}, "object": {"key": "raw/products/p.csv"}}}]})
+    assert daemon.tick() == 0
+    assert (messages(lakehouse), daemon.runs) == (0, 1)
+
+
+def test_an_event_of_eventbridge_wakes_too(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    put_one_of_each(lakehouse)
+    lakehouse.aws.client("sqs").purge_queue(QueueUrl=lakehouse.queue.url)
+    send(lakehouse, {"detail-type": "Object Created", "detail": {"object": {"key": "raw/products/p.csv"}}})
+    assert daemon.tick() == 1
+
+
+def test_an_event_for_a_deleted_object_is_done_with(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    put(lakehouse, "uploads/gone.csv", "x")
+    lakehouse.aws.client("s3").delete_object(Bucket=lakehouse.settings.bucket, Key="uploads/gone.csv")
+    assert daemon.tick() == 0
+    assert messages(lakehouse) == 0
+
+
+def test_a_lost_event_is_made_up_for_by_looking(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    put_one_of_each(lakehouse)
+    lakehouse.aws.client("sqs").purge_queue(QueueUrl=lakehouse.queue.url)
+    assert daemon.tick() == 0
+    daemon.cursor = Cursor(look_again=False, looked_at=0).written()
+    assert daemon.tick() == 1
+    assert len(table_rows(lakehouse, "orders")) == 1
+
+
+def test_s3s_test_event_is_deleted_and_wakes_nobody(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    send(lakehouse, {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": lakehouse.settings.bucket})
+    assert daemon.tick() == 0
+    assert messages(lakehouse) == 0
+
+
+def test_what_is_no_event_goes_to_the_dead_letter_queue(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    bodies = [" ", "no json", "[]", "{}", '{"Records": [{}]}', '"text"', '{"Records": 1}', '{"detail-type": "x"}']
+    daemon.tick()
+    comes_again_after_a_second(lakehouse)
+    for body in bodies:
+        send(lakehouse, body)
+    for _ in range(6):
+        assert daemon.tick() == 0
+        time.sleep(1.1)
+    assert messages(lakehouse) == 0
+    assert messages(lakehouse, f"{lakehouse.settings.queue}-dead-letters") == len(bodies)
+
+
+def test_what_the_gate_holds_back_needs_no_message_kept_alive(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    assert daemon.tick() == 0
+    assert messages(lakehouse) == 0
+    put_one_of_each(lakehouse)
+    assert daemon.tick() == 1
+    assert keys(lakehouse, "raw/") == []
+
+
+def test_while_someone_works_the_queue_keeps_the_calls(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    someone = Lease(lakehouse.zone.store, lakehouse.zone.lease_key, "someone")
+    someone.take(0, print)
+    put_one_of_each(lakehouse)
+    result = daemon.evaluate()
+    assert not result.run_requests
+    assert "someone works on this lakehouse" in str(getattr(result.skip_reason, "skip_message", result.skip_reason))
+    someone.release()
+    assert daemon.tick() == 1
+
+
+def test_files_that_land_while_a_batch_runs_make_the_next_batch(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    put_one_of_each(lakehouse)
+    lakehouse.freeze("all")  # as far as the run came when the files below landed
+    put(lakehouse, "raw/products/later.csv", products_csv(product(2)))
+    put(lakehouse, "raw/orders/later.csv", orders_csv(order(2)))
+    put(lakehouse, "raw/order_items/later.csv", "id,order_id,user_id,days_since_prior_order,product_id,add_to_cart_order,reordered,order_timestamp,date\n")
+    for _ in range(4):
+        daemon.tick()
+    assert [report["status"] for report in lakehouse.history()] == ["succeeded", "succeeded"]
+    assert len(table_rows(lakehouse, "products")) == 2
+    assert (messages(lakehouse), daemon.runs) == (0, 2)
+
+
+def test_a_daemon_that_dies_before_it_saves_asks_again_for_the_same_run(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    """Neither cursor nor run is there: the messages become visible again."""
+    comes_again_after_a_second(lakehouse)
+    put_one_of_each(lakehouse)
+    [lost] = daemon.evaluate().run_requests or []
+    time.sleep(1.1)
+    [again] = daemon.evaluate().run_requests or []
+    assert lost.run_key == again.run_key
+
+
+def test_a_daemon_that_dies_before_it_launches_asks_again_for_the_same_run(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    """The cursor is saved, the run is not there, and the messages are still invisible."""
+    put_one_of_each(lakehouse)
+    result = daemon.evaluate()
+    daemon.cursor = str(result.cursor)
+    assert daemon.tick() == 1
+    daemon.tick()
+    assert (messages(lakehouse), daemon.runs) == (0, 1)
+
+
+def test_a_daemon_that_dies_after_it_launched_launches_no_second_run(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    """The run is there, the cursor is the old one: the key says that this work was asked for."""
+    comes_again_after_a_second(lakehouse)
+    put_one_of_each(lakehouse)
+    [request] = daemon.evaluate().run_requests or []
+    daemon.run(request)
+    time.sleep(1.1)
+    assert daemon.tick() == 0
+    assert (messages(lakehouse), daemon.runs) == (0, 1)
+
+
+def test_a_batch_that_failed_is_not_tried_for_ever(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    put_one_of_each(lakehouse)
+    daemon.tick()
+    append_behind_its_back(lakehouse, "products", product_id=1)
+    put_one_of_each(lakehouse)
+    for _ in range(4):
+        daemon.tick()
+    assert [report["status"] for report in lakehouse.history()] == ["succeeded", "failed"]
+    assert daemon.runs == 2
+
+
+def test_a_batch_that_was_interrupted_is_gone_on_with(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    put_one_of_each(lakehouse)
+    manifest = lakehouse.freeze("all")
+    assert manifest is not None
+    daemon.cursor = Cursor().written()
+    assert daemon.tick() == 1
+    assert [report["batch_id"] for report in lakehouse.history()] == [manifest.batch_id]
