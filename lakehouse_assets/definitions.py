@@ -10,6 +10,7 @@ from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.jobs import load_batch
 from lakehouse_assets.resources.handover import handover
 from lakehouse_assets.resources.lakehouse import LakehouseResource
+from lakehouse_assets.schedules import maintain_tables, maintenance
 from lakehouse_assets.sensors.alerts import failure_alerts
 from lakehouse_assets.sensors.landing import landing_sensor
 from lakehouse_assets.settings import read_settings
@@ -18,9 +19,17 @@ settings = read_settings()
 contracts = read_contracts(settings.contracts)
 
 defs = dg.Definitions(
-    assets=[uploads, batch, *table_assets(contracts, settings.chosen_engine), archive_asset(contracts), catalog_asset(contracts), report_asset(contracts)],
+    assets=[
+        uploads,
+        batch,
+        *table_assets(contracts, settings.chosen_engine, settings.freshness_hours),
+        archive_asset(contracts),
+        catalog_asset(contracts),
+        report_asset(contracts),
+    ],
     asset_checks=[athena_checks(contracts)],
-    jobs=[load_batch],
+    jobs=[load_batch, maintain_tables],
+    schedules=[maintenance],
     sensors=[landing_sensor(settings), failure_alerts],
     resources={"lakehouse": LakehouseResource(), "io_manager": handover(settings)},
     executor=dg.in_process_executor,  # DuckDB uses every core by itself; a process per step would cost seconds each

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lakehouse_assets.aws import Aws, failures_named
 from lakehouse_assets.catalog.athena import Athena
+from lakehouse_assets.catalog.checks import CheckResult, run_checks
 from lakehouse_assets.catalog.glue import Catalog
-from lakehouse_assets.contracts import Contracts, read_contracts
+from lakehouse_assets.contracts import Contract, Contracts, read_contracts
 from lakehouse_assets.etl.engines.base import Engine, Judgement, Maintained, Tables
 from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import load_report, outcome_of
@@ -22,7 +23,7 @@ from lakehouse_assets.landing.freeze import close_batch, freeze, open_batch, rea
 from lakehouse_assets.landing.lease import Lease
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.queue import Queue
-from lakehouse_assets.landing.store import Store
+from lakehouse_assets.landing.store import Store, in_parallel
 from lakehouse_assets.landing.zone import LandingZone
 from lakehouse_assets.settings import Settings
 
@@ -184,6 +185,16 @@ class Lakehouse:
     def refresh_catalog(self) -> dict[str, str]:
         with failures_named("Refreshing the catalog"):
             return {dataset: self.catalog.refresh(contract) for dataset, contract in self.contracts.items()}
+
+    def check(self, batch_id: str = "", judgements: Mapping[str, Judgement] | None = None) -> dict[str, list[CheckResult]]:
+        """What Athena and the catalog say of each table; with a batch's judgements also whether its rows are there."""
+
+        def checked(contract: Contract) -> list[CheckResult]:
+            counts = judgements[contract.dataset].counts if judgements else None
+            return run_checks(self.athena, self.catalog, contract, batch_id, counts, self.settings.reject_warning)
+
+        with failures_named("Checking the tables"):
+            return dict(zip(self.contracts, in_parallel(checked, self.contracts.values()), strict=True))
 
     def finish(self, manifest: Manifest) -> dict[str, Any]:
         """Writes the report and closes the batch."""

@@ -17,7 +17,7 @@ import duckdb
 import xlsxwriter  # type: ignore[import-untyped]
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
-from lakehouse_assets.catalog.checks import CheckResult, run_checks
+from lakehouse_assets.catalog.checks import CheckResult
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.model import Manifest
@@ -122,7 +122,7 @@ def ran(lakehouse: Lakehouse, gate: str = "any") -> dict[str, Any]:
 def checked(lakehouse: Lakehouse, batch_id: str) -> dict[str, list[CheckResult]]:
     """Athena's checks of each dataset."""
     judgements = lakehouse.judgements(lakehouse.manifest(batch_id))
-    return {dataset: run_checks(lakehouse.athena, contract, batch_id, judgements[dataset].counts) for dataset, contract in lakehouse.contracts.items()}
+    return lakehouse.check(batch_id, judgements)
 
 
 def file_of(report: dict[str, Any], name: str) -> dict[str, Any]:

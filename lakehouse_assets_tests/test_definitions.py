@@ -65,7 +65,7 @@ def test_a_dataset_is_loaded_after_its_parents_and_archived_after_all() -> None:
 
 def test_only_loads_by_glue_are_retried_by_dagster_itself() -> None:
     for engine, retried in (("embedded", False), ("spark", False), ("glue", True), ("auto", True)):
-        for assets in table_assets(contracts, engine):  # type: ignore[arg-type]
+        for assets in table_assets(contracts, engine, 48):  # type: ignore[arg-type]
             assert isinstance(assets.op, dg.OpDefinition)
             policy = assets.op.retry_policy
             assert (policy.max_retries if policy else None) == (2 if retried else None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -29,11 +30,11 @@ def rejected_key(dataset: str) -> dg.AssetKey:
     return dg.AssetKey(["rejected", dataset])
 
 
-def table_assets(contracts: Contracts, engine: EngineName) -> list[dg.AssetsDefinition]:
-    return [_table_asset(contract, engine) for contract in contracts.values()]
+def table_assets(contracts: Contracts, engine: EngineName, freshness_hours: float) -> list[dg.AssetsDefinition]:
+    return [_table_asset(contract, engine, freshness_hours) for contract in contracts.values()]
 
 
-def _table_asset(contract: Contract, engine: EngineName) -> dg.AssetsDefinition:
+def _table_asset(contract: Contract, engine: EngineName, freshness_hours: float) -> dg.AssetsDefinition:
     kinds = {"deltalake", KINDS[engine]}
     dataset = contract.dataset
     upstream = [BATCH, *(table_key(name) for name in dict.fromkeys(parent.dataset for parent in contract.parents))]
@@ -45,7 +46,15 @@ def _table_asset(contract: Contract, engine: EngineName) -> dg.AssetsDefinition:
         ins=for_batch(),
         retry_policy=RETRIES if engine in ("glue", "auto") else None,
         specs=[
-            dg.AssetSpec(table_key(dataset), deps=upstream, group_name="lakehouse", kinds=kinds, description=contract.description, metadata=described),
+            dg.AssetSpec(
+                table_key(dataset),
+                deps=upstream,
+                group_name="lakehouse",
+                kinds=kinds,
+                description=contract.description,
+                metadata=described,
+                freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=freshness_hours)),
+            ),
             dg.AssetSpec(
                 rejected_key(dataset),
                 deps=upstream,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lakehouse_assets.catalog.athena import Athena
+from lakehouse_assets.catalog.glue import Catalog
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import Counts
 
-NOT_EMPTY, KEY_UNIQUE, NO_ORPHANS, BATCH_COUNTS = "not_empty", "key_unique", "no_orphans", "batch_counts"
+NOT_EMPTY, KEY_UNIQUE, NO_ORPHANS, SCHEMA = "not_empty", "key_unique", "no_orphans", "schema"
+BATCH_COUNTS, REJECT_RATE = "batch_counts", "reject_rate"
 CHECKS = {
     NOT_EMPTY: "The table has rows.",
     KEY_UNIQUE: "No key stands in the table twice.",
     NO_ORPHANS: "Each row's parents are in their tables.",
+    SCHEMA: "The catalog's columns are the contract's.",
+    REJECT_RATE: "Of this batch's rows no more are rejected than is usual.",
     BATCH_COUNTS: "The rows that this batch inserted and updated are in the table.",
 }
 
@@ -42,23 +47,46 @@ def checks_sql(contract: Contract, batch_id: str) -> str:
     )
 
 
-def run_checks(athena: Athena, contract: Contract, batch_id: str, counts: Counts) -> list[CheckResult]:
-    """Asks Athena and compares. `counts`: what the load says this batch did.
+def run_checks(athena: Athena, catalog: Catalog, contract: Contract, batch_id: str, counts: Counts | None, reject_warning: float = 1.0) -> list[CheckResult]:
+    """Asks Athena and the catalog, and compares. `counts`: what the load says this batch did; without them the table alone is checked.
 
-    An empty table fails the batch if the batch wrote rows into it. Where it wrote none (items that came before their orders all wait) it is a warning.
+    What fails the batch is what analysts must not see: a table that is wrong. An empty table does if the batch wrote rows into it; where it wrote none (items
+    that came before their orders all wait) it is a warning. So is a share of rejected rows above `reject_warning`: the rows that are there are right.
     """
     [(rows, keys, of_batch, orphans)] = athena.query(checks_sql(contract, batch_id)).rows
-    written = counts.inserted + counts.updated
+    present = catalog.columns(contract.dataset)
     results = [
-        CheckResult(NOT_EMPTY, rows > 0, f"{rows} rows", {"rows": rows}, severe=written > 0),
+        CheckResult(NOT_EMPTY, rows > 0, f"{rows} rows", {"rows": rows}, severe=counts is None or counts.inserted + counts.updated > 0),
+        CheckResult(SCHEMA, present == contract.table_columns, _difference(present, contract.table_columns), {"columns": len(present)}),
         CheckResult(KEY_UNIQUE, rows == keys, f"{rows} rows, {keys} distinct values of {contract.key}", {"rows": rows, "keys": keys}),
+    ]
+    if contract.parents:
+        results.append(CheckResult(NO_ORPHANS, orphans == 0, f"{orphans} rows without a parent", {"orphans": orphans}))
+    if counts is not None:
+        results += _checks_of_batch(batch_id, of_batch, counts, reject_warning)
+    return results
+
+
+def _checks_of_batch(batch_id: str, of_batch: int, counts: Counts, reject_warning: float) -> list[CheckResult]:
+    written, seen = counts.inserted + counts.updated, counts.read + counts.retried
+    return [
         CheckResult(
             BATCH_COUNTS,
             of_batch == written,
             f"{of_batch} rows of batch {batch_id} in the table, {written} written",
             {"in_table": of_batch, "written": written},
         ),
+        CheckResult(
+            REJECT_RATE,
+            counts.rejected <= reject_warning * seen,
+            f"{counts.rejected} of {seen} rows rejected, {reject_warning:.0%} are usual",
+            {"rejected": counts.rejected, "seen": seen},
+            severe=False,
+        ),
     ]
-    if contract.parents:
-        results.append(CheckResult(NO_ORPHANS, orphans == 0, f"{orphans} rows without a parent", {"orphans": orphans}))
-    return results
+
+
+def _difference(present: Mapping[str, str], wanted: Mapping[str, str]) -> str:
+    differing = [name for name in {**wanted, **present} if present.get(name) != wanted.get(name)]
+    told = [f"{name} is {present.get(name, 'absent')}, by the contract {wanted.get(name, 'absent')}" for name in differing]
+    return "; ".join(told) or ("the contract's columns" if list(present) == list(wanted) else "the contract's columns in another order")

@@ -27,6 +27,14 @@ class Catalog:
         self._register(rejected_table(contract.dataset), REJECTED_COLUMNS, self.tables.rejects(contract.dataset), f"Rejected records of {contract.dataset}.")
         return data
 
+    def columns(self, name: str) -> dict[str, str]:
+        """The columns of a table and their types, as the catalog has them; none where it does not know the table."""
+        try:
+            found = self.glue.get_table(DatabaseName=self.database, Name=name)["Table"]
+        except self.glue.exceptions.EntityNotFoundException:
+            return {}
+        return {column["Name"]: column["Type"] for column in found["StorageDescriptor"]["Columns"]}
+
     def _register(self, name: str, columns: Mapping[str, str], location: str, description: str) -> str:
         wanted = [{"Name": column, "Type": kind} for column, kind in columns.items()]
         table = {

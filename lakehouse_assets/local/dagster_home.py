@@ -10,6 +10,19 @@ telemetry:
   enabled: false  # a laptop's data stays on the laptop
 nux:
   enabled: false  # no newsletter dialog over the graph
+concurrency:
+  runs:
+    tag_concurrency_limits:
+      - key: lakehouse/one_at_a_time  # a second batch would only wait for the lease; queued it holds no process
+        limit: 1
+run_monitoring:
+  enabled: true  # a run whose process died is marked as failed, and so told of
+run_retries:
+  enabled: true
+  max_retries: 2
+  retry_on_asset_or_op_failure: false  # a step says itself what a retry can heal; bad data never
+freshness:
+  enabled: true
 """
 
 

@@ -125,7 +125,7 @@ def test_reasons_are_shown_as_counts_and_never_with_a_rows_values(lakehouse: Lak
 def test_every_check_is_evaluated_and_passes(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     put_one_of_each(lakehouse)
     result = run_job(instance)
-    each = {"not_empty", "key_unique", "batch_counts"}
+    each = {"not_empty", "key_unique", "schema", "batch_counts", "reject_rate"}
     assert set(checks(result)) == {(dataset, check) for dataset in lakehouse.contracts for check in each} | {("order_items", "no_orphans")}
     assert failed_checks(result) == set()
     assert {name: value.value for name, value in checks(result)["orders", "batch_counts"].metadata.items()} == {"in_table": 1, "written": 1}
@@ -221,7 +221,7 @@ def test_a_table_that_is_empty_because_its_rows_wait_warns_and_does_not_fail(lak
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1)))
     result = run_job(instance)
     assert result.success
-    assert failed_checks(result) == {(dataset, "not_empty") for dataset in lakehouse.contracts}
+    assert failed_checks(result) == {(dataset, "not_empty") for dataset in lakehouse.contracts} | {("order_items", "reject_rate")}
     assert checks(result)["order_items", "not_empty"].severity == dg.AssetCheckSeverity.WARN
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lakehouse_assets.catalog.checks import BATCH_COUNTS, KEY_UNIQUE, NO_ORPHANS, NOT_EMPTY, CheckResult
+from lakehouse_assets.catalog.checks import BATCH_COUNTS, KEY_UNIQUE, NO_ORPHANS, NOT_EMPTY, REJECT_RATE, SCHEMA, CheckResult
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.support import append_behind_its_back, checked, item, items_csv, order, orders_csv, product, products_csv, put, put_one_of_each, ran
 
@@ -24,7 +24,7 @@ def batch_id(lakehouse: Lakehouse) -> str:
 def test_after_a_sound_batch_every_check_passes_with_its_numbers(lakehouse: Lakehouse, batch_id: str) -> None:
     assert failed(lakehouse, batch_id) == set()
     items = by_name(checked(lakehouse, batch_id)["order_items"])
-    assert set(items) == {NOT_EMPTY, KEY_UNIQUE, NO_ORPHANS, BATCH_COUNTS}
+    assert set(items) == {NOT_EMPTY, KEY_UNIQUE, NO_ORPHANS, SCHEMA, BATCH_COUNTS, REJECT_RATE}
     assert items[BATCH_COUNTS].numbers == {"in_table": 1, "written": 1}
     assert NO_ORPHANS not in by_name(checked(lakehouse, batch_id)["products"])
 
@@ -49,7 +49,28 @@ def test_rows_of_the_batch_that_are_not_there_are_found(lakehouse: Lakehouse, ba
 def test_a_table_that_is_empty_because_all_its_rows_wait_is_a_warning(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1)))
     report = ran(lakehouse)
-    assert failed(lakehouse, report["batch_id"]) == {(dataset, NOT_EMPTY, False) for dataset in ("products", "orders", "order_items")}
+    empty = {(dataset, NOT_EMPTY, False) for dataset in ("products", "orders", "order_items")}
+    assert failed(lakehouse, report["batch_id"]) == empty | {("order_items", REJECT_RATE, False)}
+
+
+def test_more_rejected_rows_than_usual_are_a_warning(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(*(product(number) for number in range(17)), product("x"), product("y")))
+    put(lakehouse, "raw/orders/o.csv", orders_csv(*(order(number) for number in range(18)), order("x"), order("y")))
+    batch_id = ran(lakehouse)["batch_id"]
+    assert {(dataset, check) for dataset, check, _ in failed(lakehouse, batch_id)} == {("products", REJECT_RATE), ("order_items", NOT_EMPTY)}
+    assert by_name(checked(lakehouse, batch_id)["products"])[REJECT_RATE].message == "2 of 19 rows rejected, 10% are usual"
+
+
+def test_columns_that_are_not_the_contracts_are_found(lakehouse: Lakehouse, batch_id: str) -> None:
+    glue, database = lakehouse.aws.client("glue"), lakehouse.settings.database
+    table = glue.get_table(DatabaseName=database, Name="orders")["Table"]
+    table["StorageDescriptor"]["Columns"][0]["Type"] = "double"
+    kept = {name: table[name] for name in ("Name", "TableType", "Parameters", "StorageDescriptor")}
+    glue.update_table(DatabaseName=database, TableInput=kept)
+    assert failed(lakehouse, batch_id) == {("orders", SCHEMA, True)}
+    assert by_name(checked(lakehouse, batch_id)["orders"])[SCHEMA].message == "order_num is double, by the contract int"
+    lakehouse.refresh_catalog()
+    assert failed(lakehouse, batch_id) == set()
 
 
 def test_updates_and_healed_rows_count_as_this_batchs(lakehouse: Lakehouse) -> None:

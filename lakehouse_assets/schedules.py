@@ -1,0 +1,28 @@
+"""What is done by the clock: the upkeep of the tables."""
+
+import dagster as dg
+
+from lakehouse_assets.assets.steps import alone
+from lakehouse_assets.jobs import ONE_AT_A_TIME
+from lakehouse_assets.resources.lakehouse import LakehouseResource
+
+A_WEEK = 168
+"""Hours for which old versions stay readable: longer than any query or batch takes, and what Delta Lake itself recommends at least."""
+
+
+@dg.op(out=dg.Out(dg.Nothing), description="OPTIMIZE and VACUUM of every table and its rejected records. No row changes.")
+def maintain(lakehouse: LakehouseResource) -> None:
+    with alone(lakehouse.lakehouse):
+        done = lakehouse.lakehouse.maintain(A_WEEK)
+    for it in done:
+        dg.get_dagster_logger().info(f"{it.table}: {it.compacted} small files into {it.into}, {it.deleted} old files deleted")
+
+
+@dg.job(tags=ONE_AT_A_TIME, description="Small files become few, and files that nobody refers to any more are deleted; while no batch runs.")
+def maintain_tables() -> None:
+    maintain()
+
+
+maintenance = dg.ScheduleDefinition(
+    name="maintenance", job=maintain_tables, cron_schedule="0 3 * * 0", execution_timezone="UTC", default_status=dg.DefaultScheduleStatus.RUNNING
+)

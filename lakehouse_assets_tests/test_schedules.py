@@ -1,0 +1,49 @@
+"""The upkeep by the clock, as Dagster runs it."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from lakehouse_assets.definitions import defs
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.lease import Lease
+from lakehouse_assets.local.dagster_home import dagster_home
+from lakehouse_assets_tests.support import delta_versions, product, products_csv, put, put_one_of_each, ran, table_rows
+
+pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
+
+
+def test_maintenance_makes_small_files_few_and_changes_no_row(lakehouse: Lakehouse) -> None:
+    put_one_of_each(lakehouse)
+    ran(lakehouse)
+    for number in range(2, 5):
+        put(lakehouse, f"raw/products/{number}.csv", products_csv(product(number)))
+        ran(lakehouse)
+    rows, versions = table_rows(lakehouse, "products"), delta_versions(lakehouse)
+    assert defs.resolve_job_def("maintain_tables").execute_in_process().success
+    assert table_rows(lakehouse, "products") == rows
+    assert delta_versions(lakehouse) != versions
+
+
+def test_maintenance_does_not_begin_while_a_batch_runs(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_one_of_each(lakehouse)
+    ran(lakehouse)
+    monkeypatch.setenv("LAKEHOUSE_LEASE_WAIT_SECONDS", "0")
+    batch = Lease(lakehouse.zone.store, lakehouse.zone.lease_key, "a batch")
+    batch.take(0, print)
+    result = defs.resolve_job_def("maintain_tables").execute_in_process(raise_on_error=False)
+    batch.release()
+    assert not result.success
+    [failure] = result.get_step_failure_events()
+    assert "a batch still works on this lakehouse" in str(failure.step_failure_data.user_failure_data)
+
+
+def test_the_instance_of_a_home_takes_its_settings(lakehouse: Lakehouse) -> None:
+    with dg.DagsterInstance.from_config(str(dagster_home(lakehouse.settings.home))) as instance:
+        assert instance.run_monitoring_enabled
+        assert instance.run_retries_enabled
+        assert instance.get_settings("run_retries")["retry_on_asset_or_op_failure"] is False
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue is not None
+        assert queue.tag_concurrency_limits == [{"key": "lakehouse/one_at_a_time", "limit": 1}]
