@@ -1,5 +1,6 @@
 """The Delta tables and their rejected records: per contract one step with two assets, whatever the contracts are."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
@@ -66,12 +67,23 @@ def _table_asset(contract: Contract, engine: EngineName, freshness_hours: float)
         ],
     )
     def load(context: dg.AssetExecutionContext, lakehouse: LakehouseResource, batch_id: str) -> Iterator[dg.MaterializeResult[None]]:
+        begun = time.monotonic()
         with step(lakehouse.lakehouse, batch_id) as manifest:
             outcome = _loaded(context, lakehouse.lakehouse, contract, manifest)
+        tables = lakehouse.lakehouse.tables
         judgement, table, rejected = outcome.judgement, table_key(dataset), rejected_key(dataset)
-        of_table = {"batch_id": batch_id, **asdict(judgement.counts), "healed": judgement.healed}
+        of_table = {
+            "batch_id": batch_id,
+            **asdict(judgement.counts),
+            "healed": judgement.healed,
+            "bytes": sum(file.size for file in manifest.to_load(dataset)),
+            "seconds": round(time.monotonic() - begun, 2),
+            "place": dg.MetadataValue.path(tables.table(dataset)),
+        }
         yield dg.MaterializeResult(table, metadata=of_table | outcome.metadata(table))
-        yield dg.MaterializeResult(rejected, metadata=_rejected_metadata(batch_id, judgement) | outcome.metadata(rejected))
+        yield dg.MaterializeResult(
+            rejected, metadata=_rejected_metadata(batch_id, judgement) | {"place": dg.MetadataValue.path(tables.rejects(dataset))} | outcome.metadata(rejected)
+        )
 
     return load
 
