@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from lakehouse_assets.cli import batches
 from lakehouse_assets.cli.main import app
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets_tests.cli.conftest import PROGRAM, Program, clean_environment
-from lakehouse_assets_tests.support import item, items_csv, keys, nonzero, order, orders_csv, outcomes, product, products_csv, put, table_rows, workbook
+from lakehouse_assets_tests.support import item, items_csv, keys, nonzero, order, orders_csv, outcomes, product, products_csv, put, ran, table_rows, workbook
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
 
@@ -51,6 +52,20 @@ def test_a_folder_becomes_one_batch_and_every_file_is_accounted_for(lakehouse: L
     assert outcomes(report) == {"items.csv": "loaded", "day.csv": "loaded", "book.xlsx#stock": "loaded", "book.xlsx#todo": "ignored", "notes.md": "ignored"}
     assert all(file["reason"] for file in report["files"] if file["outcome"] == "ignored")
     assert [row[0] for row in table_rows(lakehouse, "order_items")] == [1, 2]
+
+
+def test_files_that_the_sensor_was_quicker_to_take_are_reported_all_the_same(lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_batch = batches.run_batch
+
+    def overtaken(*given: Any, **named: Any) -> dict[str, Any]:
+        ran(lakehouse)
+        return run_batch(*given, **named)
+
+    monkeypatch.setattr(batches, "run_batch", overtaken)
+    report = loaded(one_of_each(tmp_path / "data"))
+    assert report["status"] == "succeeded"
+    assert nonzero(report["datasets"]["order_items"]) == {"read": 2, "inserted": 2}
+    assert len(lakehouse.history()) == 1
 
 
 def test_the_same_files_again_are_duplicates_and_change_nothing(lakehouse: Lakehouse, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from lakehouse_assets_tests.cli.conftest import PROGRAM, Program, clean_environm
 from lakehouse_assets_tests.support import product, products_csv
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes under /proc")
-Up = Callable[[], "subprocess.Popen[str]"]
+Up = Callable[..., "subprocess.Popen[str]"]
 
 
 def processes_of(home: Path) -> list[str]:
@@ -52,8 +52,8 @@ def up(home: Path, tmp_path: Path) -> Iterator[Up]:
     """Starts `lakehouse up` and waits until it says that all runs."""
     started: list[subprocess.Popen[str]] = []
 
-    def start() -> subprocess.Popen[str]:
-        environment = clean_environment() | {"LAKEHOUSE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    def start(**settings: str) -> subprocess.Popen[str]:
+        environment = clean_environment() | {"LAKEHOUSE_HOME": str(home), "PYTHONUNBUFFERED": "1"} | settings
         process = subprocess.Popen([PROGRAM, "up"], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         started.append(process)
         assert process.stdout is not None
@@ -91,6 +91,19 @@ def test_commands_use_what_up_runs_and_down_stops_it_all(up: Up, home: Path, pro
     assert process.wait(timeout=60) == 0
     assert processes_of(home) == []
     assert "Nothing runs" in program("down").stdout
+
+
+def test_files_that_are_put_become_tables_by_themselves(up: Up, program: Program, tmp_path: Path) -> None:
+    """All of it as a user has it: S3's event, the queue, Dagster's daemon, its sensor, a run in a process of its own."""
+    up(LAKEHOUSE_SENSOR_SECONDS="1", LAKEHOUSE_GATE="any")
+    (tmp_path / "p.csv").write_text(products_csv(product(1), product(2)))
+    program("put", "p.csv")
+    deadline = time.monotonic() + 120
+    while not (history := json.loads(program("history", "--json").stdout)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert [(report["status"], report["datasets"]["products"]["inserted"]) for report in history] == [("succeeded", 2)]
+    assert json.loads(program("query", "SELECT count(*) AS n FROM products", "--format", "json").stdout) == [{"n": 2}]
+    program("down")
 
 
 def _runs(url: str) -> list[dict[str, str]]:
