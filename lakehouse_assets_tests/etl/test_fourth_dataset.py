@@ -73,14 +73,14 @@ def test_its_orphans_heal_in_the_batch_in_which_their_parent_heals(house: House)
     assert [record["healed_by"] for record in house.rejects("returns")] == ["b3"]
 
 
-@pytest.mark.parametrize("code", ["a\\b", "\\", "c\\'d", '"q"', "`t`", "x' OR '1'='1", "${env:HOME}", "%_", "é/=\\n", "\\u0041"])
-def test_a_key_of_text_is_found_again_whatever_it_is_made_of(house: House, code: str) -> None:
-    """It stands in predicates, where each engine has escapes of its own. A key that is not found again would be a second row."""
+@pytest.mark.parametrize("codes", [("${env:HOME}", "a\\b"), ('"q"', "é/=\\n"), ("c\\'d", "x' OR '1'='1")])
+def test_a_key_of_text_is_found_again_whatever_it_is_made_of(house: House, codes: tuple[str, str]) -> None:
+    """The least and the greatest key stand in predicates, where each engine has escapes of its own. A key that is not found again would be a second row."""
     with_parents(house)
 
     def of(refund: str, day: int) -> list[Given]:
-        return returns((code, "100", f"2025-05-0{day}", "", refund, ""), minutes=day)
+        return returns(*((code, "100", f"2025-05-0{day}", "", refund, "") for code in codes), minutes=day)
 
-    assert house.batch("b1", returns=of("1", 1))["returns"].counts == {"read": 1, "inserted": 1}
-    assert house.batch("b2", returns=of("1", 1) + of("2", 2))["returns"].counts == {"read": 2, "updated": 1, "duplicates": 1}
-    assert house.values("returns", "code", "refund") == [(code, 2.0)]
+    assert house.batch("b1", returns=of("1", 1))["returns"].counts == {"read": 2, "inserted": 2}
+    assert house.batch("b2", returns=of("1", 1) + of("2", 2))["returns"].counts == {"read": 4, "updated": 2, "duplicates": 2}
+    assert house.values("returns", "code", "refund") == [(code, 2.0) for code in codes]
