@@ -75,14 +75,14 @@ class Lakehouse:
             self.lease.take(self.settings.lease_wait_seconds, told)
 
     def lease_holder(self) -> str | None:
-        """Who else works on this lakehouse now."""
+        """Who else works on this lakehouse now, and since when, in a sentence."""
         with failures_named("Looking at the lease"):
             other = self.lease.other_holder()
-        return other.holder if other else None
+        return other.told if other else None
 
     def _confirm_lease(self) -> None:
         with failures_named("Confirming the lease"):
-            if self.lease.held:
+            if self.lease.taken:
                 self.lease.confirm()
 
     @cached_property
@@ -126,8 +126,8 @@ class Lakehouse:
     def tell(self, subject: str, message: str) -> None:
         """Publishes to the topic: counts, reasons and where to look; never a row's values."""
         with failures_named("Telling the topic"):
-            region, account = self.aws.client("sns").meta.region_name, self.aws.client("sts").get_caller_identity()["Account"]
-            self.aws.client("sns").publish(TopicArn=f"arn:aws:sns:{region}:{account}:{self.settings.topic}", Subject=subject[:100], Message=message)
+            sns, account = self.aws.client("sns"), self.aws.client("sts").get_caller_identity()["Account"]
+            sns.publish(TopicArn=f"arn:aws:sns:{sns.meta.region_name}:{account}:{self.settings.topic}", Subject=subject, Message=message)
 
     @cached_property
     def athena(self) -> Athena:

@@ -3,11 +3,9 @@
 import dagster as dg
 
 from lakehouse_assets.assets.steps import alone
+from lakehouse_assets.etl.engines import A_WEEK
 from lakehouse_assets.jobs import ONE_AT_A_TIME
 from lakehouse_assets.resources.lakehouse import LakehouseResource
-
-A_WEEK = 168
-"""Hours for which old versions stay readable: longer than any query or batch takes, and what Delta Lake itself recommends at least."""
 
 
 @dg.op(out=dg.Out(dg.Nothing), description="OPTIMIZE and VACUUM of every table and its rejected records. No row changes.")

@@ -111,7 +111,7 @@ def test_its_rows_are_landed_loaded_rejected_from_catalogued_checked_and_queried
     assert lakehouse.athena.query("SELECT sum(refund) FROM returns").rows == [(11.0,)]
     assert lakehouse.athena.query("SELECT count(*) FROM rejected_returns").rows == [(2,)]
     found = {result.check: result.passed for result in checked(lakehouse, report["batch_id"])["returns"]}
-    assert found == {"not_empty": True, "key_unique": True, "no_orphans": True, "batch_counts": True}
+    assert found == {"not_empty": True, "schema": True, "key_unique": True, "no_orphans": True, "batch_counts": True, "reject_rate": False}
 
 
 def test_an_orphan_of_it_is_healed_along_the_whole_line_of_parents(lakehouse: Lakehouse) -> None:

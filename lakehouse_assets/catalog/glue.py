@@ -29,11 +29,14 @@ class Catalog:
 
     def columns(self, name: str) -> dict[str, str]:
         """The columns of a table and their types, as the catalog has them; none where it does not know the table."""
+        found = self._found(name)
+        return {column["Name"]: column["Type"] for column in found["StorageDescriptor"]["Columns"]} if found else {}
+
+    def _found(self, name: str) -> dict[str, Any] | None:
         try:
-            found = self.glue.get_table(DatabaseName=self.database, Name=name)["Table"]
+            return dict(self.glue.get_table(DatabaseName=self.database, Name=name)["Table"])
         except self.glue.exceptions.EntityNotFoundException:
-            return {}
-        return {column["Name"]: column["Type"] for column in found["StorageDescriptor"]["Columns"]}
+            return None
 
     def _register(self, name: str, columns: Mapping[str, str], location: str, description: str) -> str:
         wanted = [{"Name": column, "Type": kind} for column, kind in columns.items()]
@@ -44,9 +47,8 @@ class Catalog:
             "Parameters": DELTA,
             "StorageDescriptor": {"Columns": wanted, "Location": location},
         }
-        try:
-            found = self.glue.get_table(DatabaseName=self.database, Name=name)["Table"]
-        except self.glue.exceptions.EntityNotFoundException:
+        found = self._found(name)
+        if found is None:
             self.glue.create_table(DatabaseName=self.database, TableInput=table)
             return "created"
         present = [{"Name": column["Name"], "Type": column["Type"]} for column in found["StorageDescriptor"]["Columns"]]

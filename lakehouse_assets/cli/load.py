@@ -99,8 +99,8 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> d
     """As load_files, in a lakehouse that is connected and a home that no other load uses."""
     from lakehouse_assets.cli.batches import run_batch
 
-    if other := lakehouse.lease.other_holder():
-        typer.echo(f"{other.holder} works on this lakehouse since {other.taken_at}; this waits for it.", err=True)
+    if other := lakehouse.lease_holder():
+        typer.echo(f"{other}; this waits for it.", err=True)
     interrupted = lakehouse.open_batch()
     if interrupted is not None:
         typer.echo(f"Batch {interrupted.batch_id} was interrupted; it is finished first.", err=True)

@@ -8,8 +8,7 @@ import typer
 
 from lakehouse_assets.cli.engine import Engine
 from lakehouse_assets.cli.home import read_home
-
-A_WEEK = 168
+from lakehouse_assets.etl.engines import A_WEEK
 
 
 def maintain(

@@ -20,7 +20,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lakehouse_assets.errors import LakehouseError, TemporaryOutage
-from lakehouse_assets.landing.store import Store
+from lakehouse_assets.landing.store import JsonVersion, Store
 
 SECONDS_TO_LIVE = 60.0
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -43,6 +43,10 @@ class Holding:
     renewals: int = 0
 
     @property
+    def told(self) -> str:
+        return f"{self.holder} works on this lakehouse since {self.taken_at}"
+
+    @property
     def process_is_gone(self) -> bool:
         """Known only on the holder's own machine. (A process that got the same id later counts as the holder: then the minute decides.)"""
         if self.machine != this_machine():
@@ -62,51 +66,50 @@ class Lease:
     def __init__(self, store: Store, key: str, holder: str, seconds_to_live: float = SECONDS_TO_LIVE) -> None:
         self._store, self._key, self._holder, self._seconds_to_live = store, key, holder, seconds_to_live
         self._held: Holding | None = None
+        self._taken = False
         self._etag = ""
         self._lock = threading.Lock()
         self._done = threading.Event()
 
     @property
-    def held(self) -> bool:
-        return self._held is not None
+    def taken(self) -> bool:
+        """Taken and not given back. Whether it was lost meanwhile, `confirm` finds out."""
+        return self._taken
 
     def other_holder(self) -> Holding | None:
         """Who holds it now and lives; None where nobody does, or this one."""
-        found = self._store.get_json_version(self._key)
-        if found is None:
-            return None
-        holding, age = Holding(**found.value), found.age_seconds
-        if holding.token is None or holding.process_is_gone or age > self._seconds_to_live or (self._held and holding.token == self._held.token):
-            return None
-        return holding
+        return self._look()[1]
 
     def take(self, wait_seconds: float, told: Callable[[str], None]) -> None:
-        """Takes the lease, or confirms that it is held. Waits for another holder, saying once whom for; raises TemporaryOutage after `wait_seconds`."""
-        if self.held:
+        """Takes the lease, or confirms it. Waits for another holder, saying once whom for.
+
+        Raises TemporaryOutage after `wait_seconds`; LeaseLostError where it was taken before and another has it now.
+        """
+        if self._taken:
             self.confirm()
             return
         deadline, waited_for = time.monotonic() + wait_seconds, None
-        while not self._taken():
-            other = self.other_holder()
+        while True:
+            found, other = self._look()
+            if other is None and self._written(self._next_holding(found), found.etag if found else None):
+                break
             if other is not None and other.token != waited_for:
                 waited_for = other.token
-                told(f"{other.holder} works on this lakehouse since {other.taken_at}; this waits for it, at most {wait_seconds:.0f} s.")
+                told(f"{other.told}; this waits for it, at most {wait_seconds:.0f} s.")
             if time.monotonic() >= deadline:
                 raise TemporaryOutage(
                     f"{other.holder if other else 'Another'} still works on this lakehouse (s3://{self._store.bucket}/{self._key}) after {wait_seconds:.0f} s. "
                     "Nothing was done; run it again when that is finished."
                 )
             time.sleep(min(SECONDS_BETWEEN_LOOKS, wait_seconds))
-        self._done = threading.Event()
+        self._taken, self._done = True, threading.Event()
         threading.Thread(target=self._keep, args=(self._done,), name="lease", daemon=True).start()
 
     def confirm(self) -> None:
         """Renews, and so makes sure before a write that nobody has taken over. Raises LeaseLostError where someone has."""
         with self._lock:
             held = self._held
-            if held is None:
-                raise LeaseLostError(f"The lease on this lakehouse is not held by {self._holder}.")
-            if not self._written(replace(held, renewals=held.renewals + 1), self._etag):
+            if held is None or not self._written(replace(held, renewals=held.renewals + 1), self._etag):
                 self._held = None
                 self._done.set()
                 raise LeaseLostError(
@@ -118,27 +121,32 @@ class Lease:
         """Gives the lease back. Where that cannot be told, it runs out by itself."""
         with self._lock:
             self._done.set()
-            held, self._held = self._held, None
+            held, self._held, self._taken = self._held, None, False
             if held is not None:
                 try:
                     self._written(replace(held, token=None), self._etag)
                 except (ClientError, BotoCoreError):
                     return
 
-    def _taken(self) -> bool:
+    def _look(self) -> tuple[JsonVersion | None, Holding | None]:
+        """What the object says, and the other holder who lives, if there is one."""
         found = self._store.get_json_version(self._key)
-        before = Holding(**found.value) if found else None
-        if found and before and before.token is not None and not before.process_is_gone and found.age_seconds <= self._seconds_to_live:
-            return False
-        wanted = Holding(
+        if found is None:
+            return None, None
+        holding = Holding(**found.value)
+        is_free = holding.token is None or holding.process_is_gone or found.age_seconds > self._seconds_to_live
+        is_own = self._held is not None and holding.token == self._held.token
+        return found, None if is_free or is_own else holding
+
+    def _next_holding(self, found: JsonVersion | None) -> Holding:
+        return Holding(
             token=uuid.uuid4().hex,
             holder=self._holder,
             machine=this_machine(),
             process=os.getpid(),
             taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            epoch=before.epoch + 1 if before else 1,
+            epoch=Holding(**found.value).epoch + 1 if found else 1,
         )
-        return self._written(wanted, found.etag if found else None)
 
     def _written(self, wanted: Holding, etag: str | None) -> bool:
         """A conditional write. Refused, it may yet have been done: by a first try whose answer was lost."""

@@ -24,6 +24,8 @@ from lakehouse_assets.landing.model import FileVersion
 
 THREADS = 12
 ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchVersion"}
+REFUSED = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
+"""A conditional write found something else than its condition, or another such write under way."""
 GONE = ABSENT | {"412", "PreconditionFailed"}
 """A version that is there no more. In a bucket without versions it may have been overwritten: its ETag no longer matches."""
 T = TypeVar("T")
@@ -65,7 +67,7 @@ class Store:
         try:
             return str(self.s3.put_object(Bucket=self.bucket, Key=key, Body=_encoded(value), ContentType="application/json", **condition)["ETag"])
         except ClientError as error:
-            return _none_if_absent(error, GONE | {"ConditionalRequestConflict"})
+            return _none_if_absent(error, GONE | REFUSED)
 
     def put_json(self, key: str, value: Any) -> None:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=_encoded(value), ContentType="application/json")
@@ -78,9 +80,8 @@ class Store:
         try:
             self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*", Metadata=metadata)
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("PreconditionFailed", "412", "ConditionalRequestConflict"):
-                return False
-            raise
+            _none_if_absent(error, REFUSED)
+            return False
         return True
 
     def keys(self, prefix: str) -> Iterator[str]:

@@ -42,11 +42,11 @@ def bootstrap(settings: Settings, aws: Aws) -> None:
 def make_queue_and_topic(settings: Settings, aws: Aws) -> None:
     """The topic; the queue with its dead-letter queue; and S3 tells the queue of what lands."""
     aws.client("sns").create_topic(Name=settings.topic)
-    sqs = aws.client("sqs")
-    queue = _queue(sqs, settings.queue) or _make_queue(sqs, settings)
-    s3 = aws.client("s3")
-    if s3.get_bucket_notification_configuration(Bucket=settings.bucket).get("QueueConfigurations"):
+    s3, sqs = aws.client("s3"), aws.client("sqs")
+    present = s3.get_bucket_notification_configuration(Bucket=settings.bucket).get("QueueConfigurations", [])
+    if any(told["QueueArn"].endswith(f":{settings.queue}") for told in present):
         return
+    queue = _queue(sqs, settings.queue) or _make_queue(sqs, settings)
     told = [
         {"QueueArn": queue, "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}}
         for prefix in (settings.raw_prefix, settings.uploads_prefix)

@@ -95,7 +95,7 @@ def _is_there(context: dg.SensorEvaluationContext, run_key: str) -> bool:
 
 def _who_works(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> str | None:
     if other := lakehouse.lease_holder():
-        return f"{other} works on this lakehouse"
+        return other
     if records := context.instance.get_run_records(dg.RunsFilter(job_name=LOAD_BATCH, statuses=NOT_BEGUN), limit=1):
         return f"Run {records[0].dagster_run.run_id} is about to begin"
     return None

@@ -59,10 +59,10 @@ def test_the_second_waits_for_the_first_and_says_whom_for(leases: Any) -> None:
         waiting = beside.submit(second.take, 30, said.append)
         while not said:
             time.sleep(0.01)
-        assert not second.held
+        assert not second.taken
         first.release()
         waiting.result()
-    assert second.held
+    assert second.taken
     assert "the first" in said[0]
     assert len(said) == 1
 
@@ -72,7 +72,7 @@ def test_who_has_waited_long_enough_stops_and_names_the_holder(leases: Any) -> N
     second = leases("the second")
     with pytest.raises(TemporaryOutage, match="the first still works on this lakehouse"):
         second.take(0, lambda _: None)
-    assert not second.held
+    assert not second.taken
 
 
 def test_of_many_who_want_it_at_once_one_gets_it(leases: Any) -> None:
@@ -135,7 +135,7 @@ def test_a_renewal_whose_answer_was_lost_is_no_loss(lakehouse: Lakehouse, leases
     before = holding(lakehouse)
     lakehouse.zone.store.put_json(KEY, asdict(replace(before, renewals=before.renewals + 1)))
     lease.confirm()
-    assert lease.held
+    assert lease.taken
 
 
 def test_what_has_no_process_id_any_more_is_known_by_its_machine_only() -> None:

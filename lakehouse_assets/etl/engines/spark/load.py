@@ -47,7 +47,6 @@ class SparkLoad:
         self.rows_read: Counter[int] = Counter()
         self.retried = 0
         self._cached: list[DataFrame] = []
-        self._views: set[str] = set()
 
     def read(self, files: Sequence[RawFile]) -> None:
         self.files = files
@@ -65,8 +64,9 @@ class SparkLoad:
         self.places = first_rows(self.raw, [tuple(found[:4]) for found in blocks])
         for file_no, _, _, rows, *_ in blocks:
             self.rows_read[file_no] += rows
-        self.rows_read.subtract(file_no for file_no, _, _, number in self.places if number == 0)
-        headers = ", ".join(str(row_id) for _, _, row_id, number in self.places if number == 0)
+        header_rows = [(file_no, row_id) for file_no, _, row_id, number in self.places if number == 0]
+        self.rows_read.subtract(file_no for file_no, _ in header_rows)
+        headers = ", ".join(str(row_id) for _, row_id in header_rows)
         self._view("judged_rows", self.spark.sql(f"SELECT * FROM every_row {f'WHERE row_id NOT IN ({headers})' if headers else ''}"))
         self._view("judged", self._judged("judged_rows r JOIN files f USING (file_no)", "file_no", "block", "row_id"))
 
@@ -195,11 +195,9 @@ class SparkLoad:
         self.rejects.merge(rows, SAME_ORPHAN, f"orphans:{self.transaction}", update=SETTLED, insert=False)
 
     def forget(self) -> None:
-        """Frees what was cached for this load. Its views go too: Delta's cache of a table's state keeps the session that looked at the table last."""
+        """Frees what was cached for this load."""
         for frame in self._cached:
             frame.unpersist(blocking=True)
-        for view in self._views:
-            self.spark.catalog.dropTempView(view)
 
     def _kept(self, rows: DataFrame) -> DataFrame:
         """The rows, kept from when they are first looked at, as a relation without a past: the plan that made them is not analysed again with each query on
@@ -217,7 +215,6 @@ class SparkLoad:
 
     def _view(self, name: str, rows: DataFrame) -> None:
         rows.createOrReplaceTempView(name)
-        self._views.add(name)
 
     def _all(self, sql: str) -> list[Any]:
         return self.spark.sql(sql).collect()
