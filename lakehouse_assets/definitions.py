@@ -3,7 +3,7 @@
 import dagster as dg
 
 from lakehouse_assets.assets.catalog import catalog_asset, report_asset
-from lakehouse_assets.assets.landing import archive_asset, batch, uploads
+from lakehouse_assets.assets.landing import archive_asset, landing_assets
 from lakehouse_assets.assets.tables import table_assets
 from lakehouse_assets.checks.athena import athena_checks
 from lakehouse_assets.contracts import read_contracts
@@ -11,7 +11,7 @@ from lakehouse_assets.jobs import load_batch
 from lakehouse_assets.resources.handover import handover
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.schedules import maintain_tables, maintenance
-from lakehouse_assets.sensors.alerts import failure_alerts
+from lakehouse_assets.sensors.alerts import alerts_sensor
 from lakehouse_assets.sensors.landing import landing_sensor
 from lakehouse_assets.settings import read_settings
 
@@ -20,17 +20,16 @@ contracts = read_contracts(settings.contracts)
 
 defs = dg.Definitions(
     assets=[
-        uploads,
-        batch,
-        *table_assets(contracts, settings.chosen_engine, settings.freshness_hours),
-        archive_asset(contracts),
-        catalog_asset(contracts),
-        report_asset(contracts),
+        *landing_assets(contracts, settings),
+        *table_assets(contracts, settings),
+        archive_asset(contracts, settings),
+        catalog_asset(contracts, settings),
+        report_asset(contracts, settings),
     ],
     asset_checks=[athena_checks(contracts)],
     jobs=[load_batch, maintain_tables],
     schedules=[maintenance],
-    sensors=[landing_sensor(settings), failure_alerts],
+    sensors=[landing_sensor(settings), alerts_sensor(settings)],
     resources={"lakehouse": LakehouseResource(), "io_manager": handover(settings)},
     executor=dg.in_process_executor,  # DuckDB uses every core by itself; a process per step would cost seconds each
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,15 +14,16 @@ from lakehouse_assets.aws import Aws, failures_named
 from lakehouse_assets.catalog.athena import Athena
 from lakehouse_assets.catalog.checks import CheckResult, run_checks
 from lakehouse_assets.catalog.glue import Catalog
+from lakehouse_assets.console import Console
 from lakehouse_assets.contracts import Contract, Contracts, read_contracts
 from lakehouse_assets.etl.engines.base import Engine, Judgement, Maintained, Tables
 from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import load_report, outcome_of
 from lakehouse_assets.landing.archive import archive
 from lakehouse_assets.landing.convert import convert_uploads
-from lakehouse_assets.landing.freeze import close_batch, freeze, open_batch, read_manifest, work_to_do
+from lakehouse_assets.landing.freeze import HeldBack, close_batch, freeze, held_back, open_batch, read_manifest, waiting_files, work_to_do
 from lakehouse_assets.landing.lease import Lease
-from lakehouse_assets.landing.model import Manifest
+from lakehouse_assets.landing.model import FileVersion, Manifest
 from lakehouse_assets.landing.queue import Queue
 from lakehouse_assets.landing.store import Store, in_parallel
 from lakehouse_assets.landing.zone import LandingZone
@@ -31,8 +33,15 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+MOST_BYTES_TOLD = 200_000
+"""SNS takes 262,144 bytes, and refuses a message that has more: a batch of thousands of unusable files must not keep all other news from being told."""
 UNPACKED = 10
 """How many bytes of CSV a byte of gzip is taken for."""
+
+
+def _short_enough(message: str) -> str:
+    encoded = message.encode()
+    return message if len(encoded) <= MOST_BYTES_TOLD else encoded[:MOST_BYTES_TOLD].decode(errors="ignore") + "\n... and more."
 
 
 def _spark_on_this_machine(scratch: Path) -> SparkSession:
@@ -115,6 +124,10 @@ class Lakehouse:
         return "embedded" if size <= self.settings.auto_bytes else "glue"
 
     @cached_property
+    def console(self) -> Console:
+        return Console(None if self.settings.aws == "embedded" else str(self.aws.client("glue").meta.region_name))
+
+    @cached_property
     def queue(self) -> Queue:
         return Queue(self.aws.client("sqs"), self.settings.queue)
 
@@ -123,11 +136,24 @@ class Lakehouse:
         with failures_named("Looking at what waits"):
             return work_to_do(self.zone, self.settings.gate)
 
+    def held_back(self) -> HeldBack | None:
+        """What waits for the gate longer than the settings call usual."""
+        with failures_named("Looking at what the gate holds back"):
+            return held_back(self.zone, self.settings.gate, timedelta(hours=self.settings.gate_wait_hours))
+
+    def dead_letters(self) -> int:
+        with failures_named("Looking at the dead-letter queue"):
+            return self.queue.dead_letters()
+
+    def where_run(self, run_id: str) -> str:
+        """Where a person finds a Dagster run: a link where the UI's address is known."""
+        return f"Run: {self.settings.ui_url.rstrip('/')}/runs/{run_id}" if self.settings.ui_url else f"Dagster run {run_id}; `lakehouse up` shows it."
+
     def tell(self, subject: str, message: str) -> None:
-        """Publishes to the topic: counts, reasons and where to look; never a row's values."""
+        """Publishes to the topic: counts, reasons and where to look; never a row's values. What is too long for a message is cut."""
         with failures_named("Telling the topic"):
             sns, account = self.aws.client("sns"), self.aws.client("sts").get_caller_identity()["Account"]
-            sns.publish(TopicArn=f"arn:aws:sns:{sns.meta.region_name}:{account}:{self.settings.topic}", Subject=subject, Message=message)
+            sns.publish(TopicArn=f"arn:aws:sns:{sns.meta.region_name}:{account}:{self.settings.topic}", Subject=subject, Message=_short_enough(message))
 
     @cached_property
     def athena(self) -> Athena:
@@ -141,6 +167,10 @@ class Lakehouse:
     def convert(self) -> list[dict[str, Any]]:
         with failures_named("Converting the uploads"):
             return convert_uploads(self.zone)
+
+    def waiting_files(self) -> dict[str, list[FileVersion]]:
+        with failures_named("Looking at what waits"):
+            return waiting_files(self.zone)
 
     def freeze(self, gate: str | None = None) -> Manifest | None:
         with failures_named("Freezing a batch"):
@@ -171,6 +201,13 @@ class Lakehouse:
         with failures_named("Reading the judgements"):
             found = {dataset: self.zone.store.get_json(self.zone.judgement_key(manifest.batch_id, dataset)) for dataset in self.contracts}
         return {dataset: judgement_from_json(value) for dataset, value in found.items() if value and value["merged"]}
+
+    def rows_in(self, uri: str) -> int | None:
+        """How many rows a Delta table has, by its log alone; None where there is no table yet."""
+        from lakehouse_assets.etl.engines.embedded.delta import existing_table
+
+        table = existing_table(uri, self.aws.storage_options)
+        return None if table is None else int(table.count())
 
     def archive(self, manifest: Manifest) -> list[str]:
         facts: dict[str, dict[str, int | str]] = {}

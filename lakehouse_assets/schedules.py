@@ -4,11 +4,13 @@ import dagster as dg
 
 from lakehouse_assets.assets.steps import alone
 from lakehouse_assets.etl.engines import A_WEEK
-from lakehouse_assets.jobs import ONE_AT_A_TIME
+from lakehouse_assets.jobs import POOL
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 
+MAINTAIN_TABLES = "maintain_tables"
 
-@dg.op(out=dg.Out(dg.Nothing), description="OPTIMIZE and VACUUM of every table and its rejected records. No row changes.")
+
+@dg.op(pool=POOL, out=dg.Out(dg.Nothing), description="OPTIMIZE and VACUUM of every table and its rejected records. No row changes.")
 def maintain(lakehouse: LakehouseResource) -> None:
     with alone(lakehouse.lakehouse):
         done = lakehouse.lakehouse.maintain(A_WEEK)
@@ -16,7 +18,7 @@ def maintain(lakehouse: LakehouseResource) -> None:
         dg.get_dagster_logger().info(f"{it.table}: {it.compacted} small files into {it.into}, {it.deleted} old files deleted")
 
 
-@dg.job(tags=ONE_AT_A_TIME, description="Small files become few, and files that nobody refers to any more are deleted; while no batch runs.")
+@dg.job(name=MAINTAIN_TABLES, description="Small files become few, and files that nobody refers to any more are deleted; while no batch runs.")
 def maintain_tables() -> None:
     maintain()
 

@@ -12,9 +12,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from lakehouse_assets.assets.keys import BATCH, raw_key
 from lakehouse_assets.assets.tables import table_assets
 from lakehouse_assets.definitions import contracts, defs
 from lakehouse_assets.jobs import LOAD_BATCH
+from lakehouse_assets.settings import Settings
 
 PROJECT = Path(__file__).parents[1]
 
@@ -51,7 +53,7 @@ def test_loading_the_definitions_makes_no_client_and_starts_no_engine(tmp_path: 
 
 def test_the_graph_has_the_same_assets_and_checks_for_each_contract() -> None:
     found = {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}
-    each = {f"{group}/{dataset}" for dataset in contracts for group in ("lakehouse", "rejected", "athena")}
+    each = {f"{group}/{dataset}" for dataset in contracts for group in ("raw", "lakehouse", "rejected", "athena")}
     assert found == each | {"landing/uploads", "landing/batch", "landing/archive", "reports/load_report"}
 
 
@@ -59,13 +61,13 @@ def test_a_dataset_is_loaded_after_its_parents_and_archived_after_all() -> None:
     graph = defs.resolve_asset_graph()
     for dataset, contract in contracts.items():
         parents = graph.get(dg.AssetKey(["lakehouse", dataset])).parent_keys
-        assert parents == {dg.AssetKey(["landing", "batch"]), *(dg.AssetKey(["lakehouse", parent.dataset]) for parent in contract.parents)}
+        assert parents == {BATCH, raw_key(dataset), *(dg.AssetKey(["lakehouse", parent.dataset]) for parent in contract.parents)}
     assert graph.get(dg.AssetKey(["landing", "archive"])).parent_keys >= {dg.AssetKey(["lakehouse", dataset]) for dataset in contracts}
 
 
 def test_only_loads_by_glue_are_retried_by_dagster_itself() -> None:
     for engine, retried in (("embedded", False), ("spark", False), ("glue", True), ("auto", True)):
-        for assets in table_assets(contracts, engine, 48):  # type: ignore[arg-type]
+        for assets in table_assets(contracts, Settings(engine=engine)):  # type: ignore[arg-type]
             assert isinstance(assets.op, dg.OpDefinition)
             policy = assets.op.retry_policy
             assert (policy.max_retries if policy else None) == (2 if retried else None)
@@ -82,7 +84,7 @@ def test_the_tables_columns_are_shown_with_their_descriptions() -> None:
 
 def test_the_job_has_every_step() -> None:
     job = defs.resolve_job_def(LOAD_BATCH)
-    steps = {"landing__uploads", "landing__batch", "landing__archive", "refresh_catalog", "athena_checks", "reports__load_report"}
+    steps = {"convert_uploads", "landing__batch", "landing__archive", "refresh_catalog", "athena_checks", "reports__load_report"}
     assert set(job.graph.node_dict) == steps | {f"load_{dataset}" for dataset in contracts}
 
 

@@ -1,69 +1,95 @@
 """What analysts see: the tables in the Glue catalog, and the batch's load report."""
 
-from __future__ import annotations
-
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.assets.steps import ARCHIVE, BATCH, for_batch, step
-from lakehouse_assets.assets.tables import table_key
+from lakehouse_assets.assets.described import athena_lineage, owners, table_columns
+from lakehouse_assets.assets.keys import ARCHIVE, BATCH, REPORT, athena_key, rejected_key, table_key
+from lakehouse_assets.assets.steps import for_batch, step
 from lakehouse_assets.catalog.glue import rejected_table
-from lakehouse_assets.contracts import Contracts
+from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.report import report_in_words
+from lakehouse_assets.jobs import POOL
+from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.resources.lakehouse import LakehouseResource
+from lakehouse_assets.settings import Settings
 
 
-def athena_key(dataset: str) -> dg.AssetKey:
-    return dg.AssetKey(["athena", dataset])
-
-
-def catalog_asset(contracts: Contracts) -> dg.AssetsDefinition:
-    @dg.multi_asset(
-        name="refresh_catalog",
-        ins=for_batch(),
-        specs=[
-            dg.AssetSpec(
-                athena_key(dataset),
-                deps=[BATCH, ARCHIVE, table_key(dataset)],
-                group_name="athena",
-                kinds={"glue", "athena"},
-                description=f"The table {dataset} as Athena sees it, and {rejected_table(dataset)} beside it.",
-            )
-            for dataset in contracts
-        ],
-    )
+def catalog_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:
+    @dg.multi_asset(name="refresh_catalog", ins=for_batch(), pool=POOL, specs=[_athena_spec(contract, settings) for contract in contracts.values()])
     def refresh_catalog(lakehouse: LakehouseResource, batch_id: str) -> Iterator[dg.MaterializeResult[None]]:
         with step(lakehouse.lakehouse, batch_id):
             outcomes = lakehouse.lakehouse.refresh_catalog()
         for dataset, outcome in outcomes.items():
-            yield dg.MaterializeResult(athena_key(dataset), metadata={"batch_id": batch_id, "catalog": outcome})
+            described = {"batch_id": batch_id, "catalog": outcome, "see": f'lakehouse query "SELECT * FROM {dataset} LIMIT 10"'}
+            yield dg.MaterializeResult(athena_key(dataset), metadata=described | {"dagster/column_lineage": athena_lineage(contracts[dataset])})
 
     return refresh_catalog
 
 
-def report_asset(contracts: Contracts) -> dg.AssetsDefinition:
+def _athena_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
+    dataset = contract.dataset
+    return dg.AssetSpec(
+        athena_key(dataset),
+        deps=[BATCH, ARCHIVE, table_key(dataset), rejected_key(dataset)],
+        group_name="athena",
+        kinds={"glue", "athena"},
+        owners=owners([contract]),
+        description=f"The table {dataset} as analysts ask it with Athena, and {rejected_table(dataset)} beside it. The checks ask here, after each load.",
+        metadata={"dagster/table_name": f"{settings.database}.{dataset}", "dagster/column_schema": table_columns(contract)},
+    )
+
+
+def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
-        key=["reports", "load_report"],
+        key=REPORT,
         group_name="reports",
         ins=for_batch(),
         deps=[athena_key(dataset) for dataset in contracts],
         kinds={"s3", "json"},
-        description="What became of each file and each row of the batch. Written last: with it the batch is done.",
+        owners=owners(contracts.values()),
+        pool=POOL,
+        metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}reports/"},
+        description="What became of each file and each row of the batch. Written last: with it the batch is done, and the topic of alerts hears of it.",
     )
-    def load_report(lakehouse: LakehouseResource, batch_id: str) -> dg.MaterializeResult[None]:
-        with step(lakehouse.lakehouse, batch_id) as manifest:
-            report = lakehouse.lakehouse.finish(manifest)
+    def load_report(context: dg.AssetExecutionContext, lakehouse: LakehouseResource, batch_id: str) -> dg.MaterializeResult[None]:
+        house = lakehouse.lakehouse
+        with step(house, batch_id) as manifest:
+            report = house.finish(manifest)
         try:
-            lakehouse.lakehouse.tell("A batch succeeded", report_in_words(report))
+            house.tell("A batch succeeded", f"{report_in_words(report)}\n{house.where_run(context.run.run_id)}")
         except LakehouseError as error:
             # The tables are written and the batch is closed: that nobody was told makes it no failure.
-            dg.get_dagster_logger().error(f"The batch succeeded, but nobody could be told: {error}")
-        return dg.MaterializeResult(metadata={"batch_id": batch_id, "rows": _rows_table(report), "files": _files_table(report)})
+            context.log.warning(f"The batch succeeded, but nobody could be told: {error}")
+        return dg.MaterializeResult(metadata=_described(report) | {"report": _link(house, house.zone.report_key(manifest))})
 
     return load_report
+
+
+def _described(report: dict[str, Any]) -> dict[str, Any]:
+    totals: Counter[str] = Counter()
+    for counts in report["datasets"].values():
+        totals.update(counts)
+    outcomes = Counter(f"files_{file['outcome']}" for file in report["files"])
+    return {
+        "batch_id": report["batch_id"],
+        "files": len(report["files"]),
+        **outcomes,
+        **totals,
+        "healed": sum(report["healed"].values()),
+        "rows_of_each_dataset": _rows_table(report),
+        "outcome_of_each_file": _files_table(report),
+    }
+
+
+def _link(house: Lakehouse, key: str) -> dg.MetadataValue[str]:
+    address = f"s3://{house.settings.bucket}/{key}"
+    link = house.console.file(address)
+    return dg.MetadataValue.url(link) if link else dg.MetadataValue.path(address)
 
 
 def _rows_table(report: dict[str, Any]) -> dg.TableMetadataValue:

@@ -1,14 +1,19 @@
 """Files before any engine: uploads become CSV under raw/, what waits is frozen as a batch, and after the load it is archived."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.assets.steps import ARCHIVE, BATCH, alone, for_batch, step
-from lakehouse_assets.assets.tables import table_key
-from lakehouse_assets.contracts import Contracts
+from lakehouse_assets.assets.described import owners, place, raw_columns
+from lakehouse_assets.assets.keys import ARCHIVE, BATCH, UPLOADS, raw_key, table_key
+from lakehouse_assets.assets.steps import alone, for_batch, step
+from lakehouse_assets.contracts import Contract, Contracts
+from lakehouse_assets.jobs import POOL
+from lakehouse_assets.landing.model import FileVersion
 from lakehouse_assets.resources.lakehouse import LakehouseResource
+from lakehouse_assets.settings import Settings
 
 GROUP = "landing"
 
@@ -19,30 +24,93 @@ class BatchConfig(dg.Config):
     gate: str | None = None
 
 
-@dg.asset(key=["landing", "uploads"], group_name=GROUP, kinds={"s3", "excel", "python"})
-def uploads(lakehouse: LakehouseResource) -> dg.MaterializeResult[None]:
-    """Workbooks and unsorted CSV files that wait under uploads/: each sheet becomes a CSV under raw/, routed by its header."""
-    with alone(lakehouse.lakehouse):
-        records = lakehouse.lakehouse.convert()
-    sheets = [sheet for record in records for sheet in record["sheets"]]
-    return dg.MaterializeResult(metadata={"uploads": len(records), "sheets": len(sheets), "rows": sum(sheet["rows"] or 0 for sheet in sheets)})
+def landing_assets(contracts: Contracts, settings: Settings) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    return [_uploads(contracts, settings), _raw_assets(contracts, settings), _batch_asset(contracts, settings)]
 
 
-@dg.asset(key=BATCH, group_name=GROUP, deps=[uploads], kinds={"s3", "python"}, output_required=False)
-def batch(context: dg.AssetExecutionContext, config: BatchConfig, lakehouse: LakehouseResource) -> Iterator[dg.Output[str]]:
-    """The frozen list of file versions that this run processes; a batch that was interrupted is taken up again. Nothing waits: what follows is skipped."""
-    with alone(lakehouse.lakehouse):
-        manifest = lakehouse.lakehouse.freeze(config.gate)
-    if manifest is None:
-        context.log.info("Nothing waits, or not yet what the gate asks for.")
-        return
-    outcomes = Counter(str(file.outcome) for file in manifest.files)
-    yield dg.Output(
-        manifest.batch_id, metadata={"batch_id": manifest.batch_id, "files": len(manifest.files), "bytes": sum(f.size for f in manifest.files), **outcomes}
+def _uploads(contracts: Contracts, settings: Settings) -> dg.AssetSpec:
+    """Made by people, not by a step."""
+    return dg.AssetSpec(
+        UPLOADS,
+        group_name=GROUP,
+        kinds={"s3", "excel"},
+        owners=owners(contracts.values()),
+        description="What people drop: workbooks with a sheet a day, and CSV files of whichever dataset. Each sheet finds its dataset by its header.",
+        metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.uploads_prefix}"},
     )
 
 
-def archive_asset(contracts: Contracts) -> dg.AssetsDefinition:
+def _raw_assets(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:
+    @dg.multi_asset(name="convert_uploads", specs=[_raw_spec(contract, settings) for contract in contracts.values()], pool=POOL)
+    def convert_uploads(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[dg.MaterializeResult[None] | dg.AssetObservation]:
+        house = lakehouse.lakehouse
+        with alone(house):
+            records = house.convert()
+            waiting = house.waiting_files()
+        sheets = [sheet for record in records for sheet in record["sheets"]]
+        outcomes = Counter(str(record["outcome"]) for record in records)
+        yield dg.AssetObservation(UPLOADS, metadata={"uploads": len(records), "sheets": len(sheets), "rows": _rows(sheets), **outcomes})
+        for record in records:
+            if record["reason"]:
+                context.log.warning(f"{record['key']} {record['reason']}")
+        for dataset, files in waiting.items():
+            address = f"s3://{house.settings.bucket}/{house.zone.raw}{dataset}"
+            numbers = _waiting(files, [sheet for sheet in sheets if sheet["dataset"] == dataset])
+            yield dg.MaterializeResult(raw_key(dataset), metadata={**numbers, "place": place(house.console, address)})
+
+    return convert_uploads
+
+
+def _raw_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
+    dataset = contract.dataset
+    return dg.AssetSpec(
+        raw_key(dataset),
+        deps=[UPLOADS],
+        group_name=GROUP,
+        kinds={"s3", "csv"},
+        owners=owners([contract]),
+        description=f"The CSV files of {dataset} that wait: dropped there by people, or made of a workbook's sheets. A batch takes and archives them.",
+        metadata={"dagster/column_schema": raw_columns(contract), "dagster/uri": f"s3://{settings.bucket}/{settings.raw_prefix}{dataset}"},
+    )
+
+
+def _waiting(files: list[FileVersion], sheets: list[Mapping[str, Any]]) -> dict[str, int]:
+    return {"files": len(files), "bytes": sum(file.size for file in files), "converted": len(sheets), "rows_converted": _rows(sheets)}
+
+
+def _rows(sheets: list[Mapping[str, Any]]) -> int:
+    return sum(sheet["rows"] or 0 for sheet in sheets)
+
+
+def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=BATCH,
+        group_name=GROUP,
+        deps=[raw_key(dataset) for dataset in contracts],
+        kinds={"s3", "json"},
+        owners=owners(contracts.values()),
+        pool=POOL,
+        output_required=False,
+        metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}manifests/"},
+        description="The frozen list of file versions that this run processes (a manifest; the same files always make the same batch). A batch that was "
+        "interrupted is taken up again. Nothing waits: what follows is skipped.",
+    )
+    def batch(context: dg.AssetExecutionContext, config: BatchConfig, lakehouse: LakehouseResource) -> Iterator[dg.Output[str]]:
+        house = lakehouse.lakehouse
+        with alone(house):
+            manifest = house.freeze(config.gate)
+        if manifest is None:
+            context.log.info("Nothing waits, or not yet what the gate asks for.")
+            return
+        outcomes = Counter(str(file.outcome) for file in manifest.files)
+        numbers = {"files": len(manifest.files), "bytes": sum(file.size for file in manifest.files), **outcomes}
+        named = {"batch_id": manifest.batch_id, "manifest": house.zone.manifest_key(manifest.batch_id)}
+        yield dg.Output(manifest.batch_id, metadata={**named, **numbers})
+
+    return batch
+
+
+def archive_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:
     """Needs every dataset's load, so it is built from the contracts."""
 
     @dg.asset(
@@ -50,12 +118,18 @@ def archive_asset(contracts: Contracts) -> dg.AssetsDefinition:
         group_name="archive",  # not "landing": as one group with what comes before the tables, the graph of groups would be a circle
         ins=for_batch(),
         deps=[table_key(dataset) for dataset in contracts],
-        kinds={"s3", "python"},
+        kinds={"s3"},
+        owners=owners(contracts.values()),
+        pool=POOL,
+        metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.archive_prefix}"},
         description="The batch's files, moved out of raw/ and uploads/: entered into the ledger, copied, verified, deleted. Unusable ones: rejected/files/.",
     )
     def archive(lakehouse: LakehouseResource, batch_id: str) -> dg.MaterializeResult[None]:
-        with step(lakehouse.lakehouse, batch_id) as manifest:
-            moved = lakehouse.lakehouse.archive(manifest)
-        return dg.MaterializeResult(metadata={"batch_id": batch_id, "files": len(moved)})
+        house = lakehouse.lakehouse
+        with step(house, batch_id) as manifest:
+            moved = house.archive(manifest)
+        address = f"s3://{house.settings.bucket}/{house.zone.archive}{batch_id}"
+        size = sum(file.size for file in manifest.files)
+        return dg.MaterializeResult(metadata={"batch_id": batch_id, "files": len(moved), "bytes": size, "place": place(house.console, address)})
 
     return archive

@@ -7,13 +7,11 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from lakehouse_assets.assets.keys import BATCH
 from lakehouse_assets.errors import LakehouseError, TemporaryOutage
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.lease import LeaseLostError
 from lakehouse_assets.landing.model import Manifest
-
-BATCH = dg.AssetKey(["landing", "batch"])
-ARCHIVE = dg.AssetKey(["landing", "archive"])
 
 
 def for_batch() -> dict[str, dg.AssetIn]:

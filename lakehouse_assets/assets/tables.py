@@ -8,14 +8,18 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.assets.steps import BATCH, for_batch, step
+from lakehouse_assets.assets.described import owners, place, rejected_columns, rejected_lineage, table_columns, table_lineage
+from lakehouse_assets.assets.keys import BATCH, raw_key, rejected_key, table_key
+from lakehouse_assets.assets.steps import for_batch, step
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.etl.engines import EngineName
-from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Judgement
+from lakehouse_assets.etl.engines.base import Judgement
+from lakehouse_assets.jobs import POOL
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.resources.glue import GlueRunner, LoadOutcome
 from lakehouse_assets.resources.lakehouse import LakehouseResource
+from lakehouse_assets.settings import Settings
 
 KINDS: dict[EngineName, str] = {"embedded": "duckdb", "spark": "spark", "glue": "glue", "auto": "glue"}
 """How the UI marks what an engine makes."""
@@ -23,69 +27,78 @@ RETRIES = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL
 """Of a Glue run that infrastructure failed. Bad data and bad configuration say themselves that a retry heals nothing (`named_failures`, `GlueRunner`)."""
 
 
-def table_key(dataset: str) -> dg.AssetKey:
-    return dg.AssetKey(["lakehouse", dataset])
+def table_assets(contracts: Contracts, settings: Settings) -> list[dg.AssetsDefinition]:
+    return [_table_asset(contract, settings) for contract in contracts.values()]
 
 
-def rejected_key(dataset: str) -> dg.AssetKey:
-    return dg.AssetKey(["rejected", dataset])
-
-
-def table_assets(contracts: Contracts, engine: EngineName, freshness_hours: float) -> list[dg.AssetsDefinition]:
-    return [_table_asset(contract, engine, freshness_hours) for contract in contracts.values()]
-
-
-def _table_asset(contract: Contract, engine: EngineName, freshness_hours: float) -> dg.AssetsDefinition:
-    kinds = {"deltalake", KINDS[engine]}
-    dataset = contract.dataset
-    upstream = [BATCH, *(table_key(name) for name in dict.fromkeys(parent.dataset for parent in contract.parents))]
-    described = {"dagster/column_schema": _schema(contract), "contract": dg.MetadataValue.text(contract.document), "key": contract.key}
-    rejected_schema = dg.TableSchema([dg.TableColumn(name, kind) for name, kind in REJECTED_COLUMNS.items()])
+def _table_asset(contract: Contract, settings: Settings) -> dg.AssetsDefinition:
+    dataset, engine = contract.dataset, settings.chosen_engine
 
     @dg.multi_asset(
         name=f"load_{dataset}",
         ins=for_batch(),
         retry_policy=RETRIES if engine in ("glue", "auto") else None,
-        specs=[
-            dg.AssetSpec(
-                table_key(dataset),
-                deps=upstream,
-                group_name="lakehouse",
-                kinds=kinds,
-                description=contract.description,
-                metadata=described,
-                freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=freshness_hours)),
-            ),
-            dg.AssetSpec(
-                rejected_key(dataset),
-                deps=upstream,
-                group_name="rejected",
-                kinds=kinds,
-                description=f"Rows of {dataset} that were not loaded: raw values, every reason, where they came from. Orphans wait here for their parents.",
-                metadata={"dagster/column_schema": rejected_schema},
-            ),
-        ],
+        pool=POOL,
+        specs=[_table_spec(contract, settings), _rejected_spec(contract, settings)],
     )
     def load(context: dg.AssetExecutionContext, lakehouse: LakehouseResource, batch_id: str) -> Iterator[dg.MaterializeResult[None]]:
         begun = time.monotonic()
-        with step(lakehouse.lakehouse, batch_id) as manifest:
-            outcome = _loaded(context, lakehouse.lakehouse, contract, manifest)
-        tables = lakehouse.lakehouse.tables
-        judgement, table, rejected = outcome.judgement, table_key(dataset), rejected_key(dataset)
+        house = lakehouse.lakehouse
+        table, rejected = house.tables.table(dataset), house.tables.rejects(dataset)
+        with step(house, batch_id) as manifest:
+            outcome = _loaded(context, house, contract, manifest)
+            rows, rejected_rows = _row_count(house, outcome, table), _row_count(house, outcome, rejected)
+        judgement = outcome.judgement
         of_table = {
             "batch_id": batch_id,
             **asdict(judgement.counts),
             "healed": judgement.healed,
             "bytes": sum(file.size for file in manifest.to_load(dataset)),
             "seconds": round(time.monotonic() - begun, 2),
-            "place": dg.MetadataValue.path(tables.table(dataset)),
+            "place": place(house.console, table),
+            "dagster/column_lineage": table_lineage(contract),
         }
-        yield dg.MaterializeResult(table, metadata=of_table | outcome.metadata(table))
-        yield dg.MaterializeResult(
-            rejected, metadata=_rejected_metadata(batch_id, judgement) | {"place": dg.MetadataValue.path(tables.rejects(dataset))} | outcome.metadata(rejected)
-        )
+        of_rejected = {"batch_id": batch_id, **_rejected(contract, judgement), "place": place(house.console, rejected)}
+        yield dg.MaterializeResult(table_key(dataset), metadata=of_table | rows | outcome.metadata(table_key(dataset)))
+        yield dg.MaterializeResult(rejected_key(dataset), metadata=of_rejected | rejected_rows | outcome.metadata(rejected_key(dataset)))
 
     return load
+
+
+def _table_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
+    dataset = contract.dataset
+    return dg.AssetSpec(
+        table_key(dataset),
+        deps=_upstream(contract),
+        group_name="lakehouse",
+        kinds={"deltalake", KINDS[settings.chosen_engine]},
+        owners=owners([contract]),
+        description=f"{contract.description} One row per {contract.key}; Delta table.",
+        metadata={
+            "dagster/column_schema": table_columns(contract),
+            "dagster/uri": f"s3://{settings.bucket}/{settings.tables_prefix}{dataset}",
+            "contract": f"{contract.document}, version {contract.contract_version}",
+            "key": contract.key,
+        },
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.freshness_hours)),
+    )
+
+
+def _rejected_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
+    dataset = contract.dataset
+    return dg.AssetSpec(
+        rejected_key(dataset),
+        deps=_upstream(contract),
+        group_name="rejected",
+        kinds={"deltalake", KINDS[settings.chosen_engine]},
+        owners=owners([contract]),
+        description=f"Rows of {dataset} that were not loaded: raw values, every reason, where they came from. Orphans wait here for their parents.",
+        metadata={"dagster/column_schema": rejected_columns(), "dagster/uri": f"s3://{settings.bucket}/{settings.rejected_prefix}{dataset}"},
+    )
+
+
+def _upstream(contract: Contract) -> list[dg.AssetKey]:
+    return [BATCH, raw_key(contract.dataset), *(table_key(name) for name in dict.fromkeys(parent.dataset for parent in contract.parents))]
 
 
 def _loaded(context: dg.AssetExecutionContext, house: Lakehouse, contract: Contract, manifest: Manifest) -> LoadOutcome:
@@ -95,13 +108,19 @@ def _loaded(context: dg.AssetExecutionContext, house: Lakehouse, contract: Contr
     return LoadOutcome(house.load(contract.dataset, manifest), {"engine": engine})
 
 
-def _schema(contract: Contract) -> dg.TableSchema:
-    described = {column.name: column.description for column in contract.columns}
-    return dg.TableSchema([dg.TableColumn(name, kind, described.get(name)) for name, kind in contract.table_columns.items()])
+def _row_count(house: Lakehouse, outcome: LoadOutcome, uri: str) -> dict[str, int]:
+    """How many rows a table has now. A Glue run says it itself: the log of a table that needs Glue is not for this process to read."""
+    rows = house.rows_in(uri) if outcome.run.get("engine") != "glue" else None
+    return {} if rows is None else {"dagster/row_count": rows}
 
 
-def _rejected_metadata(batch_id: str, judgement: Judgement) -> dict[str, Any]:
+def _rejected(contract: Contract, judgement: Judgement) -> dict[str, Any]:
     """Counts only: a rejected value may be personal data."""
-    records = [dg.TableRecord({"reason": reason, "rows": rows}) for reason, rows in judgement.reasons.items()]
+    records = [dg.TableRecord({"reason": reason, "rows": rows}) for reason, rows in sorted(judgement.reasons.items(), key=lambda item: -item[1])]
     schema = dg.TableSchema([dg.TableColumn("reason", "string"), dg.TableColumn("rows", "int")])
-    return {"batch_id": batch_id, "rejected": judgement.counts.rejected, "reasons": dg.MetadataValue.table(records, schema)}
+    return {
+        "rejected": judgement.counts.rejected,
+        "reasons": dg.MetadataValue.table(records, schema),
+        "see": f"lakehouse rejects --dataset {contract.dataset}",
+        "dagster/column_lineage": rejected_lineage(contract),
+    }

@@ -20,6 +20,13 @@ CHECKS = {
     REJECT_RATE: "Of this batch's rows no more are rejected than is usual.",
     BATCH_COUNTS: "The rows that this batch inserted and updated are in the table.",
 }
+WHAT_TO_DO = {
+    NOT_EMPTY: "None of its rows could be loaded: rows that wait for their parents are loaded by themselves when these come. Each is in `lakehouse rejects "
+    "--dataset {dataset}` with its reasons.",
+    REJECT_RATE: "Look at `lakehouse rejects --dataset {dataset}`: each row has its reasons, file and place. Ask whoever sent the file; corrected rows may "
+    "come in a later one. LAKEHOUSE_REJECT_WARNING says what is usual.",
+}
+"""For checks that may fail without failing the batch."""
 
 
 @dataclass(frozen=True)

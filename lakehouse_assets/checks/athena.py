@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from lakehouse_assets.assets.catalog import athena_key
-from lakehouse_assets.assets.steps import BATCH, for_batch, step
+from lakehouse_assets.assets.keys import BATCH, athena_key
+from lakehouse_assets.assets.steps import for_batch, step
 from lakehouse_assets.catalog.checks import CHECKS, NO_ORPHANS
 from lakehouse_assets.contracts import Contracts
+from lakehouse_assets.jobs import POOL
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 
 
@@ -22,7 +23,7 @@ def athena_checks(contracts: Contracts) -> dg.AssetChecksDefinition:
         if check != NO_ORPHANS or contract.parents
     ]
 
-    @dg.multi_asset_check(name="athena_checks", specs=specs, ins=for_batch())
+    @dg.multi_asset_check(name="athena_checks", specs=specs, ins=for_batch(), pool=POOL)
     def check_tables(lakehouse: LakehouseResource, batch_id: str) -> Iterator[dg.AssetCheckResult]:
         house = lakehouse.lakehouse
         with step(house, batch_id) as manifest:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 NAMES = {
-    "landing__uploads": "Convert the workbooks",
+    "convert_uploads": "Convert the workbooks",
     "landing__batch": "Look at the files, freeze the batch",
     "landing__archive": "Archive the files",
     "refresh_catalog": "Refresh the catalog",

@@ -38,7 +38,7 @@ def up(port: Annotated[int | None, typer.Option(help="The UI's port; otherwise 3
         typer.echo("Starting (a few seconds) ...")
         lakehouse = stack.enter_context(connected(settings))
         url = f"http://127.0.0.1:{port or _free_port()}"
-        dagster = stack.enter_context(_dagster(home, url))
+        dagster = stack.enter_context(_dagster(home, url, settings.ui_url or url))
         _wait_for(url, dagster, home)
         _note(home).write_text(json.dumps({"pid": os.getpid(), "url": url}), "utf-8")
         typer.echo(f"Dagster's UI:  {url}")
@@ -108,7 +108,7 @@ def _claimed(home: Path) -> Iterator[bool]:
 
 
 @contextmanager
-def _dagster(home: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
+def _dagster(home: Path, url: str, told_url: str) -> Iterator[subprocess.Popen[bytes]]:
     from lakehouse_assets.local.dagster_home import dagster_home
 
     arguments = ["dev", "-m", "lakehouse_assets.definitions", "-h", "127.0.0.1", "-p", url.rsplit(":", 1)[1]]
@@ -120,7 +120,7 @@ def _dagster(home: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=home,
-            env={**os.environ, "DAGSTER_HOME": str(dagster_home(home)), "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "DAGSTER_HOME": str(dagster_home(home)), "LAKEHOUSE_UI_URL": told_url, "PYTHONUNBUFFERED": "1"},
             # A group of its own: Ctrl-C reaches this process alone, which then stops the other in order.
             start_new_session=True,
         )

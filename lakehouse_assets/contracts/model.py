@@ -63,7 +63,7 @@ class Parent:
 @dataclass(frozen=True)
 class Contract:
     """One dataset's contract. `version` is the column whose greater value wins among rows of one key (None: the file's time decides);
-    `job` is the name of the Glue job that loads it."""
+    `job` is the name of the Glue job that loads it; `team`: who answers for the dataset."""
 
     dataset: str
     document: str
@@ -77,6 +77,7 @@ class Contract:
     rules: tuple[Rule, ...]
     sample_rows: int
     job: str
+    team: str | None = None
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

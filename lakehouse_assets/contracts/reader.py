@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaObject, SchemaProperty
+from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaObject, SchemaProperty, Team
 from pydantic import ValidationError
 
 from lakehouse_assets.contracts.model import PROVENANCE, Column, Contract, Contracts, Kind, Parent, Rule
@@ -132,7 +132,13 @@ def _read_schema(document: OpenDataContractStandard, schema: SchemaObject, path:
         rules=rules,
         sample_rows=sample_rows if isinstance(sample_rows, int) else 100,
         job=job if isinstance(job, str) else f"{name}_etl",
+        team=_team(document),
     )
+
+
+def _team(document: OpenDataContractStandard) -> str | None:
+    """The team's name. (Up to ODCS v3.0 `team` was a list of people, who have no name in common.)"""
+    return document.team.name if isinstance(document.team, Team) else None
 
 
 def _column(prop: SchemaProperty, fault: Callable[[str], None]) -> Column | None:

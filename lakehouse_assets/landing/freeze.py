@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from lakehouse_assets.errors import TemporaryOutage
@@ -77,6 +77,33 @@ def work_to_do(zone: LandingZone, gate: Gate) -> str | None:
     if not new or not (uploads or _is_open(gate, zone, fresh)):
         return None
     return f"{under_way.batch_id}-then-{batch_id_of(new)}" if under_way else batch_id_of(new)
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """Files that the gate holds back. `oldest`: the one that waits longest; `missing`: the datasets of which no file waits."""
+
+    oldest: FileVersion
+    files: int
+    missing: tuple[str, ...]
+
+
+def held_back(zone: LandingZone, gate: Gate, longer_than: timedelta) -> HeldBack | None:
+    """What waits for the gate longer than that. None where nothing does, and while a batch is under way: it takes what waits, or is itself what to look at."""
+    if gate == "any" or zone.store.exists(zone.open_batch_key):
+        return None
+    uploads, fresh, _ = _what_waits(zone)
+    oldest = min((*uploads, *fresh), key=lambda version: (version.modified, version.key), default=None)
+    if oldest is None or datetime.now(UTC) - oldest.modified < longer_than:
+        return None
+    present = {_dataset_of(zone, version.key) for version in fresh}
+    return HeldBack(oldest, len(uploads) + len(fresh), tuple(dataset for dataset in zone.contracts if dataset not in present))
+
+
+def waiting_files(zone: LandingZone) -> dict[str, list[FileVersion]]:
+    """What lies in each dataset's folder now."""
+    inside, _ = _by_dataset(zone, zone.store.waiting(zone.raw))
+    return {dataset: [version for version in inside if _dataset_of(zone, version.key) == dataset] for dataset in zone.contracts}
 
 
 def close_batch(zone: LandingZone, batch_id: str) -> None:

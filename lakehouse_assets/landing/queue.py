@@ -35,6 +35,23 @@ class Queue:
     def url(self) -> str:
         return str(self.sqs.get_queue_url(QueueName=self.name)["QueueUrl"])
 
+    @cached_property
+    def dead_letters_url(self) -> str | None:
+        """Where the queue sends what was received too often; None where it has no such queue."""
+        found = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["RedrivePolicy"]).get("Attributes", {})
+        if "RedrivePolicy" not in found:
+            return None
+        name = json.loads(found["RedrivePolicy"])["deadLetterTargetArn"].rsplit(":", 1)[-1]
+        return str(self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
+
+    def dead_letters(self) -> int:
+        """How many messages lie in the dead-letter queue, whether or not someone is looking at them now."""
+        if self.dead_letters_url is None:
+            return 0
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.sqs.get_queue_attributes(QueueUrl=self.dead_letters_url, AttributeNames=names)["Attributes"]
+        return sum(int(found[name]) for name in names)
+
     def receive(self) -> Received:
         """At most a hundred messages. They stay invisible to others for the queue's time-out, and come again if they are not deleted."""
         handles: list[str] = []

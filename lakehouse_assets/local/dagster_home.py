@@ -11,10 +11,9 @@ telemetry:
 nux:
   enabled: false  # no newsletter dialog over the graph
 concurrency:
-  runs:
-    tag_concurrency_limits:
-      - key: lakehouse/one_at_a_time  # a second batch would only wait for the lease; queued it holds no process
-        limit: 1
+  pools:
+    granularity: run  # a run is in the queue or it runs: half a batch that waits would hold the lease
+    default_limit: 1  # the pool `lakehouse`: a second batch would only wait for the lease; queued it holds no process. Glue's jobs take one run, too
 run_monitoring:
   enabled: true  # a run whose process died is marked as failed, and so told of
 run_retries:

@@ -93,7 +93,7 @@ class GlueRunner:
         run_id = None
         try:
             run_id = runs.start(arguments, which, context.log.warning)
-            context.log.info(f"Run {run_id} of Glue job {runs.job}: {self._link(runs.job, run_id) or 'under way'}")
+            context.log.info(f"Run {run_id} of Glue job {runs.job}: {self.lakehouse.console.glue_run(runs.job, run_id) or 'under way'}")
             return runs.wait(run_id, context.log.info)
         except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt) as interrupt:
             raise RunStopped(_stopped(runs, run_id, which)) from interrupt
@@ -113,7 +113,8 @@ class GlueRunner:
         return self.lakehouse.judgements(manifest).get(contract.dataset)
 
     def _described(self, run: Run) -> dict[str, Any]:
-        link = self._link(run["JobName"], run["Id"])
+        """The run, with its link into AWS's console. The embedded Glue has none; there the run's log is a file."""
+        link = self.lakehouse.console.glue_run(run["JobName"], run["Id"])
         return {
             "engine": "glue",
             "glue_run": dg.MetadataValue.url(link) if link else dg.MetadataValue.path(f"{run.get('LogGroupName')}/{run['Id']}.log"),
@@ -123,13 +124,6 @@ class GlueRunner:
             "glue_seconds": run.get("ExecutionTime", 0),
             **({"glue_error": run["ErrorMessage"]} if run.get("ErrorMessage") else {}),
         }
-
-    def _link(self, job: str, run_id: str) -> str | None:
-        """The run in AWS's console. The embedded Glue has none; there the run's log is a file."""
-        if self.lakehouse.settings.aws == "embedded":
-            return None
-        region = self.lakehouse.aws.client("glue").meta.region_name
-        return f"https://{region}.console.aws.amazon.com/gluestudio/home?region={region}#/job/{job}/run/{run_id}"
 
 
 def _as_dagsters(failure: LakehouseError, described: Mapping[str, Any]) -> dg.Failure:

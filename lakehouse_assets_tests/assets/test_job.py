@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 from deltalake import DeltaTable
 
+from lakehouse_assets.assets.keys import UPLOADS
 from lakehouse_assets.cli.batches import run_batch
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import LakehouseError
@@ -54,7 +55,8 @@ def run_job(instance: dg.DagsterInstance, gate: str = "any") -> dg.ExecuteInProc
 def metadata(result: dg.ExecuteInProcessResult, key: str) -> dict[str, Any]:
     """What an asset's materialization says in numbers and texts."""
     [event] = [event for event in result.get_asset_materialization_events() if event.asset_key == dg.AssetKey(key.split("/"))]
-    return {name: value.value for name, value in event.materialization.metadata.items() if not isinstance(value, dg.TableMetadataValue)}
+    shown = (dg.TableMetadataValue, dg.TableColumnLineageMetadataValue)
+    return {name: value.value for name, value in event.materialization.metadata.items() if not isinstance(value, shown)}
 
 
 def skipped(result: dg.ExecuteInProcessResult) -> set[str]:
@@ -88,7 +90,12 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(lakehouse: Lakehouse
     assert result.success
     [report] = lakehouse.history()
     batch = report["batch_id"]
-    assert metadata(result, "landing/uploads") == {"uploads": 1, "sheets": 3, "rows": 3}
+    [uploads] = [event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()]
+    assert uploads.asset_key == UPLOADS
+    assert {name: value.value for name, value in uploads.metadata.items()} == {"uploads": 1, "sheets": 3, "rows": 3, "converted": 1}
+    raw = metadata(result, "raw/orders")
+    assert (raw["files"], raw["converted"], raw["rows_converted"]) == (2, 2, 3)
+    assert raw["place"] == f"s3://{lakehouse.settings.bucket}/raw/orders"
     files = metadata(result, "landing/batch")
     assert (files["batch_id"], files["files"], files["load"], files["quarantined"], files["converted"]) == (batch, 6, 4, 1, 1)
     orders = metadata(result, "lakehouse/orders")
@@ -101,15 +108,26 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(lakehouse: Lakehouse
         "bytes": sum(file.size for file in lakehouse.manifest(batch).to_load("orders")),
         "place": lakehouse.tables.table("orders"),
         "engine": "embedded",
+        "dagster/row_count": 2,
     }
     products = metadata(result, "lakehouse/products")
     assert (products["read"], products["inserted"], products["rejected"]) == (2, 2, 0)
-    assert metadata(result, "rejected/orders") == {"batch_id": batch, "rejected": 1, "place": lakehouse.tables.rejects("orders"), "engine": "embedded"}
+    assert metadata(result, "rejected/orders") == {
+        "batch_id": batch,
+        "rejected": 1,
+        "place": lakehouse.tables.rejects("orders"),
+        "see": "lakehouse rejects --dataset orders",
+        "engine": "embedded",
+        "dagster/row_count": 1,
+    }
     assert metadata(result, "rejected/order_items")["rejected"] == 1
-    assert metadata(result, "landing/archive") == {"batch_id": batch, "files": 6}
-    assert metadata(result, "athena/orders") == {"batch_id": batch, "catalog": "created"}
-    assert metadata(result, "reports/load_report") == {"batch_id": batch}
-    assert len(result.get_asset_materialization_events()) == len(defs.resolve_all_asset_specs())
+    archived_files = metadata(result, "landing/archive")
+    assert (archived_files["files"], archived_files["place"]) == (6, f"s3://{lakehouse.settings.bucket}/archived/{batch}")
+    assert metadata(result, "athena/orders") == {"batch_id": batch, "catalog": "created", "see": 'lakehouse query "SELECT * FROM orders LIMIT 10"'}
+    in_all = metadata(result, "reports/load_report")
+    assert (in_all["read"], in_all["inserted"], in_all["rejected"], in_all["files_loaded"], in_all["files_quarantined"]) == (7, 5, 2, 4, 1)
+    assert keys(lakehouse, "control/reports/") == [in_all["report"].removeprefix(f"s3://{lakehouse.settings.bucket}/")]
+    assert len(result.get_asset_materialization_events()) == len(defs.resolve_all_asset_specs()) - 1, "the uploads are people's, and only observed"
 
 
 def test_reasons_are_shown_as_counts_and_never_with_a_rows_values(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
@@ -138,7 +156,7 @@ def test_nothing_waits_so_all_that_follows_is_skipped(lakehouse: Lakehouse, inst
     assert result.success
     every = {key.to_user_string() for key in (spec.key for spec in defs.resolve_all_asset_specs())}
     materialized = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
-    assert materialized == {"landing/uploads"}
+    assert materialized == {f"raw/{dataset}" for dataset in lakehouse.contracts}
     assert len(every) > len(materialized)
     assert {"landing__archive", "load_orders", "refresh_catalog", "athena_checks", "reports__load_report"} <= skipped(result)
     assert lakehouse.history() == []
@@ -235,7 +253,7 @@ def test_the_report_is_returned_and_progress_is_told_step_by_step(lakehouse: Lak
     told: list[tuple[str, str]] = []
     report = run_batch(lakehouse, progress=lambda step, what: told.append((step, what)))
     assert (report["status"], outcomes(report)) == ("succeeded", {"p.csv": "loaded", "o.csv": "loaded", "i.csv": "loaded"})
-    assert told[0] == ("landing__uploads", "started")
+    assert told[0] == ("convert_uploads", "started")
     assert told[-1] == ("reports__load_report", "succeeded")
     assert told.index(("load_order_items", "started")) > max(told.index(("load_products", "succeeded")), told.index(("load_orders", "succeeded")))
     assert len(archived(lakehouse)) == 3

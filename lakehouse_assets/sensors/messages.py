@@ -1,0 +1,109 @@
+"""What people are told, in words: what happened, why, what to do, and where to look. Counts and reasons; never a row's values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
+
+from lakehouse_assets.catalog.checks import WHAT_TO_DO
+from lakehouse_assets.jobs import LOAD_BATCH
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.freeze import HeldBack
+from lakehouse_assets.schedules import MAINTAIN_TABLES
+
+OUR_ERRORS = {"LakehouseError", "BadData", "BadConfiguration", "TemporaryOutage", "LeaseLostError", "BadQuery"}
+"""Whose words hold no row's values. What else an engine says of an error may quote the value that it stumbled over."""
+FAILED = {LOAD_BATCH: "A batch failed", MAINTAIN_TABLES: "The upkeep of the tables failed"}
+TO_DO = {
+    LOAD_BATCH: "Nothing is lost: the batch stays open, and the next run goes on with it (`lakehouse load`, or the job in the UI). "
+    "`lakehouse history` shows the batch.",
+    MAINTAIN_TABLES: "No row was changed. `lakehouse maintain` does it again; otherwise the schedule does.",
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    subject: str
+    text: str
+
+
+def run_failed(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: dg.EventLogEntry, lakehouse: Lakehouse) -> Message:
+    """A run that failed: in its steps, or outside of them (its process died, it could not begin)."""
+    steps = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    reasons = [reason for entry in steps if (reason := _reason_of_step(entry))] or [_reason_of_run(ended)]
+    again = "Dagster tries the run again by itself. " if run.tags.get("dagster/will_retry") == "true" else ""
+    to_do = TO_DO.get(run.job_name, TO_DO[LOAD_BATCH])
+    told = [*dict.fromkeys(reasons), "", f"What to do: {again}{to_do}", *_warnings(instance, run), lakehouse.where_run(run.run_id)]
+    return Message(FAILED.get(run.job_name, "A run failed"), "\n".join(told))
+
+
+def checks_warn(instance: dg.DagsterInstance, run: dg.DagsterRun, lakehouse: Lakehouse) -> Message | None:
+    """Checks of a run that failed without failing it; None where there are none."""
+    if not (lines := _warnings(instance, run)):
+        return None
+    return Message("A check warns", "\n".join([*lines, "", "The batch went through; what is in the tables is right.", lakehouse.where_run(run.run_id)]))
+
+
+def _warnings(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+    entries = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    lines = []
+    for entry in entries:
+        check = entry.get_dagster_event().asset_check_evaluation_data
+        if check.passed or check.severity is not dg.AssetCheckSeverity.WARN:
+            continue
+        dataset = check.asset_key.path[-1]
+        to_do = WHAT_TO_DO.get(check.check_name, "").format(dataset=dataset)
+        lines.append(f"{dataset}: {check.check_name}: {check.description or ''}\n  What to do: {to_do}")
+    return lines
+
+
+def files_wait(held: HeldBack, lakehouse: Lakehouse) -> Message:
+    """`held`: what the gate holds back longer than is usual."""
+    bucket, oldest = lakehouse.settings.bucket, held.oldest
+    address = f"s3://{bucket}/{oldest.key}"
+    missing = ", ".join(f"s3://{bucket}/{lakehouse.zone.raw}{dataset}/" for dataset in held.missing)
+    return Message(
+        "Files wait for others",
+        f"{held.files} files wait, the oldest since {oldest.modified.isoformat(timespec='seconds')}: {address}\n"
+        f"A batch begins when a file of each dataset is there (LAKEHOUSE_GATE=all). Missing: {missing}\n\n"
+        f"What to do: put a file of what is missing there (one with a header and no row will do), or load what waits as it is: start the job {LOAD_BATCH} with "
+        "the run config `ops: {landing__batch: {config: {gate: any}}}`, or set LAKEHOUSE_GATE=any.\n"
+        f"{lakehouse.console.file(address) or lakehouse.settings.ui_url or '`lakehouse up` shows the job.'}",
+    )
+
+
+def dead_letters(letters: int, lakehouse: Lakehouse) -> Message:
+    url = str(lakehouse.queue.dead_letters_url)
+    endpoint = lakehouse.aws.environment.get("AWS_ENDPOINT_URL")
+    command = f"aws sqs receive-message --queue-url {url}{f' --endpoint-url {endpoint}' if endpoint else ''}"
+    return Message(
+        "Messages that nobody can read",
+        f"{letters} messages are in the dead-letter queue of {lakehouse.settings.queue}: they were received again and again, and are no events of S3. "
+        "No file is lost by that: the bucket itself is asked for what waits.\n\n"
+        f"What to do: look who sends them (`{command}`), put that right, then delete them.\n{lakehouse.console.queue(url) or url}",
+    )
+
+
+def _reason_of_step(entry: dg.EventLogEntry) -> str:
+    failure = entry.get_dagster_event().step_failure_data
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return str(failure.user_failure_data.description)
+    return _in_our_words(failure.error)
+
+
+def _reason_of_run(ended: dg.EventLogEntry) -> str:
+    event = ended.get_dagster_event()
+    error = event.job_failure_data.error
+    return _in_our_words(error) or event.message or "The run failed outside its steps."
+
+
+def _in_our_words(error: SerializableErrorInfo | None) -> str:
+    """What an error of ours says, wherever in the chain it is; of any other only its name."""
+    first = error
+    while error is not None:
+        if error.cls_name in OUR_ERRORS:
+            return str(error.message).split(": ", 1)[-1].strip()
+        error = error.cause or error.context
+    return f"Something unforeseen: {first.cls_name}. The run's log says more." if first else ""
