@@ -67,7 +67,7 @@ def test_a_dataset_is_loaded_after_its_parents_and_archived_after_all() -> None:
 
 def test_only_loads_by_glue_are_retried_by_dagster_itself() -> None:
     for engine, retried in (("embedded", False), ("spark", False), ("glue", True), ("auto", True)):
-        for assets in table_assets(contracts, Settings(engine=engine)):  # type: ignore[arg-type]
+        for assets in table_assets(contracts, Settings(engine=engine)):
             assert isinstance(assets.op, dg.OpDefinition)
             policy = assets.op.retry_policy
             assert (policy.max_retries if policy else None) == (2 if retried else None)

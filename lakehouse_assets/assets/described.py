@@ -10,7 +10,7 @@ import dagster as dg
 from lakehouse_assets.assets.keys import raw_key, table_key
 from lakehouse_assets.console import Console
 from lakehouse_assets.contracts import Contract
-from lakehouse_assets.contracts.model import PROVENANCE
+from lakehouse_assets.contracts.model import PROVENANCE, Severity
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS
 
 PROVENANCE_DESCRIBED = dict(
@@ -24,6 +24,7 @@ PROVENANCE_DESCRIBED = dict(
         strict=True,
     )
 )
+BREAKS = {Severity.REJECT: "is rejected", Severity.WARN: "is loaded and counted"}
 RAW = "raw"
 """The rejected records' column that holds a row's text, by column."""
 
@@ -47,7 +48,13 @@ def table_columns(contract: Contract) -> dg.TableSchema:
         return dg.TableColumnConstraints(nullable=name not in required, unique=name == contract.key, other=[parents[name]] if name in parents else None)
 
     columns = [dg.TableColumn(name, kind, described.get(name), constraints(name)) for name, kind in contract.table_columns.items()]
-    return dg.TableSchema(columns, dg.TableConstraints([f"{rule.name}: {rule.description} ({rule.severity})" for rule in contract.rules]))
+    return dg.TableSchema(columns, dg.TableConstraints([rule.name for rule in contract.rules]))
+
+
+def rules(contract: Contract) -> dg.TableMetadataValue:
+    """What is asked of a row, and what becomes of one that breaks it."""
+    records = [dg.TableRecord({"rule": rule.name, "says": rule.description, "a row that breaks it": BREAKS[rule.severity]}) for rule in contract.rules]
+    return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in ("rule", "says", "a row that breaks it")]))
 
 
 def rejected_columns() -> dg.TableSchema:

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.assets.described import owners, place, rejected_columns, rejected_lineage, table_columns, table_lineage
+from lakehouse_assets.assets.described import owners, place, rejected_columns, rejected_lineage, rules, table_columns, table_lineage
 from lakehouse_assets.assets.keys import BATCH, raw_key, rejected_key, table_key
 from lakehouse_assets.assets.steps import for_batch, step
 from lakehouse_assets.contracts import Contract, Contracts
@@ -79,6 +79,7 @@ def _table_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
             "dagster/uri": f"s3://{settings.bucket}/{settings.tables_prefix}{dataset}",
             "contract": f"{contract.document}, version {contract.contract_version}",
             "key": contract.key,
+            "rules": rules(contract),
         },
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.freshness_hours)),
     )

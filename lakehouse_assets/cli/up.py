@@ -109,9 +109,9 @@ def _claimed(home: Path) -> Iterator[bool]:
 
 @contextmanager
 def _dagster(home: Path, url: str, told_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    from lakehouse_assets.local.dagster_home import dagster_home
+    from lakehouse_assets.local.dagster_home import dagster_home, workspace
 
-    arguments = ["dev", "-m", "lakehouse_assets.definitions", "-h", "127.0.0.1", "-p", url.rsplit(":", 1)[1]]
+    arguments = ["dev", "-w", str(workspace(home)), "-h", "127.0.0.1", "-p", url.rsplit(":", 1)[1]]
     _log(home).parent.mkdir(parents=True, exist_ok=True)
     with _log(home).open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own module

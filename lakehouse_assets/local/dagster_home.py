@@ -25,6 +25,15 @@ freshness:
 """
 
 
+WORKSPACE = """\
+# Written by lakehouse: under this name the code location is known wherever it is served, so that its sensors keep their cursors.
+load_from:
+  - python_module:
+      module_name: lakehouse_assets.definitions
+      location_name: lakehouse_assets
+"""
+
+
 def dagster_home(home: Path) -> Path:
     """The folder for DAGSTER_HOME, with a dagster.yaml in it."""
     folder = (home / "dagster").resolve()
@@ -33,3 +42,10 @@ def dagster_home(home: Path) -> Path:
     if not settings.exists():
         settings.write_text(INSTANCE, "utf-8")
     return folder
+
+
+def workspace(home: Path) -> Path:
+    """The file that says what Dagster serves."""
+    file = dagster_home(home) / "workspace.yaml"
+    file.write_text(WORKSPACE, "utf-8")
+    return file

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster._core.events import JobFailureData
 from dagster_shared.error import SerializableErrorInfo
 
 from lakehouse_assets.catalog.checks import WHAT_TO_DO
@@ -95,15 +96,15 @@ def _reason_of_step(entry: dg.EventLogEntry) -> str:
 
 def _reason_of_run(ended: dg.EventLogEntry) -> str:
     event = ended.get_dagster_event()
-    error = event.job_failure_data.error
-    return _in_our_words(error) or event.message or "The run failed outside its steps."
+    failure = event.event_specific_data  # none where run monitoring found the run's process gone
+    return _in_our_words(failure.error if isinstance(failure, JobFailureData) else None) or event.message or "The run failed outside its steps."
 
 
 def _in_our_words(error: SerializableErrorInfo | None) -> str:
-    """What an error of ours says, wherever in the chain it is; of any other only its name."""
-    first = error
+    """What an error of ours says, wherever in the chain of causes it is; of any other only the name of what was first."""
+    root = error
     while error is not None:
         if error.cls_name in OUR_ERRORS:
             return str(error.message).split(": ", 1)[-1].strip()
-        error = error.cause or error.context
-    return f"Something unforeseen: {first.cls_name}. The run's log says more." if first else ""
+        root, error = error, error.cause or error.context
+    return f"Something unforeseen: {root.cls_name}. The run's log says more." if root else ""

@@ -1,25 +1,30 @@
-"""Who subscribes to the topic hears how each batch went; where nobody can be told, a finished batch stays finished."""
+"""Who subscribes to the topic hears how batches went and what needs a look, once; where nobody can be told, nothing fails and nothing is forgotten."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from lakehouse_assets.cli.batches import run_batch
 from lakehouse_assets.definitions import defs
+from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.sensors.alerts import failure_alerts
-from lakehouse_assets_tests.support import append_behind_its_back, items_csv, product, products_csv, put, put_one_of_each
+from lakehouse_assets.lakehouse import MOST_BYTES_TOLD, Lakehouse
+from lakehouse_assets.landing.lease import Lease
+from lakehouse_assets.schedules import MAINTAIN_TABLES
+from lakehouse_assets.sensors.alerts import evaluate
+from lakehouse_assets_tests.support import append_behind_its_back, item, items_csv, order, orders_csv, product, products_csv, put, put_one_of_each
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
+Heard = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def heard(lakehouse: Lakehouse) -> Callable[[], list[tuple[str, str]]]:
+def heard(lakehouse: Lakehouse) -> Heard:
     """Subject and text of every message since the last call, as a subscribed queue gets them."""
     sns, sqs = lakehouse.aws.client("sns"), lakehouse.aws.client("sqs")
     url = sqs.create_queue(QueueName=f"{lakehouse.settings.topic}-subscriber")["QueueUrl"]
@@ -44,7 +49,42 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def test_a_batch_that_succeeded_is_told_with_its_counts_and_no_values(lakehouse: Lakehouse, heard: Callable[[], list[tuple[str, str]]]) -> None:
+class Teller:
+    """The alerts as the daemon asks for them: the cursor is saved after each tick that did not fail. Its first tick is over."""
+
+    def __init__(self, instance: dg.DagsterInstance, lakehouse: Lakehouse) -> None:
+        self.instance, self.lakehouse = instance, lakehouse
+        self.cursor: str | None = None
+        self.tick()
+
+    def tick(self) -> str:
+        result = evaluate(dg.build_sensor_context(self.instance, cursor=self.cursor), self.lakehouse)
+        assert not result.run_requests
+        self.cursor = result.cursor
+        return str(getattr(result.skip_reason, "skip_message", result.skip_reason))
+
+    def run(self, job: str = LOAD_BATCH, **run_config: Any) -> dg.ExecuteInProcessResult:
+        return defs.resolve_job_def(job).execute_in_process(instance=self.instance, raise_on_error=False, **run_config)
+
+
+@pytest.fixture
+def teller(instance: dg.DagsterInstance, lakehouse: Lakehouse) -> Teller:
+    return Teller(instance, lakehouse)
+
+
+def with_settings(lakehouse: Lakehouse, **changed: object) -> Lakehouse:
+    return Lakehouse(lakehouse.settings.model_copy(update=changed), lakehouse.aws)
+
+
+def delete_topic(lakehouse: Lakehouse) -> str:
+    sns = lakehouse.aws.client("sns")
+    arn = str(sns.create_topic(Name=lakehouse.settings.topic)["TopicArn"])
+    sns.delete_topic(TopicArn=arn)
+    return arn
+
+
+def test_a_batch_that_succeeded_is_told_with_its_counts_and_no_values(lakehouse: Lakehouse, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_UI_URL", "https://dagster.example.com/")
     put_one_of_each(lakehouse)
     put(lakehouse, "raw/products/dirty.csv", products_csv(product("secret-value"), product(7)))
     put(lakehouse, "raw/products/broken.csv", b"\xff\xfe\x00")
@@ -54,31 +94,209 @@ def test_a_batch_that_succeeded_is_told_with_its_counts_and_no_values(lakehouse:
     assert f"Batch {batch_id}: succeeded." in message
     assert "products: 3 read, 2 inserted, 1 rejected" in message
     assert "set aside: broken.csv" in message
+    assert "Run: https://dagster.example.com/runs/" in message
     assert "secret-value" not in message
 
 
-def test_a_dead_topic_makes_no_finished_batch_a_failed_one(lakehouse: Lakehouse) -> None:
-    sns = lakehouse.aws.client("sns")
-    sns.delete_topic(TopicArn=sns.create_topic(Name=lakehouse.settings.topic)["TopicArn"])
+def test_a_dead_topic_makes_no_finished_batch_a_failed_one(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job connects as the program does, and that would make the topic anew: here it finds none."""
     put_one_of_each(lakehouse)
-    lakehouse.zone.store.put_json("control/nothing.json", {})
+    delete_topic(lakehouse)
+    monkeypatch.setattr("lakehouse_assets.local.bootstrap.make_queue_and_topic", lambda *_: None)
+    with pytest.raises(BadConfiguration, match="Telling the topic"):
+        lakehouse.tell("Is anybody there?", "")
     assert run_batch(lakehouse)["status"] == "succeeded"
 
 
-def test_a_run_that_failed_is_told_with_its_reason(lakehouse: Lakehouse, instance: dg.DagsterInstance, heard: Callable[[], list[tuple[str, str]]]) -> None:
+def test_a_run_that_failed_is_told_once_with_its_reason(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
     put_one_of_each(lakehouse)
     run_batch(lakehouse)
     heard()
     append_behind_its_back(lakehouse, "products", product_id=1)
-    put(lakehouse, "raw/order_items/more.csv", items_csv())
     put_one_of_each(lakehouse)
-    job = defs.resolve_job_def(LOAD_BATCH)
-    result = job.execute_in_process(instance=instance, raise_on_error=False)
+    result = teller.run()
     assert not result.success
-    event = result.filter_events(lambda event: event.is_run_failure)[0]
-    context = dg.build_run_status_sensor_context("failure_alerts", event, instance, result.dagster_run).for_run_failure()
-    failure_alerts(context)
+    assert teller.tick() == "Told: A batch failed."
     [(subject, message)] = heard()
     assert subject == "A batch failed"
     assert "products: rows are unaccounted for" in message
+    assert "What to do: Nothing is lost" in message
     assert result.run_id in message
+    assert teller.tick() == "Nothing new to tell."
+    assert heard() == []
+
+
+def test_the_upkeep_that_failed_is_told_too(lakehouse: Lakehouse, teller: Teller, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_LEASE_WAIT_SECONDS", "0")
+    batch = Lease(lakehouse.zone.store, lakehouse.zone.lease_key, "a batch")
+    batch.take(0, print)
+    teller.run(MAINTAIN_TABLES)
+    batch.release()
+    teller.tick()
+    [(subject, message)] = heard()
+    assert subject == "The upkeep of the tables failed"
+    assert "a batch still works on this lakehouse" in message
+    assert "`lakehouse maintain` does it again" in message
+
+
+def test_a_run_that_failed_outside_its_steps_is_told_with_our_reason(teller: Teller, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could not even begin: its settings are wrong."""
+    monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "7")
+    assert not teller.run().success
+    monkeypatch.delenv("LAKEHOUSE_REJECT_LIMIT")
+    teller.tick()
+    [(subject, message)] = heard()
+    assert subject == "A batch failed"
+    assert "LAKEHOUSE_REJECT_LIMIT" in message
+
+
+def test_a_run_whose_process_died_is_told(teller: Teller, instance: dg.DagsterInstance, heard: Heard) -> None:
+    """As Dagster's run monitoring reports it: there is no step that failed."""
+    run = instance.create_run_for_job(defs.resolve_job_def(LOAD_BATCH), status=dg.DagsterRunStatus.STARTED)
+    instance.report_run_failed(run, "Run process 4711 unexpectedly exited")
+    teller.tick()
+    [(subject, message)] = heard()
+    assert subject == "A batch failed"
+    assert "Run process 4711 unexpectedly exited" in message
+
+
+def test_what_an_engine_says_of_a_value_is_told_nobody(lakehouse: Lakehouse, teller: Teller, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumbles(*_: Any, **__: Any) -> None:
+        raise ValueError("cannot cast 'Ms Secret, 12 Hidden Road'")
+
+    monkeypatch.setattr("lakehouse_assets.etl.engines.embedded.delta.append", stumbles)
+    put_one_of_each(lakehouse)
+    assert not teller.run().success
+    teller.tick()
+    [(_, message)] = heard()
+    assert "Something unforeseen: ValueError" in message
+    assert "Secret" not in message
+
+
+def test_a_check_that_warns_is_told_once_though_the_batch_succeeds(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
+    put_one_of_each(lakehouse)
+    put(lakehouse, "raw/products/dirty.csv", products_csv(product("secret-value")))
+    put(lakehouse, "raw/order_items/i.csv", items_csv(item(5, 77, 77)))
+    put(lakehouse, "raw/orders/o.csv", orders_csv())
+    assert teller.run().success
+    heard()
+    assert teller.tick() == "Told: A check warns."
+    [(subject, message)] = heard()
+    assert subject == "A check warns"
+    assert "products: reject_rate: 1 of 2 rows rejected, 10% are usual" in message
+    assert "`lakehouse rejects --dataset products`" in message
+    assert "secret-value" not in message
+    assert teller.tick() == "Nothing new to tell."
+
+
+def test_an_empty_table_is_told(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
+    put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1)))
+    assert teller.run(run_config={"ops": {"landing__batch": {"config": {"gate": "any"}}}}).success
+    heard()
+    teller.tick()
+    [(_, message)] = heard()
+    assert "order_items: not_empty: 0 rows" in message
+    assert "rows that wait for their parents are loaded by themselves" in message
+
+
+def test_files_that_wait_too_long_for_the_gate_are_told_once_for_each_that_waits(lakehouse: Lakehouse, instance: dg.DagsterInstance, heard: Heard) -> None:
+    impatient = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9))
+    patient = Teller(instance, lakehouse)
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    assert patient.tick() == "Nothing new to tell."
+    assert impatient.tick() == "Told: Files wait for others."
+    [(subject, message)] = heard()
+    assert subject == "Files wait for others"
+    assert "raw/products/p.csv" in message
+    assert f"Missing: s3://{lakehouse.settings.bucket}/raw/orders/, s3://{lakehouse.settings.bucket}/raw/order_items/" in message
+    assert "gate: any" in message
+    put(lakehouse, "raw/products/q.csv", products_csv(product(2)))
+    assert impatient.tick() == "Nothing new to tell.", "it is the same wait"
+    put_one_of_each(lakehouse)
+    run_batch(lakehouse)
+    heard()
+    assert impatient.tick() == "Nothing new to tell."
+    put(lakehouse, "raw/orders/later.csv", orders_csv(order(2)))
+    assert impatient.tick() == "Told: Files wait for others."
+
+
+def test_what_a_batch_under_way_will_take_is_not_called_waiting(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    impatient = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9))
+    put_one_of_each(lakehouse)
+    lakehouse.freeze("all")
+    assert impatient.tick() == "Nothing new to tell."
+
+
+def test_a_gate_that_lets_all_through_holds_nothing_back(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    teller = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9, gate="any"))
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    assert teller.tick() == "Nothing new to tell."
+
+
+def test_dead_letters_are_told_when_there_are_more_and_not_at_each_tick(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
+    sqs, url = lakehouse.aws.client("sqs"), lakehouse.queue.dead_letters_url
+    sqs.send_message(QueueUrl=url, MessageBody="no event")
+    assert teller.tick() == "Told: Messages that nobody can read."
+    [(_, message)] = heard()
+    assert f"1 messages are in the dead-letter queue of {lakehouse.settings.queue}" in message
+    assert f"aws sqs receive-message --queue-url {url}" in message
+    assert teller.tick() == "Nothing new to tell."
+    sqs.send_message(QueueUrl=url, MessageBody="no event either")
+    assert teller.tick() == "Told: Messages that nobody can read."
+    sqs.purge_queue(QueueUrl=url)
+    heard()
+    assert (teller.tick(), heard()) == ("Nothing new to tell.", [])
+    sqs.send_message(QueueUrl=url, MessageBody="again")
+    assert teller.tick() == "Told: Messages that nobody can read."
+
+
+def test_what_could_not_be_told_while_the_topic_was_gone_is_told_afterwards(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
+    """The failure that a run_failure_sensor of Dagster's own would have forgotten."""
+    lakehouse.aws.client("sqs").send_message(QueueUrl=lakehouse.queue.dead_letters_url, MessageBody="no event")
+    arn = delete_topic(lakehouse)
+    for _ in range(2):
+        with pytest.raises(BadConfiguration, match="Telling the topic"):
+            teller.tick()
+    sns, sqs = lakehouse.aws.client("sns"), lakehouse.aws.client("sqs")
+    sns.create_topic(Name=lakehouse.settings.topic)
+    url = sqs.get_queue_url(QueueName=f"{lakehouse.settings.topic}-subscriber")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue)
+    assert teller.tick() == "Told: Messages that nobody can read."
+    assert len(heard()) == 1
+
+
+def test_an_outage_in_the_middle_of_a_tick_repeats_and_forgets_nothing(
+    lakehouse: Lakehouse, teller: Teller, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "7")
+        teller.run()
+        monkeypatch.delenv("LAKEHOUSE_REJECT_LIMIT")
+    tell, calls = Lakehouse.tell, iter([True, False])
+
+    def tell_once(house: Lakehouse, subject: str, message: str) -> None:
+        if not next(calls, True):
+            raise BadConfiguration("the topic is gone")
+        tell(house, subject, message)
+
+    monkeypatch.setattr(Lakehouse, "tell", tell_once)
+    assert teller.tick() == "Told: A batch failed."
+    assert teller.tick() == "Told: A batch failed."
+    assert teller.tick() == "Nothing new to tell."
+    assert len({message for _, message in heard()}) == 2
+
+
+def test_runs_of_before_the_first_tick_are_history(lakehouse: Lakehouse, instance: dg.DagsterInstance, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "7")
+    defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=instance, raise_on_error=False)
+    monkeypatch.delenv("LAKEHOUSE_REJECT_LIMIT")
+    assert Teller(instance, lakehouse).tick() == "Nothing new to tell."
+    assert heard() == []
+
+
+def test_a_message_that_is_too_long_for_the_topic_is_cut_and_told(lakehouse: Lakehouse, heard: Heard) -> None:
+    lakehouse.tell("Much", "ü" * MOST_BYTES_TOLD)
+    [(_, message)] = heard()
+    assert message.endswith("ü\n... and more.")
+    assert len(message.encode()) < 262_144
