@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
+from dagster._core.instance.config import PoolGranularity
 
 from lakehouse_assets.definitions import defs
+from lakehouse_assets.jobs import LOAD_BATCH, POOL
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.lease import Lease
 from lakehouse_assets.local.dagster_home import dagster_home
+from lakehouse_assets.schedules import MAINTAIN_TABLES
 from lakehouse_assets_tests.support import delta_versions, product, products_csv, put, put_one_of_each, ran, table_rows
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
@@ -44,6 +48,14 @@ def test_the_instance_of_a_home_takes_its_settings(lakehouse: Lakehouse) -> None
         assert instance.run_monitoring_enabled
         assert instance.run_retries_enabled
         assert instance.get_settings("run_retries")["retry_on_asset_or_op_failure"] is False
-        queue = instance.get_concurrency_config().run_queue_config
-        assert queue is not None
-        assert queue.tag_concurrency_limits == [{"key": "lakehouse/one_at_a_time", "limit": 1}]
+        pools = instance.get_concurrency_config().pool_config
+        assert (pools.pool_granularity, pools.default_pool_limit) == (PoolGranularity.RUN, 1)
+
+
+def test_every_step_that_takes_the_lease_is_in_the_one_pool() -> None:
+    """So that Dagster's queue lets one run at a time begin, whatever part of the graph it is of."""
+    for job in (LOAD_BATCH, MAINTAIN_TABLES, IMPLICIT_ASSET_JOB_NAME):
+        steps = defs.resolve_job_def(job).nodes
+        assert steps
+        assert {pool for step in steps for pool in step.definition.pools} == {POOL}
+        assert all(step.definition.pools for step in steps)

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from lakehouse_assets.cli.up import running_url
+from lakehouse_assets.lakehouse import connected
 from lakehouse_assets.local.process import running
+from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.cli.conftest import PROGRAM, Program, clean_environment
 from lakehouse_assets_tests.support import product, products_csv
 
@@ -93,15 +95,24 @@ def test_commands_use_what_up_runs_and_down_stops_it_all(up: Up, home: Path, pro
     assert "Nothing runs" in program("down").stdout
 
 
-def test_files_that_are_put_become_tables_by_themselves(up: Up, program: Program, tmp_path: Path) -> None:
-    """All of it as a user has it: S3's event, the queue, Dagster's daemon, its sensor, a run in a process of its own."""
+def test_files_that_are_put_become_tables_by_themselves_even_if_the_run_is_killed(up: Up, program: Program, home: Path, tmp_path: Path) -> None:
+    """All of it as a user has it: S3's event, the queue, Dagster's daemon, its sensor, a run in a process of its own. That process, which the lease names,
+    is killed (SIGKILL): Dagster's monitoring finds it gone and starts the run again, which finishes the batch."""
     up(LAKEHOUSE_SENSOR_SECONDS="1", LAKEHOUSE_GATE="any")
     (tmp_path / "p.csv").write_text(products_csv(product(1), product(2)))
     program("put", "p.csv")
-    deadline = time.monotonic() + 120
-    while not (history := json.loads(program("history", "--json").stdout)) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert [(report["status"], report["datasets"]["products"]["inserted"]) for report in history] == [("succeeded", 2)]
+    with connected(Settings(home=home)) as lakehouse:
+        zone, deadline = lakehouse.zone, time.monotonic() + 60
+        while not (open_batch := zone.store.exists(zone.open_batch_key)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert open_batch
+        lease = zone.store.get_json(zone.lease_key)
+        assert lease is not None
+        os.kill(lease["process"], signal.SIGKILL)
+        deadline = time.monotonic() + 120
+        while zone.store.exists(zone.open_batch_key) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert [(report["status"], report["datasets"]["products"]["inserted"]) for report in lakehouse.history()] == [("succeeded", 2)]
     assert json.loads(program("query", "SELECT count(*) AS n FROM products", "--format", "json").stdout) == [{"n": 2}]
     program("down")
 

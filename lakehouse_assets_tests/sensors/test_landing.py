@@ -14,8 +14,9 @@ from lakehouse_assets.definitions import defs
 from lakehouse_assets.jobs import LOAD_BATCH
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.lease import Lease
+from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.sensors.landing import Cursor, evaluate
-from lakehouse_assets_tests.support import append_behind_its_back, keys, order, orders_csv, product, products_csv, put, put_one_of_each, table_rows
+from lakehouse_assets_tests.support import append_behind_its_back, archived, keys, order, orders_csv, product, products_csv, put, put_one_of_each, table_rows
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
 
@@ -76,6 +77,11 @@ def comes_again_after_a_second(lakehouse: Lakehouse) -> None:
     lakehouse.aws.client("sqs").set_queue_attributes(QueueUrl=lakehouse.queue.url, Attributes={"VisibilityTimeout": "1"})
 
 
+def event_of(lakehouse: Lakehouse, key: str) -> dict[str, Any]:
+    """What S3 says of an object, shortened to what is read of it."""
+    return {"Records": [{"s3": {"bucket": {"name": lakehouse.settings.bucket}, "object": {"key": key}}}]}
+
+
 def send(lakehouse: Lakehouse, body: Any) -> None:
     lakehouse.aws.client("sqs").send_message(QueueUrl=lakehouse.queue.url, MessageBody=body if isinstance(body, str) else json.dumps(body))
 
@@ -90,24 +96,77 @@ def test_files_that_land_become_tables_by_one_run(lakehouse: Lakehouse, daemon: 
     assert messages(lakehouse) == 0
 
 
-def test_hundreds_of_events_make_one_batch(lakehouse: Lakehouse, daemon: Daemon) -> None:
+def test_a_thousand_events_make_one_batch(lakehouse: Lakehouse, daemon: Daemon) -> None:
     put_one_of_each(lakehouse)
-    for number in range(250):
+    for number in range(20):
         put(lakehouse, f"raw/products/{number}.csv", products_csv(product(number)))
+    in_parallel(lambda number: send(lakehouse, event_of(lakehouse, f"raw/products/{number % 20}.csv")), range(980))
+    assert messages(lakehouse) >= 1000
     assert daemon.tick() == 1
-    for _ in range(4):
+    ticks = 0
+    while messages(lakehouse):
         assert daemon.tick() == 0
-    assert messages(lakehouse) == 0
-    assert len(lakehouse.history()) == 1
+        ticks += 1
+    assert ticks <= 11, "a hundred messages each"
+    assert (daemon.runs, len(lakehouse.history())) == (1, 1)
+    assert len(table_rows(lakehouse, "products")) == 20
 
 
-def test_an_event_that_comes_again_changes_nothing(lakehouse: Lakehouse, daemon: Daemon) -> None:
+@pytest.mark.parametrize("key", ["raw/products/p.csv", "raw/products/never+was%20there.csv"])
+def test_an_event_that_comes_again_or_late_changes_nothing(lakehouse: Lakehouse, daemon: Daemon, key: str) -> None:
     put_one_of_each(lakehouse)
     daemon.tick()
     daemon.tick()
-    send(lakehouse, {"Records": [{"s3": {"bucket": {"name": lakehouse.settings.bucket}, "object": {"key": "raw/products/p.csv"}}}]})
+    for _ in range(2):
+        send(lakehouse, event_of(lakehouse, key))
     assert daemon.tick() == 0
     assert (messages(lakehouse), daemon.runs) == (0, 1)
+
+
+def test_events_out_of_order_end_as_the_files_say(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    """The correction's event is there, that of the file before it comes when both were loaded: the bucket tells which is the later one."""
+    put_one_of_each(lakehouse)
+    put(lakehouse, "raw/products/b.csv", products_csv(product(1, "Globe")))
+    lakehouse.aws.client("sqs").purge_queue(QueueUrl=lakehouse.queue.url)
+    send(lakehouse, event_of(lakehouse, "raw/products/b.csv"))
+    assert daemon.tick() == 1
+    send(lakehouse, event_of(lakehouse, "raw/products/p.csv"))
+    assert [daemon.tick() for _ in range(3)] == [0, 0, 0]
+    assert table_rows(lakehouse, "products", "product_name") == [("Globe",)]
+    assert messages(lakehouse) == 0
+
+
+def test_odd_names_which_events_have_url_encoded_are_loaded_and_archived(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    put_one_of_each(lakehouse)
+    odd = ["raw/products/März 5 +1% (a&b).csv", "raw/products/a=b/ü+c.csv"]
+    for number, key in enumerate(odd, start=2):
+        put(lakehouse, key, products_csv(product(number)))
+    assert daemon.tick() == 1
+    assert (daemon.tick(), messages(lakehouse)) == (0, 0)
+    assert table_rows(lakehouse, "products", "product_id") == [(1,), (2,), (3,)]
+    assert set(odd) <= set(archived(lakehouse))
+
+
+def test_an_object_overwritten_between_its_event_and_the_read_is_read_in_both_versions_by_one_run(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    put_one_of_each(lakehouse)
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1, "Globe"), product(2)))
+    assert daemon.tick() == 1
+    assert (daemon.tick(), messages(lakehouse), daemon.runs) == (0, 0, 1)
+    assert table_rows(lakehouse, "products", "product_id", "product_name") == [(1, "Globe"), (2, "Atlas")]
+    [report] = lakehouse.history()
+    assert [file["read"] for file in report["files"] if file["dataset"] == "products"] == [1, 2]
+
+
+def test_an_object_overwritten_after_the_run_was_asked_for_needs_no_second_run(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    put_one_of_each(lakehouse)
+    result = daemon.evaluate()
+    daemon.cursor = str(result.cursor)
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1, "Globe")))
+    [request] = result.run_requests or []
+    daemon.run(request)
+    assert [daemon.tick() for _ in range(2)] == [0, 0]
+    assert (daemon.runs, messages(lakehouse)) == (1, 0)
+    assert table_rows(lakehouse, "products", "product_name") == [("Globe",)]
 
 
 def test_an_event_of_eventbridge_wakes_too(lakehouse: Lakehouse, daemon: Daemon) -> None:
@@ -122,6 +181,15 @@ def test_an_event_for_a_deleted_object_is_done_with(lakehouse: Lakehouse, daemon
     lakehouse.aws.client("s3").delete_object(Bucket=lakehouse.settings.bucket, Key="uploads/gone.csv")
     assert daemon.tick() == 0
     assert messages(lakehouse) == 0
+
+
+def test_of_files_that_were_deleted_before_the_read_the_others_are_loaded(lakehouse: Lakehouse, daemon: Daemon) -> None:
+    put_one_of_each(lakehouse)
+    put(lakehouse, "raw/products/gone.csv", products_csv(product(9)))
+    lakehouse.aws.client("s3").delete_object(Bucket=lakehouse.settings.bucket, Key="raw/products/gone.csv")
+    assert daemon.tick() == 1
+    assert (daemon.tick(), messages(lakehouse)) == (0, 0)
+    assert table_rows(lakehouse, "products", "product_id") == [(1,)]
 
 
 def test_a_lost_event_is_made_up_for_by_looking(lakehouse: Lakehouse, daemon: Daemon) -> None:
@@ -234,3 +302,26 @@ def test_a_batch_that_was_interrupted_is_gone_on_with(lakehouse: Lakehouse, daem
     daemon.cursor = Cursor().written()
     assert daemon.tick() == 1
     assert [report["batch_id"] for report in lakehouse.history()] == [manifest.batch_id]
+
+
+def test_a_run_that_was_paused_and_taken_over_from_does_no_harm_when_it_wakes_up(lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another takes the lease while the run sleeps before its first load. The batch is the other's: the run stops, and does not call it failed."""
+    load = Lakehouse.load
+
+    def taken_over_meanwhile(house: Lakehouse, *given: Any) -> Any:
+        monkeypatch.setattr(Lakehouse, "load", load)
+        other = Lease(house.zone.store, house.zone.lease_key, "another", seconds_to_live=-1)
+        other.take(0, print)
+        other.release()
+        return load(house, *given)
+
+    put_one_of_each(lakehouse)
+    monkeypatch.setattr(Lakehouse, "load", taken_over_meanwhile)
+    assert daemon.tick() == 1
+    under_way = lakehouse.open_batch()
+    assert under_way is not None
+    assert (lakehouse.report(under_way), keys(lakehouse, "archived/")) == (None, [])
+    assert lakehouse.rows_in(lakehouse.tables.table("products")) is None
+    assert daemon.tick() == 1, "what it left is gone on with"
+    assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
+    assert [len(table_rows(lakehouse, dataset)) for dataset in lakehouse.contracts] == [1, 1, 1]
