@@ -7,15 +7,21 @@ import os
 import subprocess
 import sys
 import textwrap
+import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
-from lakehouse_assets.assets.keys import BATCH, raw_key
+from lakehouse_assets.assets.described import athena_lineage, rejected_lineage, table_lineage
+from lakehouse_assets.assets.keys import BATCH, athena_key, raw_key, rejected_key, table_key
 from lakehouse_assets.assets.tables import table_assets
 from lakehouse_assets.definitions import contracts, defs
+from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS
 from lakehouse_assets.jobs import LOAD_BATCH
+from lakehouse_assets.local.dagster_home import WORKSPACE
 from lakehouse_assets.settings import Settings
 
 PROJECT = Path(__file__).parents[1]
@@ -28,11 +34,22 @@ def run(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_dagster_finds_and_validates_the_definitions_and_no_home_is_made(tmp_path: Path) -> None:
-    ended = run(tmp_path, str(Path(sys.executable).parent / "dagster"), "definitions", "validate")
+@pytest.mark.parametrize("named", [[], ["-w", "workspace.yaml"]])
+def test_dagster_finds_and_validates_the_definitions_and_no_home_is_made(tmp_path: Path, named: list[str]) -> None:
+    ended = run(tmp_path, str(Path(sys.executable).parent / "dagster"), "definitions", "validate", *named)
     assert ended.returncode == 0, ended.stderr
     assert "lakehouse_assets" in ended.stderr + ended.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_code_location_has_one_name_however_it_is_served() -> None:
+    """Sensors and schedules keep their state under it."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["tool"]
+    workspaces = [yaml.safe_load(text)["load_from"][0]["python_module"] for text in ((PROJECT / "workspace.yaml").read_text("utf-8"), WORKSPACE)]
+    names = {project["dagster"]["code_location_name"], project["dg"]["project"]["code_location_name"], *(it["location_name"] for it in workspaces)}
+    assert names == {"lakehouse_assets"}
+    modules = {project["dagster"]["module_name"], project["dg"]["project"]["code_location_target_module"], *(it["module_name"] for it in workspaces)}
+    assert modules == {"lakehouse_assets.definitions"}
 
 
 def test_loading_the_definitions_makes_no_client_and_starts_no_engine(tmp_path: Path) -> None:
@@ -73,13 +90,71 @@ def test_only_loads_by_glue_are_retried_by_dagster_itself() -> None:
             assert (policy.max_retries if policy else None) == (2 if retried else None)
 
 
-def test_the_tables_columns_are_shown_with_their_descriptions() -> None:
-    specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+@pytest.mark.parametrize("group", ["lakehouse", "athena"])
+@pytest.mark.parametrize("dataset", contracts)
+def test_the_tables_columns_are_shown_with_their_descriptions_and_constraints(group: str, dataset: str) -> None:
+    contract, schema = contracts[dataset], SPECS[f"{group}/{dataset}"].metadata["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchema)
+    assert {column.name: column.type for column in schema.columns} == contract.table_columns
+    assert all(column.description for column in schema.columns)
+    assert {column.name for column in schema.columns if column.constraints.unique} == {contract.key}
+    assert {column.name for column in schema.columns if not column.constraints.nullable} == set(contract.required_names)
+    assert list(schema.constraints.other if schema.constraints else []) == [rule.name for rule in contract.rules]
+
+
+@pytest.mark.parametrize("dataset", contracts)
+def test_files_and_rejected_records_show_their_columns_too(dataset: str) -> None:
+    raw, rejected = (SPECS[f"{group}/{dataset}"].metadata["dagster/column_schema"] for group in ("raw", "rejected"))
+    assert isinstance(raw, dg.TableSchema)
+    assert isinstance(rejected, dg.TableSchema)
+    assert [column.name for column in raw.columns] == list(contracts[dataset].names)
+    assert {column.name: column.type for column in rejected.columns} == REJECTED_COLUMNS
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_every_asset_says_what_it_is_who_answers_for_it_and_where_it_lies(spec: dg.AssetSpec) -> None:
+    assert spec.description
+    assert spec.kinds
+    assert list(spec.owners) == ["team:data-platform"]
+    assert {"dagster/uri", "dagster/table_name"} & set(spec.metadata)
+    assert spec.group_name in ("uploads", "raw", "lakehouse", "rejected", "archive", "athena", "reports")
+
+
+@pytest.mark.parametrize("dataset", contracts)
+def test_each_column_is_traced_back_from_athena_to_the_files_along_the_graph(dataset: str) -> None:
+    contract, graph = contracts[dataset], defs.resolve_asset_graph()
+    of_table, of_athena, of_rejected = table_lineage(contract), athena_lineage(contract), rejected_lineage(contract)
+    for asset, lineage in ((table_key(dataset), of_table), (athena_key(dataset), of_athena), (rejected_key(dataset), of_rejected)):
+        named = {dep.asset_key for deps in lineage.deps_by_column.values() for dep in deps}
+        assert named <= graph.get(asset).parent_keys, "each is an edge of the graph as well"
+    for name in contract.names:
+        [of_analysts] = of_athena.deps_by_column[name]
+        [of_file] = of_table.deps_by_column[of_analysts.column_name]
+        assert of_file == dg.TableColumnDep(raw_key(dataset), name)
+    assert {dep.column_name for dep in of_rejected.deps_by_column["raw"]} == set(contract.names)
+
+
+def test_the_groups_make_a_line_from_uploads_to_reports() -> None:
+    """No circle: as Dagster draws the groups, each stands behind those that it needs."""
+    graph = defs.resolve_asset_graph()
+    edges: dict[str, set[str]] = {}
+    for node in graph.asset_nodes:
+        behind = {graph.get(parent).group_name for parent in node.parent_keys} - {node.group_name}
+        edges.setdefault(node.group_name, set()).update(behind)
+    order = list(TopologicalSorter(edges).static_order())
+    assert (order[:3], order[-2:]) == (["uploads", "raw", "lakehouse"], ["athena", "reports"])
+
+
+def test_what_is_rejected_by_which_rule_stands_at_the_table() -> None:
     for dataset, contract in contracts.items():
-        schema = specs[f"lakehouse/{dataset}"].metadata["dagster/column_schema"]
-        assert isinstance(schema, dg.TableSchema)
-        assert {column.name: column.type for column in schema.columns} == contract.table_columns
-        assert schema.columns[0].description == contract.columns[0].description
+        table = SPECS[f"lakehouse/{dataset}"].metadata["rules"]
+        assert isinstance(table, dg.TableMetadataValue)
+        assert {(row.data["rule"], row.data["a row that breaks it"]) for row in table.records} == {
+            (rule.name, "is rejected" if rule.severity == "reject" else "is loaded and counted") for rule in contract.rules
+        }
 
 
 def test_the_job_has_every_step() -> None:
