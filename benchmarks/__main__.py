@@ -1,8 +1,10 @@
 """`make bench`: every benchmark, one after the other, on a machine that does nothing else."""
 
-from benchmarks import april, big_batch, crossover, flat_cost, glue_on_paper, spark_batch, spark_growth
+from benchmarks import april, big_batch, crossover, event_to_table, flat_cost, glue_on_paper, sensor_ticks, spark_batch, spark_growth
 
 april.main()
+event_to_table.main()
+sensor_ticks.main()
 big_batch.main()
 flat_cost.main()
 spark_batch.main()

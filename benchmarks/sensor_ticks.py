@@ -1,0 +1,100 @@
+"""What a tick of the sensors costs when 100, and when 100,000 files were ever processed: seconds and calls to AWS. It must not grow with the ledger.
+
+Three kinds of tick: nothing landed; the bucket is looked at and nothing waits; three files wait. And one of the alerts, which look at the bucket each time.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from benchmarks.measure import keep
+from lakehouse_assets.aws import Aws
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.model import digest
+from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.local.bootstrap import bootstrap
+from lakehouse_assets.local.process import embedded_aws
+from lakehouse_assets.sensors import alerts, landing
+from lakehouse_assets.settings import Settings
+
+LEDGERS = (100, 100_000)
+TIMES = 15
+NOTHING_DUE = landing.Cursor(look_again=False, looked_at=4e9).written()
+
+
+class CallsCounted(Aws):
+    """Counts what goes to AWS."""
+
+    calls = 0
+
+    def client(self, service: str) -> Any:
+        client = super().client(service)
+        client.meta.events.register("before-send", self._count, unique_id="benchmark")
+        return client
+
+    def _count(self, **_: Any) -> None:
+        CallsCounted.calls += 1
+
+
+def main() -> None:
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as home, embedded_aws(Path(home)) as embedded, dg.DagsterInstance.ephemeral() as instance:
+        house = Lakehouse(Settings(home=Path(home)), CallsCounted(embedded.environment()))
+        bootstrap(house.settings, house.aws)
+        entered = 0
+        for ledger in LEDGERS:
+            in_parallel(lambda number: _enter(house, number), range(entered, ledger))
+            entered = ledger
+            figures[f"{ledger} files in the ledger"] = _ticks(house, instance)
+    small, large = (sum(tick["ms"] for tick in figures[f"{ledger} files in the ledger"].values()) for ledger in LEDGERS)
+    keep("sensor_ticks", {**figures, "largest_to_smallest": round(large / small, 2)})
+
+
+def _enter(house: Lakehouse, number: int) -> None:
+    """As `ledger.enter` writes it."""
+    key = f"{house.zone.raw}products/{number}.csv"
+    entry = {"file_id": digest(key), "batch_id": digest(str(number // 100)), "dataset": "products", "key": key, "version": "v", "size": 1, "outcome": "loaded"}
+    house.zone.store.put_json(house.zone.ledger_key(digest(key)), entry)
+
+
+def _ticks(house: Lakehouse, instance: dg.DagsterInstance) -> dict[str, dict[str, float]]:
+    def landed(cursor: str) -> dg.SensorResult:
+        return landing.evaluate(dg.build_sensor_context(instance, cursor=cursor), house)
+
+    def told() -> dg.SensorResult:
+        return alerts.evaluate(dg.build_sensor_context(instance, cursor=alerts.Cursor(0, 0).written()), house)
+
+    ticks = {
+        "nothing landed": _measured(lambda: landed(NOTHING_DUE)),
+        "looks, nothing waits": _measured(lambda: landed(landing.Cursor().written())),
+        "alerts": _measured(told),
+    }
+    waiting = [f"{house.zone.raw}{dataset}/waits.csv" for dataset in house.contracts]
+    for key in waiting:
+        house.zone.store.put_json(key, {})
+    ticks["looks, three files wait"] = _measured(lambda: landed(landing.Cursor().written()))
+    for version in house.zone.store.waiting(house.zone.raw):
+        house.zone.store.s3.delete_object(Bucket=house.settings.bucket, Key=version.key, VersionId=version.version)
+    house.aws.client("sqs").purge_queue(QueueUrl=house.queue.url)
+    return ticks
+
+
+def _measured(tick: Callable[[], Any]) -> dict[str, float]:
+    tick()
+    before, seconds = CallsCounted.calls, []
+    for _ in range(TIMES):
+        begun = time.perf_counter()
+        tick()
+        seconds.append(time.perf_counter() - begun)
+    return {"ms": round(1000 * statistics.median(seconds), 1), "calls": round((CallsCounted.calls - before) / TIMES, 1)}
+
+
+if __name__ == "__main__":
+    main()
