@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,11 @@ from lakehouse_assets.catalog.checks import CheckResult, run_checks
 from lakehouse_assets.catalog.glue import Catalog
 from lakehouse_assets.console import Console
 from lakehouse_assets.contracts import Contract, Contracts, read_contracts
+from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.engines.base import Engine, Judgement, Maintained, Tables
 from lakehouse_assets.etl.load import judgement_from_json, load_dataset
-from lakehouse_assets.etl.report import load_report, outcome_of
-from lakehouse_assets.landing.archive import archive
+from lakehouse_assets.etl.report import facts_of, load_report
+from lakehouse_assets.landing.archive import archive, set_aside
 from lakehouse_assets.landing.convert import convert_uploads
 from lakehouse_assets.landing.freeze import HeldBack, close_batch, freeze, held_back, open_batch, read_manifest, waiting_files, work_to_do
 from lakehouse_assets.landing.lease import Lease
@@ -28,20 +29,14 @@ from lakehouse_assets.landing.queue import Queue
 from lakehouse_assets.landing.store import Store, in_parallel
 from lakehouse_assets.landing.zone import LandingZone
 from lakehouse_assets.settings import Settings
+from lakehouse_assets.topic import publish
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-MOST_BYTES_TOLD = 200_000
-"""SNS takes 262,144 bytes, and refuses a message that has more: a batch of thousands of unusable files must not keep all other news from being told."""
 UNPACKED = 10
 """How many bytes of CSV a byte of gzip is taken for."""
-
-
-def _short_enough(message: str) -> str:
-    encoded = message.encode()
-    return message if len(encoded) <= MOST_BYTES_TOLD else encoded[:MOST_BYTES_TOLD].decode(errors="ignore") + "\n... and more."
 
 
 def _spark_on_this_machine(scratch: Path) -> SparkSession:
@@ -152,8 +147,7 @@ class Lakehouse:
     def tell(self, subject: str, message: str) -> None:
         """Publishes to the topic: counts, reasons and where to look; never a row's values. What is too long for a message is cut."""
         with failures_named("Telling the topic"):
-            sns, account = self.aws.client("sns"), self.aws.client("sts").get_caller_identity()["Account"]
-            sns.publish(TopicArn=f"arn:aws:sns:{sns.meta.region_name}:{account}:{self.settings.topic}", Subject=subject, Message=_short_enough(message))
+            publish(self.aws, self.settings.topic, subject, message)
 
     @cached_property
     def athena(self) -> Athena:
@@ -210,14 +204,9 @@ class Lakehouse:
         return None if table is None else int(table.count())
 
     def archive(self, manifest: Manifest) -> list[str]:
-        facts: dict[str, dict[str, int | str]] = {}
-        by_id = {file.file_id: file for file in manifest.files}
-        for judgement in self.judgements(manifest).values():
-            for file_id, counts in judgement.files.items():
-                outcome = outcome_of(by_id[file_id], counts.changed)
-                facts[file_id] = {"outcome": str(outcome), "read": counts.read, "rejected": counts.rejected, "changed": counts.changed}
+        judgements = self.judgements(manifest)
         with failures_named("Archiving"):
-            return archive(self.zone, manifest, facts)
+            return archive(self.zone, manifest, facts_of(manifest, judgements))
 
     def refresh_catalog(self) -> dict[str, str]:
         with failures_named("Refreshing the catalog"):
@@ -246,6 +235,29 @@ class Lakehouse:
         report = load_report(manifest, self.judgements(manifest), "failed", error)
         with failures_named("Recording the failure"):
             self.zone.store.put_json(self.zone.report_key(manifest), report)
+        return report
+
+    def abandon(self, reason: str) -> dict[str, Any]:
+        """Gives the open batch up, under the lease: what it loaded stays and is archived, its other files are set aside. Returns its report.
+
+        First the report says so: from then on no run goes on with the batch, and a call that was interrupted is to be made again.
+        Raises BadConfiguration where no batch is open, or the open one has not failed.
+        """
+        manifest = self.open_batch()
+        if manifest is None:
+            raise BadConfiguration("No batch is open: there is nothing to abandon. `lakehouse history` shows how the last ones ended.")
+        report = self.report(manifest)
+        if report is None or report["status"] not in ("failed", "abandoned"):
+            raise BadConfiguration(f"Batch {manifest.batch_id} has not failed; `lakehouse load` or the job goes on with it.")
+        told = report["error"] if report["status"] == "abandoned" else f"{reason} (It had failed: {report['error']})"
+        with failures_named(f"Abandoning batch {manifest.batch_id}"):
+            judged = {dataset for dataset in self.contracts if self.zone.store.exists(self.zone.judgement_key(manifest.batch_id, dataset))}
+            judgements = self.judgements(manifest)
+            self.zone.store.put_json(self.zone.report_key(manifest), load_report(manifest, judgements, "abandoned", told))
+            files = set_aside(self.zone, manifest, facts_of(manifest, judgements), judged, told)
+            report = load_report(replace(manifest, files=tuple(files)), judgements, "abandoned", told)
+            self.zone.store.put_json(self.zone.report_key(manifest), report)
+            close_batch(self.zone, manifest.batch_id)
         return report
 
     def report(self, manifest: Manifest) -> dict[str, Any] | None:

@@ -107,7 +107,8 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> d
         report = run_batch(lakehouse, progress=steps)
         typer.echo(f"Batch {interrupted.batch_id}: {report['status']} (lakehouse history shows it).", err=True)
         if report["status"] == "failed":
-            return report | {"error": f"The batch that was interrupted before failed again, and nothing new was uploaded: {report['error']}"}
+            said = f"The batch that was interrupted before failed again, and nothing new was uploaded: {report['error']}"
+            return report | {"error": f"{said}\nIf it can never succeed: lakehouse abandon"}
     left = set(upload(lakehouse, incoming, steps))
     while True:
         report = run_batch(lakehouse, progress=steps)

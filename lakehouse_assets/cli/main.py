@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from lakehouse_assets.cli.abandon import abandon
 from lakehouse_assets.cli.check import check
 from lakehouse_assets.cli.doctor import doctor
 from lakehouse_assets.cli.engine import Engine
@@ -63,7 +64,7 @@ def lakehouse(
         os.environ["LAKEHOUSE_HOME"] = str(absolute(home))
 
 
-for command in (load, put, query, check, rejects, history, explain, maintain, up, down, doctor, demo):
+for command in (load, put, query, check, rejects, history, explain, abandon, maintain, up, down, doctor, demo):
     app.command()(command)
 
 

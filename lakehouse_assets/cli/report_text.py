@@ -14,7 +14,7 @@ from lakehouse_assets.cli.told import visible
 LOADED = "loaded"
 MOST_FILES, FEW_SHEETS, QUIET, ROOM_FOR_REMARKS = 40, 3, 2, 100
 COUNTED = re.compile(r"([0-9]+) rows: (.*)", re.DOTALL)
-STYLES = {"succeeded": "green", "failed": "bold red", "nothing_to_do": "yellow"}
+STYLES = {"succeeded": "green", "failed": "bold red", "abandoned": "bold yellow", "nothing_to_do": "yellow"}
 
 
 def print_report(report: dict[str, Any], *, with_reasons: bool = True) -> None:

@@ -13,7 +13,7 @@ NOTHING_TO_DO: dict[str, Any] = {"batch_id": None, "status": "nothing_to_do", "d
 
 
 def load_report(manifest: Manifest, judgements: Mapping[str, Judgement], status: str, error: str | None = None) -> dict[str, Any]:
-    """One object: batch_id, status (succeeded, failed), error, when it was frozen, per dataset its counts, reasons and warnings, per file its outcome."""
+    """One object: batch_id, status (succeeded, failed, abandoned), error, time, per dataset its counts, reasons and warnings, per file its outcome."""
     return {
         "batch_id": manifest.batch_id,
         "status": status,
@@ -70,6 +70,16 @@ def file_reports(manifest: Manifest, judgements: Mapping[str, Judgement]) -> lis
             }
         )
     return reports
+
+
+def facts_of(manifest: Manifest, judgements: Mapping[str, Judgement]) -> dict[str, dict[str, int | str]]:
+    """What the loads say of each file that they read, by its id: for the ledger."""
+    by_id = {file.file_id: file for file in manifest.files}
+    return {
+        file_id: {"outcome": str(outcome_of(by_id[file_id], counts.changed)), "read": counts.read, "rejected": counts.rejected, "changed": counts.changed}
+        for judgement in judgements.values()
+        for file_id, counts in judgement.files.items()
+    }
 
 
 def outcome_of(file: ManifestFile, changed: int | None) -> Outcome:

@@ -6,14 +6,18 @@ that it was read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import replace
 
 from lakehouse_assets.errors import BadData
-from lakehouse_assets.landing.ledger import enter
+from lakehouse_assets.landing.ledger import enter, enter_content
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome
 from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.landing.workbooks import safe_name
 from lakehouse_assets.landing.zone import LandingZone
+
+UNREAD = (Outcome.QUARANTINED, Outcome.ABANDONED)
+"""What is set aside under rejected/files/ rather than archived."""
 
 
 def archive(zone: LandingZone, manifest: Manifest, rows_read: Mapping[str, Mapping[str, int | str]]) -> list[str]:
@@ -27,9 +31,32 @@ def archive(zone: LandingZone, manifest: Manifest, rows_read: Mapping[str, Mappi
     return in_parallel(lambda file: _archive_file(zone, manifest, file, rows_read.get(file.file_id, {})), manifest.files)
 
 
+def set_aside(zone: LandingZone, manifest: Manifest, rows_read: Mapping[str, Mapping[str, int | str]], judged: Set[str], reason: str) -> list[ManifestFile]:
+    """Of a batch that is given up: what was loaded is archived as ever, all other files go to rejected/files/ with the reason. Re-runnable.
+
+    `judged`: the datasets whose rejected records may have been written. Their contents count as seen, so that the same file, sent again, does not double them.
+    Returns the files with what became of them.
+    """
+    unread = {file.file_id for file in manifest.files if file.outcome is Outcome.LOAD and file.file_id not in rows_read}
+    books = {file.source_file.partition("#")[0] for file in manifest.files if file.file_id in unread}
+    result = []
+    for file in manifest.files:
+        given_up = file.file_id in unread or (file.outcome is Outcome.CONVERTED and file.source_file in books)
+        if given_up and file.dataset in judged:
+            enter_content(zone, manifest.batch_id, file)
+        became = replace(file, outcome=Outcome.ABANDONED, reason=reason) if given_up else file
+        try:
+            _archive_file(zone, manifest, became, rows_read.get(file.file_id, {}))
+        except BadData:
+            # Perhaps the very reason why the batch is given up.
+            became = replace(became, reason="; ".join(filter(None, (became.reason, "it was deleted before it could be moved"))))
+        result.append(became)
+    return result
+
+
 def _archive_file(zone: LandingZone, manifest: Manifest, file: ManifestFile, facts: Mapping[str, int | str]) -> str:
     target = archive_key(zone, manifest, file)
-    if file.outcome is Outcome.QUARANTINED:
+    if file.outcome in UNREAD:
         zone.store.put_json(f"{target}.reason.json", {"file": file.source_file, "reason": file.reason, "batch_id": manifest.batch_id})
     enter(zone, manifest.batch_id, file, {"outcome": file.outcome, "reason": file.reason, "archived_to": target, **facts})
     zone.store.move(file.as_version(zone.store.bucket), target)
@@ -38,6 +65,6 @@ def _archive_file(zone: LandingZone, manifest: Manifest, file: ManifestFile, fac
 
 def archive_key(zone: LandingZone, manifest: Manifest, file: ManifestFile) -> str:
     """Holds the version's id: two versions of one name in one batch do not overwrite each other. A `..` is replaced: on a disk it leads out of the folder."""
-    folder = f"{zone.rejected}files/" if file.outcome is Outcome.QUARANTINED else zone.archive
+    folder = f"{zone.rejected}files/" if file.outcome in UNREAD else zone.archive
     name = "/".join(safe_name(part) if part in (".", "..") else part for part in file.key.split("/"))
     return f"{folder}{manifest.batch_id}/{file.file_id[:8]}/{name}"

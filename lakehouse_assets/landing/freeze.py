@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from lakehouse_assets.errors import TemporaryOutage
+from lakehouse_assets.errors import BadData, TemporaryOutage
 from lakehouse_assets.landing.convert import provenance
 from lakehouse_assets.landing.ledger import seen_content, unknown_to_ledger
 from lakehouse_assets.landing.model import FileVersion, Manifest, ManifestFile, Noticed, Outcome, batch_id_of
@@ -40,6 +40,8 @@ def freeze(zone: LandingZone, gate: Gate) -> Manifest | None:
     """
     under_way = open_batch(zone)
     if under_way:
+        if _status(zone, under_way) == "abandoned":
+            raise BadData(f"Batch {under_way.batch_id} is being abandoned, and that was interrupted. Run `lakehouse abandon` again.")
         return under_way
     uploads, fresh, strays = _what_waits(zone)
     if (not fresh and not uploads) or not _is_open(gate, zone, fresh):
@@ -65,11 +67,9 @@ def work_to_do(zone: LandingZone, gate: Gate) -> str | None:
     A batch that was interrupted is work; one that failed is work for a person, and what waits behind it is work only because nobody asked for it yet.
     """
     under_way = open_batch(zone)
-    if under_way is not None:
-        report = zone.store.get_json(zone.report_key(under_way))
-        if report is None or report["status"] != "failed":
-            lease = zone.store.get_json(zone.lease_key)
-            return f"{under_way.batch_id}-again-{lease['epoch'] if lease else 0}"
+    if under_way is not None and _status(zone, under_way) not in ("failed", "abandoned"):
+        lease = zone.store.get_json(zone.lease_key)
+        return f"{under_way.batch_id}-again-{lease['epoch'] if lease else 0}"
     taken = {file.file_id for file in under_way.files} if under_way else set()
     uploads, fresh, _ = _what_waits(zone)
     new = [version for version in (*uploads, *fresh) if version.file_id not in taken]
@@ -104,6 +104,12 @@ def waiting_files(zone: LandingZone) -> dict[str, list[FileVersion]]:
     """What lies in each dataset's folder now."""
     inside, _ = _by_dataset(zone, zone.store.waiting(zone.raw))
     return {dataset: [version for version in inside if _dataset_of(zone, version.key) == dataset] for dataset in zone.contracts}
+
+
+def _status(zone: LandingZone, manifest: Manifest) -> str | None:
+    """What the report of a batch says of it; None where none was written yet."""
+    report = zone.store.get_json(zone.report_key(manifest))
+    return report["status"] if report else None
 
 
 def close_batch(zone: LandingZone, batch_id: str) -> None:

@@ -23,9 +23,15 @@ def seen_content(zone: LandingZone, dataset: str, content: str) -> str | None:
     return entry["source_file"] if entry else None
 
 
+def enter_content(zone: LandingZone, batch_id: str, file: ManifestFile) -> None:
+    """From now on this content counts as seen."""
+    if file.dataset:
+        zone.store.create_json(zone.content_key(file.dataset, file.content), {"source_file": file.source_file, "batch_id": batch_id, "file_id": file.file_id})
+
+
 def enter(zone: LandingZone, batch_id: str, file: ManifestFile, facts: dict[str, Any]) -> bool:
     """Enters a file version with what became of it. False if the entry was there already (a former try of the same batch)."""
-    if file.dataset and file.outcome is Outcome.LOAD:
-        zone.store.create_json(zone.content_key(file.dataset, file.content), {"source_file": file.source_file, "batch_id": batch_id, "file_id": file.file_id})
+    if file.outcome is Outcome.LOAD:
+        enter_content(zone, batch_id, file)
     entry = {"file_id": file.file_id, "batch_id": batch_id, "dataset": file.dataset, "key": file.key, "version": file.version, "size": file.size}
     return zone.store.create_json(zone.ledger_key(file.file_id), entry | facts)

@@ -11,7 +11,8 @@ from typing import Any
 
 
 class Outcome(StrEnum):
-    """What becomes of a file version. In a manifest LOAD stands for what the load will say: loaded, empty or duplicate."""
+    """What becomes of a file version. In a manifest LOAD stands for what the load will say: loaded, empty or duplicate.
+    ABANDONED: of a batch that was given up before it was loaded."""
 
     LOAD = "load"
     LOADED = "loaded"
@@ -20,6 +21,7 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"
     IGNORED = "ignored"
     CONVERTED = "converted"
+    ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True)

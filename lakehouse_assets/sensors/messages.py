@@ -19,7 +19,7 @@ OUR_ERRORS = {"LakehouseError", "BadData", "BadConfiguration", "TemporaryOutage"
 FAILED = {LOAD_BATCH: "A batch failed", MAINTAIN_TABLES: "The upkeep of the tables failed"}
 TO_DO = {
     LOAD_BATCH: "Nothing is lost: the batch stays open, and the next run goes on with it (`lakehouse load`, or the job in the UI). "
-    "`lakehouse history` shows the batch.",
+    "`lakehouse history` shows the batch. If it can never succeed, `lakehouse abandon` sets it aside.",
     MAINTAIN_TABLES: "No row was changed. `lakehouse maintain` does it again; otherwise the schedule does.",
 }
 

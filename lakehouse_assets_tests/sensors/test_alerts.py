@@ -13,10 +13,11 @@ from lakehouse_assets.cli.batches import run_batch
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.lakehouse import MOST_BYTES_TOLD, Lakehouse
+from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.lease import Lease
 from lakehouse_assets.schedules import MAINTAIN_TABLES
 from lakehouse_assets.sensors.alerts import evaluate
+from lakehouse_assets.topic import MOST_BYTES_TOLD
 from lakehouse_assets_tests.support import append_behind_its_back, item, items_csv, order, orders_csv, product, products_csv, put, put_one_of_each
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
