@@ -240,7 +240,8 @@ class Lakehouse:
     def abandon(self, reason: str) -> dict[str, Any]:
         """Gives the open batch up, under the lease: what it loaded stays and is archived, its other files are set aside. Returns its report.
 
-        First the report says so: from then on no run goes on with the batch, and a call that was interrupted is to be made again.
+        First the report says so: from then on no run goes on with the batch, and a call that was interrupted is to be made again. A load that was cut off
+        between its commit and its record counts as not loaded: its rows are in the table, and come out as unchanged when the file is sent again.
         Raises BadConfiguration where no batch is open, or the open one has not failed.
         """
         manifest = self.open_batch()

@@ -12,7 +12,7 @@ from dataclasses import replace
 from lakehouse_assets.errors import BadData
 from lakehouse_assets.landing.ledger import enter, enter_content
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome
-from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.landing.store import GoneError, in_parallel
 from lakehouse_assets.landing.workbooks import safe_name
 from lakehouse_assets.landing.zone import LandingZone
 
@@ -47,7 +47,7 @@ def set_aside(zone: LandingZone, manifest: Manifest, rows_read: Mapping[str, Map
         became = replace(file, outcome=Outcome.ABANDONED, reason=reason) if given_up else file
         try:
             _archive_file(zone, manifest, became, rows_read.get(file.file_id, {}))
-        except BadData:
+        except GoneError:
             # Perhaps the very reason why the batch is given up.
             became = replace(became, reason="; ".join(filter(None, (became.reason, "it was deleted before it could be moved"))))
         result.append(became)

@@ -41,6 +41,10 @@ class JsonVersion:
     age_seconds: float
 
 
+class GoneError(BadData):
+    """A version is there no more, and no copy of it."""
+
+
 class Store:
     """One bucket through one S3 client."""
 
@@ -161,7 +165,7 @@ class Store:
                 _none_if_absent(error, GONE)
 
     def copy(self, version: FileVersion, target: str) -> bool:
-        """Copies a version inside S3 and verifies the copy. False where the version is gone but a copy of it is there; raises BadData where neither is."""
+        """Copies a version inside S3 and verifies the copy. False where the version is gone but a copy of it is there; raises GoneError where neither is."""
         exactly = _exactly(version)
         source = {"Bucket": self.bucket, "Key": version.key} | ({} if "IfMatch" in exactly else exactly)
         condition = {"CopySourceIfMatch": version.etag} if "IfMatch" in exactly else {}
@@ -170,7 +174,7 @@ class Store:
         except ClientError as error:
             _none_if_absent(error, GONE)
             if not self.exists(target):
-                raise BadData(
+                raise GoneError(
                     f"{version.key} (version {version.version}) was deleted or overwritten, and there is no copy of it at {target}. Restore it, then run again."
                 ) from error
             return False

@@ -23,6 +23,8 @@ TO_DO = {
     MAINTAIN_TABLES: "No row was changed. `lakehouse maintain` does it again; otherwise the schedule does.",
 }
 
+NOTHING_MISSING = "nothing. Is the sensor files_landed switched on, and its last tick well?"
+
 
 @dataclass(frozen=True)
 class Message:
@@ -68,7 +70,7 @@ def files_wait(held: HeldBack, lakehouse: Lakehouse) -> Message:
     return Message(
         "Files wait for others",
         f"{held.files} files wait, the oldest since {oldest.modified.isoformat(timespec='seconds')}: {address}\n"
-        f"A batch begins when a file of each dataset is there (LAKEHOUSE_GATE=all). Missing: {missing}\n\n"
+        f"A batch begins when a file of each dataset is there (LAKEHOUSE_GATE=all). Missing: {missing or NOTHING_MISSING}\n\n"
         f"What to do: put a file of what is missing there (one with a header and no row will do), or load what waits as it is: start the job {LOAD_BATCH} with "
         "the run config `ops: {landing__batch: {config: {gate: any}}}`, or set LAKEHOUSE_GATE=any.\n"
         f"{lakehouse.console.file(address) or lakehouse.settings.ui_url or '`lakehouse up` shows the job.'}",
