@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.april import DATA, LAKEHOUSE
 from benchmarks.measure import keep, median, run_python
 
-TIMES = 5
+TIMES = 3
 SECONDS_TO_WAIT = 300
 PARTS = {
     "convert_uploads": "convert",

@@ -18,6 +18,9 @@ from lakehouse_assets.settings import Settings
 RAW = "raw"
 """One group as far as the batch: the graph of groups is then a line, from uploads to reports. The archive has a group of its own for the same reason."""
 
+BATCH_TAG = "lakehouse/batch"
+"""By it the runs of a batch are found in Dagster's list of runs."""
+
 
 class BatchConfig(dg.Config):
     """`gate`: what the batch needs: `all` (a file of each dataset) or `any`. By default the setting LAKEHOUSE_GATE decides."""
@@ -103,6 +106,7 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         if manifest is None:
             context.log.info("Nothing waits, or not yet what the gate asks for.")
             return
+        context.instance.add_run_tags(context.run.run_id, {BATCH_TAG: manifest.batch_id})
         outcomes = Counter(str(file.outcome) for file in manifest.files)
         numbers = {"files": len(manifest.files), "bytes": sum(file.size for file in manifest.files), **outcomes}
         named = {"batch_id": manifest.batch_id, "manifest": house.zone.manifest_key(manifest.batch_id)}

@@ -20,13 +20,18 @@ CHECKS = {
     REJECT_RATE: "Of this batch's rows no more are rejected than is usual.",
     BATCH_COUNTS: "The rows that this batch inserted and updated are in the table.",
 }
+REPAIR = "The table is not what the batches wrote: find who else writes to it (its Delta log says so), repair or restore it, then run the job: it goes on with the batch."
 WHAT_TO_DO = {
+    KEY_UNIQUE: REPAIR,
+    NO_ORPHANS: REPAIR,
+    BATCH_COUNTS: REPAIR,
+    SCHEMA: "Bring the catalog's table {dataset} back to its contract (deleted there, it is made anew by the next run), or change the contract.",
     NOT_EMPTY: "None of its rows could be loaded: rows that wait for their parents are loaded by themselves when these come. Each is in `lakehouse rejects "
     "--dataset {dataset}` with its reasons.",
     REJECT_RATE: "Look at `lakehouse rejects --dataset {dataset}`: each row has its reasons, file and place. Ask whoever sent the file; corrected rows may "
     "come in a later one. LAKEHOUSE_REJECT_WARNING says what is usual.",
 }
-"""For checks that may fail without failing the batch."""
+"""When a check of a dataset fails."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ between telling and saving tells it once more, and an outage of the topic delays
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 
@@ -25,12 +26,13 @@ RUNS_A_TICK = 50
 
 @dataclass(frozen=True)
 class Cursor:
-    """What was told of. `failures`, `successes`: up to which of Dagster's records. `waiting`: the oldest file that the gate held back then;
-    `dead_letters`: how many there were."""
+    """What was told of. `failures`, `successes`: up to which of Dagster's records. `waiting`: the oldest file that the gate held back when the bucket was
+    looked at, at `looked_at` (seconds since 1970); `dead_letters`: how many there were."""
 
     failures: int
     successes: int
     waiting: str | None = None
+    looked_at: float = 0
     dead_letters: int = 0
 
     def written(self) -> str:
@@ -91,11 +93,12 @@ def _occurrences(context: dg.SensorEvaluationContext, lakehouse: Lakehouse, curs
                 yield run_failed(context.instance, run, record.event_log_entry, lakehouse), cursor
             else:
                 yield checks_warn(context.instance, run, lakehouse), cursor
-    held = lakehouse.held_back()
-    waiting = held.oldest.file_id if held else None
-    if waiting != cursor.waiting:
-        cursor = replace(cursor, waiting=waiting)
-        yield files_wait(held, lakehouse) if held else None, cursor
+    if time.time() - cursor.looked_at >= lakehouse.settings.listing_seconds:
+        held = lakehouse.held_back()
+        waiting = held.oldest.file_id if held else None
+        is_news = held is not None and waiting != cursor.waiting
+        cursor = replace(cursor, waiting=waiting, looked_at=time.time())
+        yield files_wait(held, lakehouse) if held and is_news else None, cursor
     letters = lakehouse.dead_letters()
     if letters != cursor.dead_letters:
         more = letters > cursor.dead_letters

@@ -82,7 +82,7 @@ def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> dg.Se
             "Nothing waits, or not yet what the gate asks for." if work is None else f"The run for it is there: {work}.", Cursor(None, (), False, now)
         )
     wanted = Cursor(work, (*cursor.handles, *received.handles), True, now)
-    return dg.SensorResult([dg.RunRequest(run_key=work, tags={"lakehouse/started_by": "files_landed"})], cursor=wanted.written())
+    return dg.SensorResult([dg.RunRequest(run_key=work)], cursor=wanted.written())
 
 
 def _skipped(reason: str, cursor: Cursor) -> dg.SensorResult:

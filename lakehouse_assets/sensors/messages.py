@@ -35,7 +35,8 @@ class Message:
 def run_failed(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: dg.EventLogEntry, lakehouse: Lakehouse) -> Message:
     """A run that failed: in its steps, or outside of them (its process died, it could not begin)."""
     steps = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
-    reasons = [reason for entry in steps if (reason := _reason_of_step(entry))] or [_reason_of_run(ended)]
+    checks = [f"A check failed: {check}" for check in _failed_checks(instance, run, dg.AssetCheckSeverity.ERROR)]
+    reasons = [reason for entry in steps if (reason := _reason_of_step(entry))] + checks or [_reason_of_run(ended)]
     again = "Dagster tries the run again by itself. " if run.tags.get("dagster/will_retry") == "true" else ""
     to_do = TO_DO.get(run.job_name, TO_DO[LOAD_BATCH])
     told = [*dict.fromkeys(reasons), "", f"What to do: {again}{to_do}", *_warnings(instance, run), lakehouse.where_run(run.run_id)]
@@ -50,14 +51,17 @@ def checks_warn(instance: dg.DagsterInstance, run: dg.DagsterRun, lakehouse: Lak
 
 
 def _warnings(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
-    entries = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    return _failed_checks(instance, run, dg.AssetCheckSeverity.WARN)
+
+
+def _failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun, severity: dg.AssetCheckSeverity) -> list[str]:
     lines = []
-    for entry in entries:
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
         check = entry.get_dagster_event().asset_check_evaluation_data
-        if check.passed or check.severity is not dg.AssetCheckSeverity.WARN:
+        if check.passed or check.severity is not severity:
             continue
         dataset = check.asset_key.path[-1]
-        to_do = WHAT_TO_DO.get(check.check_name, "").format(dataset=dataset)
+        to_do = WHAT_TO_DO[check.check_name].format(dataset=dataset)
         lines.append(f"{dataset}: {check.check_name}: {check.description or ''}\n  What to do: {to_do}")
     return lines
 
@@ -93,6 +97,8 @@ def _reason_of_step(entry: dg.EventLogEntry) -> str:
     failure = entry.get_dagster_event().step_failure_data
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return str(failure.user_failure_data.description)
+    if failure.error is not None and failure.error.cls_name == dg.DagsterAssetCheckFailedError.__name__:
+        return ""  # the checks themselves say more
     return _in_our_words(failure.error)
 
 

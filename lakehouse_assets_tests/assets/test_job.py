@@ -93,6 +93,7 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(lakehouse: Lakehouse
     [uploads] = [event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()]
     assert uploads.asset_key == UPLOADS
     assert {name: value.value for name, value in uploads.metadata.items()} == {"uploads": 1, "sheets": 3, "rows": 3, "converted": 1}
+    assert instance.get_run_by_id(result.run_id).tags["lakehouse/batch"] == batch  # type: ignore[union-attr]
     raw = metadata(result, "raw/orders")
     assert (raw["files"], raw["converted"], raw["rows_converted"]) == (2, 2, 3)
     assert raw["place"] == f"s3://{lakehouse.settings.bucket}/raw/orders"

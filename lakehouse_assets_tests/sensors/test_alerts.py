@@ -190,6 +190,21 @@ def test_a_check_that_warns_is_told_once_though_the_batch_succeeds(lakehouse: La
     assert teller.tick() == "Nothing new to tell."
 
 
+def test_a_failed_check_is_told_with_its_numbers(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
+    put_one_of_each(lakehouse)
+    assert teller.run().success
+    append_behind_its_back(lakehouse, "products", batch_id="'someone'")
+    put_one_of_each(lakehouse)
+    put(lakehouse, "raw/products/p.csv", products_csv(product(2)))
+    assert not teller.run().success
+    heard()
+    assert teller.tick() == "Told: A batch failed."
+    [(_, message)] = heard()
+    assert message.startswith("A check failed: products: key_unique: 3 rows, 2 distinct values of product_id")
+    assert "find who else writes to it" in message
+    assert "unforeseen" not in message
+
+
 def test_an_empty_table_is_told(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1)))
     assert teller.run(run_config={"ops": {"landing__batch": {"config": {"gate": "any"}}}}).success
@@ -201,8 +216,8 @@ def test_an_empty_table_is_told(lakehouse: Lakehouse, teller: Teller, heard: Hea
 
 
 def test_files_that_wait_too_long_for_the_gate_are_told_once_for_each_that_waits(lakehouse: Lakehouse, instance: dg.DagsterInstance, heard: Heard) -> None:
-    impatient = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9))
-    patient = Teller(instance, lakehouse)
+    impatient = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9, listing_seconds=0))
+    patient = Teller(instance, with_settings(lakehouse, listing_seconds=0))
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     assert patient.tick() == "Nothing new to tell."
     assert impatient.tick() == "Told: Files wait for others."
@@ -222,14 +237,14 @@ def test_files_that_wait_too_long_for_the_gate_are_told_once_for_each_that_waits
 
 
 def test_what_a_batch_under_way_will_take_is_not_called_waiting(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    impatient = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9))
+    impatient = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9, listing_seconds=0))
     put_one_of_each(lakehouse)
     lakehouse.freeze("all")
     assert impatient.tick() == "Nothing new to tell."
 
 
 def test_a_gate_that_lets_all_through_holds_nothing_back(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    teller = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9, gate="any"))
+    teller = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9, listing_seconds=0, gate="any"))
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     assert teller.tick() == "Nothing new to tell."
 
