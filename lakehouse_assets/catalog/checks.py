@@ -20,7 +20,10 @@ CHECKS = {
     REJECT_RATE: "Of this batch's rows no more are rejected than is usual.",
     BATCH_COUNTS: "The rows that this batch inserted and updated are in the table.",
 }
-REPAIR = "The table is not what the batches wrote: find who else writes to it (its Delta log says so), repair or restore it, then run the job: it goes on with the batch."
+REPAIR = (
+    "The table is not what the batches wrote: find who else writes to it (its Delta log says so) and repair or restore it. Then run the job: it goes on "
+    "with the batch."
+)
 WHAT_TO_DO = {
     KEY_UNIQUE: REPAIR,
     NO_ORPHANS: REPAIR,
