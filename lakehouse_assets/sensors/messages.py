@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.events import JobFailureData
 from dagster_shared.error import SerializableErrorInfo
 
@@ -97,7 +98,7 @@ def _reason_of_step(entry: dg.EventLogEntry) -> str:
     failure = entry.get_dagster_event().step_failure_data
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return str(failure.user_failure_data.description)
-    if failure.error is not None and failure.error.cls_name == dg.DagsterAssetCheckFailedError.__name__:
+    if failure.error is not None and failure.error.cls_name == DagsterAssetCheckFailedError.__name__:
         return ""  # the checks themselves say more
     return _in_our_words(failure.error)
 
