@@ -59,7 +59,7 @@ def _up(home: str) -> Iterator[None]:
                 break
         yield
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # a process that began in the background ignores SIGINT
         process.wait()
 
 
