@@ -48,6 +48,8 @@ def load(
 
         report = load_files(settings, incoming, ignored)
         print_report(report)
+        if report["status"] == "failed":
+            typer.echo("The batch stays open, and the next load goes on with it. If it can never succeed: lakehouse abandon", err=True)
     if report["status"] == "failed":
         raise typer.Exit(FAILED)
 
@@ -107,8 +109,7 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> d
         report = run_batch(lakehouse, progress=steps)
         typer.echo(f"Batch {interrupted.batch_id}: {report['status']} (lakehouse history shows it).", err=True)
         if report["status"] == "failed":
-            said = f"The batch that was interrupted before failed again, and nothing new was uploaded: {report['error']}"
-            return report | {"error": f"{said}\nIf it can never succeed: lakehouse abandon"}
+            return report | {"error": f"The batch that was interrupted before failed again, and nothing new was uploaded: {report['error']}"}
     left = set(upload(lakehouse, incoming, steps))
     while True:
         report = run_batch(lakehouse, progress=steps)
