@@ -58,7 +58,7 @@ def main(engine: str, tables: Path, dataset: str, batch_id: str, csv: Path) -> d
 
         local = LocalSpark(Path(scratch))
         figures = load(SparkEngine(lambda: local.spark, reads_from_bucket=False), tables, dataset, batch_id, csv, count=local.io_bytes)
-        return figures | {"start_seconds": local.start_seconds} | local.memory()
+        return figures | {"start_seconds": local.start_seconds} | local.used()
 
 
 if __name__ == "__main__":

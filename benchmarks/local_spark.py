@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import io_bytes, peak_mb
+from benchmarks.measure import cpu_seconds, io_bytes, peak_mb
 from lakehouse_assets.local.spark.session import local_session
 
 
@@ -20,9 +20,9 @@ class LocalSpark:
         jvm: Any = self.spark._jvm
         self.process = str(jvm.java.lang.ProcessHandle.current().pid())
 
-    def memory(self) -> dict[str, int]:
-        """`peak_mb` is the JVM's: heap and all else that it holds."""
-        return {"peak_mb": peak_mb(self.process), "own_peak_mb": peak_mb()}
+    def used(self) -> dict[str, float]:
+        """`peak_mb` is the JVM's: heap and all else that it holds; as are `cpu_seconds`, its start and its compiler included."""
+        return {"peak_mb": peak_mb(self.process), "own_peak_mb": peak_mb(), "cpu_seconds": cpu_seconds(self.process)}
 
     def io_bytes(self) -> tuple[int, int]:
         """Bytes read and written so far by the JVM and by this process."""

@@ -49,6 +49,12 @@ def peak_mb(process: str = "self") -> int:
     return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
 
+def cpu_seconds(process: str) -> float:
+    """CPU time that a process, by its id, has used so far (Linux)."""
+    user, system = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return round((int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), 1)
+
+
 def machine() -> dict[str, Any]:
     model = next((line.split(": ")[1] for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.processor())
     memory = int(Path("/proc/meminfo").read_text().split()[1]) // 1024 // 1024

@@ -45,12 +45,13 @@ def main(rows: int = ROWS) -> None:
 def _figures(runs: dict[str, list[Run]]) -> dict[str, Any]:
     """Ratios with and without the start of process and session: ours to the floor, the usual way to ours."""
     printed = {way: [run.printed["seconds"] for run in runs[way]] for way in WAYS}
+    cpu = {way: [run.printed["cpu_seconds"] for run in runs[way]] for way in WAYS}
     process = {way: [run.seconds for run in runs[way]] for way in WAYS}
     ways = {
         way: {
             "seconds": median(printed[way]),
             "process_seconds": median(process[way]),
-            **{name: median([run.printed[name] for run in runs[way]]) for name in ("start_seconds", "peak_mb", "own_peak_mb")},
+            **{name: median([run.printed[name] for run in runs[way]]) for name in ("start_seconds", "peak_mb", "own_peak_mb", "cpu_seconds")},
         }
         for way in WAYS
     }
@@ -58,8 +59,10 @@ def _figures(runs: dict[str, list[Run]]) -> dict[str, Any]:
         **ways,
         "to_floor": _ratio(printed["ours"], printed["floor"]),
         "to_floor_with_start": _ratio(process["ours"], process["floor"]),
+        "to_floor_by_cpu": _ratio(cpu["ours"], cpu["floor"]),
         "usual_to_ours": _ratio(printed["usual"], printed["ours"]),
         "usual_to_ours_with_start": _ratio(process["usual"], process["ours"]),
+        "usual_to_ours_by_cpu": _ratio(cpu["usual"], cpu["ours"]),
         "steps": runs["ours"][-1].printed["steps"],
         "counts": runs["ours"][-1].printed["counts"],
     }

@@ -43,7 +43,7 @@ def main(table: str, csv: Path) -> dict[str, Any]:
         local = LocalSpark(Path(scratch))
         clock = time.perf_counter()
         work(local.spark, table, csv)
-        return {"seconds": round(time.perf_counter() - clock, 2), "start_seconds": local.start_seconds, **local.memory()}
+        return {"seconds": round(time.perf_counter() - clock, 2), "start_seconds": local.start_seconds, **local.used()}
 
 
 if __name__ == "__main__":

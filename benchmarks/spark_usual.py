@@ -56,7 +56,7 @@ def main(tables: Path, table: str, csv: Path) -> dict[str, Any]:
         clock = time.perf_counter()
         rejected = work(local.spark, tables, table, csv)
         seconds = round(time.perf_counter() - clock, 2)
-        return {"seconds": seconds, "start_seconds": local.start_seconds, "rejected": sum(rejected.values()), **local.memory()}
+        return {"seconds": seconds, "start_seconds": local.start_seconds, "rejected": sum(rejected.values()), **local.used()}
 
 
 if __name__ == "__main__":

@@ -88,30 +88,38 @@ def test_a_spoiled_row_never_beats_a_good_one(house: House) -> None:
     assert amounts(house) == [2.0]
 
 
-@pytest.mark.parametrize(
-    ("later", "verdict", "left"),
-    [
-        (orders(order("1"), name="c.csv", minutes=9), "unchanged", 1.0),
-        (orders(order("2", hour=12), name="a.csv", minutes=1), "updated", 2.0),
-        (orders(order("2"), name="a.csv", minutes=9), "updated", 2.0),
-        (orders(order("2"), name="c.csv", minutes=5), "updated", 2.0),
-        (orders(order("2"), name="b.csv", minutes=5), "updated", 2.0),
-        (orders(order("2"), name="a.csv", minutes=5), "stale", 1.0),
-        (orders(order("2"), name="c.csv", minutes=4), "stale", 1.0),
-        (orders(order("2", hour=10), name="c.csv", minutes=9), "stale", 1.0),
-    ],
-    ids=["identical", "later version", "later file", "file of greater name", "same file", "file of lesser name", "older file", "older version"],
-)
-def test_a_row_of_a_key_that_the_table_has(house: House, later: Given, verdict: str, left: float) -> None:
-    house.load("orders", "b1", orders(order("1"), name="b.csv", minutes=5))
-    version = house.delta("orders").version()
-    loaded = house.load("orders", "b2", later)
-    assert loaded.counts == {"read": 1, verdict: 1}
+LATER = {
+    "identical": (order("1"), "c.csv", 9, "unchanged"),
+    "later version": (order("2", hour=12), "a.csv", 1, "updated"),
+    "later file": (order("2"), "a.csv", 9, "updated"),
+    "file of greater name": (order("2"), "c.csv", 5, "updated"),
+    "same file": (order("2"), "b.csv", 5, "updated"),
+    "file of lesser name": (order("2"), "a.csv", 5, "stale"),
+    "older file": (order("2"), "c.csv", 4, "stale"),
+    "older version": (order("2", hour=10), "c.csv", 9, "stale"),
+}
+"""What comes after `order("1")` of b.csv, 5 minutes after the start: its row, its file's name and time, and its verdict."""
+
+
+def test_a_row_of_a_key_that_the_table_has(house: House) -> None:
+    """All cases at once, each with an order of its own; the later files come in an order that tells nothing."""
+    house.load("orders", "b1", orders(*(order("1", order_id=str(number)) for number in range(len(LATER))), name="b.csv", minutes=5))
+    files: dict[tuple[str, int], list[tuple[str, ...]]] = {}
+    for number, (cells, name, minutes, _) in enumerate(LATER.values()):
+        files.setdefault((name, minutes), []).append((cells[0], str(number), *cells[2:]))
+    loaded = house.load("orders", "b2", *(orders(*rows, name=name, minutes=minutes) for (name, minutes), rows in files.items()))
+    assert loaded.counts == {"read": 8, "unchanged": 1, "updated": 4, "stale": 3}
     assert loaded.written is not None
-    assert (loaded.written.inserted, loaded.written.updated) == (0, int(verdict == "updated"))
-    assert amounts(house) == [left]
-    assert house.values("orders", "batch_id", "source_file") == [("b2", later.name) if verdict == "updated" else ("b1", "b.csv")]
-    assert house.delta("orders").version() == version + (verdict == "updated")
+    assert (loaded.written.inserted, loaded.written.updated) == (0, 4)
+    found = dict(zip(LATER, house.values("orders", "total_amount", "batch_id", "source_file"), strict=True))
+    assert found == {case: (2.0, "b2", name) if verdict == "updated" else (1.0, "b1", "b.csv") for case, (_, name, _, verdict) in LATER.items()}
+
+
+def test_rows_that_change_nothing_make_no_commit(house: House) -> None:
+    house.load("orders", "b1", orders(order("1"), order("1", order_id="11"), minutes=5))
+    version = house.delta("orders").version()
+    assert house.load("orders", "b2", orders(order("1"), order("2", hour=10, order_id="11"), minutes=9)).counts == {"read": 2, "unchanged": 1, "stale": 1}
+    assert house.delta("orders").version() == version
 
 
 def test_without_a_version_column_the_file_time_decides(house: House) -> None:

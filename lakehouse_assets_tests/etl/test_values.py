@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -251,35 +252,37 @@ REASONS: list[tuple[str, dict[str, str], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("dataset", "changed", "reasons"), REASONS, ids=[f"{dataset}-{changed}" for dataset, changed, _ in REASONS])
-def test_a_row_that_breaks_rules_is_set_aside_with_every_reason(house: House, dataset: str, changed: dict[str, str], reasons: list[str]) -> None:
-    loaded = house.load(dataset, "batch", rows_file(dataset, row(dataset, **changed)))
-    assert loaded.counts == {"read": 1, "rejected": 1}
+@pytest.mark.parametrize("dataset", list(dict.fromkeys(dataset for dataset, _, _ in REASONS)))
+def test_rows_that_break_rules_are_set_aside_with_every_reason(house: House, dataset: str) -> None:
+    cases = [(row(dataset, **changed), reasons) for of, changed, reasons in REASONS if of == dataset]
+    loaded = house.load(dataset, "batch", rows_file(dataset, *(cells for cells, _ in cases)))
+    assert loaded.counts == {"read": len(cases), "rejected": len(cases)}
     assert loaded.judgement is not None
-    assert loaded.judgement.reasons == dict.fromkeys(reasons, 1)
+    assert loaded.judgement.reasons == Counter(reason for _, reasons in cases for reason in reasons)
     assert loaded.judgement.warnings == {}
-    [record] = house.rejects(dataset)
-    assert (record["reasons"], record["waiting"], record["healed_by"]) == (reasons, False, None)
-    assert tuple(record["raw"].values()) == row(dataset, **changed)
+    records = house.rejects(dataset)
+    assert [(record["row_number"], tuple(record["raw"].values()), record["reasons"]) for record in records] == [
+        (number, cells, reasons) for number, (cells, reasons) in enumerate(cases, start=1)
+    ]
+    assert {(record["waiting"], record["healed_by"]) for record in records} == {(False, None)}
     assert house.rows(dataset) == []
 
 
-@pytest.mark.parametrize(
-    ("changed", "warned"),
-    [
+def test_a_date_that_is_not_the_timestamps_day_is_loaded_and_counted(house: House) -> None:
+    cases = [
         ({"date": "2025-04-02"}, True),
         ({"order_timestamp": "2025-04-01T23:30:00-02:00"}, True),
         ({"order_timestamp": "2025-04-02T00:30:00+02:00"}, False),
         ({"date": "0000-01-01"}, True),
-    ],
-)
-def test_a_date_that_is_not_the_timestamps_day_is_loaded_and_counted(house: House, changed: dict[str, str], warned: bool) -> None:
-    loaded = house.load("orders", "batch", rows_file("orders", row("orders", **changed), name="o.csv"))
-    assert loaded.counts == {"read": 1, "inserted": 1}
+    ]
+    files = [rows_file("orders", row("orders", order_id=str(number), **changed), name=f"{number}.csv") for number, (changed, _) in enumerate(cases)]
+    loaded = house.load("orders", "batch", *files)
+    assert loaded.counts == {"read": 4, "inserted": 4}
     assert loaded.judgement is not None
-    assert loaded.judgement.warnings == ({"date_is_the_timestamps_day": 1} if warned else {})
-    assert loaded.judgement.files["o.csv@0"].warnings == loaded.judgement.warnings
-    assert house.values("orders", "date") == [(changed.get("date", "2025-04-01"),)]
+    assert loaded.judgement.warnings == {"date_is_the_timestamps_day": 3}
+    for number, (_, warned) in enumerate(cases):
+        assert loaded.judgement.files[f"{number}.csv@0"].warnings == ({"date_is_the_timestamps_day": 1} if warned else {})
+    assert house.values("orders", "date") == [(changed.get("date", "2025-04-01"),) for changed, _ in cases]
 
 
 def test_very_long_texts_are_kept_or_set_aside_whole(house: House) -> None:

@@ -6,10 +6,10 @@ from functools import lru_cache
 
 import sqlglot
 
-from lakehouse_assets.etl.plan.decide import VERDICTS, decide_sql, missing_relation, missing_sql, repeated_sql
+from lakehouse_assets.etl.plan.decide import PLACE, VERDICTS, beaten_sql, decide_sql, missing_relation, missing_sql, repeated_sql
 from lakehouse_assets.etl.plan.judge import SEPARATOR, judge_sql
 
-__all__ = ["SEPARATOR", "VERDICTS", "decide_sql", "for_duckdb", "judge_sql", "missing_relation", "missing_sql", "repeated_sql"]
+__all__ = ["PLACE", "SEPARATOR", "VERDICTS", "beaten_sql", "decide_sql", "for_duckdb", "judge_sql", "missing_relation", "missing_sql", "repeated_sql"]
 
 
 @lru_cache

@@ -11,6 +11,8 @@ from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.plan.judge import SEPARATOR
 
 VERDICTS = ("insert", "update", "unchanged", "duplicate", "stale", "rejected")
+PLACE = "`partition in table`"
+"""A name that no column can have."""
 
 
 def repeated_sql(contract: Contract) -> str:
@@ -19,33 +21,42 @@ def repeated_sql(contract: Contract) -> str:
     return f"SELECT {key} FROM judged j{_missing_joins(contract)} WHERE {_reasons(contract)} IS NULL GROUP BY {key} HAVING count(*) > 1"
 
 
-def decide_sql(contract: Contract, *carried: str) -> str:
-    """Reads `judged` (row_id, the typed columns, broken, source_file, source_modified_at), `current` (the table's rows of the same keys, with their
-    provenance), for each parent `missing_<column>` (`parent_key`: the keys that the batch refers to and that do not exist), and `repeated`, the result of
-    `repeated_sql`.
+def beaten_sql(contract: Contract) -> str:
+    """Reads `judged` and `missing_<column>` as `decide_sql` does, and `repeated`, the result of `repeated_sql`. Gives the row_ids of the duplicates: accepted
+    rows whose key a better row has."""
+    key = f"`{contract.key}`"
+    return f"""WITH ranked AS (
+  SELECT j.row_id, row_number() OVER (PARTITION BY j.{key} ORDER BY {_total_order(contract)}) AS place
+  FROM judged j JOIN repeated r ON r.{key} = j.{key}{_missing_joins(contract)}
+  WHERE {_reasons(contract)} IS NULL
+)
+SELECT row_id FROM ranked WHERE place > 1"""
 
-    Gives row_id, the `carried` columns of `judged`, `reasons` (why it is rejected: broken rules, else missing parents) and `verdict`.
+
+def decide_sql(contract: Contract, *carried: str, placed: bool = False) -> str:
+    """Reads `judged` (row_id, the typed columns, broken, source_file, source_modified_at), `current` (the table's rows of the same keys, with their
+    provenance), for each parent `missing_<column>` (`parent_key`: the keys that the batch refers to and that do not exist), and `beaten`, the result of
+    `beaten_sql`.
+
+    Gives row_id, the `carried` columns of `judged`, `reasons` (why it is rejected: broken rules, else missing parents), `verdict`, and if
+    `placed` the partition that the table's row is in (`PLACE`).
     """
     key = f"`{contract.key}`"
+    place = f",\n  t.`{contract.partition}` AS {PLACE}" if placed and contract.partition else ""
     same = " AND ".join(f"t.`{name}` IS NOT DISTINCT FROM j.`{name}`" for name in contract.names)
     return f"""WITH parented AS (
   SELECT j.*, {_reasons(contract)} AS reasons
   FROM judged j{_missing_joins(contract)}
-),
-ranked AS (
-  SELECT a.row_id, row_number() OVER (PARTITION BY a.{key} ORDER BY {_total_order(contract)}) AS place
-  FROM parented a JOIN repeated r ON r.{key} = a.{key}
-  WHERE a.reasons IS NULL
 )
 SELECT {", ".join(f"j.`{name}`" for name in ("row_id", *carried, "reasons"))},
   CASE WHEN j.reasons IS NOT NULL THEN 'rejected'
-       WHEN k.place > 1 THEN 'duplicate'
+       WHEN b.row_id IS NOT NULL THEN 'duplicate'
        WHEN t.{key} IS NULL THEN 'insert'
        WHEN {same} THEN 'unchanged'
        WHEN {_older(contract)} THEN 'stale'
-       ELSE 'update' END AS verdict
+       ELSE 'update' END AS verdict{place}
 FROM parented j
-LEFT JOIN ranked k ON k.row_id = j.row_id
+LEFT JOIN beaten b ON b.row_id = j.row_id
 LEFT JOIN current t ON t.{key} = j.{key} AND j.reasons IS NULL"""
 
 
@@ -76,7 +87,7 @@ def _missing_joins(contract: Contract) -> str:
 def _total_order(contract: Contract) -> str:
     first = [contract.version] if contract.version else []
     content = [name for name in contract.names if name not in (contract.key, contract.version)]
-    return ", ".join(f"a.`{name}` DESC NULLS LAST" for name in (*first, "source_modified_at", "source_file", *content))
+    return ", ".join(f"j.`{name}` DESC NULLS LAST" for name in (*first, "source_modified_at", "source_file", *content))
 
 
 def _older(contract: Contract) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakehouse_assets.contracts import Column, Contract, Rule, Severity
-from lakehouse_assets.etl.plan.types import blank, typed
+from lakehouse_assets.etl.plan.types import blank, text_of, texts, typed
 from lakehouse_assets.landing.routing import MALFORMED
 
 SEPARATOR = "; "
@@ -21,11 +21,15 @@ def judge_sql(contract: Contract, *carried: str) -> str:
     reasons = [_type_reason(column) for column in contract.columns] + [_rule_reason(rule) for rule in rejecting]
     kept = [f"`{name}`" for name in (*carried, *contract.names)]
     source = [f"raw.`{name}`" for name in (*carried, MALFORMED)]
-    texts = [f"raw.`{column.name}` AS {_text(column)}" for column in contract.columns]
+    as_read = [read for column in contract.columns for read in texts(column)]
     values = [f"{typed(column)} AS `{column.name}`" for column in contract.columns]
-    return f"""WITH typed AS (
-  SELECT {_lines([*source, *texts, *values])}
+    return f"""WITH as_read AS (
+  SELECT {_lines([*source, *as_read])}
   FROM raw
+),
+typed AS (
+  SELECT {_lines(["*", *values])}
+  FROM as_read
 ),
 checked AS (
   SELECT *, {_sound(contract.columns, rejecting)} AS `is sound`
@@ -40,20 +44,16 @@ SELECT {_lines(kept)},
 FROM checked"""
 
 
-def _text(column: Column) -> str:
-    """The column's raw text, under a name that no column can have. Only where the typed value is NULL does anyone look whether it is blank."""
-    return f"`{column.name} as text`"
-
-
 def _sound(columns: tuple[Column, ...], rules: list[Rule]) -> str:
-    """Nothing broken, as one chain of ANDs: an engine stops at the first FALSE, and only broken rows pay for the text of their reasons."""
-    present = [f"`{c.name}` IS NOT NULL" if c.required else f"(`{c.name}` IS NOT NULL OR {blank(_text(c))})" for c in columns]
+    """Nothing broken, as one chain of ANDs: an engine stops at the first FALSE, and only broken rows pay for the text of their reasons. Only where the typed
+    value is NULL does it look whether the text is blank."""
+    present = [f"`{c.name}` IS NOT NULL" if c.required else f"(`{c.name}` IS NOT NULL OR {blank(text_of(c))})" for c in columns]
     return " AND ".join(present + [f"coalesce({rule.predicate}, TRUE)" for rule in rules]) or "TRUE"
 
 
 def _type_reason(column: Column) -> str:
     missing = f"'{column.name}: required'" if column.required else "NULL"
-    return f"CASE WHEN `{column.name}` IS NULL THEN CASE WHEN {blank(_text(column))} THEN {missing} ELSE '{column.name}: not {column.kind}' END END"
+    return f"CASE WHEN `{column.name}` IS NULL THEN CASE WHEN {blank(text_of(column))} THEN {missing} ELSE '{column.name}: not {column.kind}' END END"
 
 
 def _rule_reason(rule: Rule) -> str:

@@ -37,14 +37,31 @@ def blank(text: str) -> str:
     return f"coalesce(replace({text}, ' ', ''), '') = ''"
 
 
+def texts(column: Column) -> list[str]:
+    """What `typed` and `blank` read, from `raw`: the column's text, and the number that a cast makes of it. (In one expression with it Spark would cast twice:
+    measured, a tenth of the time in which rows are judged.)"""
+    text = f"raw.`{column.name}`"
+    number = [f"try_cast({text} AS {column.kind.upper()}) AS {_number(column)}"] if column.kind in (Kind.INT, Kind.BIGINT) else []
+    return [f"{text} AS {text_of(column)}", *number]
+
+
+def text_of(column: Column) -> str:
+    """The column's raw text, under a name that no column can have."""
+    return f"`{column.name} as text`"
+
+
+def _number(column: Column) -> str:
+    return f"`{column.name} as number`"
+
+
 def typed(column: Column) -> str:
     """The typed value of a raw column, in Spark SQL; NULL where the text is blank or not of the type's written form."""
-    text = f"raw.`{column.name}`"
+    text = text_of(column)
     match column.kind:
         case Kind.STRING:
             return f"CASE WHEN replace({text}, ' ', '') <> '' THEN {text} END"
         case Kind.INT | Kind.BIGINT:
-            return _whole_number(text, column.kind.upper())
+            return _whole_number(text, _number(column), column.kind.upper())
         case Kind.DATE:
             return _formed(text, DATE, f"try_cast(trim({text}) AS DATE)")
         case Kind.TIMESTAMP:
@@ -54,10 +71,9 @@ def typed(column: Column) -> str:
             return f"CASE WHEN {text} RLIKE {_literal(DOUBLE)} AND abs({value}) < {FINITE} THEN {value} END"
 
 
-def _whole_number(text: str, kind: str) -> str:
+def _whole_number(text: str, number: str, kind: str) -> str:
     """Text that reads back as itself needs no pattern: it is what nearly all values are, and half the cost of matching (5 million rows x 7 columns)."""
-    value = f"try_cast({text} AS {kind})"
-    return f"CASE WHEN CAST({value} AS STRING) = {text} THEN {value} WHEN {text} RLIKE {_literal(INTEGER)} THEN try_cast(trim({text}) AS {kind}) END"
+    return f"CASE WHEN CAST({number} AS STRING) = {text} THEN {number} WHEN {text} RLIKE {_literal(INTEGER)} THEN try_cast(trim({text}) AS {kind}) END"
 
 
 def _formed(text: str, pattern: str, value: str) -> str:

@@ -24,7 +24,7 @@ from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files, raw_of
 from lakehouse_assets.etl.engines.judgement import COUNT_NAMES
 from lakehouse_assets.etl.engines.ranges import key_ranges, same_row, sql_literal, within
 from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED
-from lakehouse_assets.etl.plan import SEPARATOR, decide_sql, for_duckdb, judge_sql, missing_relation, missing_sql, repeated_sql
+from lakehouse_assets.etl.plan import SEPARATOR, beaten_sql, decide_sql, for_duckdb, judge_sql, missing_relation, missing_sql, repeated_sql
 from lakehouse_assets.landing.routing import MALFORMED
 
 DUCKDB_TYPES = {"timestamp": "TIMESTAMPTZ", "string": "VARCHAR", "int": "INTEGER"}
@@ -67,7 +67,7 @@ class EmbeddedEngine:
 
 class EmbeddedLoad:
     """One dataset of one batch. Tables in the scratch database: judged_rows, retried_rows, current, missing_<column>, repeated,
-    decided, not_inserted."""
+    beaten, decided, not_inserted."""
 
     def __init__(self, contract: Contract, tables: Tables, batch_id: str, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self.contract, self.batch_id, self.connection, self.folder = contract, batch_id, connection, folder
@@ -142,6 +142,7 @@ class EmbeddedLoad:
             self.connection.execute(f"CREATE TABLE {missing_relation(parent.column)} AS {for_duckdb(missing_sql(parent.column, existing))}")
         self._read_current()
         self.connection.execute(f"CREATE TABLE repeated AS {for_duckdb(repeated_sql(self.contract))}")
+        self.connection.execute(f"CREATE TABLE beaten AS {for_duckdb(beaten_sql(self.contract))}")
         self.connection.execute(f"CREATE TABLE decided AS {for_duckdb(decide_sql(self.contract))}")
         self.connection.execute("CREATE TABLE not_inserted AS SELECT * FROM decided WHERE verdict <> 'insert'")
         return self._judgement()

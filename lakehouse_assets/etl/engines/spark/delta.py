@@ -42,7 +42,7 @@ class Table:
 
     def rows(self, where: str) -> DataFrame:
         """The table's rows that satisfy a predicate; files are skipped by partition and statistics."""
-        return self.spark.read.format("delta").load(self.uri).where(where)
+        return self.spark.read.format("delta").load(self.uri).where("FALSE" if self._empty else where)
 
     def committed(self, transaction: str) -> bool:
         """Whether the table had the transaction when it was first asked: looked up once, as it takes a job, and nobody writes the same one meanwhile."""
@@ -90,6 +90,12 @@ class Table:
         """The figures of the table's last commit."""
         [last] = DeltaTable.forPath(self.spark, self.uri).history(1).collect()
         return dict(last["operationMetrics"])
+
+    @property
+    def _empty(self) -> bool:
+        """Whether the table has no file, as far as the checksum beside its newest commit says so; to count them takes a job."""
+        checksum = self._snapshot().checksumOpt()
+        return bool(checksum.isDefined() and checksum.get().numFiles() == 0)
 
     def _snapshot(self) -> Any:
         """The table's newest state. Python's API of Delta tells neither transactions nor, without a job, the schema: this is the JVM's own object."""

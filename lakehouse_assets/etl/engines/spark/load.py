@@ -20,19 +20,26 @@ from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, Judgemen
 from lakehouse_assets.etl.engines.judgement import judgement_of
 from lakehouse_assets.etl.engines.ranges import Range, key_ranges, ranges_between, same_row, spark_literal, within
 from lakehouse_assets.etl.engines.spark.delta import Table
+from lakehouse_assets.etl.engines.spark.listed import listed
 from lakehouse_assets.etl.engines.spark.raw import RawRows, first_rows, raw_rows
 from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED
-from lakehouse_assets.etl.plan import SEPARATOR, decide_sql, judge_sql, missing_relation, missing_sql, repeated_sql
+from lakehouse_assets.etl.plan import PLACE, SEPARATOR, beaten_sql, decide_sql, judge_sql, missing_relation, missing_sql, repeated_sql
 from lakehouse_assets.landing.routing import MALFORMED
 
 FILES = "file_no int, file_id string, record string, seen_before boolean, source_file string, source_modified_at timestamp"
+OF_A_LOAD = {
+    # What is kept is read a few times and forgotten; to find the best compression for each column took as long as to judge the rows (5 s a million).
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
+    # A join builds a hash table of the smaller side's part, where it is at most this, rather than to sort both sides.
+    "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64MB",
+}
 MOST_BROADCAST = 1_000_000
 """Keys that every worker is given a copy of: some tens of megabytes."""
 WAITING = ("record_id", "row_number", "source_file", "source_modified_at")
 
 
 class SparkLoad:
-    """One dataset of one batch. Views: files, judged_rows, retried_rows, judged, current, missing_<column>, repeated, decided."""
+    """One dataset of one batch. Views: files, judged_rows, retried_rows, judged, current, missing_<column>, repeated, beaten, decided."""
 
     def __init__(self, contract: Contract, tables: Tables, batch_id: str, spark: SparkSession, environment: Mapping[str, str], links: Path) -> None:
         self.contract, self.tables, self.batch_id, self.spark, self.environment, self.links = contract, tables, batch_id, spark, environment, links
@@ -50,10 +57,12 @@ class SparkLoad:
 
     def read(self, files: Sequence[RawFile]) -> None:
         self.files = files
+        for name, value in OF_A_LOAD.items():
+            self.spark.conf.set(name, value)
         # A file's split into blocks depends on it. The rows are read again for the rejected records: they must have the same ids then.
         self.spark.conf.set("spark.sql.files.minPartitionNum", str(self.spark.sparkContext.defaultParallelism))
-        listed = [(n, f.file_id, f.record, f.seen_before, f.source_file, f.source_modified_at) for n, f in enumerate(files)]
-        self._view("files", self.spark.createDataFrame(listed, FILES))
+        known = [(n, f.file_id, f.record, f.seen_before, f.source_file, f.source_modified_at) for n, f in enumerate(files)]
+        self._view("files", listed(self.spark, known, FILES))
         self.raw = raw_rows(self.spark, self.contract, files, self.environment, self.links)
         self._view("raw", self.raw.named)
         self._view("every_row", self._kept(self.spark.sql(judge_sql(self.contract, "file_no", "block", "row_id"))))
@@ -121,11 +130,12 @@ class SparkLoad:
             existing = self._keys_of(parent, "judged", f"existing_{parent.column}")
             self._view(missing_relation(parent.column), self._counted(missing_sql(parent.column, existing)))
         self._view("repeated", self._counted(repeated_sql(self.contract)))
+        self._view("beaten", self._counted(beaten_sql(self.contract)))
         ranges = self._ranges("judged", self.contract.key)
         current = self.table.rows(within(f"`{self.contract.key}`", ranges, spark_literal) if ranges else "FALSE")
         self._view("current", current)
         carried = ("file_no", "block", *self.contract.names, "broken", "warned", "source_file", "source_modified_at")
-        decided = self.spark.sql(decide_sql(self.contract, *carried))
+        decided = self.spark.sql(decide_sql(self.contract, *carried, placed=True))
         # Where the table has none of the keys there is no join worth keeping: what stands beside the judged rows is small.
         self._view("decided", decided if current.isEmpty() else self._kept(decided))
         groups = self._all("SELECT file_no, verdict, reasons, warned, count(*) FROM decided GROUP BY ALL")
@@ -141,7 +151,7 @@ class SparkLoad:
             return 0
         self._view("rejected", rejected)
         self._view("as_read", self.raw.as_read)
-        self._view("places", self.spark.createDataFrame(self.places, "file_no int, block long, first_row long, number long"))
+        self._view("places", listed(self.spark, self.places, "file_no int, block bigint, first_row bigint, number bigint"))
         self._view("known_rejects", self._known_rejects())
         rows = self.spark.sql(
             f"""SELECT concat(f.record, ':', p.number + d.row_id - p.first_row) AS record_id, '{self.contract.dataset}' AS dataset,
@@ -179,9 +189,9 @@ class SparkLoad:
 
     def _merge_condition(self) -> str:
         key, partition = self.contract.key, self.contract.partition
-        self._view("updated", self.spark.sql(f"SELECT t.* FROM current t LEFT SEMI JOIN decided d ON d.`{key}` = t.`{key}` AND d.verdict = 'update'"))
+        self._view("updated", self.spark.sql("SELECT * FROM decided WHERE verdict = 'update'"))
         ranges = key_ranges(self._all, "updated", key, self.contract.column(key).kind)
-        partitions = [value for (value,) in self._all(f"SELECT DISTINCT `{partition}` FROM updated ORDER BY 1")] if partition else []
+        partitions = [value for (value,) in self._all(f"SELECT DISTINCT {PLACE} FROM updated ORDER BY 1")] if partition else []
         return same_row(f"`{key}`", ranges, f"`{partition}`", partitions, spark_literal)
 
     def settle_orphans(self) -> None:
@@ -209,9 +219,14 @@ class SparkLoad:
         return DataFrame(jvm.org.apache.spark.sql.classic.Dataset.ofRows(self.spark._jsparkSession, cache), self.spark)
 
     def _counted(self, sql: str) -> DataFrame:
-        """A result that is small as a rule: evaluated now, so that Spark knows how small when it plans the joins with it."""
+        """A result that is small as a rule, and mostly empty: evaluated now, so that Spark knows it when it plans the joins with it."""
         rows = self._kept(self.spark.sql(sql))
-        return F.broadcast(rows) if rows.count() <= MOST_BROADCAST else rows
+        match rows.count():
+            case 0:
+                return rows.where("FALSE")
+            case number if number <= MOST_BROADCAST:
+                return F.broadcast(rows)
+        return rows
 
     def _view(self, name: str, rows: DataFrame) -> None:
         rows.createOrReplaceTempView(name)

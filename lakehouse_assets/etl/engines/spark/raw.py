@@ -21,6 +21,7 @@ from pyspark.sql.types import ArrayType, IntegerType, LongType, StringType, Stru
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import RawFile
 from lakehouse_assets.etl.engines.ranges import spark_literal
+from lakehouse_assets.etl.engines.spark.listed import listed
 from lakehouse_assets.etl.engines.spark.records import RecordsFile, fields_of_line
 from lakehouse_assets.landing.routing import MALFORMED
 
@@ -56,7 +57,7 @@ def raw_rows(spark: SparkSession, contract: Contract, files: Sequence[RawFile], 
         layouts[Layout(file.header, file.delimiter, _way(file))].append((file_no, file))
     parts = [(layout, _records(spark, layout, alike, environment, links)) for layout, alike in layouts.items()]
     if not parts:
-        parts = [(Layout(contract.names, ",", BY_RECORD), spark.createDataFrame([], RECORD))]
+        parts = [(Layout(contract.names, ",", BY_RECORD), listed(spark, [], "file_no int, block bigint, fields array<string>"))]
     named = [records.select("file_no", "block", *_named(contract, layout), _malformed(layout)) for layout, records in parts]
     as_read = [records.select(_as_map(layout).alias("raw")) for layout, records in parts]
     row_id = F.monotonically_increasing_id().alias("row_id")
@@ -92,7 +93,7 @@ def _records(spark: SparkSession, layout: Layout, files: list[tuple[int, RawFile
     place = F.col("_metadata.file_block_start").alias("block")
     if len(files) == 1:
         return lines.select(F.lit(files[0][0]).alias("file_no"), place, _fields(layout))
-    numbers = spark.createDataFrame([(Path(name).name, file_no) for name, file_no in named.items()], "name string, file_no int")
+    numbers = listed(spark, [(Path(name).name, file_no) for name, file_no in named.items()], "name string, file_no int")
     return lines.join(F.broadcast(numbers), F.col("_metadata.file_name") == numbers.name).select("file_no", place, _fields(layout))
 
 

@@ -44,6 +44,8 @@ def on_one_machine(jars: Sequence[Path], scratch: Path) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": cores,
+        # What is shuffled is cut this small, so that great batches are joined by hash tables; small pieces are put together again.
+        "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "32",
         # A load compiles several hundred pieces of code; with the default of 100 kept, the next load does so again (measured: a third of its time).
         "spark.sql.codegen.cache.maxEntries": "2000",
         # 50 tasks for every look at a table's log is the default.
