@@ -1,6 +1,6 @@
 """The state machine: one batch from what waits to the success message, as plain Amazon States Language (JSONata), made from the contracts.
 
-TakeLease -> Convert -> Freeze -> the datasets, level by level of their parents -> Archive -> Crawl -> Count -> CheckTables -> Record -> NotifySuccess -> LookAgain.
+TakeLease -> Convert -> Freeze -> the datasets, level by level of their parents -> Archive -> Crawl -> Count -> CheckTables -> Record -> Notify -> LookAgain.
 Every step finds out by itself what of it is done already, so an execution may begin at the top for a batch that another one left behind. A failure anywhere is
 recorded, told, and ends in a Task that raises, not in a Fail state: a redrive begins there, and that Task then leads to the first state again.
 Bad data fails at once; only what an outage caused is tried again. No state's data holds a row's values: batch id, counts, reasons.
@@ -50,7 +50,10 @@ def retry(*errors: str, seconds: int = 5, most: int = 5, longest: int = 120) -> 
     }
 
 
-OUTAGES = retry("TemporaryOutage", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException")
+OF_LAMBDA = ("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException")
+LAMBDA_OUTAGES = retry(*OF_LAMBDA)
+OUTAGES = retry("TemporaryOutage", *OF_LAMBDA)
+"""Of a Lambda, and of what it calls."""
 BUSY = retry("LakehouseBusy", seconds=15, most=65, longest=60)
 """Another works on the lakehouse: waited for about as long as LAKEHOUSE_LEASE_WAIT_SECONDS is by default."""
 GLUE_BUSY = retry("Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException", seconds=30, most=60, longest=300)
@@ -138,7 +141,7 @@ def _ending(names: Names) -> States:
         "NotifyFailure": _publish(names)
         | {"Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.input %}", "Next": "BatchFailed"}], "Next": "BatchFailed"},
         # Raises; in a redrive, which begins here, it returns.
-        **_with(_lambda(names, "BatchFailed", "failure", raised | {"redrives_now": REDRIVES}), Next="TakeLease"),
+        **_with(_lambda(names, "BatchFailed", "failure", raised | {"redrives_now": REDRIVES}, [LAMBDA_OUTAGES]), Next="TakeLease"),
     }
 
 
@@ -212,7 +215,7 @@ def _glue(names: Names, name: str, job: str, arguments: Mapping[str, str]) -> St
             "Output": {},
             "Catch": [{"ErrorEquals": ["States.TaskFailed"], "Output": failed, "Next": f"{name}RunFailed"}],
         },
-        **_lambda(names, f"{name}RunFailed", "diagnose", asked, Output={"tries": "{% $states.input.tries + 1 %}"}, Next=f"{name}Pause"),
+        **_lambda(names, f"{name}RunFailed", "diagnose", asked, [LAMBDA_OUTAGES], Output={"tries": "{% $states.input.tries + 1 %}"}, Next=f"{name}Pause"),
         f"{name}Pause": {"Type": "Wait", "Seconds": "{% $round(30 * $power(2, $states.input.tries - 2) * (0.5 + $random())) %}", "Next": name},
     }
 
