@@ -16,7 +16,16 @@ import uvloop
 from hypercorn.asyncio import serve as serve_http
 from hypercorn.config import Config
 
-from lakehouse_assets.local.embedded_aws import athena_queries, crawlers, glue_jobs, s3_objects, step_functions
+from lakehouse_assets.local.embedded_aws import (
+    athena_queries,
+    crawlers,
+    glue_jobs,
+    lambda_errors,
+    named_queries,
+    redrive,
+    s3_objects,
+    step_functions,
+)
 from lakehouse_assets.local.embedded_aws.saved_state import SavedState
 
 OPEN_FILES = 10_000
@@ -32,7 +41,7 @@ def serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None
     `announce` is called once, when the state is loaded and requests will be answered.
     """
     _allow_many_connections()
-    for gap in (s3_objects, glue_jobs, crawlers, athena_queries, step_functions):
+    for gap in (s3_objects, glue_jobs, crawlers, athena_queries, named_queries, lambda_errors, step_functions, redrive):
         gap.fill()
     uvloop.run(_serve(listener, users_lock, announce))
 
