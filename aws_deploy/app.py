@@ -9,6 +9,7 @@ import aws_cdk as cdk
 
 from aws_deploy.presets import PRESETS
 from aws_deploy.settings import Deployment, built_in_settings, lakehouse_settings, read_deployment
+from aws_deploy.stacks.pipeline import PipelineStack
 from aws_deploy.stacks.storage import StorageStack
 from lakehouse_assets.settings import Settings
 
@@ -19,4 +20,5 @@ def app_of(deployment: Deployment, settings: Settings, folder: str | None = None
     """The stacks of one deployment."""
     app = cdk.App(outdir=folder, analytics_reporting=False)
     StorageStack(app, deployment.chosen_preset, settings, deployment)
+    PipelineStack(app, deployment.chosen_preset, settings, deployment)
     return app

@@ -26,7 +26,7 @@ def synthesize(deployments: Iterable[tuple[Deployment, Settings]]) -> dict[str, 
     if shutil.which("node") is None:
         raise BadConfiguration("CDK needs Node.js, version 20 or later, to make templates. Install it (nodejs.org), then run this again.")
     # Node 20 is what many machines have; CDK works with it and says at length that it is old.
-    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
+    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
     # Slow to import (10 s: it starts Node): only here.
     from aws_deploy.app import app_of
 

@@ -17,11 +17,12 @@ from aws_deploy.presets import EVENTBRIDGE, QUEUE, Preset
 from aws_deploy.settings import Deployment
 from aws_deploy.stacks.names import named_by_parameters, output
 from lakehouse_assets.cli.query import named_queries, statement_of
-from lakehouse_assets.local.bootstrap import MOST_RECEIVED
 from lakehouse_assets.settings import Settings
 
 RAW_SUFFIXES = (".csv", ".CSV", ".csv.gz")
 UPLOAD_SUFFIXES = (".xlsx", ".XLSX", ".xlsm", *RAW_SUFFIXES)
+MOST_RECEIVED = 5
+"""How often a message is received before it counts as one that nobody can read."""
 SECONDS_INVISIBLE = 360
 """Six times the availability Lambda's time-out, as AWS advises, so that no message comes again while its batch of messages is worked on."""
 DAYS_OF_DEAD_LETTERS = 14
@@ -47,7 +48,10 @@ class StorageStack(cdk.Stack):
         _bucket(self, preset, settings, key, queue)
         topic = _topic(self, settings, key, deployment)
         database = glue.CfnDatabase(
-            self, "Database", catalog_id=self.account, database_input={"name": settings.database, "description": "The lakehouse's tables and its rejected records."}
+            self,
+            "Database",
+            catalog_id=self.account,
+            database_input={"name": settings.database, "description": "The lakehouse's tables and its rejected records."},
         )
         _workgroup(self, settings, key, database, deployment)
         output(self, "KeyArn", key.attr_arn, "The key that encrypts it")
@@ -58,9 +62,7 @@ class StorageStack(cdk.Stack):
 
 def _key(stack: cdk.Stack) -> kms.CfnKey:
     """One key for all that the lakehouse holds. Who may use it is said in IAM, by role; here stand the AWS services that write on their own behalf."""
-    account_root = iam.PolicyStatement(
-        sid="TheAccountsPoliciesDecide", principals=[iam.AccountRootPrincipal()], actions=["kms:*"], resources=["*"]
-    )
+    account_root = iam.PolicyStatement(sid="TheAccountsPoliciesDecide", principals=[iam.AccountRootPrincipal()], actions=["kms:*"], resources=["*"])
     publishers = iam.PolicyStatement(
         sid="AlarmsAndRulesPublishToTheTopic",
         principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com"), iam.ServicePrincipal("events.amazonaws.com")],
@@ -223,7 +225,12 @@ def _workgroup(stack: cdk.Stack, settings: Settings, key: kms.CfnKey, database: 
     )
     for name in named_queries():
         query = athena.CfnNamedQuery(
-            stack, f"Query{name.title().replace('_', '')}", name=name, database=settings.database, work_group=settings.workgroup, query_string=statement_of(name)
+            stack,
+            f"Query{name.title().replace('_', '')}",
+            name=name,
+            database=settings.database,
+            work_group=settings.workgroup,
+            query_string=statement_of(name),
         )
         query.add_resource_dependency(workgroup)
         query.add_resource_dependency(database)
