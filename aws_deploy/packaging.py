@@ -60,8 +60,8 @@ AWS_LAMBDA = Target(RUNTIME.removeprefix("python"), f"{ARCHITECTURE}-manylinux_2
 
 
 def this_machine() -> Target:
-    """For the embedded AWS, which runs Lambdas with this Python. Next to no compression: nothing is sent anywhere."""
-    return Target(f"{sys.version_info.major}.{sys.version_info.minor}", "", compression=1)
+    """For the embedded AWS, which runs Lambdas with this Python. Not compressed: nothing is sent anywhere, and each Lambda unpacks it anew."""
+    return Target(f"{sys.version_info.major}.{sys.version_info.minor}", "", compression=0)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +21,7 @@ from lakehouse_assets.etl.report import load_report, outcome_of
 from lakehouse_assets.landing.archive import archive
 from lakehouse_assets.landing.convert import convert_uploads
 from lakehouse_assets.landing.executions import Executions
-from lakehouse_assets.landing.freeze import close_batch, freeze, open_batch, read_manifest, work_to_do
+from lakehouse_assets.landing.freeze import close_batch, freeze, open_batch, read_manifest, waiting_since, work_to_do
 from lakehouse_assets.landing.lease import ExecutionLease, Lease
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.queue import Queue
@@ -155,6 +156,12 @@ class Lakehouse:
         """A name for what a batch would do now, the same for the same work; None where there is nothing to do."""
         with failures_named("Looking at what waits"):
             return work_to_do(self.zone, self.settings.gate)
+
+    def longest_wait(self) -> float:
+        """For how many seconds the oldest file waits that no batch has archived; 0 where none waits."""
+        with failures_named("Looking at what waits"):
+            since = waiting_since(self.zone)
+        return max(0.0, (datetime.now(UTC) - since).total_seconds()) if since else 0.0
 
     def tell(self, subject: str, message: str) -> None:
         """Publishes to the topic: counts, reasons and where to look; never a row's values."""

@@ -13,6 +13,22 @@ from botocore.exceptions import ClientError
 
 from lakehouse_assets.aws import failures_named
 from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.settings import Settings
+
+PARAMETERS = {
+    "bucket": "BucketName",
+    "database": "DatabaseName",
+    "workgroup": "WorkgroupName",
+    "queue": "QueueName",
+    "topic": "TopicName",
+    "raw_prefix": "RawPrefix",
+    "uploads_prefix": "UploadsPrefix",
+    "tables_prefix": "TablesPrefix",
+    "rejected_prefix": "RejectedPrefix",
+    "archive_prefix": "ArchivePrefix",
+    "control_prefix": "ControlPrefix",
+}
+"""Setting of the lakehouse -> parameter of both templates."""
 
 MOST_BYTES_IN_A_CALL = 51_200
 """A longer template is read by CloudFormation from S3."""
@@ -139,3 +155,8 @@ def _pauses() -> Iterator[float]:
     while True:
         yield pause
         pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+def parameters_of(settings: Settings) -> dict[str, str]:
+    """The values that these settings give the parameters."""
+    return {parameter: str(getattr(settings, setting)) for setting, parameter in PARAMETERS.items()}

@@ -6,7 +6,9 @@ is a wake-up call and no more: what there is to do is asked of the bucket, and t
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from typing import Any
 
 from aws_deploy.handlers.step import Event, lakehouse
@@ -22,10 +24,21 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
     told = {record["messageId"]: objects_of(record["body"]) for record in event.get("Records", [])}
     malformed = [{"itemIdentifier": message} for message, objects in told.items() if objects is None]
     calls = not told or any(told.values())
+    machine = os.environ["STATE_MACHINE_ARN"]
     with lakehouse() as house:
-        found = wake(house, os.environ["STATE_MACHINE_ARN"]) if calls else "No message tells of an object."
+        if event.get("listing"):
+            print(_metric(machine, house.longest_wait()), flush=True)
+        found = wake(house, machine) if calls else "No message tells of an object."
     print(found, f"{len(malformed)} messages cannot be read." if malformed else "", flush=True)
     return {"batchItemFailures": malformed, "found": found}
+
+
+def _metric(machine: str, seconds: float) -> str:
+    """A line that CloudWatch Logs makes a metric of (embedded metric format): an alarm says when files wait too long."""
+    dimension = "StateMachine"
+    metric = {"Namespace": "Lakehouse", "Dimensions": [[dimension]], "Metrics": [{"Name": "OldestFileWaiting", "Unit": "Seconds"}]}
+    described = {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [metric]}}
+    return json.dumps({**described, dimension: machine.rpartition(":")[2], "OldestFileWaiting": round(seconds)})
 
 
 def wake(house: Lakehouse, machine: str) -> str:

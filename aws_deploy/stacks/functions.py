@@ -10,10 +10,10 @@ from aws_deploy.packaging import ARCHITECTURE, RUNTIME
 from aws_deploy.presets import QUEUE
 from aws_deploy.stacks.access import allow
 from aws_deploy.stacks.access import logs as writes_log
-from aws_deploy.stacks.names import PARAMETERS
 from aws_deploy.stacks.site import Site, camel
 from aws_deploy.stacks.steps import may
 from aws_deploy.state_machine import LAMBDA_SECONDS
+from lakehouse_assets.stacks import PARAMETERS
 
 OF_THE_LOAD = "load"
 TIMEOUTS = {"availability": 60, "diagnose": 30}

@@ -7,21 +7,7 @@ from typing import Any
 import aws_cdk as cdk
 
 from lakehouse_assets.settings import Settings
-
-PARAMETERS = {
-    "bucket": "BucketName",
-    "database": "DatabaseName",
-    "workgroup": "WorkgroupName",
-    "queue": "QueueName",
-    "topic": "TopicName",
-    "raw_prefix": "RawPrefix",
-    "uploads_prefix": "UploadsPrefix",
-    "tables_prefix": "TablesPrefix",
-    "rejected_prefix": "RejectedPrefix",
-    "archive_prefix": "ArchivePrefix",
-    "control_prefix": "ControlPrefix",
-}
-"""Setting of the lakehouse -> parameter of both templates."""
+from lakehouse_assets.stacks import PARAMETERS
 
 
 def named_by_parameters(stack: cdk.Stack, settings: Settings) -> Settings:
@@ -34,11 +20,6 @@ def named_by_parameters(stack: cdk.Stack, settings: Settings) -> Settings:
     }
     # A copy is not validated again: a reference is no name yet.
     return settings.model_copy(update=references)
-
-
-def parameters_of(settings: Settings) -> dict[str, str]:
-    """The values that these settings give the parameters."""
-    return {parameter: str(getattr(settings, setting)) for setting, parameter in PARAMETERS.items()}
 
 
 def output(stack: cdk.Stack, name: str, value: Any, description: str) -> None:

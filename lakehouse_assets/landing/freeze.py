@@ -79,6 +79,12 @@ def work_to_do(zone: LandingZone, gate: Gate) -> str | None:
     return f"{under_way.batch_id}-then-{batch_id_of(new)}" if under_way else batch_id_of(new)
 
 
+def waiting_since(zone: LandingZone) -> datetime | None:
+    """When the oldest file landed that no batch has taken yet (the one under way has not until it is archived); None where none waits."""
+    uploads, fresh, _ = _what_waits(zone)
+    return min((version.modified for version in (*uploads, *fresh)), default=None)
+
+
 def close_batch(zone: LandingZone, batch_id: str) -> None:
     """The batch is done: the pointer goes, and with it the copies that were made for its loads."""
     pointer = zone.store.get_json(zone.open_batch_key)
