@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 
-from aws_deploy.presets import PRESETS
-from aws_deploy.settings import Deployment, built_in_settings, lakehouse_settings, read_deployment
+from aws_deploy.settings import Deployment
 from aws_deploy.stacks.pipeline import PipelineStack
 from aws_deploy.stacks.storage import StorageStack
 from lakehouse_assets.settings import Settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -11,7 +10,7 @@ from aws_deploy.stacks.site import Site, camel
 
 MINUTES = 5
 RAISE_ON_PURPOSE = ("lease", "diagnose", "failure")
-"""Their errors are answers to the state machine: another works on the lakehouse, a Glue run failed for good, the batch failed. The machine's own alarm tells."""
+"""Their errors are answers to the state machine: another works on the lakehouse, a Glue run failed for good, the batch failed. Its own alarms tell."""
 OWN_METRICS = "Lakehouse"
 WAITING = "OldestFileWaiting"
 """Seconds since the oldest file landed that no batch has taken; the availability Lambda writes it at each look at the bucket."""
@@ -20,67 +19,65 @@ Metric = list[Any]
 
 
 def monitoring(site: Site) -> None:
-    watched = [role for role in site.preset.functions if role not in RAISE_ON_PURPOSE]
-    ended = ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")
+    """One metric an alarm: it then names the Lambda or the end, and costs the same as one over them all."""
     alarms = [
         _alarm(
             site,
             "DeadLettersThere",
             "Messages that nobody could read lie in the dead-letter queue. README, Troubleshooting: a message in the dead-letter queue.",
-            [("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": f"{site.settings.queue}-dead-letters"}, "Maximum")],
-        ),
-        _alarm(
-            site,
-            "MachineFailed",
-            "A batch failed, ran out of time or was stopped. The topic has the reason; a redrive goes on with it.",
-            [("AWS/States", name, {"StateMachineArn": site.machine}, "Sum") for name in ended],
+            ("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": f"{site.settings.queue}-dead-letters"}, "Maximum"),
         ),
         _alarm(
             site,
             "FilesWaitTooLong",
-            "Files have waited for a batch longer than is usual: is a dataset's file missing that the gate asks for?",
-            [(OWN_METRICS, WAITING, {"StateMachine": site.preset.state_machine}, "Maximum")],
+            "Files have waited for a batch longer than is usual. README, Troubleshooting: files wait and no batch starts.",
+            (OWN_METRICS, WAITING, {"StateMachine": site.preset.state_machine}, "Maximum"),
             above=site.deployment.waiting_minutes * 60,
             minutes=max(MINUTES, site.deployment.listing_minutes),
         ),
-        _alarm(
-            site,
-            "LambdaErrors",
-            "A Lambda raised. Its log says why; what an outage caused was tried again.",
-            [("AWS/Lambda", "Errors", {"FunctionName": site.preset.functions[role]}, "Sum") for role in watched],
+        *(
+            _alarm(
+                site,
+                f"Machine{end}",
+                f"An execution ended so: {end}. The topic has the reason; a redrive goes on with the batch.",
+                ("AWS/States", f"Executions{end}", {"StateMachineArn": site.machine}, "Sum"),
+            )
+            for end in ("Failed", "TimedOut", "Aborted")
+        ),
+        *(
+            _alarm(
+                site,
+                f"{camel(role)}Errors",
+                f"Lambda {name} raised. Its log says why; what an outage caused was tried again.",
+                ("AWS/Lambda", "Errors", {"FunctionName": name}, "Sum"),
+            )
+            for role, name in site.preset.functions.items()
+            if role not in RAISE_ON_PURPOSE
         ),
     ]
     _dashboard(site, alarms)
 
 
 def _alarm(
-    site: Site, name: str, description: str, metrics: list[tuple[str, str, dict[str, str], str]], above: int = 0, minutes: int = MINUTES
+    site: Site, name: str, description: str, metric: tuple[str, str, dict[str, str], str], above: int = 0, minutes: int = MINUTES
 ) -> cloudwatch.CfnAlarm:
-    """Alarm while the sum of these metrics is above a number. Silence is no alarm: a pipeline that has nothing to do measures nothing."""
-    queries = [
-        {
-            "id": f"m{number}",
-            "returnData": len(metrics) == 1,
-            "metricStat": {
-                "metric": {"namespace": namespace, "metricName": metric, "dimensions": [{"name": key, "value": value} for key, value in dimensions.items()]},
-                "period": minutes * 60,
-                "stat": statistic,
-            },
-        }
-        for number, (namespace, metric, dimensions, statistic) in enumerate(metrics, 1)
-    ]
-    total = {"id": "total", "label": name, "expression": "SUM([" + ",".join(f"FILL({query['id']},0)" for query in queries) + "])", "returnData": True}
+    """Alarm while a metric is above a number. Silence is no alarm: a pipeline that has nothing to do measures nothing."""
+    namespace, measured, dimensions, statistic = metric
     return cloudwatch.CfnAlarm(
         site.stack,
         name,
         alarm_description=description,
+        namespace=namespace,
+        metric_name=measured,
+        dimensions=[{"name": key, "value": value} for key, value in dimensions.items()],
+        statistic=statistic,
+        period=minutes * 60,
+        evaluation_periods=1,
         comparison_operator="GreaterThanThreshold",
         threshold=above,
-        evaluation_periods=1,
         treat_missing_data="notBreaching",
         alarm_actions=[site.topic],
         ok_actions=[site.topic],
-        metrics=queries if len(queries) == 1 else [*queries, total],
     )
 
 

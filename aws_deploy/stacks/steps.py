@@ -1,4 +1,4 @@
-"""What each step of a batch may do with the bucket, whoever does it, a Lambda or a Glue job: the folders that it reads, writes and removes from, and no others."""
+"""What each step of a batch may do with the bucket, be it a Lambda or a Glue job: the folders that it reads, writes and removes from, and no others."""
 
 from __future__ import annotations
 
