@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 
+from aws_deploy.nag import checked
 from aws_deploy.settings import Deployment
 from aws_deploy.stacks.pipeline import PipelineStack
 from aws_deploy.stacks.storage import StorageStack
@@ -20,4 +21,4 @@ def app_of(deployment: Deployment, settings: Settings, folder: str | None = None
     app = cdk.App(outdir=folder, analytics_reporting=False)
     StorageStack(app, deployment.chosen_preset, settings, deployment)
     PipelineStack(app, deployment.chosen_preset, settings, deployment)
-    return app
+    return checked(app)

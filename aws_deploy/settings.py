@@ -30,6 +30,7 @@ class Deployment(BaseSettings):
     waiting_minutes: int = Field(60, ge=10, le=20_160, description="How long a batch may wait or run before an alarm says so.")
     scan_limit_gb: int = Field(100, ge=1, description="What one Athena query may read; Athena stops it there.")
     log_days: int = Field(90, description="How long logs are kept.")
+    access_logs: str = Field("", description="The bucket for the lakehouse bucket's access logs, if it is to have any.")
     emails: Annotated[tuple[str, ...], NoDecode] = Field((), description="Who is told by e-mail how batches went, with commas between.")
     subscribers: Annotated[tuple[str, ...], NoDecode] = Field((), description="AWS accounts (or ARNs of principals) that may subscribe to the topic.")
 

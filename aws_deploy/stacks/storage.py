@@ -45,7 +45,7 @@ class StorageStack(cdk.Stack):
         settings = named_by_parameters(self, settings)
         key = _key(self)
         queue = _queues(self, settings)
-        _bucket(self, preset, settings, key, queue)
+        _bucket(self, preset, settings, key, queue, deployment)
         topic = _topic(self, settings, key, deployment)
         database = glue.CfnDatabase(
             self,
@@ -124,7 +124,7 @@ def _queues(stack: cdk.Stack, settings: Settings) -> sqs.CfnQueue:
     return queue
 
 
-def _bucket(stack: cdk.Stack, preset: Preset, settings: Settings, key: kms.CfnKey, queue: sqs.CfnQueue) -> None:
+def _bucket(stack: cdk.Stack, preset: Preset, settings: Settings, key: kms.CfnKey, queue: sqs.CfnQueue, deployment: Deployment) -> None:
     """Versioned: a file that is overwritten before it was read is read in both versions. Encrypted, TLS only, never public."""
     bucket = s3.CfnBucket(
         stack,
@@ -140,6 +140,7 @@ def _bucket(stack: cdk.Stack, preset: Preset, settings: Settings, key: kms.CfnKe
         ownership_controls={"rules": [{"objectOwnership": "BucketOwnerEnforced"}]},
         lifecycle_configuration={"rules": _lifecycle(settings)},
         notification_configuration=_notifications(preset, settings, queue),
+        logging_configuration={"destinationBucketName": deployment.access_logs, "logFilePrefix": f"{settings.bucket}/"} if deployment.access_logs else None,
     )
     # S3 sends a test message when it is told of the queue: it must be allowed to by then.
     bucket.add_resource_dependency(stack.node.find_child("QueuePolicy"))  # type: ignore[arg-type]
