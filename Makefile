@@ -10,7 +10,7 @@ FIND_PYTHON = for python in $(PYTHON); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup spark demo test test-fast check format bench lock clean
+.PHONY: help setup spark demo test test-fast check format bench synth deploy smoke destroy diff lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -42,15 +42,31 @@ format: .venv/installed-dev ## bring the code into the project's format
 bench: .venv/installed-spark .venv/installed-dev ## measure speed and memory; results go to benchmarks/results
 	$(BIN)/python -m benchmarks
 
+synth: .venv/installed-deploy ## make the CloudFormation templates anew after a change of aws_deploy/, the contracts or sql/ (needs Node.js 20 or later)
+	@$(BIN)/python -m aws_deploy.synth
+
+deploy: .venv/installed-deploy ## create or update everything in the AWS account of your environment (README, Deploy to AWS); YES=1 asks nothing
+	@$(BIN)/python -m aws_deploy.deploy up $(if $(YES),--yes)
+
+smoke: .venv/installed-deploy ## ask a deployment whether it works; LOAD=1 loads sample files into it
+	@$(BIN)/python -m aws_deploy.deploy smoke $(if $(LOAD),--load)
+
+destroy: .venv/installed-deploy ## remove the deployment; DATA=1 also the bucket and all that is in it
+	@$(BIN)/python -m aws_deploy.deploy down $(if $(YES),--yes) $(if $(DATA),--data)
+
+diff: .venv/installed-deploy aws_deploy/node_modules/.installed ## what a deployment would change, by CDK's command line
+	@cd aws_deploy && JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 npx --no-install cdk diff --method=template
+
 lock: .venv/installed .venv/installed-pyspark ## resolve the dependencies and Spark's jars anew after a change of pyproject.toml or ivy.xml
 	$(LOCK) --group setup -o requirements-setup.lock
 	$(LOCK) --extra local pyproject.toml -o requirements.lock
 	$(LOCK) --extra local --extra spark -c requirements.lock pyproject.toml -o requirements-spark.lock
 	$(LOCK) --extra local --group dev -c requirements.lock -c requirements-spark.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) --group deploy -c requirements.lock -c requirements-spark.lock -c requirements-dev.lock pyproject.toml -o requirements-deploy.lock
 	$(BIN)/python -m lakehouse_assets.local.spark lock
 
 clean: ## remove what setup installed and what the lakehouse keeps here (.venv, .lakehouse)
-	rm -rf .venv .lakehouse
+	rm -rf .venv .lakehouse aws_deploy/node_modules aws_deploy/cdk.out
 
 .venv/uv: requirements-setup.lock
 	@$(FIND_PYTHON); \
@@ -68,6 +84,15 @@ clean: ## remove what setup installed and what the lakehouse keeps here (.venv, 
 .venv/installed-dev: .venv/installed requirements-dev.lock
 	@echo "Installing the locked packages for development (requirements-dev.lock) ..."
 	@$(UV_INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/installed-deploy: .venv/installed requirements-deploy.lock
+	@echo "Installing the locked packages for the deployment (requirements-deploy.lock) ..."
+	@$(UV_INSTALL) --require-hashes -r requirements-deploy.lock
+	@touch $@
+
+aws_deploy/node_modules/.installed: aws_deploy/package-lock.json
+	@cd aws_deploy && npm ci --no-audit --no-fund
 	@touch $@
 
 .venv/installed-pyspark: .venv/installed requirements-spark.lock

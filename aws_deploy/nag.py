@@ -26,7 +26,7 @@ OF_TYPES = {
     },
     "AWS::Lambda::Function": {"AwsSolutions-L1": "Python 3.13 is the newest that every locked package and this project's tests support."},
     "AWS::Glue::Job": {
-        "AwsSolutions-GL1": "No security configuration: the jobs' log groups are made by this stack with the lakehouse's key, and the bucket encrypts by default.",
+        "AwsSolutions-GL1": "The jobs' log groups are made by this stack with the lakehouse's key, and the bucket encrypts by default.",
         "AwsSolutions-GL3": "The jobs use no bookmarks: the manifest says what a run reads.",
     },
     "AWS::Glue::Crawler": {
