@@ -13,7 +13,7 @@ from aws_deploy.stacks.site import Site
 
 
 def objects(site: Site, reads: Iterable[str] = (), writes: Iterable[str] = (), removes: Iterable[str] = ()) -> list[iam.PolicyStatement]:
-    """What may be done with objects whose keys are like these; a key that ends with `/` stands for all in that folder.
+    """What may be done with objects whose keys are like these: `*` at a key's end stands for all in that folder.
 
     The bucket may be listed as a whole: only who may list it is told that an object is absent (404), and the steps ask that of each key before they write it.
     (A condition on s3:prefix does not hold for that question, so it would make it a 403.)
@@ -25,7 +25,7 @@ def objects(site: Site, reads: Iterable[str] = (), writes: Iterable[str] = (), r
     }
     statements = [allow("FindsOut", ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation"], site.bucket)]
     for sid, (keys, actions) in wanted.items():
-        if resources := [f"{site.bucket}/{key}*" if key.endswith("/") else f"{site.bucket}/{key}" for key in dict.fromkeys(keys)]:
+        if resources := [f"{site.bucket}/{key}" for key in dict.fromkeys(keys)]:
             statements.append(allow(sid, actions, *resources))
     return [*statements, *key(site)]
 

@@ -15,10 +15,13 @@ def dagster_role(site: Site) -> None:
     statements = [
         *objects(
             site,
-            reads=[raw, uploads, tables, rejected, archive, control],
-            writes=[raw, uploads, tables, rejected, archive, control],
+            reads=[f"{folder}*" for folder in (raw, uploads, tables, rejected, archive, control)],
+            writes=[f"{folder}*" for folder in (raw, uploads, tables, rejected, archive, control)],
             # Never from the archive; of control/ what is done with.
-            removes=[raw, uploads, tables, rejected, *(f"{control}{place}" for place in ("open_batch.json", "staging/", "pipes/", "dagster/"))],
+            removes=[
+                *(f"{folder}*" for folder in (raw, uploads, tables, rejected)),
+                *(f"{control}{place}" for place in ("open_batch.json", "staging/*", "pipes/*", "dagster/*")),
+            ],
         ),
         *tags(site, of=(raw, uploads), onto=(archive, f"{rejected}files/", f"{control}staging/")),
         allow("TakesMessages", ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], site.queue),

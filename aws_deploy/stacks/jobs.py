@@ -60,7 +60,7 @@ def crawlers(site: Site) -> None:
 def _crawler(site: Site, word: str, folder: str, prefix: str | None, description: str) -> None:
     name = site.crawlers[word]
     logs = allow("WritesLogs", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], site.arn("logs", f"log-group:{OF_ALL_CRAWLERS}*"))
-    statements = [*objects(site, reads=[folder]), *writes_catalog(site), logs]
+    statements = [*objects(site, reads=[f"{folder}*"]), *writes_catalog(site), logs]
     tables = [f"s3://{site.settings.bucket}/{folder}{dataset}/" for dataset in site.contracts]
     glue.CfnCrawler(
         site.stack,

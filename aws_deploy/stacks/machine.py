@@ -68,7 +68,7 @@ def state_machine(site: Site, functions: Mapping[str, lambda_.CfnFunction]) -> s
 
 def _may_call(site: Site, functions: list[str]) -> list[Any]:
     crawlers = [site.arn("glue", f"crawler/{name}") for name in site.crawlers.values()]
-    results = f"{site.settings.control_prefix}athena/"
+    results = f"{site.settings.control_prefix}athena/*"
     delivery = ["logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries"]
     delivery += ["logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"]
     traces = ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"]
@@ -77,7 +77,7 @@ def _may_call(site: Site, functions: list[str]) -> list[Any]:
         *runs_jobs(site),
         allow("RunsCrawlers", ["glue:StartCrawler", "glue:GetCrawler"], *crawlers),
         *queries(site),
-        *objects(site, reads=[site.settings.tables_prefix, results], writes=[results]),
+        *objects(site, reads=[f"{site.settings.tables_prefix}*", results], writes=[results]),
         *tells(site),
         allow("DeliversItsLog", delivery, "*"),
         allow("Traces", traces, "*"),

@@ -93,7 +93,9 @@ def may_touch(site: Site, role: str, *touched: Touches) -> list[iam.PolicyStatem
 
 
 def keys(site: Site, places: tuple[str, ...]) -> list[str]:
-    """The keys in the bucket."""
+    """The keys in the bucket, a folder with `*` at its end."""
     settings = site.settings
     folders = {name: getattr(settings, f"{name}_prefix") for name in ("raw", "uploads", "tables", "rejected", "archive")}
-    return [place.format(**folders) if "{" in place else f"{settings.control_prefix}{place}" for place in places]
+    found = [place.format(**folders) if "{" in place else f"{settings.control_prefix}{place}" for place in places]
+    # Not the key's end decides: a reference to a parameter does not end as its value does.
+    return [f"{key}*" if place.endswith(("/", "}")) else key for place, key in zip(places, found, strict=True)]
