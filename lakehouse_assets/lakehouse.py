@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -261,8 +261,17 @@ class Lakehouse:
 
     def history(self) -> list[dict[str, Any]]:
         """The report of every batch, oldest first."""
+        return list(self.reports_after("").values())
+
+    def reports_after(self, key: str) -> dict[str, dict[str, Any]]:
+        """The reports behind a report's key (all behind none), by key, the oldest batch first."""
         with failures_named("Reading the history"):
-            return [report for key in self.zone.store.keys(self.zone.reports_prefix) if (report := self.zone.store.get_json(key))]
+            return self.reports_at(self.zone.store.keys(self.zone.reports_prefix, key))
+
+    def reports_at(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The reports at these keys, those that are there."""
+        with failures_named("Reading the history"):
+            return {key: report for key in keys if (report := self.zone.store.get_json(key))}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_deploy.packaging import address, this_machine
-from aws_deploy.presets import PRESETS, Preset
+from aws_deploy.presets import EVENTBRIDGE, PRESETS, Preset
 from lakehouse_assets.aws import Aws
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.deployment import deploy, kept
@@ -32,6 +32,7 @@ class Pipeline:
     preset: Preset
     machine: str
     told: str
+    held_back: bool = False
 
     @cached_property
     def states(self) -> Any:
@@ -74,12 +75,13 @@ class Pipeline:
         return [dict(self.states.describe_execution(executionArn=execution["executionArn"])) for execution in found]
 
     def at_rest(self) -> None:
-        """Waits until no message waits and no execution runs."""
+        """Waits until no execution runs, and no message waits (but for those that are held back)."""
         sqs, names = self.house.aws.client("sqs"), ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
         def look() -> bool | None:
             waiting = sqs.get_queue_attributes(QueueUrl=self.house.queue.url, AttributeNames=names)["Attributes"]
-            return True if set(waiting.values()) == {"0"} and not any(e["status"] == "RUNNING" for e in self.executions()) else None
+            is_empty = self.held_back or set(waiting.values()) == {"0"}
+            return True if is_empty and not any(execution["status"] == "RUNNING" for execution in self.executions()) else None
 
         wait_for(look, SECONDS)
 
@@ -94,14 +96,25 @@ class Pipeline:
 
     @contextmanager
     def events_held_back(self) -> Iterator[None]:
-        """No event starts anything meanwhile; they wait in the queue."""
-        client = self.house.aws.client("lambda")
-        [mapping] = client.list_event_source_mappings(FunctionName=self.preset.functions["availability"])["EventSourceMappings"]
-        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        """No event starts anything meanwhile: they wait in the queue; those of EventBridge are lost."""
+        self._trigger(on=False)
+        self.held_back = True
         try:
             yield
         finally:
-            client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+            self.held_back = False
+            self._trigger(on=True)
+
+    def _trigger(self, *, on: bool) -> None:
+        if self.preset.trigger == EVENTBRIDGE:
+            rules = self.house.aws.client("events")
+            function = self.house.aws.client("lambda").get_function(FunctionName=self.preset.functions["availability"])["Configuration"]["FunctionArn"]
+            [rule] = rules.list_rule_names_by_target(TargetArn=function)["RuleNames"]
+            (rules.enable_rule if on else rules.disable_rule)(Name=rule)
+            return
+        client = self.house.aws.client("lambda")
+        [mapping] = client.list_event_source_mappings(FunctionName=self.preset.functions["availability"])["EventSourceMappings"]
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)
 
     def states_of(self, execution: str) -> list[str]:
         """The states that an execution entered, in order."""

@@ -13,6 +13,7 @@ import pytest
 from deltalake import DeltaTable
 
 from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.local.deployment import deploy
 from lakehouse_assets.local.sample_data import make_sample_data
 from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
 from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
@@ -150,7 +151,7 @@ def test_a_check_that_fails_is_told_and_a_redrive_goes_on_with_the_batch(pipelin
     """A key stands in the table twice; then the table is empty; then it is as it should be. The batch's rows are loaded once."""
     uri, options = house.tables.table("orders"), house.tables.storage_options
     sound = DeltaTable(uri, storage_options=options).version() + 1
-    append_behind_its_back(house, "products")
+    append_behind_its_back(house, "products", product_name="'twice'")
     with pipeline.events_held_back():
         put_batch(house, 2_000_004)
         pipeline.start()
@@ -164,8 +165,7 @@ def test_a_check_that_fails_is_told_and_a_redrive_goes_on_with_the_batch(pipelin
     assert report["error"] in told
     assert house.lease_holder() is None
 
-    products = DeltaTable(house.tables.table("products"), storage_options=options)
-    products.restore(products.version() - 2)
+    DeltaTable(house.tables.table("products"), storage_options=options).delete("product_name = 'twice'")
     DeltaTable(uri, storage_options=options).delete()
     pipeline.states.redrive_execution(executionArn=failed["executionArn"])
     assert "orders: not_empty: the table is empty" in pipeline.failed()
@@ -201,3 +201,24 @@ def test_no_state_or_message_holds_a_rows_values(pipeline: Pipeline, house: Lake
     history = pipeline.states.get_execution_history(executionArn=execution, maxResults=1000)
     assert "s3cret-value" not in json.dumps(history, default=str)
     assert "s3cret-value" not in json.dumps(report)
+
+
+@pytest.mark.spark
+def test_the_engine_auto_sends_a_big_dataset_to_glue_and_a_small_one_to_a_lambda(pipeline: Pipeline, house: Lakehouse) -> None:
+    """The engine and its limit are parameters of the stack: an update of it is enough."""
+    put(house, "raw/products/p2000007.csv", products_csv(product(2_000_007)))
+    put(house, "raw/orders/o2000007.csv", orders_csv(*(order(2_000_007 + number) for number in range(100))))
+    items = items_csv(item(2_000_007, 2_000_007, 2_000_007))
+    deploy(house.settings.model_copy(update={"engine": "auto", "auto_bytes": len(items)}), house.aws)
+    try:
+        put(house, "raw/order_items/i2000007.csv", items)
+        report = pipeline.succeeded()
+    finally:
+        deploy(house.settings, house.aws)
+    assert {dataset: nonzero(counts) for dataset, counts in report["datasets"].items()} == {
+        "products": {"read": 1, "inserted": 1},
+        "orders": {"read": 100, "inserted": 100},
+        "order_items": {"read": 1, "inserted": 1},
+    }
+    runs = {contract.dataset: house.aws.client("glue").get_job_runs(JobName=contract.job)["JobRuns"] for contract in house.contracts.values()}
+    assert {dataset: len(found) for dataset, found in runs.items()} == {"products": 0, "orders": 1, "order_items": 0}
