@@ -10,10 +10,10 @@ FIND_PYTHON = for python in $(PYTHON); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup spark demo test test-fast check format bench synth deploy smoke destroy diff lock clean
+.PHONY: help setup spark demo test test-fast check check-deploy format bench synth deploy smoke destroy diff lock clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/installed ## install into .venv; afterwards .venv/bin/lakehouse works from anywhere
 
@@ -22,18 +22,25 @@ spark: .venv/installed-spark ## install Spark as well (needs Java 17; downloads 
 demo: $(if $(filter-out embedded,$(ENGINE)),.venv/installed-spark,.venv/installed) ## see it all: sample files become tables, a report, an answer (about 20 s; leaves nothing behind), or ENGINE=spark
 	@$(BIN)/lakehouse demo $(if $(ENGINE),--engine $(ENGINE))
 
-test: .venv/installed-spark .venv/installed-dev ## the whole test suite
+test: .venv/installed-spark .venv/installed-dev .venv/installed-deploy ## the whole test suite
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-fast: .venv/installed-dev ## the tests that need neither Spark nor Java
+test-fast: .venv/installed-dev .venv/installed-deploy ## the tests that need neither Spark nor Java
 	$(BIN)/pytest -n 2 --dist loadfile -m "not spark"
 
-check: .venv/installed-dev .venv/installed-pyspark ## format, lint, types, contracts
+check: .venv/installed-dev .venv/installed-pyspark check-deploy ## format, lint, types, contracts, templates, workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@for contract in lakehouse_assets/contracts/*.odcs.yaml; do $(BIN)/datacontract lint $$contract || exit 1; done
 	DAGSTER_HOME= $(BIN)/dagster definitions validate
+
+# cdk-nag checks each synthesis (make synth, and the test that the templates are fresh).
+check-deploy: .venv/installed-deploy ## lint the CloudFormation templates and the workflows
+	$(BIN)/cfn-lint lakehouse_assets/local/templates/*.json
+	$(BIN)/zizmor --offline --quiet --no-progress .github/workflows
+	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(BIN)/actionlint && $(BIN)/actionlint; \
+	else echo "actionlint was left out: it is built with Go, which is not installed."; fi
 
 format: .venv/installed-dev ## bring the code into the project's format
 	$(BIN)/ruff format .
@@ -89,6 +96,11 @@ clean: ## remove what setup installed and what the lakehouse keeps here (.venv, 
 .venv/installed-deploy: .venv/installed requirements-deploy.lock
 	@echo "Installing the locked packages for the deployment (requirements-deploy.lock) ..."
 	@$(UV_INSTALL) --require-hashes -r requirements-deploy.lock
+	@touch $@
+
+# From Go's module proxy, which has it as its authors released it; the PyPI package of that name would download a program from elsewhere.
+$(BIN)/actionlint: Makefile
+	@GOBIN="$(CURDIR)/$(BIN)" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 	@touch $@
 
 aws_deploy/node_modules/.installed: aws_deploy/package-lock.json
