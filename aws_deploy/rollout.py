@@ -33,8 +33,11 @@ def roll_out(
     orchestrator: Literal["state_machine", "dagster"] = "state_machine",
     target: Target = AWS_LAMBDA,
     tell: Tell = print,
+    storage_stack: str | None = None,
 ) -> dict[str, str]:
     """Brings both stacks up to the templates, and the bucket up to the code. Returns the outputs of both; doing it again changes nothing.
+
+    `storage_stack`: its name, where it is not the preset's.
 
     Raises BadConfiguration with what could not be made; what was there before then goes on as it was.
     """
@@ -47,7 +50,7 @@ def roll_out(
         # By path, which CloudFormation takes as well as the bucket's own host: the embedded one knows this form only.
         return f"https://s3.{store.s3.meta.region_name}.amazonaws.com/{store.bucket}/{key}"
 
-    storage = bring_up(cloudformation, preset.storage_stack, templates.storage, parameters_of(settings), tell)
+    storage = bring_up(cloudformation, storage_stack or preset.storage_stack, templates.storage, parameters_of(settings), tell)
     with failures_named("Uploading the code"):
         located = _located(store, settings, target, tell)
     chosen = {

@@ -22,11 +22,16 @@ def bootstrap(settings: Settings, aws: Aws) -> None:
 
     A bucket that came from elsewhere (another stack; a home from before there were stacks) is left as it is, with all that belongs to it.
     """
-    cloudformation, stack = aws.client("cloudformation"), f"{settings.bucket.replace('.', '-')}-storage"
+    cloudformation, stack = aws.client("cloudformation"), storage_stack(settings)
     if outputs_of(cloudformation, stack) is not None or not _is_there(aws.client("s3"), settings.bucket):
         bring_up(cloudformation, stack, STORAGE.read_text("utf-8"), parameters_of(settings))
     if settings.chosen_engine in ("glue", "auto"):
         make_jobs(settings, aws)
+
+
+def storage_stack(settings: Settings) -> str:
+    """The stack's name: many lakehouses may share one embedded AWS."""
+    return f"{settings.bucket.replace('.', '-')}-storage"
 
 
 def _is_there(s3: Any, bucket: str) -> bool:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Literal
 from lakehouse_assets.aws import Aws
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.local import templates
+from lakehouse_assets.local.bootstrap import storage_stack
 from lakehouse_assets.settings import Settings
+from lakehouse_assets.stacks import outputs_of
 
 if TYPE_CHECKING:
     from aws_deploy.rollout import Templates
@@ -28,7 +30,10 @@ def deploy(settings: Settings, aws: Aws, preset: str = "ecommerce", orchestrator
         from aws_deploy.rollout import roll_out
     except ModuleNotFoundError as error:
         raise BadConfiguration("The state machine is deployed from the project's source tree only: run this in a checkout, after `make setup`.") from error
-    return roll_out(aws, settings, PRESETS[preset], kept(preset), orchestrator, this_machine(), tell=_untold)
+    # A home that is in use has its storage already.
+    present = outputs_of(aws.client("cloudformation"), storage_stack(settings)) is not None
+    name = storage_stack(settings) if present else None
+    return roll_out(aws, settings, PRESETS[preset], kept(preset), orchestrator, this_machine(), _untold, name)
 
 
 def kept(preset: str) -> Templates:

@@ -88,7 +88,8 @@ def batches(folder: Path, house: Lakehouse) -> list[Files]:
         "raw/orders/late.csv": orders_csv(order(9_000_001), order(9_000_002, amount=12, hour=12)),
         "raw/products/a.csv": products_csv(product(9_000_001, "Corrected")),
     }
-    return [{f"uploads/{path.name}": path for path in sorted(folder.iterdir())} for folder in (sample.first, sample.second)] + [odd, late]
+    days: list[Files] = [{f"uploads/{path.name}": path for path in sorted(day.iterdir())} for day in (sample.first, sample.second)]
+    return [*days, odd, late]
 
 
 def put_all(house: Lakehouse, files: Files) -> None:
@@ -118,8 +119,8 @@ def everything(house: Lakehouse) -> dict[str, Any]:
 
 
 def _by_name(files: dict[str, bytes]) -> list[tuple[str, bytes]]:
-    """The folder of a converted workbook holds a hash of the workbook's version, which no two buckets have in common."""
-    return sorted((re.sub("/[0-9a-f]{8}/", "/", key), body) for key, body in files.items())
+    """What was converted has a hash of the upload's version in its name, which no two buckets have in common."""
+    return sorted((re.sub("/[0-9a-f]{8}(?=[/.])", "/", key), body) for key, body in files.items())
 
 
 def test_the_same_files_end_in_the_same_lakehouse(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
 from lakehouse_assets_tests.support import (
     ITEMS,
     ORDERS,
+    Row,
     archived,
     item,
     keys,
@@ -58,7 +59,7 @@ def script_of(house: Lakehouse) -> str:
 
 def test_files_under_uploads_become_tables_by_glue_jobs(pipeline: Pipeline, tmp_path: Path) -> None:
     house = pipeline.house
-    rows = {"orders": [ORDERS, order(1), order("x")], "items": [ITEMS, item(1, 1, 1), item(2, 2, 1)]}
+    rows: dict[str, Sequence[Row]] = {"orders": [ORDERS, order(1), order("x")], "items": [ITEMS, item(1, 1, 1), item(2, 2, 1)]}
     with pipeline.events_held_back():
         put(house, "uploads/products.csv", products_csv(product(1)))
         put(house, "uploads/april.xlsx", workbook(tmp_path / "april.xlsx", rows))

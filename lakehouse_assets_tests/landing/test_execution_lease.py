@@ -48,7 +48,8 @@ def never(words: str) -> None:
 
 
 def holding(lakehouse: Lakehouse) -> dict[str, Any]:
-    return dict(lakehouse.zone.store.get_json("control/lease.json"))
+    found: dict[str, Any] = lakehouse.zone.store.get_json("control/lease.json")
+    return found
 
 
 def test_the_steps_of_one_execution_share_it_and_it_counts_as_taken_once(lakehouse: Lakehouse, machine: str) -> None:

@@ -24,7 +24,7 @@ def function(aws: EmbeddedAws) -> str:
     name, code = f"function-{uuid4().hex}", io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("code.py", CODE)
-    boto3.client("lambda").create_function(  # type: ignore[call-overload]
+    boto3.client("lambda").create_function(
         FunctionName=name, Runtime="python3.13", Handler="code.handler", Role="arn:aws:iam::000000000000:role/any", Code={"ZipFile": code.getvalue()}
     )
     return name

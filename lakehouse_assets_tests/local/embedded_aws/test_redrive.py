@@ -22,7 +22,7 @@ def start(states: dict[str, Any]) -> str:
     client = boto3.client("stepfunctions")
     definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states})
     machine = client.create_state_machine(name=f"machine-{uuid4().hex}", definition=definition, roleArn="arn:aws:iam::000000000000:role/machine")
-    return client.start_execution(stateMachineArn=machine["stateMachineArn"], input="{}")["executionArn"]
+    return str(client.start_execution(stateMachineArn=machine["stateMachineArn"], input="{}")["executionArn"])
 
 
 def test_a_redrive_goes_on_with_the_task_that_failed_its_input_and_the_variables(glue: GlueClient) -> None:
