@@ -275,12 +275,12 @@ def _check(names: Names, contract: Contract) -> States:
     compared = f"""{{% (
         $numbers := $states.result.ResultSet.Rows[1].Data.VarCharValue.$number();
         $rows := $numbers[0]; $keys := $numbers[1]; $of_batch := $numbers[2]; $orphans := $numbers[3];
-        $written := $lookup($written, '{dataset}');
+        $wrote := $lookup($written, '{dataset}');
         {{'failed': [
-            $rows = 0 and $written > 0 ? '{NOT_EMPTY}: the table is empty',
+            $rows = 0 and $wrote > 0 ? '{NOT_EMPTY}: the table is empty',
             $rows != $keys ? '{KEY_UNIQUE}: ' & $rows & ' rows, ' & $keys & ' distinct values of {contract.key}',
             $orphans > 0 ? '{NO_ORPHANS}: ' & $orphans & ' rows without a parent',
-            $of_batch != $written ? '{BATCH_COUNTS}: ' & $of_batch & ' rows of this batch in the table, ' & $written & ' written'
+            $of_batch != $wrote ? '{BATCH_COUNTS}: ' & $of_batch & ' rows of this batch in the table, ' & $wrote & ' written'
         ]}}
     ) %}}"""
     query = {

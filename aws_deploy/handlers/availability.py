@@ -54,5 +54,5 @@ def wake(house: Lakehouse, machine: str) -> str:
         if house.executions.look(execution_arn(machine, work)).get("error") != LakehouseBusy.__name__:
             return f"The execution for it is there: {work}."
         # It gave up waiting for another holder, who may have left the files where they are. Once for each holder since.
-        again = f"{work}-again-{house.lease_epoch()}"
+        again = f"{work}-waited-{house.lease_epoch()}"
         return f"Execution {again} is started." if house.executions.start(machine, again, {"work": work}) else f"The execution for it is there: {again}."
