@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-QUEUE, EVENTBRIDGE = "queue", "eventbridge"
+QUEUE: Literal["queue"] = "queue"
+EVENTBRIDGE: Literal["eventbridge"] = "eventbridge"
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,10 @@ def bring_up(
     and the reasons; the stack is then as it was before.
     """
     with failures_named(f"Deploying stack {name}"):
-        wanted = {"StackName": name, "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())]}
+        wanted: dict[str, Any] = {
+            "StackName": name,
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
+        }
         wanted |= {"Capabilities": CAPABILITIES} | _place(template, put)
         found = _settled(cloudformation, name, tell)
         if found is not None and found["StackStatus"] in FAILED_BEFORE_IT_WAS_MADE:

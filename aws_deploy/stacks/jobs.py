@@ -29,12 +29,12 @@ def jobs(site: Site) -> None:
     for kind in ("output", "error"):
         log_group(site, f"GlueJobs{camel(kind)}Log", f"{log}/{kind}")
     for contract in site.contracts.values():
-        role = _role(site, camel(contract.dataset), may_touch(site, "load", load_of(contract), OF_A_RUN))
+        role = _role(site, camel(contract.dataset), may_touch(site, "load", load_of(contract) | OF_A_RUN))
         definition = job_definition(site.settings, contract, site.code, site.documents, role)
         workers = {"WorkerType": site.deployment.worker_type, "NumberOfWorkers": site.deployment.workers}
         _job(site, camel(contract.dataset), definition | workers, log)
     for step, name in site.preset.step_jobs.items():
-        role = _role(site, camel(step), may_touch(site, step, TOUCHES[step], OF_A_RUN))
+        role = _role(site, camel(step), may_touch(site, step, TOUCHES[step] | OF_A_RUN))
         _job(site, camel(step), step_definition(site.settings, step, name, site.code, site.documents, role), log)
 
 

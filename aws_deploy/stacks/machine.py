@@ -119,8 +119,10 @@ def _by_eventbridge(site: Site, function: lambda_.CfnFunction) -> None:
             "object": {"key": [{"wildcard": f"{site.settings.uploads_prefix}*{suffix}"} for suffix in LANDING_SUFFIXES]},
         },
     }
-    started = _rule(site, "FilesLanded", landed, function.attr_arn, "A file landed: starts a batch by the state machine.", when=(True, False))
-    _rule(site, "FilesLandedForDagster", landed, site.queue, "A file landed: tells Dagster's sensor, by the queue.", when=(False, True))
+    started = _rule(
+        site, "FilesLanded", landed, function.attr_arn, "A file landed: starts a batch by the state machine.", site.if_started("ENABLED", "DISABLED")
+    )
+    _rule(site, "FilesLandedForDagster", landed, site.queue, "A file landed: tells Dagster's sensor, by the queue.", site.if_started("DISABLED", "ENABLED"))
     _may_be_called(site, function, "FilesLanded", started)
 
 
@@ -134,15 +136,13 @@ def _stopped(site: Site, function: lambda_.CfnFunction) -> None:
     _may_be_called(site, function, "ExecutionStopped", rule)
 
 
-def _rule(site: Site, name: str, pattern: dict[str, Any], target: str, description: str, when: tuple[bool, bool] | None = None) -> events.CfnRule:
-    """`when`: whether it is enabled where files start the machine, and where not."""
-    state = cdk.Fn.condition_if(site.starts_machine.logical_id, *("ENABLED" if enabled else "DISABLED" for enabled in when)) if when else "ENABLED"
+def _rule(site: Site, name: str, pattern: dict[str, Any], target: str, description: str, state: str = "ENABLED") -> events.CfnRule:
     return events.CfnRule(
         site.stack,
         name,
         description=description,
         event_pattern=pattern,
-        state=state.to_string() if isinstance(state, cdk.Token) or not isinstance(state, str) else state,
+        state=state,
         targets=[
             {
                 "id": "Target",
@@ -175,6 +175,6 @@ def _by_clock(site: Site, function: lambda_.CfnFunction) -> None:
         description="Looks for files that no event told of.",
         schedule_expression=f"rate({site.deployment.listing_minutes} minutes)",
         flexible_time_window={"mode": "OFF"},
-        state=cdk.Fn.condition_if(site.starts_machine.logical_id, "ENABLED", "DISABLED").to_string(),
+        state=site.if_started("ENABLED", "DISABLED"),
         target={"arn": function.attr_arn, "roleArn": role, "input": json.dumps({"listing": True}), "retryPolicy": {"maximumRetryAttempts": 2}},
     )

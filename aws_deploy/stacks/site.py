@@ -38,6 +38,10 @@ class Site:
         """All streams of a log group."""
         return self.arn("logs", f"log-group:{name}:*")
 
+    def if_started(self, then: str, otherwise: str) -> str:
+        """One text where files that land start the machine, another where they do not."""
+        return str(cdk.Fn.condition_if(self.starts_machine.logical_id, then, otherwise).to_string())
+
     @property
     def bucket(self) -> str:
         return f"arn:{self.stack.partition}:s3:::{self.settings.bucket}"

@@ -20,6 +20,9 @@ class Touches:
     writes: tuple[str, ...] = ()
     removes: tuple[str, ...] = ()
 
+    def __or__(self, other: Touches) -> Touches:
+        return Touches(self.reads + other.reads, self.writes + other.writes, self.removes + other.removes)
+
 
 LEASE, OPEN, MANIFESTS, JUDGEMENTS, REPORTS = "lease.json", "open_batch.json", "manifests/", "judgements/", "reports/"
 LEDGER, CONTENTS, CONVERSIONS, STAGING = "ledger/", "contents/", "conversions/", "staging/"
@@ -82,14 +85,12 @@ def load_of(contract: Contract) -> Touches:
     )
 
 
-def may_touch(site: Site, role: str, *touched: Touches) -> list[iam.PolicyStatement]:
+def may_touch(site: Site, role: str, touched: Touches) -> list[iam.PolicyStatement]:
     """What a step needs that touches these. One that touches nothing needs nothing."""
-    if touched == (Touches(),):
+    if touched == Touches():
         return []
-    reads, writes, removes = (
-        [key for touches in touched for key in keys(site, places(touches))] for places in (lambda it: it.reads, lambda it: it.writes, lambda it: it.removes)
-    )
-    return [*objects(site, reads, writes, removes), *executions(site), *(MORE[role](site) if role in MORE else ())]
+    found = objects(site, keys(site, touched.reads), keys(site, touched.writes), keys(site, touched.removes))
+    return [*found, *executions(site), *(MORE[role](site) if role in MORE else ())]
 
 
 def keys(site: Site, places: tuple[str, ...]) -> list[str]:

@@ -143,7 +143,7 @@ def _bucket(stack: cdk.Stack, preset: Preset, settings: Settings, key: kms.CfnKe
         logging_configuration={"destinationBucketName": deployment.access_logs, "logFilePrefix": f"{settings.bucket}/"} if deployment.access_logs else None,
     )
     # S3 sends a test message when it is told of the queue: it must be allowed to by then.
-    bucket.add_resource_dependency(stack.node.find_child("QueuePolicy"))  # type: ignore[arg-type]
+    bucket.add_resource_dependency(stack.node.find_child("QueuePolicy"))
     _keep(bucket)
     arn = bucket.attr_arn
     s3.CfnBucketPolicy(stack, "BucketPolicy", bucket=bucket.ref, policy_document=iam.PolicyDocument(statements=[_tls_only("s3:*", arn, f"{arn}/*")]))
