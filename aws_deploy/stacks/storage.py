@@ -231,10 +231,16 @@ def _workgroup(stack: cdk.Stack, settings: Settings, key: kms.CfnKey, database: 
             name=name,
             database=settings.database,
             work_group=settings.workgroup,
+            description=_said(statement_of(name)),
             query_string=statement_of(name),
         )
         query.add_resource_dependency(workgroup)
         query.add_resource_dependency(database)
+
+
+def _said(statement: str) -> str:
+    """What a query answers, as its first line says."""
+    return statement.splitlines()[0].removeprefix("-- README: ").partition(" Run it with:")[0]
 
 
 def _allow(sid: str, service: str, action: str, resource: str, conditions: dict[str, Any]) -> iam.PolicyStatement:
