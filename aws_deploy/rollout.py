@@ -61,7 +61,7 @@ def roll_out(
         "RejectLimit": str(settings.reject_limit),
         "KeyArn": storage["KeyArn"],
     }
-    pipeline = bring_up(cloudformation, preset.pipeline_stack, templates.pipeline, parameters_of(settings) | chosen | located, tell, put)
+    pipeline = bring_up(cloudformation, preset.pipeline_stack, templates.pipeline, {**parameters_of(settings), **chosen, **located}, tell, put)
     return storage | pipeline
 
 

@@ -22,7 +22,7 @@ OF_THE_LAKEHOUSE = "arn:aws:states:us-east-1:000000000000:execution:machine:one"
 def environment_of_a_lambda(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The settings and the AWS of `lakehouse`, as a Lambda has them."""
     step._client.cache_clear()
-    for name, value in (environment_of(lakehouse) | lakehouse.aws.environment | {"LAKEHOUSE_AWS": "account", "LAKEHOUSE_GATE": "any"}).items():
+    for name, value in {**environment_of(lakehouse), **lakehouse.aws.environment, "LAKEHOUSE_AWS": "account", "LAKEHOUSE_GATE": "any"}.items():
         monkeypatch.setenv(name, value)
     yield
     step._client.cache_clear()
