@@ -119,10 +119,8 @@ def levels(contracts: Contracts) -> list[list[Contract]]:
 def _ending(names: Names) -> States:
     """After the batch: who wants to know is told, and files that landed meanwhile start the next one. Or the failure's way."""
     failure = {"step": "record", "failed": "{% $failed %}", "redrives": REDRIVES}
-    unrecorded = (
-        "{% {'subject': 'A batch failed', 'message': 'State ' & $failed.state & ' failed (' & $failed.error & '), and so did recording it: look at the "
-    )
-    unrecorded += "execution ' & $states.context.Execution.Id, 'error': $failed.error, 'redrives': " + REDRIVES[2:-2] + "} %}"
+    both = "'State ' & $failed.state & ' failed (' & $failed.error & '), and so did recording it: look at the execution ' & $states.context.Execution.Id"
+    unrecorded = {"subject": "A batch failed", "message": f"{{% {both} %}}", "error": "{% $failed.error %}", "redrives": REDRIVES}
     raised = {"step": "raise", "error": "{% $states.input.error %}", "message": "{% $states.input.message %}", "redrives_then": "{% $states.input.redrives %}"}
     return {
         "WasThereWork": {"Type": "Choice", "Choices": [{"Condition": "{% $batch.batch_id = null %}", "Next": "LookAgain"}], "Default": "NotifySuccess"},
