@@ -10,10 +10,10 @@ FIND_PYTHON = for python in $(PYTHON); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup spark demo test test-fast check format bench lock clean
+.PHONY: help setup spark demo test test-fast check check-deploy format bench synth deploy smoke destroy diff lock clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/installed ## install into .venv; afterwards .venv/bin/lakehouse works from anywhere
 
@@ -22,18 +22,25 @@ spark: .venv/installed-spark ## install Spark as well (needs Java 17; downloads 
 demo: $(if $(filter-out embedded,$(ENGINE)),.venv/installed-spark,.venv/installed) ## see it all: sample files become tables, a report, an answer (about 20 s; leaves nothing behind), or ENGINE=spark
 	@$(BIN)/lakehouse demo $(if $(ENGINE),--engine $(ENGINE))
 
-test: .venv/installed-spark .venv/installed-dev ## the whole test suite
+test: .venv/installed-spark .venv/installed-dev .venv/installed-deploy ## the whole test suite
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-fast: .venv/installed-dev ## the tests that need neither Spark nor Java
+test-fast: .venv/installed-dev .venv/installed-deploy ## the tests that need neither Spark nor Java
 	$(BIN)/pytest -n 2 --dist loadfile -m "not spark"
 
-check: .venv/installed-dev .venv/installed-pyspark ## format, lint, types, contracts
+check: .venv/installed-dev .venv/installed-pyspark check-deploy ## format, lint, types, contracts, templates, workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@for contract in lakehouse_assets/contracts/*.odcs.yaml; do $(BIN)/datacontract lint $$contract || exit 1; done
 	DAGSTER_HOME= $(BIN)/dagster definitions validate
+
+# cdk-nag checks each synthesis (make synth, and the test that the templates are fresh).
+check-deploy: .venv/installed-deploy ## lint the CloudFormation templates and the workflows
+	$(BIN)/cfn-lint lakehouse_assets/local/templates/*.json
+	$(BIN)/zizmor --offline --quiet --no-progress .github/workflows
+	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(BIN)/actionlint && $(BIN)/actionlint; \
+	else echo "actionlint was left out: it is built with Go, which is not installed."; fi
 
 format: .venv/installed-dev ## bring the code into the project's format
 	$(BIN)/ruff format .
@@ -42,15 +49,31 @@ format: .venv/installed-dev ## bring the code into the project's format
 bench: .venv/installed-spark .venv/installed-dev ## measure speed and memory; results go to benchmarks/results
 	$(BIN)/python -m benchmarks
 
+synth: .venv/installed-deploy ## make the CloudFormation templates anew after a change of aws_deploy/, the contracts or sql/ (needs Node.js 20 or later)
+	@$(BIN)/python -m aws_deploy.synth
+
+deploy: .venv/installed-deploy ## create or update everything in the AWS account of your environment (README, Deploy to AWS); YES=1 asks nothing
+	@$(BIN)/python -m aws_deploy.deploy up $(if $(YES),--yes)
+
+smoke: .venv/installed-deploy ## ask a deployment whether it works; LOAD=1 loads sample files into it
+	@$(BIN)/python -m aws_deploy.deploy smoke $(if $(LOAD),--load)
+
+destroy: .venv/installed-deploy ## remove the deployment; DATA=1 also the bucket and all that is in it
+	@$(BIN)/python -m aws_deploy.deploy down $(if $(YES),--yes) $(if $(DATA),--data)
+
+diff: .venv/installed-deploy aws_deploy/node_modules/.installed ## what a deployment would change, by CDK's command line
+	@cd aws_deploy && JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 npx --no-install cdk diff --method=template
+
 lock: .venv/installed .venv/installed-pyspark ## resolve the dependencies and Spark's jars anew after a change of pyproject.toml or ivy.xml
 	$(LOCK) --group setup -o requirements-setup.lock
 	$(LOCK) --extra local pyproject.toml -o requirements.lock
 	$(LOCK) --extra local --extra spark -c requirements.lock pyproject.toml -o requirements-spark.lock
 	$(LOCK) --extra local --group dev -c requirements.lock -c requirements-spark.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) --group deploy -c requirements.lock -c requirements-spark.lock -c requirements-dev.lock pyproject.toml -o requirements-deploy.lock
 	$(BIN)/python -m lakehouse_assets.local.spark lock
 
 clean: ## remove what setup installed and what the lakehouse keeps here (.venv, .lakehouse)
-	rm -rf .venv .lakehouse
+	rm -rf .venv .lakehouse aws_deploy/node_modules aws_deploy/cdk.out
 
 .venv/uv: requirements-setup.lock
 	@$(FIND_PYTHON); \
@@ -68,6 +91,20 @@ clean: ## remove what setup installed and what the lakehouse keeps here (.venv, 
 .venv/installed-dev: .venv/installed requirements-dev.lock
 	@echo "Installing the locked packages for development (requirements-dev.lock) ..."
 	@$(UV_INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/installed-deploy: .venv/installed requirements-deploy.lock
+	@echo "Installing the locked packages for the deployment (requirements-deploy.lock) ..."
+	@$(UV_INSTALL) --require-hashes -r requirements-deploy.lock
+	@touch $@
+
+# From Go's module proxy, which has it as its authors released it; the PyPI package of that name would download a program from elsewhere.
+$(BIN)/actionlint: Makefile
+	@GOBIN="$(CURDIR)/$(BIN)" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	@touch $@
+
+aws_deploy/node_modules/.installed: aws_deploy/package-lock.json
+	@cd aws_deploy && npm ci --no-audit --no-fund
 	@touch $@
 
 .venv/installed-pyspark: .venv/installed requirements-spark.lock

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,8 +22,9 @@ from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import facts_of, load_report
 from lakehouse_assets.landing.archive import archive, set_aside
 from lakehouse_assets.landing.convert import convert_uploads
-from lakehouse_assets.landing.freeze import HeldBack, close_batch, freeze, held_back, open_batch, read_manifest, waiting_files, work_to_do
-from lakehouse_assets.landing.lease import Lease
+from lakehouse_assets.landing.executions import Executions
+from lakehouse_assets.landing.freeze import HeldBack, close_batch, freeze, held_back, open_batch, read_manifest, waiting_files, waiting_since, work_to_do
+from lakehouse_assets.landing.lease import ExecutionLease, Lease
 from lakehouse_assets.landing.model import FileVersion, Manifest
 from lakehouse_assets.landing.queue import Queue
 from lakehouse_assets.landing.store import Store, in_parallel
@@ -49,13 +50,15 @@ def _spark_on_this_machine(scratch: Path) -> SparkSession:
 class Lakehouse:
     """One lakehouse: its settings, and how its AWS is reached. The methods are the steps of a batch, in their order.
 
-    `holder`: in whose name the lease is taken, in words for people.
+    `holder`: in whose name the lease is taken, in words for people. `execution`: the ARN of the state machine's execution that this process is a step of;
+    then the lease is taken in its name.
     """
 
     settings: Settings
     aws: Aws
     spark_session: Callable[[Path], SparkSession] = _spark_on_this_machine
     holder: str = "lakehouse"
+    execution: str | None = None
 
     @cached_property
     def contracts(self) -> Contracts:
@@ -71,7 +74,26 @@ class Lakehouse:
 
     @cached_property
     def lease(self) -> Lease:
-        return Lease(self.zone.store, self.zone.lease_key, self.holder)
+        store, key = self.zone.store, self.zone.lease_key
+        if self.execution:
+            return ExecutionLease(store, key, self.execution, self._is_running)
+        return Lease(store, key, self.holder, is_running=self._is_running)
+
+    def _is_running(self, execution: str) -> bool:
+        return self.executions.is_running(execution)
+
+    @property
+    def run_by(self) -> dict[str, str | None]:
+        """Who runs a batch now, for its report: in words, and for a state machine the execution's ARN and a link to it in AWS's console."""
+        if self.execution is None:
+            return {"name": self.holder, "execution": None, "link": None}
+        region = self.execution.split(":")[3]
+        link = f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{self.execution}"
+        return {"name": "State machine", "execution": self.execution, "link": link}
+
+    @cached_property
+    def executions(self) -> Executions:
+        return Executions(self.aws.client("stepfunctions"))
 
     def take_lease(self, told: Callable[[str], None]) -> None:
         """Before any step that writes: nobody else works on this lakehouse while this one does. Waits for whoever does, as long as the settings say."""
@@ -84,7 +106,18 @@ class Lakehouse:
             other = self.lease.other_holder()
         return other.told if other else None
 
-    def _confirm_lease(self) -> None:
+    def holds_lease(self) -> bool:
+        """Whether this one, or the execution that it is a step of, has the lease now."""
+        with failures_named("Looking at the lease"):
+            return self.lease.is_held()
+
+    def lease_epoch(self) -> int:
+        """How often the lease was taken, by whomever."""
+        with failures_named("Looking at the lease"):
+            return self.lease.epoch()
+
+    def confirm_lease(self) -> None:
+        """Before a write: raises LeaseLostError where this process took the lease, and has it no more."""
         with failures_named("Confirming the lease"):
             if self.lease.taken:
                 self.lease.confirm()
@@ -144,6 +177,12 @@ class Lakehouse:
         """Where a person finds a Dagster run: a link where the UI's address is known."""
         return f"Run: {self.settings.ui_url.rstrip('/')}/runs/{run_id}" if self.settings.ui_url else f"Dagster run {run_id}; `lakehouse up` shows it."
 
+    def longest_wait(self) -> float:
+        """For how many seconds the oldest file waits that no batch has archived; 0 where none waits."""
+        with failures_named("Looking at what waits"):
+            since = waiting_since(self.zone)
+        return max(0.0, (datetime.now(UTC) - since).total_seconds()) if since else 0.0
+
     def tell(self, subject: str, message: str) -> None:
         """Publishes to the topic: counts, reasons and where to look; never a row's values. What is too long for a message is cut."""
         with failures_named("Telling the topic"):
@@ -178,11 +217,15 @@ class Lakehouse:
         with failures_named(f"Reading the manifest of batch {batch_id}"):
             return read_manifest(self.zone, batch_id)
 
+    def has_work(self, dataset: str, manifest: Manifest) -> bool:
+        """Whether a batch has a file of the dataset or, for orphans that wait, of one that it descends from."""
+        return bool(manifest.to_load(dataset)) or any(self.has_work(parent.dataset, manifest) for parent in self.contracts[dataset].parents)
+
     def load(self, dataset: str, manifest: Manifest) -> Judgement:
         """Loads a dataset of a batch in this process."""
         engine = self.spark_engine if self.engine_for(dataset, manifest) == "spark" else self.engine
         with failures_named(f"Loading {dataset}"):
-            return load_dataset(self.contracts[dataset], manifest, self.zone, self.tables, engine, self.settings.reject_limit, self._confirm_lease)
+            return load_dataset(self.contracts[dataset], manifest, self.zone, self.tables, engine, self.settings.reject_limit, self.confirm_lease)
 
     def maintain(self, retain_hours: int) -> list[Maintained]:
         """Compacts every table's small files and deletes old ones, in this process. For a time when no batch is loaded."""
@@ -224,7 +267,7 @@ class Lakehouse:
 
     def finish(self, manifest: Manifest) -> dict[str, Any]:
         """Writes the report and closes the batch."""
-        report = load_report(manifest, self.judgements(manifest), "succeeded")
+        report = load_report(manifest, self.judgements(manifest), "succeeded", run_by=self.run_by)
         with failures_named("Closing the batch"):
             self.zone.store.put_json(self.zone.report_key(manifest), report)
             close_batch(self.zone, manifest.batch_id)
@@ -232,7 +275,7 @@ class Lakehouse:
 
     def record_failure(self, manifest: Manifest, error: str) -> dict[str, Any]:
         """Writes the report of a batch that failed; it stays open, and the next run goes on with it."""
-        report = load_report(manifest, self.judgements(manifest), "failed", error)
+        report = load_report(manifest, self.judgements(manifest), "failed", error, self.run_by)
         with failures_named("Recording the failure"):
             self.zone.store.put_json(self.zone.report_key(manifest), report)
         return report
@@ -254,9 +297,9 @@ class Lakehouse:
         with failures_named(f"Abandoning batch {manifest.batch_id}"):
             judged = {dataset for dataset in self.contracts if self.zone.store.exists(self.zone.judgement_key(manifest.batch_id, dataset))}
             judgements = self.judgements(manifest)
-            self.zone.store.put_json(self.zone.report_key(manifest), load_report(manifest, judgements, "abandoned", told))
+            self.zone.store.put_json(self.zone.report_key(manifest), load_report(manifest, judgements, "abandoned", told, self.run_by))
             files = set_aside(self.zone, manifest, facts_of(manifest, judgements), judged, told)
-            report = load_report(replace(manifest, files=tuple(files)), judgements, "abandoned", told)
+            report = load_report(replace(manifest, files=tuple(files)), judgements, "abandoned", told, self.run_by)
             self.zone.store.put_json(self.zone.report_key(manifest), report)
             close_batch(self.zone, manifest.batch_id)
         return report
@@ -267,8 +310,17 @@ class Lakehouse:
 
     def history(self) -> list[dict[str, Any]]:
         """The report of every batch, oldest first."""
+        return list(self.reports_after("").values())
+
+    def reports_after(self, key: str) -> dict[str, dict[str, Any]]:
+        """The reports behind a report's key (all behind none), by key, the oldest batch first."""
         with failures_named("Reading the history"):
-            return [report for key in self.zone.store.keys(self.zone.reports_prefix) if (report := self.zone.store.get_json(key))]
+            return self.reports_at(self.zone.store.keys(self.zone.reports_prefix, key))
+
+    def reports_at(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The reports at these keys, those that are there."""
+        with failures_named("Reading the history"):
+            return {key: report for key in keys if (report := self.zone.store.get_json(key))}
 
 
 @contextmanager

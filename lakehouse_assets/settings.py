@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     topic: str = Field("ecommerce-etl-notifications", pattern=r"^[A-Za-z0-9_-]{1,256}$", description="The SNS topic for how batches went.")
     sensor_seconds: int = Field(30, ge=1, description="How often the sensor looks at the queue.")
     listing_seconds: int = Field(600, ge=1, description="How often the sensor looks for files that no event told of.")
+    orchestrator: Literal["dagster", "state_machine"] = Field(
+        "dagster", description="What starts a batch when files land: Dagster's sensor, or the state machine (which `lakehouse up` then deploys too)."
+    )
     gate: Literal["all", "any"] = Field("all", description="What a batch that nobody asked for (a sensor's) needs: a file of each dataset, or any file.")
     engine: EngineName | None = Field(
         None, description="What runs the plan: embedded (DuckDB and delta-rs in this process), spark (in this process), glue (AWS Glue job runs), or auto."

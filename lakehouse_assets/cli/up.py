@@ -14,12 +14,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lakehouse_assets.cli.home import absolute, read_home
 from lakehouse_assets.errors import LakehouseError, TemporaryOutage
+
+if TYPE_CHECKING:
+    from lakehouse_assets.lakehouse import Lakehouse
 
 USUAL_PORT = 3000
 SECONDS_TO_START, SECONDS_TO_STOP, SECONDS_BETWEEN_LOOKS = 120.0, 30.0, 0.1
@@ -37,6 +40,9 @@ def up(port: Annotated[int | None, typer.Option(help="The UI's port; otherwise 3
             return
         typer.echo("Starting (a few seconds) ...")
         lakehouse = stack.enter_context(connected(settings))
+        if settings.orchestrator == "state_machine" and settings.aws == "embedded":
+            typer.echo("Deploying the state machine (the first time half a minute) ...")
+            _deploy(lakehouse)
         url = f"http://127.0.0.1:{port or _free_port()}"
         dagster = stack.enter_context(_dagster(home, url, settings.ui_url or url))
         _wait_for(url, dagster, home)
@@ -52,6 +58,13 @@ def up(port: Annotated[int | None, typer.Option(help="The UI's port; otherwise 3
             typer.echo("Stopping ...")
             return
         raise TemporaryOutage(f"Dagster ended by itself (exit code {code}). {_end_of_log(home)}")
+
+
+def _deploy(lakehouse: Lakehouse) -> None:
+    from lakehouse_assets.local.deployment import deploy
+
+    machine = deploy(lakehouse.settings, lakehouse.aws)["StateMachineArn"]
+    typer.echo(f"State machine: {machine}")
 
 
 def down() -> None:

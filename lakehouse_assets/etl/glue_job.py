@@ -2,7 +2,8 @@
 
 Dagster runs it through Pipes, Step Functions and `spark-submit` without: all that it needs comes in its own arguments. Glue adds arguments of its own, which
 are ignored. What it did is written down in the bucket by the load itself; Dagster, where there is one, is told of it besides. A failure is raised as it is:
-its class and message are what Glue shows as the run's error.
+its class and message are what Glue shows as the run's error. With --execution it is a step of a state machine's execution, and writes only while that holds
+the lease. With --step it does another step of a batch than a load, where a deployment wants Glue to do them; these start no Spark.
 """
 
 from __future__ import annotations
@@ -33,13 +34,23 @@ if TYPE_CHECKING:
     from lakehouse_assets.etl.engines.base import Judgement
 
 CONTRACT = ".odcs.yaml"
+LOAD, CONVERT, ARCHIVE = STEPS = ("load", "convert", "archive")
 OF_SETTINGS = ("bucket", "raw_prefix", "uploads_prefix", "tables_prefix", "rejected_prefix", "archive_prefix", "control_prefix", "reject_limit")
 SECONDS_BETWEEN_MESSAGES = 5.0
 
 
 def arguments(settings: Settings, dataset: str, contracts: str) -> dict[str, str]:
     """The arguments of every run for a dataset, beside its --manifest. `contracts`: the folder in S3 that holds all contracts' documents."""
-    return {"--dataset": dataset, "--contracts": contracts} | {_flag(name): str(getattr(settings, name)) for name in OF_SETTINGS}
+    return {"--dataset": dataset, "--contracts": contracts} | _of_settings(settings)
+
+
+def step_arguments(settings: Settings, step: str, contracts: str) -> dict[str, str]:
+    """The arguments of every run of a step that is no load: CONVERT, or ARCHIVE, to which each run adds its --batch."""
+    return {"--step": step, "--contracts": contracts} | _of_settings(settings)
+
+
+def _of_settings(settings: Settings) -> dict[str, str]:
+    return {_flag(name): str(getattr(settings, name)) for name in OF_SETTINGS}
 
 
 def main(given: Sequence[str]) -> None:
@@ -48,6 +59,11 @@ def main(given: Sequence[str]) -> None:
     with _dagster() as dagster, tempfile.TemporaryDirectory(prefix="lakehouse-") as folder:
         asked = _read(given)
         lakehouse = _lakehouse(asked, Path(folder))
+        if asked.execution:
+            lakehouse.take_lease(print)
+        if asked.step != LOAD:
+            _do(lakehouse, asked)
+            return
         manifest = _read_manifest(lakehouse, asked.manifest)
         files = manifest.to_load(asked.dataset)
         print(f"{asked.dataset}: batch {manifest.batch_id} has {len(files)} files of {sum(file.size for file in files):,} bytes", flush=True)
@@ -77,11 +93,21 @@ class _Parser(argparse.ArgumentParser):
 def _read(given: Sequence[str]) -> argparse.Namespace:
     # No abbreviations: an argument of Glue's own must not be taken for the beginning of one of these.
     parser = _Parser(allow_abbrev=False)
-    for name in ("dataset", "manifest", "contracts", "bucket"):
+    parser.add_argument("--step", choices=STEPS, default=LOAD)
+    step = parser.parse_known_args(given)[0].step
+    needed = {LOAD: ("dataset", "manifest"), CONVERT: (), ARCHIVE: ("batch",)}[step]
+    for name in (*needed, "contracts", "bucket"):
         parser.add_argument(_flag(name), required=True)
-    for name in OF_SETTINGS[1:]:
+    for name in ("execution", *OF_SETTINGS[1:]):
         parser.add_argument(_flag(name))
     return parser.parse_known_args(given)[0]
+
+
+def _do(lakehouse: Lakehouse, asked: argparse.Namespace) -> None:
+    if asked.step == CONVERT:
+        print(f"{len(lakehouse.convert())} uploads were converted", flush=True)
+    else:
+        print(f"{len(lakehouse.archive(lakehouse.manifest(asked.batch)))} files were archived", flush=True)
 
 
 def _flag(name: str) -> str:
@@ -97,8 +123,8 @@ def _lakehouse(asked: argparse.Namespace, home: Path) -> Lakehouse:
         settings = _Settings(home=home, aws="account", contracts=home / "contracts", **named)
     except ValidationError as error:
         raise BadConfiguration(f"The job's arguments cannot be used: {error}") from None
-    lakehouse = Lakehouse(settings, aws)
-    if asked.dataset not in lakehouse.contracts:
+    lakehouse = Lakehouse(settings, aws, execution=asked.execution)
+    if asked.step == LOAD and asked.dataset not in lakehouse.contracts:
         raise BadConfiguration(f"There is no contract of {asked.dataset}, only of {', '.join(lakehouse.contracts)}. Correct --dataset.")
     return lakehouse
 
@@ -128,7 +154,9 @@ def _load(lakehouse: Lakehouse, dataset: str, manifest: Manifest, session: Spark
 
     engine = SparkEngine(lambda: session, lakehouse.aws.environment)
     with failures_named(f"Loading {dataset}"):
-        return load_dataset(lakehouse.contracts[dataset], manifest, lakehouse.zone, lakehouse.tables, engine, lakehouse.settings.reject_limit)
+        return load_dataset(
+            lakehouse.contracts[dataset], manifest, lakehouse.zone, lakehouse.tables, engine, lakehouse.settings.reject_limit, lakehouse.confirm_lease
+        )
 
 
 def _place(location: str) -> tuple[str, str]:

@@ -12,12 +12,16 @@ from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome
 NOTHING_TO_DO: dict[str, Any] = {"batch_id": None, "status": "nothing_to_do", "datasets": {}, "files": []}
 
 
-def load_report(manifest: Manifest, judgements: Mapping[str, Judgement], status: str, error: str | None = None) -> dict[str, Any]:
-    """One object: batch_id, status (succeeded, failed, abandoned), error, time, per dataset its counts, reasons and warnings, per file its outcome."""
+def load_report(
+    manifest: Manifest, judgements: Mapping[str, Judgement], status: str, error: str | None = None, run_by: Mapping[str, str | None] | None = None
+) -> dict[str, Any]:
+    """One object: batch_id, status (succeeded, failed, abandoned), error, who ran it (`run_by`), when it was frozen, per dataset its counts, reasons and
+    warnings, per file its outcome."""
     return {
         "batch_id": manifest.batch_id,
         "status": status,
         "error": error,
+        "run_by": dict(run_by or {}),
         "created_at": manifest.created_at,
         "datasets": {dataset: asdict(judgement.counts) for dataset, judgement in judgements.items()},
         "healed": {dataset: judgement.healed for dataset, judgement in judgements.items() if judgement.healed},

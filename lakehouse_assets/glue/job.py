@@ -40,6 +40,9 @@ MODULES = (
 """What the entry point imports, and what that needs, to the last: they are installed with --no-deps, in the versions of this machine.
 pip would otherwise bring all that the wheel names, with Dagster, DuckDB and delta-rs, none of which the Spark engine touches."""
 
+READERS = ("python-calamine",)
+"""What a step beside the loads needs besides: it reads workbooks."""
+
 CONFIGURATION = DELTA | {"spark.executorEnv.JAVA_TOOL_OPTIONS": COMPILE_ALL}
 """What must be said before Spark starts. As a variable the Java option stands beside Glue's own; spark.executor.extraJavaOptions would replace them."""
 
@@ -64,13 +67,34 @@ def job_definition(settings: Settings, contract: Contract, code: Code, contracts
     }
 
 
-def platform_arguments(settings: Settings, code: Code) -> dict[str, str]:
+def step_definition(settings: Settings, step: str, name: str, code: Code, contracts: str, role: str) -> dict[str, Any]:
+    """A job that does another step of a batch than a load (`glue_job.CONVERT`, `glue_job.ARCHIVE`). It starts no Spark, so it has as few workers as Glue gives.
+
+    Not a Python shell job: those have Python 3.9 at most.
+    """
+    arguments = platform_arguments(settings, code, *READERS) | glue_job.step_arguments(settings, step, contracts)
+    return {
+        "Name": name,
+        "Description": f"The step {step} of a batch.",
+        "Role": role,
+        "Command": {"Name": "glueetl", "ScriptLocation": code.script, "PythonVersion": "3"},
+        "DefaultArguments": {name: value for name, value in arguments.items() if name != "--enable-auto-scaling"},
+        "ExecutionProperty": {"MaxConcurrentRuns": 1},
+        "MaxRetries": 0,
+        "Timeout": TIMEOUT_MINUTES,
+        "GlueVersion": GLUE_VERSION,
+        "WorkerType": WORKER_TYPE,
+        "NumberOfWorkers": 2,
+    }
+
+
+def platform_arguments(settings: Settings, code: Code, *more_modules: str) -> dict[str, str]:
     """What Glue itself reads: Delta Lake, the wheel and what it needs, logs and metrics while it runs."""
     return {
         "--job-language": "python",
         "--datalake-formats": "delta",
         "--conf": " --conf ".join(f"{name}={value}" for name, value in CONFIGURATION.items()),
-        "--additional-python-modules": ",".join([code.wheel, *(f"{name}=={importlib.metadata.version(name)}" for name in MODULES)]),
+        "--additional-python-modules": ",".join([code.wheel, *(f"{name}=={importlib.metadata.version(name)}" for name in (*MODULES, *more_modules))]),
         "--python-modules-installer-option": "--no-deps",
         "--enable-auto-scaling": "true",
         "--enable-continuous-cloudwatch-log": "true",

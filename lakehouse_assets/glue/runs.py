@@ -6,6 +6,7 @@ runs of one batch would write the same tables.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -125,6 +126,16 @@ def failure_of(run: Run) -> LakehouseError | None:
     if "IMPORT_ERROR" in message:
         return BadConfiguration(f"{ended}: {message}. Deploy the job again: its code or a module that it needs is missing.")
     return TemporaryOutage(f"{ended}: {message}. Nothing is lost; run it again.")
+
+
+def failure_of_task(error: str, cause: str) -> LakehouseError:
+    """Why a state that waits for a run failed, by the error and the cause that Step Functions gives: the run itself where there was one."""
+    try:
+        run = json.loads(cause)
+    except ValueError:
+        run = {}
+    failure = failure_of(run) if isinstance(run, dict) and "JobRunState" in run else None
+    return failure or LakehouseError(f"{error}: {cause}")
 
 
 def patiently(call: Callable[[], T], seconds: float, tell: Tell = print) -> T:

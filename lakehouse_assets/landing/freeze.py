@@ -112,6 +112,12 @@ def _status(zone: LandingZone, manifest: Manifest) -> str | None:
     return report["status"] if report else None
 
 
+def waiting_since(zone: LandingZone) -> datetime | None:
+    """When the oldest file landed that no batch has taken yet (the one under way has not until it is archived); None where none waits."""
+    uploads, fresh, _ = _what_waits(zone)
+    return min((version.modified for version in (*uploads, *fresh)), default=None)
+
+
 def close_batch(zone: LandingZone, batch_id: str) -> None:
     """The batch is done: the pointer goes, and with it the copies that were made for its loads."""
     pointer = zone.store.get_json(zone.open_batch_key)

@@ -3,6 +3,9 @@
 It is an object in the bucket that names its holder. Every write of it is conditional on what was read before, so of two who want it one gets it. The
 holder renews it while it works. It is taken over only from a holder that is dead: its process is gone from this machine, or it has not renewed for a minute
 by S3's own clock. A holder that was only paused finds out before its next write (`confirm`), because its renewal is refused.
+
+An execution of a state machine is a holder too. Its steps are processes that come and go, on machines that nobody knows; they hold the lease together, and
+nobody renews it: it lives as long as Step Functions says that the execution runs.
 """
 
 from __future__ import annotations
@@ -24,15 +27,24 @@ from lakehouse_assets.landing.store import JsonVersion, Store
 
 SECONDS_TO_LIVE = 60.0
 SECONDS_BETWEEN_LOOKS = 1.0
+TRIES_TO_JOIN = 3
+"""Steps that run side by side may all want to take it for their execution: one does, the others find that at their next look."""
 
 
 class LeaseLostError(LakehouseError):
     """Another holder has taken over. Not to be retried by this one: the other goes on with the batch."""
 
 
+class LakehouseBusy(TemporaryOutage):
+    """Another holder works on the lakehouse now. Nothing was done."""
+
+
 @dataclass(frozen=True)
 class Holding:
-    """What the object says. `token` is None when nobody holds the lease; `epoch` counts its holders; `renewals` makes each renewal another content."""
+    """What the object says. `token` is None when nobody holds the lease; `epoch` counts its holders; `renewals` makes each renewal another content.
+
+    `execution`: the ARN of the state machine's execution that holds it; then machine and process say only where the step ran that took it.
+    """
 
     token: str | None
     holder: str
@@ -41,6 +53,7 @@ class Holding:
     taken_at: str
     epoch: int
     renewals: int = 0
+    execution: str | None = None
 
     @property
     def told(self) -> str:
@@ -61,10 +74,15 @@ class Holding:
 
 
 class Lease:
-    """The lease of one bucket, as one would-be holder sees it. `holder`: who that is, in words for people."""
+    """The lease of one bucket, as one would-be holder sees it. `holder`: who that is, in words for people.
 
-    def __init__(self, store: Store, key: str, holder: str, seconds_to_live: float = SECONDS_TO_LIVE) -> None:
-        self._store, self._key, self._holder, self._seconds_to_live = store, key, holder, seconds_to_live
+    `is_running`: whether the execution of an ARN runs; asked when an execution holds the lease and this one wants it.
+    """
+
+    def __init__(
+        self, store: Store, key: str, holder: str, seconds_to_live: float = SECONDS_TO_LIVE, is_running: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        self._store, self._key, self._holder, self._seconds_to_live, self._is_running = store, key, holder, seconds_to_live, is_running
         self._held: Holding | None = None
         self._taken = False
         self._etag = ""
@@ -79,6 +97,16 @@ class Lease:
     def other_holder(self) -> Holding | None:
         """Who holds it now and lives; None where nobody does, or this one."""
         return self._look()[1]
+
+    def is_held(self) -> bool:
+        """Whether this one holds it, as the object says now."""
+        found = self._store.get_json_version(self._key)
+        return found is not None and self._is_own(Holding(**found.value))
+
+    def epoch(self) -> int:
+        """How often it was taken so far."""
+        found = self._store.get_json_version(self._key)
+        return Holding(**found.value).epoch if found else 0
 
     def take(self, wait_seconds: float, told: Callable[[str], None]) -> None:
         """Takes the lease, or confirms it. Waits for another holder, saying once whom for.
@@ -97,10 +125,7 @@ class Lease:
                 waited_for = other.token
                 told(f"{other.told}; this waits for it, at most {wait_seconds:.0f} s.")
             if time.monotonic() >= deadline:
-                raise TemporaryOutage(
-                    f"{other.holder if other else 'Another'} still works on this lakehouse (s3://{self._store.bucket}/{self._key}) after {wait_seconds:.0f} s. "
-                    "Nothing was done; run it again when that is finished."
-                )
+                raise self._busy(other, f" after {wait_seconds:.0f} s")
             time.sleep(min(SECONDS_BETWEEN_LOOKS, wait_seconds))
         self._taken, self._done = True, threading.Event()
         threading.Thread(target=self._keep, args=(self._done,), name="lease", daemon=True).start()
@@ -134,9 +159,21 @@ class Lease:
         if found is None:
             return None, None
         holding = Holding(**found.value)
-        is_free = holding.token is None or holding.process_is_gone or found.age_seconds > self._seconds_to_live
-        is_own = self._held is not None and holding.token == self._held.token
-        return found, None if is_free or is_own else holding
+        return found, None if holding.token is None or self._is_own(holding) or self._is_dead(holding, found.age_seconds) else holding
+
+    def _is_own(self, holding: Holding) -> bool:
+        return self._held is not None and holding.token == self._held.token
+
+    def _is_dead(self, holding: Holding, age_seconds: float) -> bool:
+        if holding.execution is not None:
+            return not self._is_running(holding.execution)
+        return holding.process_is_gone or age_seconds > self._seconds_to_live
+
+    def _busy(self, other: Holding | None, since: str = "") -> LakehouseBusy:
+        return LakehouseBusy(
+            f"{other.holder if other else 'Another'} still works on this lakehouse (s3://{self._store.bucket}/{self._key}){since}. "
+            "Nothing was done; run it again when that is finished."
+        )
 
     def _next_holding(self, found: JsonVersion | None) -> Holding:
         return Holding(
@@ -168,6 +205,51 @@ class Lease:
                 return
             except (ClientError, BotoCoreError):
                 continue
+
+
+class ExecutionLease(Lease):
+    """The lease as one step of a state machine's execution sees it. All its steps hold it together, so a step that ends gives nothing back: the last one does.
+
+    `execution`: its ARN. A step of an execution that was stopped, and that wakes up after another has taken over, finds out before its next write.
+    """
+
+    def __init__(self, store: Store, key: str, execution: str, is_running: Callable[[str], bool]) -> None:
+        super().__init__(store, key, f"Execution {execution}", is_running=is_running)
+        self._execution = execution
+
+    def take(self, wait_seconds: float, told: Callable[[str], None]) -> None:
+        """Joins the execution's other steps, or takes the lease for them all where it is free. Raises LakehouseBusy where another has it: whoever wants to
+        wait is the state machine, which pays for no waiting process."""
+        del wait_seconds, told
+        for _ in range(TRIES_TO_JOIN):
+            found, other = self._look()
+            if other is not None:
+                raise self._busy(other)
+            if (found is not None and self._is_own(Holding(**found.value))) or self._written(self._next_holding(found), found.etag if found else None):
+                self._taken = True
+                return
+        raise self._busy(None)
+
+    def confirm(self) -> None:
+        """Reads, and so makes sure before a write that the execution still holds it. Raises LeaseLostError where it does not."""
+        if not self.is_held():
+            raise LeaseLostError(
+                f"{self._holder} does not hold the lakehouse any more: it was stopped, or another took over. This step stops here; nothing is lost and nothing "
+                "doubled. `lakehouse history` shows what became of the batch."
+            )
+
+    def release(self) -> None:
+        """Gives the lease back for all steps, if the execution holds it. Where that cannot be told, it is free as soon as the execution has ended."""
+        found = self._store.get_json_version(self._key)
+        self._taken = False
+        if found is not None and self._is_own(holding := Holding(**found.value)):
+            self._store.replace_json(self._key, asdict(replace(holding, token=None)), found.etag)
+
+    def _is_own(self, holding: Holding) -> bool:
+        return holding.token is not None and holding.execution == self._execution
+
+    def _next_holding(self, found: JsonVersion | None) -> Holding:
+        return replace(super()._next_holding(found), execution=self._execution)
 
 
 def this_machine() -> str:

@@ -88,8 +88,9 @@ class Store:
             return False
         return True
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+    def keys(self, prefix: str, after: str = "") -> Iterator[str]:
+        """In order; `after`: those behind this key only."""
+        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, StartAfter=after):
             yield from (item["Key"] for item in page.get("Contents", []))
 
     def waiting(self, prefix: str) -> list[FileVersion]:

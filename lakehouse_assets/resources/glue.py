@@ -60,7 +60,7 @@ class GlueRunner:
             done = self._judgement(contract, manifest)
             if done is not None:
                 return LoadOutcome(done)
-            if not self._has_work(contract, manifest):
+            if not self.lakehouse.has_work(contract.dataset, manifest):
                 # A Glue run would cost its start for nothing.
                 return LoadOutcome(self.lakehouse.load(contract.dataset, manifest), {"engine": "embedded"})
             return self._followed(context, contract, manifest)
@@ -97,11 +97,6 @@ class GlueRunner:
             return runs.wait(run_id, context.log.info)
         except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt) as interrupt:
             raise RunStopped(_stopped(runs, run_id, which)) from interrupt
-
-    def _has_work(self, contract: Contract, manifest: Manifest) -> bool:
-        """Whether the batch has a file of the dataset or, for orphans that wait, of one that it descends from."""
-        parents = [self.lakehouse.contracts[parent.dataset] for parent in contract.parents]
-        return bool(manifest.to_load(contract.dataset)) or any(self._has_work(parent, manifest) for parent in parents)
 
     def _arguments(self, contract: Contract, manifest: Manifest) -> dict[str, str]:
         zone, settings = self.lakehouse.zone, self.lakehouse.settings

@@ -50,7 +50,7 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         name="files_landed",
         job=load_batch,
         minimum_interval_seconds=settings.sensor_seconds,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=dg.DefaultSensorStatus.RUNNING if settings.orchestrator == "dagster" else dg.DefaultSensorStatus.STOPPED,
         description=f"Starts a batch when files have landed: S3 tells the queue {settings.queue}, what there is to do is asked of the bucket.",
     )
     def files_landed(context: dg.SensorEvaluationContext) -> dg.SensorResult:

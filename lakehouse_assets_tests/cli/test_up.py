@@ -117,6 +117,20 @@ def test_files_that_are_put_become_tables_by_themselves_even_if_the_run_is_kille
     program("down")
 
 
+def test_the_state_machine_does_it_where_the_setting_says_so_and_nothing_of_it_stays(up: Up, home: Path, program: Program, tmp_path: Path) -> None:
+    """Deployed from the same templates as to AWS; Dagster's sensor starts nothing then."""
+    up(LAKEHOUSE_ORCHESTRATOR="state_machine", LAKEHOUSE_SENSOR_SECONDS="1", LAKEHOUSE_GATE="any")
+    (tmp_path / "p.csv").write_text(products_csv(product(1), product(2)))
+    program("put", "p.csv")
+    deadline = time.monotonic() + 240
+    while not (history := json.loads(program("history", "--json").stdout)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert [(report["status"], report["datasets"]["products"]["inserted"]) for report in history] == [("succeeded", 2)]
+    assert ":execution:EcommerceETLPipeline:" in history[0]["run_by"]["execution"]
+    program("down")
+    assert await_none_of(home) == []
+
+
 def _runs(url: str) -> list[dict[str, str]]:
     question = json.dumps({"query": "{ runsOrError { ... on Runs { results { jobName status } } } }"}).encode()
     request = urllib.request.Request(f"{url}/graphql", question, {"Content-Type": "application/json"})

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.errors import BadConfiguration, BadData
 from lakehouse_assets.etl import glue_job
 from lakehouse_assets.glue.uploads import upload_contracts
 from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.lease import LakehouseBusy
 from lakehouse_assets.local.embedded_aws.glue_platform import prepare
 from lakehouse_assets_tests.support import freeze, keys, product, products_csv, put, rejects
 
@@ -64,6 +65,34 @@ def test_every_setting_that_the_load_uses_is_an_argument(lakehouse: Lakehouse) -
     """A prefix that the job did not know would be a table in the wrong place."""
     prefixes = {f"--{name.replace('_', '-')}" for name in type(lakehouse.settings).model_fields if name.endswith("_prefix")}
     assert prefixes | {"--bucket", "--reject-limit"} <= set(glue_job.arguments(lakehouse.settings, "orders", "s3://bucket/contracts/"))
+
+
+def steps_arguments(lakehouse: Lakehouse, step: str, **told: str) -> list[str]:
+    contracts = upload_contracts(lakehouse.zone.store, "control/", lakehouse.settings.contracts)
+    named = glue_job.step_arguments(lakehouse.settings, step, contracts) | {f"--{name}": value for name, value in told.items()}
+    return [part for pair in named.items() for part in pair]
+
+
+def test_other_steps_of_a_batch_run_without_spark_and_ask_for_what_they_need(lakehouse: Lakehouse) -> None:
+    """There is no load in between, so that nothing may be archived yet: that is the step's own answer."""
+    put(lakehouse, "uploads/p.csv", products_csv(product(1)))
+    glue_job.main([*OF_GLUE, *steps_arguments(lakehouse, "convert")])
+    manifest = lakehouse.freeze("any")
+    assert manifest is not None
+    assert [file.dataset for file in manifest.files if file.dataset] == ["products"]
+    with pytest.raises(BadData, match="No load has read"):
+        glue_job.main([*OF_GLUE, *steps_arguments(lakehouse, "archive", batch=manifest.batch_id)])
+    assert "required: --batch" in refusal(steps_arguments(lakehouse, "archive"))
+    assert "invalid choice: 'freeze'" in refusal(steps_arguments(lakehouse, "freeze"))
+
+
+def test_a_run_of_an_execution_does_nothing_while_another_works(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "uploads/p.csv", products_csv(product(1)))
+    lakehouse.take_lease(print)
+    with pytest.raises(LakehouseBusy):
+        glue_job.main([*OF_GLUE, *steps_arguments(lakehouse, "convert", execution="arn:aws:states:us-east-1:000000000000:execution:m:x")])
+    assert keys(lakehouse, "raw/") == []
+    lakehouse.lease.release()
 
 
 @pytest.mark.spark

@@ -14,7 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from lakehouse_assets.contracts import read_contracts
-from lakehouse_assets.glue.job import MODULES, job_definition
+from lakehouse_assets.etl.glue_job import CONVERT
+from lakehouse_assets.glue.job import MODULES, job_definition, step_definition
 from lakehouse_assets.glue.uploads import Code
 from lakehouse_assets.glue.wheel import build_wheel
 from lakehouse_assets.settings import Settings
@@ -33,6 +34,14 @@ def test_each_dataset_has_a_job_that_runs_once_at_a_time_and_leaves_retries_to_o
     job = definition(glue_job="{dataset}-{job}")
     assert (job["Name"], job["GlueVersion"], job["MaxRetries"], job["ExecutionProperty"]) == ("orders-orders_etl", "6.0", 0, {"MaxConcurrentRuns": 1})
     assert job["Command"] == {"Name": "glueetl", "ScriptLocation": CODE.script, "PythonVersion": "3"}
+
+
+def test_a_job_of_another_step_has_few_workers_and_can_read_workbooks() -> None:
+    job = step_definition(Settings(), CONVERT, "convert_excel_to_csv", CODE, "s3://bucket/control/contracts/1/", "role")
+    assert (job["Name"], job["NumberOfWorkers"], job["MaxRetries"], job["ExecutionProperty"]) == ("convert_excel_to_csv", 2, 0, {"MaxConcurrentRuns": 1})
+    assert job["DefaultArguments"]["--step"] == "convert"
+    assert f"python-calamine=={importlib.metadata.version('python-calamine')}" in job["DefaultArguments"]["--additional-python-modules"].split(",")
+    assert "--enable-auto-scaling" not in job["DefaultArguments"]
 
 
 def test_the_arguments_hold_all_but_the_manifest() -> None:

@@ -18,6 +18,8 @@ from lakehouse_assets.local.process import EmbeddedAws
 
 REGION = "us-east-1"
 SECONDS_TO_CLAIM = 5.0
+SHARE_OF_A_WAIT = "0.05"
+"""Of the seconds that a state machine waits, or pauses before it tries again: what it waits for is done sooner here, and so is the person who looks."""
 
 
 def main() -> None:
@@ -77,6 +79,7 @@ def _prepare_environment(folder: Path, aws: EmbeddedAws) -> None:
             "PERSIST_STATE": "1",
             "STATE_DIR": str(folder / "state"),
             "TMPDIR": str(scratch),
+            "SFN_WAIT_SCALE": SHARE_OF_A_WAIT,
             # These two listen on fixed ports.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",

@@ -117,14 +117,21 @@ class JobProcess:
 
 def error_in(log: str, script: str) -> str | None:
     """What Glue would tell of the last exception in a log: the category, the line of the script, the exception's class without its module, its message."""
+    raised = exception_in(log)
+    if raised is None:
+        return None
+    name, message = raised
+    category = "IMPORT_ERROR" if name in IMPORT_ERRORS else "UNCLASSIFIED_ERROR"
+    line = re.search(rf'File "[^"]*{re.escape(script)}", line (\d+)', log.rpartition(TRACEBACK)[2])
+    where = f" Failed Line Number: {line[1]};" if line else ""
+    return f"Error Category: {category};{where} {name}{message}"[:ERROR_CHARACTERS_SHOWN]
+
+
+def exception_in(log: str) -> tuple[str, str] | None:
+    """The last exception whose traceback is in a log: its class without the module, and what follows. None where there is no traceback."""
     _, found, last = log.rpartition(TRACEBACK)
     raised = re.match(r"(?:\w+\.)*(\w+)(.*)", _exception(last), re.DOTALL)
-    if not found or raised is None:
-        return None
-    category = "IMPORT_ERROR" if raised[1] in IMPORT_ERRORS else "UNCLASSIFIED_ERROR"
-    line = re.search(rf'File "[^"]*{re.escape(script)}", line (\d+)', last)
-    where = f" Failed Line Number: {line[1]};" if line else ""
-    return f"Error Category: {category};{where} {raised[1]}{raised[2]}"[:ERROR_CHARACTERS_SHOWN]
+    return (raised[1], raised[2]) if found and raised else None
 
 
 def _exception(traceback: str) -> str:

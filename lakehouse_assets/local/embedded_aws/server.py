@@ -16,8 +16,17 @@ import uvloop
 from hypercorn.asyncio import serve as serve_http
 from hypercorn.config import Config
 
-from lakehouse_assets.local.embedded_aws import athena_queries, crawlers, glue_jobs, s3_objects, step_functions
-from lakehouse_assets.local.embedded_aws.saved_state import SavedState
+from lakehouse_assets.local.embedded_aws import (
+    athena_queries,
+    crawlers,
+    glue_jobs,
+    lambda_errors,
+    named_queries,
+    redrive,
+    s3_objects,
+    saved_state,
+    step_functions,
+)
 
 OPEN_FILES = 10_000
 
@@ -32,7 +41,7 @@ def serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None
     `announce` is called once, when the state is loaded and requests will be answered.
     """
     _allow_many_connections()
-    for gap in (s3_objects, glue_jobs, crawlers, athena_queries, step_functions):
+    for gap in (s3_objects, glue_jobs, crawlers, athena_queries, named_queries, lambda_errors, step_functions, redrive, saved_state):
         gap.fill()
     uvloop.run(_serve(listener, users_lock, announce))
 
@@ -48,7 +57,7 @@ def _allow_many_connections() -> None:
 async def _serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    saved_state = SavedState()
+    state = saved_state.SavedState()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
 
@@ -69,7 +78,7 @@ async def _serve(listener: socket.socket, users_lock: Path, announce: Callable[[
                 announce()
 
         if scope["type"] == "http":
-            saved_state.note(scope["method"])
+            state.note(scope["method"])
         await ministack.app.app(scope, receive, send_and_tell if scope["type"] == "lifespan" else send)
 
     async def stopped() -> None:
@@ -82,5 +91,5 @@ async def _serve(listener: socket.socket, users_lock: Path, announce: Callable[[
     config.bind = [f"fd://{listener.fileno()}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
-    saving = loop.create_task(saved_state.save_regularly())
+    saving = loop.create_task(state.save_regularly())
     await serve_http(application, config, shutdown_trigger=stopped)  # type: ignore[arg-type]

@@ -1,0 +1,153 @@
+"""`make deploy`, `make destroy` and `make smoke`: a deployment in the AWS account that boto3's own environment names (AWS_PROFILE, AWS_REGION, …).
+
+What to deploy is settings: DEPLOY_… (aws_deploy/settings.py) and LAKEHOUSE_….
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from aws_deploy.packaging import AWS_LAMBDA, Target
+from aws_deploy.presets import Preset
+from aws_deploy.rollout import Templates, roll_out
+from aws_deploy.settings import Deployment, built_in_settings, lakehouse_settings, read_deployment
+from aws_deploy.smoke import smoke_test
+from aws_deploy.synth import synthesize
+from lakehouse_assets.aws import Aws, failures_named
+from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.local.deployment import kept
+from lakehouse_assets.settings import Settings
+from lakehouse_assets.stacks import bring_down, outputs_of
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+PARAMETERS = {"orchestrator", "preset"}
+"""Choices that change no template: a parameter of it, and which it is."""
+IN_TEMPLATES = ("contracts", "glue_job")
+"""Settings of the lakehouse that are no parameters."""
+
+
+@app.command()
+def up(yes: Yes = False) -> None:
+    """Create what is not there yet, and bring the rest up to this checkout. Can be repeated at any time."""
+    with _faults_told():
+        deployment, settings, aws = _what_and_where()
+        _ask(f"Deploy {deployment.preset} with bucket {settings.bucket} to {_place(aws)}?", yes)
+        outputs = deploy(deployment, settings, aws)
+        _say_what_is_there(deployment, settings, outputs)
+
+
+@app.command()
+def down(
+    yes: Yes = False,
+    data: Annotated[bool, typer.Option("--data", help="The bucket with all that is in it, too: every table, every file, every version.")] = False,
+) -> None:
+    """Remove the deployment. The storage stack with the data stays, unless --data says otherwise."""
+    with _faults_told():
+        deployment, settings, aws = _what_and_where()
+        what = f"the pipeline AND ALL DATA in bucket {settings.bucket}" if data else f"the pipeline (bucket {settings.bucket} stays, with all data)"
+        _ask(f"Remove {what} from {_place(aws)}?", yes)
+        remove(deployment.chosen_preset, settings, aws, data=data)
+
+
+@app.command()
+def smoke(load: Annotated[bool, typer.Option("--load", help="Load sample files, too. Not into tables that people rely on.")] = False) -> None:
+    """Ask a deployment whether it works: nothing is changed, unless --load says otherwise."""
+    with _faults_told():
+        deployment, settings, aws = _what_and_where()
+        smoke_test(deployment.chosen_preset, settings, aws, load=load, tell=print)
+
+
+def deploy(deployment: Deployment, settings: Settings, aws: Aws, target: Target = AWS_LAMBDA) -> dict[str, str]:
+    """Both stacks and the code. Returns the stacks' outputs."""
+    return roll_out(aws, settings, deployment.chosen_preset, templates_for(deployment, settings), deployment.orchestrator, target, print)
+
+
+def templates_for(deployment: Deployment, settings: Settings) -> Templates:
+    """The kept templates where they are what these settings ask for: then no Node is needed. Else CDK makes them."""
+    preset = deployment.chosen_preset
+    usual = deployment.model_dump(exclude=PARAMETERS) == Deployment.model_construct().model_dump(exclude=PARAMETERS)
+    shipped = built_in_settings(preset)
+    if usual and all(getattr(settings, name) == getattr(shipped, name) for name in IN_TEMPLATES):
+        return kept(preset.name)
+    print("These settings change the templates: CDK makes them (half a minute)")
+    made = synthesize([(deployment, settings)])
+    return Templates(made[preset.storage_stack], made[preset.pipeline_stack])
+
+
+def remove(preset: Preset, settings: Settings, aws: Aws, *, data: bool) -> None:
+    """The pipeline stack; with `data` all the rest as well. The key is deleted by AWS after its waiting period."""
+    cloudformation = aws.client("cloudformation")
+    bring_down(cloudformation, preset.pipeline_stack, print)
+    if not data:
+        return
+    key = (outputs_of(cloudformation, preset.storage_stack) or {}).get("KeyArn")
+    bring_down(cloudformation, preset.storage_stack, print)
+    with failures_named(f"Deleting bucket {settings.bucket}"):
+        _delete_bucket(aws.client("s3"), settings.bucket)
+    if key:
+        with failures_named(f"Deleting key {key}"):
+            aws.client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    print(f"Bucket {settings.bucket} is gone; its key will be, in 7 days. (Until then: aws kms cancel-key-deletion.)")
+
+
+def _delete_bucket(s3: Any, bucket: str) -> None:
+    try:
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            if found:
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found], "Quiet": True})
+        s3.delete_bucket(Bucket=bucket)
+    except s3.exceptions.NoSuchBucket:
+        return
+
+
+def _what_and_where() -> tuple[Deployment, Settings, Aws]:
+    deployment = read_deployment()
+    settings, aws = lakehouse_settings(deployment.chosen_preset), Aws()
+    if not os.environ.get("LAKEHOUSE_BUCKET"):
+        # A bucket's name is one in all of AWS.
+        with failures_named("Asking AWS who this is"):
+            account = aws.client("sts").get_caller_identity()["Account"]
+        settings = settings.model_copy(update={"bucket": f"{settings.bucket}-{account}-{aws.client('s3').meta.region_name}"})
+    return deployment, settings, aws
+
+
+def _place(aws: Aws) -> str:
+    with failures_named("Asking AWS who this is"):
+        return f"account {aws.client('sts').get_caller_identity()['Account']}, {aws.client('s3').meta.region_name}"
+
+
+def _ask(question: str, yes: bool) -> None:
+    if not yes and sys.stdin.isatty():
+        typer.confirm(question, abort=True)
+    else:
+        print(question.replace("?", " …"))
+
+
+def _say_what_is_there(deployment: Deployment, settings: Settings, outputs: dict[str, str]) -> None:
+    for name, value in sorted(outputs.items()):
+        print(f"  {name} = {value}")
+    preset = [f"LAKEHOUSE_{name.upper()}={value}" for name, value in deployment.chosen_preset.settings.items() if name != "bucket"]
+    print("The command line and Dagster work on it with:")
+    print("  export " + " ".join(["LAKEHOUSE_AWS=account", f"LAKEHOUSE_BUCKET={settings.bucket}", *preset]))
+    print(f"  aws s3 cp orders.csv s3://{settings.bucket}/{settings.raw_prefix}orders/    # a file that lands starts a batch")
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    try:
+        yield
+    except LakehouseError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    app()

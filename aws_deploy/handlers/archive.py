@@ -1,0 +1,12 @@
+"""ArchiveETLFiles: exactly the manifest's files leave raw/ and uploads/."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_deploy.handlers.step import Event, step
+
+
+def handler(event: Event, _context: object) -> dict[str, Any]:
+    with step(event) as house:
+        return {"files": len(house.archive(house.manifest(event["batch_id"])))}

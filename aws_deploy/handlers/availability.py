@@ -1,0 +1,58 @@
+"""CheckDataAvailability: is there something to do? Then an execution is started, one for each piece of work.
+
+Called by the queue, by EventBridge, by the schedule for events that were lost, and by an execution at its end, for files that landed while it worked. An event
+is a wake-up call and no more: what there is to do is asked of the bucket, and the execution's name names it. So a thousand events start one execution.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+from aws_deploy.handlers.step import Event, lakehouse
+from lakehouse_assets.aws import failures_named
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.executions import execution_arn
+from lakehouse_assets.landing.lease import LakehouseBusy
+from lakehouse_assets.landing.queue import objects_of
+
+
+def handler(event: Event, _context: object) -> dict[str, Any]:
+    """Messages that cannot be read are given back: received often enough, they end in the dead-letter queue. Where this raises, all come again."""
+    told = {record["messageId"]: objects_of(record["body"]) for record in event.get("Records", [])}
+    malformed = [{"itemIdentifier": message} for message, objects in told.items() if objects is None]
+    calls = not told or any(told.values())
+    machine = os.environ["STATE_MACHINE_ARN"]
+    with lakehouse() as house:
+        if event.get("listing"):
+            print(_metric(machine, house.longest_wait()), flush=True)
+        found = wake(house, machine) if calls else "No message tells of an object."
+    print(found, f"{len(malformed)} messages cannot be read." if malformed else "", flush=True)
+    return {"batchItemFailures": malformed, "found": found}
+
+
+def _metric(machine: str, seconds: float) -> str:
+    """A line that CloudWatch Logs makes a metric of (embedded metric format): an alarm says when files wait too long."""
+    dimension = "StateMachine"
+    metric = {"Namespace": "Lakehouse", "Dimensions": [[dimension]], "Metrics": [{"Name": "OldestFileWaiting", "Unit": "Seconds"}]}
+    described = {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [metric]}}
+    return json.dumps({**described, dimension: machine.rpartition(":")[2], "OldestFileWaiting": round(seconds)})
+
+
+def wake(house: Lakehouse, machine: str) -> str:
+    """Starts an execution for what there is to do. What was found, in a sentence."""
+    if other := house.lease_holder():
+        return f"{other}; what landed meanwhile is looked for at its end."
+    work = house.work_to_do()
+    if work is None:
+        return "Nothing waits, or not yet what the gate asks for."
+    with failures_named("Starting an execution"):
+        if house.executions.start(machine, work, {"work": work}):
+            return f"Execution {work} is started."
+        if house.executions.look(execution_arn(machine, work)).get("error") != LakehouseBusy.__name__:
+            return f"The execution for it is there: {work}."
+        # It gave up waiting for another holder, who may have left the files where they are. Once for each holder since.
+        again = f"{work}-waited-{house.lease_epoch()}"
+        return f"Execution {again} is started." if house.executions.start(machine, again, {"work": work}) else f"The execution for it is there: {again}."

@@ -1,0 +1,16 @@
+"""Why did a Glue run fail? Returns where another run may heal it; raises the failure where none will, or when there were enough."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_deploy.handlers.step import Event
+from lakehouse_assets.errors import TemporaryOutage
+from lakehouse_assets.glue.runs import failure_of_task
+
+
+def handler(event: Event, _context: object) -> dict[str, Any]:
+    failure = failure_of_task(event["run"]["error"], event["run"]["cause"])
+    if not isinstance(failure, TemporaryOutage) or event["tries"] >= event["most"]:
+        raise failure
+    return {"may_heal": str(failure)}

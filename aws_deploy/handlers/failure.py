@@ -1,0 +1,72 @@
+"""RecordFailure: a batch failed. Its report says why, the lease is given back, and the topic's message is worded. The last state of a failed execution, too.
+
+An execution that was stopped or that ran out of time has no state left to say so: then EventBridge calls this, and it tells the topic itself.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aws_deploy.handlers.step import Event, lakehouse
+from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.glue.runs import OURS, failure_of_task
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.lease import LakehouseBusy
+
+RAISED: dict[str, type[LakehouseError]] = {**OURS, LakehouseBusy.__name__: LakehouseBusy}
+
+
+class BatchFailed(LakehouseError):
+    """The batch failed, as the message says."""
+
+
+def handler(event: Event, _context: object) -> dict[str, Any]:
+    if event.get("step") == "raise":
+        return _raise(event)
+    if "detail" in event:
+        return _ended(event["detail"])
+    failed = event["failed"]
+    with lakehouse(event["execution"]) as house:
+        message = _recorded(house, _reason(failed), f"State {failed['state']} failed")
+    return {"subject": "A batch failed", "message": message, "error": failed["error"], "redrives": event["redrives"]}
+
+
+def _raise(event: Event) -> dict[str, Any]:
+    """The execution fails with this. A redrive begins with the state that failed, which is this one: then it goes on to the first state."""
+    if event["redrives_now"] > event["redrives_then"]:
+        return {}
+    raise RAISED.get(event["error"], BatchFailed)(event["message"])
+
+
+def _ended(detail: Event) -> dict[str, Any]:
+    with lakehouse(detail["executionArn"]) as house:
+        message = _recorded(house, f"The execution ended in state {detail['status']}.", "It was stopped from outside, or took longer than it may")
+        house.tell("A batch failed", message)
+    return {"message": message}
+
+
+def _recorded(house: Lakehouse, reason: str, where: str) -> str:
+    """The report is this execution's to write only while it holds the lease. The message: where, why, what to do."""
+    if house.holds_lease():
+        manifest = house.open_batch()
+        if manifest is not None:
+            house.record_failure(manifest, reason)
+        house.lease.release()
+    return (
+        f"{where}: {reason}\n\nNothing is lost: the batch stays open. When the cause is gone, redrive the execution, or start a new one: it goes on with "
+        f"the batch.\n{house.run_by['execution']}\n{house.run_by['link']}"
+    )
+
+
+def _reason(failed: Event) -> str:
+    error, cause = failed["error"], failed["cause"]
+    if error == "CheckFailed":
+        return f"Checks failed: {cause}"
+    try:
+        said = json.loads(cause)
+    except (TypeError, ValueError):
+        return f"{error}: {cause}"
+    if "errorMessage" in said:
+        return str(said["errorMessage"])
+    return str(failure_of_task(error, cause))

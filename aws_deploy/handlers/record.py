@@ -1,0 +1,18 @@
+"""RecordBatch: the report is written, the batch closed and the lease given back. Says what the topic is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_deploy.handlers.step import Event, step
+from lakehouse_assets.etl.report import report_in_words
+
+
+def handler(event: Event, _context: object) -> dict[str, Any]:
+    with step(event) as house:
+        batch_id = event["batch_id"]
+        report = house.finish(house.manifest(batch_id)) if batch_id else None
+        house.lease.release()
+        if report is None:
+            return {}
+        return {"subject": "A batch succeeded", "message": f"{report_in_words(report)}\n{house.run_by['link']}"}

@@ -1,0 +1,79 @@
+"""cdk-nag's AWS Solutions checks, and what is acknowledged of their findings, each with its reason. Any other finding fails the synthesis.
+
+A permission that ends with `*` is acknowledged by its shape: one of a shape that is not named here is a finding.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from cdk_nag import AwsSolutionsChecks
+
+WILDCARDS = {
+    r"arn:.*:s3:::<BucketName>/.+\*": "A folder of the lakehouse's own bucket: keys are made of batch ids, hashes and the senders' file names.",
+    r"arn:.*:logs:.*:log-group:/aws/lambda/[^*]+:\*": "The streams of the function's own log group: Lambda names them.",
+    r"arn:.*:logs:.*:log-group:/aws-glue/(jobs/|crawlers)\*": "Glue names the groups and streams that its jobs and crawlers write.",
+    r"arn:.*:states:.*:execution:[^*]+:\*": "Executions of the lakehouse's own state machine: they are named by their batch.",
+    r"arn:.*:glue:.*:table/<DatabaseName>/\*": "The tables of the lakehouse's own database: a contract that is added brings one.",
+    r"\*": "These calls know no resources: metrics (held to Glue's namespaces), X-Ray, and the delivery of Step Functions' log.",
+}
+OF_TYPES = {
+    "AWS::S3::Bucket": {
+        "AwsSolutions-S1": "Access logs are the account's to decide: DEPLOY_ACCESS_LOGS names a bucket for them; CloudTrail's data events say the same."
+    },
+    "AWS::Lambda::Function": {"AwsSolutions-L1": "Python 3.13 is the newest that every locked package and this project's tests support."},
+    "AWS::Glue::Job": {
+        "AwsSolutions-GL1": "The jobs' log groups are made by this stack with the lakehouse's key, and the bucket encrypts by default.",
+        "AwsSolutions-GL3": "The jobs use no bookmarks: the manifest says what a run reads.",
+    },
+    "AWS::Glue::Crawler": {
+        "AwsSolutions-GL1": "All crawlers of an account share one log group, which is the account's to encrypt; they log names of tables only."
+    },
+}
+
+
+def checked(app: cdk.App) -> cdk.App:
+    """The app, whose synthesis fails for a finding that is not acknowledged."""
+    for resource in app.node.find_all():
+        if isinstance(resource, cdk.CfnResource):
+            _acknowledge(resource)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return app
+
+
+def _acknowledge(resource: cdk.CfnResource) -> None:
+    findings = dict(OF_TYPES.get(resource.cfn_resource_type, {}))
+    if isinstance(resource, iam.CfnRole):
+        findings |= {f"AwsSolutions-IAM5[Resource::{arn}]": reason for arn in _wildcards(resource) if (reason := reason_for(arn))}
+    for finding, reason in findings.items():
+        cdk.Validations.of(resource).acknowledge(cdk.Acknowledgment(id=finding, reason=reason))
+
+
+def reason_for(arn: str) -> str | None:
+    """Why a permission may end with `*`; None for one of a shape that nobody gave a reason for."""
+    return next((reason for shape, reason in WILDCARDS.items() if re.fullmatch(shape, arn)), None)
+
+
+def _wildcards(role: iam.CfnRole) -> list[str]:
+    policies = cdk.Stack.of(role).resolve(role.policies) or []
+    statements = [statement for policy in policies for statement in policy["policyDocument"]["Statement"]]
+    arns = [_flat(arn) for statement in statements for arn in _as_list(statement["Resource"])]
+    return [arn for arn in dict.fromkeys(arns) if "*" in arn]
+
+
+def _flat(value: Any) -> str:
+    """As nag writes it: a reference as <Name>."""
+    if isinstance(value, str):
+        return value
+    if "Ref" in value:
+        return f"<{value['Ref']}>"
+    if "Fn::GetAtt" in value:
+        return f"<{'.'.join(value['Fn::GetAtt'])}>"
+    return "".join(_flat(part) for part in value["Fn::Join"][1])
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,166 @@
+"""The code of the Lambdas as two zips: `steps` (no Spark, no Dagster, no engine) and `load`, with DuckDB and delta-rs besides.
+
+What is installed in them are the versions and hashes of requirements.lock, as wheels for the platform that runs them. Both are small because of what is left
+out: of botocore all services but those that are called, of this project what no Lambda imports. Compiled where this Python is the target's, because a Lambda's
+folder is read-only: without it every cold start compiles everything anew. The same inputs give the same bytes and the same place in the bucket.
+"""
+
+from __future__ import annotations
+
+import compileall
+import hashlib
+import os
+import py_compile
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import lakehouse_assets
+from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.etl.glue_job import CONTRACT
+from lakehouse_assets.glue.job import MODULES, READERS
+from lakehouse_assets.landing.store import Store
+
+RUNTIME = "python3.13"
+ARCHITECTURE = "x86_64"
+STEPS, LOAD = ZIPS = ("steps", "load")
+
+PROJECT = Path(__file__).parents[1]
+OF_A_STEP = tuple(name for name in MODULES if name != "dagster-pipes") + READERS
+"""As for the Glue jobs: installed with --no-deps, so all of them are named, to the last."""
+PACKAGES = {STEPS: OF_A_STEP, LOAD: (*OF_A_STEP, "arro3-core", "deltalake", "deprecated", "duckdb", "pytz", "wrapt")}
+SERVICES = ("athena", "glue", "s3", "sns", "sqs", "sso", "sso-oidc", "signin", "stepfunctions", "sts")
+"""Those that are called; sso and its kin are looked at by botocore's search for credentials."""
+NOT_IN_LAMBDAS = ("assets", "checks", "cli", "local", "resources", "sensors", "sql", "definitions.py", "jobs.py", "schedules.py", "stacks.py")
+"""Of lakehouse_assets: what no Lambda imports."""
+LONG_AGO = (2020, 2, 2, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the zips are for. `python`: 3.13; `platform`: as uv names it. `compression`: 0 to 9, of the zips."""
+
+    python: str
+    platform: str
+    compression: int = 9
+
+    @property
+    def is_this_python(self) -> bool:
+        return self.python == f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+AWS_LAMBDA = Target(RUNTIME.removeprefix("python"), f"{ARCHITECTURE}-manylinux_2_28")
+
+
+def this_machine() -> Target:
+    """For the embedded AWS, which runs Lambdas with this Python. Not compressed: nothing is sent anywhere, and each Lambda unpacks it anew."""
+    return Target(f"{sys.version_info.major}.{sys.version_info.minor}", "", compression=0)
+
+
+@dataclass(frozen=True)
+class LambdaCode:
+    """Where the zips lie: keys in the lakehouse's bucket."""
+
+    steps: str
+    load: str
+
+
+def upload_lambda_code(store: Store, control: str, contracts: Path, target: Target = AWS_LAMBDA) -> LambdaCode:
+    """Builds and uploads the zips that are not there yet. `control`: the prefix of the control folder; `contracts`: the documents that go into them."""
+    keys = {name: f"{control}code/{address(name, contracts, target)}/{name}.zip" for name in ZIPS}
+    for name, key in keys.items():
+        if not store.exists(key):
+            with tempfile.TemporaryDirectory() as folder:
+                store.upload(build(name, contracts, Path(folder), target), key)
+    return LambdaCode(keys[STEPS], keys[LOAD])
+
+
+def address(name: str, contracts: Path, target: Target) -> str:
+    """Names what a zip is built from: the locked packages, this project's files, the contracts, and this recipe (which is one of the files)."""
+    told = hashlib.sha256(repr((name, target, target.is_this_python, sysconfig.get_platform() if not target.platform else "")).encode())
+    told.update(_requirements(name).encode())
+    for place, file in sorted([*_sources(contracts).items(), ("recipe", Path(__file__))]):
+        told.update(place.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return told.hexdigest()[:24]
+
+
+def build(name: str, contracts: Path, folder: Path, target: Target = AWS_LAMBDA) -> Path:
+    """Builds one zip into a folder. Raises BadConfiguration where a package cannot be had for the target."""
+    content = folder / name
+    _install(name, content, target)
+    _leave_out(content)
+    for place, file in _sources(contracts).items():
+        (content / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, content / place)
+    if target.is_this_python:
+        # The time of a file says nothing in a zip, and a Lambda's files do not change: no source is looked at.
+        compileall.compile_dir(content, quiet=2, stripdir=str(content), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    return _zipped(content, folder / f"{name}.zip", target.compression)
+
+
+def _requirements(name: str) -> str:
+    """The lock's lines of a zip's packages, with their hashes. Raises BadConfiguration where the lock has one of them not."""
+    locked: dict[str, str] = {}
+    for entry in re.split(r"\n(?=[A-Za-z0-9])", (PROJECT / "requirements.lock").read_text("utf-8")):
+        locked[re.split(r"[=\[ ;]", entry, maxsplit=1)[0]] = "\n".join(line for line in entry.splitlines() if not line.lstrip().startswith("#"))
+    if absent := [package for package in PACKAGES[name] if package not in locked]:
+        raise BadConfiguration(f"requirements.lock has no {', '.join(absent)}. Run `make lock`.")
+    return "\n".join(locked[package] for package in PACKAGES[name]) + "\n"
+
+
+def _install(name: str, into: Path, target: Target) -> None:
+    from uv import find_uv_bin
+
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
+        requirements.write(_requirements(name))
+        requirements.flush()
+        command = [find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", str(into)]
+        platform = ["--python-version", target.python, "--python-platform", target.platform] if target.platform else []
+        done = subprocess.run(  # noqa: S603 - uv, with arguments of this file
+            [*command, *platform, "--python", sys.executable, "-r", requirements.name], capture_output=True, text=True, check=False, env=os.environ
+        )
+    if done.returncode != 0:
+        raise BadConfiguration(f"The Lambdas' packages could not be installed for Python {target.python}: {done.stderr.strip()}")
+
+
+def _leave_out(content: Path) -> None:
+    for data in (content / "botocore" / "data").iterdir():
+        if data.is_dir() and data.name not in SERVICES:
+            shutil.rmtree(data)
+    for folder in (*content.rglob("__pycache__"), content / "bin", content / "boto3" / "examples"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sources(contracts: Path) -> dict[str, Path]:
+    """This project's files, by their place in the zip: the modules, and the contracts in the place of those that are shipped."""
+    package = Path(lakehouse_assets.__file__).parent
+    modules = [file for file in package.rglob("*") if file.suffix in (".py", ".typed") and file.relative_to(package).parts[0] not in NOT_IN_LAMBDAS]
+    handlers = [Path(__file__).parent / "__init__.py", *(Path(__file__).parent / "handlers").glob("*.py")]
+    return {
+        **{str(file.relative_to(package.parent)): file for file in modules},
+        **{str(file.relative_to(PROJECT)): file for file in handlers},
+        **{f"{package.name}/contracts/{file.name}": file for file in contracts.glob(f"*{CONTRACT}")},
+    }
+
+
+def _zipped(content: Path, into: Path, compression: int) -> Path:
+    kind = zipfile.ZIP_DEFLATED if compression else zipfile.ZIP_STORED
+    with zipfile.ZipFile(into, "w", kind, compresslevel=compression) as archive:
+        for file in _files(content):
+            # 0644: without it a Lambda may not read its own code.
+            entry = zipfile.ZipInfo(str(file.relative_to(content)), LONG_AGO)
+            entry.external_attr, entry.compress_type = 0o100644 << 16, kind
+            with file.open("rb") as source, archive.open(entry, "w") as written:
+                shutil.copyfileobj(source, written, 1 << 20)
+    return into
+
+
+def _files(content: Path) -> Iterable[Path]:
+    return sorted(file for file in content.rglob("*") if file.is_file())

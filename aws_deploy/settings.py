@@ -1,0 +1,77 @@
+"""What a deployment may choose beside the lakehouse's own settings, from the environment (DEPLOY_…), validated once, with all faults in one message."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from aws_deploy.presets import PRESETS, Preset
+from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.settings import Settings, read_settings
+
+LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+"""What CloudWatch Logs accepts (PutRetentionPolicy)."""
+
+
+class Deployment(BaseSettings):
+    """The choices of one deployment. Each is the environment variable DEPLOY_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="DEPLOY_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    preset: str = Field("ecommerce", description="The names, the layout and the trigger: ecommerce or ecom_lakehouse.")
+    orchestrator: Literal["state_machine", "dagster"] = Field("state_machine", description="Who is started when files land. Both are deployed.")
+    worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = Field("G.1X", description="The Glue jobs' workers.")
+    workers: int = Field(10, ge=2, le=299, description="The most workers of a load's Glue run; it takes as many as its tasks keep busy.")
+    load_memory_mb: int = Field(3008, ge=512, le=10_240, description="The memory of the Lambda that loads small batches (engines auto and embedded).")
+    listing_minutes: int = Field(10, ge=2, le=1440, description="How often the bucket is looked at for files that no event told of.")
+    waiting_minutes: int = Field(60, ge=10, le=20_160, description="How long a batch may wait or run before an alarm says so.")
+    scan_limit_gb: int = Field(100, ge=1, description="What one Athena query may read; Athena stops it there.")
+    log_days: int = Field(90, description="How long logs are kept.")
+    access_logs: str = Field("", description="The bucket for the lakehouse bucket's access logs, if it is to have any.")
+    emails: Annotated[tuple[str, ...], NoDecode] = Field((), description="Who is told by e-mail how batches went, with commas between.")
+    subscribers: Annotated[tuple[str, ...], NoDecode] = Field((), description="AWS accounts (or ARNs of principals) that may subscribe to the topic.")
+
+    @field_validator("preset")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in PRESETS:
+            raise ValueError(f"there are: {', '.join(PRESETS)}")
+        return name
+
+    @field_validator("log_days")
+    @classmethod
+    def _is_what_cloudwatch_takes(cls, days: int) -> int:
+        if days not in LOG_DAYS:
+            raise ValueError(f"CloudWatch keeps logs for one of: {', '.join(map(str, LOG_DAYS))} days")
+        return days
+
+    @field_validator("emails", "subscribers", mode="before")
+    @classmethod
+    def _with_commas_between(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @property
+    def chosen_preset(self) -> Preset:
+        return PRESETS[self.preset]
+
+
+def read_deployment(**told: Any) -> Deployment:
+    """The choices of this process; what is told here goes before the environment. Raises BadConfiguration naming every variable that is wrong."""
+    try:
+        return Deployment(**told)
+    except ValidationError as error:
+        faults = [f"  - DEPLOY_{str(fault['loc'][0]).upper()}={fault['input']!r}: {fault['msg']}" for fault in error.errors()]
+        raise BadConfiguration("These settings of the deployment cannot be used:\n" + "\n".join(faults)) from None
+
+
+def lakehouse_settings(preset: Preset) -> Settings:
+    """The lakehouse's settings in an AWS account: the environment's, else the preset's, else the defaults."""
+    return read_settings(aws="account", **{name: value for name, value in preset.settings.items() if not os.environ.get(f"LAKEHOUSE_{name.upper()}")})
+
+
+def built_in_settings(preset: Preset) -> Settings:
+    """What the built templates hold: the preset's and the defaults, whatever this machine's environment says."""
+    return Settings.model_construct(**{"aws": "account", **dict(preset.settings)})

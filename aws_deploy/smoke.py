@@ -1,0 +1,70 @@
+"""After a deployment: does it work? First what changes nothing; then, where it is asked for, sample files all the way to the success message's batch."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aws_deploy.presets import Preset
+from lakehouse_assets.aws import Aws, failures_named
+from lakehouse_assets.cli.incoming import find_files
+from lakehouse_assets.cli.load import upload
+from lakehouse_assets.cli.progress import steps_shown
+from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.local.sample_data import make_sample_data
+from lakehouse_assets.settings import Settings
+from lakehouse_assets.stacks import outputs_of
+
+SECONDS_FOR_A_BATCH = 2400
+SECONDS_BETWEEN_LOOKS = 2.0
+Tell = Callable[[str], None]
+
+
+class NotWorking(LakehouseError):
+    """The deployment is there, and does not do what it should."""
+
+
+def smoke_test(preset: Preset, settings: Settings, aws: Aws, *, load: bool, tell: Tell) -> None:
+    """Raises NotWorking, or what AWS refused, at the first thing that does not work."""
+    outputs = outputs_of(aws.client("cloudformation"), preset.pipeline_stack)
+    if outputs is None:
+        raise NotWorking(f"There is no stack {preset.pipeline_stack}. Run `make deploy` first.")
+    with failures_named("Calling the availability Lambda"):
+        tell(f"{preset.functions['availability']}: {_called(aws, preset.functions['availability'], {'listing': True})}")
+    with failures_named("Asking Athena"):
+        Lakehouse(settings, aws).athena.query("SELECT 1")
+        tell(f"Athena answers in workgroup {settings.workgroup}")
+    if load:
+        _load(settings, aws, outputs["StateMachineArn"], tell)
+
+
+def _called(aws: Aws, function: str, event: dict[str, Any]) -> Any:
+    answer = aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    said = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise NotWorking(f"Lambda {function} failed: {said.get('errorMessage', said)}. Its log says more.")
+    return said.get("found", said)
+
+
+def _load(settings: Settings, aws: Aws, machine: str, tell: Tell) -> None:
+    lakehouse = Lakehouse(settings, aws)
+    before = {report["batch_id"] for report in lakehouse.history()}
+    with tempfile.TemporaryDirectory() as folder, steps_shown() as steps:
+        sample = make_sample_data(Path(folder), lakehouse.contracts)
+        files, _ = find_files([sample.first], settings.home)
+        upload(lakehouse, files, steps)
+    deadline = time.monotonic() + SECONDS_FOR_A_BATCH
+    while time.monotonic() < deadline:
+        for report in lakehouse.history():
+            if report["batch_id"] not in before:
+                if report["status"] != "succeeded":
+                    raise NotWorking(f"Batch {report['batch_id']} {report['status']}: {report.get('error')}")
+                tell(f"Batch {report['batch_id']} succeeded")
+                return
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    raise NotWorking(f"No batch ended in {SECONDS_FOR_A_BATCH} s. Look at the executions of {machine}.")

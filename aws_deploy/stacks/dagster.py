@@ -1,0 +1,35 @@
+"""The role of the task that runs Dagster (its daemon, its runs) where that is the orchestrator: on ECS, or by a trust of your own."""
+
+from __future__ import annotations
+
+from aws_deploy.stacks.access import allow, executions, objects, queries, runs_jobs, tags, tells, writes_catalog
+from aws_deploy.stacks.names import output
+from aws_deploy.stacks.site import Site
+
+
+def dagster_role(site: Site) -> None:
+    """It does every step of a batch but what Glue does, and the upkeep of the tables."""
+    settings = site.settings
+    raw, uploads, archive, control = settings.raw_prefix, settings.uploads_prefix, settings.archive_prefix, settings.control_prefix
+    tables, rejected = settings.tables_prefix, settings.rejected_prefix
+    statements = [
+        *objects(
+            site,
+            reads=[f"{folder}*" for folder in (raw, uploads, tables, rejected, archive, control)],
+            writes=[f"{folder}*" for folder in (raw, uploads, tables, rejected, archive, control)],
+            # Never from the archive; of control/ what is done with.
+            removes=[
+                *(f"{folder}*" for folder in (raw, uploads, tables, rejected)),
+                *(f"{control}{place}" for place in ("open_batch.json", "staging/*", "pipes/*", "dagster/*")),
+            ],
+        ),
+        *tags(site, of=(raw, uploads), onto=(archive, f"{rejected}files/", f"{control}staging/")),
+        allow("TakesMessages", ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], site.queue),
+        *runs_jobs(site),
+        *queries(site),
+        allow("WritesTheCatalog", ["glue:CreateTable", "glue:UpdateTable"], *writes_catalog(site)[-1].resources),
+        *executions(site),
+        *tells(site),
+    ]
+    arn = site.role("DagsterTask", "ecs-tasks", statements, "The task that runs Dagster")
+    output(site.stack, "DagsterTaskRoleArn", arn, "For the ECS task that runs Dagster")

@@ -1,0 +1,78 @@
+"""The Lambdas: each with a role and a log group of its own, and the code of one of two zips."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+
+from aws_deploy.packaging import ARCHITECTURE, RUNTIME
+from aws_deploy.presets import QUEUE
+from aws_deploy.stacks.access import allow
+from aws_deploy.stacks.access import logs as writes_log
+from aws_deploy.stacks.site import Site, camel
+from aws_deploy.stacks.steps import may
+from aws_deploy.state_machine import LAMBDA_SECONDS
+from lakehouse_assets.stacks import PARAMETERS
+
+OF_THE_LOAD = "load"
+TIMEOUTS = {"availability": 60, "diagnose": 30}
+"""Seconds, where it is not all that Lambda gives: the availability Lambda's is a sixth of the time that the queue hides its messages."""
+MEMORY = {"convert": 2048, "marker": 1024, "archive": 512}
+USUAL_MEMORY = 512
+DISK = {"convert": 10_240, "marker": 10_240, OF_THE_LOAD: 10_240}
+"""MiB of /tmp: the files of a batch are looked at there, and the embedded engine spills there."""
+SHARE_OF_MEMORY = 0.6
+"""What of the load's Lambda is the engine's: the rest is Python, Arrow's buffers and the files' pages."""
+
+
+def functions(site: Site) -> dict[str, lambda_.CfnFunction]:
+    """A Lambda for each role of the preset."""
+    return {role: _function(site, role, name) for role, name in site.preset.functions.items()}
+
+
+def _function(site: Site, role: str, name: str) -> lambda_.CfnFunction:
+    word = camel(role)
+    group = log_group(site, f"{word}Log", f"/aws/lambda/{name}")
+    statements = [*writes_log(site, f"/aws/lambda/{name}"), *may(site, role), *(_of_the_trigger(site) if role == "availability" else ())]
+    memory = site.deployment.load_memory_mb if role == OF_THE_LOAD else MEMORY.get(role, USUAL_MEMORY)
+    return lambda_.CfnFunction(
+        site.stack,
+        f"{word}Function",
+        function_name=name,
+        description=f"Lakehouse {site.preset.name}: aws_deploy/handlers/{role}.py",
+        runtime=RUNTIME,
+        architectures=[ARCHITECTURE],
+        handler=f"aws_deploy.handlers.{role}.handler",
+        code={"s3Bucket": site.settings.bucket, "s3Key": site.load_zip if role == OF_THE_LOAD else site.steps_zip},
+        role=site.role(word, "lambda", statements, f"Lambda {name}"),
+        memory_size=memory,
+        timeout=TIMEOUTS.get(role, LAMBDA_SECONDS),
+        ephemeral_storage={"size": DISK.get(role, 512)},
+        environment={"variables": _environment(site, memory)},
+        logging_config={"logGroup": group.ref},
+        tracing_config={"mode": "PassThrough"},
+    )
+
+
+def _environment(site: Site, memory: int) -> dict[str, str]:
+    settings = site.settings
+    named = {f"LAKEHOUSE_{name.upper()}": str(getattr(settings, name)) for name in PARAMETERS}
+    chosen = {f"LAKEHOUSE_{name.upper()}": str(getattr(settings, name)) for name in ("gate", "engine", "auto_bytes", "reject_limit", "glue_job")}
+    return {
+        **named,
+        **chosen,
+        "LAKEHOUSE_AWS": "account",
+        "LAKEHOUSE_MEMORY_MB": str(int(memory * SHARE_OF_MEMORY)),
+        "STATE_MACHINE_ARN": site.machine,
+    }
+
+
+def _of_the_trigger(site: Site) -> list[iam.PolicyStatement]:
+    starts = allow("StartsTheMachine", ["states:StartExecution"], site.machine)
+    takes = allow("TakesMessages", ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], site.queue)
+    return [starts, takes] if site.preset.trigger == QUEUE else [starts]
+
+
+def log_group(site: Site, identifier: str, name: str) -> logs.CfnLogGroup:
+    return logs.CfnLogGroup(site.stack, identifier, log_group_name=name, retention_in_days=site.deployment.log_days, kms_key_id=site.key)

@@ -1,0 +1,180 @@
+"""The state machine, with what it may call; and what starts it, or tells when it was stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_stepfunctions as stepfunctions
+
+from aws_deploy.presets import QUEUE
+from aws_deploy.stacks.access import allow, objects, queries, runs_jobs, tells
+from aws_deploy.stacks.functions import log_group
+from aws_deploy.stacks.names import output
+from aws_deploy.stacks.site import Site, camel
+from aws_deploy.state_machine import Names, definition
+
+MOST_MESSAGES, SECONDS_OF_MESSAGES = 1000, 20
+"""So many messages, or so long, make one call: a storm of events is few calls."""
+CALLS_AT_ONCE = 2
+"""The least that Lambda lets a queue be held to."""
+HOURS_OF_A_WAKE_UP = 1
+LANDING_SUFFIXES = (".csv", ".CSV", ".xlsx", ".XLSX")
+
+
+def state_machine(site: Site, functions: Mapping[str, lambda_.CfnFunction]) -> stepfunctions.CfnStateMachine:
+    called = {role: function.attr_arn for role, function in functions.items()}
+    values = {
+        **{f"{camel(role)}Function": arn for role, arn in called.items()},
+        **{f"{camel(dataset)}Job": name for dataset, name in site.load_jobs.items()},
+        "Topic": site.topic,
+        "Database": site.settings.database,
+        "Workgroup": site.settings.workgroup,
+        "Results": f"s3://{site.settings.bucket}/{site.settings.control_prefix}athena/",
+    }
+    names = Names(
+        functions={role: f"${{{camel(role)}Function}}" for role in called},
+        load_jobs={dataset: f"${{{camel(dataset)}Job}}" for dataset in site.contracts},
+        crawlers=site.crawlers,
+        topic="${Topic}",
+        database="${Database}",
+        workgroup="${Workgroup}",
+        results="${Results}",
+        step_jobs=site.preset.step_jobs,
+    )
+    log = log_group(site, "MachineLog", f"/aws/vendedlogs/states/{site.preset.state_machine}")
+    machine = stepfunctions.CfnStateMachine(
+        site.stack,
+        "StateMachine",
+        state_machine_name=site.preset.state_machine,
+        role_arn=site.role("Machine", "states", _may_call(site, list(called.values())), f"State machine {site.preset.state_machine}"),
+        definition_string=json.dumps(definition(site.contracts, names), indent=1),
+        definition_substitutions=values,
+        logging_configuration={
+            "level": "ALL",
+            "includeExecutionData": False,
+            "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": log.attr_arn}}],
+        },
+        tracing_configuration={"enabled": True},
+    )
+    output(site.stack, "StateMachineArn", machine.ref, "The state machine")
+    return machine
+
+
+def _may_call(site: Site, functions: list[str]) -> list[Any]:
+    crawlers = [site.arn("glue", f"crawler/{name}") for name in site.crawlers.values()]
+    results = f"{site.settings.control_prefix}athena/*"
+    delivery = ["logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries"]
+    delivery += ["logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"]
+    traces = ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"]
+    return [
+        allow("CallsLambdas", ["lambda:InvokeFunction"], *functions),
+        *runs_jobs(site),
+        allow("RunsCrawlers", ["glue:StartCrawler", "glue:GetCrawler"], *crawlers),
+        *queries(site),
+        *objects(site, reads=[f"{site.settings.tables_prefix}*", results], writes=[results]),
+        *tells(site),
+        allow("DeliversItsLog", delivery, "*"),
+        allow("Traces", traces, "*"),
+    ]
+
+
+def triggers(site: Site, functions: Mapping[str, lambda_.CfnFunction]) -> None:
+    """What starts a batch, the clock for lost events, and who hears of an execution that was stopped."""
+    availability = functions["availability"]
+    if site.preset.trigger == QUEUE:
+        _by_queue(site, availability)
+    else:
+        _by_eventbridge(site, availability)
+    _by_clock(site, availability)
+    _stopped(site, functions["failure"])
+
+
+def _by_queue(site: Site, function: lambda_.CfnFunction) -> None:
+    lambda_.CfnEventSourceMapping(
+        site.stack,
+        "FilesLanded",
+        function_name=function.ref,
+        event_source_arn=site.queue,
+        enabled=cdk.Fn.condition_if(site.starts_machine.logical_id, True, False),
+        batch_size=MOST_MESSAGES,
+        maximum_batching_window_in_seconds=SECONDS_OF_MESSAGES,
+        scaling_config={"maximumConcurrency": CALLS_AT_ONCE},
+        function_response_types=["ReportBatchItemFailures"],
+    )
+
+
+def _by_eventbridge(site: Site, function: lambda_.CfnFunction) -> None:
+    """S3 tells EventBridge. One of two rules is enabled: the machine's, or the one that puts the events into the queue that Dagster reads."""
+    landed = {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": [site.settings.bucket]},
+            "object": {"key": [{"wildcard": f"{site.settings.uploads_prefix}*{suffix}"} for suffix in LANDING_SUFFIXES]},
+        },
+    }
+    started = _rule(
+        site, "FilesLanded", landed, function.attr_arn, "A file landed: starts a batch by the state machine.", site.if_started("ENABLED", "DISABLED")
+    )
+    _rule(site, "FilesLandedForDagster", landed, site.queue, "A file landed: tells Dagster's sensor, by the queue.", site.if_started("DISABLED", "ENABLED"))
+    _may_be_called(site, function, "FilesLanded", started)
+
+
+def _stopped(site: Site, function: lambda_.CfnFunction) -> None:
+    ended = {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {"status": ["TIMED_OUT", "ABORTED"], "stateMachineArn": [site.machine]},
+    }
+    rule = _rule(site, "ExecutionStopped", ended, function.attr_arn, "An execution has no state left to say that it failed.")
+    _may_be_called(site, function, "ExecutionStopped", rule)
+
+
+def _rule(site: Site, name: str, pattern: dict[str, Any], target: str, description: str, state: str = "ENABLED") -> events.CfnRule:
+    return events.CfnRule(
+        site.stack,
+        name,
+        description=description,
+        event_pattern=pattern,
+        state=state,
+        targets=[
+            {
+                "id": "Target",
+                "arn": target,
+                "deadLetterConfig": {"arn": site.dead_letters},
+                "retryPolicy": {"maximumEventAgeInSeconds": HOURS_OF_A_WAKE_UP * 3600, "maximumRetryAttempts": 20},
+            }
+        ],
+    )
+
+
+def _may_be_called(site: Site, function: lambda_.CfnFunction, name: str, rule: events.CfnRule) -> None:
+    lambda_.CfnPermission(
+        site.stack,
+        f"{name}Calls",
+        action="lambda:InvokeFunction",
+        function_name=function.ref,
+        principal="events.amazonaws.com",
+        source_arn=rule.attr_arn,
+    )
+
+
+def _by_clock(site: Site, function: lambda_.CfnFunction) -> None:
+    role = site.role(
+        "Listing", "scheduler", [allow("CallsIt", ["lambda:InvokeFunction"], function.attr_arn)], "Schedule that looks for files that no event told of"
+    )
+    scheduler.CfnSchedule(
+        site.stack,
+        "Listing",
+        description="Looks for files that no event told of.",
+        schedule_expression=f"rate({site.deployment.listing_minutes} minutes)",
+        flexible_time_window={"mode": "OFF"},
+        state=site.if_started("ENABLED", "DISABLED"),
+        target={"arn": function.attr_arn, "roleArn": role, "input": json.dumps({"listing": True}), "retryPolicy": {"maximumRetryAttempts": 2}},
+    )

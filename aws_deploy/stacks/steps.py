@@ -1,0 +1,102 @@
+"""What each step of a batch may do with the bucket, be it a Lambda or a Glue job: the folders that it reads, writes and removes from, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aws_cdk import aws_iam as iam
+
+from aws_deploy.stacks.access import executions, objects, tags, tells
+from aws_deploy.stacks.site import Site
+from lakehouse_assets.contracts import Contract
+
+
+@dataclass(frozen=True)
+class Touches:
+    """Keys with `{raw}` and the like for the folders (the fields of the settings that end with _prefix); under `control/` unless a folder is named."""
+
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    removes: tuple[str, ...] = ()
+
+    def __or__(self, other: Touches) -> Touches:
+        return Touches(self.reads + other.reads, self.writes + other.writes, self.removes + other.removes)
+
+
+LEASE, OPEN, MANIFESTS, JUDGEMENTS, REPORTS = "lease.json", "open_batch.json", "manifests/", "judgements/", "reports/"
+LEDGER, CONTENTS, CONVERSIONS, STAGING = "ledger/", "contents/", "conversions/", "staging/"
+TABLES = ("{tables}", "{rejected}")
+
+TOUCHES = {
+    "availability": Touches(reads=(LEASE, OPEN, MANIFESTS, REPORTS, LEDGER)),
+    "lease": Touches(reads=(LEASE,), writes=(LEASE,)),
+    "convert": Touches(reads=(LEASE, CONVERSIONS, "{uploads}", "{raw}"), writes=(LEASE, CONVERSIONS, "{raw}")),
+    "marker": Touches(
+        reads=(LEASE, OPEN, MANIFESTS, LEDGER, CONTENTS, CONVERSIONS, JUDGEMENTS, "{raw}", "{uploads}"),
+        writes=(LEASE, OPEN, MANIFESTS),
+    ),
+    "load": Touches(
+        # Delta's own log is cleaned by whoever writes a checkpoint.
+        reads=(LEASE, MANIFESTS, JUDGEMENTS, "{raw}", *TABLES),
+        writes=(LEASE, JUDGEMENTS, *TABLES),
+        removes=TABLES,
+    ),
+    "diagnose": Touches(),
+    "archive": Touches(
+        reads=(LEASE, MANIFESTS, JUDGEMENTS, LEDGER, CONTENTS, "{raw}", "{uploads}", "{archive}", "{rejected}files/"),
+        writes=(LEASE, LEDGER, CONTENTS, "{archive}", "{rejected}files/"),
+        removes=("{raw}", "{uploads}"),
+    ),
+    "count": Touches(reads=(LEASE, MANIFESTS, JUDGEMENTS), writes=(LEASE,)),
+    "record": Touches(
+        reads=(LEASE, OPEN, MANIFESTS, JUDGEMENTS, REPORTS, STAGING),
+        writes=(LEASE, REPORTS),
+        removes=(OPEN, STAGING),
+    ),
+    "failure": Touches(reads=(LEASE, OPEN, MANIFESTS, JUDGEMENTS, REPORTS), writes=(LEASE, REPORTS)),
+}
+"""By role (aws_deploy.state_machine.LAMBDAS)."""
+MORE: dict[str, Callable[[Site], list[iam.PolicyStatement]]] = {
+    # A load's copies for Spark, too, are made with the tags of what they are copies of.
+    "load": lambda site: tags(site, of=(site.settings.raw_prefix,), onto=(f"{site.settings.control_prefix}{STAGING}",)),
+    "archive": lambda site: tags(
+        site,
+        of=(site.settings.raw_prefix, site.settings.uploads_prefix),
+        onto=(site.settings.archive_prefix, f"{site.settings.rejected_prefix}files/"),
+    ),
+    "failure": tells,
+}
+
+
+def may(site: Site, role: str) -> list[iam.PolicyStatement]:
+    """The statements for a step that a Lambda does."""
+    return may_touch(site, role, TOUCHES[role])
+
+
+def load_of(contract: Contract) -> Touches:
+    """The load of one dataset by a job of its own: its tables and no others, but for reading its parents'. Spark reads copies of the files."""
+    own = (f"{{tables}}{contract.dataset}/", f"{{rejected}}{contract.dataset}/")
+    parents = tuple(f"{{tables}}{parent.dataset}/" for parent in contract.parents)
+    return Touches(
+        reads=(LEASE, MANIFESTS, JUDGEMENTS, STAGING, f"{{raw}}{contract.dataset}/", *own, *parents),
+        writes=(LEASE, JUDGEMENTS, STAGING, *own),
+        removes=own,
+    )
+
+
+def may_touch(site: Site, role: str, touched: Touches) -> list[iam.PolicyStatement]:
+    """What a step needs that touches these. One that touches nothing needs nothing."""
+    if touched == Touches():
+        return []
+    found = objects(site, keys(site, touched.reads), keys(site, touched.writes), keys(site, touched.removes))
+    return [*found, *executions(site), *(MORE[role](site) if role in MORE else ())]
+
+
+def keys(site: Site, places: tuple[str, ...]) -> list[str]:
+    """The keys in the bucket, a folder with `*` at its end."""
+    settings = site.settings
+    folders = {name: getattr(settings, f"{name}_prefix") for name in ("raw", "uploads", "tables", "rejected", "archive")}
+    found = [place.format(**folders) if "{" in place else f"{settings.control_prefix}{place}" for place in places]
+    # Not the key's end decides: a reference to a parameter does not end as its value does.
+    return [f"{key}*" if place.endswith(("/", "}")) else key for place, key in zip(places, found, strict=True)]

@@ -1,0 +1,336 @@
+"""The state machine: one batch from what waits to the success message, as plain Amazon States Language (JSONata), made from the contracts.
+
+TakeLease -> Convert -> Freeze -> the datasets, level by level of their parents -> Archive -> Crawl -> Count -> CheckTables -> Record -> Notify -> LookAgain.
+Every step finds out by itself what of it is done already, so an execution may begin at the top for a batch that another one left behind. A failure anywhere is
+recorded, told, and ends in a Task that raises, not in a Fail state: a redrive begins there, and that Task then leads to the first state again.
+Bad data fails at once; only what an outage caused is tried again. No state's data holds a row's values: batch id, counts, reasons.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lakehouse_assets.catalog.checks import BATCH_COUNTS, KEY_UNIQUE, NO_ORPHANS, NOT_EMPTY, checks_sql
+from lakehouse_assets.contracts import Contract, Contracts
+
+State = dict[str, Any]
+States = dict[str, State]
+
+LAMBDAS = ("availability", "lease", "convert", "marker", "load", "diagnose", "archive", "count", "record", "failure")
+"""The role of each Lambda: aws_deploy.handlers.<role>.handler."""
+MAY_BE_GLUE = ("convert", "archive")
+"""Steps that a Glue job can do in place of a Lambda."""
+
+WHOLE_SECONDS = 12 * 3600
+LAMBDA_SECONDS = 900
+GLUE_SECONDS = 3 * 3600
+ATHENA_SECONDS = 1800
+CALL_SECONDS = 60
+CRAWL_LOOKS, SECONDS_BETWEEN_LOOKS = 240, 15
+MOST_RUNS = 3
+"""Of a Glue job for one step: the first, and two more where infrastructure failed it."""
+
+EXECUTION = "{% $states.context.Execution.Id %}"
+REDRIVES = "{% $exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0 %}"
+BATCH = "{% $batch.batch_id %}"
+
+
+def retry(*errors: str, seconds: int = 5, most: int = 5, longest: int = 120) -> State:
+    """With backoff and full jitter, so that those who failed together do not come back together."""
+    return {
+        "ErrorEquals": list(errors),
+        "IntervalSeconds": seconds,
+        "BackoffRate": 2,
+        "MaxAttempts": most,
+        "MaxDelaySeconds": longest,
+        "JitterStrategy": "FULL",
+    }
+
+
+OF_LAMBDA = ("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException")
+LAMBDA_OUTAGES = retry(*OF_LAMBDA)
+OUTAGES = retry("TemporaryOutage", *OF_LAMBDA)
+"""Of a Lambda, and of what it calls."""
+BUSY = retry("LakehouseBusy", seconds=15, most=65, longest=60)
+"""Another works on the lakehouse: waited for about as long as LAKEHOUSE_LEASE_WAIT_SECONDS is by default."""
+GLUE_BUSY = retry("Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException", seconds=30, most=60, longest=300)
+GLUE_OUTAGES = retry("Glue.ThrottlingException", "Glue.InternalServiceException", "Glue.OperationTimeoutException", "Glue.SdkClientException")
+ATHENA_OUTAGES = retry("Athena.TooManyRequestsException", "Athena.ThrottlingException", "Athena.InternalServerException", "Athena.SdkClientException")
+CRAWLER_BUSY = retry("Glue.CrawlerRunningException", seconds=15, most=60, longest=60)
+"""A crawl under way may have begun before this batch's tables were written, so it is waited for and another is started."""
+SNS_OUTAGES = retry("SNS.InternalErrorException", "SNS.ThrottledException", "SNS.SdkClientException", most=3)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the definition calls, by name or ARN; a deployment may put placeholders here.
+
+    `functions`: by role, each of LAMBDAS (but for those in `step_jobs`). `step_jobs`: by role, Glue jobs that do a step of MAY_BE_GLUE. `load_jobs`: by
+    dataset. `crawlers`: by a word for the state's name (Tables, Rejected). `topic`: an ARN. `results`: where Athena writes, s3://.../.
+    """
+
+    functions: Mapping[str, str]
+    load_jobs: Mapping[str, str]
+    crawlers: Mapping[str, str]
+    topic: str
+    database: str
+    workgroup: str
+    results: str
+    step_jobs: Mapping[str, str] = field(default_factory=dict)
+
+
+def definition(contracts: Contracts, names: Names) -> State:
+    """The whole state machine, for StepFunctions' CreateStateMachine or a template."""
+    batch = [
+        _lambda(names, "TakeLease", "lease", retries=[BUSY, OUTAGES]),
+        _step(names, "Convert", "convert", {}),
+        _lambda(names, "Freeze", "marker", Assign={"batch": "{% $states.result.Payload %}"}),
+        {"IsThereWork": {"Type": "Choice", "Choices": [{"Condition": "{% $batch.batch_id = null %}", "Next": "Record"}]}},
+        *({f"LoadLevel{number}": _parallel([_load(names, contract) for contract in level])} for number, level in enumerate(levels(contracts), 1)),
+        _step(names, "Archive", "archive", {"--batch": BATCH}),
+        {"Crawl": _parallel([_crawl(word, crawler) for word, crawler in names.crawlers.items()])},
+        _lambda(names, "Count", "count", Assign={"written": "{% $states.result.Payload %}"}),
+        {"CheckTables": _parallel([_check(names, contract) for contract in contracts.values()])},
+        _lambda(names, "Record", "record", Output="{% $states.result.Payload %}"),
+    ]
+    return {
+        "Comment": "One batch: what waits under raw/ and uploads/ becomes rows of the tables. Made from the contracts by aws_deploy/state_machine.py.",
+        "QueryLanguage": "JSONata",
+        "TimeoutSeconds": WHOLE_SECONDS,
+        "StartAt": "TakeLease",
+        "States": _caught(_chained(batch, "WasThereWork")) | _ending(names),
+    }
+
+
+def levels(contracts: Contracts) -> list[list[Contract]]:
+    """Datasets that may be loaded side by side: those without parents, then those whose parents are all in levels before."""
+    waiting, done, found = list(contracts.values()), set[str](), list[list[Contract]]()
+    while waiting:
+        level = [contract for contract in waiting if {parent.dataset for parent in contract.parents} <= done]
+        found.append(level)
+        done |= {contract.dataset for contract in level}
+        waiting = [contract for contract in waiting if contract not in level]
+    return found
+
+
+def _ending(names: Names) -> States:
+    """After the batch: who wants to know is told, and files that landed meanwhile start the next one. Or the failure's way."""
+    failure = {"step": "record", "failed": "{% $failed %}", "redrives": REDRIVES}
+    both = "'State ' & $failed.state & ' failed (' & $failed.error & '), and so did recording it: look at the execution ' & $states.context.Execution.Id"
+    unrecorded = {"subject": "A batch failed", "message": f"{{% {both} %}}", "error": "{% $failed.error %}", "redrives": REDRIVES}
+    raised = {"step": "raise", "error": "{% $states.input.error %}", "message": "{% $states.input.message %}", "redrives_then": "{% $states.input.redrives %}"}
+    return {
+        "WasThereWork": {"Type": "Choice", "Choices": [{"Condition": "{% $batch.batch_id = null %}", "Next": "LookAgain"}], "Default": "NotifySuccess"},
+        # The tables are written and the batch is closed: that nobody could be told makes it no failure.
+        "NotifySuccess": _publish(names) | {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "LookAgain"}], "Next": "LookAgain"},
+        **_with(
+            _lambda(names, "LookAgain", "availability", {"look_again": True}), Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Done"}], Output={}, Next="Done"
+        ),
+        "Done": {"Type": "Succeed"},
+        **_with(
+            _lambda(names, "RecordFailure", "failure", failure),
+            Output="{% $states.result.Payload %}",
+            Catch=[{"ErrorEquals": ["States.ALL"], "Output": unrecorded, "Next": "NotifyFailure"}],
+            Next="NotifyFailure",
+        ),
+        "NotifyFailure": _publish(names)
+        | {"Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.input %}", "Next": "BatchFailed"}], "Next": "BatchFailed"},
+        # Raises; in a redrive, which begins here, it returns.
+        **_with(_lambda(names, "BatchFailed", "failure", raised | {"redrives_now": REDRIVES}, [LAMBDA_OUTAGES]), Next="TakeLease"),
+    }
+
+
+def _chained(parts: Iterable[States], last: str) -> States:
+    """The parts one after the other: the way out of each (states without Next, End or Choices' Default) leads to the next part's first state."""
+    parts = list(parts)
+    chained: States = {}
+    for part, following in zip(parts, [next(iter(part)) for part in parts[1:]] + [last], strict=True):
+        for name, state in part.items():
+            way_out = {} if "Next" in state or "Default" in state else {"Default": following} if state["Type"] == "Choice" else {"Next": following}
+            chained[name] = state | way_out
+    return chained
+
+
+def _caught(states: States) -> States:
+    """Whatever fails here is recorded and told, with the name of the state."""
+
+    def catch(name: str) -> list[State]:
+        failed = {"state": name, "error": "{% $states.errorOutput.Error %}", "cause": "{% $states.errorOutput.Cause %}"}
+        return [{"ErrorEquals": ["States.ALL"], "Assign": {"failed": failed}, "Output": {}, "Next": "RecordFailure"}]
+
+    can_fail = ("Task", "Parallel")
+    return {name: state | ({"Catch": [*state.get("Catch", []), *catch(name)]} if state["Type"] in can_fail else {}) for name, state in states.items()}
+
+
+def _with(states: States, **fields: Any) -> States:
+    return {name: state | fields for name, state in states.items()}
+
+
+def _parallel(branches: Sequence[States]) -> State:
+    return {"Type": "Parallel", "Branches": [{"StartAt": next(iter(states)), "States": states} for states in branches]}
+
+
+def _lambda(names: Names, name: str, role: str, told: Mapping[str, Any] | None = None, retries: Sequence[State] = (OUTAGES,), **fields: Any) -> States:
+    """One step as a Lambda. It is told the execution, which holds the lease, and what else is said here."""
+    return {
+        name: {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": names.functions[role], "Payload": {"execution": EXECUTION, **_about_batch(role), **(told or {})}},
+            "TimeoutSeconds": LAMBDA_SECONDS,
+            "Retry": list(retries),
+            "Output": {},
+            **fields,
+        }
+    }
+
+
+def _about_batch(role: str) -> dict[str, str]:
+    return {"batch_id": BATCH} if role in ("load", "archive", "count", "record") else {}
+
+
+def _step(names: Names, name: str, role: str, arguments: Mapping[str, str]) -> States:
+    if role not in names.step_jobs:
+        return _lambda(names, name, role)
+    return _glue(names, name, names.step_jobs[role], arguments)
+
+
+def _glue(names: Names, name: str, job: str, arguments: Mapping[str, str]) -> States:
+    """A run of a Glue job. How it failed decides whether there is another: the state after it knows, and raises where there is not."""
+    tries = "$exists($states.input.tries) ? $states.input.tries : 1"
+    failed = {"tries": f"{{% {tries} %}}", "error": "{% $states.errorOutput.Error %}", "cause": "{% $states.errorOutput.Cause %}"}
+    asked = {"run": {"error": "{% $states.input.error %}", "cause": "{% $states.input.cause %}"}, "tries": "{% $states.input.tries %}", "most": MOST_RUNS}
+    return {
+        name: {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::glue:startJobRun.sync",
+            "Arguments": {"JobName": job, "Arguments": {"--execution": EXECUTION, **arguments}},
+            "TimeoutSeconds": GLUE_SECONDS,
+            "Retry": [GLUE_BUSY, GLUE_OUTAGES],
+            "Output": {},
+            "Catch": [{"ErrorEquals": ["States.TaskFailed"], "Output": failed, "Next": f"{name}RunFailed"}],
+        },
+        **_lambda(names, f"{name}RunFailed", "diagnose", asked, [LAMBDA_OUTAGES], Output={"tries": "{% $states.input.tries + 1 %}"}, Next=f"{name}Pause"),
+        f"{name}Pause": {"Type": "Wait", "Seconds": "{% $round(30 * $power(2, $states.input.tries - 2) * (0.5 + $random())) %}", "Next": name},
+    }
+
+
+def _load(names: Names, contract: Contract) -> States:
+    """A dataset of the batch: by its Glue job, or by the Lambda, as Freeze found for it."""
+    word = camel(contract.dataset)
+    by_glue = {"Condition": f"{{% $lookup($batch.load, '{contract.dataset}') = 'glue' %}}", "Next": f"Load{word}WithGlue"}
+    return {
+        f"Load{word}": {"Type": "Choice", "Choices": [by_glue], "Default": f"Load{word}WithLambda"},
+        **_ended(f"Load{word}WithGlue", _glue(names, f"Load{word}WithGlue", names.load_jobs[contract.dataset], {"--manifest": "{% $batch.manifest %}"})),
+        **_ended(f"Load{word}WithLambda", _lambda(names, f"Load{word}WithLambda", "load", {"dataset": contract.dataset})),
+    }
+
+
+def _ended(name: str, states: States) -> States:
+    return states | {name: states[name] | {"End": True}}
+
+
+def _crawl(word: str, crawler: str) -> States:
+    """One crawler: started, waited for, the outcome of this crawl looked at."""
+    found = (
+        "{% {'state': $states.result.Crawler.State, 'status': $states.result.Crawler.LastCrawl.Status, "
+        "'why': $states.result.Crawler.LastCrawl.ErrorMessage, 'looks': ($exists($states.input.looks) ? $states.input.looks : 0) + 1} %}"
+    )
+
+    def call(action: str, **fields: Any) -> State:
+        task = {"Type": "Task", "Resource": f"arn:aws:states:::aws-sdk:glue:{action}", "Arguments": {"Name": crawler}, "TimeoutSeconds": CALL_SECONDS}
+        return task | fields
+
+    return {
+        f"StartCrawler{word}": call("startCrawler", Retry=[CRAWLER_BUSY, GLUE_OUTAGES], Output={}, Next=f"Wait{word}"),
+        f"Wait{word}": {"Type": "Wait", "Seconds": SECONDS_BETWEEN_LOOKS, "Next": f"LookAtCrawler{word}"},
+        f"LookAtCrawler{word}": call("getCrawler", Retry=[GLUE_OUTAGES], Output=found, Next=f"IsCrawled{word}"),
+        f"IsCrawled{word}": {
+            "Type": "Choice",
+            "Choices": [
+                {"Condition": f"{{% $states.input.looks > {CRAWL_LOOKS} %}}", "Next": f"CrawlFailed{word}"},
+                {"Condition": "{% $states.input.state != 'READY' %}", "Next": f"Wait{word}"},
+                {"Condition": "{% $states.input.status = 'SUCCEEDED' %}", "Next": f"Crawled{word}"},
+            ],
+            "Default": f"CrawlFailed{word}",
+        },
+        f"Crawled{word}": {"Type": "Succeed"},
+        f"CrawlFailed{word}": {
+            "Type": "Fail",
+            "Error": "CrawlFailed",
+            "Cause": f"{{% 'Crawler {crawler} is ' & $states.input.state & ', its last crawl ' & $states.input.status & ': ' & $states.input.why %}}",
+        },
+    }
+
+
+def _check(names: Names, contract: Contract) -> States:
+    """One dataset's table: each number is read and compared, as lakehouse_assets.catalog.checks does."""
+    word, dataset = camel(contract.dataset), contract.dataset
+    sql = f"{{% $replace({json.dumps(checks_sql(contract, BATCH_PLACE))}, '{BATCH_PLACE}', $batch.batch_id) %}}"
+    compared = f"""{{% (
+        $numbers := $states.result.ResultSet.Rows[1].Data.VarCharValue.$number();
+        $rows := $numbers[0]; $keys := $numbers[1]; $of_batch := $numbers[2]; $orphans := $numbers[3];
+        $wrote := $lookup($written, '{dataset}');
+        {{'failed': [
+            $rows = 0 and $wrote > 0 ? '{NOT_EMPTY}: the table is empty',
+            $rows != $keys ? '{KEY_UNIQUE}: ' & $rows & ' rows, ' & $keys & ' distinct values of {contract.key}',
+            $orphans > 0 ? '{NO_ORPHANS}: ' & $orphans & ' rows without a parent',
+            $of_batch != $wrote ? '{BATCH_COUNTS}: ' & $of_batch & ' rows of this batch in the table, ' & $wrote & ' written'
+        ]}}
+    ) %}}"""
+    query = {
+        "QueryString": sql,
+        "QueryExecutionContext": {"Database": names.database},
+        "WorkGroup": names.workgroup,
+        "ResultConfiguration": {"OutputLocation": names.results},
+    }
+    return {
+        f"Ask{word}": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::athena:startQueryExecution.sync",
+            "Arguments": query,
+            "TimeoutSeconds": ATHENA_SECONDS,
+            "Retry": [ATHENA_OUTAGES],
+            "Output": "{% {'query': $states.result.QueryExecution.QueryExecutionId} %}",
+            "Next": f"Compare{word}",
+        },
+        f"Compare{word}": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::athena:getQueryResults",
+            "Arguments": {"QueryExecutionId": "{% $states.input.query %}"},
+            "TimeoutSeconds": CALL_SECONDS,
+            "Retry": [ATHENA_OUTAGES],
+            "Output": " ".join(compared.split()),
+            "Next": f"IsSound{word}",
+        },
+        f"IsSound{word}": {
+            "Type": "Choice",
+            "Choices": [{"Condition": "{% $count($states.input.failed) = 0 %}", "Next": f"Sound{word}"}],
+            "Default": f"CheckFailed{word}",
+        },
+        f"Sound{word}": {"Type": "Succeed"},
+        f"CheckFailed{word}": {"Type": "Fail", "Error": "CheckFailed", "Cause": f"{{% '{dataset}: ' & $join($states.input.failed, '; {dataset}: ') %}}"},
+    }
+
+
+BATCH_PLACE = "<batch>"
+
+
+def _publish(names: Names) -> State:
+    """Counts, reasons and where to look, as the step before worded them."""
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sns:publish",
+        "Arguments": {"TopicArn": names.topic, "Subject": "{% $states.input.subject %}", "Message": "{% $states.input.message %}"},
+        "TimeoutSeconds": CALL_SECONDS,
+        "Retry": [SNS_OUTAGES],
+        "Output": "{% $states.input %}",
+    }
+
+
+def camel(dataset: str) -> str:
+    """order_items as OrderItems, for the names of states."""
+    return "".join(part.capitalize() for part in dataset.split("_"))

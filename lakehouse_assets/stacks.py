@@ -1,0 +1,165 @@
+"""CloudFormation as a deployment uses it: bring a stack to a template, or remove it; the same calls for an AWS account and for the embedded AWS.
+
+A stack that fails says which resource failed and why: CloudFormation itself hides that among its events.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lakehouse_assets.aws import failures_named
+from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.settings import Settings
+
+PARAMETERS = {
+    "bucket": "BucketName",
+    "database": "DatabaseName",
+    "workgroup": "WorkgroupName",
+    "queue": "QueueName",
+    "topic": "TopicName",
+    "raw_prefix": "RawPrefix",
+    "uploads_prefix": "UploadsPrefix",
+    "tables_prefix": "TablesPrefix",
+    "rejected_prefix": "RejectedPrefix",
+    "archive_prefix": "ArchivePrefix",
+    "control_prefix": "ControlPrefix",
+}
+"""Setting of the lakehouse -> parameter of both templates."""
+
+MOST_BYTES_IN_A_CALL = 51_200
+"""A longer template is read by CloudFormation from S3."""
+CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
+FAILED_BEFORE_IT_WAS_MADE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS"}
+"""A stack that never worked: CloudFormation wants it deleted before it is made again."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+
+Stack = dict[str, Any]
+"""As CloudFormation's DescribeStacks describes it."""
+Tell = Callable[[str], None]
+
+
+def _untold(_: str) -> None:
+    return
+
+
+def bring_up(
+    cloudformation: Any, name: str, template: str, parameters: Mapping[str, str], tell: Tell = _untold, put: Callable[[str], str] | None = None
+) -> dict[str, str]:
+    """Creates the stack, or updates it to the template; a stack that is there already is left alone. Returns its outputs.
+
+    `put` lays a template into S3 and returns its URL; it is asked for one that is too long for a call. Raises BadConfiguration with the resources that failed
+    and the reasons; the stack is then as it was before.
+    """
+    with failures_named(f"Deploying stack {name}"):
+        wanted: dict[str, Any] = {
+            "StackName": name,
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
+        }
+        wanted |= {"Capabilities": CAPABILITIES} | _place(template, put)
+        found = _settled(cloudformation, name, tell)
+        if found is not None and found["StackStatus"] in FAILED_BEFORE_IT_WAS_MADE:
+            bring_down(cloudformation, name, tell)
+            found = None
+        if found is None:
+            # What the template retains is kept when the stack is removed, not when it was never made.
+            cloudformation.create_stack(**wanted, OnFailure="ROLLBACK", RetainExceptOnCreate=True)
+        elif not _updated(cloudformation, wanted):
+            return _outputs(found)
+        ended = _settled(cloudformation, name, tell)
+        if ended is None or ended["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            raise BadConfiguration(f"Stack {name} could not be deployed, and is as it was before:\n" + "\n".join(_failures(cloudformation, name)))
+        return _outputs(ended)
+
+
+def bring_down(cloudformation: Any, name: str, tell: Tell = _untold) -> None:
+    """Deletes the stack and what it made, but for what the template retains. One that is not there is no fault.
+
+    Raises BadConfiguration with the resources that could not be deleted.
+    """
+    with failures_named(f"Removing stack {name}"):
+        if (found := _settled(cloudformation, name, tell)) is None:
+            return
+        cloudformation.delete_stack(StackName=name)
+        # By its id: a deleted stack has no name any more.
+        ended = _settled(cloudformation, found["StackId"], tell)
+        if ended is not None and ended["StackStatus"] != "DELETE_COMPLETE":
+            raise BadConfiguration(f"Stack {name} could not be removed:\n" + "\n".join(_failures(cloudformation, name)))
+
+
+def outputs_of(cloudformation: Any, name: str) -> dict[str, str] | None:
+    """The outputs of a stack; None where there is no such stack."""
+    with failures_named(f"Looking at stack {name}"):
+        found = _described(cloudformation, name)
+    return None if found is None else _outputs(found)
+
+
+def _place(template: str, put: Callable[[str], str] | None) -> dict[str, str]:
+    if len(template.encode()) <= MOST_BYTES_IN_A_CALL or put is None:
+        return {"TemplateBody": template}
+    return {"TemplateURL": put(template)}
+
+
+def _updated(cloudformation: Any, wanted: Mapping[str, Any]) -> bool:
+    try:
+        cloudformation.update_stack(**wanted)
+    except ClientError as error:
+        # CloudFormation has no other way to say so.
+        if "No updates are to be performed" in error.response["Error"]["Message"]:
+            return False
+        raise
+    return True
+
+
+def _settled(cloudformation: Any, name: str, tell: Tell) -> Stack | None:
+    """The stack once nothing is under way in it; None where there is none. Tells of each of its states on the way."""
+    told = None
+    for pause in _pauses():
+        found = _described(cloudformation, name)
+        if found is None or not found["StackStatus"].endswith("_IN_PROGRESS") or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+            return found
+        if found["StackStatus"] != told:
+            told = found["StackStatus"]
+            tell(f"Stack {found['StackName']}: {told}")
+        time.sleep(pause)
+    raise AssertionError("pauses do not end")
+
+
+def _described(cloudformation: Any, name: str) -> Stack | None:
+    try:
+        return dict(cloudformation.describe_stacks(StackName=name)["Stacks"][0])
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return None
+        raise
+
+
+def _outputs(stack: Stack) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _failures(cloudformation: Any, name: str) -> list[str]:
+    """The resources that failed in the last operation, the first one first. Those that were only cancelled for it say nothing."""
+    failures: list[str] = []
+    for event in cloudformation.describe_stack_events(StackName=name)["StackEvents"]:
+        status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
+        if status.endswith("_FAILED") and "cancelled" not in reason:
+            failures.append(f"  - {event['LogicalResourceId']} ({event['ResourceType']}): {reason}")
+        if event["ResourceType"] == "AWS::CloudFormation::Stack" and reason == "User Initiated":
+            break
+    return failures[::-1] or ["  - CloudFormation gives no reason; its console shows the stack's events"]
+
+
+def _pauses() -> Iterator[float]:
+    pause = FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+def parameters_of(settings: Settings) -> dict[str, str]:
+    """The values that these settings give the parameters."""
+    return {parameter: str(getattr(settings, setting)) for setting, parameter in PARAMETERS.items()}

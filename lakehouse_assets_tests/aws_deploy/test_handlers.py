@@ -1,0 +1,145 @@
+"""What single Lambdas do where the whole pipeline does not lead there: failures that tell no values, a Glue run's failure, who gave up waiting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from aws_deploy.handlers import availability, diagnose, failure, marker, step
+from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, TemporaryOutage
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
+from lakehouse_assets_tests.support import environment_of, freeze, keys, product, products_csv, put
+
+OF_THE_LAKEHOUSE = "arn:aws:states:us-east-1:000000000000:execution:machine:one"
+
+
+@pytest.fixture(autouse=True)
+def environment_of_a_lambda(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The settings and the AWS of `lakehouse`, as a Lambda has them."""
+    step._client.cache_clear()
+    for name, value in {**environment_of(lakehouse), **lakehouse.aws.environment, "LAKEHOUSE_AWS": "account", "LAKEHOUSE_GATE": "any"}.items():
+        monkeypatch.setenv(name, value)
+    yield
+    step._client.cache_clear()
+
+
+def machine(lakehouse: Lakehouse, last: dict[str, Any]) -> str:
+    """A state machine of one state."""
+    definition = json.dumps({"StartAt": "Only", "States": {"Only": last}})
+    states = lakehouse.aws.client("stepfunctions")
+    return str(states.create_state_machine(name=f"m{uuid4().hex}", definition=definition, roleArn="arn:aws:iam::000000000000:role/m")["stateMachineArn"])
+
+
+def executions(lakehouse: Lakehouse, machine: str) -> dict[str, str]:
+    found = lakehouse.aws.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+    return {execution["name"]: execution["status"] for execution in found}
+
+
+def woken(lakehouse: Lakehouse, machine: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The listing finds something to do; waits until what it started has ended."""
+    monkeypatch.setenv("STATE_MACHINE_ARN", machine)
+    found = str(availability.handler({"listing": True}, None)["found"])
+    wait_for(lambda: "RUNNING" not in executions(lakehouse, machine).values() or None)
+    return found
+
+
+def test_an_execution_that_gave_up_waiting_is_started_again_once_for_each_holder_since(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is to blame for it, so nobody would redrive it; and its name is taken."""
+    gives_up = machine(lakehouse, {"Type": "Fail", "Error": "LakehouseBusy"})
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    woken(lakehouse, gives_up, monkeypatch)
+    [work] = executions(lakehouse, gives_up)
+    assert woken(lakehouse, gives_up, monkeypatch) == f"Execution {work}-waited-0 is started."
+    assert "is there" in woken(lakehouse, gives_up, monkeypatch)
+    lakehouse.take_lease(print)
+    lakehouse.lease.release()
+    assert woken(lakehouse, gives_up, monkeypatch) == f"Execution {work}-waited-1 is started."
+
+
+def test_an_execution_that_failed_is_left_to_a_person(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails = machine(lakehouse, {"Type": "Fail", "Error": "BadData"})
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    woken(lakehouse, fails, monkeypatch)
+    assert "is there" in woken(lakehouse, fails, monkeypatch)
+    assert len(executions(lakehouse, fails)) == 1
+
+
+def test_the_listing_says_how_long_the_oldest_file_waits(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a line of CloudWatch's embedded metric format. What the ledger knows does not wait."""
+    monkeypatch.setenv("STATE_MACHINE_ARN", "arn:aws:states:us-east-1:000000000000:stateMachine:machine")
+
+    def oldest() -> int:
+        with step.lakehouse() as house:
+            print(availability._metric("arn:aws:states:us-east-1:000000000000:stateMachine:machine", house.longest_wait()))
+        metric = json.loads(capsys.readouterr().out)
+        assert metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["StateMachine"]]
+        assert metric["StateMachine"] == "machine"
+        return int(metric["OldestFileWaiting"])
+
+    assert oldest() == 0
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    wait_for(lambda: oldest() or None)
+    manifest = freeze(lakehouse)
+    lakehouse.load("products", manifest)
+    lakehouse.archive(manifest)
+    assert oldest() == 0
+
+
+def test_nothing_waits_makes_no_batch(lakehouse: Lakehouse) -> None:
+    assert marker.handler({"execution": OF_THE_LAKEHOUSE}, None) == {"batch_id": None}
+
+
+def test_a_failure_that_nobody_thought_of_keeps_its_words_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(step.UnexpectedFailure) as failed, step.lakehouse():
+        raise ValueError("could not convert 's3cret'")
+    assert "ValueError" in str(failed.value)
+    assert "s3cret" not in str(failed.value)
+    assert failed.value.__cause__ is None
+    assert "s3cret" in capsys.readouterr().err
+
+
+def run(state: str, message: str) -> dict[str, str]:
+    return {"error": "States.TaskFailed", "cause": json.dumps({"Id": "jr_1", "JobName": "orders_etl", "JobRunState": state, "ErrorMessage": message})}
+
+
+@pytest.mark.parametrize(
+    ("failed", "tries", "raised"),
+    [
+        (run("FAILED", "Error Category: UNCLASSIFIED_ERROR; BadData: no good"), 1, BadData),
+        (run("TIMEOUT", "too long"), 1, BadConfiguration),
+        (run("FAILED", "an executor is lost"), 1, None),
+        (run("FAILED", "an executor is lost"), 3, TemporaryOutage),
+        ({"error": "Glue.EntityNotFoundException", "cause": "no such job"}, 1, LakehouseError),
+    ],
+)
+def test_a_failed_glue_run_is_tried_again_only_where_that_may_heal_it(failed: dict[str, str], tries: int, raised: type[Exception] | None) -> None:
+    event = {"run": failed, "tries": tries, "most": 3}
+    if raised is None:
+        assert "an executor is lost" in diagnose.handler(event, None)["may_heal"]
+        return
+    with pytest.raises(raised):
+        diagnose.handler(event, None)
+
+
+def test_a_failure_of_one_who_does_not_hold_the_lease_leaves_the_others_report_alone(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    lakehouse.take_lease(print)
+    freeze(lakehouse)
+    failed = {"state": "TakeLease", "error": "LakehouseBusy", "cause": json.dumps({"errorType": "LakehouseBusy", "errorMessage": "another works"})}
+    told = failure.handler({"step": "record", "execution": OF_THE_LAKEHOUSE, "failed": failed, "redrives": 0}, None)
+    assert "State TakeLease failed: another works" in told["message"]
+    assert keys(lakehouse, "control/reports/") == []
+    assert lakehouse.holds_lease()
+    lakehouse.lease.release()
+
+
+def test_the_last_step_raises_but_in_a_redrive() -> None:
+    event = {"step": "raise", "error": "BadData", "message": "orders: no good", "redrives_then": 1}
+    with pytest.raises(BadData, match="orders: no good"):
+        failure.handler(event | {"redrives_now": 1}, None)
+    assert failure.handler(event | {"redrives_now": 2}, None) == {}

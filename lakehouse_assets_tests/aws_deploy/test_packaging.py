@@ -1,0 +1,92 @@
+"""The Lambdas' zips: within Lambda's limits, with all that a handler imports and nothing of what it does not, the same bytes each time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aws_deploy.packaging import AWS_LAMBDA, LOAD, STEPS, address, build, this_machine
+from aws_deploy.state_machine import LAMBDAS
+from lakehouse_assets.contracts import SHIPPED
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MOST_UNPACKED = 250 * 1024 * 1024
+MOST_OF_THE_STEPS = 12_000_000
+"""Zipped. Lambda fetches it at each cold start; 7.4 MB when this was written."""
+MEMORY_OF_A_STEP = 128_000_000
+"""Of a process that has imported a handler; the least that a function of the deployment has is 512 MB."""
+
+
+@pytest.fixture(scope="module")
+def for_aws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    hasty = replace(AWS_LAMBDA, compression=1)
+    return {name: build(name, SHIPPED, tmp_path_factory.mktemp(name), AWS_LAMBDA if name == STEPS else hasty) for name in (STEPS, LOAD)}
+
+
+def unpacked(zips: dict[str, Path], name: str, folder: Path) -> Path:
+    with zipfile.ZipFile(zips[name]) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_the_zips_keep_lambdas_limits(for_aws: dict[str, Path]) -> None:
+    for path in for_aws.values():
+        with zipfile.ZipFile(path) as archive:
+            assert sum(entry.file_size for entry in archive.infolist()) < MOST_UNPACKED
+    assert for_aws[STEPS].stat().st_size < MOST_OF_THE_STEPS
+
+
+def test_what_is_for_aws_is_for_its_python_and_platform(for_aws: dict[str, Path]) -> None:
+    with zipfile.ZipFile(for_aws[LOAD]) as archive:
+        libraries = [name for name in archive.namelist() if name.endswith(".so")]
+    assert libraries
+    assert all("abi3" in name or f"cpython-{AWS_LAMBDA.python.replace('.', '')}-x86_64-linux-gnu" in name for name in libraries), libraries
+
+
+def test_no_lambda_has_spark_dagster_pandas_or_what_runs_on_a_laptop(for_aws: dict[str, Path]) -> None:
+    names: dict[str, set[str]] = {}
+    for zipped, path in for_aws.items():
+        with zipfile.ZipFile(path) as archive:
+            names[zipped] = {part for name in archive.namelist() for part in [name.split("/")[0], "/".join(name.split("/")[:2])]}
+    for found in names.values():
+        assert not found & {"pyspark", "delta", "dagster", "pandas", "numpy", "pyarrow", "ministack", "lakehouse_assets/local", "lakehouse_assets/cli"}
+    assert not names[STEPS] & {"duckdb", "deltalake"}
+    assert {"duckdb", "deltalake"} <= names[LOAD]
+
+
+@pytest.mark.parametrize("name", [STEPS, LOAD])
+def test_a_zip_has_all_that_its_handlers_import(lambda_zips: dict[str, Path], name: str, tmp_path: Path) -> None:
+    """In a Python that has the zip and nothing else. The load's also runs its engine, which is imported late."""
+    roles = [role for role in LAMBDAS if (role == "load") == (name == LOAD)]
+    engine = "import lakehouse_assets.etl.engines.embedded.engine" if name == LOAD else "import lakehouse_assets.landing.workbook_reader"
+    code = f"""
+import sys, json
+sys.path.insert(0, {str(unpacked(lambda_zips, name, tmp_path))!r})
+{"; ".join(f"import aws_deploy.handlers.{role}" for role in roles)}
+status = open("/proc/self/status").read() if sys.platform == "linux" else "VmHWM: 0 kB"
+memory = int(status.split("VmHWM:")[1].split()[0]) * 1024
+{engine}
+import lakehouse_assets
+print(json.dumps([lakehouse_assets.__file__, memory]))
+"""
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    place, memory = json.loads(done.stdout)
+    assert place.startswith(str(tmp_path))
+    assert memory < MEMORY_OF_A_STEP, memory
+
+
+def test_the_same_code_gives_the_same_bytes(lambda_zips: dict[str, Path], tmp_path: Path) -> None:
+    assert build(STEPS, SHIPPED, tmp_path, this_machine()).read_bytes() == lambda_zips[STEPS].read_bytes()
+
+
+def test_other_contracts_are_other_code(tmp_path: Path) -> None:
+    for document in list(SHIPPED.glob("*.odcs.yaml"))[:1]:
+        (tmp_path / document.name).write_bytes(document.read_bytes())
+    assert address(STEPS, tmp_path, AWS_LAMBDA) != address(STEPS, SHIPPED, AWS_LAMBDA) == address(STEPS, SHIPPED, AWS_LAMBDA)

@@ -1,0 +1,213 @@
+"""What the pipeline template says that cannot be seen on the embedded AWS: time-outs, retries by class of error, logs, alarms, the orchestrator's switch."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+
+import pytest
+
+from aws_deploy.packaging import RUNTIME
+from aws_deploy.presets import PRESETS
+from aws_deploy.state_machine import LAMBDAS, MAY_BE_GLUE
+from lakehouse_assets.contracts import SHIPPED, read_contracts
+from lakehouse_assets.landing.queue import objects_of
+from lakehouse_assets.settings import Settings
+from lakehouse_assets_tests.aws_deploy.templates import BOTH, Template, kept
+
+MAY_HEAL = {
+    "TemporaryOutage",
+    "LakehouseBusy",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Glue.ConcurrentRunsExceededException",
+    "Glue.ResourceNumberLimitExceededException",
+    "Glue.CrawlerRunningException",
+    "SNS.InternalErrorException",
+}
+
+
+@pytest.fixture(params=BOTH)
+def pipeline(request: pytest.FixtureRequest) -> Template:
+    return kept(request.param, "pipeline")
+
+
+def test_every_role_of_the_machine_is_a_lambda_or_a_glue_job_of_each_preset(pipeline: Template) -> None:
+    assert {*pipeline.preset.functions, *pipeline.preset.step_jobs} == set(LAMBDAS)
+    assert set(pipeline.preset.step_jobs) <= set(MAY_BE_GLUE)
+    assert {function["FunctionName"] for function in pipeline.of_type("AWS::Lambda::Function").values()} == set(pipeline.preset.functions.values())
+
+
+@pytest.mark.parametrize(
+    ("preset", "machine", "functions", "jobs", "crawler"),
+    [
+        (
+            "ecommerce",
+            "EcommerceETLPipeline",
+            {"CheckDataAvailability", "ArchiveETLFiles"},
+            {"product_etl", "orders_etl", "order_items_etl"},
+            "ecommerce-lakehouse-crawler",
+        ),
+        (
+            "ecom_lakehouse",
+            "lakehouse-orchestration",
+            {"check_marker_lambda"},
+            {"etl_products", "etl_orders", "etl_order_items", "archive_raw_csvs", "convert_excel_to_csv"},
+            "ecom-lakehouse-crawler",
+        ),
+    ],
+)
+def test_each_preset_calls_its_things_what_its_users_call_them(preset: str, machine: str, functions: set[str], jobs: set[str], crawler: str) -> None:
+    pipeline = kept(preset, "pipeline")
+    assert pipeline["StateMachine"]["StateMachineName"] == machine
+    assert functions <= set(PRESETS[preset].functions.values())
+    assert {job["Name"] for job in pipeline.of_type("AWS::Glue::Job").values()} == jobs
+    assert pipeline["TablesCrawler"]["Name"] == crawler
+
+
+def test_the_settings_that_every_lambda_gets_are_settings_of_the_lakehouse(pipeline: Template) -> None:
+    for function in pipeline.of_type("AWS::Lambda::Function").values():
+        variables = function["Environment"]["Variables"]
+        assert {name.removeprefix("LAKEHOUSE_").lower() for name in variables} - {"state_machine_arn"} <= set(Settings.model_fields)
+        assert variables["STATE_MACHINE_ARN"].endswith(f":stateMachine:{pipeline.preset.state_machine}")
+        assert function["Runtime"] == RUNTIME
+        assert function["Code"]["S3Bucket"] == "<BucketName>"
+
+
+def test_the_load_alone_has_the_zip_with_the_engine(pipeline: Template) -> None:
+    code = {function["Handler"]: function["Code"]["S3Key"] for function in pipeline.of_type("AWS::Lambda::Function").values()}
+    assert {handler for handler, key in code.items() if key == "<LoadCodeKey>"} == {"aws_deploy.handlers.load.handler"}
+    assert set(code.values()) == {"<LoadCodeKey>", "<StepsCodeKey>"}
+
+
+def test_every_log_is_kept_for_a_while_and_encrypted(pipeline: Template) -> None:
+    groups = pipeline.of_type("AWS::Logs::LogGroup")
+    assert {(group["RetentionInDays"], group["KmsKeyId"]) for group in groups.values()} == {(90, "<KeyArn>")}
+    names = {group["LogGroupName"] for group in groups.values()}
+    assert {f"/aws/lambda/{function}" for function in pipeline.preset.functions.values()} < names
+    for job in pipeline.of_type("AWS::Glue::Job").values():
+        prefix = job["DefaultArguments"]["--custom-logGroup-prefix"]
+        assert {f"{prefix}/output", f"{prefix}/error"} < names
+
+
+def test_a_glue_job_runs_once_at_a_time_on_glue_6_and_never_retries_by_itself(pipeline: Template) -> None:
+    for job in pipeline.of_type("AWS::Glue::Job").values():
+        assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 1}
+        assert (job["GlueVersion"], job["MaxRetries"]) == ("6.0", 0)
+        assert job["DefaultArguments"]["--datalake-formats"] == "delta"
+        assert "<WheelLocation>" in job["DefaultArguments"]["--additional-python-modules"]
+
+
+def test_the_crawlers_register_each_datasets_tables_as_native_delta_tables(pipeline: Template) -> None:
+    datasets = read_contracts(SHIPPED)
+    for crawler, folder, prefix in (("TablesCrawler", "<TablesPrefix>", None), ("RejectedCrawler", "<RejectedPrefix>", "rejected_")):
+        [target] = pipeline[crawler]["Targets"]["DeltaTargets"]
+        assert target["DeltaTables"] == [f"s3://<BucketName>/{folder}{dataset}/" for dataset in datasets]
+        assert (target["CreateNativeDeltaTable"], pipeline[crawler].get("TablePrefix")) == (True, prefix)
+
+
+def test_the_machine_and_each_of_its_tasks_has_a_time_out(pipeline: Template) -> None:
+    assert pipeline.machine["TimeoutSeconds"] == 12 * 3600
+    tasks = {name: state for name, state in pipeline.states() if state["Type"] == "Task"}
+    assert len(tasks) > 15
+    assert [name for name, state in tasks.items() if not state.get("TimeoutSeconds")] == []
+    longest = {state["TimeoutSeconds"] for state in tasks.values()}
+    assert max(longest) < pipeline.machine["TimeoutSeconds"]
+
+
+def test_only_what_may_heal_is_tried_again_each_time_later_and_by_chance(pipeline: Template) -> None:
+    throttled = ("*.ThrottlingException", "*.ThrottledException", "*.SdkClientException", "*.InternalS*Exception", "*.OperationTimeoutException", "*.TooMany*")
+    for name, state in pipeline.states():
+        for retry in state.get("Retry", []):
+            for error in retry["ErrorEquals"]:
+                assert error in MAY_HEAL or any(fnmatch.fnmatchcase(error, shape) for shape in throttled), (name, error)
+            assert retry["BackoffRate"] > 1
+            assert retry["JitterStrategy"] == "FULL"
+            assert retry["MaxAttempts"] <= 65
+
+
+def test_every_step_of_the_batch_that_fails_is_recorded(pipeline: Template) -> None:
+    for name, state in pipeline.machine["States"].items():
+        if state["Type"] in ("Task", "Parallel") and name not in ("NotifySuccess", "LookAgain", "RecordFailure", "NotifyFailure", "BatchFailed"):
+            last = state["Catch"][-1]
+            assert (last["ErrorEquals"], last["Next"]) == (["States.ALL"], "RecordFailure"), name
+
+
+def test_a_failed_execution_ends_in_a_task_so_that_a_redrive_can_go_on_from_the_start(pipeline: Template) -> None:
+    """A redrive of an execution that ended in a Fail state begins there, and fails again."""
+    last = pipeline.machine["States"]["BatchFailed"]
+    assert (last["Type"], last["Next"]) == ("Task", pipeline.machine["StartAt"])
+    assert [name for name, state in pipeline.machine["States"].items() if state["Type"] == "Fail"] == []
+
+
+def test_the_machines_log_holds_no_data_of_its_states(pipeline: Template) -> None:
+    logging = pipeline["StateMachine"]["LoggingConfiguration"]
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", False)
+
+
+def test_every_placeholder_of_the_definition_has_its_value(pipeline: Template) -> None:
+    machine = pipeline["StateMachine"]
+    assert set(re.findall(r"\$\{([^}]*)\}", machine["DefinitionString"])) == set(machine["DefinitionSubstitutions"])
+
+
+def test_the_switch_says_who_is_started_when_files_land() -> None:
+    """Everything is deployed either way: nothing but what starts the machine is switched off for Dagster."""
+    started = {"Fn::If": ["FilesStartTheMachine", True, False]}
+    assert kept("ecommerce", "pipeline")["FilesLanded"]["Enabled"] == started
+    rules = kept("ecom_lakehouse", "pipeline")
+    assert rules["FilesLanded"]["State"] == {"Fn::If": ["FilesStartTheMachine", "ENABLED", "DISABLED"]}
+    assert rules["FilesLandedForDagster"]["State"] == {"Fn::If": ["FilesStartTheMachine", "DISABLED", "ENABLED"]}
+    assert rules["FilesLandedForDagster"]["Targets"][0]["Arn"].endswith(":<QueueName>")
+    for preset in BOTH:
+        assert kept(preset, "pipeline")["Listing"]["State"] == {"Fn::If": ["FilesStartTheMachine", "ENABLED", "DISABLED"]}
+        assert kept(preset, "pipeline").whole["Conditions"] == {"FilesStartTheMachine": {"Fn::Equals": [{"Ref": "Orchestrator"}, "state_machine"]}}
+
+
+def test_a_storm_of_messages_is_few_calls_and_each_bad_message_goes_back_alone() -> None:
+    mapping = kept("ecommerce", "pipeline")["FilesLanded"]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"], mapping["ScalingConfig"]) == (1000, 20, {"MaximumConcurrency": 2})
+
+
+def test_eventbridge_tells_of_csv_files_and_workbooks_under_uploads() -> None:
+    pattern = kept("ecom_lakehouse", "pipeline")["FilesLanded"]["EventPattern"]
+    assert pattern["detail"]["bucket"] == {"name": ["<BucketName>"]}
+    wildcards = [rule["wildcard"] for rule in pattern["detail"]["object"]["key"]]
+    assert {"<UploadsPrefix>*.csv", "<UploadsPrefix>*.xlsx"} <= set(wildcards)
+    event = {"detail-type": pattern["detail-type"][0], "detail": {"object": {"key": "uploads/a.csv"}}}
+    assert objects_of(json.dumps(event)) == ["uploads/a.csv"]
+
+
+def test_who_hears_of_an_execution_that_was_stopped_or_ran_out_of_time(pipeline: Template) -> None:
+    """It has no state left that could tell. (The embedded AWS sends no such events; aws_deploy.handlers.failure is tested with one.)"""
+    rule = pipeline["ExecutionStopped"]
+    assert rule["EventPattern"]["detail"]["status"] == ["TIMED_OUT", "ABORTED"]
+    [machine] = rule["EventPattern"]["detail"]["stateMachineArn"]
+    assert machine.endswith(f":stateMachine:{pipeline.preset.state_machine}")
+    assert rule["Targets"][0]["Arn"] == "<FailureFunction.Arn>"
+
+
+def test_alarms_tell_the_topic_of_dead_letters_failures_files_that_wait_and_errors(pipeline: Template) -> None:
+    alarms = pipeline.of_type("AWS::CloudWatch::Alarm")
+    measured = {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms.values()}
+    assert {("AWS/SQS", "ApproximateNumberOfMessagesVisible"), ("Lakehouse", "OldestFileWaiting"), ("AWS/Lambda", "Errors")} < measured
+    assert {("AWS/States", f"Executions{end}") for end in ("Failed", "TimedOut", "Aborted")} < measured
+    for alarm in alarms.values():
+        assert alarm["AlarmActions"] == ["arn:<AWS::Partition>:sns:<AWS::Region>:<AWS::AccountId>:<TopicName>"]
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+    assert alarms["FilesWaitTooLong"]["Threshold"] == 3600
+    assert alarms["DeadLettersThere"]["Dimensions"] == [{"Name": "QueueName", "Value": "<QueueName>-dead-letters"}]
+
+
+def test_errors_that_are_raised_on_purpose_are_no_alarm(pipeline: Template) -> None:
+    watched = {
+        dimension["Value"]
+        for alarm in pipeline.of_type("AWS::CloudWatch::Alarm").values()
+        if alarm["MetricName"] == "Errors"
+        for dimension in alarm["Dimensions"]
+    }
+    functions = pipeline.preset.functions
+    assert watched == set(functions.values()) - {functions[role] for role in ("lease", "diagnose", "failure")}
