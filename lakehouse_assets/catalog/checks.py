@@ -28,7 +28,7 @@ WHAT_TO_DO = {
     KEY_UNIQUE: REPAIR,
     NO_ORPHANS: REPAIR,
     BATCH_COUNTS: REPAIR,
-    SCHEMA: "Bring the catalog's table {dataset} back to its contract (deleted there, it is made anew by the next run), or change the contract.",
+    SCHEMA: "Run the job again: it brings the catalog's table {dataset} up to its contract. If it fails again, someone else changes the catalog meanwhile.",
     NOT_EMPTY: "None of its rows could be loaded: rows that wait for their parents are loaded by themselves when these come. Each is in `lakehouse rejects "
     "--dataset {dataset}` with its reasons.",
     REJECT_RATE: "Look at `lakehouse rejects --dataset {dataset}`: each row has its reasons, file and place. Ask whoever sent the file; corrected rows may "

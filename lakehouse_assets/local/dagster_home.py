@@ -17,11 +17,11 @@ concurrency:
 run_monitoring:
   enabled: true  # a run whose process died is marked as failed, and so told of
 run_retries:
-  enabled: true
-  max_retries: 2
+  enabled: true  # of a run whose process died: the next one goes on where its batch was
+  max_retries: 2  # what kills three processes is for a person
   retry_on_asset_or_op_failure: false  # a step says itself what a retry can heal; bad data never
 freshness:
-  enabled: true
+  enabled: true  # tables without news are marked stale
 """
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lakehouse_assets.catalog.checks import BATCH_COUNTS, KEY_UNIQUE, NO_ORPHANS, NOT_EMPTY, REJECT_RATE, SCHEMA, CheckResult
+from lakehouse_assets.catalog.checks import BATCH_COUNTS, CHECKS, KEY_UNIQUE, NO_ORPHANS, NOT_EMPTY, REJECT_RATE, SCHEMA, WHAT_TO_DO, CheckResult
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.support import append_behind_its_back, checked, item, items_csv, order, orders_csv, product, products_csv, put, put_one_of_each, ran
 
@@ -84,3 +84,8 @@ def test_updates_and_healed_rows_count_as_this_batchs(lakehouse: Lakehouse) -> N
     found = checked(lakehouse, report["batch_id"])
     assert by_name(found["orders"])[BATCH_COUNTS].numbers == {"in_table": 1, "written": 1}
     assert by_name(found["order_items"])[BATCH_COUNTS].numbers == {"in_table": 2, "written": 2}
+
+
+def test_for_each_check_it_is_said_what_to_do_when_it_fails() -> None:
+    assert WHAT_TO_DO.keys() == CHECKS.keys()
+    assert all("{" not in to_do.format(dataset="orders") for to_do in WHAT_TO_DO.values())
