@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,18 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("case", TEXTS)
-def test_a_file_reads_as_its_writer_meant(notes: House, case: str) -> None:
+def test_a_file_reads_as_its_writer_meant(embedded: Engine, tmp_path: Path, case: str) -> None:
+    """Each by itself: this engine may read a file another way for its neighbours. Spark reads each file its own way; it has them all at once, below."""
     text = HEADER + TEXTS[case]
-    assert outcome(notes, Given("f.csv", text)) == expected(("f.csv", records(text)))
+    assert outcome(House(embedded, tmp_path, notes_contract(tmp_path)), Given("f.csv", text)) == expected(("f.csv", records(text)))
+
+
+def test_files_of_one_batch_read_as_their_writers_meant(notes: House) -> None:
+    """The numbers get the file's own before them: no row is another one's duplicate."""
+    texts = {case: HEADER + re.sub(r'(^|[\r\n])( *"?)([0-9])', rf"\g<1>\g<2>{place}\3", text) for place, (case, text) in enumerate(TEXTS.items(), start=10)}
+    assert outcome(notes, *(Given(f"{case}.csv", text) for case, text in texts.items())) == expected(
+        *((f"{case}.csv", records(text)) for case, text in texts.items())
+    )
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])

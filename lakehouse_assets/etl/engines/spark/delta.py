@@ -93,9 +93,10 @@ class Table:
 
     @property
     def _empty(self) -> bool:
-        """Whether the table has no file, as far as the checksum beside its newest commit says so; to count them takes a job."""
-        checksum = self._snapshot().checksumOpt()
-        return bool(checksum.isDefined() and checksum.get().numFiles() == 0)
+        """Whether the table is as it was created, without a file: so says the checksum beside its first commit, where to count them takes a job."""
+        snapshot = self._snapshot()
+        checksum = snapshot.checksumOpt()
+        return bool(snapshot.version() == 0 and checksum.isDefined() and checksum.get().numFiles() == 0)
 
     def _snapshot(self) -> Any:
         """The table's newest state. Python's API of Delta tells neither transactions nor, without a job, the schema: this is the JVM's own object."""
