@@ -12,6 +12,8 @@ from aws_deploy.presets import PRESETS, Preset
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.settings import Settings, read_settings
 
+ENGINES = ("glue", "auto", "embedded")
+"""What loads the rows in an AWS account."""
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """What CloudWatch Logs accepts (PutRetentionPolicy)."""
 
@@ -68,8 +70,14 @@ def read_deployment(**told: Any) -> Deployment:
 
 
 def lakehouse_settings(preset: Preset) -> Settings:
-    """The lakehouse's settings in an AWS account: the environment's, else the preset's, else the defaults."""
-    return read_settings(aws="account", **{name: value for name, value in preset.settings.items() if not os.environ.get(f"LAKEHOUSE_{name.upper()}")})
+    """The lakehouse's settings in an AWS account: the environment's, else the preset's, else the defaults. Raises BadConfiguration for what cannot be there."""
+    own = {name: value for name, value in preset.settings.items() if not os.environ.get(f"LAKEHOUSE_{name.upper()}")}
+    settings = read_settings(aws="account", **own)
+    if settings.chosen_engine not in ENGINES:
+        raise BadConfiguration(
+            f"LAKEHOUSE_ENGINE={settings.chosen_engine}: a deployment loads with one of {', '.join(ENGINES)}. Spark runs there as Glue jobs."
+        )
+    return settings
 
 
 def built_in_settings(preset: Preset) -> Settings:

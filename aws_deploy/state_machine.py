@@ -9,15 +9,29 @@ Bad data fails at once; only what an outage caused is tried again. No state's da
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aws_deploy.asl import (
+    ATHENA_OUTAGES,
+    BUSY,
+    CRAWLER_BUSY,
+    GLUE_BUSY,
+    GLUE_OUTAGES,
+    LAMBDA_OUTAGES,
+    OUTAGES,
+    SNS_OUTAGES,
+    State,
+    States,
+    camel,
+    chained,
+    each_with,
+    ended_at,
+    parallel,
+)
 from lakehouse_assets.catalog.checks import BATCH_COUNTS, KEY_UNIQUE, NO_ORPHANS, NOT_EMPTY, checks_sql
 from lakehouse_assets.contracts import Contract, Contracts
-
-State = dict[str, Any]
-States = dict[str, State]
 
 LAMBDAS = ("availability", "lease", "convert", "marker", "load", "diagnose", "archive", "count", "record", "failure")
 """The role of each Lambda: aws_deploy.handlers.<role>.handler."""
@@ -36,32 +50,8 @@ MOST_RUNS = 3
 EXECUTION = "{% $states.context.Execution.Id %}"
 REDRIVES = "{% $exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0 %}"
 BATCH = "{% $batch.batch_id %}"
-
-
-def retry(*errors: str, seconds: int = 5, most: int = 5, longest: int = 120) -> State:
-    """With backoff and full jitter, so that those who failed together do not come back together."""
-    return {
-        "ErrorEquals": list(errors),
-        "IntervalSeconds": seconds,
-        "BackoffRate": 2,
-        "MaxAttempts": most,
-        "MaxDelaySeconds": longest,
-        "JitterStrategy": "FULL",
-    }
-
-
-OF_LAMBDA = ("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException")
-LAMBDA_OUTAGES = retry(*OF_LAMBDA)
-OUTAGES = retry("TemporaryOutage", *OF_LAMBDA)
-"""Of a Lambda, and of what it calls."""
-BUSY = retry("LakehouseBusy", seconds=15, most=65, longest=60)
-"""Another works on the lakehouse: waited for about as long as LAKEHOUSE_LEASE_WAIT_SECONDS is by default."""
-GLUE_BUSY = retry("Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException", seconds=30, most=60, longest=300)
-GLUE_OUTAGES = retry("Glue.ThrottlingException", "Glue.InternalServiceException", "Glue.OperationTimeoutException", "Glue.SdkClientException")
-ATHENA_OUTAGES = retry("Athena.TooManyRequestsException", "Athena.ThrottlingException", "Athena.InternalServerException", "Athena.SdkClientException")
-CRAWLER_BUSY = retry("Glue.CrawlerRunningException", seconds=15, most=60, longest=60)
-"""A crawl under way may have begun before this batch's tables were written, so it is waited for and another is started."""
-SNS_OUTAGES = retry("SNS.InternalErrorException", "SNS.ThrottledException", "SNS.SdkClientException", most=3)
+BATCH_PLACE = "<batch>"
+"""Stands in the checks' SQL where an execution puts its batch's id."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +79,11 @@ def definition(contracts: Contracts, names: Names) -> State:
         _step(names, "Convert", "convert", {}),
         _lambda(names, "Freeze", "marker", Assign={"batch": "{% $states.result.Payload %}"}),
         {"IsThereWork": {"Type": "Choice", "Choices": [{"Condition": "{% $batch.batch_id = null %}", "Next": "Record"}]}},
-        *({f"LoadLevel{number}": _parallel([_load(names, contract) for contract in level])} for number, level in enumerate(levels(contracts), 1)),
+        *({f"LoadLevel{number}": parallel([_load(names, contract) for contract in level])} for number, level in enumerate(levels(contracts), 1)),
         _step(names, "Archive", "archive", {"--batch": BATCH}),
-        {"Crawl": _parallel([_crawl(word, crawler) for word, crawler in names.crawlers.items()])},
+        {"Crawl": parallel([_crawl(word, crawler) for word, crawler in names.crawlers.items()])},
         _lambda(names, "Count", "count", Assign={"written": "{% $states.result.Payload %}"}),
-        {"CheckTables": _parallel([_check(names, contract) for contract in contracts.values()])},
+        {"CheckTables": parallel([_check(names, contract) for contract in contracts.values()])},
         _lambda(names, "Record", "record", Output="{% $states.result.Payload %}"),
     ]
     return {
@@ -101,7 +91,7 @@ def definition(contracts: Contracts, names: Names) -> State:
         "QueryLanguage": "JSONata",
         "TimeoutSeconds": WHOLE_SECONDS,
         "StartAt": "TakeLease",
-        "States": _caught(_chained(batch, "WasThereWork")) | _ending(names),
+        "States": _caught(chained(batch, "WasThereWork")) | _ending(names),
     }
 
 
@@ -126,11 +116,11 @@ def _ending(names: Names) -> States:
         "WasThereWork": {"Type": "Choice", "Choices": [{"Condition": "{% $batch.batch_id = null %}", "Next": "LookAgain"}], "Default": "NotifySuccess"},
         # The tables are written and the batch is closed: that nobody could be told makes it no failure.
         "NotifySuccess": _publish(names) | {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "LookAgain"}], "Next": "LookAgain"},
-        **_with(
+        **each_with(
             _lambda(names, "LookAgain", "availability", {"look_again": True}), Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Done"}], Output={}, Next="Done"
         ),
         "Done": {"Type": "Succeed"},
-        **_with(
+        **each_with(
             _lambda(names, "RecordFailure", "failure", failure),
             Output="{% $states.result.Payload %}",
             Catch=[{"ErrorEquals": ["States.ALL"], "Output": unrecorded, "Next": "NotifyFailure"}],
@@ -139,19 +129,8 @@ def _ending(names: Names) -> States:
         "NotifyFailure": _publish(names)
         | {"Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.input %}", "Next": "BatchFailed"}], "Next": "BatchFailed"},
         # Raises; in a redrive, which begins here, it returns.
-        **_with(_lambda(names, "BatchFailed", "failure", raised | {"redrives_now": REDRIVES}, [LAMBDA_OUTAGES]), Next="TakeLease"),
+        **each_with(_lambda(names, "BatchFailed", "failure", raised | {"redrives_now": REDRIVES}, [LAMBDA_OUTAGES]), Next="TakeLease"),
     }
-
-
-def _chained(parts: Iterable[States], last: str) -> States:
-    """The parts one after the other: the way out of each (states without Next, End or Choices' Default) leads to the next part's first state."""
-    parts = list(parts)
-    chained: States = {}
-    for part, following in zip(parts, [next(iter(part)) for part in parts[1:]] + [last], strict=True):
-        for name, state in part.items():
-            way_out = {} if "Next" in state or "Default" in state else {"Default": following} if state["Type"] == "Choice" else {"Next": following}
-            chained[name] = state | way_out
-    return chained
 
 
 def _caught(states: States) -> States:
@@ -163,14 +142,6 @@ def _caught(states: States) -> States:
 
     can_fail = ("Task", "Parallel")
     return {name: state | ({"Catch": [*state.get("Catch", []), *catch(name)]} if state["Type"] in can_fail else {}) for name, state in states.items()}
-
-
-def _with(states: States, **fields: Any) -> States:
-    return {name: state | fields for name, state in states.items()}
-
-
-def _parallel(branches: Sequence[States]) -> State:
-    return {"Type": "Parallel", "Branches": [{"StartAt": next(iter(states)), "States": states} for states in branches]}
 
 
 def _lambda(names: Names, name: str, role: str, told: Mapping[str, Any] | None = None, retries: Sequence[State] = (OUTAGES,), **fields: Any) -> States:
@@ -224,13 +195,9 @@ def _load(names: Names, contract: Contract) -> States:
     by_glue = {"Condition": f"{{% $lookup($batch.load, '{contract.dataset}') = 'glue' %}}", "Next": f"Load{word}WithGlue"}
     return {
         f"Load{word}": {"Type": "Choice", "Choices": [by_glue], "Default": f"Load{word}WithLambda"},
-        **_ended(f"Load{word}WithGlue", _glue(names, f"Load{word}WithGlue", names.load_jobs[contract.dataset], {"--manifest": "{% $batch.manifest %}"})),
-        **_ended(f"Load{word}WithLambda", _lambda(names, f"Load{word}WithLambda", "load", {"dataset": contract.dataset})),
+        **ended_at(f"Load{word}WithGlue", _glue(names, f"Load{word}WithGlue", names.load_jobs[contract.dataset], {"--manifest": "{% $batch.manifest %}"})),
+        **ended_at(f"Load{word}WithLambda", _lambda(names, f"Load{word}WithLambda", "load", {"dataset": contract.dataset})),
     }
-
-
-def _ended(name: str, states: States) -> States:
-    return states | {name: states[name] | {"End": True}}
 
 
 def _crawl(word: str, crawler: str) -> States:
@@ -316,9 +283,6 @@ def _check(names: Names, contract: Contract) -> States:
     }
 
 
-BATCH_PLACE = "<batch>"
-
-
 def _publish(names: Names) -> State:
     """Counts, reasons and where to look, as the step before worded them."""
     return {
@@ -329,8 +293,3 @@ def _publish(names: Names) -> State:
         "Retry": [SNS_OUTAGES],
         "Output": "{% $states.input %}",
     }
-
-
-def camel(dataset: str) -> str:
-    """order_items as OrderItems, for the names of states."""
-    return "".join(part.capitalize() for part in dataset.split("_"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_stepfunctions as stepfunctions
@@ -66,7 +67,7 @@ def state_machine(site: Site, functions: Mapping[str, lambda_.CfnFunction]) -> s
     return machine
 
 
-def _may_call(site: Site, functions: list[str]) -> list[Any]:
+def _may_call(site: Site, functions: list[str]) -> list[iam.PolicyStatement]:
     crawlers = [site.arn("glue", f"crawler/{name}") for name in site.crawlers.values()]
     results = f"{site.settings.control_prefix}athena/*"
     delivery = ["logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import aws_cdk as cdk
 
 from aws_deploy.presets import Preset
-from aws_deploy.settings import Deployment
+from aws_deploy.settings import ENGINES, Deployment
 from aws_deploy.stacks.dagster import dagster_role
 from aws_deploy.stacks.functions import functions
 from aws_deploy.stacks.jobs import crawlers, jobs
@@ -18,7 +18,6 @@ from lakehouse_assets.glue.uploads import Code
 from lakehouse_assets.settings import Settings
 
 STATE_MACHINE, DAGSTER = "state_machine", "dagster"
-ENGINES = ("glue", "auto", "embedded")
 
 
 class PipelineStack(cdk.Stack):

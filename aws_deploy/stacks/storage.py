@@ -23,8 +23,8 @@ RAW_SUFFIXES = (".csv", ".CSV", ".csv.gz")
 UPLOAD_SUFFIXES = (".xlsx", ".XLSX", ".xlsm", *RAW_SUFFIXES)
 MOST_RECEIVED = 5
 """How often a message is received before it counts as one that nobody can read."""
-SECONDS_INVISIBLE = 360
-"""Six times the availability Lambda's time-out, as AWS advises, so that no message comes again while its batch of messages is worked on."""
+SECONDS_INVISIBLE = 400
+"""Six times the availability Lambda's time-out and the time it waits for more, as AWS advises: no message comes again while it is worked on."""
 DAYS_OF_DEAD_LETTERS = 14
 DAYS_OF_OLD_VERSIONS = 30
 DAYS_OF_WITHDRAWN_FILES = 400
@@ -77,12 +77,19 @@ def _key(stack: cdk.Stack) -> kms.CfnKey:
         resources=["*"],
         conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:*"}},
     )
+    delivered = iam.PolicyStatement(
+        sid="StepFunctionsDeliversItsLog",
+        principals=[iam.ServicePrincipal("delivery.logs.amazonaws.com")],
+        actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+        resources=["*"],
+        conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+    )
     key = kms.CfnKey(
         stack,
         "Key",
         description="Encrypts the lakehouse: the bucket, the topic, the logs.",
         enable_key_rotation=True,
-        key_policy=iam.PolicyDocument(statements=[account_root, publishers, logs]),
+        key_policy=iam.PolicyDocument(statements=[account_root, publishers, logs, delivered]),
     )
     _keep(key)
     return key

@@ -32,6 +32,12 @@ def test_the_environment_goes_before_the_preset_and_the_preset_before_the_defaul
     assert (settings.aws, settings.chosen_engine) == ("account", "glue")
 
 
+def test_an_engine_that_no_account_has_is_refused_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_ENGINE", "spark")
+    with pytest.raises(BadConfiguration, match="glue, auto, embedded"):
+        lakehouse_settings(ECOMMERCE)
+
+
 def test_the_kept_templates_do_not_depend_on_this_machines_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKEHOUSE_DATABASE", "my_catalog")
     assert built_in_settings(ECOMMERCE).database == "ecommerce_dwh"
