@@ -90,7 +90,7 @@ def test_only_loads_by_glue_are_retried_by_dagster_itself() -> None:
             assert (policy.max_retries if policy else None) == (2 if retried else None)
 
 
-SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+SPECS = {spec.key.to_user_string(): spec for spec in sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key)}
 
 
 @pytest.mark.parametrize("group", ["lakehouse", "athena"])

@@ -25,6 +25,7 @@ def dagster_role(site: Site) -> None:
         ),
         *tags(site, of=(raw, uploads), onto=(archive, f"{rejected}files/", f"{control}staging/")),
         allow("TakesMessages", ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], site.queue),
+        allow("CountsDeadLetters", ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"], site.dead_letters),
         *runs_jobs(site),
         *queries(site),
         allow("WritesTheCatalog", ["glue:CreateTable", "glue:UpdateTable"], *writes_catalog(site)[-1].resources),
