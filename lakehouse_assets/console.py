@@ -29,6 +29,10 @@ class Console:
     def glue_run(self, job: str, run_id: str) -> str | None:
         return self._link("gluestudio", "home", f"#/job/{job}/run/{run_id}")
 
+    def execution(self, arn: str) -> str | None:
+        """An execution of a state machine."""
+        return self._link("states", "home", f"#/v2/executions/details/{arn}")
+
     def _link(self, service: str, page: str, rest: str) -> str | None:
         if self.region is None:
             return None

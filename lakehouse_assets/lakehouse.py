@@ -1,4 +1,4 @@
-"""Everything that the steps of a batch need, built once from the settings: the CLI, Dagster and the Lambdas drive the same object."""
+"""The steps of a batch as one object, built once from the settings: the command line, Dagster and the Lambdas drive the same."""
 
 from __future__ import annotations
 
@@ -6,29 +6,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lakehouse_assets.aws import Aws, failures_named
-from lakehouse_assets.catalog.athena import Athena
 from lakehouse_assets.catalog.checks import CheckResult, run_checks
-from lakehouse_assets.catalog.glue import Catalog
-from lakehouse_assets.console import Console
-from lakehouse_assets.contracts import Contract, Contracts, read_contracts
+from lakehouse_assets.connections import Connections, spark_on_this_machine
+from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.etl.engines.base import Engine, Judgement, Maintained, Tables
+from lakehouse_assets.etl.engines.base import Judgement, Maintained
 from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import facts_of, load_report
 from lakehouse_assets.landing.archive import archive, set_aside
 from lakehouse_assets.landing.convert import convert_uploads
-from lakehouse_assets.landing.executions import Executions
 from lakehouse_assets.landing.freeze import HeldBack, close_batch, freeze, held_back, open_batch, read_manifest, waiting_files, waiting_since, work_to_do
-from lakehouse_assets.landing.lease import ExecutionLease, Lease
 from lakehouse_assets.landing.model import FileVersion, Manifest
-from lakehouse_assets.landing.queue import Queue
-from lakehouse_assets.landing.store import Store, in_parallel
-from lakehouse_assets.landing.zone import LandingZone
+from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.topic import publish
 
@@ -40,60 +33,9 @@ UNPACKED = 10
 """How many bytes of CSV a byte of gzip is taken for."""
 
 
-def _spark_on_this_machine(scratch: Path) -> SparkSession:
-    from lakehouse_assets.local.spark.session import local_session
-
-    return local_session(scratch)
-
-
 @dataclass(frozen=True)
-class Lakehouse:
-    """One lakehouse: its settings, and how its AWS is reached. The methods are the steps of a batch, in their order.
-
-    `holder`: in whose name the lease is taken, in words for people. `execution`: the ARN of the state machine's execution that this process is a step of;
-    then the lease is taken in its name.
-    """
-
-    settings: Settings
-    aws: Aws
-    spark_session: Callable[[Path], SparkSession] = _spark_on_this_machine
-    holder: str = "lakehouse"
-    execution: str | None = None
-
-    @cached_property
-    def contracts(self) -> Contracts:
-        return read_contracts(self.settings.contracts)
-
-    @cached_property
-    def zone(self) -> LandingZone:
-        s = self.settings
-        scratch = s.home / "scratch"
-        scratch.mkdir(parents=True, exist_ok=True)
-        store = Store(self.aws.client("s3"), s.bucket)
-        return LandingZone(store, self.contracts, s.raw_prefix, s.uploads_prefix, s.rejected_prefix, s.archive_prefix, s.control_prefix, scratch)
-
-    @cached_property
-    def lease(self) -> Lease:
-        store, key = self.zone.store, self.zone.lease_key
-        if self.execution:
-            return ExecutionLease(store, key, self.execution, self._is_running)
-        return Lease(store, key, self.holder, is_running=self._is_running)
-
-    def _is_running(self, execution: str) -> bool:
-        return self.executions.is_running(execution)
-
-    @property
-    def run_by(self) -> dict[str, str | None]:
-        """Who runs a batch now, for its report: in words, and for a state machine the execution's ARN and a link to it in AWS's console."""
-        if self.execution is None:
-            return {"name": self.holder, "execution": None, "link": None}
-        region = self.execution.split(":")[3]
-        link = f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{self.execution}"
-        return {"name": "State machine", "execution": self.execution, "link": link}
-
-    @cached_property
-    def executions(self) -> Executions:
-        return Executions(self.aws.client("stepfunctions"))
+class Lakehouse(Connections):
+    """The steps of a batch, in their order, and what is asked about batches before and after."""
 
     def take_lease(self, told: Callable[[str], None]) -> None:
         """Before any step that writes: nobody else works on this lakehouse while this one does. Waits for whoever does, as long as the settings say."""
@@ -122,27 +64,6 @@ class Lakehouse:
             if self.lease.taken:
                 self.lease.confirm()
 
-    @cached_property
-    def tables(self) -> Tables:
-        s = self.settings
-        return Tables(f"s3://{s.bucket}/{s.tables_prefix}", f"s3://{s.bucket}/{s.rejected_prefix}", self.aws.storage_options)
-
-    @cached_property
-    def engine(self) -> Engine:
-        """The embedded engine. Imported here: a Glue job has neither DuckDB nor delta-rs."""
-        from lakehouse_assets.etl.engines.embedded import EmbeddedEngine
-
-        return EmbeddedEngine(self.settings.home / "scratch", self.settings.memory_mb, self.settings.threads)
-
-    @cached_property
-    def spark_engine(self) -> Engine:
-        """Spark in this process; it reads the files from this machine's disk."""
-        from lakehouse_assets.etl.engines.spark import SparkEngine
-
-        scratch = self.settings.home / "scratch"
-        scratch.mkdir(parents=True, exist_ok=True)
-        return SparkEngine(lambda: self.spark_session(scratch), self.aws.environment, reads_from_bucket=False)
-
     def engine_for(self, dataset: str, manifest: Manifest) -> Literal["embedded", "spark", "glue"]:
         """What loads a dataset of a batch: the chosen engine; with `auto`, the embedded one up to a number of bytes in the dataset's files, Glue past it."""
         chosen = self.settings.chosen_engine
@@ -150,14 +71,6 @@ class Lakehouse:
             return chosen
         size = sum(file.size * (UNPACKED if file.compression == "gzip" else 1) for file in manifest.to_load(dataset))
         return "embedded" if size <= self.settings.auto_bytes else "glue"
-
-    @cached_property
-    def console(self) -> Console:
-        return Console(None if self.settings.aws == "embedded" else str(self.aws.client("glue").meta.region_name))
-
-    @cached_property
-    def queue(self) -> Queue:
-        return Queue(self.aws.client("sqs"), self.settings.queue)
 
     def work_to_do(self) -> str | None:
         """A name for what a batch would do now, the same for the same work; None where there is nothing to do."""
@@ -187,15 +100,6 @@ class Lakehouse:
         """Publishes to the topic: counts, reasons and where to look; never a row's values. What is too long for a message is cut."""
         with failures_named("Telling the topic"):
             publish(self.aws, self.settings.topic, subject, message)
-
-    @cached_property
-    def athena(self) -> Athena:
-        s = self.settings
-        return Athena(self.aws.client("athena"), s.database, s.workgroup, f"s3://{s.bucket}/{s.control_prefix}athena/")
-
-    @cached_property
-    def catalog(self) -> Catalog:
-        return Catalog(self.aws.client("glue"), self.settings.database, self.tables)
 
     def convert(self) -> list[dict[str, Any]]:
         with failures_named("Converting the uploads"):
@@ -324,7 +228,7 @@ class Lakehouse:
 
 
 @contextmanager
-def connected(settings: Settings, spark_session: Callable[[Path], SparkSession] = _spark_on_this_machine, holder: str = "lakehouse") -> Iterator[Lakehouse]:
+def connected(settings: Settings, spark_session: Callable[[Path], SparkSession] = spark_on_this_machine, holder: str = "lakehouse") -> Iterator[Lakehouse]:
     """The lakehouse of these settings. With the embedded AWS: the one that runs for this home, or one started here and stopped at the end.
 
     `spark_session` gives the engine `spark` its session, by a folder for what it spills. `holder`: who takes the lease, if
