@@ -19,7 +19,7 @@ from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
 from lakehouse_assets_tests.support import (
-    archived,
+    body,
     environment_of,
     item,
     items_csv,
@@ -104,8 +104,8 @@ def everything(house: Lakehouse) -> dict[str, Any]:
     own = ("batch_id", "created_at", "run_by")
     found: dict[str, Any] = {
         "reports": [{name: value for name, value in report.items() if name not in own} for report in house.history()],
-        "archived": _by_name(archived(house)),
-        "set aside": _by_name({key: body for key, body in archived(house, "rejected/files/").items() if not key.endswith(".reason.json")}),
+        "archived": _files(house, "archived/"),
+        "set aside": [file for file in _files(house, "rejected/files/") if not file[0].endswith(".reason.json")],
         "ledger": len(keys(house, "control/ledger/")),
         "left": keys(house, "raw/") + keys(house, "uploads/"),
     }
@@ -118,9 +118,10 @@ def everything(house: Lakehouse) -> dict[str, Any]:
     return found
 
 
-def _by_name(files: dict[str, bytes]) -> list[tuple[str, bytes]]:
-    """What was converted has a hash of the upload's version in its name, which no two buckets have in common."""
-    return sorted((re.sub("/[0-9a-f]{8}(?=[/.])", "/", key), body) for key, body in files.items())
+def _files(house: Lakehouse, prefix: str) -> list[tuple[str, bytes]]:
+    """By the names that they had. What was converted has a hash of the upload's version in its name, which no two buckets have in common."""
+    found = [(key.removeprefix(prefix).split("/", 2)[2], body(house, key)) for key in keys(house, prefix)]
+    return sorted((re.sub("/[0-9a-f]{8}(?=[/.])", "/", name), content) for name, content in found)
 
 
 def test_the_same_files_end_in_the_same_lakehouse(
