@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from aws_deploy.presets import PRESETS, Preset
 from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.settings import Settings, read_settings
+from lakehouse_assets.settings import Settings, read_settings, validated
 
 ENGINES = ("glue", "auto", "embedded")
 """What loads the rows in an AWS account."""
@@ -62,11 +62,7 @@ class Deployment(BaseSettings):
 
 def read_deployment(**told: Any) -> Deployment:
     """The choices of this process; what is told here goes before the environment. Raises BadConfiguration naming every variable that is wrong."""
-    try:
-        return Deployment(**told)
-    except ValidationError as error:
-        faults = [f"  - DEPLOY_{str(fault['loc'][0]).upper()}={fault['input']!r}: {fault['msg']}" for fault in error.errors()]
-        raise BadConfiguration("These settings of the deployment cannot be used:\n" + "\n".join(faults)) from None
+    return validated(Deployment, "These settings of the deployment", told)
 
 
 def lakehouse_settings(preset: Preset) -> Settings:

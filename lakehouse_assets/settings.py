@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from lakehouse_assets.contracts import SHIPPED, Contract
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.engines import EngineName
+
+Kind = TypeVar("Kind", bound=BaseSettings)
 
 
 class Settings(BaseSettings):
@@ -84,8 +87,14 @@ class Settings(BaseSettings):
 
 def read_settings(**told: Any) -> Settings:
     """The settings of this process; what is told here goes before the environment. Raises BadConfiguration naming every variable that is wrong."""
+    return validated(Settings, "These settings", told)
+
+
+def validated(kind: type[Kind], named: str, told: Mapping[str, Any]) -> Kind:
+    """Settings of a kind, from the environment and what is told. Raises BadConfiguration: `named` cannot be used, and each variable that is wrong."""
     try:
-        return Settings(**told)
+        return kind(**told)
     except ValidationError as error:
-        faults = [f"  - LAKEHOUSE_{str(fault['loc'][0]).upper()}={fault['input']!r}: {fault['msg']}" for fault in error.errors()]
-        raise BadConfiguration("These settings cannot be used:\n" + "\n".join(faults)) from None
+        prefix = kind.model_config["env_prefix"]
+        faults = [f"  - {prefix}{str(fault['loc'][0]).upper()}={fault['input']!r}: {fault['msg']}" for fault in error.errors()]
+        raise BadConfiguration(f"{named} cannot be used:\n" + "\n".join(faults)) from None
