@@ -15,3 +15,8 @@ class BadConfiguration(LakehouseError):
 
 class TemporaryOutage(LakehouseError):
     """A service did not answer or answered with its own failure. The same call may succeed later, so it may be retried."""
+
+
+def our_errors(of: type[LakehouseError] = LakehouseError) -> set[str]:
+    """The names of our errors, as far as the modules that have them are loaded."""
+    return {of.__name__}.union(*(our_errors(more) for more in of.__subclasses__()))

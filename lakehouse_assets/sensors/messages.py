@@ -10,13 +10,12 @@ from dagster._core.events import JobFailureData
 from dagster_shared.error import SerializableErrorInfo
 
 from lakehouse_assets.catalog.checks import WHAT_TO_DO
+from lakehouse_assets.errors import our_errors
 from lakehouse_assets.jobs import LOAD_BATCH
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.freeze import HeldBack
 from lakehouse_assets.schedules import MAINTAIN_TABLES
 
-OUR_ERRORS = {"LakehouseError", "BadData", "BadConfiguration", "TemporaryOutage", "LeaseLostError", "BadQuery"}
-"""Whose words hold no row's values. What else an engine says of an error may quote the value that it stumbled over."""
 FAILED = {LOAD_BATCH: "A batch failed", MAINTAIN_TABLES: "The upkeep of the tables failed"}
 TO_DO = {
     LOAD_BATCH: "Nothing is lost: the batch stays open, and the next run goes on with it (`lakehouse load`, or the job in the UI). "
@@ -110,10 +109,11 @@ def _reason_of_run(ended: dg.EventLogEntry) -> str:
 
 
 def _in_our_words(error: SerializableErrorInfo | None) -> str:
-    """What an error of ours says, wherever in the chain of causes it is; of any other only the name of what was first."""
+    """What an error of ours says, wherever in the chain of causes it is: it holds no row's values. Of any other only the name of what was first, as an engine
+    may quote the value that it stumbled over."""
     root = error
     while error is not None:
-        if error.cls_name in OUR_ERRORS:
+        if error.cls_name in our_errors():
             return str(error.message).split(": ", 1)[-1].strip()
         root, error = error, error.cause or error.context
     return f"Something unforeseen: {root.cls_name}. The run's log says more." if root else ""
