@@ -59,3 +59,11 @@ def failures_named(doing: str) -> Iterator[None]:
         raise BadConfiguration(f"{doing}: AWS refused it with {code}: {error}. Check the name and the permissions.") from error
     except (BotoCoreError, S3UploadFailedError) as error:
         raise TemporaryOutage(f"{doing}: AWS did not answer ({error}). Nothing is lost; run it again.") from error
+
+
+def pauses(first: float, longest: float) -> Iterator[float]:
+    """Seconds between looks at what AWS has under way: each half as long again as the one before, up to the longest. Without end."""
+    pause = first
+    while True:
+        yield pause
+        pause = min(pause * 1.5, longest)

@@ -6,12 +6,12 @@ A stack that fails says which resource failed and why: CloudFormation itself hid
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lakehouse_assets.aws import failures_named
+from lakehouse_assets.aws import failures_named, pauses
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.settings import Settings
 
@@ -42,12 +42,12 @@ Stack = dict[str, Any]
 Tell = Callable[[str], None]
 
 
-def _untold(_: str) -> None:
+def untold(_: str) -> None:
     return
 
 
 def bring_up(
-    cloudformation: Any, name: str, template: str, parameters: Mapping[str, str], tell: Tell = _untold, put: Callable[[str], str] | None = None
+    cloudformation: Any, name: str, template: str, parameters: Mapping[str, str], tell: Tell = untold, put: Callable[[str], str] | None = None
 ) -> dict[str, str]:
     """Creates the stack, or updates it to the template; a stack that is there already is left alone. Returns its outputs.
 
@@ -75,7 +75,7 @@ def bring_up(
         return _outputs(ended)
 
 
-def bring_down(cloudformation: Any, name: str, tell: Tell = _untold) -> None:
+def bring_down(cloudformation: Any, name: str, tell: Tell = untold) -> None:
     """Deletes the stack and what it made, but for what the template retains. One that is not there is no fault.
 
     Raises BadConfiguration with the resources that could not be deleted.
@@ -117,7 +117,7 @@ def _updated(cloudformation: Any, wanted: Mapping[str, Any]) -> bool:
 def _settled(cloudformation: Any, name: str, tell: Tell) -> Stack | None:
     """The stack once nothing is under way in it; None where there is none. Tells of each of its states on the way."""
     told = None
-    for pause in _pauses():
+    for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
         found = _described(cloudformation, name)
         if found is None or not found["StackStatus"].endswith("_IN_PROGRESS") or found["StackStatus"] == "REVIEW_IN_PROGRESS":
             return found
@@ -151,13 +151,6 @@ def _failures(cloudformation: Any, name: str) -> list[str]:
         if event["ResourceType"] == "AWS::CloudFormation::Stack" and reason == "User Initiated":
             break
     return failures[::-1] or ["  - CloudFormation gives no reason; its console shows the stack's events"]
-
-
-def _pauses() -> Iterator[float]:
-    pause = FIRST_PAUSE
-    while True:
-        yield pause
-        pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
 def parameters_of(settings: Settings) -> dict[str, str]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from lakehouse_assets.aws import failures_named
+from lakehouse_assets.aws import failures_named, pauses
 from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, TemporaryOutage
 
 UNFINISHED = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
@@ -73,7 +73,7 @@ class GlueRuns:
     def wait(self, run_id: str, tell: Tell) -> Run:
         """Waits until the run has ended, in whatever state, and tells of each state on the way. Raises TemporaryOutage after a long outage."""
         told = None
-        for pause in _pauses():
+        for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
             run = patiently(lambda: self._look_at(run_id), self.patience, tell)
             if run["JobRunState"] != told:
                 told = run["JobRunState"]
@@ -142,7 +142,7 @@ def patiently(call: Callable[[], T], seconds: float, tell: Tell = print) -> T:
     """The call's answer; while it is a TemporaryOutage it is made again, for so many seconds. Raises the last outage."""
     deadline = time.monotonic() + seconds
     told = None
-    for pause in _pauses():
+    for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
         try:
             return call()
         except TemporaryOutage as outage:
@@ -153,10 +153,3 @@ def patiently(call: Callable[[], T], seconds: float, tell: Tell = print) -> T:
                 tell(f"{told} (tried again for up to {seconds:.0f} s)")
         time.sleep(pause)
     raise AssertionError("pauses do not end")
-
-
-def _pauses() -> Iterator[float]:
-    pause = FIRST_PAUSE
-    while True:
-        yield pause
-        pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -93,7 +93,7 @@ def held_back(zone: LandingZone, gate: Gate, longer_than: timedelta) -> HeldBack
     if gate == "any" or zone.store.exists(zone.open_batch_key):
         return None
     uploads, fresh, _ = _what_waits(zone)
-    oldest = min((*uploads, *fresh), key=lambda version: (version.modified, version.key), default=None)
+    oldest = _oldest((*uploads, *fresh))
     if oldest is None or datetime.now(UTC) - oldest.modified < longer_than:
         return None
     present = {_dataset_of(zone, version.key) for version in fresh}
@@ -115,7 +115,12 @@ def _status(zone: LandingZone, manifest: Manifest) -> str | None:
 def waiting_since(zone: LandingZone) -> datetime | None:
     """When the oldest file landed that no batch has taken yet (the one under way has not until it is archived); None where none waits."""
     uploads, fresh, _ = _what_waits(zone)
-    return min((version.modified for version in (*uploads, *fresh)), default=None)
+    oldest = _oldest((*uploads, *fresh))
+    return oldest.modified if oldest else None
+
+
+def _oldest(versions: Iterable[FileVersion]) -> FileVersion | None:
+    return min(versions, key=lambda version: (version.modified, version.key), default=None)
 
 
 def close_batch(zone: LandingZone, batch_id: str) -> None:

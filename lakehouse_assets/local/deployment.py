@@ -13,7 +13,7 @@ from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.local import templates
 from lakehouse_assets.local.bootstrap import storage_stack
 from lakehouse_assets.settings import Settings
-from lakehouse_assets.stacks import outputs_of
+from lakehouse_assets.stacks import outputs_of, untold
 
 if TYPE_CHECKING:
     from aws_deploy.rollout import Templates
@@ -33,7 +33,7 @@ def deploy(settings: Settings, aws: Aws, preset: str = "ecommerce", orchestrator
     # A home that is in use has its storage already.
     present = outputs_of(aws.client("cloudformation"), storage_stack(settings)) is not None
     name = storage_stack(settings) if present else None
-    return roll_out(aws, settings, PRESETS[preset], kept(preset), orchestrator, this_machine(), _untold, name)
+    return roll_out(aws, settings, PRESETS[preset], kept(preset), orchestrator, this_machine(), untold, name)
 
 
 def kept(preset: str) -> Templates:
@@ -42,7 +42,3 @@ def kept(preset: str) -> Templates:
 
     folder = Path(templates.__path__[0])
     return Templates(*((folder / f"{preset}-{part}.json").read_text("utf-8") for part in ("storage", "pipeline")))
-
-
-def _untold(_: str) -> None:
-    return
