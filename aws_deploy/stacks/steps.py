@@ -33,7 +33,7 @@ TOUCHES = {
     "lease": Touches(reads=(LEASE,), writes=(LEASE,)),
     "convert": Touches(reads=(LEASE, CONVERSIONS, "{uploads}", "{raw}"), writes=(LEASE, CONVERSIONS, "{raw}")),
     "marker": Touches(
-        reads=(LEASE, OPEN, MANIFESTS, LEDGER, CONTENTS, CONVERSIONS, JUDGEMENTS, "{raw}", "{uploads}"),
+        reads=(LEASE, OPEN, MANIFESTS, REPORTS, LEDGER, CONTENTS, CONVERSIONS, JUDGEMENTS, "{raw}", "{uploads}"),
         writes=(LEASE, OPEN, MANIFESTS),
     ),
     "load": Touches(

@@ -7,7 +7,6 @@ have no role there, and their permissions are asserted on the template only.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,6 @@ def ended(pipeline: Pipeline, batches: int) -> dict[str, Any]:
     return pipeline.house.history()[-1]
 
 
-@pytest.mark.skipif(not os.environ.get("LAKEHOUSE_TEST_ROLES"), reason="takes minutes; LAKEHOUSE_TEST_ROLES=1 runs it")
 def test_every_step_may_do_what_it_does_and_the_archive_nothing_without_its_permissions(pipeline: Pipeline, house: Lakehouse, tmp_path: Path) -> None:
     """One test, because the second batch needs the first: a workbook, a file to quarantine, rejects, an orphan; then the archive's role loses its removals."""
     with pipeline.events_held_back():
