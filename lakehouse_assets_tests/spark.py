@@ -1,4 +1,4 @@
-"""One Spark for each test process, started by the first test that needs it, and set for small data: half of a usual session's time went into compiling."""
+"""One Spark for each test process, started by the first test that needs it, and set for small data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakehouse_assets.etl.engines.spark import SparkEngine
-from lakehouse_assets.etl.engines.spark.session import spark_session
+from lakehouse_assets.etl.engines.spark.session import COLLECTOR, spark_session
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.spark.session import local_configuration
 
@@ -34,7 +34,7 @@ def on_spark(lakehouse: Lakehouse) -> Lakehouse:
 def spark_of_tests() -> SparkSession:
     configuration = local_configuration(Path(tempfile.mkdtemp(prefix="lakehouse-spark-")))
     name = "spark.driver.extraJavaOptions"
-    return spark_session(configuration | FOR_SMALL_DATA | {name: f"{configuration[name]} -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"})
+    return spark_session(configuration | FOR_SMALL_DATA | {name: configuration[name].replace(COLLECTOR, "-XX:+UseSerialGC")})
 
 
 def forget_tables() -> None:

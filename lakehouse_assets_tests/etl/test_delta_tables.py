@@ -18,9 +18,10 @@ from lakehouse_assets_tests.etl.support import House, row, rows_file
 TYPES = {"int": "integer", "bigint": "long"}
 
 
-@pytest.fixture
-def loaded(house: House) -> House:
-    """Tables that were created, inserted into and merged."""
+@pytest.fixture(scope="module")
+def loaded(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Tables that were created, inserted into and merged; the tests only look at them."""
+    house = House(engine, tmp_path_factory.mktemp("loaded"), read_contracts())
     for minutes, batch in enumerate(("b1", "b2")):
         files = {
             dataset: [

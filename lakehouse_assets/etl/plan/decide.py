@@ -15,10 +15,11 @@ PLACE = "`partition in table`"
 """A name that no column can have."""
 
 
-def repeated_sql(contract: Contract) -> str:
-    """Reads `judged` and `missing_<column>` as `decide_sql` does. Gives the keys that more than one accepted row has; mostly there are few or none."""
+def repeated_sql(contract: Contract, judged: str = "judged") -> str:
+    """Reads `judged` (or a relation of those of its rows that may be repeated) and `missing_<column>` as `decide_sql` does. Gives the keys that more than
+    one accepted row has; mostly there are few or none."""
     key = f"j.`{contract.key}`"
-    return f"SELECT {key} FROM judged j{_missing_joins(contract)} WHERE {_reasons(contract)} IS NULL GROUP BY {key} HAVING count(*) > 1"
+    return f"SELECT {key} FROM {judged} j{_missing_joins(contract)} WHERE {_reasons(contract)} IS NULL GROUP BY {key} HAVING count(*) > 1"
 
 
 def beaten_sql(contract: Contract) -> str:

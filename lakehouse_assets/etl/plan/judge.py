@@ -61,11 +61,11 @@ def _rule_reason(rule: Rule) -> str:
 
 
 def _joined(reasons: list[str]) -> str:
-    """concat_ws leaves NULLs out in both engines, so an unbroken row's text is empty."""
+    """concat_ws leaves NULLs out in both engines. Asked only for rows that have a reason, so that its text is never empty."""
     if not reasons:
         return "CAST(NULL AS STRING)"
     separator = ",\n    "
-    return f"nullif(concat_ws('{SEPARATOR}',\n    {separator.join(reasons)}), '')"
+    return f"concat_ws('{SEPARATOR}',\n    {separator.join(reasons)})"
 
 
 def _lines(items: list[str]) -> str:

@@ -39,9 +39,10 @@ def blank(text: str) -> str:
 
 def texts(column: Column) -> list[str]:
     """What `typed` and `blank` read, from `raw`: the column's text, and the number that a cast makes of it. (In one expression with it Spark would cast twice:
-    measured, a tenth of the time in which rows are judged.)"""
+    measured, a tenth of the time in which rows are judged. A text that is no number costs Spark an exception, 7 microseconds: empty ones, which are the many,
+    are not cast.)"""
     text = f"raw.`{column.name}`"
-    number = [f"try_cast({text} AS {column.kind.upper()}) AS {_number(column)}"] if column.kind in (Kind.INT, Kind.BIGINT) else []
+    number = [f"try_cast(nullif({text}, '') AS {column.kind.upper()}) AS {_number(column)}"] if column.kind in (Kind.INT, Kind.BIGINT) else []
     return [f"{text} AS {text_of(column)}", *number]
 
 

@@ -26,6 +26,9 @@ COMPILE_ALL = "-XX:-DontCompileHugeMethods"
 """For every JVM that judges rows. The judging of a wide row is one method of more than 8,000 bytecodes, and such a method Java only interprets (HotSpot's
 HugeMethodLimit): measured, 5 million order items are judged in 7 seconds with the option, in 28 without."""
 
+COLLECTOR = "-XX:+UseParallelGC"
+"""For a JVM that works by itself: no one waits for a single answer, and 5 million order items are loaded in a sixth less time than with Java's default."""
+
 
 def on_one_machine(jars: Sequence[Path], scratch: Path) -> dict[str, str]:
     """The configuration of a session whose driver does all the work, with every core of this machine."""
@@ -38,7 +41,7 @@ def on_one_machine(jars: Sequence[Path], scratch: Path) -> dict[str, str]:
         "spark.driver.memory": DRIVER_MEMORY,
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f"{COMPILE_ALL} -Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}",
+        "spark.driver.extraJavaOptions": f"{COMPILE_ALL} {COLLECTOR} -Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}",
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.ui.enabled": "false",
