@@ -37,6 +37,8 @@ OF_A_LOAD = {
 }
 MOST_BROADCAST = 1_000_000
 """Keys that every worker is given a copy of: some tens of megabytes."""
+MOST_BROADCAST_BYTES = 128 << 20
+"""Rows that every worker is given a copy of; with the copy's hash table it takes about twice as much of its memory, and of the driver's."""
 WAITING = ("record_id", "row_number", "source_file", "source_modified_at")
 
 
@@ -192,15 +194,20 @@ class SparkLoad:
         if not self.counts.inserted + self.counts.updated:
             return Written(0, 0)
         changes = self.spark.sql("SELECT * FROM decided WHERE verdict IN ('insert', 'update')")
-        self._view("changes", self._kept(changes) if self.counts.updated else changes)
-        names = ", ".join(f"`{name}`" for name in self.contract.names)
-        rows = self.spark.sql(f"SELECT {names}, '{self.batch_id}' AS batch_id, source_file, source_modified_at FROM changes")
         if not self.counts.updated:
-            return Written(self.table.append(rows, self.transaction), 0)
+            return Written(self.table.append(self._as_written(changes), self.transaction), 0)
+        changes = self._kept(changes)
+        self._view("changes", changes)
+        condition = self._merge_condition()
+        # Where nothing is to be inserted, Delta can look at the table's rows where they are, if every worker has the changes; else both are shuffled.
+        every_worker = not self.counts.inserted and _bytes_kept(changes) <= MOST_BROADCAST_BYTES
+        rows = F.broadcast(self._as_written(changes)) if every_worker else self._as_written(changes)
         every = {name: f"s.`{name}`" for name in (*self.contract.names, *PROVENANCE)}
-        if not self.counts.inserted and self.counts.updated <= MOST_BROADCAST:
-            rows = F.broadcast(rows)
-        return Written(*self.table.merge(rows, self._merge_condition(), self.transaction, update=every, insert=bool(self.counts.inserted)))
+        return Written(*self.table.merge(rows, condition, self.transaction, update=every, insert=bool(self.counts.inserted)))
+
+    def _as_written(self, changes: DataFrame) -> DataFrame:
+        written = (*self.contract.names, *PROVENANCE)
+        return changes.withColumn("batch_id", F.lit(self.batch_id)).select(*(f"`{name}`" for name in written))
 
     def _crowded(self) -> str:
         """The judged rows whose keys may be repeated. Whole numbers are looked at 64 at a time, a bit for each: where fewer bits are set than rows counted,
@@ -264,6 +271,12 @@ class SparkLoad:
 
     def _all(self, sql: str) -> list[Any]:
         return self.spark.sql(sql).collect()
+
+
+def _bytes_kept(kept: DataFrame) -> int:
+    """The size of rows that `_kept` gave and that have been looked at since."""
+    relation: Any = kept._jdf.queryExecution().analyzed()
+    return int(relation.cacheBuilder().sizeInBytesStats().value())
 
 
 def _extent(of_blocks: list[tuple[Any, Any, int]]) -> tuple[Any, Any, int]:
