@@ -156,6 +156,22 @@ class SparkLoad:
         self.counts = judgement.counts
         return judgement
 
+    def _crowded(self) -> str:
+        """The judged rows whose keys may be repeated. Whole numbers are looked at 64 at a time, a bit for each: where fewer bits are set than rows counted,
+        keys are repeated. As a rule none are, and a sum for each 64 neighbours is quick where a group for each key took a third of the time to decide."""
+        key = f"`{self.contract.key}`"
+        if self.contract.column(self.contract.key).kind is Kind.STRING:
+            return "judged"
+        self._view(
+            "crowds",
+            self._counted(
+                f"SELECT shiftright({key}, 6) AS crowd FROM judged WHERE {key} IS NOT NULL GROUP BY shiftright({key}, 6) "
+                f"HAVING bit_count(bit_or(shiftleft(1L, CAST({key} & 63 AS INT)))) < count(*)"
+            ),
+        )
+        self._view("crowded", self.spark.sql(f"SELECT j.* FROM judged j LEFT SEMI JOIN crowds c ON shiftright(j.{key}, 6) = c.crowd"))
+        return "crowded"
+
     def write_rejects(self) -> int | None:
         if self.rejects.committed(f"rejects:{self.transaction}"):
             return None
@@ -208,22 +224,6 @@ class SparkLoad:
     def _as_written(self, changes: DataFrame) -> DataFrame:
         written = (*self.contract.names, *PROVENANCE)
         return changes.withColumn("batch_id", F.lit(self.batch_id)).select(*(f"`{name}`" for name in written))
-
-    def _crowded(self) -> str:
-        """The judged rows whose keys may be repeated. Whole numbers are looked at 64 at a time, a bit for each: where fewer bits are set than rows counted,
-        keys are repeated. As a rule none are, and a sum for each 64 neighbours is quick where a group for each key took a third of the time to decide."""
-        key = f"`{self.contract.key}`"
-        if self.contract.column(self.contract.key).kind is Kind.STRING:
-            return "judged"
-        self._view(
-            "crowds",
-            self._counted(
-                f"SELECT shiftright({key}, 6) AS crowd FROM judged WHERE {key} IS NOT NULL GROUP BY shiftright({key}, 6) "
-                f"HAVING bit_count(bit_or(shiftleft(1L, CAST({key} & 63 AS INT)))) < count(*)"
-            ),
-        )
-        self._view("crowded", self.spark.sql(f"SELECT j.* FROM judged j LEFT SEMI JOIN crowds c ON shiftright(j.{key}, 6) = c.crowd"))
-        return "crowded"
 
     def _merge_condition(self) -> str:
         key, partition = self.contract.key, self.contract.partition
