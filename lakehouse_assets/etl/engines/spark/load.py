@@ -61,13 +61,10 @@ class SparkLoad:
 
     def read(self, files: Sequence[RawFile]) -> None:
         self.files = files
-        if files:
-            self._read()
-
-    def _read(self) -> None:
-        files = self.files
         for name, value in OF_A_LOAD.items():
             self.spark.conf.set(name, value)
+        if not files:
+            return
         # A file's split into blocks depends on it. The rows are read again for the rejected records: they must have the same ids then. (Two blocks for each
         # core, so that a last one that is smaller does not leave the others waiting: three blocks on two cores took a fifth longer than four.)
         self.spark.conf.set("spark.sql.files.minPartitionNum", str(2 * self.spark.sparkContext.defaultParallelism))
@@ -216,8 +213,9 @@ class SparkLoad:
         self._view("changes", changes)
         condition = self._merge_condition()
         # Where nothing is to be inserted, Delta can look at the table's rows where they are, if every worker has the changes; else both are shuffled.
-        every_worker = not self.counts.inserted and _bytes_kept(changes) <= MOST_BROADCAST_BYTES
-        rows = F.broadcast(self._as_written(changes)) if every_worker else self._as_written(changes)
+        rows = self._as_written(changes)
+        if not self.counts.inserted and _bytes_kept(changes) <= MOST_BROADCAST_BYTES:
+            rows = F.broadcast(rows)
         every = {name: f"s.`{name}`" for name in (*self.contract.names, *PROVENANCE)}
         return Written(*self.table.merge(rows, condition, self.transaction, update=every, insert=bool(self.counts.inserted)))
 

@@ -51,13 +51,11 @@ class RawRows:
 
 
 def raw_rows(spark: SparkSession, contract: Contract, files: Sequence[RawFile], environment: Mapping[str, str], links: Path) -> RawRows:
-    """Reads nothing yet. `links`: a folder for names of local files by which Spark knows what is in them."""
+    """Reads nothing yet. `files`: at least one. `links`: a folder for names of local files by which Spark knows what is in them."""
     layouts: dict[Layout, list[tuple[int, RawFile]]] = defaultdict(list)
     for file_no, file in enumerate(files):
         layouts[Layout(file.header, file.delimiter, _way(file))].append((file_no, file))
     parts = [(layout, _records(spark, layout, alike, environment, links)) for layout, alike in layouts.items()]
-    if not parts:
-        parts = [(Layout(contract.names, ",", BY_RECORD), listed(spark, [], "file_no int, block bigint, fields array<string>"))]
     named = [records.select("file_no", "block", *_named(contract, layout), _malformed(layout)) for layout, records in parts]
     as_read = [records.select(_as_map(layout).alias("raw")) for layout, records in parts]
     row_id = F.monotonically_increasing_id().alias("row_id")
