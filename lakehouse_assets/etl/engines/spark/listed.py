@@ -19,16 +19,12 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def listed(spark: SparkSession, rows: Iterable[Sequence[Any]], columns: str) -> DataFrame:
-    """A small relation. `columns`: names and types, as in `name string, number int`."""
+    """A small relation. `rows`: at least one. `columns`: names and types, as in `name string, number int`."""
     named = [column.split() for column in columns.split(", ")]
-    values = [f"({', '.join(map(_literal, row))})" for row in rows]
-    relation = f"VALUES {', '.join(values or [_nothing(len(named))])} AS listed({', '.join(name for name, _ in named)})"
+    values = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows)
+    relation = f"VALUES {values} AS listed({', '.join(name for name, _ in named)})"
     typed = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in named)
-    return spark.sql(f"SELECT {typed} FROM {relation} {'' if values else 'WHERE FALSE'}")
-
-
-def _nothing(columns: int) -> str:
-    return f"({', '.join(['NULL'] * columns)})"
+    return spark.sql(f"SELECT {typed} FROM {relation}")
 
 
 def _literal(value: Any) -> str:
