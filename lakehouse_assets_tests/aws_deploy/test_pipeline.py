@@ -207,11 +207,14 @@ def test_no_state_or_message_holds_a_rows_values(pipeline: Pipeline, house: Lake
 def test_the_engine_auto_sends_a_big_dataset_to_glue_and_a_small_one_to_a_lambda(pipeline: Pipeline, house: Lakehouse) -> None:
     """The engine and its limit are parameters of the stack: an update of it is enough."""
     items = items_csv(item(2_000_007, 2_000_007, 2_000_007))
-    deploy(house.settings.model_copy(update={"engine": "auto", "auto_bytes": len(items)}), house.aws)
+    pipeline.at_rest()
     try:
-        put(house, "raw/products/p2000007.csv", products_csv(product(2_000_007)))
-        put(house, "raw/orders/o2000007.csv", orders_csv(*(order(2_000_007 + number) for number in range(100))))
-        put(house, "raw/order_items/i2000007.csv", items)
+        # ministack stops a Lambda that works while it is updated: its messages would come again after minutes.
+        with pipeline.events_held_back():
+            deploy(house.settings.model_copy(update={"engine": "auto", "auto_bytes": len(items)}), house.aws)
+            put(house, "raw/products/p2000007.csv", products_csv(product(2_000_007)))
+            put(house, "raw/orders/o2000007.csv", orders_csv(*(order(2_000_007 + number) for number in range(100))))
+            put(house, "raw/order_items/i2000007.csv", items)
         report = pipeline.succeeded()
     finally:
         deploy(house.settings, house.aws)
