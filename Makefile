@@ -3,6 +3,9 @@ PYTHON ?= python3 python3.13 python3.12 python3.11
 BIN := .venv/bin
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --compile-bytecode
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+# A file's tests stay together, as they share what was set up; files go in the order of collection (lakehouse_assets_tests/conftest.py). Three workers for two
+# cores: some tests mostly wait.
+PYTEST_SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 FIND_PYTHON = for python in $(PYTHON); do \
 		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break || python=; \
 	done; \
@@ -23,10 +26,10 @@ demo: $(if $(filter-out embedded,$(ENGINE)),.venv/installed-spark,.venv/installe
 	@$(BIN)/lakehouse demo $(if $(ENGINE),--engine $(ENGINE))
 
 test: .venv/installed-spark .venv/installed-dev .venv/installed-deploy ## the whole test suite
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest $(PYTEST_SIDE_BY_SIDE)
 
 test-fast: .venv/installed-dev .venv/installed-deploy ## the tests that need neither Spark nor Java
-	$(BIN)/pytest -n 2 --dist loadfile -m "not spark"
+	$(BIN)/pytest $(PYTEST_SIDE_BY_SIDE) -m "not spark"
 
 check: .venv/installed-dev .venv/installed-pyspark check-deploy ## format, lint, types, contracts, templates, workflows
 	$(BIN)/ruff format --check .

@@ -17,6 +17,11 @@ from lakehouse_assets_tests.spark import forget_tables
 from lakehouse_assets_tests.support import environment_of
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(autouse=True)
 def no_tables_remembered() -> Iterator[None]:
     """Spark, where it runs, keeps nothing of a test's tables."""

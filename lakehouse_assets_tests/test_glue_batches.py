@@ -30,7 +30,7 @@ from lakehouse_assets_tests.support import (
     rejects,
 )
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.long, pytest.mark.spark]
 
 
 @pytest.fixture

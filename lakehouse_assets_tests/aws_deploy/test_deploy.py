@@ -19,6 +19,8 @@ from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.process import embedded_aws
 from lakehouse_assets.settings import Settings
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:

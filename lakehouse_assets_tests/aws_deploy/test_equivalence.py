@@ -35,6 +35,8 @@ from lakehouse_assets_tests.support import (
     table_rows,
 )
 
+pytestmark = pytest.mark.long
+
 Files = dict[str, str | bytes | Path]
 
 

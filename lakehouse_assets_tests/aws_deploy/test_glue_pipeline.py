@@ -28,7 +28,7 @@ from lakehouse_assets_tests.support import (
     workbook,
 )
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.long, pytest.mark.spark]
 
 BROKEN = """
 import sys

@@ -21,6 +21,8 @@ from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
 from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
 from lakehouse_assets_tests.support import ITEMS, archived, item, order, orders_csv, product, products_csv, put, rejects, table_rows, workbook
 
+pytestmark = pytest.mark.long
+
 
 def _without_tls_only(template: str) -> str:
     made = json.loads(template)

@@ -21,7 +21,7 @@ from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.cli.conftest import PROGRAM, Program, clean_environment
 from lakehouse_assets_tests.support import product, products_csv
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes under /proc")
+pytestmark = [pytest.mark.long, pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes under /proc")]
 Up = Callable[..., "subprocess.Popen[str]"]
 
 

@@ -17,6 +17,8 @@ from lakehouse_assets.landing.lease import LakehouseBusy
 from lakehouse_assets.local.embedded_aws.glue_platform import prepare
 from lakehouse_assets_tests.support import freeze, keys, product, products_csv, put, rejects
 
+pytestmark = pytest.mark.long
+
 OF_GLUE = ("--JOB_NAME", "products_etl", "--conf", "a=b --conf c=d", "--enable-metrics", "true", "--python-modules-installer-option", "--no-deps")
 
 

@@ -16,7 +16,7 @@ from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.sensors.test_landing import comes_again_after_a_second, messages
 from lakehouse_assets_tests.support import put_one_of_each
 
-pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("environment_of_lakehouse")]
 
 INSTANCE = """
 run_coordinator: {module: dagster._core.test_utils, class: MockedRunCoordinator}

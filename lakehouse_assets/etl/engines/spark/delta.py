@@ -46,11 +46,11 @@ class Table:
 
     def committed(self, transaction: str) -> bool:
         """Whether the table had the transaction when it was first asked: looked up once, as it takes a job, and nobody writes the same one meanwhile."""
-        return bool(self._transactions.contains(transaction))
+        return self._transactions is not None and bool(self._transactions.contains(transaction))
 
     @cached_property
     def _transactions(self) -> Any:
-        return self._snapshot().transactions()
+        return None if self._empty else self._snapshot().transactions()
 
     def append(self, rows: DataFrame, transaction: str) -> int:
         """Appends rows in one commit. Returns how many the commit says it added."""

@@ -34,6 +34,9 @@ OF_A_LOAD = {
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64MB",
     # Pieces of a MERGE's rewrite: with the default of 64 MB there are three for 5 million rows, and a core waits for the last.
     "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16MB",
+    # What is kept may be put together from the pieces of a shuffle as well. (By default it stays in 32, mostly empty, for what is mostly a handful of rows: to
+    # look for repeated keys took a fifth of a small load.)
+    "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true",
 }
 MOST_BROADCAST = 1_000_000
 """Keys that every worker is given a copy of: some tens of megabytes."""
@@ -138,9 +141,12 @@ class SparkLoad:
             return judgement_of([], {}, {}, 0)
         for parent in self.contract.parents:
             existing = self._keys_of(parent, "judged", f"existing_{parent.column}")
-            self._view(missing_relation(parent.column), self._counted(missing_sql(parent.column, existing)))
-        self._view("repeated", self._counted(repeated_sql(self.contract, self._crowded())))
-        self._view("beaten", self._counted(beaten_sql(self.contract)))
+            self._counted(missing_relation(parent.column), missing_sql(parent.column, existing))
+        crowded = self._crowded()
+        if crowded and self._counted("repeated", repeated_sql(self.contract, crowded)):
+            self._counted("beaten", beaten_sql(self.contract))
+        else:
+            self._view("beaten", self.spark.sql("SELECT CAST(NULL AS BIGINT) AS row_id WHERE FALSE"))
         ranges = self._ranges("judged", self.contract.key)
         current = self.table.rows(within(f"`{self.contract.key}`", ranges, spark_literal) if ranges else "FALSE")
         self._view("current", current)
@@ -153,27 +159,27 @@ class SparkLoad:
         self.counts = judgement.counts
         return judgement
 
-    def _crowded(self) -> str:
-        """The judged rows whose keys may be repeated. Whole numbers are looked at 64 at a time, a bit for each: where fewer bits are set than rows counted,
-        keys are repeated. As a rule none are, and a sum for each 64 neighbours is quick where a group for each key took a third of the time to decide."""
+    def _crowded(self) -> str | None:
+        """The relation of the judged rows whose keys may be repeated, if there are any. Whole numbers are looked at 64 at a time, a bit for each: where fewer
+        bits are set than rows counted, keys are repeated. As a rule none are, and a sum for each 64 neighbours is quick where a group for each key took a third
+        of the time to decide."""
         key = f"`{self.contract.key}`"
         if self.contract.column(self.contract.key).kind is Kind.STRING:
             return "judged"
-        self._view(
-            "crowds",
-            self._counted(
-                f"SELECT shiftright({key}, 6) AS crowd FROM judged WHERE {key} IS NOT NULL GROUP BY shiftright({key}, 6) "
-                f"HAVING bit_count(bit_or(shiftleft(1L, CAST({key} & 63 AS INT)))) < count(*)"
-            ),
+        crowds = (
+            f"SELECT shiftright({key}, 6) AS crowd FROM judged WHERE {key} IS NOT NULL GROUP BY shiftright({key}, 6) "
+            f"HAVING bit_count(bit_or(shiftleft(1L, CAST({key} & 63 AS INT)))) < count(*)"
         )
+        if not self._counted("crowds", crowds):
+            return None
         self._view("crowded", self.spark.sql(f"SELECT j.* FROM judged j LEFT SEMI JOIN crowds c ON shiftright(j.{key}, 6) = c.crowd"))
         return "crowded"
 
     def write_rejects(self) -> int | None:
-        if self.rejects.committed(f"rejects:{self.transaction}"):
-            return None
         if self.raw is None or not self.counts.rejected:
             return 0
+        if self.rejects.committed(f"rejects:{self.transaction}"):
+            return None
         rejected = self.spark.sql("SELECT * FROM decided WHERE verdict = 'rejected' AND row_id >= 0")
         if rejected.isEmpty():
             return 0
@@ -254,15 +260,17 @@ class SparkLoad:
         cache = rows._jdf.queryExecution().withCachedData()
         return DataFrame(jvm.org.apache.spark.sql.classic.Dataset.ofRows(self.spark._jsparkSession, cache), self.spark)
 
-    def _counted(self, sql: str) -> DataFrame:
-        """A result that is small as a rule, and mostly empty: evaluated now, so that Spark knows it when it plans the joins with it."""
+    def _counted(self, name: str, sql: str) -> int:
+        """A view of a result that is small as a rule, and mostly empty: evaluated now, so that Spark knows it when it plans the joins with it. Returns how many
+        rows it has."""
         rows = self._kept(self.spark.sql(sql))
-        match rows.count():
-            case 0:
-                return rows.where("FALSE")
-            case number if number <= MOST_BROADCAST:
-                return F.broadcast(rows)
-        return rows
+        number = rows.count()
+        if not number:
+            rows = rows.where("FALSE")
+        elif number <= MOST_BROADCAST:
+            rows = F.broadcast(rows)
+        self._view(name, rows)
+        return number
 
     def _view(self, name: str, rows: DataFrame) -> None:
         rows.createOrReplaceTempView(name)
