@@ -154,23 +154,30 @@ def upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list
 
 @contextmanager
 def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
-    """The connected lakehouse, with Dagster loaded: the embedded AWS (a process of its own) and Dagster (imports, databases) start side by side."""
+    """The connected lakehouse, with Dagster loaded: the embedded AWS (a process of its own) and Dagster (imports, databases) start side by side.
+
+    This thread imports nothing and only waits: a Ctrl-C that comes amid an import can be swallowed by it (`except:` in a package that is imported), or leave
+    Python's import lock taken for ever, for which the other thread would wait.
+    """
     from lakehouse_assets.cli.batches import load_dagster
+    from lakehouse_assets.local.process import embedded_aws
 
     with ExitStack() as stack:
-        with steps.step("Start"), ThreadPoolExecutor(2) as beside:
-            if settings.aws == "embedded":
-                from lakehouse_assets.local.process import embedded_aws
 
-                server = beside.submit(stack.enter_context, embedded_aws(settings.home))
-            dagster = beside.submit(load_dagster, settings.home)
+        def connect() -> Lakehouse:
             from lakehouse_assets.lakehouse import connected
 
             if settings.aws == "embedded":
                 server.result()
-            lakehouse = stack.enter_context(connected(settings))
+            return stack.enter_context(connected(settings))
+
+        with steps.step("Start"), ThreadPoolExecutor(3) as beside:
+            if settings.aws == "embedded":
+                server = beside.submit(stack.enter_context, embedded_aws(settings.home))
+            lakehouse, dagster = beside.submit(connect), beside.submit(load_dagster, settings.home)
+            started_lakehouse = lakehouse.result()
             dagster.result()
-        yield lakehouse
+        yield started_lakehouse
 
 
 def _as_file_report(item: Ignored) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""Which engine loads: the setting, unless a command or a run says otherwise. The tables' own history tells who wrote them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from deltalake import DeltaTable
+from typer.testing import CliRunner
+
+from lakehouse_assets.cli.main import app
+from lakehouse_assets.definitions import defs
+from lakehouse_assets.jobs import LOAD_BATCH
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets_tests.spark import spark_of_tests
+from lakehouse_assets_tests.support import product, products_csv, put, table_rows
+
+pytestmark = [pytest.mark.usefixtures("environment_of_lakehouse", "engine_unchanged"), pytest.mark.spark]
+
+
+@pytest.fixture
+def engine_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command puts into the process's environment is taken back; the Spark that runs is the one for small data."""
+    monkeypatch.setenv("LAKEHOUSE_ENGINE", "embedded")
+    spark_of_tests()
+
+
+def load_by_command(folder: Path, number: int, *options: str) -> None:
+    file = folder / f"{number}.csv"
+    file.write_text(products_csv(product(number)))
+    result = CliRunner().invoke(app, ["load", str(file), *options])
+    assert result.exit_code == 0, result.output
+
+
+def load_by_run(lakehouse: Lakehouse, number: int, resources: dict[str, object]) -> None:
+    put(lakehouse, f"raw/products/{number}.csv", products_csv(product(number)))
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert (
+            defs.resolve_job_def(LOAD_BATCH)
+            .execute_in_process(instance=instance, run_config={"resources": resources, "ops": {"landing__batch": {"config": {"gate": "any"}}}})
+            .success
+        )
+
+
+def writers(lakehouse: Lakehouse) -> list[str]:
+    """Who made the table's commits, the oldest first: its creation, then one a batch."""
+    table = DeltaTable(lakehouse.tables.table("products"), storage_options=lakehouse.aws.storage_options)
+    return ["spark" if "Spark" in commit["engineInfo"] else "embedded" for commit in reversed(table.history())]
+
+
+def test_the_option_engine_goes_before_the_environment(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    load_by_command(tmp_path, 1)
+    load_by_command(tmp_path, 2, "--engine", "spark")
+    assert writers(lakehouse) == ["embedded", "embedded", "spark"]
+    assert [row[0] for row in table_rows(lakehouse, "products")] == [1, 2]
+
+
+def test_an_engine_that_there_is_not_is_wrong_usage(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["load", str(tmp_path), "--engine", "duck"])
+    assert result.exit_code == 2
+    assert "embedded" in result.output
+    assert "glue" in result.output
+
+
+def test_the_config_of_a_run_chooses_the_engine_of_that_run(lakehouse: Lakehouse) -> None:
+    load_by_run(lakehouse, 1, {"lakehouse": {"config": {"engine": "spark"}}})
+    load_by_run(lakehouse, 2, {})
+    assert writers(lakehouse) == ["spark", "spark", "embedded"]
+    assert [row[0] for row in table_rows(lakehouse, "products")] == [1, 2]
