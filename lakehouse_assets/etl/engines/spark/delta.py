@@ -41,8 +41,10 @@ class Table:
         return bool(self._snapshot().version() >= 0)
 
     def rows(self, where: str) -> DataFrame:
-        """The table's rows that satisfy a predicate; files are skipped by partition and statistics."""
-        return self.spark.read.format("delta").load(self.uri).where("FALSE" if self._empty else where)
+        """The table's rows that satisfy a predicate, as the table is now; files are skipped by partition and statistics, once for all that is asked of them."""
+        found = self.spark.read.format("delta").load(self.uri).where("FALSE" if self._empty else where)
+        files_chosen = found._jdf.queryExecution().optimizedPlan()
+        return DataFrame(self.spark._jvm.org.apache.spark.sql.classic.Dataset.ofRows(self.spark._jsparkSession, files_chosen), self.spark)
 
     def committed(self, transaction: str) -> bool:
         """Whether the table had the transaction when it was first asked: looked up once, as it takes a job, and nobody writes the same one meanwhile."""
@@ -56,15 +58,16 @@ class Table:
         """Appends rows in one commit. Returns how many the commit says it added."""
         with self._one_commit(transaction):
             rows.write.format("delta").mode("append").save(self.uri)
-        return int(self._metrics()["numOutputRows"])
+        [added] = self._metrics("numOutputRows")
+        return added
 
     def merge(self, rows: DataFrame, condition: str, transaction: str, *, update: Mapping[str, str], insert: bool) -> tuple[int, int]:
         """MERGE rows (alias s) into the table (alias t) in one commit. Returns how many rows the commit says it inserted and updated."""
         with self._one_commit(transaction):
             merger = DeltaTable.forPath(self.spark, self.uri).alias("t").merge(rows.alias("s"), condition).whenMatchedUpdate(set=dict(update))
             (merger.whenNotMatchedInsertAll() if insert else merger).execute()
-        metrics = self._metrics()
-        return int(metrics["numTargetRowsInserted"]), int(metrics["numTargetRowsUpdated"])
+        inserted, updated = self._metrics("numTargetRowsInserted", "numTargetRowsUpdated")
+        return inserted, updated
 
     def maintain(self, retain_hours: int) -> tuple[int, int, int]:
         """OPTIMIZE and VACUUM. Returns how many files were compacted, into how many, and how many old ones were deleted."""
@@ -86,10 +89,14 @@ class Table:
             for name in told:
                 self.spark.conf.unset(name)
 
-    def _metrics(self) -> Mapping[str, str]:
-        """The figures of the table's last commit."""
-        [last] = DeltaTable.forPath(self.spark, self.uri).history(1).collect()
-        return dict(last["operationMetrics"])
+    def _metrics(self, *names: str) -> tuple[int, ...]:
+        """Figures of the table's last commit, from its file. (`history(1)` takes a job to read the same.)"""
+        delta: Any = self.spark._jvm.org.apache.spark.sql.delta
+        snapshot = self._snapshot()
+        log = snapshot.deltaLog()
+        commit = delta.util.FileNames.unsafeDeltaFile(log.logPath(), snapshot.version())
+        figures = delta.DeltaHistoryManager.getCommitInfoOpt(log.store(), commit, log.newDeltaHadoopConf()).get().operationMetrics().get()
+        return tuple(int(figures.apply(name)) for name in names)
 
     @property
     def _empty(self) -> bool:

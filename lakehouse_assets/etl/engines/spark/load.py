@@ -34,9 +34,6 @@ OF_A_LOAD = {
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64MB",
     # Pieces of a MERGE's rewrite: with the default of 64 MB there are three for 5 million rows, and a core waits for the last.
     "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16MB",
-    # What is kept may be put together from the pieces of a shuffle as well. (By default it stays in 32, mostly empty, for what is mostly a handful of rows: to
-    # look for repeated keys took a fifth of a small load.)
-    "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true",
 }
 MOST_BROADCAST = 1_000_000
 """Keys that every worker is given a copy of: some tens of megabytes."""
@@ -58,9 +55,10 @@ class SparkLoad:
         self.places: list[tuple[int, int, int, int]] = []
         self.extents: dict[str, tuple[Any, Any, int]] = {}
         self.counts = Counts()
+        self.rejected_of_files = 0
         self.rows_read: Counter[int] = Counter()
         self.retried = 0
-        self._cached: list[DataFrame] = []
+        self._kept_relations: list[Any] = []
 
     def read(self, files: Sequence[RawFile]) -> None:
         self.files = files
@@ -157,6 +155,7 @@ class SparkLoad:
         groups = self._all("SELECT file_no, verdict, reasons, warned, count(*) FROM decided GROUP BY ALL")
         judgement = judgement_of(groups, {number: file.file_id for number, file in enumerate(self.files)}, self.rows_read, self.retried)
         self.counts = judgement.counts
+        self.rejected_of_files = sum(file.rejected for file in judgement.files.values())
         return judgement
 
     def _crowded(self) -> str | None:
@@ -176,31 +175,27 @@ class SparkLoad:
         return "crowded"
 
     def write_rejects(self) -> int | None:
-        if self.raw is None or not self.counts.rejected:
+        if self.raw is None or not self.rejected_of_files:
             return 0
         if self.rejects.committed(f"rejects:{self.transaction}"):
             return None
-        rejected = self.spark.sql("SELECT * FROM decided WHERE verdict = 'rejected' AND row_id >= 0")
-        if rejected.isEmpty():
-            return 0
-        self._view("rejected", rejected)
         self._view("as_read", self.raw.as_read)
         self._view("places", listed(self.spark, self.places, "file_no int, block bigint, first_row bigint, number bigint"))
-        self._view("known_rejects", self._known_rejects())
         rows = self.spark.sql(
             f"""SELECT concat(f.record, ':', p.number + d.row_id - p.first_row) AS record_id, '{self.contract.dataset}' AS dataset,
               split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, d.source_file, p.number + d.row_id - p.first_row AS row_number, d.source_modified_at,
               '{self.batch_id}' AS batch_id, CAST(NULL AS STRING) AS healed_by, d.broken IS NULL AS waiting
-            FROM rejected d JOIN files f USING (file_no) JOIN places p USING (file_no, block) JOIN as_read r USING (row_id)"""
-        ).join(self.spark.table("known_rejects"), "record_id", "left_anti")
-        rows = self._kept(rows.select(*REJECTED_COLUMNS))
-        return 0 if rows.isEmpty() else self.rejects.append(rows, f"rejects:{self.transaction}")
+            FROM decided d JOIN files f USING (file_no) JOIN places p USING (file_no, block) JOIN as_read r USING (row_id) WHERE d.verdict = 'rejected'"""
+        ).select(*REJECTED_COLUMNS)
+        if seen := sorted({file.record for file in self.files if file.seen_before}):
+            rows = self._kept(rows.join(self._known_rejects(seen), "record_id", "left_anti"))
+            if rows.isEmpty():
+                return 0
+        return self.rejects.append(rows, f"rejects:{self.transaction}")
 
-    def _known_rejects(self) -> DataFrame:
+    def _known_rejects(self, seen: Sequence[str]) -> DataFrame:
         """Records of content that an earlier batch brought: they are in the table already and are not written twice."""
-        seen = sorted({file.record for file in self.files if file.seen_before})
-        where = within("record_id", [(f"{record}:", f"{record};") for record in seen], spark_literal) if seen else "FALSE"
-        return self.rejects.rows(where).select("record_id")
+        return self.rejects.rows(within("record_id", [(f"{record}:", f"{record};") for record in seen], spark_literal)).select("record_id")
 
     @property
     def merged_before(self) -> bool:
@@ -232,8 +227,9 @@ class SparkLoad:
     def _merge_condition(self) -> str:
         key, partition = self.contract.key, self.contract.partition
         self._view("updated", self.spark.sql("SELECT * FROM changes WHERE verdict = 'update'"))
-        ranges = key_ranges(self._all, "updated", key, self.contract.column(key).kind)
-        partitions = [value for (value,) in self._all(f"SELECT DISTINCT {PLACE} FROM updated ORDER BY 1")] if partition else []
+        places = f"sort_array(collect_set({PLACE}))" if partition else "array()"
+        [(least, greatest, values, partitions)] = self._all(f"SELECT min(`{key}`), max(`{key}`), count(`{key}`), {places} FROM updated")
+        ranges = ranges_between(self._all, "updated", key, self.contract.column(key).kind, least, greatest, values)
         return same_row(f"`{key}`", ranges, f"`{partition}`", partitions, spark_literal)
 
     def settle_orphans(self) -> None:
@@ -247,18 +243,23 @@ class SparkLoad:
         self.rejects.merge(rows, SAME_ORPHAN, f"orphans:{self.transaction}", update=SETTLED, insert=False)
 
     def forget(self) -> None:
-        """Frees what was cached for this load."""
-        for frame in self._cached:
-            frame.unpersist(blocking=True)
+        """Frees what was kept for this load."""
+        for relation in self._kept_relations:
+            relation.cacheBuilder().clearCache(True)
 
     def _kept(self, rows: DataFrame) -> DataFrame:
         """The rows, kept from when they are first looked at, as a relation without a past: the plan that made them is not analysed again with each query on
-        them, which took most of a small batch's time. (Spark's checkpoints do the same, but cannot be made anew when a worker is lost.)"""
-        rows.persist(StorageLevel.MEMORY_AND_DISK)
-        self._cached.append(rows)
+        them, which took most of a small batch's time. (Spark's checkpoints do the same, but cannot be made anew when a worker is lost.)
+
+        What `persist` keeps is thrown away with each write to a table that it was read from, and planned anew: what the verdicts rest on, with the first write
+        of rejects where orphans are tried again. This relation is the same, but not in that list.
+        """
         jvm: Any = self.spark._jvm
-        cache = rows._jdf.queryExecution().withCachedData()
-        return DataFrame(jvm.org.apache.spark.sql.classic.Dataset.ofRows(self.spark._jsparkSession, cache), self.spark)
+        level = self.spark.sparkContext._getJavaStorageLevel(StorageLevel.MEMORY_AND_DISK)
+        relations = getattr(getattr(jvm.org.apache.spark.sql.execution.columnar, "InMemoryRelation$"), "MODULE$")
+        relation = relations.apply(level, rows._jdf.queryExecution(), jvm.scala.Option.empty())
+        self._kept_relations.append(relation)
+        return DataFrame(jvm.org.apache.spark.sql.classic.Dataset.ofRows(self.spark._jsparkSession, relation), self.spark)
 
     def _counted(self, name: str, sql: str) -> int:
         """A view of a result that is small as a rule, and mostly empty: evaluated now, so that Spark knows it when it plans the joins with it. Returns how many
