@@ -174,10 +174,10 @@ def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
         with steps.step("Start"), ThreadPoolExecutor(3) as beside:
             if settings.aws == "embedded":
                 server = beside.submit(stack.enter_context, embedded_aws(settings.home))
-            lakehouse, dagster = beside.submit(connect), beside.submit(load_dagster, settings.home)
-            started_lakehouse = lakehouse.result()
+            connection, dagster = beside.submit(connect), beside.submit(load_dagster, settings.home)
+            lakehouse = connection.result()
             dagster.result()
-        yield started_lakehouse
+        yield lakehouse
 
 
 def _as_file_report(item: Ignored) -> dict[str, Any]:
