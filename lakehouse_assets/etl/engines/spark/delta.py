@@ -43,8 +43,9 @@ class Table:
     def rows(self, where: str) -> DataFrame:
         """The table's rows that satisfy a predicate, as the table is now; files are skipped by partition and statistics, once for all that is asked of them."""
         found = self.spark.read.format("delta").load(self.uri).where("FALSE" if self._empty else where)
+        jvm: Any = self.spark._jvm
         files_chosen = found._jdf.queryExecution().optimizedPlan()
-        return DataFrame(self.spark._jvm.org.apache.spark.sql.classic.Dataset.ofRows(self.spark._jsparkSession, files_chosen), self.spark)
+        return DataFrame(jvm.org.apache.spark.sql.classic.Dataset.ofRows(self.spark._jsparkSession, files_chosen), self.spark)
 
     def committed(self, transaction: str) -> bool:
         """Whether the table had the transaction when it was first asked: looked up once, as it takes a job, and nobody writes the same one meanwhile."""
@@ -91,7 +92,8 @@ class Table:
 
     def _metrics(self, *names: str) -> tuple[int, ...]:
         """Figures of the table's last commit, from its file. (`history(1)` takes a job to read the same.)"""
-        delta: Any = self.spark._jvm.org.apache.spark.sql.delta
+        jvm: Any = self.spark._jvm
+        delta = jvm.org.apache.spark.sql.delta
         snapshot = self._snapshot()
         log = snapshot.deltaLog()
         commit = delta.util.FileNames.unsafeDeltaFile(log.logPath(), snapshot.version())

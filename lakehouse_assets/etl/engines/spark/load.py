@@ -251,8 +251,8 @@ class SparkLoad:
         """The rows, kept from when they are first looked at, as a relation without a past: the plan that made them is not analysed again with each query on
         them, which took most of a small batch's time. (Spark's checkpoints do the same, but cannot be made anew when a worker is lost.)
 
-        What `persist` keeps Spark throws away with each write to a table that it was read from, and plans it anew: the verdicts with the MERGE, when orphans are
-        still to be settled by them. This is what `persist` makes, without being in its list.
+        What `persist` keeps Spark throws away with each write to a table that it was read from, and plans it anew: the verdicts with the MERGE, when orphans
+        are still to be settled by them. This is what `persist` makes, without being in its list.
         """
         jvm: Any = self.spark._jvm
         level = self.spark.sparkContext._getJavaStorageLevel(StorageLevel.MEMORY_AND_DISK)
