@@ -1,10 +1,16 @@
-"""From a query as Athena takes it to the same query as DuckDB takes it, and the tables that it names."""
+"""From a query as Athena takes it to the same query as DuckDB takes it, and the tables that it names.
+
+The dialects are imported here, not named by their strings: sqlglot finds a dialect by name before its module is wholly there, and the first of two queries
+at once then failed (`name '_TrinoTokenizer' is not defined`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.athena import Athena
+from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
@@ -40,7 +46,7 @@ def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
     Raises QueryError if this is no single SELECT, or if the parameters do not fit.
     """
     try:
-        statements = sqlglot.parse(_with_parameters(sql, parameters), read="athena")
+        statements = sqlglot.parse(_with_parameters(sql, parameters), read=Athena)
     except SqlglotError as error:
         raise QueryError(f"SYNTAX_ERROR: {plain(error)}") from error
     if len(statements) != 1 or statements[0] is None:
@@ -50,12 +56,12 @@ def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
         raise QueryError("NOT_SUPPORTED: the embedded Athena answers SELECT only")
     tables = frozenset(_table_names(statement, database.lower()))
     _name_the_nameless(statement)
-    return Query(statement.sql(dialect="duckdb"), tables)
+    return Query(statement.sql(dialect=DuckDB), tables)
 
 
 def _with_parameters(sql: str, parameters: Sequence[str]) -> str:
     """Puts the literals in the places of the `?`, token by token: a `?` inside a string or a comment is none."""
-    places = [token for token in sqlglot.tokenize(sql, read="athena") if token.token_type == TokenType.PLACEHOLDER]
+    places = [token for token in sqlglot.tokenize(sql, read=Athena) if token.token_type == TokenType.PLACEHOLDER]
     if len(places) != len(parameters):
         raise QueryError(f"SYNTAX_ERROR: Incorrect number of parameters: expected {len(places)} but found {len(parameters)}")
     for place, parameter in reversed(list(zip(places, parameters, strict=True))):
@@ -64,10 +70,10 @@ def _with_parameters(sql: str, parameters: Sequence[str]) -> str:
 
 
 def _literal(parameter: str) -> str:
-    expression = sqlglot.parse_one(parameter, read="athena")
+    expression = sqlglot.parse_one(parameter, read=Athena)
     if any(isinstance(node, exp.Column | exp.Query | exp.Func) and not isinstance(node, exp.Cast) for node in expression.walk()):
         raise QueryError(f"SYNTAX_ERROR: the parameter {parameter} is no literal; strings need single quotes")
-    return f"({expression.sql(dialect='athena')})"
+    return f"({expression.sql(dialect=Athena)})"
 
 
 def _table_names(statement: exp.Expr, database: str) -> list[TableName]:
@@ -75,7 +81,7 @@ def _table_names(statement: exp.Expr, database: str) -> list[TableName]:
     names = []
     for table in list(statement.find_all(exp.Table)):
         if not isinstance(table.this, exp.Identifier):
-            raise QueryError(f"FUNCTION_NOT_FOUND: the embedded Athena has no table function {table.this.sql(dialect='athena')}")
+            raise QueryError(f"FUNCTION_NOT_FOUND: the embedded Athena has no table function {table.this.sql(dialect=Athena)}")
         if table.catalog.lower() not in ("", CATALOG):
             raise QueryError(f"CATALOG_NOT_FOUND: Catalog '{table.catalog}' does not exist")
         if table.db or not _is_common_table_expression(table, statement):

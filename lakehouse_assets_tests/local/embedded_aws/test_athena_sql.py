@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from lakehouse_assets.local.embedded_aws.athena_results import QueryError
@@ -32,3 +35,24 @@ def test_a_refusal_has_no_terminal_colours() -> None:
         translate("SELECT (1", [], "dwh")
 
     assert "\x1b" not in str(refused.value)
+
+
+FIRST_QUERIES_AT_ONCE = """
+import sys, threading, time
+from lakehouse_assets.local.embedded_aws.athena_sql import translate
+
+sys.setswitchinterval(1e-6)
+threads = [threading.Thread(target=translate, args=("SELECT 1", [], "d")) for _ in range(30)]
+for thread in threads:
+    thread.start()
+    time.sleep(0.0005)
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_the_first_queries_of_a_process_may_come_at_once(attempt: int) -> None:
+    """Several attempts: with dialects that were loaded by the first query, one in two failed."""
+    ended = subprocess.run([sys.executable, "-c", FIRST_QUERIES_AT_ONCE], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stderr == "", attempt
