@@ -16,11 +16,9 @@ from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.spark import spark_of_tests
 from lakehouse_assets_tests.support import product, products_csv, put, table_rows
 
-pytestmark = [pytest.mark.usefixtures("environment_of_lakehouse", "engine_unchanged"), pytest.mark.spark]
-
 
 @pytest.fixture
-def engine_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+def embedded_unless_told(environment_of_lakehouse: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command puts into the process's environment is taken back; the Spark that runs is the one for small data."""
     monkeypatch.setenv("LAKEHOUSE_ENGINE", "embedded")
     spark_of_tests()
@@ -36,11 +34,8 @@ def load_by_command(folder: Path, number: int, *options: str) -> None:
 def load_by_run(lakehouse: Lakehouse, number: int, resources: dict[str, object]) -> None:
     put(lakehouse, f"raw/products/{number}.csv", products_csv(product(number)))
     with dg.DagsterInstance.ephemeral() as instance:
-        assert (
-            defs.resolve_job_def(LOAD_BATCH)
-            .execute_in_process(instance=instance, run_config={"resources": resources, "ops": {"landing__batch": {"config": {"gate": "any"}}}})
-            .success
-        )
+        config = {"resources": resources, "ops": {"landing__batch": {"config": {"gate": "any"}}}}
+        assert defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=instance, run_config=config).success
 
 
 def writers(lakehouse: Lakehouse) -> list[str]:
@@ -49,6 +44,8 @@ def writers(lakehouse: Lakehouse) -> list[str]:
     return ["spark" if "Spark" in commit["engineInfo"] else "embedded" for commit in reversed(table.history())]
 
 
+@pytest.mark.spark
+@pytest.mark.usefixtures("embedded_unless_told")
 def test_the_option_engine_goes_before_the_environment(lakehouse: Lakehouse, tmp_path: Path) -> None:
     load_by_command(tmp_path, 1)
     load_by_command(tmp_path, 2, "--engine", "spark")
@@ -63,6 +60,8 @@ def test_an_engine_that_there_is_not_is_wrong_usage(tmp_path: Path) -> None:
     assert "glue" in result.output
 
 
+@pytest.mark.spark
+@pytest.mark.usefixtures("embedded_unless_told")
 def test_the_config_of_a_run_chooses_the_engine_of_that_run(lakehouse: Lakehouse) -> None:
     load_by_run(lakehouse, 1, {"lakehouse": {"config": {"engine": "spark"}}})
     load_by_run(lakehouse, 2, {})

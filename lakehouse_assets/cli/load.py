@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -156,26 +156,24 @@ def upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list
 def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
     """The connected lakehouse, with Dagster loaded: the embedded AWS (a process of its own) and Dagster (imports, databases) start side by side.
 
-    This thread imports nothing and only waits: a Ctrl-C that comes amid an import can be swallowed by it (`except:` in a package that is imported), or leave
-    Python's import lock taken for ever, for which the other thread would wait.
+    While they do, this thread only waits: a Ctrl-C in the midst of an import (to connect needs some, too) can leave Python's import lock taken, for which the
+    thread that imports Dagster would wait for ever.
     """
     from lakehouse_assets.cli.batches import load_dagster
+    from lakehouse_assets.lakehouse import connected
     from lakehouse_assets.local.process import embedded_aws
 
     with ExitStack() as stack:
 
-        def connect() -> Lakehouse:
-            from lakehouse_assets.lakehouse import connected
-
-            if settings.aws == "embedded":
-                server.result()
+        def connect(server: Future[object]) -> Lakehouse:
+            server.result()
             return stack.enter_context(connected(settings))
 
+        aws: AbstractContextManager[object] = embedded_aws(settings.home) if settings.aws == "embedded" else nullcontext()
         with steps.step("Start"), ThreadPoolExecutor(3) as beside:
-            if settings.aws == "embedded":
-                server = beside.submit(stack.enter_context, embedded_aws(settings.home))
-            connection, dagster = beside.submit(connect), beside.submit(load_dagster, settings.home)
-            lakehouse = connection.result()
+            server = beside.submit(stack.enter_context, aws)
+            dagster = beside.submit(load_dagster, settings.home)
+            lakehouse = beside.submit(connect, server).result()
             dagster.result()
         yield lakehouse
 

@@ -1,7 +1,7 @@
 """From a query as Athena takes it to the same query as DuckDB takes it, and the tables that it names.
 
-The dialects are imported here, not named by their strings: sqlglot finds a dialect by name before its module is wholly there, and the first of two queries
-at once then failed (`name '_TrinoTokenizer' is not defined`).
+The dialects are imported here, not named by their strings: sqlglot finds a dialect by name before its module is wholly there, and one of the first queries,
+where they came at once, then failed (`name '_TrinoTokenizer' is not defined`).
 """
 
 from collections.abc import Sequence

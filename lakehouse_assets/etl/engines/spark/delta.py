@@ -43,9 +43,7 @@ class Table:
     def rows(self, where: str) -> DataFrame:
         """The table's rows that satisfy a predicate, as the table is now; files are skipped by partition and statistics, once for all that is asked of them."""
         found = self.spark.read.format("delta").load(self.uri).where("FALSE" if self._empty else where)
-        jvm: Any = self.spark._jvm
-        files_chosen = found._jdf.queryExecution().optimizedPlan()
-        return DataFrame(jvm.org.apache.spark.sql.classic.Dataset.ofRows(self.spark._jsparkSession, files_chosen), self.spark)
+        return rows_of(self.spark, found._jdf.queryExecution().optimizedPlan())
 
     def committed(self, transaction: str) -> bool:
         """Whether the table had the transaction when it was first asked: looked up once, as it takes a job, and nobody writes the same one meanwhile."""
@@ -113,3 +111,9 @@ class Table:
         return jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.uri).update(
             False, jvm.scala.Option.empty(), jvm.scala.Option.empty()
         )
+
+
+def rows_of(spark: SparkSession, plan: Any) -> DataFrame:
+    """The rows of a plan of the JVM as it is: what led to it is not done again for each query on them."""
+    jvm: Any = spark._jvm
+    return DataFrame(jvm.org.apache.spark.sql.classic.Dataset.ofRows(spark._jsparkSession, plan), spark)

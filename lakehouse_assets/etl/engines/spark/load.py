@@ -16,10 +16,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own documentation gives it
 
 from lakehouse_assets.contracts import PROVENANCE, Contract, Kind, Parent
-from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, Judgement, RawFile, Tables, Written
+from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Judgement, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.judgement import judgement_of
 from lakehouse_assets.etl.engines.ranges import Range, key_ranges, ranges_between, same_row, spark_literal, within
-from lakehouse_assets.etl.engines.spark.delta import Table
+from lakehouse_assets.etl.engines.spark.delta import Table, rows_of
 from lakehouse_assets.etl.engines.spark.listed import listed
 from lakehouse_assets.etl.engines.spark.raw import RawRows, first_rows, raw_rows
 from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED
@@ -54,8 +54,7 @@ class SparkLoad:
         self.raw: RawRows | None = None
         self.places: list[tuple[int, int, int, int]] = []
         self.extents: dict[str, tuple[Any, Any, int]] = {}
-        self.counts = Counts()
-        self.rejected_of_files = 0
+        self.judgement = judgement_of([], {}, {}, 0)
         self.rows_read: Counter[int] = Counter()
         self.retried = 0
         self._kept_relations: list[Any] = []
@@ -136,7 +135,7 @@ class SparkLoad:
 
     def decide(self) -> Judgement:
         if not self.files and not self.retried:
-            return judgement_of([], {}, {}, 0)
+            return self.judgement
         for parent in self.contract.parents:
             existing = self._keys_of(parent, "judged", f"existing_{parent.column}")
             self._counted(missing_relation(parent.column), missing_sql(parent.column, existing))
@@ -153,10 +152,8 @@ class SparkLoad:
         # Where the table has none of the keys there is no join worth keeping: what stands beside the judged rows is small.
         self._view("decided", decided if current.isEmpty() else self._kept(decided))
         groups = self._all("SELECT file_no, verdict, reasons, warned, count(*) FROM decided GROUP BY ALL")
-        judgement = judgement_of(groups, {number: file.file_id for number, file in enumerate(self.files)}, self.rows_read, self.retried)
-        self.counts = judgement.counts
-        self.rejected_of_files = sum(file.rejected for file in judgement.files.values())
-        return judgement
+        self.judgement = judgement_of(groups, {number: file.file_id for number, file in enumerate(self.files)}, self.rows_read, self.retried)
+        return self.judgement
 
     def _crowded(self) -> str | None:
         """The relation of the judged rows whose keys may be repeated, if there are any. Whole numbers are looked at 64 at a time, a bit for each: where fewer
@@ -175,7 +172,7 @@ class SparkLoad:
         return "crowded"
 
     def write_rejects(self) -> int | None:
-        if self.raw is None or not self.rejected_of_files:
+        if self.raw is None or not any(file.rejected for file in self.judgement.files.values()):
             return 0
         if self.rejects.committed(f"rejects:{self.transaction}"):
             return None
@@ -205,20 +202,21 @@ class SparkLoad:
     def merge(self) -> Written | None:
         if self.merged_before:
             return None
-        if not self.counts.inserted + self.counts.updated:
+        counts = self.judgement.counts
+        if not counts.inserted + counts.updated:
             return Written(0, 0)
         changes = self.spark.sql("SELECT * FROM decided WHERE verdict IN ('insert', 'update')")
-        if not self.counts.updated:
+        if not counts.updated:
             return Written(self.table.append(self._as_written(changes), self.transaction), 0)
         changes = self._kept(changes)
         self._view("changes", changes)
         condition = self._merge_condition()
         # Where nothing is to be inserted, Delta can look at the table's rows where they are, if every worker has the changes; else both are shuffled.
         rows = self._as_written(changes)
-        if not self.counts.inserted and _bytes_kept(changes) <= MOST_BROADCAST_BYTES:
+        if not counts.inserted and _bytes_kept(changes) <= MOST_BROADCAST_BYTES:
             rows = F.broadcast(rows)
         every = {name: f"s.`{name}`" for name in (*self.contract.names, *PROVENANCE)}
-        return Written(*self.table.merge(rows, condition, self.transaction, update=every, insert=bool(self.counts.inserted)))
+        return Written(*self.table.merge(rows, condition, self.transaction, update=every, insert=bool(counts.inserted)))
 
     def _as_written(self, changes: DataFrame) -> DataFrame:
         written = (*self.contract.names, *PROVENANCE)
@@ -259,7 +257,7 @@ class SparkLoad:
         relations = getattr(getattr(jvm.org.apache.spark.sql.execution.columnar, "InMemoryRelation$"), "MODULE$")
         relation = relations.apply(level, rows._jdf.queryExecution(), jvm.scala.Option.empty())
         self._kept_relations.append(relation)
-        return DataFrame(jvm.org.apache.spark.sql.classic.Dataset.ofRows(self.spark._jsparkSession, relation), self.spark)
+        return rows_of(self.spark, relation)
 
     def _counted(self, name: str, sql: str) -> int:
         """A view of a result that is small as a rule, and mostly empty: evaluated now, so that Spark knows it when it plans the joins with it. Returns how many
