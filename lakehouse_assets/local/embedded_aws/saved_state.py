@@ -3,6 +3,9 @@
 A server that is killed would forget that its bucket is versioned and go on without versions. So the state is also written every few
 seconds while requests may have changed it. The objects themselves are on disk as soon as they are put.
 
+Each save writes all that there is, and no request is answered meanwhile: the hundreds of lakehouses of a test session are some 30 MB and seconds of work. So
+the pause between two saves grows with what the last one took.
+
 Each save hashes the code of every Lambda to find out whether it is on disk: half a gigabyte for this project's, half a second in which no request
 is answered. Here code is hashed once.
 """
@@ -10,6 +13,7 @@ is answered. Here code is hashed once.
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +25,8 @@ from ministack.services import lambda_svc  # type: ignore[import-untyped]
 from lakehouse_assets.local.embedded_aws.seams import wrap
 
 SECONDS_BETWEEN_SAVES = 3.0
+MOST_OF_THE_TIME = 0.05
+"""The share of the time that may go into saves."""
 CODES_REMEMBERED = 16
 CHANGING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -56,8 +62,11 @@ class SavedState:
 
     async def save_regularly(self) -> None:
         """Until cancelled. On the event loop on purpose: no request is half done meanwhile."""
+        pause = SECONDS_BETWEEN_SAVES
         while True:
-            await asyncio.sleep(SECONDS_BETWEEN_SAVES)
+            await asyncio.sleep(pause)
             if self._may_have_changed:
                 self._may_have_changed = False
+                started = time.monotonic()
                 persistence.save_all(ministack.app._build_persistence_save_dict())
+                pause = max(SECONDS_BETWEEN_SAVES, (time.monotonic() - started) / MOST_OF_THE_TIME)
