@@ -32,60 +32,37 @@ def names(house: House) -> list[str]:
     return [name for (name,) in house.values("products", "product_name")]
 
 
-ONE_OF_TWO = {"read": 2, "inserted": 1, "duplicates": 1}
-
-
-def test_identical_rows_in_one_file_are_one_row(house: House) -> None:
-    assert house.load("orders", "b1", orders(order("1"), order("1"))).counts == ONE_OF_TWO
-    assert amounts(house) == [1.0]
-
-
-@pytest.mark.parametrize("swapped", [False, True])
-def test_of_differing_rows_in_one_file_the_later_version_stays(house: House, swapped: bool) -> None:
-    rows = [order("1", hour=12), order("2", hour=11)]
-    assert house.load("orders", "b1", orders(*(reversed(rows) if swapped else rows))).counts == ONE_OF_TWO
-    assert amounts(house) == [1.0]
+IN_ONE_BATCH: dict[str, tuple[float, dict[tuple[str, int], list[tuple[str, ...]]]]] = {
+    "identical rows in one file": (1.0, {("m.csv", 0): [order("1"), order("1")]}),
+    "later version in one file": (1.0, {("m.csv", 0): [order("1", hour=12), order("2")]}),
+    "later version in an older file": (1.0, {("a.csv", 0): [order("1", hour=12)], ("z.csv", 9): [order("2")]}),
+    "equal versions, later file": (1.0, {("a.csv", 5): [order("1")], ("b.csv", 4): [order("2")]}),
+    "equal versions and file times, file of greater name": (1.0, {("b.csv", 0): [order("1")], ("a.csv", 0): [order("2")]}),
+    "all else equal, greater content": (10.0, {("m.csv", 0): [order("9", order_num="2"), order("10", order_num="2"), order("99", order_num="1")]}),
+    "later versions that are spoiled": (2.0, {("m.csv", 0): [order("1"), order("-1", hour=23), order("2", hour=12), order("-1", hour=23)]}),
+}
+"""The total of the row that stays, and the rows of one order, by their file's name and time."""
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_with_equal_versions_the_later_file_wins(house: House, swapped: bool) -> None:
-    files = [orders(order("1"), name="a.csv", minutes=5), orders(order("2"), name="b.csv", minutes=4)]
-    assert house.load("orders", "b1", *(reversed(files) if swapped else files)).counts == ONE_OF_TWO
-    assert amounts(house) == [1.0]
-
-
-@pytest.mark.parametrize("swapped", [False, True])
-def test_with_equal_versions_and_file_times_the_greater_file_name_wins(house: House, swapped: bool) -> None:
-    files = [orders(order("1"), name="b.csv"), orders(order("2"), name="a.csv")]
-    assert house.load("orders", "b1", *(reversed(files) if swapped else files)).counts == ONE_OF_TWO
-    assert amounts(house) == [1.0]
-
-
-@pytest.mark.parametrize("swapped", [False, True])
-def test_with_all_else_equal_the_row_of_greater_content_wins(house: House, swapped: bool) -> None:
-    rows = [order("9", order_num="2"), order("10", order_num="2"), order("99", order_num="1")]
-    assert house.load("orders", "b1", orders(*(reversed(rows) if swapped else rows))).counts == {"read": 3, "inserted": 1, "duplicates": 2}
-    assert amounts(house) == [10.0]
+def test_of_the_rows_of_a_key_in_one_batch_one_stays_in_whatever_order_they_come(house: House, swapped: bool) -> None:
+    """All cases at once, each with an order of its own."""
+    files: dict[tuple[str, int], list[tuple[str, ...]]] = {}
+    for number, (_, of_case) in enumerate(IN_ONE_BATCH.values()):
+        for file, rows in of_case.items():
+            files.setdefault(file, []).extend((cells[0], str(number), *cells[2:]) for cells in (reversed(rows) if swapped else rows))
+    given = [orders(*rows, name=name, minutes=minutes) for (name, minutes), rows in files.items()]
+    loaded = house.load("orders", "b1", *(reversed(given) if swapped else given))
+    assert loaded.counts == {"read": 17, "inserted": 7, "duplicates": 8, "rejected": 2}
+    assert dict(zip(IN_ONE_BATCH, amounts(house), strict=True)) == {case: total for case, (total, _) in IN_ONE_BATCH.items()}
 
 
 def test_missing_content_is_less_than_any(house: House) -> None:
-    parents(house)
+    house.load("products", "parents", products(row("products")))
+    house.load("orders", "parents", orders(row("orders")))
     rows = [row("order_items", days_since_prior_order=days) for days in ("", "0", "")]
     assert house.load("order_items", "b1", rows_file("order_items", *rows)).counts == {"read": 3, "inserted": 1, "duplicates": 2}
     assert house.values("order_items", "days_since_prior_order") == [(0,)]
-
-
-def test_a_later_version_beats_a_later_file(house: House) -> None:
-    files = [orders(order("1", hour=12), name="a.csv", minutes=0), orders(order("2", hour=11), name="z.csv", minutes=9)]
-    assert house.load("orders", "b1", *files).counts == ONE_OF_TWO
-    assert amounts(house) == [1.0]
-
-
-def test_a_spoiled_row_never_beats_a_good_one(house: House) -> None:
-    spoiled = order("-1", hour=23)
-    loaded = house.load("orders", "b1", orders(order("1"), spoiled, order("2", hour=12), spoiled))
-    assert loaded.counts == {"read": 4, "inserted": 1, "duplicates": 1, "rejected": 2}
-    assert amounts(house) == [2.0]
 
 
 LATER = {
@@ -189,7 +166,3 @@ def test_the_records_of_one_content_are_kept_once_under_whatever_name_it_comes(h
     again = house.batch("b2", order_items=[Given("again.csv", text, 5, content="c", seen_before=True)])
     assert (again["order_items"].counts, again["order_items"].rejected) == ({"read": 2, "rejected": 2}, 0)
     assert [(record["source_file"], record["waiting"]) for record in house.rejects("order_items")] == [("first.csv", True), ("first.csv", False)]
-
-
-def parents(house: House) -> None:
-    house.batch("parents", products=[products(row("products"))], orders=[orders(row("orders"))])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from lakehouse_assets_tests.etl.support import Given, House, row, rows_file
 
 NO_ORDER, NO_PRODUCT = "order_id: no such orders.order_id", "product_id: no such products.product_id"
@@ -29,52 +27,56 @@ def record(house: House) -> dict[str, Any]:
     return found
 
 
+def fates(house: House) -> dict[str, tuple[list[str], bool, str | None]]:
+    """The rejected items: of each, by its id, its reasons, whether it waits, and the batch that healed it."""
+    return {record["raw"]["id"]: (record["reasons"], record["waiting"], record["healed_by"]) for record in house.rejects("order_items")}
+
+
 def test_an_item_in_the_batch_of_its_parents_is_no_orphan(house: House) -> None:
     loaded = house.batch("b1", order_items=item(), orders=orders("10"), products=products("1"))
     assert loaded["order_items"].counts == {"read": 1, "inserted": 1}
 
 
-@pytest.mark.parametrize(
-    ("first", "reasons", "then"),
-    [
-        ({"products": products("1")}, [NO_ORDER], {"orders": orders("10", "11")}),
-        ({"orders": orders("10")}, [NO_PRODUCT], {"products": products("1", "2")}),
-        ({}, [NO_ORDER, NO_PRODUCT], {"orders": orders("10"), "products": products("1")}),
-    ],
-    ids=["before its order", "before its product", "before both"],
-)
-def test_an_early_item_waits_and_is_healed(house: House, first: dict[str, Any], reasons: list[str], then: dict[str, Any]) -> None:
-    early = house.batch("b1", order_items=item(), **first)["order_items"]
-    assert early.counts == {"read": 1, "rejected": 1}
-    assert early.judgement is not None
-    assert early.judgement.reasons == dict.fromkeys(reasons, 1)
-    assert (record(house)["reasons"], record(house)["waiting"], record(house)["healed_by"]) == (reasons, True, None)
-
-    quiet = house.batch("b2", products=products("77", minutes=2), orders=orders("77", minutes=2))["order_items"]
-    assert quiet.counts == {}
+def test_early_items_wait_for_their_last_parent_and_are_healed(house: House) -> None:
+    """One comes before its order, one before its product, two before both: of these one's parents come one by one."""
+    early = {"100": ("10", "1"), "101": ("11", "2"), "102": ("12", "3"), "103": ("13", "4")}
+    files = [rows_file("order_items", *(row("order_items", id=key, order_id=of, product_id=what) for key, (of, what) in early.items()), name="early.csv")]
+    arriving = house.batch("b1", order_items=files, orders=orders("11"), products=products("1"))["order_items"]
+    assert arriving.counts == {"read": 4, "rejected": 4}
+    assert arriving.judgement is not None
+    assert arriving.judgement.reasons == {NO_ORDER: 3, NO_PRODUCT: 3}
+    assert fates(house) == {
+        "100": ([NO_ORDER], True, None),
+        "101": ([NO_PRODUCT], True, None),
+        "102": ([NO_ORDER, NO_PRODUCT], True, None),
+        "103": ([NO_ORDER, NO_PRODUCT], True, None),
+    }
     versions = house.versions()["order_items"]
+    assert house.batch("b2", products=products("77", minutes=2), orders=orders("77", minutes=2))["order_items"].counts == {}, "parents that no one waits for"
+    assert house.versions()["order_items"] == versions
 
-    healing = house.batch("b3", **then)["order_items"]
-    assert healing.counts == {"retried": 1, "inserted": 1}
+    healing = house.batch("b3", orders=orders("10", "12"))["order_items"]
+    assert healing.counts == {"retried": 2, "inserted": 1, "rejected": 1}
     assert healing.judgement is not None
     assert healing.judgement.healed == 1
-    assert house.values("order_items", "id", "batch_id", "source_file") == [(100, "b3", "items.csv")]
-    assert (record(house)["reasons"], record(house)["waiting"], record(house)["healed_by"]) == (reasons, False, "b3")
+    assert house.values("order_items", "id", "batch_id", "source_file") == [(100, "b3", "early.csv")]
+    assert fates(house)["100"] == ([NO_ORDER], False, "b3")
+    assert fates(house)["102"] == ([NO_PRODUCT], True, None)
+    assert house.versions()["order_items"] == (versions[0] + 1, versions[1] + 1)
+    assert house.batch("b4", orders=orders("10", minutes=5, total_amount="99"))["order_items"].counts == {}, "a correction of a parent that was not missing"
     assert house.versions()["order_items"] == (versions[0] + 1, versions[1] + 1)
 
-    assert house.batch("b4", **then)["order_items"].counts == {}
-
-
-def test_an_item_whose_parents_come_one_by_one_waits_for_the_last(house: House) -> None:
-    house.batch("b1", order_items=item())
-    halfway = house.batch("b2", orders=orders("10"))["order_items"]
-    assert halfway.counts == {"retried": 1, "rejected": 1}
-    assert (record(house)["reasons"], record(house)["waiting"], record(house)["healed_by"]) == ([NO_PRODUCT], True, None)
-    versions = house.versions()["order_items"]
-    assert house.batch("b3", orders=orders("10", minutes=5, total_amount="99"))["order_items"].counts == {}, "a correction of a parent that was not missing"
-    assert house.versions()["order_items"] == versions
-    assert house.batch("b4", products=products("1"))["order_items"].counts == {"retried": 1, "inserted": 1}
-    assert record(house)["healed_by"] == "b4"
+    last = {"orders": orders("13"), "products": products("2", "3", "4")}
+    assert house.batch("b5", **last)["order_items"].counts == {"retried": 3, "inserted": 3}
+    assert house.values("order_items", "id", "batch_id") == [(100, "b3"), (101, "b5"), (102, "b5"), (103, "b5")]
+    assert {key: (waiting, healed_by) for key, (_, waiting, healed_by) in fates(house).items()} == {
+        "100": (False, "b3"),
+        "101": (False, "b5"),
+        "102": (False, "b5"),
+        "103": (False, "b5"),
+    }
+    assert house.versions()["order_items"] == (versions[0] + 2, versions[1] + 2)
+    assert house.batch("b6", **last)["order_items"].counts == {}
 
 
 def test_a_parent_rejected_in_the_same_batch_is_no_parent(house: House) -> None:
@@ -85,14 +87,14 @@ def test_a_parent_rejected_in_the_same_batch_is_no_parent(house: House) -> None:
 
 
 def test_a_spoiled_item_is_not_called_an_orphan_and_does_not_wait(house: House) -> None:
-    house.batch("b1", order_items=item(reordered="7"))
-    assert (record(house)["reasons"], record(house)["waiting"]) == (["reordered: not an allowed value"], False)
+    """Nor is one that does not say which parents are its."""
+    spoiled = [row("order_items", reordered="7"), row("order_items", id="101", order_id="", product_id="?")]
+    house.batch("b1", order_items=[rows_file("order_items", *spoiled)])
+    assert fates(house) == {
+        "100": (["reordered: not an allowed value"], False, None),
+        "101": (["order_id: required", "product_id: not int"], False, None),
+    }
     assert house.batch("b2", orders=orders("10"), products=products("1"))["order_items"].counts == {}
-
-
-def test_an_item_without_a_parents_number_is_spoiled_not_an_orphan(house: House) -> None:
-    house.batch("b1", order_items=item(order_id="", product_id="?"))
-    assert (record(house)["reasons"], record(house)["waiting"]) == (["order_id: required", "product_id: not int"], False)
 
 
 def test_a_healed_item_keeps_its_own_file_and_time(house: House) -> None:
