@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -27,6 +28,14 @@ def no_tables_remembered() -> Iterator[None]:
     """Spark, where it runs, keeps nothing of a test's tables."""
     yield
     forget_tables()
+
+
+@pytest.fixture
+def interrupts_heeded() -> Iterator[None]:
+    """In a shell's background SIGINT is ignored, and what the tests start would inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -148,14 +148,6 @@ def test_nothing_stays_even_if_up_is_killed(up: Up, home: Path, program: Program
     assert "Nothing runs" in program("down").stdout
 
 
-@pytest.fixture
-def interrupts_heeded() -> Iterator[None]:
-    """In a shell's background SIGINT is ignored, and what the tests start would inherit that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interrupts_heeded")
 def test_ctrl_c_stops_a_load_and_its_embedded_aws(home: Path, tmp_path: Path, program: Program) -> None:
     (tmp_path / "p.csv").write_text(products_csv(product(1)))

@@ -196,6 +196,7 @@ def test_it_goes_with_a_starter_that_is_killed_and_the_next_starts_anew(tmp_path
         assert s3_client(aws).get_bucket_versioning(Bucket="kept")["Status"] == "Enabled"
 
 
+@pytest.mark.usefixtures("interrupts_heeded")
 def test_ctrl_c_in_the_terminal_stops_the_command_first(tmp_path: Path) -> None:
     with command(tmp_path) as starter, embedded_aws(tmp_path) as aws:
         # What a terminal does: the signal goes to every process of the foreground group.
