@@ -41,6 +41,8 @@ from lakehouse_assets_tests.support import (
     table_rows,
 )
 
+pytestmark = pytest.mark.long
+
 ENDLESS = 1_000_000
 TABLES_AND_CONTROL = ("lakehouse-dwh/", "rejected/products/", "rejected/orders/", "rejected/order_items/", "control/")
 WRITES_OF_FIRST, WRITES_OF_SECOND = 48, 26
