@@ -38,7 +38,7 @@ def test_an_item_in_the_batch_of_its_parents_is_no_orphan(house: House) -> None:
 
 
 def test_early_items_wait_for_their_last_parent_and_are_healed(house: House) -> None:
-    """One comes before its order, one before its product, two before both: of these one's parents come one by one."""
+    """One comes before its order, one before its product, two before both; the parents of one of these two come one by one, those of the other at once."""
     early = {"100": ("10", "1"), "101": ("11", "2"), "102": ("12", "3"), "103": ("13", "4")}
     files = [rows_file("order_items", *(row("order_items", id=key, order_id=of, product_id=what) for key, (of, what) in early.items()), name="early.csv")]
     arriving = house.batch("b1", order_items=files, orders=orders("11"), products=products("1"))["order_items"]
