@@ -37,17 +37,16 @@ def parents(engine: Engine, tmp_path_factory: pytest.TempPathFactory, contracts:
 
 
 @pytest.fixture
-def with_parents(house: House, parents: Path) -> House:
+def with_parents(house: House, parents: Path) -> None:
     shutil.copytree(parents, house.folder, dirs_exist_ok=True)
-    return house
 
 
 def returns(*rows: tuple[str, ...], minutes: int = 0) -> list[Given]:
     return [rows_file("returns", *rows, name=f"returns-{minutes}.csv", minutes=minutes, header=HEADER)]
 
 
-def test_its_rows_are_typed_judged_and_loaded(with_parents: House) -> None:
-    house = with_parents
+@pytest.mark.usefixtures("with_parents")
+def test_its_rows_are_typed_judged_and_loaded(house: House) -> None:
     rows = [
         ("R'1", "100", "2025-05-01", "didn't fit", "9.5", "9007199254740993"),
         ("r 2", "100", " 2025-05-02", "", "", ""),
@@ -70,9 +69,9 @@ def test_its_rows_are_typed_judged_and_loaded(with_parents: House) -> None:
     assert loaded.judgement.warnings == {"refund_of_something": 1}
 
 
-def test_a_date_as_version_and_partition(with_parents: House) -> None:
+@pytest.mark.usefixtures("with_parents")
+def test_a_date_as_version_and_partition(house: House) -> None:
     """The row moves between partitions of a date; its key needs quoting in a predicate."""
-    house = with_parents
     house.load("returns", "b1", *returns(("R'1", "100", "2025-05-02", "", "1", ""), ("R'2", "100", "2025-05-02", "", "2", "")))
     later = returns(("R'1", "100", "2025-05-01", "", "9", ""), ("R'2", "100", "2025-05-03", "", "8", ""), minutes=1)
     assert house.load("returns", "b2", *later).counts == {"read": 2, "updated": 1, "stale": 1}
@@ -88,10 +87,10 @@ def test_its_orphans_heal_in_the_batch_in_which_their_parent_heals(house: House)
     assert [record["healed_by"] for record in house.rejects("returns")] == ["b3"]
 
 
+@pytest.mark.usefixtures("with_parents")
 @pytest.mark.parametrize("codes", [("${env:HOME}", "a\\b"), ('"q"', "é/=\\n"), ("c\\'d", "x' OR '1'='1")])
-def test_a_key_of_text_is_found_again_whatever_it_is_made_of(with_parents: House, codes: tuple[str, str]) -> None:
+def test_a_key_of_text_is_found_again_whatever_it_is_made_of(house: House, codes: tuple[str, str]) -> None:
     """The least and the greatest key stand in predicates, where each engine has escapes of its own. A key that is not found again would be a second row."""
-    house = with_parents
 
     def of(refund: str, day: int) -> list[Given]:
         return returns(*((code, "100", f"2025-05-0{day}", "", refund, "") for code in codes), minutes=day)

@@ -67,13 +67,17 @@ def test_early_items_wait_for_their_last_parent_and_are_healed(house: House) -> 
     assert house.versions()["order_items"] == (versions[0] + 1, versions[1] + 1)
 
     last = {"orders": orders("13"), "products": products("2", "3", "4")}
-    assert house.batch("b5", **last)["order_items"].counts == {"retried": 3, "inserted": 3}
-    assert house.values("order_items", "id", "batch_id") == [(100, "b3"), (101, "b5"), (102, "b5"), (103, "b5")]
-    assert {key: (waiting, healed_by) for key, (_, waiting, healed_by) in fates(house).items()} == {
-        "100": (False, "b3"),
-        "101": (False, "b5"),
-        "102": (False, "b5"),
-        "103": (False, "b5"),
+    healing = house.batch("b5", **last)["order_items"]
+    assert healing.counts == {"retried": 3, "inserted": 3}
+    assert healing.judgement is not None
+    assert healing.judgement.healed == 3
+    healed_in = [(100, "b3"), (101, "b5"), (102, "b5"), (103, "b5")]
+    assert house.values("order_items", "id", "batch_id", "source_file") == [(key, batch, "early.csv") for key, batch in healed_in]
+    assert fates(house) == {
+        "100": ([NO_ORDER], False, "b3"),
+        "101": ([NO_PRODUCT], False, "b5"),
+        "102": ([NO_PRODUCT], False, "b5"),
+        "103": ([NO_ORDER, NO_PRODUCT], False, "b5"),
     }
     assert house.versions()["order_items"] == (versions[0] + 2, versions[1] + 2)
     assert house.batch("b6", **last)["order_items"].counts == {}
@@ -109,6 +113,7 @@ def test_a_healed_item_keeps_its_own_file_and_time(house: House) -> None:
 
 def test_orphans_of_one_key_compete_when_they_heal(house: House) -> None:
     house.batch("b1", order_items=item(minutes=1, user_id="1", name="a.csv"))
+    assert fates(house) == {"100": ([NO_ORDER, NO_PRODUCT], True, None)}, "the tables of its parents have no rows"
     house.batch("b2", order_items=item(minutes=3, user_id="3", name="c.csv"))
     third = item(minutes=2, user_id="2", name="b.csv")
     healing = house.batch("b3", order_items=third, orders=orders("10"), products=products("1"))["order_items"]
