@@ -3,9 +3,8 @@ PYTHON ?= python3 python3.13 python3.12 python3.11
 BIN := .venv/bin
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --compile-bytecode
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
-# A file's tests stay together, as they share what was set up; files go in the order of collection (lakehouse_assets_tests/conftest.py). Three workers for two
-# cores: some tests mostly wait.
-PYTEST_SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
+# What stays together and what comes first, lakehouse_assets_tests/conftest.py says. Three workers for two cores: some tests mostly wait.
+PYTEST_SIDE_BY_SIDE := -n 3 --dist loadgroup --no-loadscope-reorder
 FIND_PYTHON = for python in $(PYTHON); do \
 		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break || python=; \
 	done; \
