@@ -2,7 +2,8 @@
 
 1. Read and judge the batch's files; take up waiting orphans whose parent this batch brought; decide what becomes of each row.
 2. Conservation: every row read or tried again is in exactly one place, and each converted sheet has the rows that it had in its workbook.
-3. Write the judgement down (once, before any table changes): tried again after the MERGE, the same rows would count as unchanged.
+3. Write the judgement down (once, before any table changes): tried again after the MERGE, the same rows would count as unchanged. Another run's judgement is
+   not written over, if it came after this run looked for one.
 4. Append the rejected records, then look at the reject limit: who has to act on it finds the records there.
 5. MERGE inserts and updates. Mark the orphans that were tried again.
 Each write carries a transaction id made of dataset and batch, so that doing it again changes nothing. What is rejected does not depend on the dataset's own
@@ -17,7 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from lakehouse_assets.contracts import Contract
-from lakehouse_assets.errors import BadData
+from lakehouse_assets.errors import BadData, TemporaryOutage
 from lakehouse_assets.etl.engines.base import Counts, Engine, FileCounts, Judgement, RawFile, Tables, Written
 from lakehouse_assets.landing.model import Manifest, ManifestFile
 from lakehouse_assets.landing.store import in_parallel
@@ -36,10 +37,12 @@ def load_dataset(
     """Loads what a manifest holds for one dataset. Safe to call again after a crash at any point, with the same outcome.
 
     `confirm` is called before each write: it raises where this process may not write any more.
-    Raises BadData where rows are unaccounted for or the share of rejected rows is above `reject_limit` (0 to 1); nothing is merged then.
+    Raises BadData where rows are unaccounted for or the share of rejected rows is above `reject_limit` (0 to 1); nothing is merged then. Raises TemporaryOutage
+    where another run loads the same at the same time.
     """
     judgement_key = zone.judgement_key(manifest.batch_id, contract.dataset)
-    recorded = zone.store.get_json(judgement_key)
+    found = zone.store.get_json_version(judgement_key)
+    recorded = found.value if found else None
     if recorded and recorded["merged"]:
         return judgement_from_json(recorded)
     if recorded and recorded.get("fault"):
@@ -54,7 +57,8 @@ def load_dataset(
         _check_conservation(contract, judgement)
         _check_sheets(files, judgement, zone.open_batch_key)
         confirm()
-        zone.store.put_json(judgement_key, {"merged": False} | asdict(judgement))
+        if zone.store.replace_json(judgement_key, {"merged": False} | asdict(judgement), found.etag if found else None) is None:
+            raise TemporaryOutage(f"{contract.dataset}: another run loads batch {manifest.batch_id} at the same time. Run the batch again.")
         load.write_rejects()
         _check_reject_limit(contract, judgement.counts, reject_limit)
         confirm()

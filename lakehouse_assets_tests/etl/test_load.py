@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lakehouse_assets.contracts import Contract
-from lakehouse_assets.errors import BadData
+from lakehouse_assets.errors import BadData, TemporaryOutage
 from lakehouse_assets.etl.engines.base import DatasetLoad, Engine, Judgement, Maintained, Tables, Written
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.support import (
@@ -153,6 +153,22 @@ def test_what_was_decided_before_the_merge_stands_when_the_load_is_done_again_af
     assert lakehouse.load("orders", manifest) == first
     assert (first.counts.inserted, first.counts.unchanged, first.counts.rejected) == (1, 0, 1)
     assert delta_versions(lakehouse) == versions
+
+
+def test_a_run_that_another_overtook_stops_and_leaves_that_ones_judgement(lakehouse: Lakehouse) -> None:
+    """Without a lease: the other one reads, judges and merges all of it before this one writes its judgement down."""
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1), product("x")))
+    manifest = freeze(lakehouse)
+
+    def overtaken(judgement: Judgement) -> Judgement:
+        lakehouse.load("products", manifest)
+        return judgement
+
+    with pytest.raises(TemporaryOutage, match=r"another run loads batch .* Run the batch again"):
+        with_engine_that(lakehouse, decide=overtaken).load("products", manifest)
+    assert nonzero(vars(lakehouse.judgements(manifest)["products"].counts)) == {"read": 2, "inserted": 1, "rejected": 1}
+    assert nonzero(ran(lakehouse)["datasets"]["products"]) == {"read": 2, "inserted": 1, "rejected": 1}
+    assert len(rejects(lakehouse, "products")) == 1
 
 
 def test_a_batch_without_a_file_of_a_dataset_writes_nothing_there(lakehouse: Lakehouse) -> None:
