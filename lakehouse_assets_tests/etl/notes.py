@@ -34,7 +34,7 @@ def records(text: str, delimiter: str = ",") -> list[list[str]]:
 def outcome(house: House, *files: Given) -> tuple[dict[int, tuple[str | None, str | None]], dict[tuple[str, int], dict[str, str]]]:
     """Loads the files as one batch: the table's rows by number, the raw fields of the rejected ones by file and row number."""
     house.load("notes", "batch", *files)
-    table = {found["number"]: (found["one"], found["two"]) for found in house.rows("notes")}
+    table = {number: (one, two) for number, one, two in house.values("notes", *COLUMNS)}
     return table, {(found["source_file"], found["row_number"]): found["raw"] for found in house.rejects("notes")}
 
 

@@ -142,15 +142,15 @@ class House:
 
     def rows(self, dataset: str) -> list[dict[str, Any]]:
         """The table's rows, sorted by key."""
-        return self._read(self.tables.table(dataset), f'"{self.contracts[dataset].key}"')
+        return _named(self._read(self.tables.table(dataset), f'"{self.contracts[dataset].key}"'))
 
     def values(self, dataset: str, *names: str) -> list[tuple[Any, ...]]:
         """Some columns of the table's rows, sorted by key."""
-        return [tuple(found[name] for name in names) for found in self.rows(dataset)]
+        return self._read(self.tables.table(dataset), f'"{self.contracts[dataset].key}"', *names)[1]
 
     def rejects(self, dataset: str) -> list[dict[str, Any]]:
         """The rejected records, sorted by file time, file and row."""
-        return self._read(self.tables.rejects(dataset), "source_modified_at, source_file, row_number, record_id")
+        return _named(self._read(self.tables.rejects(dataset), "source_modified_at, source_file, row_number, record_id"))
 
     def reasons(self, dataset: str) -> list[list[str]]:
         return [record["reasons"] for record in self.rejects(dataset)]
@@ -167,14 +167,20 @@ class House:
     def versions(self) -> dict[str, tuple[int, int]]:
         return {dataset: (self.delta(dataset).version(), self.delta_rejects(dataset).version()) for dataset in self.contracts}
 
-    def _read(self, uri: str, order: str) -> list[dict[str, Any]]:
+    def _read(self, uri: str, order: str, *names: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Names and rows of these columns, or of all."""
         found = QueryBuilder().register("t", DeltaTable(uri)).execute("SELECT * FROM t")
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone='UTC'")
             connection.register("found", found)
-            cursor = connection.execute(f"SELECT * FROM found ORDER BY {order}")
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+            columns = ", ".join(f'"{name}"' for name in names) or "*"
+            cursor = connection.execute(f"SELECT {columns} FROM found ORDER BY {order}")
+            return [column[0] for column in cursor.description], cursor.fetchall()
+
+
+def _named(found: tuple[list[str], list[tuple[Any, ...]]]) -> list[dict[str, Any]]:
+    names, rows = found
+    return [dict(zip(names, values, strict=True)) for values in rows]
 
 
 @dataclass(frozen=True)
