@@ -122,8 +122,9 @@ class Lakehouse(Connections):
             return read_manifest(self.zone, batch_id)
 
     def has_work(self, dataset: str, manifest: Manifest) -> bool:
-        """Whether a batch has a file of the dataset or, for orphans that wait, of one that it descends from."""
-        return bool(manifest.to_load(dataset)) or any(self.has_work(parent.dataset, manifest) for parent in self.contracts[dataset].parents)
+        """Whether a batch has a file of the dataset or, for orphans that wait, of one that it descends from, or whether an abandoned batch may have had."""
+        parents = self.contracts[dataset].parents
+        return bool(manifest.to_load(dataset) or (parents and manifest.abandoned)) or any(self.has_work(parent.dataset, manifest) for parent in parents)
 
     def load(self, dataset: str, manifest: Manifest) -> Judgement:
         """Loads a dataset of a batch in this process."""
@@ -174,6 +175,8 @@ class Lakehouse(Connections):
         report = load_report(manifest, self.judgements(manifest), "succeeded", run_by=self.run_by)
         with failures_named("Closing the batch"):
             self.zone.store.put_json(self.zone.report_key(manifest), report)
+            if manifest.abandoned:
+                self.zone.store.delete(self.zone.abandoned_key)
             close_batch(self.zone, manifest.batch_id)
         return report
 
@@ -189,15 +192,16 @@ class Lakehouse(Connections):
 
         First the report says so: from then on no run goes on with the batch, and a call that was interrupted is to be made again. A load that was cut off
         between its commit and its record counts as not loaded: its rows are in the table, and come out as unchanged when the file is sent again.
-        Raises BadConfiguration where no batch is open, or the open one has not failed.
+        Raises BadConfiguration where no batch is open. (Under the lease nobody works on it: one without a report was killed, perhaps each time.)
         """
         manifest = self.open_batch()
         if manifest is None:
             raise BadConfiguration("No batch is open: there is nothing to abandon. `lakehouse history` shows how the last ones ended.")
         report = self.report(manifest)
-        if report is None or report["status"] not in ("failed", "abandoned"):
-            raise BadConfiguration(f"Batch {manifest.batch_id} has not failed; `lakehouse load` or the job goes on with it.")
-        told = report["error"] if report["status"] == "abandoned" else f"{reason} (It had failed: {report['error']})"
+        if report is None:
+            told = f"{reason} (It was stopped or killed before it could say why.)"
+        else:
+            told = report["error"] if report["status"] == "abandoned" else f"{reason} (It had failed: {report['error']})"
         with failures_named(f"Abandoning batch {manifest.batch_id}"):
             judged = {dataset for dataset in self.contracts if self.zone.store.exists(self.zone.judgement_key(manifest.batch_id, dataset))}
             judgements = self.judgements(manifest)
@@ -205,6 +209,7 @@ class Lakehouse(Connections):
             files = set_aside(self.zone, manifest, facts_of(manifest, judgements), judged, told)
             report = load_report(replace(manifest, files=tuple(files)), judgements, "abandoned", told, self.run_by)
             self.zone.store.put_json(self.zone.report_key(manifest), report)
+            self.zone.store.put_json(self.zone.abandoned_key, [*manifest.abandoned, manifest.batch_id])
             close_batch(self.zone, manifest.batch_id)
         return report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import tempfile
 from functools import lru_cache
@@ -35,6 +36,7 @@ def on_spark(lakehouse: Lakehouse) -> Lakehouse:
 def spark_of_tests() -> SparkSession:
     # Each load on Spark collects garbage first, and would look through all that pytest holds: 0.2 seconds a load.
     gc.freeze()
+    atexit.register(gc.unfreeze)
     configuration = local_configuration(Path(tempfile.mkdtemp(prefix="lakehouse-spark-")))
     name = "spark.driver.extraJavaOptions"
     return spark_session(configuration | FOR_SMALL_DATA | {name: configuration[name].replace(COLLECTOR, "-XX:+UseSerialGC")})

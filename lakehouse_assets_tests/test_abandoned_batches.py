@@ -20,6 +20,8 @@ from lakehouse_assets_tests.support import (
     body,
     file_of,
     freeze,
+    item,
+    items_csv,
     keys,
     nonzero,
     order,
@@ -144,14 +146,42 @@ def test_abandoning_that_is_interrupted_is_done_again_and_no_run_goes_on_with_th
     assert len(keys(lakehouse, "control/ledger/")) == 2
 
 
-def test_only_a_batch_that_failed_can_be_abandoned(lakehouse: Lakehouse) -> None:
+def test_only_an_open_batch_can_be_abandoned(lakehouse: Lakehouse) -> None:
     with pytest.raises(BadConfiguration, match="No batch is open"):
         lakehouse.abandon("")
+
+
+@pytest.mark.usefixtures("environment_of_lakehouse")
+def test_a_batch_that_was_killed_before_it_could_say_why_can_be_abandoned(lakehouse: Lakehouse) -> None:
+    """For want of memory, say, and so each time: it would block all others."""
     put_one_of_each(lakehouse)
-    freeze(lakehouse)
-    with pytest.raises(BadConfiguration, match=r"has not failed; `lakehouse load` or the job goes on with it"):
+    manifest = freeze(lakehouse)
+    lakehouse.load("orders", manifest)
+    asked = CliRunner().invoke(app, ["abandon"])
+    assert asked.exit_code == 2
+    assert "was stopped or killed before it could say why; `lakehouse load` would go on with it" in asked.output
+    report = lakehouse.abandon("too big")
+    assert report["error"] == "too big (It was stopped or killed before it could say why.)"
+    assert sorted(outcomes(report).values()) == ["abandoned", "abandoned", "loaded"]
+    assert (lakehouse.open_batch(), keys(lakehouse, "raw/")) == (None, [])
+
+
+def test_orphans_whose_parents_an_abandoned_batch_loaded_are_healed_by_the_next_one(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/order_items/early.csv", items_csv(item(1, 1, 1), item(2, 1, 99)))
+    ran(lakehouse)
+    for name in ("first", "second"):
+        put(lakehouse, f"raw/order_items/{name}.csv", items_csv(item(name, 1, 1)))
+        put(lakehouse, f"raw/{'orders' if name == 'first' else 'products'}/{name}.csv", orders_csv(order(1)) if name == "first" else products_csv(product(1)))
+        with pytest.raises(BadData, match=r"order_items: .* rows are rejected"):
+            run(with_reject_limit(lakehouse, 0))
         lakehouse.abandon("")
-    assert len(keys(lakehouse, "raw/")) == 3
+    put(lakehouse, "raw/products/unrelated.csv", products_csv(product(7)))
+    report = ran(lakehouse)
+    assert nonzero(report["datasets"]["order_items"]) == {"retried": 2, "inserted": 1, "rejected": 1}
+    assert table_rows(lakehouse, "order_items", "id") == [(1,)]
+    assert {record["raw"]["id"]: record["waiting"] for record in rejects(lakehouse, "order_items")}["1"] is False
+    put(lakehouse, "raw/products/more.csv", products_csv(product(8)))
+    assert nonzero(ran(lakehouse)["datasets"]["order_items"]) == {}, "they are not looked at again with each batch"
 
 
 @pytest.mark.usefixtures("environment_of_lakehouse")

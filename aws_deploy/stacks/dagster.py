@@ -20,7 +20,7 @@ def dagster_role(site: Site) -> None:
             # Never from the archive; of control/ what is done with.
             removes=[
                 *(f"{folder}*" for folder in (raw, uploads, tables, rejected)),
-                *(f"{control}{place}" for place in ("open_batch.json", "staging/*", "pipes/*", "dagster/*")),
+                *(f"{control}{place}" for place in ("open_batch.json", "abandoned.json", "staging/*", "pipes/*", "dagster/*")),
             ],
         ),
         *tags(site, of=(raw, uploads), onto=(archive, f"{rejected}files/", f"{control}staging/")),

@@ -24,7 +24,8 @@ class Touches:
         return Touches(self.reads + other.reads, self.writes + other.writes, self.removes + other.removes)
 
 
-LEASE, OPEN, MANIFESTS, JUDGEMENTS, REPORTS = "lease.json", "open_batch.json", "manifests/", "judgements/", "reports/"
+LEASE, OPEN, ABANDONED = "lease.json", "open_batch.json", "abandoned.json"
+MANIFESTS, JUDGEMENTS, REPORTS = "manifests/", "judgements/", "reports/"
 LEDGER, CONTENTS, CONVERSIONS, STAGING = "ledger/", "contents/", "conversions/", "staging/"
 TABLES = ("{tables}", "{rejected}")
 
@@ -33,7 +34,7 @@ TOUCHES = {
     "lease": Touches(reads=(LEASE,), writes=(LEASE,)),
     "convert": Touches(reads=(LEASE, CONVERSIONS, "{uploads}", "{raw}"), writes=(LEASE, CONVERSIONS, "{raw}")),
     "marker": Touches(
-        reads=(LEASE, OPEN, MANIFESTS, REPORTS, LEDGER, CONTENTS, CONVERSIONS, JUDGEMENTS, "{raw}", "{uploads}"),
+        reads=(LEASE, OPEN, ABANDONED, MANIFESTS, REPORTS, LEDGER, CONTENTS, CONVERSIONS, JUDGEMENTS, "{raw}", "{uploads}"),
         writes=(LEASE, OPEN, MANIFESTS),
     ),
     "load": Touches(
@@ -52,7 +53,7 @@ TOUCHES = {
     "record": Touches(
         reads=(LEASE, OPEN, MANIFESTS, JUDGEMENTS, REPORTS, STAGING),
         writes=(LEASE, REPORTS),
-        removes=(OPEN, STAGING),
+        removes=(OPEN, ABANDONED, STAGING),
     ),
     "failure": Touches(reads=(LEASE, OPEN, MANIFESTS, JUDGEMENTS, REPORTS), writes=(LEASE, REPORTS)),
 }

@@ -16,7 +16,7 @@ def abandon(
     reason: Annotated[str, typer.Option(help="Why, for the report and the ledger.")] = "Abandoned by hand.",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Give up the batch that failed and is still open: it blocks the next one.
+    """Give up the batch that failed, or is killed each time, and is still open: it blocks the next one.
 
     What it has loaded stays in the tables and its files are archived. All its other files are set aside under rejected/files/, each with the reason:
     put right and uploaded again they make a new batch. Rows that were loaded before come out as unchanged then.
@@ -29,8 +29,9 @@ def abandon(
         manifest = lakehouse.open_batch()
         if manifest is not None and not yes:
             report = lakehouse.report(manifest)
-            error = visible(str(report["error"] if report else ""), keep_lines=True)
-            typer.echo(f"Batch {manifest.batch_id} ({len(manifest.files)} files, frozen {manifest.created_at[:19]} UTC) failed:\n{error}", err=True)
+            how = f"failed:\n{report['error']}" if report else "was stopped or killed before it could say why; `lakehouse load` would go on with it."
+            batch = f"Batch {manifest.batch_id} ({len(manifest.files)} files, frozen {manifest.created_at[:19]} UTC)"
+            typer.echo(f"{batch} {visible(how, keep_lines=True)}", err=True)
             if not sys.stdin.isatty():
                 raise BadConfiguration("To abandon it without being asked: lakehouse abandon --yes")
             typer.confirm("Abandon it?", abort=True, err=True)

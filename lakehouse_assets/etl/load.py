@@ -4,10 +4,11 @@
 2. Conservation: every row read or tried again is in exactly one place, and each converted sheet has the rows that it had in its workbook.
 3. Write the judgement down (once, before any table changes): tried again after the MERGE, the same rows would count as unchanged. Another run's judgement is
    not written over, if it came after this run looked for one.
-4. Append the rejected records, then look at the reject limit: who has to act on it finds the records there.
+4. Append the rejected records, then look at the reject limit: who has to act on it finds the records there. Where the rules were changed since a former try
+   wrote its records, these are taken out first.
 5. MERGE inserts and updates. Mark the orphans that were tried again.
 Each write carries a transaction id made of dataset and batch, so that doing it again changes nothing. What is rejected does not depend on the dataset's own
-table, so a second try finds the same rejects.
+table, so a second try by the same rules finds the same rejects. After the MERGE nothing is judged anew: what was written down stands.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from datetime import datetime
 from typing import Any
 
 from lakehouse_assets.contracts import Contract
-from lakehouse_assets.errors import BadData, TemporaryOutage
+from lakehouse_assets.errors import BadConfiguration, BadData, TemporaryOutage
 from lakehouse_assets.etl.engines.base import Counts, Engine, FileCounts, Judgement, RawFile, Tables, Written
+from lakehouse_assets.etl.plan import fingerprint
 from lakehouse_assets.landing.model import Manifest, ManifestFile
 from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.landing.zone import LandingZone
@@ -38,7 +40,7 @@ def load_dataset(
 
     `confirm` is called before each write: it raises where this process may not write any more.
     Raises BadData where rows are unaccounted for or the share of rejected rows is above `reject_limit` (0 to 1); nothing is merged then. Raises TemporaryOutage
-    where another run loads the same at the same time.
+    where another run loads the same at the same time, and BadConfiguration where the rules were changed between the MERGE and what follows it.
     """
     judgement_key = zone.judgement_key(manifest.batch_id, contract.dataset)
     found = zone.store.get_json_version(judgement_key)
@@ -47,20 +49,24 @@ def load_dataset(
         return judgement_from_json(recorded)
     if recorded and recorded.get("fault"):
         raise BadData(recorded["fault"])
-    files = manifest.to_load(contract.dataset)
-    with engine.dataset_load(contract, tables, manifest.batch_id) as load:
+    files, rules = manifest.to_load(contract.dataset), fingerprint(contract)
+    with engine.dataset_load(contract, tables, manifest.batch_id, manifest.abandoned) as load:
         load.read(in_parallel(lambda file: _raw_file(zone, file, in_bucket=engine.reads_from_bucket), files))
         load.retry_orphans()
         judgement = load.decide()
         if recorded and load.merged_before:
             judgement = judgement_from_json(recorded)
-        _check_conservation(contract, judgement)
-        _check_sheets(files, judgement, zone.open_batch_key)
-        confirm()
-        if zone.store.replace_json(judgement_key, {"merged": False} | asdict(judgement), found.etag if found else None) is None:
-            raise TemporaryOutage(f"{contract.dataset}: another run loads batch {manifest.batch_id} at the same time. Run the batch again.")
-        load.write_rejects()
-        _check_reject_limit(contract, judgement.counts, reject_limit)
+            _check_rules(contract, manifest.batch_id, judgement.counts, recorded, rules)
+        else:
+            _check_conservation(contract, judgement)
+            _check_sheets(files, judgement, zone.open_batch_key)
+            confirm()
+            revision = _revision(recorded, rules)
+            decided = {"merged": False, "rules": rules, "revision": revision} | asdict(judgement)
+            if zone.store.replace_json(judgement_key, decided, found.etag if found else None) is None:
+                raise TemporaryOutage(f"{contract.dataset}: another run loads batch {manifest.batch_id} at the same time. Run the batch again.")
+            load.write_rejects(revision)
+            _check_reject_limit(contract, judgement.counts, reject_limit)
         confirm()
         fault = _fault_of_commit(contract, judgement.counts, load.merge())
         if fault:
@@ -94,6 +100,23 @@ def _raw_file(zone: LandingZone, file: ManifestFile, *, in_bucket: bool) -> RawF
         content=file.content,
         seen_before=file.seen_before,
     )
+
+
+def _revision(recorded: dict[str, Any] | None, rules: str) -> int:
+    """How often the rules were changed between the tries of this batch."""
+    if recorded is None:
+        return 0
+    before = int(recorded.get("revision", 0))
+    return before if recorded.get("rules") == rules else before + 1
+
+
+def _check_rules(contract: Contract, batch_id: str, counts: Counts, recorded: dict[str, Any], rules: str) -> None:
+    """Orphans are marked by what this try decides: by other rules that would not be what the MERGE did."""
+    if counts.retried and recorded.get("rules") != rules:
+        raise BadConfiguration(
+            f"{contract.dataset}: the contract, or this program, was changed after batch {batch_id} wrote its rows to the table and before it marked the "
+            "orphans among them. Run the batch again with both as they were; then change them."
+        )
 
 
 def _check_conservation(contract: Contract, judgement: Judgement) -> None:

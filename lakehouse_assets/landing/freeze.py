@@ -55,6 +55,7 @@ def freeze(zone: LandingZone, gate: Gate) -> Manifest | None:
         created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         files=tuple(sorted(files, key=lambda file: (file.source_modified_at, file.source_file, file.file_id))),
         noticed=(*noticed, *strays),
+        abandoned=tuple(zone.store.get_json(zone.abandoned_key) or ()),
     )
     zone.store.create_json(zone.manifest_key(manifest.batch_id), manifest.to_json())
     zone.store.create_json(zone.open_batch_key, {"batch_id": manifest.batch_id})
@@ -127,7 +128,7 @@ def close_batch(zone: LandingZone, batch_id: str) -> None:
     """The batch is done: the pointer goes, and with it the copies that were made for its loads."""
     pointer = zone.store.get_json(zone.open_batch_key)
     if pointer and pointer["batch_id"] == batch_id:
-        zone.store.s3.delete_object(Bucket=zone.store.bucket, Key=zone.open_batch_key)
+        zone.store.delete(zone.open_batch_key)
     shutil.rmtree(zone.scratch / "files", ignore_errors=True)
     zone.store.delete_all(zone.staging_prefix)
 

@@ -97,12 +97,16 @@ class Noticed:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A frozen batch. Its id is a hash of its file versions: the same files always make the same batch."""
+    """A frozen batch. Its id is a hash of its file versions: the same files always make the same batch.
+
+    `abandoned`: the batches that were given up since the last one that succeeded. What they wrote may be the parents that orphans wait for.
+    """
 
     batch_id: str
     created_at: str
     files: tuple[ManifestFile, ...]
     noticed: tuple[Noticed, ...] = field(default=())
+    abandoned: tuple[str, ...] = ()
 
     def to_load(self, dataset: str) -> tuple[ManifestFile, ...]:
         return tuple(file for file in self.files if file.dataset == dataset and file.outcome is Outcome.LOAD)
@@ -116,7 +120,7 @@ class Manifest:
             ManifestFile(**{**f, "outcome": Outcome(f["outcome"]), "header": tuple(f["header"]), "warnings": tuple(f["warnings"])}) for f in value["files"]
         )
         noticed = tuple(Noticed(n["name"], Outcome(n["outcome"]), n["reason"]) for n in value["noticed"])
-        return Manifest(value["batch_id"], value["created_at"], files, noticed)
+        return Manifest(value["batch_id"], value["created_at"], files, noticed, tuple(value.get("abandoned", ())))
 
 
 def batch_id_of(versions: list[FileVersion]) -> str:

@@ -122,6 +122,9 @@ class Store:
     def delete_all(self, prefix: str) -> None:
         in_parallel(lambda key: self.s3.delete_object(Bucket=self.bucket, Key=key), list(self.keys(prefix)))
 
+    def delete(self, key: str) -> None:
+        self.s3.delete_object(Bucket=self.bucket, Key=key)
+
     def exists(self, key: str) -> bool:
         return self.head(key) is not None
 

@@ -27,6 +27,11 @@ class LandingZone:
         return f"{self.control}open_batch.json"
 
     @property
+    def abandoned_key(self) -> str:
+        """Lists the batches that were given up since the last one that succeeded; absent if there are none."""
+        return f"{self.control}abandoned.json"
+
+    @property
     def lease_key(self) -> str:
         return f"{self.control}lease.json"
 

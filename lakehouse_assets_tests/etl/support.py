@@ -115,9 +115,9 @@ class House:
             seen_before=given.seen_before,
         )
 
-    def load(self, dataset: str, batch: str, *given: Given, until: str = STEPS[-1]) -> Loaded:
+    def load(self, dataset: str, batch: str, *given: Given, until: str = STEPS[-1], revision: int = 0, abandoned: Sequence[str] = ()) -> Loaded:
         """One dataset of one batch; `until`: the last step that is done, as if the process died after it."""
-        with self.engine.dataset_load(self.contracts[dataset], self.tables, batch) as load:
+        with self.engine.dataset_load(self.contracts[dataset], self.tables, batch, abandoned) as load:
             loaded = Loaded(None, None, None)
             for step in STEPS[: STEPS.index(until) + 1]:
                 if step == "read":
@@ -128,7 +128,7 @@ class House:
                     assert judgement.counts.read == sum(file.read for file in judgement.files.values())
                     loaded = replace(loaded, judgement=judgement)
                 elif step == "write_rejects":
-                    loaded = replace(loaded, rejected=load.write_rejects())
+                    loaded = replace(loaded, rejected=load.write_rejects(revision))
                 elif step == "merge":
                     loaded = replace(loaded, written=load.merge())
                 else:

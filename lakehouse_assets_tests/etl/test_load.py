@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -57,8 +57,8 @@ class ChangedEngine:
     reads_from_bucket: bool = False
 
     @contextmanager
-    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str) -> Iterator[DatasetLoad]:
-        with self.engine.dataset_load(contract, tables, batch_id) as load:
+    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()) -> Iterator[DatasetLoad]:
+        with self.engine.dataset_load(contract, tables, batch_id, abandoned) as load:
             yield ChangedLoad(load, self.changes)
 
     def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:

@@ -140,3 +140,11 @@ def test_orphans_from_ragged_neighbours_and_extra_columns_heal_with_their_values
     assert house.rejects("order_items")[1]["raw"] == dict(zip(header, fields, strict=True))
     assert house.batch("b2", orders=orders("10"), products=products("1"))["order_items"].counts == {"retried": 1, "inserted": 1}
     assert house.values("order_items", "id", "product_id", "days_since_prior_order") == [(100, 1, None)]
+
+
+def test_parents_that_an_abandoned_batch_brought_heal_orphans_in_the_next_one(house: House) -> None:
+    house.load("order_items", "b1", *item())
+    house.load("orders", "given up", *orders("10"))
+    house.load("products", "given up", *products("1"))
+    assert house.load("order_items", "b2").counts == {}
+    assert house.load("order_items", "b3", abandoned=("given up",)).counts == {"retried": 1, "inserted": 1}

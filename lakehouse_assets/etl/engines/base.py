@@ -147,13 +147,14 @@ class DatasetLoad(Protocol):
         """Reads the files as text by column name and judges each row by itself."""
 
     def retry_orphans(self) -> None:
-        """Takes up the waiting orphans for which this batch brought a missing parent."""
+        """Takes up the waiting orphans for which this batch, or an abandoned one, brought a missing parent."""
 
     def decide(self) -> Judgement:
         """Looks up parents and the table's rows of the same keys, and gives each row its verdict."""
 
-    def write_rejects(self) -> int | None:
-        """Appends this batch's rejected records; how many, or None if a former try had."""
+    def write_rejects(self, revision: int = 0) -> int | None:
+        """Appends this batch's rejected records; how many, or None if a former try had. `revision`: how often the rules were changed between the tries of this
+        batch; what tries by former rules appended is taken out first."""
 
     def merge(self) -> Written | None:
         """Brings inserts and updates into the table in one commit; None if a former try had."""
@@ -171,8 +172,8 @@ class Engine(Protocol):
     def reads_from_bucket(self) -> bool:
         """Whether files must lie where all of the engine's machines reach them; else they are read from this machine's disk."""
 
-    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str) -> AbstractContextManager[DatasetLoad]:
-        """Opens the load of one dataset; its scratch space is gone when the context ends."""
+    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()) -> AbstractContextManager[DatasetLoad]:
+        """Opens the load of one dataset; its scratch space is gone when the context ends. `abandoned`: batches whose rows no orphan was held against yet."""
 
     def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:
         """Compacts the small files of a dataset's tables (OPTIMIZE), and deletes files that no version younger than `retain_hours` refers to (VACUUM).

@@ -15,6 +15,11 @@ SETTLED = {"healed_by": "s.healed_by", "waiting": "s.waiting", "reasons": "CASE 
 """How an orphan that was tried again (s) is marked among the rejects (t): healed, and then with the reasons it once had, or not."""
 
 
+def of_rejects(transaction: str, revision: int) -> str:
+    """The id of the commit with a batch's rejects, by the rules of this revision."""
+    return f"rejects:{transaction}:{revision}" if revision else f"rejects:{transaction}"
+
+
 def check_columns(uri: str, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raises BadConfiguration where the columns of a table, by name and type, are not the contract's."""
     if present != wanted:

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 
 import sqlglot
 
+from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.plan.decide import PLACE, VERDICTS, beaten_sql, decide_sql, missing_relation, missing_sql, repeated_sql
 from lakehouse_assets.etl.plan.judge import SEPARATOR, judge_sql
 
-__all__ = ["PLACE", "SEPARATOR", "VERDICTS", "beaten_sql", "decide_sql", "for_duckdb", "judge_sql", "missing_relation", "missing_sql", "repeated_sql"]
+__all__ = [
+    "PLACE",
+    "SEPARATOR",
+    "VERDICTS",
+    "beaten_sql",
+    "decide_sql",
+    "fingerprint",
+    "for_duckdb",
+    "judge_sql",
+    "missing_relation",
+    "missing_sql",
+    "repeated_sql",
+]
 
 
 @lru_cache
 def for_duckdb(spark_sql: str) -> str:
     """The same text in DuckDB's dialect. A Spark TIMESTAMP is an instant, DuckDB's TIMESTAMPTZ."""
     return sqlglot.transpile(spark_sql, read="spark", write="duckdb")[0]
+
+
+def fingerprint(contract: Contract) -> str:
+    """A short hash of all that says which of a dataset's rows are rejected, and why: another contract or another plan has another."""
+    return hashlib.sha256("\n".join((judge_sql(contract), decide_sql(contract))).encode()).hexdigest()[:16]

@@ -65,6 +65,11 @@ def append(table: DeltaTable, rows: Any, transaction: str) -> int:
     return int(table.history(1)[0]["operationMetrics"]["num_added_rows"])
 
 
+def delete(table: DeltaTable, where: str) -> None:
+    """Deletes the rows that satisfy a predicate, in one commit."""
+    with_outage_named(table, lambda: table.delete(where))
+
+
 def merge(table: DeltaTable, rows: Any, predicate: str, transaction: str, *, update: Mapping[str, str], insert: bool) -> dict[str, Any]:
     """MERGE rows (alias s) into the table (alias t) in one commit. Returns delta-rs's metrics of it."""
     merger = table.merge(rows, predicate, source_alias="s", target_alias="t", commit_properties=_properties(transaction))

@@ -23,7 +23,7 @@ from lakehouse_assets.etl.engines.embedded import delta
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files, raw_of_rejected
 from lakehouse_assets.etl.engines.judgement import COUNT_NAMES
 from lakehouse_assets.etl.engines.ranges import key_ranges, same_row, sql_literal, within
-from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED
+from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED, of_rejects
 from lakehouse_assets.etl.plan import SEPARATOR, beaten_sql, decide_sql, for_duckdb, judge_sql, missing_relation, missing_sql, repeated_sql
 from lakehouse_assets.landing.routing import MALFORMED
 
@@ -41,7 +41,7 @@ class EmbeddedEngine:
     reads_from_bucket: bool = False
 
     @contextmanager
-    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str) -> Iterator[EmbeddedLoad]:
+    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()) -> Iterator[EmbeddedLoad]:
         self.scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"{contract.dataset}-", dir=self.scratch) as folder:
             connection = duckdb.connect()
@@ -50,7 +50,7 @@ class EmbeddedEngine:
                 connection.execute("SET TimeZone='UTC'; SET enable_progress_bar=false")
                 if self.threads:
                     connection.execute(f"SET threads={self.threads}")
-                yield EmbeddedLoad(contract, tables, batch_id, connection, Path(folder))
+                yield EmbeddedLoad(contract, tables, batch_id, abandoned, connection, Path(folder))
             except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
                 raise LakehouseError(
                     f"{contract.dataset}: the embedded engine ran out of memory or disk ({str(error).splitlines()[0]}). Nothing is lost: free disk space under "
@@ -69,8 +69,10 @@ class EmbeddedLoad:
     """One dataset of one batch. Tables in the scratch database: judged_rows, retried_rows, current, missing_<column>, repeated,
     beaten, decided, not_inserted."""
 
-    def __init__(self, contract: Contract, tables: Tables, batch_id: str, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-        self.contract, self.batch_id, self.connection, self.folder = contract, batch_id, connection, folder
+    def __init__(
+        self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str], connection: duckdb.DuckDBPyConnection, folder: Path
+    ) -> None:
+        self.contract, self.batch_id, self.abandoned, self.connection, self.folder = contract, batch_id, abandoned, connection, folder
         self.tables, self.options = tables, tables.storage_options
         self.table = delta.open_table(tables.table(contract.dataset), contract.table_columns, contract.partition, self.options)
         self.rejects = delta.open_table(tables.rejects(contract.dataset), REJECTED_COLUMNS, "waiting", self.options)
@@ -122,8 +124,10 @@ class EmbeddedLoad:
         self.connection.execute(f"INSERT INTO retried_rows SELECT o.* FROM orphans o JOIN waiting w USING (record_id) WHERE {arrived}")
 
     def _arrived(self, parent: Parent) -> str:
-        """The orphans' parent keys that this batch brought: only rows written by this batch are looked at, not the whole parent table."""
-        return self._keys_of(parent, "orphans", f"arrived_{parent.column}", f" AND batch_id = {sql_literal(self.batch_id)}")
+        """The orphans' parent keys that came since they were last held against them: only rows of this batch, and of those abandoned before it, are looked at,
+        not the whole parent table."""
+        batches = ", ".join(sql_literal(batch_id) for batch_id in (self.batch_id, *self.abandoned))
+        return self._keys_of(parent, "orphans", f"arrived_{parent.column}", f" AND batch_id IN ({batches})")
 
     def _keys_of(self, parent: Parent, relation: str, into: str, condition: str = "") -> str:
         table = delta.existing_table(self.tables.table(parent.dataset), self.options)
@@ -181,9 +185,12 @@ class EmbeddedLoad:
             f"FROM {relation} WHERE {texts} IS NOT NULL) GROUP BY ALL ORDER BY ALL"
         )
 
-    def write_rejects(self) -> int | None:
-        if delta.committed(self.rejects, f"rejects:{self.transaction}"):
+    def write_rejects(self, revision: int = 0) -> int | None:
+        transaction = of_rejects(self.transaction, revision)
+        if delta.committed(self.rejects, transaction):
             return None
+        if revision:
+            delta.delete(self.rejects, f"batch_id = {sql_literal(self.batch_id)}")
         if not self._one("SELECT count(*) FROM not_inserted WHERE verdict = 'rejected' AND row_id >= 0")[0]:
             return 0
         self.connection.execute("CREATE TABLE first_rows AS SELECT file_no, min(rowid) AS first_row FROM judged_rows GROUP BY file_no")
@@ -200,7 +207,7 @@ class EmbeddedLoad:
         self.connection.execute("DELETE FROM rejected WHERE record_id IN (SELECT record_id FROM known_rejects)")
         if not self._one("SELECT count(*) FROM rejected")[0]:
             return 0
-        return delta.append(self.rejects, self.connection.sql("SELECT * FROM rejected"), f"rejects:{self.transaction}")
+        return delta.append(self.rejects, self.connection.sql("SELECT * FROM rejected"), transaction)
 
     def _read_known_rejects(self) -> None:
         """Records of content that an earlier batch brought: they are in the table already and are not written twice."""

@@ -60,6 +60,10 @@ class Table:
         [added] = self._metrics("numOutputRows")
         return added
 
+    def delete(self, where: str) -> None:
+        """Deletes the rows that satisfy a predicate, in one commit."""
+        DeltaTable.forPath(self.spark, self.uri).delete(where)
+
     def merge(self, rows: DataFrame, condition: str, transaction: str, *, update: Mapping[str, str], insert: bool) -> tuple[int, int]:
         """MERGE rows (alias s) into the table (alias t) in one commit. Returns how many rows the commit says it inserted and updated."""
         with self._one_commit(transaction):

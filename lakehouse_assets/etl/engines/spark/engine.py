@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,12 +33,12 @@ class SparkEngine:
     name: str = "spark"
 
     @contextmanager
-    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str) -> Iterator[DatasetLoad]:
+    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()) -> Iterator[DatasetLoad]:
         from lakehouse_assets.etl.engines.spark.load import SparkLoad
 
         spark = self._own_session(tables)
         with tempfile.TemporaryDirectory(prefix=f"{contract.dataset}-") as links:
-            load = SparkLoad(contract, tables, batch_id, spark, self.environment, Path(links))
+            load = SparkLoad(contract, tables, batch_id, abandoned, spark, self.environment, Path(links))
             try:
                 with _failures_named(contract):
                     yield load

@@ -22,7 +22,7 @@ from lakehouse_assets.etl.engines.ranges import Range, key_ranges, ranges_betwee
 from lakehouse_assets.etl.engines.spark.delta import Table, rows_of
 from lakehouse_assets.etl.engines.spark.listed import listed
 from lakehouse_assets.etl.engines.spark.raw import RawRows, first_rows, raw_rows
-from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED
+from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED, of_rejects
 from lakehouse_assets.etl.plan import PLACE, SEPARATOR, beaten_sql, decide_sql, judge_sql, missing_relation, missing_sql, repeated_sql
 from lakehouse_assets.landing.routing import MALFORMED
 
@@ -45,8 +45,11 @@ WAITING = ("record_id", "row_number", "source_file", "source_modified_at")
 class SparkLoad:
     """One dataset of one batch. Views: files, judged_rows, retried_rows, judged, current, missing_<column>, repeated, beaten, decided."""
 
-    def __init__(self, contract: Contract, tables: Tables, batch_id: str, spark: SparkSession, environment: Mapping[str, str], links: Path) -> None:
-        self.contract, self.tables, self.batch_id, self.spark, self.environment, self.links = contract, tables, batch_id, spark, environment, links
+    def __init__(
+        self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str], spark: SparkSession, environment: Mapping[str, str], links: Path
+    ) -> None:
+        self.contract, self.tables, self.batch_id, self.abandoned = contract, tables, batch_id, abandoned
+        self.spark, self.environment, self.links = spark, environment, links
         self.table = Table(spark, tables.table(contract.dataset)).open(contract.table_columns, contract.partition)
         self.rejects = Table(spark, tables.rejects(contract.dataset)).open(REJECTED_COLUMNS, "waiting")
         self.transaction = f"{contract.dataset}:{batch_id}"
@@ -114,8 +117,10 @@ class SparkLoad:
             self._view("judged", self.spark.table("judged").unionByName(again) if self.files else again)
 
     def _arrived(self, parent: Parent) -> str:
-        """The orphans' parent keys that this batch brought: only rows written by this batch are looked at, not the whole parent table."""
-        return self._keys_of(parent, "orphans", f"arrived_{parent.column}", f" AND batch_id = {spark_literal(self.batch_id)}")
+        """The orphans' parent keys that came since they were last held against them: only rows of this batch, and of those abandoned before it, are looked at,
+        not the whole parent table."""
+        batches = ", ".join(spark_literal(batch_id) for batch_id in (self.batch_id, *self.abandoned))
+        return self._keys_of(parent, "orphans", f"arrived_{parent.column}", f" AND batch_id IN ({batches})")
 
     def _keys_of(self, parent: Parent, relation: str, into: str, condition: str = "") -> str:
         table = Table(self.spark, self.tables.table(parent.dataset))
@@ -171,10 +176,13 @@ class SparkLoad:
         self._view("crowded", self.spark.sql(f"SELECT j.* FROM judged j LEFT SEMI JOIN crowds c ON shiftright(j.{key}, 6) = c.crowd"))
         return "crowded"
 
-    def write_rejects(self) -> int | None:
+    def write_rejects(self, revision: int = 0) -> int | None:
+        transaction = of_rejects(self.transaction, revision)
+        if revision and not self.rejects.committed(transaction):
+            self.rejects.delete(f"batch_id = {spark_literal(self.batch_id)}")
         if self.raw is None or not any(file.rejected for file in self.judgement.files.values()):
             return 0
-        if self.rejects.committed(f"rejects:{self.transaction}"):
+        if self.rejects.committed(transaction):
             return None
         self._view("as_read", self.raw.as_read)
         self._view("places", listed(self.spark, self.places, "file_no int, block bigint, first_row bigint, number bigint"))
@@ -188,7 +196,7 @@ class SparkLoad:
             rows = self._kept(rows.join(self._known_rejects(seen), "record_id", "left_anti"))
             if rows.isEmpty():
                 return 0
-        return self.rejects.append(rows, f"rejects:{self.transaction}")
+        return self.rejects.append(rows, transaction)
 
     def _known_rejects(self, seen: Sequence[str]) -> DataFrame:
         """Records of content that an earlier batch brought: they are in the table already and are not written twice."""
