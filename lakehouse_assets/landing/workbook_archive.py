@@ -7,10 +7,12 @@ unpacked once here, counted against the limits and checked against the directory
 from __future__ import annotations
 
 import posixpath
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 from xml.etree import ElementTree
@@ -20,6 +22,8 @@ from lakehouse_assets.errors import BadData
 CHUNK = 1 << 18
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 LOCAL_HEADER = 30
+ROW_NUMBER = re.compile(rb"""<row\b[^<>]*?\sr=["'](\d{1,9})["']""")
+CELL_NAME = re.compile(rb"""<c\b[^<>]*?\sr=["']([A-Z]{1,3}\d{1,9})["']""")
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class WorkbookLimits:
 
 @dataclass(frozen=True)
 class Part:
-    """A sheet's XML part, as one pass over its bytes shows it. `suspicious`: it may hold a formula or an error value."""
+    """A sheet's XML part, as one pass over its bytes shows it. `suspicious`: it may hold a formula or an error value, or a row or a cell twice."""
 
     name: str
     row_tags: int
@@ -126,6 +130,7 @@ class Archive:
         size = checksum = row_tags = 0
         suspicious = False
         carried = b""
+        places = _Places()
         for chunk in self._inflated(member):
             if size == 0 and (chunk.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in chunk[:4]):
                 raise BadData(f"the workbook's part {name} is not UTF-8: save it with Excel or LibreOffice again")
@@ -140,8 +145,8 @@ class Archive:
                 whole, carried = text, b""
             if b"<!DOCTYPE" in whole or b"<!ENTITY" in whole:
                 raise BadData(f"the workbook's part {name} declares XML entities, which no spreadsheet program writes: it is refused as an attack")
-            row_tags += whole.count(b"<row ") + whole.count(b"<row>")
-            suspicious = suspicious or any(mark in whole for mark in (b"<f", b":f", b'"e"', b"'e'"))
+            row_tags += _tags(whole, b"row")
+            suspicious = suspicious or any(mark in whole for mark in (b"<f", b":f", b'"e"', b"'e'")) or places.may_repeat(whole)
         if size != member.file_size or checksum != member.CRC:
             raise BadData(f"the workbook is damaged: its part {name} is not what the archive's directory declares")
         return Part(name, row_tags, suspicious)
@@ -152,7 +157,7 @@ class Archive:
             raise BadData("the workbook is encrypted: save it without a password")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise BadData(f"the workbook's part {member.filename} is packed by a method that Excel does not use")
-        offset = max(member.header_offset, 0)  # below 0 where bytes are missing before the directory
+        offset = min(max(member.header_offset, 0), self._size)  # below 0 where bytes are missing before the directory
         self._file.seek(offset)
         header = self._file.read(LOCAL_HEADER)
         if not header.startswith(b"PK\x03\x04") or len(header) < LOCAL_HEADER:
@@ -188,6 +193,28 @@ class Archive:
             return ElementTree.fromstringlist(list(self.chunks(self._known(name))))
         except ElementTree.ParseError as error:
             raise BadData(f"the workbook is damaged: its part {name} is no XML ({error})") from error
+
+
+class _Places:
+    """The numbers of a sheet's rows and the names of its cells, piece by piece. Of two with one name calamine keeps the last."""
+
+    def __init__(self) -> None:
+        self._row = 0
+        self._cells: set[bytes] = set()
+
+    def may_repeat(self, piece: bytes) -> bool:
+        """Whether a row or a cell may stand twice: rows that do not rise, a name that came before in this piece or the last, or some that have none."""
+        rows = [int(number) for number in ROW_NUMBER.findall(piece)]
+        cells = CELL_NAME.findall(piece)
+        before, self._cells = self._cells, set(cells)
+        rising = all(row < following for row, following in pairwise([self._row, *rows]))
+        self._row = rows[-1] if rows else self._row
+        some_without = 0 < len(rows) < _tags(piece, b"row") or 0 < len(cells) < _tags(piece, b"c")
+        return some_without or not rising or len(self._cells) < len(cells) or not before.isdisjoint(self._cells)
+
+
+def _tags(piece: bytes, name: bytes) -> int:
+    return piece.count(b"<" + name + b" ") + piece.count(b"<" + name + b">")
 
 
 def _pieces(file: IO[bytes], place: int, size: int) -> Iterator[bytes]:

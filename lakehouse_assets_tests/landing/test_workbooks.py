@@ -393,6 +393,36 @@ def test_a_cell_that_comes_twice_is_damage_not_a_silent_choice(tmp_path: Path, c
     assert "comes twice, or out of order" in refused(convert, write_workbook(tmp_path / "book.xlsx", {"S": sheet(row(*PRODUCTS), *doubled)}))
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ['<row r="2"><c r="A2"><v>1</v></c></row>', '<row r="2"><c r="A2"><v>2</v></c></row>', '<row r="4"><c r="A4"><v>3</v></c></row>'],
+        ['<row r="3"><c r="A3"><v>1</v></c></row>', '<row r="2"><c r="A2"><v>2</v></c></row>'],
+        ['<row r="2"><c r="A2"><v>1</v></c><c r="A2"><v>2</v></c></row>'],
+        ["<row r='2'><c r='A2'><v>1</v></c><c><v>2</v></c><c r='B2'><v>3</v></c></row>"],
+        ['<row r="3"><c r="A3"><v>1</v></c></row>', "<row><c><v>2</v></c></row>", '<row r="4"><c r="A4"><v>3</v></c></row>'],
+    ],
+    ids=["a gap makes up for a row that comes twice", "two rows change places", "a cell of a row", "a cell without a name", "a row without a number"],
+)
+def test_what_comes_twice_is_noticed_where_the_number_of_rows_is_right(tmp_path: Path, convert: Convert, rows: list[str]) -> None:
+    assert "comes twice, or out of order" in refused(convert, write_workbook(tmp_path / "book.xlsx", {"S": sheet(row(*PRODUCTS), *rows)}))
+
+
+def test_a_part_that_is_said_to_lie_beyond_the_file_is_damage(tmp_path: Path, convert: Convert) -> None:
+    path = write_workbook(tmp_path / "book.xlsx", {"S": sheet(row(*PRODUCTS))})
+    packed = path.read_bytes()
+    entry = packed.index(b"PK\x01\x02")
+    name, extra = (int.from_bytes(packed[entry + place : entry + place + 2], "little") for place in (28, 30))
+    far = struct.pack("<HHQ", 1, 8, 2**62)
+    ends = entry + 46 + name + extra
+    header = packed[entry : entry + 30] + struct.pack("<H", extra + len(far)) + packed[entry + 32 : entry + 42] + b"\xff" * 4
+    changed = bytearray(packed[:entry] + header + packed[entry + 46 : ends] + far + packed[ends:])
+    size = changed.rindex(b"PK\x05\x06") + 12
+    changed[size : size + 4] = struct.pack("<I", int.from_bytes(changed[size : size + 4], "little") + len(far))
+    path.write_bytes(changed)
+    assert "is not where the archive's directory says" in refused(convert, path)
+
+
 def test_a_missing_sheet_part_is_damage(tmp_path: Path, convert: Convert) -> None:
     relations = '<Relationships><Relationship Id="rId1" Type="x/worksheet" Target="/xl/nowhere.xml"/></Relationships>'
     path = write_workbook(tmp_path / "book.xlsx", {"S": sheet(row(*PRODUCTS))}, parts={"xl/_rels/workbook.xml.rels": relations})
