@@ -111,7 +111,7 @@ class Lakehouse(Connections):
 
     def freeze(self, gate: str | None = None) -> Manifest | None:
         with failures_named("Freezing a batch"):
-            return freeze(self.zone, "any" if (gate or self.settings.gate) == "any" else "all")
+            return freeze(self.zone, "any" if (gate or self.settings.gate) == "any" else "all", self.confirm_lease)
 
     def open_batch(self) -> Manifest | None:
         with failures_named("Looking for a batch under way"):

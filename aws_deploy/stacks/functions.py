@@ -13,12 +13,15 @@ from aws_deploy.stacks.access import logs as writes_log
 from aws_deploy.stacks.site import Site, camel
 from aws_deploy.stacks.steps import may
 from aws_deploy.state_machine import LAMBDA_SECONDS
+from lakehouse_assets.landing.convert import WORKBOOKS_AT_ONCE
+from lakehouse_assets.landing.workbook_archive import WorkbookLimits
 from lakehouse_assets.stacks import PARAMETERS
 
 OF_THE_LOAD = "load"
 TIMEOUTS = {"availability": 60, "diagnose": 30}
 """Seconds, where it is not all that Lambda gives: the availability Lambda's is a sixth of the time that the queue hides its messages."""
-MEMORY = {"convert": 2048, "marker": 1024, "archive": 512}
+MEMORY = {"convert": WORKBOOKS_AT_ONCE * (WorkbookLimits.memory_bytes >> 20) + 512, "marker": 1024, "archive": 512}
+"""MiB. Each workbook is read by a process of its own, up to its limit: one that needs more is set aside, where with less memory the Lambda would end."""
 USUAL_MEMORY = 512
 DISK = {"convert": 10_240, "marker": 10_240, OF_THE_LOAD: 10_240}
 """MiB of /tmp: the files of a batch are looked at there, and the embedded engine spills there."""

@@ -47,6 +47,8 @@ def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Manifest]:
             # The report is the other's, who goes on with the batch.
             raise
         except Exception as error:
+            # A step that was paused fails on what another has done meanwhile: then, too, the report is the other's.
+            lakehouse.confirm_lease()
             lakehouse.record_failure(manifest, _told(error))
             raise
 

@@ -59,7 +59,7 @@ def load_dataset(
             _check_rules(contract, manifest.batch_id, judgement.counts, recorded, rules)
         else:
             _check_conservation(contract, judgement)
-            _check_sheets(files, judgement, zone.open_batch_key)
+            _check_sheets(files, judgement)
             confirm()
             revision = _revision(recorded, rules)
             decided = {"merged": False, "rules": rules, "revision": revision} | asdict(judgement)
@@ -128,13 +128,13 @@ def _check_conservation(contract: Contract, judgement: Judgement) -> None:
         )
 
 
-def _check_sheets(files: tuple[ManifestFile, ...], judgement: Judgement, open_batch_key: str) -> None:
+def _check_sheets(files: tuple[ManifestFile, ...], judgement: Judgement) -> None:
     for file in files:
         read = judgement.files[file.file_id].read
         if file.expected_rows is not None and read != file.expected_rows:
             raise BadData(
                 f"{file.source_file} had {file.expected_rows} rows in its workbook, but {read} were read from {file.key}: it was changed after the conversion. "
-                f"Nothing was merged or archived. Delete version {file.version} of it and {open_batch_key}, then run again: the converted one is still there."
+                "Nothing of it was merged or archived. `lakehouse abandon` gives this batch up; then upload the workbook again."
             )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from lakehouse_assets.errors import BadData
+from lakehouse_assets.errors import BadData, LakehouseError
 from lakehouse_assets.landing.model import FileVersion, Outcome
 from lakehouse_assets.landing.preflight import read_header
 from lakehouse_assets.landing.routing import route
@@ -65,6 +65,8 @@ def _convert(zone: LandingZone, version: FileVersion) -> tuple[Outcome, str | No
         return Outcome.CONVERTED, None, _sheets(zone, version, path) if start in WORKBOOK_MAGIC else [_csv(zone, version, path)]
     except BadData as problem:
         return Outcome.QUARANTINED, str(problem), []
+    except LakehouseError as trouble:
+        raise type(trouble)(f"{version.key}: {trouble}") from trouble
 
 
 def _sheets(zone: LandingZone, version: FileVersion, path: Path) -> list[Converted]:
@@ -106,10 +108,11 @@ def _metadata(version: FileVersion, source_file: str) -> dict[str, str]:
 
 
 def provenance(version: FileVersion, metadata: dict[str, str]) -> tuple[str, str, int | None]:
-    """(source_file, source_modified_at, expected rows) of a file under raw/: those of the upload that it was converted from, or its own."""
+    """(source_file, source_modified_at, expected rows) of a file under raw/: those of the upload that it was converted from, or its own.
+
+    A sender's own file may have metadata of these names, too: only together do they mean ours.
+    """
     rows = metadata.get(ROWS)
-    return (
-        unquote(metadata.get(SOURCE_FILE, "")) or version.key,
-        metadata.get(SOURCE_MODIFIED_AT, version.modified.isoformat()),
-        int(rows) if rows is not None else None,
-    )
+    if SOURCE_FILE not in metadata or SOURCE_MODIFIED_AT not in metadata:
+        return version.key, version.modified.isoformat(), None
+    return unquote(metadata[SOURCE_FILE]), metadata[SOURCE_MODIFIED_AT], int(rows) if rows is not None else None

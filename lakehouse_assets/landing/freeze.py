@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -32,8 +32,10 @@ def read_manifest(zone: LandingZone, batch_id: str) -> Manifest:
     return Manifest.from_json(value)
 
 
-def freeze(zone: LandingZone, gate: Gate) -> Manifest | None:
+def freeze(zone: LandingZone, gate: Gate, confirm: Callable[[], None] = lambda: None) -> Manifest | None:
     """The open batch, or a new one of all that waits. None where nothing waits, or not yet what the gate asks for.
+
+    `confirm` is called before the batch is opened, when all files have been looked at: it raises where this process may not write any more.
 
     Order of writes: the manifest, then the pointer to it. A crash between them leaves a manifest that nothing points to; the same files make the same id,
     so the next try finds it there and goes on with it.
@@ -57,6 +59,7 @@ def freeze(zone: LandingZone, gate: Gate) -> Manifest | None:
         noticed=(*noticed, *strays),
         abandoned=tuple(zone.store.get_json(zone.abandoned_key) or ()),
     )
+    confirm()
     zone.store.create_json(zone.manifest_key(manifest.batch_id), manifest.to_json())
     zone.store.create_json(zone.open_batch_key, {"batch_id": manifest.batch_id})
     return open_batch(zone)

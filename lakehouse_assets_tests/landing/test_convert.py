@@ -5,8 +5,9 @@ from typing import Any
 import openpyxl  # type: ignore[import-untyped]
 import pytest
 
-from lakehouse_assets.errors import BadData
+from lakehouse_assets.errors import BadData, LakehouseError, TemporaryOutage
 from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing import convert
 from lakehouse_assets.landing.convert import provenance
 from lakehouse_assets_tests.support import (
     ORDERS,
@@ -15,6 +16,7 @@ from lakehouse_assets_tests.support import (
     file_of,
     freeze,
     keys,
+    nonzero,
     order,
     orders_csv,
     outcomes,
@@ -75,6 +77,29 @@ def test_a_csv_put_into_a_datasets_folder_is_its_own_source(lakehouse: Lakehouse
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     [version] = lakehouse.zone.store.waiting("raw/")
     assert provenance(version, lakehouse.zone.store.metadata(version)) == ("raw/products/p.csv", version.modified.isoformat(), None)
+
+
+@pytest.mark.parametrize("metadata", [{"rows": "2"}, {"rows": "n/a"}, {"source-modified-at": "yesterday"}, {"source-file": "x.csv", "rows": "2"}])
+def test_a_senders_own_metadata_says_nothing_of_a_file(lakehouse: Lakehouse, metadata: dict[str, str]) -> None:
+    content = products_csv(product(1)).encode()
+    lakehouse.zone.store.s3.put_object(Bucket=lakehouse.settings.bucket, Key="raw/products/p.csv", Body=content, Metadata=metadata)
+    report = ran(lakehouse)
+    assert nonzero(report["datasets"]["products"]) == {"read": 1, "inserted": 1}
+    assert outcomes(report) == {"p.csv": "loaded"}
+
+
+@pytest.mark.parametrize("trouble", [TemporaryOutage, LakehouseError])
+def test_trouble_of_this_machine_names_the_upload_that_it_had_it_with(
+    lakehouse: Lakehouse, book: Path, monkeypatch: pytest.MonkeyPatch, trouble: type[LakehouseError]
+) -> None:
+    def fails(*_: object) -> None:
+        raise trouble("Reading a workbook was ended by SIGKILL.")
+
+    put(lakehouse, "uploads/book.xlsx", book)
+    monkeypatch.setattr(convert, "convert_workbook", fails)
+    with pytest.raises(trouble, match=r"uploads/book\.xlsx: Reading a workbook was ended by SIGKILL"):
+        lakehouse.convert()
+    assert keys(lakehouse, "control/conversions/") == []
 
 
 def test_a_conversion_cut_short_is_done_again_and_finds_its_own_sheets(lakehouse: Lakehouse, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:

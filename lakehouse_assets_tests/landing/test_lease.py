@@ -11,12 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from typing import Any
 
+import dagster as dg
 import pytest
 
-from lakehouse_assets.errors import TemporaryOutage
+from lakehouse_assets.assets.steps import step
+from lakehouse_assets.errors import BadData, TemporaryOutage
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.lease import Holding, Lease, LeaseLostError, this_machine
 from lakehouse_assets.landing.model import Manifest
+from lakehouse_assets.landing.preflight import preflight
 from lakehouse_assets_tests.support import keys, put_one_of_each
 
 KEY = "control/lease.json"
@@ -156,3 +159,35 @@ def test_a_load_that_lost_its_lease_writes_no_more(lakehouse: Lakehouse) -> None
         lakehouse.load("products", manifest)
     assert keys(lakehouse, "lakehouse-dwh/products/department_id") == []
     assert keys(lakehouse, "control/judgements/") == []
+
+
+def test_a_freeze_that_lost_its_lease_opens_no_batch(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is lost while the files are looked at: by then the other may have archived them."""
+    put_one_of_each(lakehouse)
+    lakehouse.take_lease(never)
+
+    def and_lose_it(*given: Any) -> Any:
+        held_elsewhere(lakehouse)
+        return preflight(*given)
+
+    monkeypatch.setattr("lakehouse_assets.landing.freeze.preflight", and_lose_it)
+    with pytest.raises(LeaseLostError):
+        lakehouse.freeze("any")
+    assert keys(lakehouse, "control/manifests/") == []
+    assert lakehouse.open_batch() is None
+
+
+def test_a_step_that_lost_its_lease_leaves_the_others_report_as_it_is(lakehouse: Lakehouse) -> None:
+    """It fails on what the other has done, on a file that is archived, say."""
+    put_one_of_each(lakehouse)
+    manifest = lakehouse.freeze("any")
+    assert isinstance(manifest, Manifest)
+
+    def fails() -> None:
+        with step(lakehouse, manifest.batch_id):
+            held_elsewhere(lakehouse)
+            raise BadData("raw/orders/o.csv was deleted")
+
+    with pytest.raises(dg.Failure, match="another took the lakehouse over"):
+        fails()
+    assert lakehouse.report(manifest) is None
