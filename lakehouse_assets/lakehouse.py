@@ -109,9 +109,9 @@ class Lakehouse(Connections):
         with failures_named("Looking at what waits"):
             return waiting_files(self.zone)
 
-    def freeze(self, gate: str | None = None) -> Manifest | None:
+    def freeze(self, gate: str | None = None, *, keep_copies: bool = True) -> Manifest | None:
         with failures_named("Freezing a batch"):
-            return freeze(self.zone, "any" if (gate or self.settings.gate) == "any" else "all", self.confirm_lease)
+            return freeze(self.zone, "any" if (gate or self.settings.gate) == "any" else "all", self.confirm_lease, keep_copies=keep_copies)
 
     def open_batch(self) -> Manifest | None:
         with failures_named("Looking for a batch under way"):

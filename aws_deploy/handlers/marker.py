@@ -12,7 +12,7 @@ from lakehouse_assets.landing.model import Manifest
 def handler(event: Event, _context: object) -> dict[str, Any]:
     """The batch for the state machine's later steps; its batch_id is null where there is nothing to do."""
     with step(event) as house:
-        manifest = house.freeze()
+        manifest = house.freeze(keep_copies=False)
         if manifest is None:
             return {"batch_id": None}
         return {

@@ -32,10 +32,11 @@ def read_manifest(zone: LandingZone, batch_id: str) -> Manifest:
     return Manifest.from_json(value)
 
 
-def freeze(zone: LandingZone, gate: Gate, confirm: Callable[[], None] = lambda: None) -> Manifest | None:
+def freeze(zone: LandingZone, gate: Gate, confirm: Callable[[], None] = lambda: None, *, keep_copies: bool = True) -> Manifest | None:
     """The open batch, or a new one of all that waits. None where nothing waits, or not yet what the gate asks for.
 
-    `confirm` is called before the batch is opened, when all files have been looked at: it raises where this process may not write any more.
+    `confirm` is called before the batch is opened, when all files have been looked at: it raises where this process may not write any more. `keep_copies`: the
+    files that were fetched to be looked at stay here for a load on this machine; else a batch may be larger than this machine's disk.
 
     Order of writes: the manifest, then the pointer to it. A crash between them leaves a manifest that nothing points to; the same files make the same id,
     so the next try finds it there and goes on with it.
@@ -49,7 +50,7 @@ def freeze(zone: LandingZone, gate: Gate, confirm: Callable[[], None] = lambda: 
     if (not fresh and not uploads) or not _is_open(gate, zone, fresh):
         return None
     converted, noticed = _conversions(zone, uploads)
-    files = [*_without_repeats(in_parallel(lambda version: _inspected(zone, version), fresh)), *converted]
+    files = [*_without_repeats(in_parallel(lambda version: _inspected(zone, version, keep_copies=keep_copies), fresh)), *converted]
     if not files:
         return None
     manifest = Manifest(
@@ -159,10 +160,13 @@ def _by_dataset(zone: LandingZone, versions: list[FileVersion]) -> tuple[list[Fi
     return inside, [Noticed(version.key, Outcome.IGNORED, reason) for version in versions if version.file_id not in ids]
 
 
-def _inspected(zone: LandingZone, version: FileVersion) -> ManifestFile:
+def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) -> ManifestFile:
     dataset = _dataset_of(zone, version.key)
     source_file, source_modified_at, rows = provenance(version, zone.store.metadata(version))
-    found = preflight(zone.local_copy(version), zone.contracts[dataset])
+    copy = zone.local_copy(version)
+    found = preflight(copy, zone.contracts[dataset])
+    if not keep_copies:
+        copy.unlink()
     return ManifestFile.of(
         version,
         dataset=dataset,

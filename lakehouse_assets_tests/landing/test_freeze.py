@@ -242,6 +242,15 @@ def test_closing_takes_the_pointer_and_the_local_copies(lakehouse: Lakehouse) ->
     assert not (lakehouse.zone.scratch / "files").exists()
 
 
+def test_where_another_machine_loads_no_copy_stays(lakehouse: Lakehouse) -> None:
+    put_one_of_each(lakehouse)
+    manifest = lakehouse.freeze("any", keep_copies=False)
+    assert manifest is not None
+    assert {file.outcome for file in manifest.files} == {Outcome.LOAD}
+    assert list((lakehouse.zone.scratch / "files").iterdir()) == []
+    assert {counts["inserted"] for counts in ran(lakehouse)["datasets"].values()} == {1}
+
+
 def test_another_machine_reads_the_files_of_the_manifest_anew(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/products/p.csv", PRODUCT)
     manifest = frozen(lakehouse)
