@@ -192,7 +192,8 @@ class Lakehouse(Connections):
 
         First the report says so: from then on no run goes on with the batch, and a call that was interrupted is to be made again. A load that was cut off
         between its commit and its record counts as not loaded: its rows are in the table, and come out as unchanged when the file is sent again.
-        Raises BadConfiguration where no batch is open. (Under the lease nobody works on it: one without a report was killed, perhaps each time.)
+        Raises BadConfiguration where no batch is open, or the open one succeeded. (Nobody works on it under the lease: one without a report was killed, perhaps
+        each time.)
         """
         manifest = self.open_batch()
         if manifest is None:
@@ -200,6 +201,8 @@ class Lakehouse(Connections):
         report = self.report(manifest)
         if report is None:
             told = f"{reason} (It was stopped or killed before it could say why.)"
+        elif report["status"] == "succeeded":
+            raise BadConfiguration(f"Batch {manifest.batch_id} succeeded, and was interrupted before it was closed: `lakehouse load` or the job does that.")
         else:
             told = report["error"] if report["status"] == "abandoned" else f"{reason} (It had failed: {report['error']})"
         with failures_named(f"Abandoning batch {manifest.batch_id}"):

@@ -151,6 +151,17 @@ def test_only_an_open_batch_can_be_abandoned(lakehouse: Lakehouse) -> None:
         lakehouse.abandon("")
 
 
+def test_a_batch_that_succeeded_and_was_not_closed_cannot_be_abandoned(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_one_of_each(lakehouse)
+    monkeypatch.setattr("lakehouse_assets.lakehouse.close_batch", lambda *_: None)
+    ran(lakehouse)
+    monkeypatch.undo()
+    with pytest.raises(BadConfiguration, match=r"succeeded, and was interrupted before it was closed: `lakehouse load`"):
+        lakehouse.abandon("")
+    assert ran(lakehouse)["status"] == "succeeded"
+    assert lakehouse.open_batch() is None
+
+
 @pytest.mark.usefixtures("environment_of_lakehouse")
 def test_a_batch_that_was_killed_before_it_could_say_why_can_be_abandoned(lakehouse: Lakehouse) -> None:
     """For want of memory, say, and so each time: it would block all others."""
