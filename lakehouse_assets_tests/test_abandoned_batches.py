@@ -90,15 +90,16 @@ def test_the_next_batch_runs_and_the_files_sent_again_lose_and_double_nothing(la
     assert len(rejects(lakehouse, "products")) == 2
 
 
-def test_a_workbook_with_a_sheet_that_was_not_loaded_is_set_aside_whole(lakehouse: Lakehouse, tmp_path: Any) -> None:
-    put(lakehouse, "uploads/b.xlsx", workbook(tmp_path / "b.xlsx", {"1": [ORDERS, order("x")]}))
+@pytest.mark.parametrize("name", ["b.xlsx", "b#1.xlsx"])
+def test_a_workbook_with_a_sheet_that_was_not_loaded_is_set_aside_whole(lakehouse: Lakehouse, tmp_path: Any, name: str) -> None:
+    put(lakehouse, f"uploads/{name}", workbook(tmp_path / "b.xlsx", {"1": [ORDERS, order("x")]}))
     strict = with_reject_limit(lakehouse, 0)
     with pytest.raises(BadData):
         run(strict)
     lakehouse.abandon("")
     assert keys(lakehouse, "uploads/") == keys(lakehouse, "raw/") == keys(lakehouse, "archived/") == []
-    assert "uploads/b.xlsx" in archived(lakehouse, "rejected/files/")
-    put(lakehouse, "uploads/b.xlsx", workbook(tmp_path / "c.xlsx", {"1": [ORDERS, order(1)]}))
+    assert f"uploads/{name}" in archived(lakehouse, "rejected/files/")
+    put(lakehouse, f"uploads/{name}", workbook(tmp_path / "c.xlsx", {"1": [ORDERS, order(1)]}))
     assert ran(lakehouse)["status"] == "succeeded"
 
 

@@ -70,6 +70,18 @@ def test_the_same_content_twice_in_one_batch_is_loaded_once(lakehouse: Lakehouse
     assert len(archived(lakehouse)) == 2
 
 
+def test_a_name_that_ends_like_a_folders_is_a_file_if_it_has_content(lakehouse: Lakehouse) -> None:
+    """S3's console shows a folder by an empty object of such a name. Some copying programs write content under one."""
+    put(lakehouse, "raw/products/", "")
+    put(lakehouse, "raw/products/folder/", "")
+    put(lakehouse, "raw/products/file/", A)
+    report = ran(lakehouse)
+    assert outcomes(report) == {"file/": "loaded"}
+    assert names(lakehouse) == [(1, "A"), (2, "A")]
+    assert keys(lakehouse, "raw/") == ["raw/products/", "raw/products/folder/"]
+    assert list(archived(lakehouse).values()) == [A.encode()]
+
+
 def test_new_content_under_a_known_name_is_a_correction(lakehouse: Lakehouse) -> None:
     for content in (A, B):
         put(lakehouse, "raw/products/p.csv", content)

@@ -10,8 +10,10 @@ from lakehouse_assets.assets.described import owners, place, raw_columns
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, UPLOADS, raw_key, table_key
 from lakehouse_assets.assets.steps import alone, for_batch, step
 from lakehouse_assets.contracts import Contract, Contracts
+from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.jobs import POOL
-from lakehouse_assets.landing.model import FileVersion
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.model import FileVersion, Manifest
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import Settings
 
@@ -20,6 +22,12 @@ RAW = "raw"
 
 BATCH_TAG = "lakehouse/batch"
 """By it the runs of a batch are found in Dagster's list of runs."""
+
+SENSOR_TAG = "dagster/sensor_name"
+
+RUNS_OF_A_BATCH = 5
+"""So many runs of one batch begin by themselves (by the sensor, or by Dagster's own retry of a run), if each ends without a word. What says why it failed is
+not begun again at all."""
 
 
 class BatchConfig(dg.Config):
@@ -107,12 +115,28 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
             context.log.info("Nothing waits, or not yet what the gate asks for.")
             return
         context.instance.add_run_tags(context.run.run_id, {BATCH_TAG: manifest.batch_id})
+        with step(house, manifest.batch_id):
+            _refuse_what_kills_each_run(context, house, manifest)
         outcomes = Counter(str(file.outcome) for file in manifest.files)
         numbers = {"files": len(manifest.files), "bytes": sum(file.size for file in manifest.files), **outcomes}
         named = {"batch_id": manifest.batch_id, "manifest": house.zone.manifest_key(manifest.batch_id)}
         yield dg.Output(manifest.batch_id, metadata={**named, **numbers})
 
     return batch
+
+
+def _refuse_what_kills_each_run(context: dg.AssetExecutionContext, house: Lakehouse, manifest: Manifest) -> None:
+    """A run that is killed leaves no report, so the sensor begins another: for ever, if it is the batch that kills it. A person's run is never refused."""
+    sensor = context.run.tags.get(SENSOR_TAG)
+    if sensor is None or house.report(manifest) is not None:
+        return
+    runs = context.instance.get_runs_count(dg.RunsFilter(tags={BATCH_TAG: manifest.batch_id, SENSOR_TAG: sensor}))
+    if runs > RUNS_OF_A_BATCH:
+        raise BadConfiguration(
+            f"{RUNS_OF_A_BATCH} runs of batch {manifest.batch_id} ended without a word: each was killed, perhaps for want of memory. The sensor begins no "
+            f"more. Look at their logs (the runs with the tag {BATCH_TAG}={manifest.batch_id}), then give them what they lack, or another engine "
+            "(LAKEHOUSE_ENGINE), and run the batch yourself (`lakehouse load`, or the job in the UI); or give it up by `lakehouse abandon`."
+        )
 
 
 def archive_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:

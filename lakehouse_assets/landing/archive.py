@@ -10,14 +10,16 @@ from collections.abc import Mapping, Set
 from dataclasses import replace
 
 from lakehouse_assets.errors import BadData
+from lakehouse_assets.landing.convert import is_made_of
 from lakehouse_assets.landing.ledger import enter, enter_content
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome
-from lakehouse_assets.landing.store import GoneError, in_parallel
+from lakehouse_assets.landing.store import KEY_BYTES, GoneError, in_parallel
 from lakehouse_assets.landing.workbooks import safe_name
 from lakehouse_assets.landing.zone import LandingZone
 
 UNREAD = (Outcome.QUARANTINED, Outcome.ABANDONED)
 """What is set aside under rejected/files/ rather than archived."""
+REASON = ".reason.json"
 
 
 def archive(zone: LandingZone, manifest: Manifest, rows_read: Mapping[str, Mapping[str, int | str]]) -> list[str]:
@@ -38,10 +40,10 @@ def set_aside(zone: LandingZone, manifest: Manifest, rows_read: Mapping[str, Map
     Returns the files with what became of them.
     """
     unread = {file.file_id for file in manifest.files if file.outcome is Outcome.LOAD and file.file_id not in rows_read}
-    books = {file.source_file.partition("#")[0] for file in manifest.files if file.file_id in unread}
+    names = [file.source_file for file in manifest.files if file.file_id in unread]
     result = []
     for file in manifest.files:
-        given_up = file.file_id in unread or (file.outcome is Outcome.CONVERTED and file.source_file in books)
+        given_up = file.file_id in unread or (file.outcome is Outcome.CONVERTED and any(is_made_of(file.source_file, name) for name in names))
         if given_up and file.dataset in judged:
             enter_content(zone, manifest.batch_id, file)
         became = replace(file, outcome=Outcome.ABANDONED, reason=reason) if given_up else file
@@ -57,14 +59,19 @@ def set_aside(zone: LandingZone, manifest: Manifest, rows_read: Mapping[str, Map
 def _archive_file(zone: LandingZone, manifest: Manifest, file: ManifestFile, facts: Mapping[str, int | str]) -> str:
     target = archive_key(zone, manifest, file)
     if file.outcome in UNREAD:
-        zone.store.put_json(f"{target}.reason.json", {"file": file.source_file, "reason": file.reason, "batch_id": manifest.batch_id})
+        zone.store.put_json(f"{target}{REASON}", {"file": file.source_file, "reason": file.reason, "batch_id": manifest.batch_id})
     enter(zone, manifest.batch_id, file, {"outcome": file.outcome, "reason": file.reason, "archived_to": target, **facts})
     zone.store.move(file.as_version(zone.store.bucket), target)
     return target
 
 
 def archive_key(zone: LandingZone, manifest: Manifest, file: ManifestFile) -> str:
-    """Holds the version's id: two versions of one name in one batch do not overwrite each other. A `..` is replaced: on a disk it leads out of the folder."""
-    folder = f"{zone.rejected}files/" if file.outcome in UNREAD else zone.archive
+    """Holds the version's id: two versions of one name in one batch do not overwrite each other. A `..` is replaced: on a disk it leads out of the folder.
+
+    Of a name that does not fit behind the folder its end is kept, where a name says most; the ledger and the reports have the whole.
+    """
+    root = f"{zone.rejected}files/" if file.outcome in UNREAD else zone.archive
+    folder = f"{root}{manifest.batch_id}/{file.file_id[:8]}/"
     name = "/".join(safe_name(part) if part in (".", "..") else part for part in file.key.split("/"))
-    return f"{folder}{manifest.batch_id}/{file.file_id[:8]}/{name}"
+    room = KEY_BYTES - len(f"{folder}{REASON}".encode())
+    return folder + name.encode()[-room:].decode("utf-8", "ignore")

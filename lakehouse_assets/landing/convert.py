@@ -17,11 +17,14 @@ from lakehouse_assets.errors import BadData, LakehouseError
 from lakehouse_assets.landing.model import FileVersion, Outcome
 from lakehouse_assets.landing.preflight import read_header
 from lakehouse_assets.landing.routing import route
+from lakehouse_assets.landing.store import METADATA_BYTES
 from lakehouse_assets.landing.workbooks import convert_workbook, safe_name
 from lakehouse_assets.landing.zone import LandingZone
 
 SOURCE_FILE, SOURCE_MODIFIED_AT, ROWS = "source-file", "source-modified-at", "rows"
 """S3 metadata of a converted CSV. `source-file` is URL-quoted: metadata is ASCII."""
+FOLDER_BYTES = 600
+"""Of the folders of a converted CSV; a dataset's folder before them and a sheet's name behind them fit into S3's 1,024, too."""
 WORKBOOKS_AT_ONCE = 2
 """Each is read by a process of its own, with memory of its own (`WorkbookLimits`)."""
 WORKBOOK_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
@@ -72,14 +75,17 @@ def _convert(zone: LandingZone, version: FileVersion) -> tuple[Outcome, str | No
 def _sheets(zone: LandingZone, version: FileVersion, path: Path) -> list[Converted]:
     results = []
     with tempfile.TemporaryDirectory(dir=zone.scratch) as folder:
-        for sheet in convert_workbook(path, zone.contracts, Path(folder)):
+        sheets = convert_workbook(path, zone.contracts, Path(folder))
+        # All of them before the first CSV is there: a workbook is converted as a whole, or set aside as a whole.
+        metadata = [_metadata(version, f"{version.key}#{sheet.name}", sheet.rows) for sheet in sheets]
+        for sheet, said in zip(sheets, metadata, strict=True):
             name = f"{version.key}#{sheet.name}"
             if sheet.dataset is None or sheet.csv is None:
                 results.append(Converted(name, Outcome.IGNORED, sheet.reason))
                 continue
             target = f"{_folder(zone, sheet.dataset, version)}/{sheet.index + 1:03}-{safe_name(sheet.name)}.csv"
             with sheet.csv.open("rb") as body:
-                zone.store.create(target, body, _metadata(version, name) | {ROWS: str(sheet.rows)})
+                zone.store.create(target, body, said)
             reason = "the sheet is hidden" if sheet.hidden else None
             results.append(Converted(name, Outcome.CONVERTED, reason, sheet.dataset, sheet.rows))
     return results
@@ -98,13 +104,24 @@ def _csv(zone: LandingZone, version: FileVersion, path: Path) -> Converted:
 
 
 def _folder(zone: LandingZone, dataset: str, version: FileVersion) -> str:
-    """One folder per upload version: two versions of one workbook never share a CSV."""
-    name = "/".join(safe_name(part) for part in version.key.removeprefix(zone.uploads).split("/"))
-    return f"{zone.raw}{dataset}/{name}/{version.file_id[:8]}"
+    """One folder per upload version: two versions of one workbook never share a CSV. Of many folders the last are kept that fit into a key."""
+    parts = [safe_name(part) for part in version.key.removeprefix(zone.uploads).split("/")]
+    while len("/".join(parts).encode()) > FOLDER_BYTES:
+        del parts[0]
+    return f"{zone.raw}{dataset}/{'/'.join(parts)}/{version.file_id[:8]}"
 
 
-def _metadata(version: FileVersion, source_file: str) -> dict[str, str]:
-    return {SOURCE_FILE: quote(source_file), SOURCE_MODIFIED_AT: version.modified.isoformat()}
+def _metadata(version: FileVersion, source_file: str, rows: int | None = None) -> dict[str, str]:
+    """Raises BadData where the name is longer than S3's metadata."""
+    metadata = {SOURCE_FILE: quote(source_file), SOURCE_MODIFIED_AT: version.modified.isoformat()} | ({} if rows is None else {ROWS: str(rows)})
+    if sum(len(name) + len(value) for name, value in metadata.items()) > METADATA_BYTES:
+        raise BadData(f"has a name (its sheets' included) that is too long for S3's metadata, {METADATA_BYTES:,} bytes, URL-quoted: give it a shorter one")
+    return metadata
+
+
+def is_made_of(upload: str, source_file: str) -> bool:
+    """Whether this is the name of what an upload was converted to: of a workbook's sheet, or of the CSV itself."""
+    return source_file == upload or source_file.startswith(f"{upload}#")
 
 
 def provenance(version: FileVersion, metadata: dict[str, str]) -> tuple[str, str, int | None]:

@@ -22,6 +22,8 @@ from botocore.exceptions import ClientError
 from lakehouse_assets.errors import BadData
 from lakehouse_assets.landing.model import FileVersion
 
+KEY_BYTES, METADATA_BYTES = 1024, 2048
+"""What S3 takes, in UTF-8: an object's key; its metadata, names and values together."""
 THREADS = 12
 ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchVersion"}
 REFUSED = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
@@ -94,7 +96,10 @@ class Store:
             yield from (item["Key"] for item in page.get("Contents", []))
 
     def waiting(self, prefix: str) -> list[FileVersion]:
-        """Every version that nobody deleted: an object overwritten before it was read waits in both versions; deleting withdraws what came before."""
+        """Every version that nobody deleted: an object overwritten before it was read waits in both versions; deleting withdraws what came before.
+
+        Not the empty objects that stand for a folder in S3's console; one of such a name that has content is a file.
+        """
         versions: dict[str, list[dict[str, Any]]] = defaultdict(list)
         withdrawn: dict[str, datetime] = {}
         deleted: set[str] = set()
@@ -107,8 +112,9 @@ class Store:
         return [
             version
             for key, items in sorted(versions.items())
-            if key not in deleted and not key.endswith("/")
+            if key not in deleted
             for version in self._oldest_first([item for item in items if key not in withdrawn or item["IsLatest"] or item["LastModified"] > withdrawn[key]])
+            if version.size or not key.endswith("/")
         ]
 
     def _oldest_first(self, newest_first: list[dict[str, Any]]) -> Iterator[FileVersion]:

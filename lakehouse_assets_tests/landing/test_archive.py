@@ -6,7 +6,21 @@ import pytest
 from lakehouse_assets.errors import BadConfiguration, BadData
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.archive import archive
-from lakehouse_assets_tests.support import ClientWith, archived, body, freeze, keys, load_all, product, products_csv, put, put_one_of_each, ran, table_rows
+from lakehouse_assets_tests.support import (
+    ClientWith,
+    archived,
+    body,
+    freeze,
+    keys,
+    load_all,
+    outcomes,
+    product,
+    products_csv,
+    put,
+    put_one_of_each,
+    ran,
+    table_rows,
+)
 
 PRODUCT = products_csv(product(1))
 
@@ -26,6 +40,22 @@ def test_two_versions_of_one_name_do_not_overwrite_each_other(lakehouse: Lakehou
     put(lakehouse, "raw/products/p.csv", products_csv(product(2)))
     ran(lakehouse)
     assert {body(lakehouse, key) for key in keys(lakehouse, "archived/")} == {PRODUCT.encode(), products_csv(product(2)).encode()}
+
+
+def test_a_name_that_leaves_no_room_for_the_archives_folder_is_archived_under_its_end(lakehouse: Lakehouse) -> None:
+    """S3 takes keys of 1,024 bytes; the letters before the end have two each, so that a cut by bytes goes through one of them."""
+    long = "ö" * 500
+    good, broken = f"raw/products/{long}a.csv", f"raw/products/{long}bb.csv"
+    put(lakehouse, good, PRODUCT)
+    put(lakehouse, broken, "nothing that has a header of products\n")
+    report = ran(lakehouse)
+    assert outcomes(report) == {f"{long}a.csv": "loaded", f"{long}bb.csv": "quarantined"}
+    assert table_rows(lakehouse, "products", "source_file") == [(good,)], "what people see has the whole name"
+    [kept], aside = keys(lakehouse, "archived/"), keys(lakehouse, "rejected/files/")
+    assert (body(lakehouse, kept), kept.endswith("öa.csv"), len(kept.encode()) in (1011, 1012)) == (PRODUCT.encode(), True, True)
+    assert [key.rpartition("bb.csv")[2] for key in aside] == ["", ".reason.json"]
+    assert json.loads(body(lakehouse, aside[1]))["file"] == broken
+    assert keys(lakehouse, "raw/") == []
 
 
 def test_nothing_is_archived_of_which_no_load_says_that_it_was_read(lakehouse: Lakehouse) -> None:

@@ -57,6 +57,30 @@ def test_each_sheet_becomes_a_csv_of_its_dataset_and_the_upload_stays_until_it_i
     assert body(lakehouse, f"raw/orders/{folder}/002-Tuesday.csv").decode() == orders_csv(order(2), order(3))
 
 
+def test_an_upload_in_many_folders_is_converted_whatever_fits_into_a_key(lakehouse: Lakehouse, book: Path) -> None:
+    """Each of the folders' names becomes longer, as it is changed; the archive's folder does not fit before the name either."""
+    key = f"uploads/{'a?/' * 335}b.xlsx"
+    put(lakehouse, key, book)
+    report = ran(lakehouse)
+    assert sorted(outcomes(report).values()) == ["ignored", "loaded", "loaded", "loaded"]
+    assert {source for (source,) in table_rows(lakehouse, "orders", "source_file")} == {f"{key}#Monday", f"{key}#Tuesday"}
+    assert keys(lakehouse, "uploads/") == keys(lakehouse, "raw/") == []
+
+
+@pytest.mark.parametrize(
+    "name", ["ü" * 400 + ".xlsx", "ü" * 329 + "/book.xlsx", "ü" * 400 + ".csv"], ids=["workbook", "workbook whose sheet's name is too much", "CSV"]
+)
+def test_an_upload_whose_name_does_not_fit_into_metadata_is_set_aside_whole(lakehouse: Lakehouse, book: Path, name: str) -> None:
+    key = f"uploads/{name}"
+    put(lakehouse, key, products_csv(product(1)) if name.endswith(".csv") else book)
+    put(lakehouse, "uploads/neighbour.csv", products_csv(product(2)))
+    report = ran(lakehouse)
+    file = file_of(report, name)
+    assert (file["outcome"], "give it a shorter one" in file["reason"]) == ("quarantined", True)
+    assert table_rows(lakehouse, "products", "product_id") == [(2,)]
+    assert len(keys(lakehouse, "rejected/files/")) == 2
+
+
 def test_what_was_converted_is_not_converted_again(lakehouse: Lakehouse, book: Path) -> None:
     put(lakehouse, "uploads/book.xlsx", book)
     assert len(lakehouse.convert()) == 1

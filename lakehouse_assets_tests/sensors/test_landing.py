@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lakehouse_assets.assets.landing import RUNS_OF_A_BATCH
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.jobs import LOAD_BATCH
 from lakehouse_assets.lakehouse import Lakehouse
@@ -302,6 +303,26 @@ def test_a_batch_that_was_interrupted_is_gone_on_with(lakehouse: Lakehouse, daem
     daemon.cursor = Cursor().written()
     assert daemon.tick() == 1
     assert [report["batch_id"] for report in lakehouse.history()] == [manifest.batch_id]
+
+
+def test_a_batch_that_kills_each_run_is_not_tried_for_ever(lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that ends in the middle of a load as if stopped from outside stands in for a killed one: it, too, leaves no report."""
+
+    def killed(*_: Any) -> None:
+        raise dg.DagsterExecutionInterruptedError
+
+    put_one_of_each(lakehouse)
+    load = Lakehouse.load
+    monkeypatch.setattr(Lakehouse, "load", killed)
+    begun = [daemon.tick() for _ in range(RUNS_OF_A_BATCH + 4)]
+    assert begun == [1] * (RUNS_OF_A_BATCH + 1) + [0, 0, 0]
+    [report] = lakehouse.history()
+    assert report["status"] == "failed"
+    assert f"{RUNS_OF_A_BATCH} runs of batch {report['batch_id']} ended without a word" in report["error"]
+    monkeypatch.setattr(Lakehouse, "load", load)
+    assert defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=daemon.instance).success, "a person may try it again"
+    assert [len(table_rows(lakehouse, dataset)) for dataset in lakehouse.contracts] == [1, 1, 1]
+    assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
 
 
 def test_a_run_that_was_paused_and_taken_over_from_does_no_harm_when_it_wakes_up(lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
