@@ -142,7 +142,8 @@ class Lakehouse(Connections):
         return bool(manifest.to_load(dataset) or (parents and manifest.abandoned)) or any(self.has_work(parent.dataset, manifest) for parent in parents)
 
     def load(self, dataset: str, manifest: Manifest) -> Judgement:
-        """Loads a dataset of a batch in this process."""
+        """Loads a dataset of a batch in this process. Raises TemporaryOutage while a Glue run goes on that loads the same dataset."""
+        self._refuse_while_glue_loads([dataset])
         engine = self.spark_engine if self.engine_for(dataset, manifest) == "spark" else self.engine
         with failures_named(f"Loading {dataset}"):
             return load_dataset(self.contracts[dataset], manifest, self.zone, self.tables, engine, self.settings.reject_limit, self.confirm_lease)
@@ -220,7 +221,7 @@ class Lakehouse(Connections):
             raise BadConfiguration(f"Batch {manifest.batch_id} succeeded, and was interrupted before it was closed: `lakehouse load` or the job does that.")
         else:
             told = report["error"] if report["status"] == "abandoned" else f"{reason} (It had failed: {report['error']})"
-        self._refuse_while_glue_loads()
+        self._refuse_while_glue_loads(self.contracts)
         with failures_named(f"Abandoning batch {manifest.batch_id}"):
             judged = {dataset for dataset in self.contracts if self.zone.store.exists(self.zone.judgement_key(manifest.batch_id, dataset))}
             judgements = self.judgements(manifest)
@@ -232,16 +233,16 @@ class Lakehouse(Connections):
             close_batch(self.zone, manifest.batch_id)
         return report
 
-    def _refuse_while_glue_loads(self) -> None:
-        """A Glue run outlives a Dagster that was killed. It looks whether its batch is under way before each write, not between a look and the write's end."""
-        if self.settings.chosen_engine not in ("glue", "auto"):
-            return
-        for contract in self.contracts.values():
-            job = self.settings.job_name(contract)
+    def _refuse_while_glue_loads(self, datasets: Iterable[str]) -> None:
+        """A Glue run outlives a Dagster that was killed, and the choice of another engine. It looks whether its batch is under way before each write, not between
+        a look and the write's end; and on S3 its commit does not notice another's. (An execution of a state machine waits for its runs itself.)"""
+        on_glue = self.settings.aws == "account" or self.settings.chosen_engine in ("glue", "auto")
+        for dataset in datasets if on_glue and self.execution is None else ():
+            job = self.settings.job_name(self.contracts[dataset])
             if run := GlueRuns(self.aws.client("glue"), job).under_way({}):
                 raise TemporaryOutage(
-                    f"Run {run['Id']} of Glue job {job} is {run['JobRunState'].lower()}: what it writes would come on top. Wait for its end, or stop it "
-                    f"(`aws glue batch-stop-job-run --job-name {job} --job-run-ids {run['Id']}`), then run `lakehouse abandon` again."
+                    f"Run {run['Id']} of Glue job {job} is {run['JobRunState'].lower()}, and may yet write. Wait for its end, or stop it "
+                    f"(`aws glue batch-stop-job-run --job-name {job} --job-run-ids {run['Id']}`), then do this again."
                 )
 
     def report(self, manifest: Manifest) -> dict[str, Any] | None:

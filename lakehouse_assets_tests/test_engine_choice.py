@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 import pytest
@@ -11,10 +12,12 @@ from typer.testing import CliRunner
 
 from lakehouse_assets.cli.main import app
 from lakehouse_assets.definitions import defs
+from lakehouse_assets.errors import TemporaryOutage
 from lakehouse_assets.jobs import LOAD_BATCH
 from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets_tests.glue.jobs import SLEEP, make_job, stopped
 from lakehouse_assets_tests.spark import spark_of_tests
-from lakehouse_assets_tests.support import product, products_csv, put, table_rows
+from lakehouse_assets_tests.support import freeze, keys, product, products_csv, put, put_one_of_each, table_rows
 
 
 @pytest.fixture
@@ -46,6 +49,22 @@ def writers(lakehouse: Lakehouse) -> list[str]:
 
 @pytest.mark.spark
 @pytest.mark.usefixtures("embedded_unless_told")
+def test_while_a_glue_run_may_write_no_other_engine_loads_the_dataset(lakehouse: Lakehouse) -> None:
+    """Dagster was killed, its Glue run was not, and someone tries another engine. What the run would load plays no part here, so it only sleeps."""
+    settings = lakehouse.settings.model_copy(update={"engine": "embedded", "aws": "account", "glue_job": "{job}-" + uuid4().hex[:12]})
+    house = Lakehouse(settings, lakehouse.aws)
+    put_one_of_each(house)
+    batch = freeze(house)
+    runs = make_job(house, SLEEP)
+    run_id = runs.start({"--manifest": "s3://bucket/1.json"}, {}, print)
+    with pytest.raises(TemporaryOutage, match=f"Run {run_id} of Glue job {runs.job} is (starting|running), and may yet write"):
+        house.load("products", batch)
+    assert keys(house, "lakehouse-dwh/") == []
+    assert house.load("orders", batch).counts.inserted == 1, "another dataset's table is another matter"
+    stopped(runs)
+    assert house.load("products", batch).counts.inserted == 1
+
+
 def test_the_option_engine_goes_before_the_environment(lakehouse: Lakehouse, tmp_path: Path) -> None:
     load_by_command(tmp_path, 1)
     load_by_command(tmp_path, 2, "--engine", "spark")
