@@ -144,7 +144,9 @@ def _outputs(stack: Stack) -> dict[str, str]:
 def _failures(cloudformation: Any, name: str) -> list[str]:
     """The resources that failed in the last operation, the first one first. Those that were only cancelled for it say nothing."""
     failures: list[str] = []
-    for event in cloudformation.describe_stack_events(StackName=name)["StackEvents"]:
+    # A hundred a page, the latest first: of a stack of that many resources the failure lies behind its own rollback.
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
+    for event in (event for page in pages for event in page["StackEvents"]):
         status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
         if status.endswith("_FAILED") and "cancelled" not in reason:
             failures.append(f"  - {event['LogicalResourceId']} ({event['ResourceType']}): {reason}")
