@@ -97,6 +97,15 @@ def outputs_of(cloudformation: Any, name: str) -> dict[str, str] | None:
     return None if found is None else _outputs(found)
 
 
+def deployed_parameters(cloudformation: Any, name: str) -> dict[str, str] | None:
+    """The parameters that a stack was deployed with; None where there is no such stack, or where it never worked."""
+    with failures_named(f"Looking at stack {name}"):
+        found = _described(cloudformation, name)
+    if found is None or found["StackStatus"] in FAILED_BEFORE_IT_WAS_MADE:
+        return None
+    return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in found.get("Parameters", [])}
+
+
 def _place(template: str, put: Callable[[str], str] | None) -> dict[str, str]:
     if len(template.encode()) <= MOST_BYTES_IN_A_CALL or put is None:
         return {"TemplateBody": template}
