@@ -17,7 +17,16 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 
 CONNECTIONS = 16
-THROTTLED = {"SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "RequestTimeout", "ServiceUnavailable"}
+THROTTLED = {
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "OperationTimeoutException",
+}
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,15 @@ from lakehouse_assets.aws import Aws, failures_named
 from lakehouse_assets.catalog.checks import CheckResult, run_checks
 from lakehouse_assets.connections import Connections, spark_on_this_machine
 from lakehouse_assets.contracts import Contract
-from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 from lakehouse_assets.etl.engines.base import Judgement, Maintained
 from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import facts_of, load_report
+from lakehouse_assets.glue.runs import GlueRuns
 from lakehouse_assets.landing.archive import archive, set_aside
 from lakehouse_assets.landing.convert import WORKBOOKS_AT_ONCE, convert_uploads
 from lakehouse_assets.landing.freeze import HeldBack, close_batch, freeze, held_back, open_batch, read_manifest, waiting_files, waiting_since, work_to_do
+from lakehouse_assets.landing.lease import LeaseLostError
 from lakehouse_assets.landing.model import FileVersion, Manifest
 from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.settings import Settings
@@ -63,6 +65,19 @@ class Lakehouse(Connections):
         with failures_named("Confirming the lease"):
             if self.lease.taken:
                 self.lease.confirm()
+
+    def confirm_under_way(self, batch_id: str) -> None:
+        """Before a write by a run that need not hold the lease itself (Glue's, `spark-submit`'s), and that outlives whoever started it: raises LeaseLostError
+        where its batch is not the open one any more, or is being given up. The lease, where this process took it, is confirmed, too."""
+        self.confirm_lease()
+        with failures_named(f"Looking whether batch {batch_id} is under way"):
+            under_way = open_batch(self.zone)
+            report = self.zone.store.get_json(self.zone.report_key(under_way)) if under_way else None
+        if under_way is None or under_way.batch_id != batch_id or (report and report["status"] == "abandoned"):
+            raise LeaseLostError(
+                f"Batch {batch_id} is not under way any more: it was ended or given up while this run worked. It stops here; nothing is lost and nothing "
+                "doubled. `lakehouse history` shows what became of the batch."
+            )
 
     def engine_for(self, dataset: str, manifest: Manifest) -> Literal["embedded", "spark", "glue"]:
         """What loads a dataset of a batch: the chosen engine; with `auto`, the embedded one up to a number of bytes in the dataset's files, Glue past it."""
@@ -192,8 +207,8 @@ class Lakehouse(Connections):
 
         First the report says so: from then on no run goes on with the batch, and a call that was interrupted is to be made again. A load that was cut off
         between its commit and its record counts as not loaded: its rows are in the table, and come out as unchanged when the file is sent again.
-        Raises BadConfiguration where no batch is open, or the open one succeeded. (Nobody works on it under the lease: one without a report was killed, perhaps
-        each time.)
+        Raises BadConfiguration where no batch is open, or the open one succeeded, and TemporaryOutage while a Glue run goes on that may yet write. (Nobody else
+        works on it under the lease: one without a report was killed, perhaps each time.)
         """
         manifest = self.open_batch()
         if manifest is None:
@@ -205,6 +220,7 @@ class Lakehouse(Connections):
             raise BadConfiguration(f"Batch {manifest.batch_id} succeeded, and was interrupted before it was closed: `lakehouse load` or the job does that.")
         else:
             told = report["error"] if report["status"] == "abandoned" else f"{reason} (It had failed: {report['error']})"
+        self._refuse_while_glue_loads()
         with failures_named(f"Abandoning batch {manifest.batch_id}"):
             judged = {dataset for dataset in self.contracts if self.zone.store.exists(self.zone.judgement_key(manifest.batch_id, dataset))}
             judgements = self.judgements(manifest)
@@ -215,6 +231,18 @@ class Lakehouse(Connections):
             self.zone.store.put_json(self.zone.abandoned_key, [*manifest.abandoned, manifest.batch_id])
             close_batch(self.zone, manifest.batch_id)
         return report
+
+    def _refuse_while_glue_loads(self) -> None:
+        """A Glue run outlives a Dagster that was killed. It looks whether its batch is under way before each write, not between a look and the write's end."""
+        if self.settings.chosen_engine not in ("glue", "auto"):
+            return
+        for contract in self.contracts.values():
+            job = self.settings.job_name(contract)
+            if run := GlueRuns(self.aws.client("glue"), job).under_way({}):
+                raise TemporaryOutage(
+                    f"Run {run['Id']} of Glue job {job} is {run['JobRunState'].lower()}: what it writes would come on top. Wait for its end, or stop it "
+                    f"(`aws glue batch-stop-job-run --job-name {job} --job-run-ids {run['Id']}`), then run `lakehouse abandon` again."
+                )
 
     def report(self, manifest: Manifest) -> dict[str, Any] | None:
         with failures_named("Reading the report"):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner
 
 from lakehouse_assets.cli.batches import run_batch
 from lakehouse_assets.cli.main import app
-from lakehouse_assets.errors import BadConfiguration, BadData
+from lakehouse_assets.errors import BadConfiguration, BadData, TemporaryOutage
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.crashing import Crash, Life, living
+from lakehouse_assets_tests.glue.jobs import SLEEP, make_job, stopped
 from lakehouse_assets_tests.support import (
     ORDERS,
     append_behind_its_back,
@@ -88,6 +90,20 @@ def test_the_next_batch_runs_and_the_files_sent_again_lose_and_double_nothing(la
     assert nonzero(report["datasets"]["orders"]) == {"read": 1, "unchanged": 1}
     assert table_rows(lakehouse, "products", "product_id") == [(1,), (7,)]
     assert len(rejects(lakehouse, "products")) == 2
+
+
+def test_a_batch_is_not_given_up_while_a_glue_run_may_write(lakehouse: Lakehouse) -> None:
+    """A run outlives the Dagster that started it. What it loads plays no part here, so it only sleeps."""
+    on_glue = Lakehouse(lakehouse.settings.model_copy(update={"engine": "auto", "glue_job": "{job}-" + uuid4().hex[:12]}), lakehouse.aws)
+    fail_at_the_limit(lakehouse)
+    runs = make_job(on_glue, SLEEP)
+    run_id = runs.start({"--manifest": "s3://bucket/1.json"}, {}, print)
+    with pytest.raises(TemporaryOutage, match=f"Run {run_id} of Glue job {runs.job} is (starting|running): what it writes would come on top"):
+        on_glue.abandon("enough")
+    assert [report["status"] for report in lakehouse.history()] == ["failed"]
+    assert len(keys(lakehouse, "raw/")) == 2
+    stopped(runs)
+    assert on_glue.abandon("enough")["status"] == "abandoned"
 
 
 @pytest.mark.parametrize("name", ["b.xlsx", "b#1.xlsx"])

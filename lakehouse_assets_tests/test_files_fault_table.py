@@ -91,6 +91,13 @@ CASES = [
     loaded("gzip named.csv", gzip.compress(products_csv(product(1011)).encode()), product(1011)),
     loaded("text named.csv.gz", products_csv(product(1012)), product(1012)),
     loaded("gzip named right.csv.gz", gzip.compress(products_csv(product(1013)).encode()), product(1013)),
+    loaded("gzip padded with zeros.csv.gz", gzip.compress(products_csv(product(1014)).encode()) + b"\0" * 512, product(1014)),
+    loaded(
+        "gzip in parts with zeros between them.csv.gz",
+        gzip.compress(products_csv(product(1015)).encode()) + b"\0" * 9 + gzip.compress(b"1016,2,Books,Atlas\n"),
+        product(1015),
+        product(1016),
+    ),
     quarantined("gzip cut off.csv.gz", gzip.compress(products_csv(*map(product, range(500))).encode())[:-40], "is cut off"),
     named("_underscore.csv", 1020),
     named(".dot.csv", 1021),

@@ -80,7 +80,7 @@ def load_of(contract: Contract) -> Touches:
     own = (f"{{tables}}{contract.dataset}/", f"{{rejected}}{contract.dataset}/")
     parents = tuple(f"{{tables}}{parent.dataset}/" for parent in contract.parents)
     return Touches(
-        reads=(LEASE, MANIFESTS, JUDGEMENTS, STAGING, f"{{raw}}{contract.dataset}/", *own, *parents),
+        reads=(LEASE, OPEN, MANIFESTS, REPORTS, JUDGEMENTS, STAGING, f"{{raw}}{contract.dataset}/", *own, *parents),
         writes=(LEASE, JUDGEMENTS, STAGING, *own),
         removes=own,
     )

@@ -164,7 +164,7 @@ def _rules(schema: SchemaObject, columns: dict[str, Column], fault: Callable[[st
         yield from options_rules(columns[prop.name or ""], prop, fault)
     qualities: list[DataQuality] = [*(schema.quality or []), *(q for p in schema.properties or [] for q in p.quality or [])]
     for quality in qualities:
-        rule = quality_rule(quality, set(columns), fault)
+        rule = quality_rule(quality, columns, fault)
         if rule is not None:
             yield rule
 

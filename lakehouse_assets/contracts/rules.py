@@ -1,24 +1,21 @@
 """Rules as a contract writes them (logicalTypeOptions, enum, quality) become predicates in Spark SQL.
 
-Patterns must mean the same to both engines (Java's regular expressions in Spark, RE2 in DuckDB), so only their common part is taken.
+What they may say is what both engines answer alike: see `patterns` and `predicates`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import sqlglot
 from open_data_contract_standard.model import DataQuality, SchemaProperty
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
-from sqlglot.optimizer.annotate_types import annotate_types
 
 from lakehouse_assets.contracts.model import Column, Kind, Rule, Severity
+from lakehouse_assets.contracts.patterns import UnfitPattern, portable
+from lakehouse_assets.contracts.predicates import UnfitPredicate, predicate_of
 
-NOT_IN_BOTH_ENGINES = re.compile(r"\(\?(?!:)|\\[1-9]|\\k|[*+?}]\+|\\[pPQEGuUxZ]|\[\[|&&|\{[0-9,]*[0-9]{4}")
 RULE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .,:()-]{0,79}\Z")
 """A rule's name becomes a text in SQL, and reasons are joined by "; ": it holds neither quotes nor a semicolon."""
 NUMBERS = {Kind.INT, Kind.BIGINT, Kind.DOUBLE}
@@ -83,26 +80,14 @@ def _enum_rule(column: Column, values: list[Any], fault: Fault) -> Iterator[Rule
 def _pattern_rule(column: Column, pattern: str, fault: Fault) -> Iterator[Rule]:
     if column.kind != Kind.STRING:
         return fault(f"column {column.name}: a pattern needs a column of type string.")
-    if NOT_IN_BOTH_ENGINES.search(pattern):
-        return fault(
-            f"column {column.name}: pattern {pattern!r} uses look-around, back references, possessive quantifiers, nested classes, more than 999 repeats "
-            "or \\p, \\u, \\x, \\Z: the engines read them differently."
-        )
     try:
-        re.compile(pattern)
-    except re.error as error:
-        return fault(f"column {column.name}: pattern {pattern!r} is no regular expression: {error}.")
-    yield _rule(f"{column.name}: pattern", f"`{column.name}` RLIKE {pattern_literal(pattern)}", f"{column.name} matches {pattern}.")
+        same = portable(pattern)
+    except UnfitPattern as unfit:
+        return fault(f"column {column.name}: pattern {pattern!r} {unfit}")
+    yield _rule(f"{column.name}: pattern", f"`{column.name}` RLIKE {_literal(same)}", f"{column.name} matches {pattern}.")
 
 
-def pattern_literal(pattern: str) -> str:
-    r"""A pattern as a Spark SQL literal. A closing `$` becomes `\z`: Java's `$` also matches before a last newline, RE2's does not."""
-    if pattern.endswith("$") and not pattern.endswith(r"\$"):
-        pattern = pattern[:-1] + r"\z"
-    return "'" + pattern.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def quality_rule(quality: DataQuality, columns: set[str], fault: Fault) -> Rule | None:
+def quality_rule(quality: DataQuality, columns: Mapping[str, Column], fault: Fault) -> Rule | None:
     """A row rule of the contract's `quality`: type custom, engine lakehouse, its implementation a Spark SQL predicate over the typed columns."""
     name = quality.name or ""
     if quality.type != "custom" or quality.engine != "lakehouse":
@@ -114,31 +99,10 @@ def quality_rule(quality: DataQuality, columns: set[str], fault: Fault) -> Rule 
     if not isinstance(quality.implementation, str):
         return fault(f"quality rule {name}: implementation must be a SQL predicate.")
     try:
-        tree = sqlglot.parse_one(quality.implementation, read="spark")
-    except SqlglotError as error:
-        return fault(f"quality rule {name}: {quality.implementation!r} is no SQL predicate: {' '.join(str(error).split())[:200]}")
-    problem = _predicate_problem(tree, columns)
-    if problem:
-        return fault(f"quality rule {name}: {problem}")
-    return Rule(name, quality.implementation, Severity(quality.severity), " ".join((quality.description or name).split()))
-
-
-def _predicate_problem(tree: exp.Expr, columns: set[str]) -> str | None:
-    """Why the plan cannot put the predicate's text into its SQL as it stands, or None."""
-    unknown = sorted({found.sql("spark").replace("`", "") for found in tree.find_all(exp.Column)} - columns)
-    if unknown:
-        return f"no such column: {', '.join(unknown)}."
-    if tree.find(exp.Query, exp.AggFunc, exp.Window):
-        return "a row rule looks at one row: no subquery, aggregate or window."
-    functions = sorted({found.name for found in tree.find_all(exp.Anonymous)})
-    if functions:
-        return f"not a function of both engines: {', '.join(functions)}."
-    if any(node.comments for node in tree.walk()):
-        return "write the comment as its description: SQL follows the predicate."
-    kind = annotate_types(tree.copy(), dialect="spark").type
-    if kind is None or not kind.is_type(exp.DType.BOOLEAN):
-        return "it must be one predicate, TRUE or FALSE of a row."
-    return None
+        predicate = predicate_of(quality.implementation, columns)
+    except UnfitPredicate as unfit:
+        return fault(f"quality rule {name}: {unfit}")
+    return Rule(name, predicate, Severity(quality.severity), " ".join((quality.description or name).split()))
 
 
 def _is_number(value: Any) -> bool:

@@ -2,8 +2,9 @@
 
 Dagster runs it through Pipes, Step Functions and `spark-submit` without: all that it needs comes in its own arguments. Glue adds arguments of its own, which
 are ignored. What it did is written down in the bucket by the load itself; Dagster, where there is one, is told of it besides. A failure is raised as it is:
-its class and message are what Glue shows as the run's error. With --execution it is a step of a state machine's execution, and writes only while that holds
-the lease. With --step it does another step of a batch than a load, where a deployment wants Glue to do them; these start no Spark.
+its class and message are what Glue shows as the run's error. It writes only while its batch is the open one, for it outlives a Dagster that is killed.
+With --execution it is a step of a state machine's execution, and writes only while that holds the lease, too. With --step it does another step of a batch
+than a load, where a deployment wants Glue to do them; these start no Spark.
 """
 
 from __future__ import annotations
@@ -155,7 +156,13 @@ def _load(lakehouse: Lakehouse, dataset: str, manifest: Manifest, session: Spark
     engine = SparkEngine(lambda: session, lakehouse.aws.environment)
     with failures_named(f"Loading {dataset}"):
         return load_dataset(
-            lakehouse.contracts[dataset], manifest, lakehouse.zone, lakehouse.tables, engine, lakehouse.settings.reject_limit, lakehouse.confirm_lease
+            lakehouse.contracts[dataset],
+            manifest,
+            lakehouse.zone,
+            lakehouse.tables,
+            engine,
+            lakehouse.settings.reject_limit,
+            lambda: lakehouse.confirm_under_way(manifest.batch_id),
         )
 
 

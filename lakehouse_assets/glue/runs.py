@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from lakehouse_assets.aws import failures_named, pauses
 from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, TemporaryOutage
+from lakehouse_assets.landing.lease import LeaseLostError
 
 UNFINISHED = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
 """All others are final: SUCCEEDED, FAILED, ERROR, TIMEOUT, STOPPED, EXPIRED."""
@@ -24,7 +25,7 @@ BUSY = {"ConcurrentRunsExceededException", "ResourceNumberLimitExceededException
 RUNS_LOOKED_AT = 200
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 SECONDS_TO_STOP = 20.0
-OURS: dict[str, type[LakehouseError]] = {kind.__name__: kind for kind in (BadData, BadConfiguration, TemporaryOutage)}
+OURS: dict[str, type[LakehouseError]] = {kind.__name__: kind for kind in (BadData, BadConfiguration, TemporaryOutage, LeaseLostError, LakehouseError)}
 OURS_IN_MESSAGE = re.compile(rf"\b({'|'.join(OURS)}): (.*?)(\n\(the whole log: [^\n]*\))?\Z", re.DOTALL)
 
 Run = dict[str, Any]
@@ -47,10 +48,14 @@ class GlueRuns:
             pages = self.client.get_paginator("get_job_runs").paginate(
                 JobName=self.job, PaginationConfig={"MaxItems": RUNS_LOOKED_AT, "PageSize": RUNS_LOOKED_AT}
             )
-            for run in (run for page in pages for run in page["JobRuns"]):
-                has = run.get("Arguments") or {}
-                if run["JobRunState"] in UNFINISHED and all(has.get(name, value) == value for name, value in which.items()):
-                    return dict(run)
+            try:
+                for run in (run for page in pages for run in page["JobRuns"]):
+                    has = run.get("Arguments") or {}
+                    if run["JobRunState"] in UNFINISHED and all(has.get(name, value) == value for name, value in which.items()):
+                        return dict(run)
+            except self.client.exceptions.EntityNotFoundException:
+                # A job that was never deployed has no runs.
+                return None
         return None
 
     def start(self, arguments: Mapping[str, str], which: Mapping[str, str], tell: Tell) -> str:

@@ -36,13 +36,17 @@ class Limits:
 
 
 class ArrivingFile:
-    """One reading of one file. `sha256` and `size` are those of the bytes as they arrived: so far, and of all of them after `finish`."""
+    """One reading of one file. `sha256` and `size` are those of the bytes as they arrived: so far, and of all of them after `finish`.
+
+    `padded`: zeros stand behind a gzip member, which neither DuckDB nor Hadoop's reader gets over.
+    """
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
         self.limits = limits
         self.size = 0
         self.compression = "none"
+        self.padded = False
         self._hash = hashlib.sha256()
 
     @property
@@ -108,8 +112,10 @@ class ArrivingFile:
             raise UnusableError(f"is cut off: its gzip content ends in the middle, after {total:,} unpacked bytes")
 
     def _next_member(self, rest: bytes, arrived: Iterator[bytes]) -> bytes:
+        self.padded = self.padded or rest.startswith(b"\0")
         while not (rest := rest.lstrip(b"\0")):
             rest = next(arrived, b"")
+            self.padded = self.padded or rest.startswith(b"\0")
             if not rest:
                 return b""
         if len(rest) < len(GZIP_MAGIC):

@@ -189,8 +189,10 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
 
 
 def _is_regular(found: Preflight) -> bool:
-    """Whether the strict reader may take it: one kind of line end, and the header is the first line."""
-    return found.newline in ("", "\n", "\r\n") and not found.skipped_lines and not any("\n" in name or "\r" in name for name in found.header)
+    """Whether the strict reader may take it: one kind of line end, the header is the first line, and gzip without padding."""
+    return (
+        not found.padded and found.newline in ("", "\n", "\r\n") and not found.skipped_lines and not any("\n" in name or "\r" in name for name in found.header)
+    )
 
 
 def _warnings(found: Preflight) -> tuple[str, ...]:

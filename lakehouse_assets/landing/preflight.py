@@ -47,6 +47,8 @@ class Preflight:
     """Bytes as they arrived."""
     skipped_lines: int = 0
     """Blank lines before the header."""
+    padded: bool = False
+    """Zeros stand behind its gzip content, or between its parts."""
 
 
 def preflight(path: Path, contract: Contract, limits: Limits = Limits()) -> Preflight:  # noqa: B008 - frozen
@@ -58,7 +60,7 @@ def preflight(path: Path, contract: Contract, limits: Limits = Limits()) -> Pref
     except UnusableError as unusable:
         found = replace(found, problem=str(unusable))
     file.finish()
-    return replace(found, compression=file.compression, sha256=file.sha256, size=file.size)
+    return replace(found, compression=file.compression, padded=file.padded, sha256=file.sha256, size=file.size)
 
 
 def read_header(path: Path) -> tuple[str, ...] | None:

@@ -30,9 +30,8 @@ def with_rule(**changes: Any) -> dict[str, Any]:
 
 
 NO_PREDICATE = "it must be one predicate, TRUE or FALSE of a row."
-PATTERN_DIFFERS = (
-    "uses look-around, back references, possessive quantifiers, nested classes, more than 999 repeats or \\p, \\u, \\x, \\Z: the engines read them differently."
-)
+DIFFERS = "which the engines read differently, or one of them not at all."
+NO_LIMIT = "repeats a group without a limit, or more than 999 times: long text would end Spark. Say how often: {0,99}."
 RULES: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown option": (with_options("price", multipleOf=2), "column price: logicalTypeOptions.multipleOf is not supported; use "),
     "a bound of text": (with_options("price", minimum="0"), "column price: minimum '0' needs a number, and a column of type int, bigint or double."),
@@ -49,12 +48,21 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
         with_options("label", pattern="("),
         "column label: pattern '(' is no regular expression: missing ), unterminated subpattern at position 0.",
     ),
-    "look-around": (with_options("label", pattern="(?=a)"), f"column label: pattern '(?=a)' {PATTERN_DIFFERS}"),
-    "a back reference": (with_options("label", pattern=r"(a)\1"), rf"column label: pattern '(a)\\1' {PATTERN_DIFFERS}"),
-    "a possessive quantifier": (with_options("label", pattern="a++"), f"column label: pattern 'a++' {PATTERN_DIFFERS}"),
-    "the end of text as Python writes it": (with_options("label", pattern=r"a\Z"), rf"column label: pattern 'a\\Z' {PATTERN_DIFFERS}"),
-    "a class in a class": (with_options("label", pattern="[[:alpha:]]"), f"column label: pattern '[[:alpha:]]' {PATTERN_DIFFERS}"),
-    "too many repeats": (with_options("label", pattern="a{1001}"), f"column label: pattern 'a{{1001}}' {PATTERN_DIFFERS}"),
+    "look-around": (with_options("label", pattern="(?=a)"), "column label: pattern '(?=a)' uses a look-around or a flag."),
+    "a flag": (with_options("label", pattern="(?i)a"), "column label: pattern '(?i)a' uses a look-around or a flag."),
+    "a back reference": (with_options("label", pattern=r"(a)\1"), rf"column label: pattern '(a)\\1' uses `\1`, {DIFFERS}"),
+    "a word's end": (with_options("label", pattern=r"a\b"), rf"column label: pattern 'a\\b' uses `\b`, {DIFFERS}"),
+    "a possessive quantifier": (with_options("label", pattern="a++"), "column label: pattern 'a++' uses a possessive quantifier."),
+    "a group without a limit": (with_options("label", pattern="(-a)*"), f"column label: pattern '(-a)*' {NO_LIMIT}"),
+    "groups whose limits are too many together": (
+        with_options("label", pattern="((a|b){99}-){99}"),
+        f"column label: pattern '((a|b){{99}}-){{99}}' {NO_LIMIT}",
+    ),
+    "a brace that counts nothing": (with_options("label", pattern="a{,3}"), "column label: pattern 'a{,3}' has a `{` that says no count: write it as `\\{`"),
+    "a bracket that begins a class": (with_options("label", pattern="[]a]"), "column label: pattern '[]a]' has a `]` that begins a class"),
+    "the end of text as Python writes it": (with_options("label", pattern=r"a\Z"), rf"column label: pattern 'a\\Z' uses `\Z`, {DIFFERS}"),
+    "a class in a class": (with_options("label", pattern="[[:alpha:]]"), "column label: pattern '[[:alpha:]]' has a `[` in a class: write it as `\\[`."),
+    "too many repeats": (with_options("label", pattern="a{1001}"), "column label: pattern 'a{1001}' repeats something more than 999 times."),
     "numbers allowed of a text": (with_enum("label", "a", 7), "column label: enum holds 7: a column of type string cannot be that (put text in quotes)."),
     "text allowed of a number": (with_enum("id", 1, "2"), "column id: enum holds '2': a column of type int cannot be that (put text in quotes)."),
     "fractions allowed of a whole number": (with_enum("id", 1.5), "column id: enum holds 1.5: a column of type int cannot be that (put text in quotes)."),
@@ -72,7 +80,27 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     "a subquery": (with_rule(implementation="price > (SELECT 1)"), "quality rule dear: a row rule looks at one row: no subquery, aggregate or window."),
     "an aggregate": (with_rule(implementation="price > avg(price)"), "quality rule dear: a row rule looks at one row: no subquery, aggregate or window."),
     "a window": (with_rule(implementation="row_number() OVER () > 1"), "quality rule dear: a row rule looks at one row: no subquery, aggregate or window."),
-    "an unknown function": (with_rule(implementation="dearness(price) > 1"), "quality rule dear: not a function of both engines: dearness."),
+    "an unknown function": (
+        with_rule(implementation="dearness(price) > 1"),
+        "quality rule dear: the engines may differ on dearness, or from one day to the next.",
+    ),
+    "the time of day": (with_rule(implementation="made_on <= current_date()"), "quality rule dear: the engines may differ on current_date, or from one day to"),
+    "chance": (with_rule(implementation="price > rand()"), "quality rule dear: the engines may differ on rand, or from one day to the next."),
+    "a function on which they differ": (with_rule(implementation="upper(label) = 'A'"), "quality rule dear: the engines may differ on upper, or from"),
+    "a divisor that may be 0": (with_rule(implementation="price / id > 1"), "quality rule dear: `price / id` fails where the divisor is 0: write nullif(…, 0)"),
+    "a day taken for a number": (with_rule(implementation="made_on - 1 > made_on"), "quality rule dear: `made_on - 1` reckons with what is no number"),
+    "a cast that may fail": (with_rule(implementation="CAST(label AS INT) > 1"), "quality rule dear: `CAST(label AS INT)` may fail, or differ between"),
+    "text compared with a number": (
+        with_rule(implementation="label > 5"),
+        "quality rule dear: `label > 5` compares a number with a text: say both as one type",
+    ),
+    "a day compared with text": (with_rule(implementation="made_on > '2025-01-01'"), "quality rule dear: `made_on > '2025-01-01'` compares a date with a text"),
+    "a day that is none": (with_rule(implementation="made_on > DATE '2025-02-30'"), "quality rule dear: '2025-02-30' is no date or timestamp."),
+    "a text taken for a day": (with_rule(implementation="year(label) > 1"), "quality rule dear: to_date fails on a text that is no date: write try_cast"),
+    "an escape in LIKE": (with_rule(implementation="label LIKE 'a\\\\_b'"), "quality rule dear: LIKE takes a text without backslashes"),
+    "a text from before its start": (with_rule(implementation="substring(label, 0, 2) = 'a'"), "quality rule dear: substring begins at a number, 1 or more"),
+    "a pattern that is a column": (with_rule(implementation="label RLIKE label"), "quality rule dear: RLIKE takes a pattern as a text, not a column."),
+    "a pattern that differs": (with_rule(implementation="label RLIKE '(a|b)+'"), f"quality rule dear: pattern '(a|b)+' {NO_LIMIT}"),
     "a comment": (with_rule(implementation="price > 1 -- euros"), "quality rule dear: write the comment as its description: SQL follows the predicate."),
     "two statements": (with_rule(implementation="price > 1; DROP TABLE things"), f"quality rule dear: {NO_PREDICATE}"),
     "a number for a predicate": (with_rule(implementation="price + 1"), f"quality rule dear: {NO_PREDICATE}"),

@@ -13,9 +13,10 @@ from lakehouse_assets.errors import BadConfiguration, BadData
 from lakehouse_assets.etl import glue_job
 from lakehouse_assets.glue.uploads import upload_contracts
 from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.landing.lease import LakehouseBusy
+from lakehouse_assets.landing.lease import LakehouseBusy, LeaseLostError
 from lakehouse_assets.local.embedded_aws.glue_platform import prepare
-from lakehouse_assets_tests.support import freeze, keys, product, products_csv, put, rejects
+from lakehouse_assets_tests.spark import spark_of_tests
+from lakehouse_assets_tests.support import freeze, keys, product, products_csv, put, ran, rejects, table_rows
 
 pytestmark = pytest.mark.long
 
@@ -95,6 +96,42 @@ def test_a_run_of_an_execution_does_nothing_while_another_works(lakehouse: Lakeh
         glue_job.main([*OF_GLUE, *steps_arguments(lakehouse, "convert", execution="arn:aws:states:us-east-1:000000000000:execution:m:x")])
     assert keys(lakehouse, "raw/") == []
     lakehouse.lease.release()
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("write", [1, 2], ids=["before it rejects", "before it merges"])
+def test_a_run_that_outlived_its_batch_doubles_no_row(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, write: int) -> None:
+    """Dagster was killed, its Glue run was not; someone gives the batch up meanwhile, and a correction is loaded. (The load as the job does it, in the tests'
+    own session, which the whole job would end. The run's look at what is under way is real; the others act right before it.)"""
+    looks: list[str] = []
+    look = Lakehouse.confirm_under_way
+
+    def others_act_first(house: Lakehouse, batch_id: str) -> None:
+        looks.append(batch_id)
+        if len(looks) == write:
+            lakehouse.abandon("it hangs")
+            put(lakehouse, "raw/products/corrected.csv", products_csv(product(1, "Globe"), product(2)))
+            ran(lakehouse)
+        look(house, batch_id)
+
+    monkeypatch.setattr(Lakehouse, "confirm_under_way", others_act_first)
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1, "Atlas"), product("x")))
+    batch = freeze(lakehouse)
+
+    with pytest.raises(LeaseLostError, match=f"Batch {batch.batch_id} is not under way any more"):
+        glue_job._load(Lakehouse(lakehouse.settings, lakehouse.aws), "products", batch, spark_of_tests())
+
+    assert table_rows(lakehouse, "products", "product_id", "product_name") == [(1, "Globe"), (2, "Atlas")]
+    assert [len(lakehouse.history()), lakehouse.history()[0]["status"]] == [2, "abandoned"]
+
+
+def test_of_a_batch_that_is_being_given_up_nothing_more_is_written(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    batch = freeze(lakehouse)
+    lakehouse.confirm_under_way(batch.batch_id)
+    lakehouse.zone.store.put_json(lakehouse.zone.report_key(batch), lakehouse.record_failure(batch, "too big") | {"status": "abandoned"})
+    with pytest.raises(LeaseLostError, match="is not under way any more"):
+        lakehouse.confirm_under_way(batch.batch_id)
 
 
 @pytest.mark.spark

@@ -9,11 +9,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, TemporaryOutage
 from lakehouse_assets.glue.runs import GlueRuns, failure_of
 from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.lease import LeaseLostError
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.glue.jobs import SLEEP, failing, make_job, runs_of, said, started, stopped
@@ -174,6 +175,8 @@ def test_a_run_that_cannot_be_stopped_says_why(lakehouse: Lakehouse) -> None:
         ("FAILED", "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 9; BadData: orders: 1 of 2.\nLook.", BadData, "orders: 1 of 2.\nLook."),
         ("FAILED", "BadConfiguration: no manifest\n(the whole log: /logs/jr_1.log)", BadConfiguration, "no manifest"),
         ("FAILED", "TemporaryOutage: S3 did not answer", TemporaryOutage, "S3 did not answer"),
+        ("FAILED", "LakehouseError: orders: Spark refused a step of the load", LakehouseError, "orders: Spark refused a step"),
+        ("FAILED", "LeaseLostError: Batch 1 is not under way any more", LeaseLostError, "Batch 1 is not under way"),
         ("FAILED", "LAUNCH ERROR | BadConfiguration: Spark's jars are not installed", BadConfiguration, "Spark's jars are not installed"),
         ("FAILED", "Error Category: IMPORT_ERROR; ModuleNotFoundError: No module named 'x'", BadConfiguration, "Deploy the job again"),
         ("FAILED", "Command failed with exit code 1", TemporaryOutage, "ended in state FAILED: Command failed with exit code 1. Nothing is lost"),
@@ -189,6 +192,27 @@ def test_what_an_end_means(state: str, message: str | None, kind: type[Lakehouse
 
     assert type(failure) is kind
     assert told in str(failure)
+
+
+def test_glues_own_time_out_is_waited_out(lakehouse: Lakehouse) -> None:
+    """It comes with status 400, like what is asked wrongly."""
+    runs = make_job(lakehouse, "")
+    answers: list[Exception | None] = [
+        ClientError({"Error": {"Code": "OperationTimeoutException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "GetJobRun"),  # type: ignore[typeddict-item]
+        None,
+    ]
+
+    def get_job_run(**asked: Any) -> Any:
+        if (answer := answers.pop(0) if answers else None) is not None:
+            raise answer
+        return runs.client.get_job_run(**asked)
+
+    run = with_client(runs, get_job_run=get_job_run).wait(runs.start(BATCH, BATCH, quiet), quiet)
+    assert (run["JobRunState"], answers) == ("SUCCEEDED", [])
+
+
+def test_a_job_that_is_not_there_has_no_runs(lakehouse: Lakehouse) -> None:
+    assert GlueRuns(lakehouse.aws.client("glue"), f"nowhere-{uuid4().hex}").under_way({}) is None
 
 
 def test_success_is_no_failure() -> None:

@@ -101,7 +101,9 @@ def test_compression_is_told_by_the_content_not_by_the_name(look: Look) -> None:
 
 def test_gzip_of_several_members_and_with_padding_is_one_file(look: Look) -> None:
     found = look(gzip.compress(HEADER + b"\n") + gzip.compress(b'1,2,"Bo') + gzip.compress(b'oks\nand more",Atlas\n') + b"\0" * 512)
-    assert (found.problem, found.multiline, found.empty) == (None, True, False)
+    assert (found.problem, found.multiline, found.empty, found.padded) == (None, True, False, True)
+    assert not look(gzip.compress(HEADER + b"\n") + gzip.compress(b"1,2,Books,Atlas\n")).padded
+    assert look(gzip.compress(HEADER + b"\n") + b"\0" * 9 + gzip.compress(b"1,2,Books,Atlas\n")).padded
 
 
 @pytest.mark.parametrize("cut", [5, 15, -9, -8, -1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import LakehouseError, TemporaryOutage
 from lakehouse_assets.etl.engines.base import DatasetLoad, Maintained, Tables
-from lakehouse_assets.etl.engines.spark.session import bucket_options, spark_session
+from lakehouse_assets.etl.engines.spark.session import SURE, bucket_options, spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,6 +34,8 @@ class SparkEngine:
 
     @contextmanager
     def dataset_load(self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()) -> Iterator[DatasetLoad]:
+        from py4j.protocol import Py4JError
+
         from lakehouse_assets.etl.engines.spark.load import SparkLoad
 
         spark = self._own_session(tables)
@@ -43,7 +45,9 @@ class SparkEngine:
                 with _failures_named(contract):
                     yield load
             finally:
-                load.forget()
+                with suppress(Py4JError, OSError):
+                    # A JVM that died has nothing to free: what it died of is said.
+                    load.forget()
 
     def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:
         from lakehouse_assets.etl.engines.spark.delta import Table
@@ -63,7 +67,7 @@ class SparkEngine:
         """
         gc.collect()
         spark = self.session().newSession()
-        for name, value in bucket_options(urlparse(tables.data).netloc, self.environment).items():
+        for name, value in (SURE | bucket_options(urlparse(tables.data).netloc, self.environment)).items():
             spark.conf.set(name, value)
         return spark
 

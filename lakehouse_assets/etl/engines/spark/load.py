@@ -104,12 +104,14 @@ class SparkLoad:
         self._view("waiting", waiting)
         columns = ", ".join(f"raw['{name}'] AS `{name}`" for name in self.contract.names)
         self._view("raw", self.spark.sql(f"SELECT {', '.join((*WAITING, 'reasons'))}, {columns}, CAST(NULL AS STRING) AS {MALFORMED} FROM waiting"))
-        self._view("orphans", self._kept(self.spark.sql(judge_sql(self.contract, *WAITING, "reasons"))))
+        # Numbered here, where nothing is shuffled: rows that a lost worker takes with it are made anew, and must be numbered as before.
+        numbered = self.spark.sql(judge_sql(self.contract, *WAITING, "reasons")).withColumn("row_id", F.expr("-1 - monotonically_increasing_id()"))
+        self._view("orphans", self._kept(numbered))
         arrived = " OR ".join(
             f"(array_contains(reasons, {spark_literal(p.reason)}) AND `{p.column}` IN (SELECT parent_key FROM {self._arrived(p)}))"
             for p in self.contract.parents
         )
-        retried = self._kept(self.spark.sql(f"SELECT *, -1 - monotonically_increasing_id() AS row_id FROM orphans WHERE {arrived}"))
+        retried = self._kept(self.spark.sql(f"SELECT * FROM orphans WHERE {arrived}"))
         self.retried = retried.count()
         if self.retried:
             self._view("retried_rows", retried)

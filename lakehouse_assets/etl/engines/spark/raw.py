@@ -78,7 +78,8 @@ def first_rows(raw: RawRows, blocks: Iterable[tuple[int, int, int, int]]) -> lis
 
 
 def _way(file: RawFile) -> str:
-    if file.multiline or file.skipped_lines:
+    irregular_gzip = file.compression == "gzip" and not file.regular
+    if file.multiline or file.skipped_lines or irregular_gzip:
         return BY_RECORD
     return "quoted lines" if file.quoted else "plain lines"
 

@@ -21,6 +21,16 @@ EVERYWHERE = DELTA | {
     # A key is text in a predicate: `${env:HOME}` in it is not to be replaced.
     "spark.sql.variable.substitute": "false",
 }
+SURE = {name: value for name, value in EVERYWHERE.items() if name not in DELTA} | {
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.caseSensitive": "false",
+    # With these a file that cannot be read, or not to its end, is a shorter one, without a word.
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    # A commit of its own after each write: the write's figures would not be those of the last commit.
+    "spark.databricks.delta.autoCompact.enabled": "false",
+}
+"""What rows become depends on it, so each load's session has it, whatever a cluster or a session that was there before has been told."""
 DRIVER_MEMORY = "4g"
 COMPILE_ALL = "-XX:-DontCompileHugeMethods"
 """For every JVM that judges rows. The judging of a wide row is one method of more than 8,000 bytecodes, and such a method Java only interprets (HotSpot's
