@@ -1,6 +1,7 @@
 """`make deploy`, `make destroy` and `make smoke`: a deployment in the AWS account that boto3's own environment names (AWS_PROFILE, AWS_REGION, …).
 
-What to deploy is settings: DEPLOY_… (aws_deploy/settings.py) and LAKEHOUSE_….
+What to deploy is settings: DEPLOY_… (aws_deploy/settings.py) and LAKEHOUSE_…. What is deployed already says which bucket and which names are its own: settings
+that say otherwise are refused before anything is changed.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from typing import Annotated, Any
 import typer
 
 from aws_deploy.packaging import AWS_LAMBDA, Target
-from aws_deploy.presets import Preset
+from aws_deploy.presets import PRESETS, Preset
 from aws_deploy.rollout import Templates, roll_out
 from aws_deploy.settings import Deployment, built_in_settings, lakehouse_settings, read_deployment
 from aws_deploy.smoke import smoke_test
 from aws_deploy.synth import synthesize
 from lakehouse_assets.aws import Aws, failures_named
-from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.errors import BadConfiguration, LakehouseError
 from lakehouse_assets.local.deployment import kept
 from lakehouse_assets.settings import Settings
-from lakehouse_assets.stacks import bring_down, outputs_of
+from lakehouse_assets.stacks import PARAMETERS as NAMES
+from lakehouse_assets.stacks import bring_down, deployed_parameters, outputs_of, parameters_of
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -82,27 +84,73 @@ def templates_for(deployment: Deployment, settings: Settings) -> Templates:
 
 
 def remove(preset: Preset, settings: Settings, aws: Aws, *, data: bool) -> None:
-    """The pipeline stack; with `data` all the rest as well. The key is deleted by AWS after its waiting period."""
-    cloudformation = aws.client("cloudformation")
+    """The pipeline stack; with `data` all the rest as well. The key is deleted by AWS after its waiting period.
+
+    No bucket is touched but the deployed storage stack's. Raises BadConfiguration where that one is another than the settings'.
+    """
+    cloudformation, s3 = aws.client("cloudformation"), aws.client("s3")
+    refuse_other_names(preset, settings, aws)
+    bucket = _deployed_bucket(preset, aws)
+    key = (outputs_of(cloudformation, preset.storage_stack) or {}).get("KeyArn")
     bring_down(cloudformation, preset.pipeline_stack, print)
     if not data:
         return
-    key = (outputs_of(cloudformation, preset.storage_stack) or {}).get("KeyArn")
+    if bucket:
+        # While the stack still says whose the bucket is: it takes long, and what is cut short is done again.
+        with failures_named(f"Emptying bucket {bucket}"):
+            _empty(s3, bucket)
     bring_down(cloudformation, preset.storage_stack, print)
-    with failures_named(f"Deleting bucket {settings.bucket}"):
-        _delete_bucket(aws.client("s3"), settings.bucket)
+    if not bucket:
+        print(f"There was no stack {preset.storage_stack} to say which bucket is its own, so none was deleted.")
+        return
+    with failures_named(f"Deleting bucket {bucket}"):
+        _delete_bucket(s3, bucket)
     if key:
         with failures_named(f"Deleting key {key}"):
             aws.client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
-    print(f"Bucket {settings.bucket} is gone; its key will be, in 7 days. (Until then: aws kms cancel-key-deletion.)")
+    print(f"Bucket {bucket} is gone; its key will be, in 7 days. (Until then: aws kms cancel-key-deletion.)")
 
 
-def _delete_bucket(s3: Any, bucket: str) -> None:
+def refuse_other_names(preset: Preset, settings: Settings, aws: Aws) -> None:
+    """Raises BadConfiguration where the deployed storage stack has other names than the settings say, or where the bucket is another preset's."""
+    for other in PRESETS.values():
+        if other != preset and _deployed_bucket(other, aws) == settings.bucket:
+            raise BadConfiguration(
+                f"Bucket {settings.bucket} is that of stack {other.storage_stack}, and this is preset {preset.name}. "
+                f"Set DEPLOY_PRESET={other.name}, or another LAKEHOUSE_BUCKET."
+            )
+    asked, deployed = parameters_of(settings), deployed_parameters(aws.client("cloudformation"), preset.storage_stack) or {}
+    different = [
+        f"  - LAKEHOUSE_{setting.upper()}: deployed is {deployed[name]}, asked for is {asked[name]}"
+        for setting, name in NAMES.items()
+        if name in deployed and deployed[name] != asked[name]
+    ]
+    if different:
+        raise BadConfiguration(
+            f"Stack {preset.storage_stack} is deployed with other names than these settings say:\n" + "\n".join(different) + "\nSet what is deployed: "
+            "names are chosen at the first deployment. CloudFormation would make new, empty things under the new ones, and leave or delete the old ones."
+        )
+
+
+def _deployed_bucket(preset: Preset, aws: Aws) -> str | None:
+    return (deployed_parameters(aws.client("cloudformation"), preset.storage_stack) or {}).get(NAMES["bucket"])
+
+
+def _empty(s3: Any, bucket: str) -> None:
+    """Every version of every object. A bucket that is not there is empty."""
     try:
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             if found:
                 s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found], "Quiet": True})
+    except s3.exceptions.NoSuchBucket:
+        return
+
+
+def _delete_bucket(s3: Any, bucket: str) -> None:
+    """With what landed since it was emptied."""
+    _empty(s3, bucket)
+    try:
         s3.delete_bucket(Bucket=bucket)
     except s3.exceptions.NoSuchBucket:
         return
@@ -110,13 +158,19 @@ def _delete_bucket(s3: Any, bucket: str) -> None:
 
 def _what_and_where() -> tuple[Deployment, Settings, Aws]:
     deployment = read_deployment()
-    settings, aws = lakehouse_settings(deployment.chosen_preset), Aws()
+    preset, aws = deployment.chosen_preset, Aws()
+    settings = lakehouse_settings(preset)
     if not os.environ.get("LAKEHOUSE_BUCKET"):
-        # A bucket's name is one in all of AWS.
-        with failures_named("Asking AWS who this is"):
-            account = aws.client("sts").get_caller_identity()["Account"]
-        settings = settings.model_copy(update={"bucket": f"{settings.bucket}-{account}-{aws.client('s3').meta.region_name}"})
+        settings = settings.model_copy(update={"bucket": _deployed_bucket(preset, aws) or _new_bucket(settings.bucket, aws)})
+    refuse_other_names(preset, settings, aws)
     return deployment, settings, aws
+
+
+def _new_bucket(name: str, aws: Aws) -> str:
+    """A bucket's name is one in all of AWS."""
+    with failures_named("Asking AWS who this is"):
+        account = aws.client("sts").get_caller_identity()["Account"]
+    return f"{name}-{account}-{aws.client('s3').meta.region_name}"
 
 
 def _place(aws: Aws) -> str:

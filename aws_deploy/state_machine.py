@@ -15,13 +15,16 @@ from typing import Any
 
 from aws_deploy.asl import (
     ATHENA_OUTAGES,
+    ATHENA_UNNAMED,
     BUSY,
     CRAWLER_BUSY,
     GLUE_BUSY,
     GLUE_OUTAGES,
+    GLUE_UNNAMED,
     LAMBDA_OUTAGES,
     OUTAGES,
     SNS_OUTAGES,
+    TIMED_OUT,
     State,
     States,
     camel,
@@ -40,6 +43,8 @@ MAY_BE_GLUE = ("convert", "archive")
 
 WHOLE_SECONDS = 12 * 3600
 LAMBDA_SECONDS = 900
+TASK_SECONDS = LAMBDA_SECONDS + 30
+"""Of the state that calls a Lambda: where both ended at the same moment, nobody could say which of them ran out of time, and only one is tried again."""
 GLUE_SECONDS = 3 * 3600
 ATHENA_SECONDS = 1800
 CALL_SECONDS = 60
@@ -47,6 +52,8 @@ CRAWL_LOOKS, SECONDS_BETWEEN_LOOKS = 240, 15
 MOST_RUNS = 3
 """Of a Glue job for one step: the first, and two more where infrastructure failed it."""
 
+CAUSE = "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' %}"
+"""Not every error has one, and a Catch fails on a field that is not there."""
 EXECUTION = "{% $states.context.Execution.Id %}"
 REDRIVES = "{% $exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0 %}"
 BATCH = "{% $batch.batch_id %}"
@@ -137,7 +144,7 @@ def _caught(states: States) -> States:
     """Whatever fails here is recorded and told, with the name of the state."""
 
     def catch(name: str) -> list[State]:
-        failed = {"state": name, "error": "{% $states.errorOutput.Error %}", "cause": "{% $states.errorOutput.Cause %}"}
+        failed = {"state": name, "error": "{% $states.errorOutput.Error %}", "cause": CAUSE}
         return [{"ErrorEquals": ["States.ALL"], "Assign": {"failed": failed}, "Output": {}, "Next": "RecordFailure"}]
 
     can_fail = ("Task", "Parallel")
@@ -151,7 +158,7 @@ def _lambda(names: Names, name: str, role: str, told: Mapping[str, Any] | None =
             "Type": "Task",
             "Resource": "arn:aws:states:::lambda:invoke",
             "Arguments": {"FunctionName": names.functions[role], "Payload": {"execution": EXECUTION, **_about_batch(role), **(told or {})}},
-            "TimeoutSeconds": LAMBDA_SECONDS,
+            "TimeoutSeconds": TASK_SECONDS,
             "Retry": list(retries),
             "Output": {},
             **fields,
@@ -165,14 +172,15 @@ def _about_batch(role: str) -> dict[str, str]:
 
 def _step(names: Names, name: str, role: str, arguments: Mapping[str, str]) -> States:
     if role not in names.step_jobs:
-        return _lambda(names, name, role)
+        # Both go on where they were when their time was over.
+        return _lambda(names, name, role, retries=[OUTAGES, TIMED_OUT])
     return _glue(names, name, names.step_jobs[role], arguments)
 
 
 def _glue(names: Names, name: str, job: str, arguments: Mapping[str, str]) -> States:
     """A run of a Glue job. How it failed decides whether there is another: the state after it knows, and raises where there is not."""
     tries = "$exists($states.input.tries) ? $states.input.tries : 1"
-    failed = {"tries": f"{{% {tries} %}}", "error": "{% $states.errorOutput.Error %}", "cause": "{% $states.errorOutput.Cause %}"}
+    failed = {"tries": f"{{% {tries} %}}", "error": "{% $states.errorOutput.Error %}", "cause": CAUSE}
     asked = {"run": {"error": "{% $states.input.error %}", "cause": "{% $states.input.cause %}"}, "tries": "{% $states.input.tries %}", "most": MOST_RUNS}
     return {
         name: {
@@ -180,7 +188,7 @@ def _glue(names: Names, name: str, job: str, arguments: Mapping[str, str]) -> St
             "Resource": "arn:aws:states:::glue:startJobRun.sync",
             "Arguments": {"JobName": job, "Arguments": {"--execution": EXECUTION, **arguments}},
             "TimeoutSeconds": GLUE_SECONDS,
-            "Retry": [GLUE_BUSY, GLUE_OUTAGES],
+            "Retry": [GLUE_BUSY, GLUE_OUTAGES, GLUE_UNNAMED],
             "Output": {},
             "Catch": [{"ErrorEquals": ["States.TaskFailed"], "Output": failed, "Next": f"{name}RunFailed"}],
         },
@@ -212,9 +220,9 @@ def _crawl(word: str, crawler: str) -> States:
         return task | fields
 
     return {
-        f"StartCrawler{word}": call("startCrawler", Retry=[CRAWLER_BUSY, GLUE_OUTAGES], Output={}, Next=f"Wait{word}"),
+        f"StartCrawler{word}": call("startCrawler", Retry=[CRAWLER_BUSY, GLUE_OUTAGES, GLUE_UNNAMED], Output={}, Next=f"Wait{word}"),
         f"Wait{word}": {"Type": "Wait", "Seconds": SECONDS_BETWEEN_LOOKS, "Next": f"LookAtCrawler{word}"},
-        f"LookAtCrawler{word}": call("getCrawler", Retry=[GLUE_OUTAGES], Output=found, Next=f"IsCrawled{word}"),
+        f"LookAtCrawler{word}": call("getCrawler", Retry=[GLUE_OUTAGES, GLUE_UNNAMED], Output=found, Next=f"IsCrawled{word}"),
         f"IsCrawled{word}": {
             "Type": "Choice",
             "Choices": [
@@ -260,7 +268,7 @@ def _check(names: Names, contract: Contract) -> States:
             "Resource": "arn:aws:states:::athena:startQueryExecution.sync",
             "Arguments": query,
             "TimeoutSeconds": ATHENA_SECONDS,
-            "Retry": [ATHENA_OUTAGES],
+            "Retry": [ATHENA_OUTAGES, ATHENA_UNNAMED],
             "Output": "{% {'query': $states.result.QueryExecution.QueryExecutionId} %}",
             "Next": f"Compare{word}",
         },
@@ -269,7 +277,7 @@ def _check(names: Names, contract: Contract) -> States:
             "Resource": "arn:aws:states:::athena:getQueryResults",
             "Arguments": {"QueryExecutionId": "{% $states.input.query %}"},
             "TimeoutSeconds": CALL_SECONDS,
-            "Retry": [ATHENA_OUTAGES],
+            "Retry": [ATHENA_OUTAGES, ATHENA_UNNAMED],
             "Output": " ".join(compared.split()),
             "Next": f"IsSound{word}",
         },

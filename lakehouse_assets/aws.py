@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,7 +49,9 @@ class Aws:
 @lru_cache
 def _client(service: str, environment: tuple[tuple[str, str], ...]) -> Any:
     env = dict(environment)
-    session = boto3.Session(env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY"), region_name=env.get("AWS_REGION"))
+    # Of the process's environment botocore reads AWS_DEFAULT_REGION only; all other AWS SDKs, and our own messages, know AWS_REGION.
+    region = env.get("AWS_REGION") if env else os.environ.get("AWS_REGION") or None
+    session = boto3.Session(env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY"), region_name=region)
     config = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=CONNECTIONS)
     return session.client(service, endpoint_url=env.get("AWS_ENDPOINT_URL"), config=config)  # type: ignore[call-overload]
 

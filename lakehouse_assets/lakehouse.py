@@ -19,7 +19,7 @@ from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import facts_of, load_report
 from lakehouse_assets.glue.runs import GlueRuns
 from lakehouse_assets.landing.archive import archive, set_aside
-from lakehouse_assets.landing.convert import convert_uploads
+from lakehouse_assets.landing.convert import WORKBOOKS_AT_ONCE, convert_uploads
 from lakehouse_assets.landing.freeze import HeldBack, close_batch, freeze, held_back, open_batch, read_manifest, waiting_files, waiting_since, work_to_do
 from lakehouse_assets.landing.lease import LeaseLostError
 from lakehouse_assets.landing.model import FileVersion, Manifest
@@ -116,9 +116,9 @@ class Lakehouse(Connections):
         with failures_named("Telling the topic"):
             publish(self.aws, self.settings.topic, subject, message)
 
-    def convert(self) -> list[dict[str, Any]]:
+    def convert(self, at_once: int = WORKBOOKS_AT_ONCE) -> list[dict[str, Any]]:
         with failures_named("Converting the uploads"):
-            return convert_uploads(self.zone)
+            return convert_uploads(self.zone, at_once)
 
     def waiting_files(self) -> dict[str, list[FileVersion]]:
         with failures_named("Looking at what waits"):

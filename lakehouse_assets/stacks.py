@@ -97,6 +97,15 @@ def outputs_of(cloudformation: Any, name: str) -> dict[str, str] | None:
     return None if found is None else _outputs(found)
 
 
+def deployed_parameters(cloudformation: Any, name: str) -> dict[str, str] | None:
+    """The parameters that a stack was deployed with; None where there is no such stack, or where it never worked."""
+    with failures_named(f"Looking at stack {name}"):
+        found = _described(cloudformation, name)
+    if found is None or found["StackStatus"] in FAILED_BEFORE_IT_WAS_MADE:
+        return None
+    return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in found.get("Parameters", [])}
+
+
 def _place(template: str, put: Callable[[str], str] | None) -> dict[str, str]:
     if len(template.encode()) <= MOST_BYTES_IN_A_CALL or put is None:
         return {"TemplateBody": template}
@@ -144,7 +153,9 @@ def _outputs(stack: Stack) -> dict[str, str]:
 def _failures(cloudformation: Any, name: str) -> list[str]:
     """The resources that failed in the last operation, the first one first. Those that were only cancelled for it say nothing."""
     failures: list[str] = []
-    for event in cloudformation.describe_stack_events(StackName=name)["StackEvents"]:
+    # A hundred a page, the latest first: of a stack of that many resources the failure lies behind its own rollback.
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
+    for event in (event for page in pages for event in page["StackEvents"]):
         status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
         if status.endswith("_FAILED") and "cancelled" not in reason:
             failures.append(f"  - {event['LogicalResourceId']} ({event['ResourceType']}): {reason}")

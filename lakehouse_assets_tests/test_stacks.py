@@ -67,6 +67,14 @@ def test_a_failure_names_the_resource_and_the_reason_and_leaves_nothing_behind(a
     assert name not in topics(aws)
 
 
+def test_a_failure_is_named_that_lies_behind_more_events_than_one_page_has(aws: Aws, name: str) -> None:
+    """CloudFormation gives a hundred at a time, the latest first: the rollback's before the failure's."""
+    many = {f"Topic{number}": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": f"{name}-{number}"}} for number in range(110)}
+    failing = bad(name)["Bad"] | {"DependsOn": [*many, "Topic"]}
+    with pytest.raises(BadConfiguration, match=r"- Bad \(AWS::SQS::Queue\): .*maxReceiveCount"):
+        bring_up(aws.client("cloudformation"), name, topic(**many, Bad=failing), {"Name": name})
+
+
 def test_a_stack_that_never_worked_is_made_anew(aws: Aws, name: str) -> None:
     """CloudFormation leaves it there as ROLLBACK_COMPLETE, and takes no update of it."""
     cloudformation = aws.client("cloudformation")

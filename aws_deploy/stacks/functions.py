@@ -6,22 +6,24 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
+from aws_deploy.handlers.convert import WORKBOOKS_AT_ONCE
 from aws_deploy.packaging import ARCHITECTURE, RUNTIME
-from aws_deploy.presets import QUEUE
 from aws_deploy.stacks.access import allow
 from aws_deploy.stacks.access import logs as writes_log
 from aws_deploy.stacks.site import Site, camel
 from aws_deploy.stacks.steps import may
+from aws_deploy.stacks.storage import AVAILABILITY_SECONDS
 from aws_deploy.state_machine import LAMBDA_SECONDS
-from lakehouse_assets.landing.convert import WORKBOOKS_AT_ONCE
 from lakehouse_assets.landing.workbook_archive import WorkbookLimits
 from lakehouse_assets.stacks import PARAMETERS
 
 OF_THE_LOAD = "load"
-TIMEOUTS = {"availability": 60, "diagnose": 30}
-"""Seconds, where it is not all that Lambda gives: the availability Lambda's is a sixth of the time that the queue hides its messages."""
-MEMORY = {"convert": WORKBOOKS_AT_ONCE * (WorkbookLimits.memory_bytes >> 20) + 512, "marker": 1024, "archive": 512}
-"""MiB. Each workbook is read by a process of its own, up to its limit: one that needs more is set aside, where with less memory the Lambda would end."""
+TIMEOUTS = {"availability": AVAILABILITY_SECONDS, "diagnose": 30}
+"""Seconds, where it is not all that Lambda gives."""
+MEMORY = {"availability": 1769, "convert": WORKBOOKS_AT_ONCE * (WorkbookLimits.memory_bytes >> 20) + 512, "marker": 1024, "archive": 512}
+"""MiB. Each workbook is read by a process of its own, up to its limit: one that needs more is set aside, where with less memory the Lambda would end.
+
+The availability Lambda asks S3 once for each file that waits, which takes a processor's time: 1,769 MB is where Lambda gives a whole one."""
 USUAL_MEMORY = 512
 DISK = {"convert": 10_240, "marker": 10_240, OF_THE_LOAD: 10_240}
 """MiB of /tmp: the files of a batch are looked at there, and the embedded engine spills there."""
@@ -72,9 +74,10 @@ def _environment(site: Site, memory: int) -> dict[str, str]:
 
 
 def _of_the_trigger(site: Site) -> list[iam.PolicyStatement]:
-    starts = allow("StartsTheMachine", ["states:StartExecution"], site.machine)
-    takes = allow("TakesMessages", ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], site.queue)
-    return [starts, takes] if site.preset.trigger == QUEUE else [starts]
+    return [
+        allow("StartsTheMachine", ["states:StartExecution"], site.machine),
+        allow("TakesMessages", ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], site.queue),
+    ]
 
 
 def log_group(site: Site, identifier: str, name: str) -> logs.CfnLogGroup:

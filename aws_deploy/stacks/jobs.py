@@ -60,7 +60,10 @@ def crawlers(site: Site) -> None:
 def _crawler(site: Site, word: str, folder: str, prefix: str | None, description: str) -> None:
     name = site.crawlers[word]
     logs = allow("WritesLogs", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], site.arn("logs", f"log-group:{OF_ALL_CRAWLERS}*"))
-    statements = [*objects(site, reads=[f"{folder}*"]), *writes_catalog(site), logs]
+    # "When crawling a Delta Lake data store, you must have Read/Write permissions to the Amazon S3 location" (AWS Glue, Crawler prerequisites),
+    # though a crawl that writes no manifest writes nothing that is documented.
+    writes = [f"{folder}{dataset}/*" for dataset in site.contracts]
+    statements = [*objects(site, reads=[f"{folder}*"], writes=writes), *writes_catalog(site), logs]
     tables = [f"s3://{site.settings.bucket}/{folder}{dataset}/" for dataset in site.contracts]
     glue.CfnCrawler(
         site.stack,

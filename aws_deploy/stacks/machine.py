@@ -13,15 +13,16 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_stepfunctions as stepfunctions
 
-from aws_deploy.presets import QUEUE
+from aws_deploy.presets import EVENTBRIDGE
 from aws_deploy.stacks.access import allow, objects, queries, runs_jobs, tells
 from aws_deploy.stacks.functions import log_group
 from aws_deploy.stacks.names import output
 from aws_deploy.stacks.site import Site, camel
+from aws_deploy.stacks.storage import SECONDS_OF_MESSAGES
 from aws_deploy.state_machine import Names, definition
 
-MOST_MESSAGES, SECONDS_OF_MESSAGES = 1000, 20
-"""So many messages, or so long, make one call: a storm of events is few calls."""
+MOST_MESSAGES = 1000
+"""So many messages, or SECONDS_OF_MESSAGES, make one call: a storm of events is few calls."""
 CALLS_AT_ONCE = 2
 """The least that Lambda lets a queue be held to."""
 HOURS_OF_A_WAKE_UP = 1
@@ -88,15 +89,15 @@ def _may_call(site: Site, functions: list[str]) -> list[iam.PolicyStatement]:
 def triggers(site: Site, functions: Mapping[str, lambda_.CfnFunction]) -> None:
     """What starts a batch, the clock for lost events, and who hears of an execution that was stopped."""
     availability = functions["availability"]
-    if site.preset.trigger == QUEUE:
-        _by_queue(site, availability)
-    else:
-        _by_eventbridge(site, availability)
+    if site.preset.trigger == EVENTBRIDGE:
+        _by_eventbridge(site)
+    _by_queue(site, availability)
     _by_clock(site, availability)
     _stopped(site, functions["failure"])
 
 
 def _by_queue(site: Site, function: lambda_.CfnFunction) -> None:
+    """Whoever fills the queue. Where Dagster is started, its sensor reads it."""
     lambda_.CfnEventSourceMapping(
         site.stack,
         "FilesLanded",
@@ -110,8 +111,8 @@ def _by_queue(site: Site, function: lambda_.CfnFunction) -> None:
     )
 
 
-def _by_eventbridge(site: Site, function: lambda_.CfnFunction) -> None:
-    """S3 tells EventBridge. One of two rules is enabled: the machine's, or the one that puts the events into the queue that Dagster reads."""
+def _by_eventbridge(site: Site) -> None:
+    """S3 tells EventBridge, and a rule the queue: a rule that called the Lambda itself would call it once for each file."""
     landed = {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
@@ -120,11 +121,7 @@ def _by_eventbridge(site: Site, function: lambda_.CfnFunction) -> None:
             "object": {"key": [{"wildcard": f"{site.settings.uploads_prefix}*{suffix}"} for suffix in LANDING_SUFFIXES]},
         },
     }
-    started = _rule(
-        site, "FilesLanded", landed, function.attr_arn, "A file landed: starts a batch by the state machine.", site.if_started("ENABLED", "DISABLED")
-    )
-    _rule(site, "FilesLandedForDagster", landed, site.queue, "A file landed: tells Dagster's sensor, by the queue.", site.if_started("DISABLED", "ENABLED"))
-    _may_be_called(site, function, "FilesLanded", started)
+    _rule(site, "UploadsLanded", landed, site.queue, "A file landed: tells the queue.")
 
 
 def _stopped(site: Site, function: lambda_.CfnFunction) -> None:
@@ -134,16 +131,23 @@ def _stopped(site: Site, function: lambda_.CfnFunction) -> None:
         "detail": {"status": ["TIMED_OUT", "ABORTED"], "stateMachineArn": [site.machine]},
     }
     rule = _rule(site, "ExecutionStopped", ended, function.attr_arn, "An execution has no state left to say that it failed.")
-    _may_be_called(site, function, "ExecutionStopped", rule)
+    lambda_.CfnPermission(
+        site.stack,
+        "ExecutionStoppedCalls",
+        action="lambda:InvokeFunction",
+        function_name=function.ref,
+        principal="events.amazonaws.com",
+        source_arn=rule.attr_arn,
+    )
 
 
-def _rule(site: Site, name: str, pattern: dict[str, Any], target: str, description: str, state: str = "ENABLED") -> events.CfnRule:
+def _rule(site: Site, name: str, pattern: dict[str, Any], target: str, description: str) -> events.CfnRule:
     return events.CfnRule(
         site.stack,
         name,
         description=description,
         event_pattern=pattern,
-        state=state,
+        state="ENABLED",
         targets=[
             {
                 "id": "Target",
@@ -152,17 +156,6 @@ def _rule(site: Site, name: str, pattern: dict[str, Any], target: str, descripti
                 "retryPolicy": {"maximumEventAgeInSeconds": HOURS_OF_A_WAKE_UP * 3600, "maximumRetryAttempts": 20},
             }
         ],
-    )
-
-
-def _may_be_called(site: Site, function: lambda_.CfnFunction, name: str, rule: events.CfnRule) -> None:
-    lambda_.CfnPermission(
-        site.stack,
-        f"{name}Calls",
-        action="lambda:InvokeFunction",
-        function_name=function.ref,
-        principal="events.amazonaws.com",
-        source_arn=rule.attr_arn,
     )
 
 

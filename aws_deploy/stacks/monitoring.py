@@ -9,6 +9,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_deploy.stacks.site import Site, camel
 
 MINUTES = 5
+MINUTES_OF_A_DAY = 1440
+"""The longest period that CloudWatch knows."""
 RAISE_ON_PURPOSE = ("lease", "diagnose", "failure")
 """Their errors are answers to the state machine: another works on the lakehouse, a Glue run failed for good, the batch failed. Its own alarms tell."""
 OWN_METRICS = "Lakehouse"
@@ -33,7 +35,8 @@ def monitoring(site: Site) -> None:
             "Files have waited for a batch longer than is usual. README, Troubleshooting: files wait and no batch starts.",
             (OWN_METRICS, WAITING, {"StateMachine": site.preset.state_machine}, "Maximum"),
             above=site.deployment.waiting_minutes * 60,
-            minutes=max(MINUTES, site.deployment.listing_minutes),
+            # Measured at each look at the bucket, and those are not to the second: of one interval some periods have none, and no number is no alarm.
+            minutes=min(max(MINUTES, 2 * site.deployment.listing_minutes), MINUTES_OF_A_DAY),
         ),
         *(
             _alarm(
@@ -118,4 +121,6 @@ def _dashboard(site: Site, alarms: list[cloudwatch.CfnAlarm]) -> None:
         }
         for number, (title, metrics) in enumerate(charts.items())
     ]
-    cloudwatch.CfnDashboard(site.stack, "Dashboard", dashboard_name=camel(site.preset.name), dashboard_body=site.stack.to_json_string({"widgets": widgets}))
+    # Dashboards are an account's, not a region's: the name says of which region this one is.
+    name = f"{camel(site.preset.name)}-{region}"
+    cloudwatch.CfnDashboard(site.stack, "Dashboard", dashboard_name=name, dashboard_body=site.stack.to_json_string({"widgets": widgets}))

@@ -23,8 +23,12 @@ RAW_SUFFIXES = (".csv", ".CSV", ".csv.gz")
 UPLOAD_SUFFIXES = (".xlsx", ".XLSX", ".xlsm", *RAW_SUFFIXES)
 MOST_RECEIVED = 5
 """How often a message is received before it counts as one that nobody can read."""
-SECONDS_INVISIBLE = 400
-"""Six times the availability Lambda's time-out and the time it waits for more, as AWS advises: no message comes again while it is worked on."""
+AVAILABILITY_SECONDS = 300
+"""What the availability Lambda may take: it asks S3 once for each file that waits, and a backlog of ten thousands of files takes minutes."""
+SECONDS_OF_MESSAGES = 20
+"""How long messages are gathered for one call of it."""
+SECONDS_INVISIBLE = 6 * AVAILABILITY_SECONDS + SECONDS_OF_MESSAGES
+"""Six times the Lambda's time-out and the time it waits for more, as AWS advises: no message comes again while it is worked on."""
 DAYS_OF_DEAD_LETTERS = 14
 DAYS_OF_OLD_VERSIONS = 30
 DAYS_OF_WITHDRAWN_FILES = 400
@@ -181,17 +185,21 @@ def _lifecycle(settings: Settings) -> list[dict[str, Any]]:
     def rule(name: str, prefix: str, **does: Any) -> dict[str, Any]:
         return {"id": name, "status": "Enabled", "prefix": prefix, **does}
 
-    old_versions = {"noncurrentVersionExpiration": {"noncurrentDays": DAYS_OF_OLD_VERSIONS}}
+    def old_versions(days: int = DAYS_OF_OLD_VERSIONS) -> dict[str, Any]:
+        """And the marker of a deletion once no version is left behind it: it says nothing any more, and listings read it for ever."""
+        return {"noncurrentVersionExpiration": {"noncurrentDays": days}, "expiredObjectDeleteMarker": True}
+
+    # Their expiration of current objects takes such markers away by itself (and S3 takes no rule with both).
     scratch = {"expirationInDays": DAYS_OF_SCRATCH, "noncurrentVersionExpiration": {"noncurrentDays": 1}}
     archive = [{"storageClass": "STANDARD_IA", "transitionInDays": 30}, {"storageClass": "GLACIER_IR", "transitionInDays": 180}]
     return [
         {"id": "parts-of-uploads-that-were-cut-short", "status": "Enabled", "abortIncompleteMultipartUpload": {"daysAfterInitiation": 3}},
-        rule("files-withdrawn-from-raw", settings.raw_prefix, noncurrentVersionExpiration={"noncurrentDays": DAYS_OF_WITHDRAWN_FILES}),
-        rule("files-withdrawn-from-uploads", settings.uploads_prefix, noncurrentVersionExpiration={"noncurrentDays": DAYS_OF_WITHDRAWN_FILES}),
-        rule("old-versions-of-tables", settings.tables_prefix, **old_versions),
-        rule("old-versions-of-rejects", settings.rejected_prefix, **old_versions),
-        rule("archive", settings.archive_prefix, transitions=archive, **old_versions),
-        rule("old-versions-of-control", settings.control_prefix, **old_versions),
+        rule("files-withdrawn-from-raw", settings.raw_prefix, **old_versions(DAYS_OF_WITHDRAWN_FILES)),
+        rule("files-withdrawn-from-uploads", settings.uploads_prefix, **old_versions(DAYS_OF_WITHDRAWN_FILES)),
+        rule("old-versions-of-tables", settings.tables_prefix, **old_versions()),
+        rule("old-versions-of-rejects", settings.rejected_prefix, **old_versions()),
+        rule("archive", settings.archive_prefix, transitions=archive, **old_versions()),
+        rule("old-versions-of-control", settings.control_prefix, **old_versions()),
         *(rule(f"scratch-{folder}", f"{settings.control_prefix}{folder}/", **scratch) for folder in ("athena", "pipes", "glue-temp")),
     ]
 

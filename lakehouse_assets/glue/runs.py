@@ -140,6 +140,9 @@ def failure_of_task(error: str, cause: str) -> LakehouseError:
     except ValueError:
         run = {}
     failure = failure_of(run) if isinstance(run, dict) and "JobRunState" in run else None
+    if failure is None and ("Rate exceeded" in cause or "ThrottlingException" in cause):
+        # Step Functions knows no name for it, and says Glue.AWSGlueException (AWS re:Post, glue-throttling-rate-exceeded).
+        return TemporaryOutage(f"{error}: {cause}. Nothing is lost; run it again.")
     return failure or LakehouseError(f"{error}: {cause}")
 
 

@@ -26,7 +26,7 @@ SOURCE_FILE, SOURCE_MODIFIED_AT, ROWS = "source-file", "source-modified-at", "ro
 FOLDER_BYTES = 600
 """Of the folders of a converted CSV; a dataset's folder before them and a sheet's name behind them fit into S3's 1,024, too."""
 WORKBOOKS_AT_ONCE = 2
-"""Each is read by a process of its own, with memory of its own (`WorkbookLimits`)."""
+"""Each is read by a process of its own, with memory of its own (`WorkbookLimits`). Who has less memory converts fewer at once."""
 WORKBOOK_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
 
 
@@ -41,9 +41,9 @@ class Converted:
     rows: int | None = None
 
 
-def convert_uploads(zone: LandingZone) -> list[dict[str, Any]]:
+def convert_uploads(zone: LandingZone, at_once: int = WORKBOOKS_AT_ONCE) -> list[dict[str, Any]]:
     """Converts every waiting upload that has no record yet. Returns the records written now: the version, its outcome and reason, its sheets."""
-    with ThreadPoolExecutor(WORKBOOKS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         records = list(pool.map(lambda version: _record(zone, version), zone.store.waiting(zone.uploads)))
     return [record for record in records if record is not None]
 

@@ -179,8 +179,10 @@ class Store:
         exactly = _exactly(version)
         source = {"Bucket": self.bucket, "Key": version.key} | ({} if "IfMatch" in exactly else exactly)
         condition = {"CopySourceIfMatch": version.etag} if "IfMatch" in exactly else {}
+        # Unless it is told not to, S3 copies an object's annotations, too, and refuses that to whoever may not read and write them (CopyObject).
+        how = condition | {"AnnotationDirective": "EXCLUDE"}
         try:
-            self.s3.copy(source, self.bucket, target, ExtraArgs=condition)
+            self.s3.copy(source, self.bucket, target, ExtraArgs=how)
         except ClientError as error:
             _none_if_absent(error, GONE)
             if not self.exists(target):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_deploy.packaging import address, this_machine
-from aws_deploy.presets import EVENTBRIDGE, PRESETS, Preset
+from aws_deploy.presets import PRESETS, Preset
 from lakehouse_assets.aws import Aws
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.deployment import deploy, kept
@@ -96,7 +96,7 @@ class Pipeline:
 
     @contextmanager
     def events_held_back(self) -> Iterator[None]:
-        """No event starts anything meanwhile: they wait in the queue; those of EventBridge are lost."""
+        """No event starts anything meanwhile: they wait in the queue."""
         self._trigger(on=False)
         self.held_back = True
         try:
@@ -106,12 +106,6 @@ class Pipeline:
             self._trigger(on=True)
 
     def _trigger(self, *, on: bool) -> None:
-        if self.preset.trigger == EVENTBRIDGE:
-            rules = self.house.aws.client("events")
-            function = self.house.aws.client("lambda").get_function(FunctionName=self.preset.functions["availability"])["Configuration"]["FunctionArn"]
-            [rule] = rules.list_rule_names_by_target(TargetArn=function)["RuleNames"]
-            (rules.enable_rule if on else rules.disable_rule)(Name=rule)
-            return
         client = self.house.aws.client("lambda")
         [mapping] = client.list_event_source_mappings(FunctionName=self.preset.functions["availability"])["EventSourceMappings"]
         client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)

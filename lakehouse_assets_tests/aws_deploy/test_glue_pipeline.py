@@ -63,8 +63,8 @@ def test_files_under_uploads_become_tables_by_glue_jobs(pipeline: Pipeline, tmp_
     with pipeline.events_held_back():
         put(house, "uploads/products.csv", products_csv(product(1)))
         put(house, "uploads/april.xlsx", workbook(tmp_path / "april.xlsx", rows))
-    # This one EventBridge tells of; the others are found beside it.
-    put(house, "uploads/more.csv", orders_csv(order(3)))
+        put(house, "uploads/more.csv", orders_csv(order(3)))
+    # EventBridge told the queue of them, and now the queue calls.
 
     report = pipeline.succeeded()
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from aws_deploy.handlers import availability, diagnose, failure, marker, step
+from aws_deploy.handlers import availability, convert, diagnose, failure, marker, step
 from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, TemporaryOutage
 from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing import convert as uploads
 from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
 from lakehouse_assets_tests.support import environment_of, freeze, keys, product, products_csv, put
 
@@ -94,6 +97,24 @@ def test_nothing_waits_makes_no_batch(lakehouse: Lakehouse) -> None:
     assert marker.handler({"execution": OF_THE_LAKEHOUSE}, None) == {"batch_id": None}
 
 
+def test_the_lambda_converts_one_upload_at_a_time(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its memory is that of one workbook: a new AWS account gives no Lambda the memory of two."""
+    under_way, seen, recorded = set[str](), list[int](), uploads._record
+
+    def slowly(zone: Any, version: Any) -> Any:
+        under_way.add(version.key)
+        seen.append(len(under_way))
+        time.sleep(0.05)
+        under_way.remove(version.key)
+        return recorded(zone, version)
+
+    monkeypatch.setattr(uploads, "_record", slowly)
+    for number in range(3):
+        put(lakehouse, f"uploads/{number}.csv", products_csv(product(number)))
+    assert convert.handler({"execution": OF_THE_LAKEHOUSE}, None) == {"uploads": 3}
+    assert seen == [1, 1, 1]
+
+
 def test_a_failure_that_nobody_thought_of_keeps_its_words_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(step.UnexpectedFailure) as failed, step.lakehouse():
         raise ValueError("could not convert 's3cret'")
@@ -114,13 +135,15 @@ def run(state: str, message: str) -> dict[str, str]:
         (run("TIMEOUT", "too long"), 1, BadConfiguration),
         (run("FAILED", "an executor is lost"), 1, None),
         (run("FAILED", "an executor is lost"), 3, TemporaryOutage),
+        ({"error": "Glue.AWSGlueException", "cause": "Rate exceeded (Service: AWSGlue; Error Code: ThrottlingException)"}, 1, None),
+        ({"error": "Glue.AWSGlueException", "cause": "Rate exceeded (Service: AWSGlue; Error Code: ThrottlingException)"}, 3, TemporaryOutage),
         ({"error": "Glue.EntityNotFoundException", "cause": "no such job"}, 1, LakehouseError),
     ],
 )
 def test_a_failed_glue_run_is_tried_again_only_where_that_may_heal_it(failed: dict[str, str], tries: int, raised: type[Exception] | None) -> None:
     event = {"run": failed, "tries": tries, "most": 3}
     if raised is None:
-        assert "an executor is lost" in diagnose.handler(event, None)["may_heal"]
+        assert re.search("an executor is lost|Rate exceeded", diagnose.handler(event, None)["may_heal"])
         return
     with pytest.raises(raised):
         diagnose.handler(event, None)

@@ -59,6 +59,20 @@ def test_only_outages_are_tried_again_with_backoff_and_jitter(defined: dict[str,
         assert retry["MaxDelaySeconds"]
 
 
+def test_a_lambda_that_ran_out_of_time_is_called_again_only_where_it_goes_on(defined: dict[str, Any]) -> None:
+    by_lambda = {name for name in ("Convert", "Archive") if "FunctionName" in defined["States"][name]["Arguments"]}
+    again = {name for name, state in all_states(defined) if any("Sandbox.Timedout" in retry["ErrorEquals"] for retry in state.get("Retry", []))}
+    assert again == by_lambda
+
+
+def test_an_error_without_a_cause_is_caught_all_the_same(defined: dict[str, Any]) -> None:
+    """Not every error has one (States.Timeout), and a Catch that reads a field which is not there fails the execution, untold."""
+    caught = [str(way) for _, state in all_states(defined) for way in state.get("Catch", []) if "errorOutput.Cause" in str(way)]
+    assert len(caught) > 5
+    for way in caught:
+        assert "$exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : ''" in way
+
+
 def test_whatever_fails_in_the_batch_is_recorded_and_told_with_the_states_name(defined: dict[str, Any]) -> None:
     ending = {"NotifySuccess", "LookAgain", "RecordFailure", "NotifyFailure", "BatchFailed"}
     for name, state in defined["States"].items():

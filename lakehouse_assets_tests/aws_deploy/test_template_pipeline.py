@@ -8,11 +8,13 @@ import re
 
 import pytest
 
+from aws_deploy.handlers import convert
 from aws_deploy.packaging import RUNTIME
 from aws_deploy.presets import PRESETS
 from aws_deploy.state_machine import LAMBDAS, MAY_BE_GLUE
 from lakehouse_assets.contracts import SHIPPED, read_contracts
 from lakehouse_assets.landing.queue import objects_of
+from lakehouse_assets.landing.workbook_archive import WorkbookLimits
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.aws_deploy.templates import BOTH, Template, kept
 
@@ -23,11 +25,16 @@ MAY_HEAL = {
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Sandbox.Timedout",
     "Glue.ConcurrentRunsExceededException",
     "Glue.ResourceNumberLimitExceededException",
     "Glue.CrawlerRunningException",
     "SNS.InternalErrorException",
 }
+UNNAMED = {"Glue.AWSGlueException", "Glue.GlueException", "Athena.AmazonAthenaException", "Athena.AthenaException"}
+"""Throttling, and whatever else the service's model has no name for."""
+MEGABYTES_IN_A_NEW_ACCOUNT = 3008
+"""What Lambda lets a function of a new AWS account ask for."""
 
 
 @pytest.fixture(params=BOTH)
@@ -118,15 +125,55 @@ def test_the_machine_and_each_of_its_tasks_has_a_time_out(pipeline: Template) ->
     assert max(longest) < pipeline.machine["TimeoutSeconds"]
 
 
+def test_a_lambda_runs_out_of_its_time_before_the_state_that_calls_it_does(pipeline: Template) -> None:
+    """Otherwise the state's time-out may come first, which no step tries again."""
+    own = max(function["Timeout"] for function in pipeline.of_type("AWS::Lambda::Function").values())
+    calls = [state["TimeoutSeconds"] for _, state in pipeline.states() if state.get("Resource", "").endswith(":lambda:invoke")]
+    assert own == 900
+    assert min(calls) >= own + 30
+
+
+def test_no_lambda_asks_for_more_memory_than_a_new_account_gives(pipeline: Template) -> None:
+    memory = {function["FunctionName"]: function["MemorySize"] for function in pipeline.of_type("AWS::Lambda::Function").values()}
+    assert {name: size for name, size in memory.items() if size > MEGABYTES_IN_A_NEW_ACCOUNT} == {}
+
+
+def test_the_lambda_that_converts_has_the_memory_of_the_workbooks_that_it_reads_at_once() -> None:
+    limit = WorkbookLimits.memory_bytes >> 20
+    assert kept("ecommerce", "pipeline")["ConvertFunction"]["MemorySize"] == convert.WORKBOOKS_AT_ONCE * limit + 512
+
+
+def test_the_look_at_a_great_backlog_has_time_and_a_processor(pipeline: Template) -> None:
+    """A request to S3 for each of ten thousands of files: in a minute, with a third of a processor, no batch would ever start."""
+    function = pipeline["AvailabilityFunction"]
+    assert (function["Timeout"], function["MemorySize"]) == (300, 1769)
+
+
 def test_only_what_may_heal_is_tried_again_each_time_later_and_by_chance(pipeline: Template) -> None:
     throttled = ("*.ThrottlingException", "*.ThrottledException", "*.SdkClientException", "*.InternalS*Exception", "*.OperationTimeoutException", "*.TooMany*")
     for name, state in pipeline.states():
         for retry in state.get("Retry", []):
             for error in retry["ErrorEquals"]:
-                assert error in MAY_HEAL or any(fnmatch.fnmatchcase(error, shape) for shape in throttled), (name, error)
+                assert error in MAY_HEAL | UNNAMED or any(fnmatch.fnmatchcase(error, shape) for shape in throttled), (name, error)
             assert retry["BackoffRate"] > 1
             assert retry["JitterStrategy"] == "FULL"
-            assert retry["MaxAttempts"] <= 65
+            # Full jitter waits for half of the longest pause on average: 130 half minutes are the hour that a holder of the lease is waited for.
+            assert retry["MaxAttempts"] <= (130 if retry["ErrorEquals"] == ["LakehouseBusy"] else 60)
+            assert retry["MaxAttempts"] <= 3 or not UNNAMED & set(retry["ErrorEquals"]), "a missing permission may have such a name, too"
+
+
+def test_throttling_that_the_services_have_no_name_for_is_tried_again(pipeline: Template) -> None:
+    for name, state in pipeline.states():
+        services = {service for service in ("glue", "athena") if f":{service}:" in state.get("Resource", "")}
+        retried = {error for retry in state.get("Retry", []) for error in retry["ErrorEquals"]}
+        assert {error for error in UNNAMED if error.partition(".")[0].lower() in services} <= retried, name
+
+
+def test_another_holder_of_the_lease_is_waited_for_as_long_as_dagster_does() -> None:
+    [busy] = [retry for retry in kept("ecommerce", "pipeline").machine["States"]["TakeLease"]["Retry"] if retry["ErrorEquals"] == ["LakehouseBusy"]]
+    pauses = [min(busy["IntervalSeconds"] * busy["BackoffRate"] ** attempt, busy["MaxDelaySeconds"]) for attempt in range(busy["MaxAttempts"])]
+    on_average = sum(pauses) / 2
+    assert 1 <= on_average / Settings.model_fields["lease_wait_seconds"].default < 1.1
 
 
 def test_every_step_of_the_batch_that_fails_is_recorded(pipeline: Template) -> None:
@@ -156,24 +203,24 @@ def test_every_placeholder_of_the_definition_has_its_value(pipeline: Template) -
 def test_the_switch_says_who_is_started_when_files_land() -> None:
     """Everything is deployed either way: nothing but what starts the machine is switched off for Dagster."""
     started = {"Fn::If": ["FilesStartTheMachine", True, False]}
-    assert kept("ecommerce", "pipeline")["FilesLanded"]["Enabled"] == started
-    rules = kept("ecom_lakehouse", "pipeline")
-    assert rules["FilesLanded"]["State"] == {"Fn::If": ["FilesStartTheMachine", "ENABLED", "DISABLED"]}
-    assert rules["FilesLandedForDagster"]["State"] == {"Fn::If": ["FilesStartTheMachine", "DISABLED", "ENABLED"]}
-    assert rules["FilesLandedForDagster"]["Targets"][0]["Arn"].endswith(":<QueueName>")
     for preset in BOTH:
+        assert kept(preset, "pipeline")["FilesLanded"]["Enabled"] == started
         assert kept(preset, "pipeline")["Listing"]["State"] == {"Fn::If": ["FilesStartTheMachine", "ENABLED", "DISABLED"]}
         assert kept(preset, "pipeline").whole["Conditions"] == {"FilesStartTheMachine": {"Fn::Equals": [{"Ref": "Orchestrator"}, "state_machine"]}}
 
 
-def test_a_storm_of_messages_is_few_calls_and_each_bad_message_goes_back_alone() -> None:
-    mapping = kept("ecommerce", "pipeline")["FilesLanded"]
+def test_a_storm_of_messages_is_few_calls_and_each_bad_message_goes_back_alone(pipeline: Template) -> None:
+    mapping = pipeline["FilesLanded"]
+    assert mapping["EventSourceArn"].endswith(":<QueueName>")
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"], mapping["ScalingConfig"]) == (1000, 20, {"MaximumConcurrency": 2})
 
 
-def test_eventbridge_tells_of_csv_files_and_workbooks_under_uploads() -> None:
-    pattern = kept("ecom_lakehouse", "pipeline")["FilesLanded"]["EventPattern"]
+def test_eventbridge_tells_the_queue_of_csv_files_and_workbooks_under_uploads() -> None:
+    """A rule that called the Lambda would call it once for each file."""
+    rule = kept("ecom_lakehouse", "pipeline")["UploadsLanded"]
+    assert (rule["State"], rule["Targets"][0]["Arn"].endswith(":<QueueName>")) == ("ENABLED", True)
+    pattern = rule["EventPattern"]
     assert pattern["detail"]["bucket"] == {"name": ["<BucketName>"]}
     wildcards = [rule["wildcard"] for rule in pattern["detail"]["object"]["key"]]
     assert {"<UploadsPrefix>*.csv", "<UploadsPrefix>*.xlsx"} <= set(wildcards)
@@ -199,7 +246,15 @@ def test_alarms_tell_the_topic_of_dead_letters_failures_files_that_wait_and_erro
         assert alarm["AlarmActions"] == ["arn:<AWS::Partition>:sns:<AWS::Region>:<AWS::AccountId>:<TopicName>"]
         assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
     assert alarms["FilesWaitTooLong"]["Threshold"] == 3600
+    interval = re.fullmatch(r"rate\((\d+) minutes\)", pipeline["Listing"]["ScheduleExpression"])
+    assert interval
+    assert alarms["FilesWaitTooLong"]["Period"] >= 2 * 60 * int(interval[1]), "a look that is a second late would end the alarm, and the next begin it"
     assert alarms["DeadLettersThere"]["Dimensions"] == [{"Name": "QueueName", "Value": "<QueueName>-dead-letters"}]
+
+
+def test_a_dashboard_says_of_which_region_it_is(pipeline: Template) -> None:
+    """Their names are one in all regions of an account: a deployment to a second region would take the first one's."""
+    assert pipeline["Dashboard"]["DashboardName"].endswith("-<AWS::Region>")
 
 
 def test_errors_that_are_raised_on_purpose_are_no_alarm(pipeline: Template) -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from aws_deploy.state_machine import LAMBDAS
+from lakehouse_assets.contracts import SHIPPED, read_contracts
 from lakehouse_assets_tests.aws_deploy.templates import BOTH, Template, kept
 
 ANYWHERE = {
@@ -93,10 +94,12 @@ def test_a_permission_for_a_folder_is_one_for_all_in_it(pipeline: Template) -> N
             assert not resource.endswith(("Prefix>", "/")), (role, action)
 
 
-def test_a_crawler_reads_its_tables_and_writes_the_catalog(pipeline: Template) -> None:
-    for role, folder in (("TablesCrawlerRole", "<TablesPrefix>*"), ("RejectedCrawlerRole", "<RejectedPrefix>*")):
-        assert folder in pipeline.keys(role, "s3:GetObject")
-        assert not pipeline.keys(role, "s3:PutObject")
+def test_a_crawler_reads_and_writes_its_tables_and_writes_the_catalog(pipeline: Template) -> None:
+    """AWS Glue, Crawler prerequisites: "When crawling a Delta Lake data store, you must have Read/Write permissions to the Amazon S3 location.\""""
+    for role, folder in (("TablesCrawlerRole", "<TablesPrefix>"), ("RejectedCrawlerRole", "<RejectedPrefix>")):
+        assert f"{folder}*" in pipeline.keys(role, "s3:GetObject")
+        assert pipeline.keys(role, "s3:PutObject") == {f"{folder}{dataset}/*" for dataset in read_contracts(SHIPPED)}
+        assert not pipeline.keys(role, "s3:DeleteObject")
         assert {"glue:CreateTable", "glue:UpdateTable"} <= dict(pipeline.may(role)).keys()
 
 
@@ -124,9 +127,11 @@ def test_files_are_copied_with_the_tags_that_their_senders_gave_them(pipeline: T
     assert "<ControlPrefix>staging/*" in pipeline.keys("OrdersJobRole", "s3:PutObjectTagging")
 
 
-def test_only_the_trigger_starts_executions_and_only_the_machine_calls_the_steps(pipeline: Template) -> None:
+def test_only_the_trigger_takes_messages_and_starts_executions_and_only_the_machine_calls_the_steps(pipeline: Template) -> None:
     roles = pipeline.of_type("AWS::IAM::Role")
     assert [role for role in roles if "states:StartExecution" in dict(pipeline.may(role))] == ["AvailabilityRole"]
+    takers = {role: [resource for action, resource in pipeline.may(role) if action == "sqs:ReceiveMessage"] for role in roles}
+    assert {role for role, taken in takers.items() if taken} == {"AvailabilityRole", "DagsterTaskRole"}
     callers = {role: {resource for action, resource in pipeline.may(role) if action == "lambda:InvokeFunction"} for role in roles}
     assert {role for role, called in callers.items() if called} == {"MachineRole", "ListingRole"}
     assert callers["ListingRole"] == {"<AvailabilityFunction.Arn>"}

@@ -129,6 +129,13 @@ def test_old_versions_go_after_a_month_and_uploads_that_were_cut_short_after_thr
     ]
 
 
+def test_the_marker_of_a_deletion_goes_once_no_version_is_left_behind_it(storage: Template) -> None:
+    """S3 keeps such markers for ever otherwise, and each listing of versions reads them. Where current objects expire it takes no such rule, and needs none."""
+    for rule in rules(storage).values():
+        if "NoncurrentVersionExpiration" in rule:
+            assert rule.get("ExpiredObjectDeleteMarker", False) is ("ExpirationInDays" not in rule), rule["Id"]
+
+
 def test_every_query_is_held_to_the_scan_limit_and_its_results_are_encrypted(storage: Template) -> None:
     configuration = storage["Workgroup"]["WorkGroupConfiguration"]
     assert configuration["EnforceWorkGroupConfiguration"] is True

@@ -237,6 +237,26 @@ def test_a_version_that_is_gone_without_a_copy_is_named(lakehouse: Lakehouse, st
         store.move(version, "archived/a.csv")
 
 
+@pytest.mark.parametrize("size", [10, 9_000_000], ids=["one_call", "in_parts"])
+def test_a_move_copies_the_bytes_and_asks_for_no_annotations(lakehouse: Lakehouse, store: Store, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """S3 copies them unless it is told not to, and no role may read or write them. More than 8 MB are copied in parts."""
+    content, asked = b"0123456789" * (size // 10), list[dict[str, Any]]()
+
+    def look(params: dict[str, Any], **_: Any) -> None:
+        asked.append(params)
+
+    put(lakehouse, "raw/a.csv", content)
+    store.s3.meta.events.register("provide-client-params.s3.CopyObject", look)
+    try:
+        store.move(only_waiting(store), "archived/a.csv")
+    finally:
+        store.s3.meta.events.unregister("provide-client-params.s3.CopyObject", look)
+    assert body(lakehouse, "archived/a.csv") == content
+    assert keys(lakehouse, "raw/") == []
+    # In parts nobody but the client copies annotations, and it does so only where it is told to.
+    assert [params.get("AnnotationDirective") for params in asked] == (["EXCLUDE"] if size == 10 else [])
+
+
 def test_a_copy_of_another_size_is_noticed_and_nothing_is_deleted(lakehouse: Lakehouse, store: Store) -> None:
     put(lakehouse, "raw/a.csv", b"one")
     version = only_waiting(store)
