@@ -7,10 +7,8 @@ folder is read-only: without it every cold start compiles everything anew. The s
 
 from __future__ import annotations
 
-import compileall
 import hashlib
 import os
-import py_compile
 import re
 import shutil
 import subprocess
@@ -100,9 +98,15 @@ def build(name: str, contracts: Path, folder: Path, target: Target = AWS_LAMBDA)
         (content / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, content / place)
     if target.is_this_python:
-        # The time of a file says nothing in a zip, and a Lambda's files do not change: no source is looked at.
-        compileall.compile_dir(content, quiet=2, stripdir=str(content), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+        _compile(content)
     return _zipped(content, folder / f"{name}.zip", target.compression)
+
+
+def _compile(content: Path) -> None:
+    """The time of a file says nothing in a zip, and a Lambda's files do not change: no source is looked at. In a process of its own, because the bytes depend on
+    which texts a process has seen before (marshal writes what is shared once). A file that is not for this Python stays as it is."""
+    command = [sys.executable, "-P", "-m", "compileall", "-qq", "-s", str(content), "--invalidation-mode", "unchecked-hash", str(content)]
+    subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": "0"}, check=False)
 
 
 def _requirements(name: str) -> str:

@@ -234,8 +234,8 @@ class Lakehouse(Connections):
         return report
 
     def _refuse_while_glue_loads(self, datasets: Iterable[str]) -> None:
-        """A Glue run outlives a Dagster that was killed, and the choice of another engine. It looks whether its batch is under way before each write, not between
-        a look and the write's end; and on S3 its commit does not notice another's. (An execution of a state machine waits for its runs itself.)"""
+        """A Glue run outlives a Dagster that was killed, and the choice of another engine. It looks whether its batch is under way before each write, but not
+        between a look and the write's end; and on S3 its commit does not notice another's. (An execution of a state machine waits for its runs itself.)"""
         on_glue = self.settings.aws == "account" or self.settings.chosen_engine in ("glue", "auto")
         for dataset in datasets if on_glue and self.execution is None else ():
             job = self.settings.job_name(self.contracts[dataset])
