@@ -103,10 +103,10 @@ def build(name: str, contracts: Path, folder: Path, target: Target = AWS_LAMBDA)
 
 
 def _compile(content: Path) -> None:
-    """The time of a file says nothing in a zip, and a Lambda's files do not change: no source is looked at. In a process of its own, because the bytes depend on
-    which texts a process has seen before (marshal writes what is shared once). A file that is not for this Python stays as it is."""
+    """The time of a file says nothing in a zip, and a Lambda's files do not change: no source is looked at. In a process of its own, because the bytes depend
+    on which texts a process has seen before (marshal writes what is shared once). A file that is not for this Python stays as it is."""
     command = [sys.executable, "-P", "-m", "compileall", "-qq", "-s", str(content), "--invalidation-mode", "unchecked-hash", str(content)]
-    subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": "0"}, check=False)
+    subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": "0"}, check=False)  # noqa: S603 - compileall, of the folder made here
 
 
 def _requirements(name: str) -> str:

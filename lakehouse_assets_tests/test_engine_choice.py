@@ -49,22 +49,6 @@ def writers(lakehouse: Lakehouse) -> list[str]:
 
 @pytest.mark.spark
 @pytest.mark.usefixtures("embedded_unless_told")
-def test_while_a_glue_run_may_write_no_other_engine_loads_the_dataset(lakehouse: Lakehouse) -> None:
-    """Dagster was killed, its Glue run was not, and someone tries another engine. What the run would load plays no part here, so it only sleeps."""
-    settings = lakehouse.settings.model_copy(update={"engine": "embedded", "aws": "account", "glue_job": "{job}-" + uuid4().hex[:12]})
-    house = Lakehouse(settings, lakehouse.aws)
-    put_one_of_each(house)
-    batch = freeze(house)
-    runs = make_job(house, SLEEP)
-    run_id = runs.start({"--manifest": "s3://bucket/1.json"}, {}, print)
-    with pytest.raises(TemporaryOutage, match=f"Run {run_id} of Glue job {runs.job} is (starting|running), and may yet write"):
-        house.load("products", batch)
-    assert keys(house, "lakehouse-dwh/") == []
-    assert house.load("orders", batch).counts.inserted == 1, "another dataset's table is another matter"
-    stopped(runs)
-    assert house.load("products", batch).counts.inserted == 1
-
-
 def test_the_option_engine_goes_before_the_environment(lakehouse: Lakehouse, tmp_path: Path) -> None:
     load_by_command(tmp_path, 1)
     load_by_command(tmp_path, 2, "--engine", "spark")
@@ -86,3 +70,19 @@ def test_the_config_of_a_run_chooses_the_engine_of_that_run(lakehouse: Lakehouse
     load_by_run(lakehouse, 2, {})
     assert writers(lakehouse) == ["spark", "spark", "embedded"]
     assert [row[0] for row in table_rows(lakehouse, "products")] == [1, 2]
+
+
+def test_while_a_glue_run_may_write_no_other_engine_loads_the_dataset(lakehouse: Lakehouse) -> None:
+    """Dagster was killed, its Glue run was not, and someone tries another engine. What the run would load plays no part here, so it only sleeps."""
+    settings = lakehouse.settings.model_copy(update={"engine": "embedded", "aws": "account", "glue_job": "{job}-" + uuid4().hex[:12]})
+    house = Lakehouse(settings, lakehouse.aws)
+    put_one_of_each(house)
+    batch = freeze(house)
+    runs = make_job(house, SLEEP)
+    run_id = runs.start({"--manifest": "s3://bucket/1.json"}, {}, print)
+    with pytest.raises(TemporaryOutage, match=f"Run {run_id} of Glue job {runs.job} is (starting|running), and may yet write"):
+        house.load("products", batch)
+    assert keys(house, "lakehouse-dwh/") == []
+    assert house.load("orders", batch).counts.inserted == 1, "another dataset's table is another matter"
+    stopped(runs)
+    assert house.load("products", batch).counts.inserted == 1
