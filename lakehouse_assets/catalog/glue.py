@@ -52,7 +52,9 @@ class Catalog:
             self.glue.create_table(DatabaseName=self.database, TableInput=table)
             return "created"
         present = [{"Name": column["Name"], "Type": column["Type"]} for column in found["StorageDescriptor"]["Columns"]]
-        if (present, found["StorageDescriptor"]["Location"]) == (wanted, location):
+        # Without these Athena reads the folder's files as they lie there: rows that were overwritten, too.
+        is_delta = DELTA.items() <= found.get("Parameters", {}).items() and not found.get("PartitionKeys")
+        if is_delta and (present, found["StorageDescriptor"]["Location"]) == (wanted, location):
             return "up to date"
         self.glue.update_table(DatabaseName=self.database, TableInput=table)
         return "updated"

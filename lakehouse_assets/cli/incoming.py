@@ -86,7 +86,7 @@ def _walk(folder: Path, top: Path, home: Path) -> Iterator[Path | Ignored]:
         path = Path(entry.path)
         name = str(path.relative_to(top))
         if entry.is_dir(follow_symlinks=False):
-            if path == home:
+            if home.exists() and path.samefile(home):
                 continue
             if entry.name.startswith("."):
                 yield Ignored(f"{name}/", "a hidden folder is not looked into; name it to load what is in it")

@@ -133,23 +133,33 @@ def _report_of_another(lakehouse: Lakehouse, keys: set[str]) -> dict[str, Any] |
 
 
 def upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list[str]:
-    """Uploads the files, many at a time. Returns their keys, in the same order."""
+    """Uploads the files, one after the other in the order of their keys. Returns the keys, in the order of the files.
+
+    Of two rows for one key that of the later file stays, and a file's time is when it landed: side by side, that would be left to chance.
+    """
     from lakehouse_assets.aws import failures_named
     from lakehouse_assets.cli.incoming import key_of
     from lakehouse_assets.landing.store import in_parallel
 
     zone = lakehouse.zone
 
-    def upload_one(file: Incoming) -> str:
+    @contextmanager
+    def readable(file: Incoming) -> Iterator[None]:
         try:
-            key = key_of(file, zone)
-            zone.store.upload(file.path, key)
+            yield
         except OSError as error:
             raise LakehouseError(f"{file.path} cannot be read any more ({error.strerror}). What was uploaded waits; correct it and run again.") from error
-        return key
+
+    def key_for(file: Incoming) -> str:
+        with readable(file):
+            return key_of(file, zone)
 
     with steps.step(f"Upload {len(incoming):,} file{'s' * (len(incoming) != 1)}"), failures_named("Uploading"):
-        return in_parallel(upload_one, incoming)
+        keys = in_parallel(key_for, incoming)
+        for key, file in sorted(zip(keys, incoming, strict=True), key=lambda pair: pair[0]):
+            with readable(file):
+                zone.store.upload(file.path, key)
+        return keys
 
 
 @contextmanager

@@ -6,11 +6,14 @@ import json
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from lakehouse_assets.errors import BadConfiguration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,7 +86,9 @@ def short_text(value: Any) -> str:
 
 
 def _csv_line(cells: Sequence[str]) -> str:
-    """Python's csv module leaves a lone carriage return unquoted, and readers take that for the end of the line."""
+    """Python's csv module leaves a lone carriage return unquoted, and readers take that for the end of the line; an empty line they pass over."""
+    if list(cells) == [""]:
+        return '""\n'
     quoted = ('"' + cell.replace('"', '""') + '"' if NEEDS_QUOTES.search(cell) else cell for cell in cells)
     return ",".join(quoted) + "\n"
 
@@ -95,6 +100,8 @@ def _cell(value: Any) -> str:
 
 
 def _print_json_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    if twice := sorted(name for name, times in Counter(names).items() if times > 1):
+        raise BadConfiguration(f"Two columns are called {', '.join(twice)}, of which JSON would keep one: name them with AS, or ask for --format csv.")
     between = "["
     for row in rows:
         values = (str(value) if isinstance(value, float) and not math.isfinite(value) else value for value in row)

@@ -6,6 +6,7 @@ Every read and every delete names one version, so an object overwritten meanwhil
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Set
@@ -19,7 +20,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from lakehouse_assets.errors import BadData
+from lakehouse_assets.errors import BadData, LakehouseError
 from lakehouse_assets.landing.model import FileVersion
 
 KEY_BYTES, METADATA_BYTES = 1024, 2048
@@ -164,7 +165,18 @@ class Store:
             ) from error
 
     def upload(self, path: Path, key: str) -> None:
-        self.s3.upload_file(str(path), self.bucket, key)
+        """Puts a file there as it is now. (By one handle: by its name each part of a large file would be read from what has that name then.)
+
+        Raises OSError where it cannot be read, LakehouseError where it was changed meanwhile; then nothing of it waits.
+        """
+        with path.open("rb") as body:
+            before = os.fstat(body.fileno())
+            self.s3.upload_fileobj(body, self.bucket, key)
+        now = path.stat() if path.exists() else before
+        if os.path.samestat(before, now) and (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
+            written = self.head(key) or {}
+            self.s3.delete_object(Bucket=self.bucket, Key=key, **({"VersionId": written["VersionId"]} if "VersionId" in written else {}))
+            raise LakehouseError(f"{path} was changed while it was uploaded, so nothing of it waits. Run it again when it is written to its end.")
 
     def move(self, version: FileVersion, target: str) -> None:
         """Copies a version, verifies the copy, deletes exactly that version. Re-runnable: once the version is gone, the copy must be there."""

@@ -2,6 +2,12 @@
 SELECT 'orders: keys that stand twice' AS question, count(*) AS wrong
 FROM (SELECT order_id FROM orders GROUP BY order_id HAVING count(*) > 1) AS repeated
 UNION ALL
+SELECT 'order_items: keys that stand twice', count(*)
+FROM (SELECT id FROM order_items GROUP BY id HAVING count(*) > 1) AS repeated
+UNION ALL
+SELECT 'products: keys that stand twice', count(*)
+FROM (SELECT product_id FROM products GROUP BY product_id HAVING count(*) > 1) AS repeated
+UNION ALL
 SELECT 'orders: the date is not the day of the timestamp', count(*)
 FROM orders
 WHERE "date" <> CAST(CAST(order_timestamp AS DATE) AS VARCHAR)

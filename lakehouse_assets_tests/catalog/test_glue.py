@@ -17,6 +17,10 @@ def columns(lakehouse: Lakehouse, name: str) -> dict[str, str]:
     return {column["Name"]: column["Type"] for column in entry(lakehouse, name)["StorageDescriptor"]["Columns"]}
 
 
+def table_rows_by_athena(lakehouse: Lakehouse) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in lakehouse.athena.query("SELECT product_id, product_name FROM products").rows]
+
+
 def with_another_column(lakehouse: Lakehouse) -> Lakehouse:
     """The same lakehouse after the contract of products got a column."""
     colour = Column("colour", Kind.STRING, False, "Its colour.")
@@ -74,6 +78,19 @@ def test_an_entry_that_someone_pointed_elsewhere_is_brought_back(lakehouse: Lake
     lakehouse.catalog.glue.update_table(DatabaseName=lakehouse.settings.database, TableInput=table)
     assert lakehouse.refresh_catalog()["products"] == "updated"
     assert entry(lakehouse, "products")["StorageDescriptor"]["Location"].endswith("/lakehouse-dwh/products")
+
+
+def test_an_entry_that_says_no_more_that_the_table_is_delta_is_brought_back(lakehouse: Lakehouse) -> None:
+    """As a plain crawler leaves it: Athena would read rows that were overwritten, too."""
+    for name in ("Globe", "Atlas"):
+        put(lakehouse, "raw/products/p.csv", products_csv(product(1, name)))
+        ran(lakehouse)
+    kept = {name: entry(lakehouse, "products")[name] for name in ("Name", "StorageDescriptor", "TableType")}
+    lakehouse.catalog.glue.update_table(
+        DatabaseName=lakehouse.settings.database, TableInput=kept | {"Parameters": {"EXTERNAL": "TRUE", "classification": "parquet"}}
+    )
+    assert lakehouse.refresh_catalog()["products"] == "updated"
+    assert table_rows_by_athena(lakehouse) == [(1, "Atlas")]
 
 
 def test_a_table_that_lacks_a_column_of_its_contract_stops_the_load_before_it_writes(lakehouse: Lakehouse) -> None:

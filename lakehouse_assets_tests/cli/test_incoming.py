@@ -71,6 +71,8 @@ def test_what_is_no_data_is_ignored_with_a_reason(tmp_path: Path) -> None:
 def test_the_home_is_never_taken_for_data(tmp_path: Path) -> None:
     write(tmp_path, "orders.csv", "home/aws/s3/bucket/raw/orders/old.csv")
     assert list(names([tmp_path], home=tmp_path / "home")) == ["orders.csv"]
+    (tmp_path / "link").symlink_to(tmp_path / "home")
+    assert list(names([tmp_path], home=tmp_path / "link")) == ["orders.csv"], "whichever way it is named"
 
 
 def test_all_missing_paths_are_named_at_once(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from lakehouse_assets.cli.output import MOST_TABLE_ROWS, Format, print_rows
 from lakehouse_assets.cli.tables import print_tally
 from lakehouse_assets.cli.told import visible
+from lakehouse_assets.errors import BadConfiguration
 
 NAMES = ("name", "amount", "reasons", "raw")
 
@@ -28,6 +29,16 @@ def test_json_is_a_list_of_objects_with_types_and_the_text_as_it_is(capsys: pyte
         {"name": None, "amount": 3, "reasons": [], "raw": {}},
         {"name": "Zoë", "amount": "nan", "reasons": None, "raw": None},
     ]
+
+
+def test_json_refuses_two_columns_of_one_name_rather_than_to_keep_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BadConfiguration, match="Two columns are called x, of which JSON would keep one"):
+        printed(capsys, Format.JSON, (1, 2, 3), names=("x", "y", "x"))
+    assert printed(capsys, Format.CSV, (1, 2, 3), names=("x", "y", "x")) == "x,y,x\n1,2,3\n"
+
+
+def test_csv_of_one_column_shows_a_missing_value_as_a_line_that_no_reader_passes_over(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, Format.CSV, ("a",), (None,), ("",), ("b",), names=("x",)) == 'x\na\n""\n""\nb\n'
 
 
 def test_json_of_no_rows_is_an_empty_list(capsys: pytest.CaptureFixture[str]) -> None:

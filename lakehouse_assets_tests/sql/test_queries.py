@@ -259,6 +259,8 @@ def validate_orders(files: Files) -> Answer:
     products = {product["product_id"] for product in files.products}
     return [
         ("orders: keys that stand twice", len(files.orders) - len(customer)),
+        ("order_items: keys that stand twice", len(files.items) - len({item["id"] for item in files.items})),
+        ("products: keys that stand twice", len(files.products) - len(products)),
         ("orders: the date is not the day of the timestamp", sum(order["date"] != order["order_timestamp"][:10] for order in files.orders)),
         ("order_items: no such order", sum(item["order_id"] not in customer for item in files.items)),
         ("order_items: no such product", sum(item["product_id"] not in products for item in files.items)),
