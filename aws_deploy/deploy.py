@@ -95,14 +95,14 @@ def remove(preset: Preset, settings: Settings, aws: Aws, *, data: bool) -> None:
     bring_down(cloudformation, preset.pipeline_stack, print)
     if not data:
         return
-    if bucket:
-        # While the stack still says whose the bucket is: it takes long, and what is cut short is done again.
-        with failures_named(f"Emptying bucket {bucket}"):
-            _empty(s3, bucket)
-    bring_down(cloudformation, preset.storage_stack, print)
     if not bucket:
+        bring_down(cloudformation, preset.storage_stack, print)
         print(f"There was no stack {preset.storage_stack} to say which bucket is its own, so none was deleted.")
         return
+    # While the stack still says whose the bucket is: it takes long, and what is cut short is done again.
+    with failures_named(f"Emptying bucket {bucket}"):
+        _empty(s3, bucket)
+    bring_down(cloudformation, preset.storage_stack, print)
     with failures_named(f"Deleting bucket {bucket}"):
         _delete_bucket(s3, bucket)
     if key:

@@ -70,9 +70,8 @@ class Lakehouse(Connections):
         """Before a write by a run that need not hold the lease itself (Glue's, `spark-submit`'s), and that outlives whoever started it: raises LeaseLostError
         where its batch is not the open one any more, or is being given up. The lease, where this process took it, is confirmed, too."""
         self.confirm_lease()
-        with failures_named(f"Looking whether batch {batch_id} is under way"):
-            under_way = open_batch(self.zone)
-            report = self.zone.store.get_json(self.zone.report_key(under_way)) if under_way else None
+        under_way = self.open_batch()
+        report = self.report(under_way) if under_way else None
         if under_way is None or under_way.batch_id != batch_id or (report and report["status"] == "abandoned"):
             raise LeaseLostError(
                 f"Batch {batch_id} is not under way any more: it was ended or given up while this run worked. It stops here; nothing is lost and nothing "

@@ -1,7 +1,7 @@
 """CheckDataAvailability: is there something to do? Then an execution is started, one for each piece of work.
 
-Called by the queue, by the schedule for events that were lost, and by an execution at its end, for files that landed while it worked. An event
-is a wake-up call and no more: what there is to do is asked of the bucket, and the execution's name names it. So a thousand events start one execution.
+Called by the queue, by the schedule for events that were lost, and by an execution at its end, for files that landed while it worked. An event is a wake-up
+call and no more: what there is to do is asked of the bucket, and the execution's name names it. So a thousand events start one execution.
 """
 
 from __future__ import annotations

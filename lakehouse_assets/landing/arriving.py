@@ -112,10 +112,8 @@ class ArrivingFile:
             raise UnusableError(f"is cut off: its gzip content ends in the middle, after {total:,} unpacked bytes")
 
     def _next_member(self, rest: bytes, arrived: Iterator[bytes]) -> bytes:
-        self.padded = self.padded or rest.startswith(b"\0")
-        while not (rest := rest.lstrip(b"\0")):
+        while not (rest := self._without_padding(rest)):
             rest = next(arrived, b"")
-            self.padded = self.padded or rest.startswith(b"\0")
             if not rest:
                 return b""
         if len(rest) < len(GZIP_MAGIC):
@@ -123,6 +121,10 @@ class ArrivingFile:
         if not rest.startswith(GZIP_MAGIC):
             raise UnusableError("is damaged: after its gzip content stand bytes that are no gzip")
         return rest
+
+    def _without_padding(self, rest: bytes) -> bytes:
+        self.padded = self.padded or rest.startswith(b"\0")
+        return rest.lstrip(b"\0")
 
     def _refuse_bomb(self, total: int) -> None:
         if total > self.limits.max_bytes:

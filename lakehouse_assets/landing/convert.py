@@ -77,9 +77,9 @@ def _sheets(zone: LandingZone, version: FileVersion, path: Path) -> list[Convert
     with tempfile.TemporaryDirectory(dir=zone.scratch) as folder:
         sheets = convert_workbook(path, zone.contracts, Path(folder))
         # All of them before the first CSV is there: a workbook is converted as a whole, or set aside as a whole.
-        metadata = [_metadata(version, f"{version.key}#{sheet.name}", sheet.rows) for sheet in sheets]
-        for sheet, said in zip(sheets, metadata, strict=True):
-            name = f"{version.key}#{sheet.name}"
+        names = [f"{version.key}#{sheet.name}" for sheet in sheets]
+        metadata = [_metadata(version, name, sheet.rows) for sheet, name in zip(sheets, names, strict=True)]
+        for sheet, name, said in zip(sheets, names, metadata, strict=True):
             if sheet.dataset is None or sheet.csv is None:
                 results.append(Converted(name, Outcome.IGNORED, sheet.reason))
                 continue
