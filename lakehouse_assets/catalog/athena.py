@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from lakehouse_assets.errors import LakehouseError, TemporaryOutage
@@ -14,6 +15,7 @@ SLOWEST_POLL_SECONDS = 1.0
 CONVERTERS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
     **dict.fromkeys(("float", "real", "double"), float),
+    "decimal": Decimal,
     "boolean": lambda text: text == "true",
 }
 
@@ -35,7 +37,7 @@ class Athena:
     timeout: float = 600
 
     def query(self, sql: str) -> Result:
-        """Runs one statement and reads its whole result; numbers and booleans come with their types, all else as text, NULL as None.
+        """Runs one statement and reads its whole result; numbers (decimals exact) and booleans come with their types, all else as text, NULL as None.
 
         Raises LakehouseError with Athena's reason when the statement fails, TemporaryOutage when it takes longer than the time-out.
         """

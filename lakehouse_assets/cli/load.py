@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lakehouse_assets.lakehouse import Lakehouse
     from lakehouse_assets.settings import Settings
 
+Uploaded = tuple[str, str | None]
+"""A file's key and version in the bucket; None where it was gone before its version could be asked for."""
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders: CSV (also gzipped) and Excel workbooks.", show_default=False)]
 
 
@@ -77,8 +79,8 @@ def put(paths: Paths) -> None:
     settings = read_home()
     incoming, ignored = find_files(paths, settings.home)
     with connected(settings) as lakehouse, steps_shown() as steps:
-        keys = upload(lakehouse, incoming, steps)
-    print_table(("file", "waits at"), [(str(file.path), f"s3://{settings.bucket}/{key}") for file, key in zip(incoming, keys, strict=True)])
+        uploaded = upload(lakehouse, incoming, steps)
+    print_table(("file", "waits at"), [(str(file.path), f"s3://{settings.bucket}/{key}") for file, (key, _) in zip(incoming, uploaded, strict=True)])
     if ignored:
         typer.echo("Left alone:")
         print_table(("file", "because"), [(item.name, item.reason) for item in ignored])
@@ -117,23 +119,28 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> d
             return _report_of_another(lakehouse, left) or report
         if report["status"] != "succeeded":
             return report
-        left -= {file.key for file in lakehouse.manifest(report["batch_id"]).files}
+        left -= _taken(lakehouse, report["batch_id"])
         if not left:
             return report
         typer.echo(f"Batch {report['batch_id']} was under way and did not hold these files; the next one does.", err=True)
 
 
-def _report_of_another(lakehouse: Lakehouse, keys: set[str]) -> dict[str, Any] | None:
+def _taken(lakehouse: Lakehouse, batch_id: str) -> set[Uploaded]:
+    """What a batch holds: each file by its version, and as one whose version is not known."""
+    return {(file.key, version) for file in lakehouse.manifest(batch_id).files for version in (file.version, None)}
+
+
+def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> dict[str, Any] | None:
     """The newest batch with one of these files: where a sensor watches the bucket, its run may have been the quicker one."""
     report: dict[str, Any]
     for report in reversed(lakehouse.history()):
-        if keys & {file.key for file in lakehouse.manifest(report["batch_id"]).files}:
+        if uploaded & _taken(lakehouse, report["batch_id"]):
             return report
     return None
 
 
-def upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list[str]:
-    """Uploads the files, one after the other in the order of their keys. Returns the keys, in the order of the files.
+def upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list[Uploaded]:
+    """Uploads the files, one after the other in the order of their keys. Returns where each is, in the order of the files.
 
     Of two rows for one key that of the later file stays, and a file's time is when it landed: side by side, that would be left to chance.
     """
@@ -156,10 +163,11 @@ def upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list
 
     with steps.step(f"Upload {len(incoming):,} file{'s' * (len(incoming) != 1)}"), failures_named("Uploading"):
         keys = in_parallel(key_for, incoming)
+        versions: dict[str, str | None] = {}
         for key, file in sorted(zip(keys, incoming, strict=True), key=lambda pair: pair[0]):
             with readable(file):
-                zone.store.upload(file.path, key)
-        return keys
+                versions[key] = zone.store.upload(file.path, key)
+        return [(key, versions[key]) for key in keys]
 
 
 @contextmanager
@@ -190,4 +198,4 @@ def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
 
 def _as_file_report(item: Ignored) -> dict[str, Any]:
     nothing: dict[str, Any] = {"dataset": None, "outcome": "ignored", "read": 0, "rejected": 0, "warnings": []}
-    return {"name": item.name, "reason": item.reason, "source_file": None} | nothing
+    return {"name": item.name, "reason": item.reason, "source_file": None, "workbook": None} | nothing

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,10 @@ def print_json(value: Any) -> None:
 
 
 def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format) -> None:
-    """rows: numbers and booleans with their types, lists and objects as Python's, all else text, None for missing. CSV and JSON are written as they come."""
+    """rows: numbers and booleans with their types, lists and objects as Python's, all else text, None for missing. CSV and JSON are written as they come.
+
+    In JSON a decimal is text: what reads a JSON number as a double would change it.
+    """
     if form is Format.JSON:
         _print_json_rows(names, rows)
     elif form is Format.CSV:
@@ -65,7 +69,7 @@ def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def text_of(value: Any) -> str:
@@ -73,6 +77,8 @@ def text_of(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, list):
         return "; ".join(text_of(item) for item in value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
@@ -105,7 +111,7 @@ def _print_json_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Non
     between = "["
     for row in rows:
         values = (str(value) if isinstance(value, float) and not math.isfinite(value) else value for value in row)
-        sys.stdout.write(f"{between}\n {json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=not _writes_utf8(), default=str)}")
+        sys.stdout.write(f"{between}\n {json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=not _writes_utf8(), default=text_of)}")
         between = ","
     sys.stdout.write("[]\n" if between == "[" else "\n]\n")
 

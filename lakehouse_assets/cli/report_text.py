@@ -87,10 +87,9 @@ def _grouped(files: list[dict[str, Any]]) -> list[Sequence[Any]]:
 
 
 def _group(file: dict[str, Any]) -> tuple[Any, ...]:
-    workbook, is_sheet, _ = file["name"].partition("#")
     alike = (file["dataset"], file["outcome"], file["reason"])
-    if is_sheet:
-        return ("sheets", workbook, *alike)
+    if file.get("workbook"):
+        return ("sheets", file["workbook"], *alike)
     return ("files", *alike) if _urgency(file) == QUIET else (file["source_file"], file["name"])
 
 
@@ -101,8 +100,8 @@ def _urgency(file: dict[str, Any]) -> int:
 
 
 def _common_name(files: list[dict[str, Any]]) -> str:
-    workbook, is_sheet, _ = files[0]["name"].partition("#")
-    return f"{workbook} ({len(files):,} sheets)" if is_sheet else f"{len(files):,} files"
+    workbook = files[0].get("workbook")
+    return f"{workbook} ({len(files):,} sheets)" if workbook else f"{len(files):,} files"
 
 
 def _line(name: str, files: list[dict[str, Any]]) -> Sequence[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict
 from typing import Any
 
@@ -41,6 +41,7 @@ def report_in_words(report: Mapping[str, Any]) -> str:
 def file_reports(manifest: Manifest, judgements: Mapping[str, Judgement]) -> list[dict[str, Any]]:
     """Each file and sheet of the batch. A converted workbook stands for itself only when no sheet does."""
     counted = {file_id: counts for judgement in judgements.values() for file_id, counts in judgement.files.items()}
+    converted = {file.key for file in manifest.files if file.outcome is Outcome.CONVERTED}
     reports = []
     for file in manifest.files:
         counts = counted.get(file.file_id)
@@ -58,6 +59,7 @@ def file_reports(manifest: Manifest, judgements: Mapping[str, Judgement]) -> lis
                 "rejected": counts.rejected if counts else 0,
                 "warnings": warnings,
                 "source_file": file.source_file,
+                "workbook": _workbook(file.source_file, converted),
             }
         )
     for noticed in manifest.noticed:
@@ -71,6 +73,7 @@ def file_reports(manifest: Manifest, judgements: Mapping[str, Judgement]) -> lis
                 "rejected": 0,
                 "warnings": [],
                 "source_file": noticed.name,
+                "workbook": _workbook(noticed.name, converted),
             }
         )
     return reports
@@ -91,6 +94,12 @@ def outcome_of(file: ManifestFile, changed: int | None) -> Outcome:
     if file.outcome is not Outcome.LOAD:
         return file.outcome
     return Outcome.DUPLICATE if file.seen_before and not changed else Outcome.LOADED
+
+
+def _workbook(name: str, converted: Set[str]) -> str | None:
+    """The upload whose sheet has this name. Files may have a `#` in their names, too."""
+    marks = (place for place, character in enumerate(name) if character == "#")
+    return next((name[:place].split("/", 1)[-1] for place in marks if name[:place] in converted), None)
 
 
 def _short(file: ManifestFile) -> str:

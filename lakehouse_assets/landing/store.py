@@ -164,19 +164,22 @@ class Store:
                 f"s3://{self.bucket}/{version.key} (version {version.version}) was deleted or overwritten before it was read. Restore it, then run again."
             ) from error
 
-    def upload(self, path: Path, key: str) -> None:
+    def upload(self, path: Path, key: str) -> str | None:
         """Puts a file there as it is now. (By one handle: by its name each part of a large file would be read from what has that name then.)
 
-        Raises OSError where it cannot be read, LakehouseError where it was changed meanwhile; then nothing of it waits.
+        Returns the version's id ("null" in a bucket without versions), None where it was taken away at once.
+        Raises OSError where the file cannot be read, LakehouseError where it was changed meanwhile; then nothing of it waits.
         """
         with path.open("rb") as body:
             before = os.fstat(body.fileno())
             self.s3.upload_fileobj(body, self.bucket, key)
         now = path.stat() if path.exists() else before
+        written = self.head(key)
         if os.path.samestat(before, now) and (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
-            written = self.head(key) or {}
-            self.s3.delete_object(Bucket=self.bucket, Key=key, **({"VersionId": written["VersionId"]} if "VersionId" in written else {}))
+            if written is not None:
+                self.s3.delete_object(Bucket=self.bucket, Key=key, **({"VersionId": written["VersionId"]} if "VersionId" in written else {}))
             raise LakehouseError(f"{path} was changed while it was uploaded, so nothing of it waits. Run it again when it is written to its end.")
+        return None if written is None else str(written.get("VersionId", "null"))
 
     def move(self, version: FileVersion, target: str) -> None:
         """Copies a version, verifies the copy, deletes exactly that version. Re-runnable: once the version is gone, the copy must be there."""

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,14 +22,16 @@ def loaded(lakehouse: Lakehouse) -> Lakehouse:
 
 def test_numbers_and_booleans_come_with_their_types_the_rest_as_text_and_null_as_none(loaded: Lakehouse) -> None:
     found = loaded.athena.query(
-        "SELECT id, days_since_prior_order, CAST(id AS bigint) AS big, 0.5e0 AS half, id = 1 AS first, date, order_timestamp, '' AS nothing "
+        "SELECT id, days_since_prior_order, CAST(id AS bigint) AS big, 0.5e0 AS half, id = 1 AS first, date, order_timestamp, '' AS nothing, "
+        "CAST(-0.5e0 AS decimal(38, 7)) AS exact "
         "FROM order_items ORDER BY id"
     )
-    assert found.columns == ("id", "days_since_prior_order", "big", "half", "first", "date", "order_timestamp", "nothing")
-    assert [type(value) for value in found.rows[0]] == [int, type(None), int, float, bool, str, str, str]
+    assert found.columns == ("id", "days_since_prior_order", "big", "half", "first", "date", "order_timestamp", "nothing", "exact")
+    assert [type(value) for value in found.rows[0]] == [int, type(None), int, float, bool, str, str, str, Decimal]
     assert found.rows[0][:6] == (1, None, 1, 0.5, True, "2025-04-01")
     assert str(found.rows[0][6]).startswith("2025-04-01 11:27:00")
     assert found.rows[1][4] is False
+    assert found.rows[0][8] == Decimal("-0.5")
 
 
 def test_texts_come_as_they_are(loaded: Lakehouse) -> None:

@@ -84,6 +84,31 @@ def test_files_that_the_sensor_was_quicker_to_take_are_reported_all_the_same(lak
     assert len(lakehouse.history()) == 1
 
 
+def test_files_whose_older_version_another_run_took_are_loaded_before_it_says_so(lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run opens a batch of what waits under the same name, just before the file is uploaded anew."""
+    file = tmp_path / "p.csv"
+    file.write_text(products_csv(product(1, "new")))
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1, "old")))
+    send = Store.upload
+
+    def taken_before(store: Store, path: Path, key: str) -> str | None:
+        lakehouse.freeze("any")
+        return send(store, path, key)
+
+    monkeypatch.setattr(Store, "upload", taken_before)
+    report = loaded(file)
+    assert nonzero(report["datasets"]["products"]) == {"read": 1, "updated": 1}
+    assert [row[3] for row in table_rows(lakehouse, "products")] == ["new"]
+    assert len(lakehouse.history()) == 2
+
+
+def test_the_sheets_of_a_workbook_are_known_by_it_whatever_signs_are_in_the_names(tmp_path: Path) -> None:
+    workbook(tmp_path / "a#1.xlsx", {"x#y": [("product_id", "department_id", "department", "product_name"), product(1)], "todo": [("milk",)]})
+    (tmp_path / "a#2.csv").write_text(products_csv(product(2)))
+    files = {file["name"]: file["workbook"] for file in loaded(tmp_path)["files"]}
+    assert files == {"a#1.xlsx#x#y": "a#1.xlsx", "a#1.xlsx#todo": "a#1.xlsx", "a#2.csv": None}
+
+
 def test_the_same_files_again_are_duplicates_and_change_nothing(lakehouse: Lakehouse, tmp_path: Path) -> None:
     first = loaded(one_of_each(tmp_path / "data"))
     before = table_rows(lakehouse, "orders")

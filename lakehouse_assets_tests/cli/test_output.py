@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -39,6 +40,12 @@ def test_json_refuses_two_columns_of_one_name_rather_than_to_keep_one(capsys: py
 
 def test_csv_of_one_column_shows_a_missing_value_as_a_line_that_no_reader_passes_over(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys, Format.CSV, ("a",), (None,), ("",), ("b",), names=("x",)) == 'x\na\n""\n""\nb\n'
+
+
+def test_an_exact_number_keeps_its_digits_and_is_no_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    exact = Decimal("-0.0000000000000000000000001")
+    assert printed(capsys, Format.CSV, (exact,), names=("x",)) == "x\n-0.0000000000000000000000001\n"
+    assert json.loads(printed(capsys, Format.JSON, (exact,), names=("x",))) == [{"x": "-0.0000000000000000000000001"}]
 
 
 def test_json_of_no_rows_is_an_empty_list(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,9 +34,14 @@ def test_it_holds_every_count_of_every_dataset(capsys: pytest.CaptureFixture[str
 
 
 def test_loaded_sheets_of_a_workbook_share_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    sheets = [file(f"april.xlsx#{day}", rejected=day % 2, warnings=["2 rows: odd"]) for day in range(30)]
+    sheets = [file(f"april#1.xlsx#{day}", workbook="april#1.xlsx", rejected=day % 2, warnings=["2 rows: odd"]) for day in range(30)]
     [line] = lines(capsys, *sheets)
-    assert line.split() == ["april.xlsx", "(30", "sheets)", "orders", "loaded", "300", "15", "60", "rows:", "odd"]
+    assert line.split() == ["april#1.xlsx", "(30", "sheets)", "orders", "loaded", "300", "15", "60", "rows:", "odd"]
+
+
+def test_files_whose_names_only_look_like_sheets_are_files(capsys: pytest.CaptureFixture[str]) -> None:
+    [line] = lines(capsys, *(file(f"export#{part}.csv") for part in range(5)))
+    assert line.split()[:2] == ["5", "files"]
 
 
 def test_every_file_that_was_not_loaded_is_listed_with_its_reason_before_the_others(capsys: pytest.CaptureFixture[str]) -> None:
