@@ -8,16 +8,12 @@ Bad data fails at once; only what an outage caused is tried again. No state's da
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from aws_deploy.asl import (
-    ATHENA_OUTAGES,
-    ATHENA_UNNAMED,
     BUSY,
-    CRAWLER_BUSY,
     GLUE_BUSY,
     GLUE_OUTAGES,
     GLUE_UNNAMED,
@@ -33,7 +29,7 @@ from aws_deploy.asl import (
     ended_at,
     parallel,
 )
-from lakehouse_assets.catalog.checks import BATCH_COUNTS, KEY_UNIQUE, NO_ORPHANS, NOT_EMPTY, checks_sql
+from aws_deploy.table_states import CALL_SECONDS, check, crawl
 from lakehouse_assets.contracts import Contract, Contracts
 
 LAMBDAS = ("availability", "lease", "convert", "marker", "load", "diagnose", "archive", "count", "record", "failure")
@@ -46,9 +42,6 @@ LAMBDA_SECONDS = 900
 TASK_SECONDS = LAMBDA_SECONDS + 30
 """Of the state that calls a Lambda: where both ended at the same moment, nobody could say which of them ran out of time, and only one is tried again."""
 GLUE_SECONDS = 3 * 3600
-ATHENA_SECONDS = 1800
-CALL_SECONDS = 60
-CRAWL_LOOKS, SECONDS_BETWEEN_LOOKS = 240, 15
 MOST_RUNS = 3
 """Of a Glue job for one step: the first, and two more where infrastructure failed it."""
 
@@ -57,8 +50,6 @@ CAUSE = "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' 
 EXECUTION = "{% $states.context.Execution.Id %}"
 REDRIVES = "{% $exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0 %}"
 BATCH = "{% $batch.batch_id %}"
-BATCH_PLACE = "<batch>"
-"""Stands in the checks' SQL where an execution puts its batch's id."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +79,9 @@ def definition(contracts: Contracts, names: Names) -> State:
         {"IsThereWork": {"Type": "Choice", "Choices": [{"Condition": "{% $batch.batch_id = null %}", "Next": "Record"}]}},
         *({f"LoadLevel{number}": parallel([_load(names, contract) for contract in level])} for number, level in enumerate(levels(contracts), 1)),
         _step(names, "Archive", "archive", {"--batch": BATCH}),
-        {"Crawl": parallel([_crawl(word, crawler) for word, crawler in names.crawlers.items()])},
+        {"Crawl": parallel([crawl(word, crawler) for word, crawler in names.crawlers.items()])},
         _lambda(names, "Count", "count", Assign={"written": "{% $states.result.Payload %}"}),
-        {"CheckTables": parallel([_check(names, contract) for contract in contracts.values()])},
+        {"CheckTables": parallel([check(contract, names.database, names.workgroup, names.results) for contract in contracts.values()])},
         _lambda(names, "Record", "record", Output="{% $states.result.Payload %}"),
     ]
     return {
@@ -205,89 +196,6 @@ def _load(names: Names, contract: Contract) -> States:
         f"Load{word}": {"Type": "Choice", "Choices": [by_glue], "Default": f"Load{word}WithLambda"},
         **ended_at(f"Load{word}WithGlue", _glue(names, f"Load{word}WithGlue", names.load_jobs[contract.dataset], {"--manifest": "{% $batch.manifest %}"})),
         **ended_at(f"Load{word}WithLambda", _lambda(names, f"Load{word}WithLambda", "load", {"dataset": contract.dataset})),
-    }
-
-
-def _crawl(word: str, crawler: str) -> States:
-    """One crawler: started, waited for, the outcome of this crawl looked at."""
-    found = (
-        "{% {'state': $states.result.Crawler.State, 'status': $states.result.Crawler.LastCrawl.Status, "
-        "'why': $states.result.Crawler.LastCrawl.ErrorMessage, 'looks': ($exists($states.input.looks) ? $states.input.looks : 0) + 1} %}"
-    )
-
-    def call(action: str, **fields: Any) -> State:
-        task = {"Type": "Task", "Resource": f"arn:aws:states:::aws-sdk:glue:{action}", "Arguments": {"Name": crawler}, "TimeoutSeconds": CALL_SECONDS}
-        return task | fields
-
-    return {
-        f"StartCrawler{word}": call("startCrawler", Retry=[CRAWLER_BUSY, GLUE_OUTAGES, GLUE_UNNAMED], Output={}, Next=f"Wait{word}"),
-        f"Wait{word}": {"Type": "Wait", "Seconds": SECONDS_BETWEEN_LOOKS, "Next": f"LookAtCrawler{word}"},
-        f"LookAtCrawler{word}": call("getCrawler", Retry=[GLUE_OUTAGES, GLUE_UNNAMED], Output=found, Next=f"IsCrawled{word}"),
-        f"IsCrawled{word}": {
-            "Type": "Choice",
-            "Choices": [
-                {"Condition": f"{{% $states.input.looks > {CRAWL_LOOKS} %}}", "Next": f"CrawlFailed{word}"},
-                {"Condition": "{% $states.input.state != 'READY' %}", "Next": f"Wait{word}"},
-                {"Condition": "{% $states.input.status = 'SUCCEEDED' %}", "Next": f"Crawled{word}"},
-            ],
-            "Default": f"CrawlFailed{word}",
-        },
-        f"Crawled{word}": {"Type": "Succeed"},
-        f"CrawlFailed{word}": {
-            "Type": "Fail",
-            "Error": "CrawlFailed",
-            "Cause": f"{{% 'Crawler {crawler} is ' & $states.input.state & ', its last crawl ' & $states.input.status & ': ' & $states.input.why %}}",
-        },
-    }
-
-
-def _check(names: Names, contract: Contract) -> States:
-    """One dataset's table: each number is read and compared, as lakehouse_assets.catalog.checks does."""
-    word, dataset = camel(contract.dataset), contract.dataset
-    sql = f"{{% $replace({json.dumps(checks_sql(contract, BATCH_PLACE))}, '{BATCH_PLACE}', $batch.batch_id) %}}"
-    compared = f"""{{% (
-        $numbers := $states.result.ResultSet.Rows[1].Data.VarCharValue.$number();
-        $rows := $numbers[0]; $keys := $numbers[1]; $of_batch := $numbers[2]; $orphans := $numbers[3];
-        $wrote := $lookup($written, '{dataset}');
-        {{'failed': [
-            $rows = 0 and $wrote > 0 ? '{NOT_EMPTY}: the table is empty',
-            $rows != $keys ? '{KEY_UNIQUE}: ' & $rows & ' rows, ' & $keys & ' distinct values of {contract.key}',
-            $orphans > 0 ? '{NO_ORPHANS}: ' & $orphans & ' rows without a parent',
-            $of_batch != $wrote ? '{BATCH_COUNTS}: ' & $of_batch & ' rows of this batch in the table, ' & $wrote & ' written'
-        ]}}
-    ) %}}"""
-    query = {
-        "QueryString": sql,
-        "QueryExecutionContext": {"Database": names.database},
-        "WorkGroup": names.workgroup,
-        "ResultConfiguration": {"OutputLocation": names.results},
-    }
-    return {
-        f"Ask{word}": {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::athena:startQueryExecution.sync",
-            "Arguments": query,
-            "TimeoutSeconds": ATHENA_SECONDS,
-            "Retry": [ATHENA_OUTAGES, ATHENA_UNNAMED],
-            "Output": "{% {'query': $states.result.QueryExecution.QueryExecutionId} %}",
-            "Next": f"Compare{word}",
-        },
-        f"Compare{word}": {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::athena:getQueryResults",
-            "Arguments": {"QueryExecutionId": "{% $states.input.query %}"},
-            "TimeoutSeconds": CALL_SECONDS,
-            "Retry": [ATHENA_OUTAGES, ATHENA_UNNAMED],
-            "Output": " ".join(compared.split()),
-            "Next": f"IsSound{word}",
-        },
-        f"IsSound{word}": {
-            "Type": "Choice",
-            "Choices": [{"Condition": "{% $count($states.input.failed) = 0 %}", "Next": f"Sound{word}"}],
-            "Default": f"CheckFailed{word}",
-        },
-        f"Sound{word}": {"Type": "Succeed"},
-        f"CheckFailed{word}": {"Type": "Fail", "Error": "CheckFailed", "Cause": f"{{% '{dataset}: ' & $join($states.input.failed, '; {dataset}: ') %}}"},
     }
 
 

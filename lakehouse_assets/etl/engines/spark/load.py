@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own documentation gives it
 
@@ -19,7 +18,8 @@ from lakehouse_assets.contracts import PROVENANCE, Contract, Kind, Parent
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Judgement, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.judgement import judgement_of
 from lakehouse_assets.etl.engines.ranges import Range, key_ranges, ranges_between, same_row, spark_literal, within
-from lakehouse_assets.etl.engines.spark.delta import Table, rows_of
+from lakehouse_assets.etl.engines.spark.delta import Table
+from lakehouse_assets.etl.engines.spark.kept import Kept, bytes_kept
 from lakehouse_assets.etl.engines.spark.listed import listed
 from lakehouse_assets.etl.engines.spark.raw import RawRows, first_rows, raw_rows
 from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED, of_rejects
@@ -60,7 +60,7 @@ class SparkLoad:
         self.judgement = judgement_of([], {}, {}, 0)
         self.rows_read: Counter[int] = Counter()
         self.retried = 0
-        self._kept_relations: list[Any] = []
+        self.kept = Kept(spark)
 
     def read(self, files: Sequence[RawFile]) -> None:
         self.files = files
@@ -75,7 +75,7 @@ class SparkLoad:
         self._view("files", listed(self.spark, known, FILES))
         self.raw = raw_rows(self.spark, self.contract, files, self.environment, self.links)
         self._view("raw", self.raw.named)
-        self._view("every_row", self._kept(self.spark.sql(judge_sql(self.contract, "file_no", "block", "row_id"))))
+        self._view("every_row", self.kept.keep(self.spark.sql(judge_sql(self.contract, "file_no", "block", "row_id"))))
         columns = dict.fromkeys((self.contract.key, *(parent.column for parent in self.contract.parents)))
         extent = ", ".join(f"min(`{name}`), max(`{name}`), count(`{name}`)" for name in columns)
         blocks = self._all(f"SELECT file_no, block, min(row_id), count(*), {extent} FROM every_row GROUP BY file_no, block")
@@ -106,12 +106,12 @@ class SparkLoad:
         self._view("raw", self.spark.sql(f"SELECT {', '.join((*WAITING, 'reasons'))}, {columns}, CAST(NULL AS STRING) AS {MALFORMED} FROM waiting"))
         # Numbered here, where nothing is shuffled: rows that a lost worker takes with it are made anew, and must be numbered as before.
         numbered = self.spark.sql(judge_sql(self.contract, *WAITING, "reasons")).withColumn("row_id", F.expr("-1 - monotonically_increasing_id()"))
-        self._view("orphans", self._kept(numbered))
+        self._view("orphans", self.kept.keep(numbered))
         arrived = " OR ".join(
             f"(array_contains(reasons, {spark_literal(p.reason)}) AND `{p.column}` IN (SELECT parent_key FROM {self._arrived(p)}))"
             for p in self.contract.parents
         )
-        retried = self._kept(self.spark.sql(f"SELECT * FROM orphans WHERE {arrived}"))
+        retried = self.kept.keep(self.spark.sql(f"SELECT * FROM orphans WHERE {arrived}"))
         self.retried = retried.count()
         if self.retried:
             self._view("retried_rows", retried)
@@ -157,7 +157,7 @@ class SparkLoad:
         carried = ("file_no", "block", *self.contract.names, "broken", "warned", "source_file", "source_modified_at")
         decided = self.spark.sql(decide_sql(self.contract, *carried, placed=True))
         # Where the table has none of the keys there is no join worth keeping: what stands beside the judged rows is small.
-        self._view("decided", decided if current.isEmpty() else self._kept(decided))
+        self._view("decided", decided if current.isEmpty() else self.kept.keep(decided))
         groups = self._all("SELECT file_no, verdict, reasons, warned, count(*) FROM decided GROUP BY ALL")
         self.judgement = judgement_of(groups, {number: file.file_id for number, file in enumerate(self.files)}, self.rows_read, self.retried)
         return self.judgement
@@ -195,7 +195,7 @@ class SparkLoad:
             FROM decided d JOIN files f USING (file_no) JOIN places p USING (file_no, block) JOIN as_read r USING (row_id) WHERE d.verdict = 'rejected'"""
         ).select(*REJECTED_COLUMNS)
         if seen := sorted({file.record for file in self.files if file.seen_before}):
-            rows = self._kept(rows.join(self._known_rejects(seen), "record_id", "left_anti"))
+            rows = self.kept.keep(rows.join(self._known_rejects(seen), "record_id", "left_anti"))
             if rows.isEmpty():
                 return 0
         return self.rejects.append(rows, transaction)
@@ -218,12 +218,12 @@ class SparkLoad:
         changes = self.spark.sql("SELECT * FROM decided WHERE verdict IN ('insert', 'update')")
         if not counts.updated:
             return Written(self.table.append(self._as_written(changes), self.transaction), 0)
-        changes = self._kept(changes)
+        changes = self.kept.keep(changes)
         self._view("changes", changes)
         condition = self._merge_condition()
         # Where nothing is to be inserted, Delta can look at the table's rows where they are, if every worker has the changes; else both are shuffled.
         rows = self._as_written(changes)
-        if not counts.inserted and _bytes_kept(changes) <= MOST_BROADCAST_BYTES:
+        if not counts.inserted and bytes_kept(changes) <= MOST_BROADCAST_BYTES:
             rows = F.broadcast(rows)
         every = {name: f"s.`{name}`" for name in (*self.contract.names, *PROVENANCE)}
         return Written(*self.table.merge(rows, condition, self.transaction, update=every, insert=bool(counts.inserted)))
@@ -252,27 +252,12 @@ class SparkLoad:
 
     def forget(self) -> None:
         """Frees what was kept for this load."""
-        for relation in self._kept_relations:
-            relation.cacheBuilder().clearCache(True)
-
-    def _kept(self, rows: DataFrame) -> DataFrame:
-        """The rows, kept from when they are first looked at, as a relation without a past: the plan that made them is not analysed again with each query on
-        them, which took most of a small batch's time. (Spark's checkpoints do the same, but cannot be made anew when a worker is lost.)
-
-        What `persist` keeps Spark throws away with each write to a table that it was read from, and plans it anew: the verdicts with the MERGE, when orphans
-        are still to be settled by them. This is what `persist` makes, without being in its list.
-        """
-        jvm: Any = self.spark._jvm
-        level = self.spark.sparkContext._getJavaStorageLevel(StorageLevel.MEMORY_AND_DISK)
-        relations = getattr(getattr(jvm.org.apache.spark.sql.execution.columnar, "InMemoryRelation$"), "MODULE$")
-        relation = relations.apply(level, rows._jdf.queryExecution(), jvm.scala.Option.empty())
-        self._kept_relations.append(relation)
-        return rows_of(self.spark, relation)
+        self.kept.forget()
 
     def _counted(self, name: str, sql: str) -> int:
         """A view of a result that is small as a rule, and mostly empty: evaluated now, so that Spark knows it when it plans the joins with it. Returns how many
         rows it has."""
-        rows = self._kept(self.spark.sql(sql))
+        rows = self.kept.keep(self.spark.sql(sql))
         number = rows.count()
         if not number:
             rows = rows.where("FALSE")
@@ -286,12 +271,6 @@ class SparkLoad:
 
     def _all(self, sql: str) -> list[Any]:
         return self.spark.sql(sql).collect()
-
-
-def _bytes_kept(kept: DataFrame) -> int:
-    """The size of rows that `_kept` gave and that have been looked at since."""
-    relation: Any = kept._jdf.queryExecution().analyzed()
-    return int(relation.cacheBuilder().sizeInBytesStats().value())
 
 
 def _extent(of_blocks: list[tuple[Any, Any, int]]) -> tuple[Any, Any, int]:
