@@ -22,6 +22,8 @@ FOR_SMALL_DATA = {
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.adaptive.enabled": "false",
     "spark.driver.memory": "2g",
+    # The usual one asks the program `readlink` about each file of a log: some 30 programs a second.
+    "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
 }
 
 
