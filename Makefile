@@ -60,7 +60,7 @@ deploy: .venv/installed-deploy ## create or update everything in the AWS account
 smoke: .venv/installed-deploy ## ask a deployment whether it works; LOAD=1 loads sample files into it
 	@$(BIN)/python -m aws_deploy.deploy smoke $(if $(LOAD),--load)
 
-destroy: .venv/installed-deploy ## remove the deployment; DATA=1 also the bucket and all that is in it
+destroy: .venv/installed-deploy ## remove the deployment; DATA=1 also the bucket and all that is in it; YES=1 asks nothing
 	@$(BIN)/python -m aws_deploy.deploy down $(if $(YES),--yes) $(if $(DATA),--data)
 
 diff: .venv/installed-deploy aws_deploy/node_modules/.installed ## what a deployment would change, by CDK's command line
