@@ -178,13 +178,13 @@ def _aws(settings: Settings, home: Path) -> Iterator[Finding]:
 
 
 def _asked(what: str, question: Callable[[], object]) -> Finding:
-    from lakehouse_assets.aws import failures_named
+    from lakehouse_assets.aws import ASK_DOCTOR, failures_named
 
     try:
         with failures_named(what):
             return Finding("fine", f"{what}: {question()}")
     except LakehouseError as error:
-        return Finding("broken", str(error), "Correct the profile, the region, the name or the permissions, as it says.")
+        return Finding("broken", str(error).removesuffix(ASK_DOCTOR).rstrip(), "Correct the profile, the region, the name or the permissions, as it says.")
 
 
 def _free_port() -> Finding:

@@ -32,3 +32,8 @@ def read_home() -> Settings:
 
 def absolute(home: Path) -> Path:
     return home.expanduser().absolute()
+
+
+def no_batch_yet(settings: Settings) -> str:
+    where = settings.home if settings.aws == "embedded" else f"bucket {settings.bucket}"
+    return f"No batch has run in {where} yet. lakehouse load FILE runs one."
