@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -60,6 +61,8 @@ def lakehouse(
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     del version
+    # Of a run that finds nothing to do it warns once for each check that had nothing to look at.
+    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     if home is not None:
         os.environ["LAKEHOUSE_HOME"] = str(absolute(home))
 
