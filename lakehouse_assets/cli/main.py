@@ -38,7 +38,7 @@ app = typer.Typer(
 
 
 def demo(engine: Engine = None) -> None:
-    """Show it all in a minute: sample files become tables, a report, an answer. It leaves nothing behind."""
+    """Show it all: sample files become tables, a report, an answer. It leaves nothing behind."""
     from lakehouse_assets.local.demo import run_demo
 
     run_demo(engine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,19 @@ def test_what_is_broken_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch
     (tmp_path / "file").touch()
     monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path / "file" / "home"))
     assert lakehouse_command("doctor").exit_code == 1
+
+
+def test_a_variable_that_nothing_reads_is_named_with_the_one_that_may_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LAKEHOUSE_BUKET", "LAKEHOUSE_WEATHER_REPORT", "DEPLOY_EMAIL", "DEPLOY_KEY_OF_ANOTHER_PROGRAM", "LAKEHOUSE_MAVEN_MIRROR"):
+        monkeypatch.setenv(name, "x")
+    result = lakehouse_command("doctor")
+    assert result.exit_code == 0
+    found = {line.split()[-1]: told.split("-> ")[1] for line, told in pairwise(result.stdout.splitlines()) if "Nothing reads the variable" in line}
+    assert found == {
+        "DEPLOY_EMAIL": "Is DEPLOY_EMAILS meant?",
+        "LAKEHOUSE_BUKET": "Is LAKEHOUSE_BUCKET meant?",
+        "LAKEHOUSE_WEATHER_REPORT": "README.md, Settings, has those that are read.",
+    }
 
 
 @pytest.fixture
