@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from lakehouse_assets.cli.home import no_batch_yet, read_home
+from lakehouse_assets.cli.home import read_home, tables_asked
 from lakehouse_assets.cli.told import FAILED
-from lakehouse_assets.errors import LakehouseError
 
 if TYPE_CHECKING:
     from lakehouse_assets.catalog.checks import CheckResult
+    from lakehouse_assets.lakehouse import Lakehouse
 
 
 def check() -> None:
@@ -19,20 +19,24 @@ def check() -> None:
 
     That a table is empty is a warning as long as no batch has written a row into it.
     """
+    from lakehouse_assets.catalog.checks import NOT_EMPTY
     from lakehouse_assets.cli.tables import print_table
     from lakehouse_assets.lakehouse import connected
 
-    settings = read_home()
-    with connected(settings) as lakehouse:
-        reports = lakehouse.history()
-        if not reports:
-            raise LakehouseError(no_batch_yet(settings))
-        found = lakehouse.check()
-    written = {dataset for report in reports for dataset, counts in report["datasets"].items() if counts["inserted"] + counts["updated"]}
+    with connected(read_home()) as lakehouse:
+        with tables_asked(lakehouse):
+            found = lakehouse.check()
+        is_empty = any(result.check == NOT_EMPTY and not result.passed for results in found.values() for result in results)
+        written = _written(lakehouse) if is_empty else set(found)
     rows = [(dataset, result.check, _outcome(result, dataset in written), result.message) for dataset, results in found.items() for result in results]
     print_table(("table", "check", "outcome", "found"), rows)
     if any(outcome == "failed" for _, _, outcome, _ in rows):
         raise typer.Exit(FAILED)
+
+
+def _written(lakehouse: Lakehouse) -> set[str]:
+    """The datasets into whose tables a batch has written a row."""
+    return {dataset for report in lakehouse.history() for dataset, counts in report["datasets"].items() if counts["inserted"] + counts["updated"]}
 
 
 def _outcome(result: CheckResult, written: bool) -> str:

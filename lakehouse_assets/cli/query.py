@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from lakehouse_assets.cli.home import no_batch_yet, read_home
+from lakehouse_assets.cli.home import read_home, tables_asked
 from lakehouse_assets.cli.output import Format, print_rows
-from lakehouse_assets.errors import BadConfiguration, LakehouseError
+from lakehouse_assets.errors import BadConfiguration
 
 SQL = Path(__file__).parent.parent / "sql"
 NAME = re.compile(r"\w+\Z")
@@ -43,7 +43,6 @@ def query(
 ) -> None:
     """Ask the tables, through Athena. Nothing is changed: what is no query is refused."""
     from lakehouse_assets.aws import failures_named
-    from lakehouse_assets.catalog.athena import BadQuery
     from lakehouse_assets.lakehouse import connected
 
     statement = statement_of(sql)
@@ -52,14 +51,8 @@ def query(
             "lakehouse query asks; it changes nothing. It takes one query (SELECT, WITH, VALUES, SHOW, DESCRIBE, EXPLAIN), and this is none. "
             "Rows are changed by files: lakehouse load FILE"
         )
-    settings = read_home()
-    with connected(settings) as lakehouse, failures_named("Asking Athena"):
-        try:
-            result = lakehouse.athena.query(statement, called=sql)
-        except BadQuery as error:
-            if "TABLE_NOT_FOUND" in str(error) and not lakehouse.history():
-                raise LakehouseError(no_batch_yet(settings)) from error
-            raise
+    with connected(read_home()) as lakehouse, failures_named("Asking Athena"), tables_asked(lakehouse):
+        result = lakehouse.athena.query(statement, called=sql)
     print_rows(result.columns, result.rows, form)
 
 
