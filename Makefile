@@ -21,7 +21,7 @@ setup: .venv/installed ## install into .venv; afterwards .venv/bin/lakehouse wor
 
 spark: .venv/installed-spark ## install Spark as well (needs Java 17; downloads 480 MB)
 
-demo: $(if $(filter-out embedded,$(ENGINE)),.venv/installed-spark,.venv/installed) ## see it all: sample files become tables, a report, an answer (about 20 s; leaves nothing behind), or ENGINE=spark
+demo: $(if $(filter-out embedded,$(ENGINE)),.venv/installed-spark,.venv/installed) ## see it all: sample files become tables, a report, an answer; leaves nothing behind; ENGINE=spark: on Spark
 	@$(BIN)/lakehouse demo $(if $(ENGINE),--engine $(ENGINE))
 
 test: .venv/installed-spark .venv/installed-dev .venv/installed-deploy ## the whole test suite
@@ -60,7 +60,7 @@ deploy: .venv/installed-deploy ## create or update everything in the AWS account
 smoke: .venv/installed-deploy ## ask a deployment whether it works; LOAD=1 loads sample files into it
 	@$(BIN)/python -m aws_deploy.deploy smoke $(if $(LOAD),--load)
 
-destroy: .venv/installed-deploy ## remove the deployment; DATA=1 also the bucket and all that is in it
+destroy: .venv/installed-deploy ## remove the deployment; DATA=1 also the bucket and all that is in it; YES=1 asks nothing
 	@$(BIN)/python -m aws_deploy.deploy down $(if $(YES),--yes) $(if $(DATA),--data)
 
 diff: .venv/installed-deploy aws_deploy/node_modules/.installed ## what a deployment would change, by CDK's command line
@@ -74,8 +74,8 @@ lock: .venv/installed .venv/installed-pyspark ## resolve the dependencies and Sp
 	$(LOCK) --group deploy -c requirements.lock -c requirements-spark.lock -c requirements-dev.lock pyproject.toml -o requirements-deploy.lock
 	$(BIN)/python -m lakehouse_assets.local.spark lock
 
-clean: ## remove what setup installed and what the lakehouse keeps here (.venv, .lakehouse)
-	rm -rf .venv .lakehouse aws_deploy/node_modules aws_deploy/cdk.out
+clean: ## remove what setup installed (.venv); DATA=1 also the lakehouse that is here, with all its data (.lakehouse)
+	rm -rf .venv aws_deploy/node_modules aws_deploy/cdk.out $(if $(DATA),.lakehouse)
 
 .venv/uv: requirements-setup.lock
 	@$(FIND_PYTHON); \

@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +35,8 @@ PARAMETERS = {"orchestrator", "preset"}
 """Choices that change no template: a parameter of it, and which it is."""
 IN_TEMPLATES = ("contracts", "glue_job")
 """Settings of the lakehouse that are no parameters."""
+OF_A_DEPLOYMENT = ("engine", "auto_bytes", "gate", "reject_limit", *IN_TEMPLATES)
+"""Settings that a deployment's Lambdas have, beside its names: whoever else works on it should judge and load as they do."""
 
 
 @app.command()
@@ -40,9 +44,9 @@ def up(yes: Yes = False) -> None:
     """Create what is not there yet, and bring the rest up to this checkout. Can be repeated at any time."""
     with _faults_told():
         deployment, settings, aws = _what_and_where()
-        _ask(f"Deploy {deployment.preset} with bucket {settings.bucket} to {_place(aws)}?", yes)
+        _ask(f"Deploy {deployment.preset} with bucket {settings.bucket} to {_place(aws)}?", yes, "make deploy")
         outputs = deploy(deployment, settings, aws)
-        _say_what_is_there(deployment, settings, outputs)
+        _say_what_is_there(settings, aws, outputs)
 
 
 @app.command()
@@ -54,7 +58,7 @@ def down(
     with _faults_told():
         deployment, settings, aws = _what_and_where()
         what = f"the pipeline AND ALL DATA in bucket {settings.bucket}" if data else f"the pipeline (bucket {settings.bucket} stays, with all data)"
-        _ask(f"Remove {what} from {_place(aws)}?", yes)
+        _ask(f"Remove {what} from {_place(aws)}?", yes, f"make destroy{' DATA=1' if data else ''}")
         remove(deployment.chosen_preset, settings, aws, data=data)
 
 
@@ -178,20 +182,30 @@ def _place(aws: Aws) -> str:
         return f"account {aws.client('sts').get_caller_identity()['Account']}, {aws.client('s3').meta.region_name}"
 
 
-def _ask(question: str, yes: bool) -> None:
-    if not yes and sys.stdin.isatty():
+def _ask(question: str, yes: bool, command: str) -> None:
+    """Goes on where the answer is yes. Raises BadConfiguration where there is nobody to answer: a pipe that is empty has agreed to nothing."""
+    if yes:
+        print(question.replace("?", " …"))
+    elif sys.stdin.isatty():
         typer.confirm(question, abort=True)
     else:
-        print(question.replace("?", " …"))
+        raise BadConfiguration(f"{question} Nothing was done. To do it without being asked: {command} YES=1")
 
 
-def _say_what_is_there(deployment: Deployment, settings: Settings, outputs: dict[str, str]) -> None:
+def _say_what_is_there(settings: Settings, aws: Aws, outputs: dict[str, str]) -> None:
     for name, value in sorted(outputs.items()):
         print(f"  {name} = {value}")
-    preset = [f"LAKEHOUSE_{name.upper()}={value}" for name, value in deployment.chosen_preset.settings.items() if name != "bucket"]
     print("The command line and Dagster work on it with:")
-    print("  export " + " ".join(["LAKEHOUSE_AWS=account", f"LAKEHOUSE_BUCKET={settings.bucket}", *preset]))
+    print("  export " + " ".join(f"{name}={quote(value)}" for name, value in environment_for(settings, aws).items()))
     print(f"  aws s3 cp orders.csv s3://{settings.bucket}/{settings.raw_prefix}orders/    # a file that lands starts a batch")
+
+
+def environment_for(settings: Settings, aws: Aws) -> dict[str, str]:
+    """The environment in which the command line and Dagster work on this deployment: where it is, its bucket, and each setting of it that is no default."""
+    usual = Settings.model_construct()
+    chosen = {name: getattr(settings, name) for name in (*NAMES, *OF_A_DEPLOYMENT) if name == "bucket" or getattr(settings, name) != getattr(usual, name)}
+    named = {f"LAKEHOUSE_{name.upper()}": str(value.absolute() if isinstance(value, Path) else value) for name, value in chosen.items()}
+    return {"LAKEHOUSE_AWS": "account", "AWS_REGION": aws.client("s3").meta.region_name} | named
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 
+ASK_DOCTOR = "`lakehouse doctor` checks them."
 CONNECTIONS = 16
 THROTTLED = {
     "SlowDown",
@@ -62,7 +63,8 @@ def failures_named(doing: str) -> Iterator[None]:
     try:
         yield
     except (NoCredentialsError, NoRegionError) as error:
-        raise BadConfiguration(f"{doing}: {error} Set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_REGION; `lakehouse doctor` checks them.") from error
+        told = str(error).rstrip(".")
+        raise BadConfiguration(f"{doing}: {told}. Set AWS_PROFILE or AWS_ACCESS_KEY_ID, and AWS_REGION. {ASK_DOCTOR}") from error
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -36,9 +36,10 @@ class Athena:
     output: str
     timeout: float = 600
 
-    def query(self, sql: str) -> Result:
+    def query(self, sql: str, called: str = "") -> Result:
         """Runs one statement and reads its whole result; numbers (decimals exact) and booleans come with their types, all else as text, NULL as None.
 
+        `called`: what a failure calls it; without, the statement is given whole.
         Raises LakehouseError with Athena's reason when the statement fails, TemporaryOutage when it takes longer than the time-out.
         """
         query_id = self.client.start_query_execution(
@@ -47,17 +48,17 @@ class Athena:
             WorkGroup=self.workgroup,
             ResultConfiguration={"OutputLocation": self.output},
         )["QueryExecutionId"]
-        self._wait(query_id, sql)
+        self._wait(query_id, called or sql)
         return self._read(query_id)
 
-    def _wait(self, query_id: str, sql: str) -> None:
+    def _wait(self, query_id: str, called: str) -> None:
         deadline, pause = time.monotonic() + self.timeout, POLL_SECONDS
         while True:
             status = self.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]
             if status["State"] == "SUCCEEDED":
                 return
             if status["State"] in ("FAILED", "CANCELLED"):
-                raise BadQuery(f"Athena: {status.get('StateChangeReason', status['State'])}\nThe query was: {sql.strip()}")
+                raise BadQuery(f"Athena: {status.get('StateChangeReason', status['State'])}\nThe query was: {called.strip()}")
             if time.monotonic() > deadline:
                 self.client.stop_query_execution(QueryExecutionId=query_id)
                 raise TemporaryOutage(f"Athena did not finish query {query_id} within {self.timeout:.0f} s; it was stopped. Run it again.")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "lakehouse-assets"
 PYTHONS = ((3, 11), (3, 14))
+READ_ELSEWHERE = {"LAKEHOUSE_MAVEN_MIRROR", "LAKEHOUSE_GLUE_COMMAND"}
+"""Variables that are no settings."""
 SCARCE_DISK, TOO_LITTLE_DISK = 5 << 30, 500 << 20
 MARKS = {"fine": ("✓", "green"), "look": ("!", "yellow"), "broken": ("✗", "bold red")}
 
@@ -71,6 +73,7 @@ def examined() -> Iterator[Finding]:
         yield _memory(settings.memory_mb)
         yield from _aws(settings, home)
     yield from _spark(settings)
+    yield from _unknown_variables()
 
 
 def _python() -> Finding:
@@ -178,13 +181,13 @@ def _aws(settings: Settings, home: Path) -> Iterator[Finding]:
 
 
 def _asked(what: str, question: Callable[[], object]) -> Finding:
-    from lakehouse_assets.aws import failures_named
+    from lakehouse_assets.aws import ASK_DOCTOR, failures_named
 
     try:
         with failures_named(what):
             return Finding("fine", f"{what}: {question()}")
     except LakehouseError as error:
-        return Finding("broken", str(error), "Correct the profile, the region, the name or the permissions, as it says.")
+        return Finding("broken", str(error).removesuffix(ASK_DOCTOR).rstrip(), "Correct the profile, the region, the name or the permissions, as it says.")
 
 
 def _free_port() -> Finding:
@@ -216,6 +219,25 @@ def _spark(settings: Settings | None) -> Iterator[Finding]:
         yield Finding("fine", f"Spark's jars: {len(installed_jars())} in {jars_folder()}{aside}")
     except LakehouseError as error:
         yield Finding(absent, f"{error}{aside}" if here else f"Spark's jars: not installed{aside}", "Run: make spark" if here else "")
+
+
+def _unknown_variables() -> Iterator[Finding]:
+    """One that is misspelt is left alone without a word. A DEPLOY_… may be another program's: it counts where it is like one of ours."""
+    from difflib import get_close_matches
+
+    from lakehouse_assets.local.deployment import choices
+    from lakehouse_assets.settings import Settings
+
+    known = {f"LAKEHOUSE_{name.upper()}" for name in Settings.model_fields} | READ_ELSEWHERE | choices()
+    for name in sorted(os.environ):
+        prefix, _, rest = name.upper().partition("_")
+        if prefix not in ("LAKEHOUSE", "DEPLOY") or name.upper() in known:
+            continue
+        ours = [each.removeprefix(f"{prefix}_") for each in known if each.startswith(f"{prefix}_")]
+        if close := get_close_matches(rest, ours, 1, 0.7):
+            yield Finding("look", f"Nothing reads the variable {name}", f"Is {prefix}_{close[0]} meant?")
+        elif prefix == "LAKEHOUSE":
+            yield Finding("look", f"Nothing reads the variable {name}", "README.md, Settings, has those that are read.")
 
 
 def _existing(folder: Path) -> Path:

@@ -10,7 +10,7 @@ import typer
 from lakehouse_assets.etl.engines import EngineName
 
 
-def _use(engine: EngineName | None) -> EngineName | None:
+def use(engine: EngineName | None) -> EngineName | None:
     if engine is not None:
         os.environ["LAKEHOUSE_ENGINE"] = engine
     return engine
@@ -18,5 +18,5 @@ def _use(engine: EngineName | None) -> EngineName | None:
 
 Engine = Annotated[
     EngineName | None,
-    typer.Option(callback=_use, help="What loads the rows; like LAKEHOUSE_ENGINE. spark and glue need `make spark` once.", show_default=False),
+    typer.Option(callback=use, help="What loads the rows; like LAKEHOUSE_ENGINE. spark and glue need `make spark` once.", show_default=False),
 ]

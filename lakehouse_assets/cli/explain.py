@@ -91,7 +91,7 @@ def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str,
             f"Of several rows with one {contract.key}",
             [f"one stays: {wins}", "a row that says what the table says is unchanged; one that is older than the table's is stale: neither changes anything"],
         ),
-        ("Its rows are looked for by", [f"{child}: a row of it waits until its {contract.dataset} is there" for child in children]),
+        ("Datasets whose rows wait for it", [f"{child}: a row of it waits until its row of {contract.dataset} is there" for child in children]),
     ]
     return [(heading, sentences) for heading, sentences in said if sentences]
 

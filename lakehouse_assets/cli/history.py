@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lakehouse_assets.cli.home import read_home
+from lakehouse_assets.cli.home import no_batch_yet, read_home
 
 
 def history(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of the load reports, oldest first.")] = False) -> None:
@@ -25,7 +25,7 @@ def history(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON l
         return
     console = stdout()
     if not reports:
-        console.print(f"No batch has run in {settings.home} yet. lakehouse load FILE runs one.", soft_wrap=True)
+        console.print(no_batch_yet(settings), soft_wrap=True)
     for report in reports:
         when = report["created_at"][:19].replace("T", " ")
         console.print(f"{when} UTC  batch {report['batch_id']}  {report['status']}", style=f"bold {STYLES[report['status']]}", soft_wrap=True)

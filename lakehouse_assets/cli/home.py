@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.errors import BadConfiguration, LakehouseError
 
 if TYPE_CHECKING:
+    from lakehouse_assets.lakehouse import Lakehouse
     from lakehouse_assets.settings import Settings
 
 
@@ -32,3 +35,21 @@ def read_home() -> Settings:
 
 def absolute(home: Path) -> Path:
     return home.expanduser().absolute()
+
+
+@contextmanager
+def tables_asked(lakehouse: Lakehouse) -> Iterator[None]:
+    """Raises LakehouseError that says what runs a batch, where a table is not there because none has run yet."""
+    from lakehouse_assets.catalog.athena import BadQuery
+
+    try:
+        yield
+    except BadQuery as error:
+        if "TABLE_NOT_FOUND" in str(error) and not lakehouse.history():
+            raise LakehouseError(no_batch_yet(lakehouse.settings)) from error
+        raise
+
+
+def no_batch_yet(settings: Settings) -> str:
+    where = settings.home if settings.aws == "embedded" else f"bucket {settings.bucket}"
+    return f"No batch has run in {where} yet. lakehouse load FILE runs one."

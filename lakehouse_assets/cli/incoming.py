@@ -154,12 +154,15 @@ def key_of(file: Incoming, zone: LandingZone) -> str:
     Workbooks, and what is like no dataset, go to the uploads.
     """
     from lakehouse_assets.landing.convert import WORKBOOK_MAGIC
-    from lakehouse_assets.landing.preflight import read_header
+    from lakehouse_assets.landing.preflight import UnusableError, read_header
     from lakehouse_assets.landing.routing import closest, route
 
     with file.path.open("rb") as content:
         if content.read(4).startswith(WORKBOOK_MAGIC):
             return f"{zone.uploads}{file.name}"
-    header = read_header(file.path) or ()
+    try:
+        header = read_header(file.path) or ()
+    except UnusableError:
+        header = ()
     dataset = route(header, zone.contracts).dataset or closest(header, zone.contracts, file.name)
     return f"{zone.raw}{dataset}/{file.name}" if dataset else f"{zone.uploads}{file.name}"

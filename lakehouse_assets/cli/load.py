@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 Uploaded = tuple[str, str | None]
 """A file's key and version in the bucket; None where it was gone before its version could be asked for."""
-Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders: CSV (also gzipped) and Excel workbooks.", show_default=False)]
+KINDS = "Files and folders: CSV (also gzipped) and Excel workbooks."
 
 
 def load(
-    paths: Paths,
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH...", help=f"{KINDS} Without any, what waits already.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the load report as one JSON object, and nothing else.")] = False,
     engine: Engine = None,
 ) -> None:
@@ -40,7 +40,7 @@ def load(
     from lakehouse_assets.cli.output import print_json, stdout_kept_clean
 
     settings = read_home()
-    incoming, ignored = find_files(paths, settings.home)
+    incoming, ignored = find_files(paths or [], settings.home)
     if as_json:
         with stdout_kept_clean():
             report = _report_or_failure(settings, incoming, ignored)
@@ -69,7 +69,7 @@ def _report_or_failure(settings: Settings, incoming: list[Incoming], ignored: li
         return NOTHING_TO_DO | {"status": "failed", "error": str(error)}
 
 
-def put(paths: Paths) -> None:
+def put(paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=KINDS, show_default=False)]) -> None:
     """Upload files only: the next load takes them, or the sensor of a running lakehouse."""
     from lakehouse_assets.cli.incoming import find_files
     from lakehouse_assets.cli.progress import steps_shown
@@ -78,9 +78,16 @@ def put(paths: Paths) -> None:
 
     settings = read_home()
     incoming, ignored = find_files(paths, settings.home)
-    with connected(settings) as lakehouse, steps_shown() as steps:
-        uploaded = upload(lakehouse, incoming, steps)
-    print_table(("file", "waits at"), [(str(file.path), f"s3://{settings.bucket}/{key}") for file, (key, _) in zip(incoming, uploaded, strict=True)])
+    if incoming:
+        with connected(settings) as lakehouse, steps_shown() as steps:
+            uploaded = upload(lakehouse, incoming, steps)
+        print_table(("file", "waits at"), [(str(file.path), f"s3://{settings.bucket}/{key}") for file, (key, _) in zip(incoming, uploaded, strict=True)])
+        typer.echo(
+            f"A batch starts by itself when {'a file of each dataset' if settings.gate == 'all' else 'any file'} waits (LAKEHOUSE_GATE), where `lakehouse up` "
+            "or a deployment watches; `lakehouse load` starts one now."
+        )
+    else:
+        typer.echo("No file to upload.")
     if ignored:
         typer.echo("Left alone:")
         print_table(("file", "because"), [(item.name, item.reason) for item in ignored])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -37,7 +38,7 @@ app = typer.Typer(
 
 
 def demo(engine: Engine = None) -> None:
-    """Show it all in a minute: sample files become tables, a report, an answer. It leaves nothing behind."""
+    """Show it all: sample files become tables, a report, an answer. It leaves nothing behind."""
     from lakehouse_assets.local.demo import run_demo
 
     run_demo(engine)
@@ -60,6 +61,8 @@ def lakehouse(
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     del version
+    # Of a run that finds nothing to do it warns once for each check that had nothing to look at.
+    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     if home is not None:
         os.environ["LAKEHOUSE_HOME"] = str(absolute(home))
 

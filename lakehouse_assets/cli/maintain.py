@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
-from lakehouse_assets.cli.engine import Engine
+from lakehouse_assets.cli.engine import use
 from lakehouse_assets.cli.home import read_home
-from lakehouse_assets.etl.engines import A_WEEK
+from lakehouse_assets.etl.engines import A_WEEK, EngineName
 
 
 def maintain(
     retain_hours: Annotated[int, typer.Option(min=A_WEEK, help="Old versions of the tables stay readable for so long; a week at least.")] = A_WEEK,
-    engine: Engine = None,
+    engine: Annotated[
+        EngineName | None,
+        typer.Option(callback=use, help="What does it: spark, where that is chosen (needs `make spark` once), else the embedded engine.", show_default=False),
+    ] = None,
 ) -> None:
     """Compact the tables' small files (OPTIMIZE) and delete files that no recent version needs (VACUUM). No row changes."""
     del engine  # its callback has put it into the environment

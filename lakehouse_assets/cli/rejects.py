@@ -32,9 +32,13 @@ def rejects(
     form: Annotated[Format, typer.Option("--format", help="How the records are written.")] = Format.TABLE,
 ) -> None:
     """Show rejected records: the reasons, the raw text, where each came from. healed_by names the batch that loaded it after all."""
+    from lakehouse_assets.aws import failures_named
     from lakehouse_assets.lakehouse import connected
 
     with connected(read_home()) as lakehouse:
+        # delta-rs, which reads the records, has no words for wrong credentials, nor for a bucket that is not there.
+        with failures_named("Looking for rejected records"):
+            lakehouse.zone.store.s3.head_bucket(Bucket=lakehouse.settings.bucket)
         records = rejected_records(lakehouse, dataset)
         if form is Format.TABLE and sys.stdout.isatty():
             _print_one_below_the_other(records)

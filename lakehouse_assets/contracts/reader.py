@@ -149,6 +149,8 @@ def _column(prop: SchemaProperty, fault: Callable[[str], None]) -> Column | None
         return fault(f"column {name}: the name is used by the lakehouse itself; choose another.")
     if prop.physicalType not in set(Kind):
         return fault(f"column {name}: physicalType {prop.physicalType!r} must be one of {', '.join(Kind)}.")
+    if prop.unique and not prop.primaryKey:
+        return fault(f"column {name}: unique is not checked; the key alone is, which a column is by primaryKey.")
     sample = _custom(prop, "sample")
     return Column(
         name,

@@ -27,9 +27,6 @@ OPTIONS = {
     "exclusiveMaximum",
     "minLength",
     "maxLength",
-    "format",
-    "timezone",
-    "defaultTimezone",
 }
 Fault = Callable[[str], None]
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 
 from lakehouse_assets.errors import BadData, LakehouseError
 from lakehouse_assets.landing.model import FileVersion, Outcome
-from lakehouse_assets.landing.preflight import read_header
+from lakehouse_assets.landing.preflight import UnusableError, read_header
 from lakehouse_assets.landing.routing import route
 from lakehouse_assets.landing.store import METADATA_BYTES
 from lakehouse_assets.landing.workbooks import convert_workbook, safe_name
@@ -92,7 +92,10 @@ def _sheets(zone: LandingZone, version: FileVersion, path: Path) -> list[Convert
 
 
 def _csv(zone: LandingZone, version: FileVersion, path: Path) -> Converted:
-    header = read_header(path)
+    try:
+        header = read_header(path)
+    except UnusableError as unusable:
+        raise BadData(f"is neither a workbook nor a CSV file that can be read: it {unusable}") from unusable
     if header is None:
         raise BadData("is neither a workbook nor a CSV file with a header: put CSV (UTF-8) or .xlsx there")
     found = route(header, zone.contracts)

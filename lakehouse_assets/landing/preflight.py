@@ -17,7 +17,7 @@ from lakehouse_assets.landing.encoding import Utf8Check, refuse_utf16
 from lakehouse_assets.landing.records import read_records
 from lakehouse_assets.landing.routing import HeaderCheck, check_header
 
-__all__ = ["Limits", "Preflight", "preflight", "read_header"]
+__all__ = ["Limits", "Preflight", "UnusableError", "preflight", "read_header"]
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,16 @@ def preflight(path: Path, contract: Contract, limits: Limits = Limits()) -> Pref
 
 
 def read_header(path: Path) -> tuple[str, ...] | None:
-    """The normalised header of a file, by its first bytes and the delimiter that gives most columns; None if it has none that is text."""
-    try:
-        scan = _Scan()
-        for chunk in ArrivingFile(path, Limits()).chunks():
-            scan.take(chunk)
-            if len(scan.head) >= HEAD:
-                break
-        read = first_records(scan.head_text(), whole=len(scan.head) < HEAD)
-    except UnusableError:
-        return None
+    """The normalised header of a file, by its first bytes and the delimiter that gives most columns; None if it is empty.
+
+    Raises UnusableError, with the reason, where these bytes are no text that could have one.
+    """
+    scan = _Scan()
+    for chunk in ArrivingFile(path, Limits()).chunks():
+        scan.take(chunk)
+        if len(scan.head) >= HEAD:
+            break
+    read = first_records(scan.head_text(), whole=len(scan.head) < HEAD)
     return max(read, key=lambda record: len(record.names)).names if read else None
 
 

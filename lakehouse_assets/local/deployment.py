@@ -36,6 +36,15 @@ def deploy(settings: Settings, aws: Aws, preset: str = "ecommerce", orchestrator
     return roll_out(aws, settings, PRESETS[preset], kept(preset), orchestrator, this_machine(), untold, name)
 
 
+def choices() -> set[str]:
+    """The variables DEPLOY_… that a deployment reads; none where the source tree is not there."""
+    try:
+        from aws_deploy.settings import Deployment
+    except ModuleNotFoundError:
+        return set()
+    return {f"DEPLOY_{name.upper()}" for name in Deployment.model_fields}
+
+
 def kept(preset: str) -> Templates:
     """The templates of a preset as the repository has them."""
     from aws_deploy.rollout import Templates

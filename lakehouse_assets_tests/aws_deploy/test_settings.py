@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
 import pytest
+import typer
 
 from aws_deploy import deploy
 from aws_deploy.presets import ECOM_LAKEHOUSE, ECOMMERCE
 from aws_deploy.settings import Deployment, built_in_settings, lakehouse_settings, read_deployment
+from lakehouse_assets.aws import Aws
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.local.deployment import kept
+from lakehouse_assets.settings import read_settings
 
 
 def test_all_faults_are_told_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,3 +60,41 @@ def test_what_is_no_parameter_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(deploy, "synthesize", lambda deployments: asked.extend(deployments) or {"EcommerceStorage": "s", "EcommercePipeline": "p"})
     assert deploy.templates_for(Deployment(workers=20), lakehouse_settings(ECOMMERCE)).pipeline == "p"
     assert [deployment.workers for deployment, _ in asked] == [20]
+
+
+@pytest.mark.parametrize(("command", "data", "told"), [("up", {}, "make deploy YES=1"), ("down", {"data": True}, "make destroy DATA=1 YES=1")])
+def test_where_nobody_can_be_asked_nothing_is_done(
+    command: str, data: dict[str, bool], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[object] = []
+    monkeypatch.setattr(deploy, "_what_and_where", lambda: (Deployment(), lakehouse_settings(ECOMMERCE), Aws()))
+    monkeypatch.setattr(deploy, "_place", lambda _: "account 1, here")
+    monkeypatch.setattr(deploy, "_say_what_is_there", lambda *_: None)
+    monkeypatch.setattr(deploy, "deploy", lambda *arguments: done.append(arguments) or {})
+    monkeypatch.setattr(deploy, "remove", lambda *arguments, data: done.append((arguments, data)))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    with pytest.raises(typer.Exit):
+        getattr(deploy, command)(**data)
+    assert told in capsys.readouterr().err
+    assert done == []
+
+    getattr(deploy, command)(yes=True, **data)
+    assert len(done) == 1
+
+
+def test_the_environment_that_is_printed_is_that_of_the_deployment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever sets it gets the very settings that were deployed: those of the preset, and those that were chosen otherwise."""
+    (tmp_path / "my contracts").mkdir()
+    monkeypatch.chdir(tmp_path)
+    chosen = {"DATABASE": "my_catalog", "RAW_PREFIX": "in/", "ENGINE": "auto", "AUTO_BYTES": "5", "GATE": "any", "CONTRACTS": "my contracts"}
+    for name, value in chosen.items():
+        monkeypatch.setenv(f"LAKEHOUSE_{name}", value)
+    settings = lakehouse_settings(ECOM_LAKEHOUSE).model_copy(update={"bucket": "ours"})
+    printed = deploy.environment_for(settings, Aws({"AWS_REGION": "eu-central-1"}))
+    for name in chosen:
+        monkeypatch.delenv(f"LAKEHOUSE_{name}")
+    assert printed["AWS_REGION"] == "eu-central-1"
+    for name, value in printed.items():
+        monkeypatch.setenv(name, value)
+    assert read_settings() == settings.model_copy(update={"contracts": tmp_path / "my contracts"})
+    assert "LAKEHOUSE_ARCHIVE_PREFIX" not in printed

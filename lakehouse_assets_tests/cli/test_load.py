@@ -187,9 +187,15 @@ def test_what_was_put_before_is_taken_along(tmp_path: Path) -> None:
     result = lakehouse_command("put", tmp_path / "p.csv")
     assert result.exit_code == 0
     assert "raw/products/p.csv" in result.stdout
+    assert "A batch starts by itself when a file of each dataset waits (LAKEHOUSE_GATE)" in result.stdout
     (tmp_path / "nothing").mkdir()
     assert outcomes(loaded(tmp_path / "nothing")) == {"p.csv": "loaded"}
     assert loaded(tmp_path / "nothing")["status"] == "nothing_to_do"
+
+
+def test_without_a_path_what_waits_is_loaded(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    assert outcomes(loaded()) == {"p.csv": "loaded"}
 
 
 def test_a_batch_that_failed_is_finished_before_anything_new_is_taken(lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +261,7 @@ def test_missing_paths_and_wrong_settings_end_with_2_before_anything_starts(prog
     assert wrong.stderr.startswith("Error: These settings cannot be used:\n  - LAKEHOUSE_MEMORY_MB='much'")
     (tmp_path / "file").touch()
     assert program("load", ".", home=tmp_path / "file").returncode == 2
-    assert program("load").returncode == 2
+    assert program("put").returncode == 2
 
 
 def test_two_loads_at_once_take_turns(tmp_path: Path) -> None:

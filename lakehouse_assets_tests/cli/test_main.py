@@ -54,6 +54,14 @@ def test_the_shell_completes_commands_datasets_and_queries(program: Program, wor
     assert set(result.stdout.split()) == completed
 
 
+def test_where_there_is_nothing_to_do_nothing_else_is_said(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    ended = program("load", tmp_path / "nothing")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "Nothing to do: no file waits.\n", "")
+    ended = program("put", tmp_path / "nothing")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "No file to upload.\n", "")
+
+
 def test_home_names_the_home(program: Program, tmp_path: Path) -> None:
     result = program("--home", tmp_path / "other", "doctor")
     assert str(tmp_path / "other") in result.stdout

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from lakehouse_assets.catalog.athena import Athena
+from lakehouse_assets.catalog.athena import Result as Answer
 from lakehouse_assets.cli.main import app
 from lakehouse_assets.cli.query import named_queries
 from lakehouse_assets.contracts import read_contracts
@@ -70,6 +73,52 @@ def test_the_kept_queries_say_what_the_tables_hold() -> None:
     found = {(row["dataset"], row["reason"]): (row["records"], row["healed"]) for row in answered("query", "rejected_records_analysis", "--format", "json")}
     assert found["order_items", "order_id: no such orders.order_id"] == (1, 1)
     assert found["products", "product_id: not int"] == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE orders",
+        "/* a comment */ delete FROM orders",
+        "SELECT 1; DROP TABLE orders",
+        "WITH x AS (SELECT 1) INSERT INTO orders SELECT * FROM x",
+        "VACUUM orders",
+        "EXPLAIN ANALYZE DELETE FROM orders",
+        "UNLOAD (SELECT 1) TO 's3://elsewhere/' WITH (format = 'PARQUET')",
+        "MERGE INTO orders whatever cannot be read",
+        ";",
+    ],
+)
+def test_what_is_no_query_is_refused_before_athena_is_asked(sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Athena, "query", lambda *_, **__: pytest.fail("Athena was asked"))
+    result = lakehouse_command("query", sql)
+    assert result.exit_code == 2, result.output
+    assert "lakehouse query asks; it changes nothing." in result.stderr
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        *named_queries(),
+        "(SELECT 1) UNION ALL VALUES (2);",
+        "WITH x AS (SELECT 'DROP TABLE orders' AS \"delete\") SELECT * FROM x -- drop",
+        "SHOW TABLES",
+        "DESCRIBE orders",
+        "EXPLAIN ANALYZE VERBOSE SELECT 1",
+        "SELECT what only Athena can read",
+    ],
+)
+def test_every_query_reaches_athena(sql: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(Athena, "query", lambda *_, **__: Answer(("n",), [(1,)]))
+    assert lakehouse_command("query", sql).exit_code == 0
+    assert not caplog.records
+
+
+def test_a_kept_query_that_fails_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lakehouse_assets.cli.query.statement_of", lambda _: "SELECT 1\nFROM nowhere")
+    result = lakehouse_command("query", "top_customers")
+    assert result.exit_code == 1
+    assert result.stderr.endswith("The query was: top_customers\n")
 
 
 @pytest.mark.parametrize(
@@ -153,13 +202,45 @@ def test_what_is_broken_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch
     assert lakehouse_command("doctor").exit_code == 1
 
 
-def test_missing_credentials_of_an_account_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+def test_a_variable_that_nothing_reads_is_named_with_the_one_that_may_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LAKEHOUSE_BUKET", "LAKEHOUSE_WEATHER_REPORT", "DEPLOY_EMAIL", "DEPLOY_KEY_OF_ANOTHER_PROGRAM", "LAKEHOUSE_MAVEN_MIRROR"):
+        monkeypatch.setenv(name, "x")
+    result = lakehouse_command("doctor")
+    assert result.exit_code == 0
+    found = {line.split()[-1]: told.split("-> ")[1] for line, told in pairwise(result.stdout.splitlines()) if "Nothing reads the variable" in line}
+    assert found == {
+        "DEPLOY_EMAIL": "Is DEPLOY_EMAILS meant?",
+        "LAKEHOUSE_BUKET": "Is LAKEHOUSE_BUCKET meant?",
+        "LAKEHOUSE_WEATHER_REPORT": "README.md, Settings, has those that are read.",
+    }
+
+
+@pytest.fixture
+def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
-    for name, value in {"LAKEHOUSE_AWS": "account", "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-central-1"}.items():
+    for name, value in {"LAKEHOUSE_AWS": "account", "AWS_EC2_METADATA_DISABLED": "true"}.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_missing_credentials_of_an_account_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
     result = lakehouse_command("doctor")
     assert result.exit_code == 1
-    assert "Credentials: Unable to locate credentials" in result.stdout
+    assert "Credentials: Unable to locate credentials. Set AWS_PROFILE" in result.stdout
+    assert "lakehouse doctor" not in result.stdout
+
+
+@pytest.mark.usefixtures("no_credentials")
+@pytest.mark.parametrize(("region", "told"), [("", "You must specify a region."), ("eu-central-1", "Unable to locate credentials.")])
+@pytest.mark.parametrize("command", [("query", "SELECT 1"), ("check",), ("rejects",), ("history",)])
+def test_missing_credentials_are_no_unforeseen_fault(command: tuple[str, ...], region: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if region:
+        monkeypatch.setenv("AWS_REGION", region)
+    result = lakehouse_command(*command)
+    assert result.exit_code == 2, result.output
+    if command == ("query", "SELECT 1") or region:
+        assert f"{told} Set AWS_PROFILE" in result.stderr

@@ -98,6 +98,7 @@ STRUCTURE: dict[str, tuple[Spoil, str]] = {
         "column size: physicalType 'varchar(10)' must be one of int, bigint, double, string, date, timestamp.",
     ),
     "no type": (add(name="size", physicalType=None), "column size: physicalType None must be one of int, bigint, double, string, date, timestamp."),
+    "unique beside the key": (change("label", unique=True), "column label: unique is not checked; the key alone is, which a column is by primaryKey."),
     "a column twice": (add(name="label"), "column label is described twice."),
     "no key": (change("id", primaryKey=False), "no column is primaryKey: one is needed to tell rows apart."),
     "two keys": (change("label", primaryKey=True), "2 columns are primaryKey (id, label); exactly one is supported."),

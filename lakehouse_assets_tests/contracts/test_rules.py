@@ -34,6 +34,8 @@ DIFFERS = "which the engines read differently, or one of them not at all."
 NO_LIMIT = "repeats a group without a limit, or more than 999 times: long text would end Spark. Say how often: {0,99}."
 RULES: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown option": (with_options("price", multipleOf=2), "column price: logicalTypeOptions.multipleOf is not supported; use "),
+    "an option that nothing would obey": (with_options("made_on", format="dd.MM.yyyy"), "column made_on: logicalTypeOptions.format is not supported; use "),
+    "a time zone": (with_options("made_on", defaultTimezone="UTC"), "column made_on: logicalTypeOptions.defaultTimezone is not supported; use "),
     "a bound of text": (with_options("price", minimum="0"), "column price: minimum '0' needs a number, and a column of type int, bigint or double."),
     "a bound that is no number": (
         with_options("price", maximum=float("nan")),

@@ -213,6 +213,22 @@ def test_gzipped_and_semicolon_separated_csv_is_routed_as_it_is(lakehouse: Lakeh
     assert table_rows(lakehouse, "products", "product_id", "source_file") == [(1, "uploads/a.csv.gz"), (2, "uploads/b.csv")]
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (products_csv(product(1, "Café")).encode("latin-1"), "not UTF-8: byte 0xE9 at offset"),
+        (products_csv(product(1)).encode("utf-16"), "UTF-16"),
+        (gzip.compress(products_csv(product(1)).encode())[:20], "its gzip content"),
+    ],
+)
+def test_a_csv_that_cannot_be_read_is_set_aside_with_what_is_wrong_with_it(lakehouse: Lakehouse, content: bytes, reason: str) -> None:
+    put(lakehouse, "uploads/p.csv", content)
+    file = file_of(ran(lakehouse), "p.csv")
+    assert file["outcome"] == "quarantined"
+    assert file["reason"].startswith("is neither a workbook nor a CSV file that can be read: it ")
+    assert reason in file["reason"]
+
+
 def test_an_upload_without_any_usable_sheet_makes_a_batch_of_its_own_and_is_archived(lakehouse: Lakehouse, tmp_path: Path) -> None:
     put(lakehouse, "uploads/notes.xlsx", workbook(tmp_path / "n.xlsx", {"notes": [["hello"]]}))
     report = ran(lakehouse)

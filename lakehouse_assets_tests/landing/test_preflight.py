@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.landing import arriving, records
-from lakehouse_assets.landing.preflight import Limits, Preflight, preflight, read_header
+from lakehouse_assets.landing.preflight import Limits, Preflight, UnusableError, preflight, read_header
 
 CONTRACT = read_contracts()["products"]
 HEADER = ",".join(CONTRACT.names).encode()
@@ -264,18 +264,30 @@ def test_a_problem_at_the_start_still_gives_the_hash_of_the_whole_file(look: Loo
         (b"one column", ("one column",)),
         (b"", None),
         (b"\n \n", None),
-        ("A,b\n".encode("utf-16"), None),
-        (b"b\xfccher,b\n", None),
-        (b"PK\x03\x04xl/", None),
-        (gzip.compress(b"a,b\n", mtime=0)[:6], None),
-        (b'"a,b\n', None),
-        (b"x" * (3 << 20), None),
     ],
 )
 def test_a_header_is_read_from_the_first_bytes_alone(tmp_path: Path, content: bytes, header: tuple[str, ...] | None) -> None:
     path = tmp_path / "any"
     path.write_bytes(content)
     assert read_header(path) == header
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("A,b\n".encode("utf-16"), "is UTF-16"),
+        (b"b\xfccher,b\n", "is not UTF-8: byte 0xFC at offset 1"),
+        (b"PK\x03\x04xl/", "is an Excel workbook, not CSV"),
+        (gzip.compress(b"a,b\n", mtime=0)[:6], "is cut off"),
+        (b'"a,b\n', "has no header"),
+        pytest.param(b"x" * (3 << 20), "has no header", id="a line without end"),
+    ],
+)
+def test_where_the_first_bytes_hold_no_header_it_is_said_why(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "any"
+    path.write_bytes(content)
+    with pytest.raises(UnusableError, match=reason):
+        read_header(path)
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)

@@ -22,8 +22,8 @@ FINITE = "1.0E300"
 """Doubles must be below this: it leaves out infinity, which 1e400 becomes, and NaN, which sorts above all numbers in both engines."""
 
 FORMS = {
-    Kind.INT: "a whole number from -2147483648 to 2147483647, digits only",
-    Kind.BIGINT: "a whole number of up to 19 digits",
+    Kind.INT: "a whole number from -2147483648 to 2147483647: digits, perhaps a sign before and spaces around them",
+    Kind.BIGINT: "a whole number of up to 19 digits, perhaps with a sign before and spaces around them",
     Kind.DOUBLE: "a finite decimal number, such as 12.5 or 1.2e3",
     Kind.STRING: "any text, kept as it is; blank means missing",
     Kind.DATE: "a day as YYYY-MM-DD",
