@@ -86,12 +86,19 @@ def test_parameters_are_values_and_never_sql(athena: Athena, table: None) -> Non
         ("SELECT nothing FROM things", "SYNTAX_ERROR"),
         ("SELECT 1; SELECT 2", "Only one sql statement is allowed"),
         ("DELETE FROM things", "NOT_SUPPORTED"),
+        ("CREATE EXTERNAL TABLE more (id int) LOCATION 's3://somewhere/more/'", "NOT_SUPPORTED: the embedded Athena answers SELECT only"),
         ("SELECT 1 / 0", "Division by zero"),
         ("SELECT CAST('x' AS INTEGER)", "Could not convert"),
     ],
 )
 def test_what_is_wrong_with_a_query_is_said(athena: Athena, table: None, sql: str, reason: str) -> None:
     assert reason in athena.reason_to_fail(sql)
+
+
+def test_a_query_that_would_drop_a_table_leaves_it_in_the_catalog(athena: Athena, table: None) -> None:
+    for sql in ("DROP TABLE things", "drop table if exists things;"):
+        assert "NOT_SUPPORTED" in athena.reason_to_fail(sql)
+    assert athena.rows("SELECT count(*) FROM things") == [("3",)]
 
 
 def test_a_query_that_is_stopped_stays_stopped(athena: Athena) -> None:
