@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 from ministack.services import s3  # type: ignore[import-untyped]
 
+from lakehouse_assets.local.embedded_aws.athena_functions import macros
 from lakehouse_assets.local.embedded_aws.athena_results import QueryError
 from lakehouse_assets.local.embedded_aws.athena_sql import CATALOG, Query, TableName
 from lakehouse_assets.local.embedded_aws.delta_tables import DeltaType, Snapshot, type_in
@@ -62,6 +63,8 @@ def answer(query: Query, tables: Mapping[TableName, Snapshot], database: str, on
         connection.execute(f"CREATE SCHEMA {CATALOG}.{LIVE_FILES}")
         for schema in {database.lower(), *(table.database for table in tables)} - {"main"}:
             connection.execute(f"CREATE SCHEMA {CATALOG}.{_name(schema)}")
+        for macro in macros():
+            connection.execute(macro)
         readable: list[str] = []
         for number, (table, snapshot) in enumerate(tables.items()):
             readable += _create_view(connection, table, snapshot, f"{CATALOG}.{LIVE_FILES}.table_{number}")

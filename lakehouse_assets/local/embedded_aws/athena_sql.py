@@ -14,6 +14,7 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
+from lakehouse_assets.local.embedded_aws.athena_functions import call_macros
 from lakehouse_assets.local.embedded_aws.athena_results import QueryError
 from lakehouse_assets.local.embedded_aws.messages import plain
 
@@ -55,6 +56,7 @@ def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
     if not isinstance(statement, exp.Query | exp.Values):
         raise QueryError("NOT_SUPPORTED: the embedded Athena answers SELECT only")
     tables = frozenset(_table_names(statement, database.lower()))
+    call_macros(statement)
     _name_the_nameless(statement)
     return Query(statement.sql(dialect=DuckDB), tables)
 
