@@ -143,6 +143,43 @@ def test_what_is_wrong_with_a_query_is_said(athena: Athena, table: None, sql: st
     assert reason in athena.reason_to_fail(sql)
 
 
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELECT count(*) FROM things WHERE id = '1'", "TYPE_MISMATCH: Cannot apply operator to number and varchar: id = '1'"),
+        ("SELECT id || 'x' FROM things", "TYPE_MISMATCH: Cannot apply operator to number and varchar: id || 'x'"),
+        ("SELECT 1 = '1'", "TYPE_MISMATCH"),
+        ("SELECT 'a' || 1", "TYPE_MISMATCH"),
+        ("SELECT x FROM (VALUES DATE '2025-04-01') AS t(x) WHERE x >= '2025-04-01'", "TYPE_MISMATCH: Cannot apply operator to date and varchar"),
+        ("SELECT substr(name, 1, 1) AS n, count(*) FROM things GROUP BY n", "COLUMN_NOT_FOUND: Column 'n' cannot be resolved"),
+        ("SELECT id AS I FROM things WHERE i = 1", "COLUMN_NOT_FOUND: Column 'i' cannot be resolved"),
+        ("SELECT count(*) AS c FROM things HAVING c > 1", "COLUMN_NOT_FOUND"),
+        ("SELECT id + 1 AS y, y + 1 AS z FROM things", "COLUMN_NOT_FOUND"),
+        ("SELECT * FROM (SELECT id AS y FROM things WHERE y > 0)", "COLUMN_NOT_FOUND"),
+        ("WITH w AS (SELECT id AS k FROM things) SELECT k AS m FROM w WHERE m = 1", "COLUMN_NOT_FOUND"),
+    ],
+)
+def test_what_trino_refuses_is_refused(athena: Athena, table: None, sql: str, reason: str) -> None:
+    assert reason in athena.reason_to_fail(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "row"),
+    [
+        ("SELECT substr(name, 1, 2) AS name, count(*) AS c FROM things WHERE name <> 'x' GROUP BY name ORDER BY c", ("it", "1")),
+        ("SELECT id AS k FROM things WHERE id >= 0.5 AND name || '!' = 'it''s 1!' ORDER BY k", ("1",)),
+        ("WITH w AS (SELECT id AS k FROM things) SELECT k AS m FROM w WHERE k = 1", ("1",)),
+        ("SELECT id AS n FROM things t WHERE EXISTS (SELECT 1 AS o FROM things u WHERE u.id = t.id AND name = 'it''s 2')", ("2",)),
+        ("SELECT transform(ARRAY[1], x -> x + 1) AS x FROM things LIMIT 1", ("[2]",)),
+        ("SELECT r AS q FROM things CROSS JOIN UNNEST(ARRAY['a', 'b']) AS z(r) WHERE r = 'a' LIMIT 1", ("a",)),
+        ("SELECT count(*) AS c FROM things HAVING count(*) > 1 ORDER BY c", ("3",)),
+        ("SELECT count(*) FROM things WHERE NULL = 'a'", ("0",)),
+    ],
+)
+def test_what_only_looks_like_it_is_answered(athena: Athena, table: None, sql: str, row: tuple[str, ...]) -> None:
+    assert athena.rows(sql)[0] == row
+
+
 def test_a_query_that_would_drop_a_table_leaves_it_in_the_catalog(athena: Athena, table: None) -> None:
     for sql in ("DROP TABLE things", "drop table if exists things;"):
         assert "NOT_SUPPORTED" in athena.reason_to_fail(sql)
