@@ -12,7 +12,8 @@ from typing import Any
 import boto3
 from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError, ConfigParseError, NoCredentialsError, NoRegionError, ProfileNotFound
+from botocore.session import Session
 
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 
@@ -32,12 +33,15 @@ THROTTLED = {
 
 @dataclass(frozen=True)
 class Aws:
-    """`environment`: AWS_… variables that name an endpoint and credentials; empty means boto3's own environment."""
+    """`environment`: AWS_… variables that name an endpoint and credentials; empty means boto3's own environment, profiles and configuration files included."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """A client, safe to share between threads. One that names its endpoint is made once for the process: making it takes 20 to 80 ms."""
+        """A client, safe to share between threads. One that names its endpoint is made once for the process: making it takes 20 to 80 ms.
+
+        Raises BadConfiguration where boto3's environment names a profile that is not there, or a configuration file that cannot be read.
+        """
         named = tuple(sorted(self.environment.items()))
         return _client(service, named) if named else _client.__wrapped__(service, named)
 
@@ -52,9 +56,23 @@ def _client(service: str, environment: tuple[tuple[str, str], ...]) -> Any:
     env = dict(environment)
     # Of the process's environment botocore reads AWS_DEFAULT_REGION only; all other AWS SDKs, and our own messages, know AWS_REGION.
     region = env.get("AWS_REGION") if env else os.environ.get("AWS_REGION") or None
-    session = boto3.Session(env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY"), region_name=region)
     config = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=CONNECTIONS)
-    return session.client(service, endpoint_url=env.get("AWS_ENDPOINT_URL"), config=config)  # type: ignore[call-overload]
+    try:
+        session = boto3.Session(
+            env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY"), region_name=region, botocore_session=_without_profile() if env else None
+        )
+        return session.client(service, endpoint_url=env.get("AWS_ENDPOINT_URL"), config=config)  # type: ignore[call-overload]
+    except (ProfileNotFound, ConfigParseError) as error:
+        raise BadConfiguration(
+            f"The AWS account cannot be reached: {error}. Set AWS_PROFILE to one of those that `aws configure list-profiles` names, or unset it; profiles are "
+            "read from ~/.aws/config and ~/.aws/credentials, or from the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name."
+        ) from error
+
+
+def _without_profile() -> Session:
+    """Where everything is told, a person's profile and configuration files have no say: an AWS_PROFILE that is no more failed the embedded AWS."""
+    nothing = (None, None, os.devnull, None)
+    return Session(session_vars={"profile": (None, None, None, None), "config_file": nothing, "credentials_file": nothing})
 
 
 @contextmanager

@@ -7,10 +7,11 @@ from typing import Any
 from aws_deploy.handlers.step import Event
 from lakehouse_assets.errors import TemporaryOutage
 from lakehouse_assets.glue.runs import failure_of_task
+from lakehouse_assets.topic import cut
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
     failure = failure_of_task(event["run"]["error"], event["run"]["cause"])
     if not isinstance(failure, TemporaryOutage) or event["tries"] >= event["most"]:
         raise failure
-    return {"may_heal": str(failure)}
+    return {"may_heal": cut(str(failure))}

@@ -13,6 +13,7 @@ from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.glue.runs import OURS, failure_of_task
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.lease import LakehouseBusy
+from lakehouse_assets.topic import cut
 
 RAISED: dict[str, type[LakehouseError]] = {**OURS, LakehouseBusy.__name__: LakehouseBusy}
 
@@ -54,7 +55,7 @@ def _recorded(house: Lakehouse, reason: str, where: str) -> str:
             house.record_failure(manifest, reason)
         house.lease.release()
     return (
-        f"{where}: {reason}\n\nNothing is lost: the batch stays open. When the cause is gone, redrive the execution, or start a new one: it goes on with "
+        f"{where}: {cut(reason)}\n\nNothing is lost: the batch stays open. When the cause is gone, redrive the execution, or start a new one: it goes on with "
         f"the batch.\n{house.run_by['execution']}\n{house.run_by['link']}"
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_deploy.handlers.step import Event, step
 from lakehouse_assets.etl.report import report_in_words
+from lakehouse_assets.topic import cut
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
@@ -15,4 +16,4 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
         house.lease.release()
         if report is None:
             return {}
-        return {"subject": "A batch succeeded", "message": f"{report_in_words(report)}\n{house.run_by['link']}"}
+        return {"subject": "A batch succeeded", "message": f"{cut(report_in_words(report))}\n{house.run_by['link']}"}

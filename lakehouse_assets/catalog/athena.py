@@ -42,41 +42,52 @@ class Athena:
         `called`: what a failure calls it; without, the statement is given whole.
         Raises LakehouseError with Athena's reason when the statement fails, TemporaryOutage when it takes longer than the time-out.
         """
-        query_id = self.client.start_query_execution(
-            QueryString=sql,
-            QueryExecutionContext={"Database": self.database},
-            WorkGroup=self.workgroup,
-            ResultConfiguration={"OutputLocation": self.output},
-        )["QueryExecutionId"]
-        self._wait(query_id, called or sql)
-        return self._read(query_id)
+        called = called or sql
+        query_id = self._start(sql, called)
+        return self._read(query_id, self._wait(query_id, called))
 
-    def _wait(self, query_id: str, called: str) -> None:
+    def _start(self, sql: str, called: str) -> str:
+        try:
+            started = self.client.start_query_execution(
+                QueryString=sql,
+                QueryExecutionContext={"Database": self.database},
+                WorkGroup=self.workgroup,
+                ResultConfiguration={"OutputLocation": self.output},
+            )
+        except self.client.exceptions.InvalidRequestException as error:
+            raise _bad_query(error.response["Error"]["Message"], called) from error
+        return str(started["QueryExecutionId"])
+
+    def _wait(self, query_id: str, called: str) -> str:
+        """The kind of statement that it was: DML (a SELECT, too), DDL, or UTILITY (SHOW, DESCRIBE)."""
         deadline, pause = time.monotonic() + self.timeout, POLL_SECONDS
         while True:
-            status = self.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]
+            execution = self.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+            status = execution["Status"]
             if status["State"] == "SUCCEEDED":
-                return
+                return str(execution["StatementType"])
             if status["State"] in ("FAILED", "CANCELLED"):
-                raise BadQuery(f"Athena: {status.get('StateChangeReason', status['State'])}\nThe query was: {called.strip()}")
+                raise _bad_query(status.get("StateChangeReason", status["State"]), called)
             if time.monotonic() > deadline:
                 self.client.stop_query_execution(QueryExecutionId=query_id)
                 raise TemporaryOutage(f"Athena did not finish query {query_id} within {self.timeout:.0f} s; it was stopped. Run it again.")
             time.sleep(pause)
             pause = min(pause * 1.5, SLOWEST_POLL_SECONDS)
 
-    def _read(self, query_id: str) -> Result:
+    def _read(self, query_id: str, kind: str) -> Result:
         rows: list[tuple[Any, ...]] = []
         columns: tuple[str, ...] = ()
         converters: list[Callable[[str], Any]] = []
         for page in self.client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id):
             described = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
-            found = page["ResultSet"]["Rows"]
+            found = [_cells(row["Data"], len(described)) for row in page["ResultSet"]["Rows"]]
             if not columns:
                 columns = tuple(column["Name"] for column in described)
                 converters = [CONVERTERS.get(column["Type"].lower(), str) for column in described]
-                found = found[1:]
-            rows += [tuple(_value(cell, convert) for cell, convert in zip(row["Data"], converters, strict=True)) for row in found]
+                # The first page of a SELECT begins with a header; that of SHOW and DESCRIBE with a row.
+                if kind == "DML" and found[:1] == [list(columns)]:
+                    del found[0]
+            rows += [tuple(_value(cell, convert) for cell, convert in zip(row, converters, strict=True)) for row in found]
         return Result(columns, rows)
 
 
@@ -84,5 +95,17 @@ class BadQuery(LakehouseError):
     """The statement itself is wrong, or names what is not there."""
 
 
-def _value(cell: dict[str, str], convert: Callable[[str], Any]) -> Any:
-    return convert(cell["VarCharValue"]) if "VarCharValue" in cell else None
+def _bad_query(reason: str, called: str) -> BadQuery:
+    return BadQuery(f"Athena: {reason}\nThe query was: {called.strip()}")
+
+
+def _cells(row: list[dict[str, str]], columns: int) -> list[str | None]:
+    """One text for each column. DESCRIBE has three columns, and gives them in one cell with tabs between (github.com/uber/athenadriver, UndocumentedAthena)."""
+    cells = [cell.get("VarCharValue") for cell in row]
+    if len(cells) == 1 < columns and cells[0] is not None:
+        cells = [part.strip() for part in cells[0].split("\t", columns - 1)]
+    return cells + [None] * (columns - len(cells))
+
+
+def _value(cell: str | None, convert: Callable[[str], Any]) -> Any:
+    return None if cell is None else convert(cell)

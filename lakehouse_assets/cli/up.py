@@ -166,11 +166,12 @@ def _has_members(group: int) -> bool:
 
 def _wait_for(url: str, dagster: subprocess.Popen[bytes], home: Path) -> None:
     deadline = time.monotonic() + SECONDS_TO_START
+    without_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while time.monotonic() < deadline:
         if dagster.poll() is not None:
             raise TemporaryOutage(f"Dagster did not start (exit code {dagster.returncode}). {_end_of_log(home)}")
         try:
-            with urllib.request.urlopen(f"{url}/server_info", timeout=5):  # noqa: S310 - http on 127.0.0.1
+            with without_proxy.open(f"{url}/server_info", timeout=5):
                 return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -8,12 +8,15 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lakehouse_assets.aws import Aws
+from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.local import templates
 from lakehouse_assets.settings import Settings
-from lakehouse_assets.stacks import bring_up, outputs_of, parameters_of
+from lakehouse_assets.stacks import FAILED_BEFORE_IT_WAS_MADE, PARAMETERS, bring_up, outputs_of, parameters_of
 
 ROLE = "arn:aws:iam::000000000000:role/lakehouse-glue"
 """A job has a role; the embedded Glue asks it for nothing."""
+OF_ONE_LAKEHOUSE = ("database", "workgroup", "queue", "topic")
+"""Settings that no two lakehouses of one AWS share, the bucket aside."""
 STORAGE = Path(templates.__path__[0]) / "ecommerce-storage.json"
 
 
@@ -21,9 +24,13 @@ def bootstrap(settings: Settings, aws: Aws) -> None:
     """Brings up what is not there, or is of another version. In an AWS account the deployment does this, never the program.
 
     A bucket that came from elsewhere (another stack; a home from before there were stacks) is left as it is, with all that belongs to it.
+    Raises BadConfiguration where another bucket's lakehouse has the names that this one would have.
     """
     cloudformation, stack = aws.client("cloudformation"), storage_stack(settings)
-    if outputs_of(cloudformation, stack) is not None or not _is_there(aws.client("s3"), settings.bucket):
+    is_new = outputs_of(cloudformation, stack) is None
+    if not is_new or not _is_there(aws.client("s3"), settings.bucket):
+        if is_new:
+            _refuse_names_of_another(settings, cloudformation)
         bring_up(cloudformation, stack, STORAGE.read_text("utf-8"), parameters_of(settings))
     if settings.chosen_engine in ("glue", "auto"):
         make_jobs(settings, aws)
@@ -32,6 +39,19 @@ def bootstrap(settings: Settings, aws: Aws) -> None:
 def storage_stack(settings: Settings) -> str:
     """The stack's name: many lakehouses may share one embedded AWS."""
     return f"{settings.bucket.replace('.', '-')}-storage"
+
+
+def _refuse_names_of_another(settings: Settings, cloudformation: Any) -> None:
+    wanted, bucket = parameters_of(settings), PARAMETERS["bucket"]
+    for stack in (stack for page in cloudformation.get_paginator("describe_stacks").paginate() for stack in page["Stacks"]):
+        held = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack.get("Parameters", [])}
+        taken = [name for name in OF_ONE_LAKEHOUSE if held.get(PARAMETERS[name]) == wanted[PARAMETERS[name]]]
+        if taken and held.get(bucket, settings.bucket) != settings.bucket and stack["StackStatus"] not in {"DELETE_COMPLETE", *FAILED_BEFORE_IT_WAS_MADE}:
+            raise BadConfiguration(
+                f"The home {settings.home} has a lakehouse in the bucket {held[bucket]}; another in {settings.bucket} cannot have the same "
+                f"{', '.join(taken)}. Set LAKEHOUSE_BUCKET={held[bucket]}, or LAKEHOUSE_HOME to another folder; to have both in this home, give "
+                f"this one names of its own: {', '.join(f'LAKEHOUSE_{name.upper()}' for name in taken)}."
+            )
 
 
 def _is_there(s3: Any, bucket: str) -> bool:

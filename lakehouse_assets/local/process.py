@@ -30,6 +30,7 @@ SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 30.0
 SECONDS_BETWEEN_LOOKS = 0.02
 LOG_BYTES_KEPT = 2_000_000
+THIS_MACHINE = ("127.0.0.1", "localhost")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def embedded_aws(home: Path) -> Iterator[EmbeddedAws]:
     `home` is created if need be. Where others still use the server at the end, it is left to them and stops after the last.
     Raises TemporaryOutage, naming the log file, if the server does not start.
     """
+    _keep_proxies_out()
     home = home.resolve()
     folder = home / "aws"
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,6 +88,17 @@ def running(home: Path) -> EmbeddedAws | None:
 def log_file(home: Path) -> Path:
     """Where the embedded AWS of this home writes what it has to say."""
     return home / "logs" / "embedded_aws.log"
+
+
+def _keep_proxies_out() -> None:
+    """What this process and those that it starts say to this machine goes past the proxies of the environment, for good: boto3, delta-rs, urllib and gRPC would
+    send it to the proxy, which knows another 127.0.0.1."""
+    told = {name: os.environ[name] for name in ("NO_PROXY", "no_proxy") if os.environ.get(name)}
+    for name in ("NO_PROXY", "no_proxy"):
+        # Where both are set, programs differ in which they read; where one is, it is meant for all of them.
+        hosts = [host.strip() for host in told.get(name, next(iter(told.values()), "")).split(",") if host.strip()]
+        # A star stands for every host, but only alone.
+        os.environ[name] = "*" if "*" in hosts else ",".join(dict.fromkeys([*hosts, *THIS_MACHINE]))
 
 
 def _start(home: Path) -> tuple[subprocess.Popen[bytes], EmbeddedAws]:

@@ -11,13 +11,14 @@ from uuid import uuid4
 
 import pytest
 
-from aws_deploy.handlers import availability, convert, diagnose, failure, marker, step
+from aws_deploy.handlers import availability, convert, diagnose, failure, marker, record, step
 from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, TemporaryOutage
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing import convert as uploads
 from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
 from lakehouse_assets_tests.support import environment_of, freeze, keys, product, products_csv, put
 
+MOST_BYTES_OF_A_STATE = 262_144
 OF_THE_LAKEHOUSE = "arn:aws:states:us-east-1:000000000000:execution:machine:one"
 
 
@@ -159,6 +160,25 @@ def test_a_failure_of_one_who_does_not_hold_the_lease_leaves_the_others_report_a
     assert keys(lakehouse, "control/reports/") == []
     assert lakehouse.holds_lease()
     lakehouse.lease.release()
+
+
+def test_what_is_told_of_a_batch_fits_into_a_state_however_many_files_were_set_aside(lakehouse: Lakehouse) -> None:
+    """A state with more fails, although the batch is closed; with 1,500 files set aside there was more. Long names do the same with fewer."""
+    for number in range(180):
+        put(lakehouse, f"raw/products/{'ü' * 240}{number}.csv", f"{'column' * 50},{number}\n1,2\n")
+    freeze(lakehouse)
+    batch = marker.handler({"execution": OF_THE_LAKEHOUSE}, None)
+    told = record.handler({"execution": OF_THE_LAKEHOUSE, "batch_id": batch["batch_id"]}, None)
+    assert 190_000 < len(json.dumps(told)) < MOST_BYTES_OF_A_STATE
+    assert "... and more.\nhttps://" in told["message"]
+    assert not lakehouse.holds_lease()
+
+
+def test_what_is_told_of_a_failure_fits_into_a_state(lakehouse: Lakehouse) -> None:
+    failed = {"state": "Freeze", "error": "BadData", "cause": json.dumps({"errorType": "BadData", "errorMessage": "ü" * 100_000})}
+    told = failure.handler({"step": "record", "execution": OF_THE_LAKEHOUSE, "failed": failed, "redrives": 0}, None)
+    assert len(json.dumps(told)) < MOST_BYTES_OF_A_STATE
+    assert "... and more.\n\nNothing is lost" in told["message"]
 
 
 def test_the_last_step_raises_but_in_a_redrive() -> None:

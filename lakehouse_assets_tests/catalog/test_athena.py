@@ -78,6 +78,51 @@ def test_a_wrong_statement_says_athenas_reason_and_the_statement(loaded: Lakehou
         loaded.athena.query("SELEKT 1")
 
 
+def test_a_statement_that_athena_does_not_even_begin_with_says_its_reason_too(loaded: Lakehouse) -> None:
+    with pytest.raises(BadQuery, match=r"Athena: .*External keyword required.*\nThe query was: CREATE TABLE t"):
+        loaded.athena.query("CREATE TABLE t (id int)")
+
+
+def test_a_row_that_reads_like_the_header_is_a_row(loaded: Lakehouse) -> None:
+    assert loaded.athena.query("SELECT 'a' AS a, 'b' AS b").rows == [("a", "b")]
+
+
+class Answering:
+    """Athena with one answer, as AWS gives it for statements that the embedded one refuses."""
+
+    def __init__(self, kind: str, columns: list[str], rows: list[list[str]]) -> None:
+        self._kind, self._columns, self._rows = kind, columns, rows
+
+    def start_query_execution(self, **_: Any) -> Any:
+        return {"QueryExecutionId": "1"}
+
+    def get_query_execution(self, **_: Any) -> Any:
+        return {"QueryExecution": {"StatementType": self._kind, "Status": {"State": "SUCCEEDED"}}}
+
+    def get_paginator(self, _: str) -> Any:
+        return self
+
+    def paginate(self, **_: Any) -> Any:
+        rows = [{"Data": [{"VarCharValue": cell} for cell in row]} for row in self._rows]
+        yield {"ResultSet": {"Rows": rows, "ResultSetMetadata": {"ColumnInfo": [{"Name": name, "Type": "string"} for name in self._columns]}}}
+
+
+@pytest.mark.parametrize(
+    ("client", "rows"),
+    [
+        (Answering("UTILITY", ["tab_name"], [["orders"], ["products"]]), [("orders",), ("products",)]),
+        (Answering("UTILITY", ["tab_name"], [["tab_name"]]), [("tab_name",)]),
+        (Answering("UTILITY", ["col_name", "data_type", "comment"], [["id   \tint    \t    "]]), [("id", "int", "")]),
+        (Answering("UTILITY", ["col_name", "data_type", "comment"], [["# Partition Information"]]), [("# Partition Information", None, None)]),
+        (Answering("DDL", [], []), []),
+        (Answering("DML", ["rows"], []), []),
+    ],
+    ids=["SHOW TABLES", "a table called as the column", "DESCRIBE", "DESCRIBE of a table with partitions", "CREATE TABLE", "INSERT"],
+)
+def test_only_a_select_has_a_header(lakehouse: Lakehouse, client: Any, rows: list[tuple[Any, ...]]) -> None:
+    assert replace(lakehouse.athena, client=client).query("a statement").rows == rows
+
+
 def test_a_query_sees_the_load_before_it_and_no_older_result(loaded: Lakehouse) -> None:
     counted = "SELECT count(*) FROM products"
     assert loaded.athena.query(counted).rows == [(2,)]

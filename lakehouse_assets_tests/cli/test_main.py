@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from lakehouse_assets.cli import main as program_module
 from lakehouse_assets_tests.cli.conftest import Program
+from lakehouse_assets_tests.support import product, products_csv
 
 HEAVY = ("dagster", "boto3", "duckdb", "deltalake", "sqlglot", "pydantic", "lakehouse_assets.contracts")
 
@@ -88,3 +90,26 @@ def test_the_unforeseen_is_one_line_for_the_person_and_a_trace_in_the_log(
     log = (tmp_path / "logs" / "lakehouse.log").read_text()
     assert "Traceback" in log
     assert "lakehouse doctor" in log
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9") | {"NO_PROXY": "", "no_proxy": ""}, {"AWS_PROFILE": "nope"}],
+    ids=["a proxy that does not answer", "a profile that is not there"],
+)
+def test_neither_proxies_nor_profiles_of_the_environment_have_a_say_in_the_embedded_aws(program: Program, tmp_path: Path, environment: dict[str, str]) -> None:
+    """Company laptops have both. boto3, delta-rs, and Dagster's steps in processes of their own: all have to reach it."""
+    (tmp_path / "p.csv").write_text(products_csv(product(1)))
+    assert "raw/products/p.csv" in program("put", tmp_path / "p.csv", **environment).stdout
+    (tmp_path / "nothing").mkdir()
+    result = program("load", "--json", tmp_path / "nothing", **environment)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert json.loads(result.stdout)["status"] == "succeeded"
+    assert program("query", "SELECT count(*) FROM products", "--format", "csv", **environment).stdout.split() == ["_col0", "1"]
+
+
+def test_a_profile_of_an_account_that_is_not_there_says_what_to_do(program: Program, tmp_path: Path) -> None:
+    result = program("history", LAKEHOUSE_AWS="account", AWS_PROFILE="nope", AWS_CONFIG_FILE=str(tmp_path / "none"))
+    assert result.returncode == 2
+    assert "profile (nope) could not be found" in result.stderr
+    assert "Set AWS_PROFILE to one of those" in result.stderr

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from lakehouse_assets.aws import Aws
+from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.bootstrap import bootstrap
 from lakehouse_assets.local.process import EmbeddedAws
@@ -66,6 +67,17 @@ def test_the_embedded_engine_needs_no_jobs(lakehouse_home: Path, lakehouse_aws: 
     assert keys(house, "control/") == []
     with pytest.raises(house.aws.client("glue").exceptions.EntityNotFoundException):
         job_of(house)
+
+
+def test_another_bucket_in_a_used_home_is_refused_with_what_to_do_and_makes_nothing(lakehouse: Lakehouse) -> None:
+    other = lakehouse.settings.model_copy(update={"bucket": f"other-{uuid4().hex[:8]}", "queue": f"q-{uuid4().hex[:8]}"})
+    with pytest.raises(BadConfiguration, match="cannot have the same database, workgroup, topic") as refused:
+        bootstrap(other, lakehouse.aws)
+    assert f"Set LAKEHOUSE_BUCKET={lakehouse.settings.bucket}, or LAKEHOUSE_HOME to another folder" in str(refused.value)
+    assert "LAKEHOUSE_DATABASE, LAKEHOUSE_WORKGROUP, LAKEHOUSE_TOPIC." in str(refused.value)
+    buckets = {bucket["Name"] for bucket in lakehouse.aws.client("s3").list_buckets()["Buckets"]}
+    assert lakehouse.settings.bucket in buckets
+    assert other.bucket not in buckets
 
 
 @pytest.mark.spark

@@ -327,6 +327,24 @@ def test_a_real_account_is_out_of_its_reach(tmp_path: Path, monkeypatch: pytest.
     assert {name: value for name, value in seen.items() if name.startswith("AWS_")} == aws.environment()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}),
+        ({"NO_PROXY": ".corp, localhost"}, {"NO_PROXY": ".corp,localhost,127.0.0.1", "no_proxy": ".corp,localhost,127.0.0.1"}),
+        ({"NO_PROXY": "a", "no_proxy": "b"}, {"NO_PROXY": "a,127.0.0.1,localhost", "no_proxy": "b,127.0.0.1,localhost"}),
+        ({"no_proxy": "*"}, {"NO_PROXY": "*", "no_proxy": "*"}),
+    ],
+)
+def test_who_uses_it_goes_past_proxies_for_this_machine_and_for_whom_else_it_did(
+    home: Path, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, before: dict[str, str], after: dict[str, str]
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, before.get(name, ""))
+    with embedded_aws(home):
+        assert {name: os.environ[name] for name in after} == after
+
+
 def test_looking_at_it_imports_neither_the_emulator_nor_an_sdk() -> None:
     imports = "import sys, lakehouse_assets.local.process; print(sorted(sys.modules.keys() & {'ministack', 'boto3', 'dagster', 'duckdb'}))"
 

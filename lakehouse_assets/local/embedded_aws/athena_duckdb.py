@@ -12,6 +12,8 @@ from typing import Any
 import duckdb
 from ministack.services import s3  # type: ignore[import-untyped]
 
+from lakehouse_assets.local.embedded_aws.athena_functions import macros
+from lakehouse_assets.local.embedded_aws.athena_refusals import refuse
 from lakehouse_assets.local.embedded_aws.athena_results import QueryError
 from lakehouse_assets.local.embedded_aws.athena_sql import CATALOG, Query, TableName
 from lakehouse_assets.local.embedded_aws.delta_tables import DeltaType, Snapshot, type_in
@@ -38,6 +40,8 @@ SETTINGS = {
 }
 # No database of the Glue catalog can have a space in its name.
 LIVE_FILES = '"live files"'
+SHAPES = '"shapes"'
+"""A catalog of empty tables."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,14 @@ def answer(query: Query, tables: Mapping[TableName, Snapshot], database: str, on
         on_start(connection.interrupt)
         for name, value in {**SETTINGS, "temp_directory": _quoted(os.environ["TMPDIR"])}.items():
             connection.execute(f"SET {name} = {value}")
-        connection.execute(f"ATTACH ':memory:' AS {CATALOG}")
+        for catalog in (CATALOG, SHAPES):
+            connection.execute(f"ATTACH ':memory:' AS {catalog}")
+            for schema in {database.lower(), *(table.database for table in tables)} - {"main"}:
+                connection.execute(f"CREATE SCHEMA {catalog}.{_name(schema)}")
+        for macro in macros():
+            connection.execute(macro)
+        _refuse_what_trino_refuses(connection, query, tables, database)
         connection.execute(f"CREATE SCHEMA {CATALOG}.{LIVE_FILES}")
-        for schema in {database.lower(), *(table.database for table in tables)} - {"main"}:
-            connection.execute(f"CREATE SCHEMA {CATALOG}.{_name(schema)}")
         readable: list[str] = []
         for number, (table, snapshot) in enumerate(tables.items()):
             readable += _create_view(connection, table, snapshot, f"{CATALOG}.{LIVE_FILES}.table_{number}")
@@ -70,6 +78,17 @@ def answer(query: Query, tables: Mapping[TableName, Snapshot], database: str, on
         connection.execute("SET lock_configuration = true")
         connection.execute(f"USE {CATALOG}.{_name(database.lower())}")
         return _run(connection, query)
+
+
+def _refuse_what_trino_refuses(connection: duckdb.DuckDBPyConnection, query: Query, tables: Mapping[TableName, Snapshot], database: str) -> None:
+    if not query.questions:
+        return
+    for table, snapshot in tables.items():
+        columns = ", ".join(f"{_name(field.name.lower())} {_duckdb_type(field.type)}" for field in snapshot.fields)
+        connection.execute(f"CREATE TABLE {SHAPES}.{_name(table.database)}.{_name(table.table)} ({columns})")
+    connection.execute(f"USE {SHAPES}.{_name(database.lower())}")
+    for question in query.questions:
+        refuse(connection, question)
 
 
 def _run(connection: duckdb.DuckDBPyConnection, query: Query) -> Answer:

@@ -1,8 +1,9 @@
 """Gap: Athena of ministack reads every Parquet file under a table's location, overwritten and deleted rows included.
 
 Here a query sees the live files of each Delta table's current version, or it fails: nothing is ever passed on unseen. Queries that name
-no Delta table (CSV, JSON or plain Parquet tables of the Glue catalog; DDL) are answered by ministack as before. Parameters (`?`) have
-their values, a cancelled query stays cancelled, and the result is written as Athena writes it, into the file that GetQueryExecution names.
+no Delta table (CSV, JSON or plain Parquet tables of the Glue catalog) are answered by ministack as before; DDL, which it would carry out,
+is refused. Parameters (`?`) have their values, a cancelled query stays cancelled, and the result is written as Athena writes it, into the
+file that GetQueryExecution names.
 
 Athena keeps its queries for 45 days. Here the latest are kept, with their results in memory, until the server stops.
 """
@@ -102,7 +103,7 @@ async def _execute_query(query_id: str, _sql: str, database: str, ddl: Any, cata
 
 async def _find(execution: Execution, database: str, ddl: Any, catalog: str | None) -> Found:
     if ddl is not None:
-        return _as_ministack_found_it(athena._run_ddl(ddl, database))
+        raise QueryError("NOT_SUPPORTED: the embedded Athena answers SELECT only; crawlers and Glue's API make and remove the catalog's tables")
     _running[execution["QueryExecutionId"]] = _nothing_to_interrupt
     found: Found | None = await run_reentrant(_find_in_delta_tables, execution, database, thread_name="athena-query")
     return found or _as_ministack_found_it(await athena._run_duckdb(execution["Query"], database, catalog))

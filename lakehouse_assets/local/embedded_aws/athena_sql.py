@@ -14,6 +14,8 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
+from lakehouse_assets.local.embedded_aws.athena_functions import call_macros
+from lakehouse_assets.local.embedded_aws.athena_refusals import Question, questions
 from lakehouse_assets.local.embedded_aws.athena_results import QueryError
 from lakehouse_assets.local.embedded_aws.messages import plain
 
@@ -32,10 +34,11 @@ class TableName:
 
 @dataclass(frozen=True)
 class Query:
-    """One SELECT in DuckDB's SQL, and every table that it may read."""
+    """One SELECT in DuckDB's SQL, every table that it may read, and what has to be asked before it runs."""
 
     sql: str
     tables: frozenset[TableName]
+    questions: tuple[Question, ...]
 
 
 def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
@@ -55,8 +58,10 @@ def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
     if not isinstance(statement, exp.Query | exp.Values):
         raise QueryError("NOT_SUPPORTED: the embedded Athena answers SELECT only")
     tables = frozenset(_table_names(statement, database.lower()))
+    call_macros(statement)
+    asked = questions(statement)
     _name_the_nameless(statement)
-    return Query(statement.sql(dialect=DuckDB), tables)
+    return Query(statement.sql(dialect=DuckDB), tables, asked)
 
 
 def _with_parameters(sql: str, parameters: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ from lakehouse_assets.local.embedded_aws import (
     s3_limits,
     s3_objects,
     saved_state,
+    state_data,
     step_functions,
 )
 
@@ -42,7 +43,7 @@ def serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None
     `announce` is called once, when the state is loaded and requests will be answered.
     """
     _allow_many_connections()
-    for gap in (s3_objects, s3_limits, glue_jobs, crawlers, athena_queries, named_queries, lambda_errors, step_functions, redrive, saved_state):
+    for gap in (s3_objects, s3_limits, glue_jobs, crawlers, athena_queries, named_queries, lambda_errors, step_functions, state_data, redrive, saved_state):
         gap.fill()
     uvloop.run(_serve(listener, users_lock, announce))
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
 from xml.etree import ElementTree
 
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
@@ -16,6 +19,9 @@ from lakehouse_assets.local.spark.java import find_java, required
 
 ROOTS = Path(__file__).with_name("ivy.xml")
 MIRROR = "LAKEHOUSE_MAVEN_MIRROR"
+JAVA_OPTIONS = "JAVA_TOOL_OPTIONS"
+NEVER_BY_PROXY = ("localhost", "127.*", "[::1]")
+"""Java's own list, which one of ours takes the place of."""
 MILLISECONDS_TO_CONNECT, MILLISECONDS_TO_READ = "30000", "120000"
 
 
@@ -61,12 +67,35 @@ def _run(module: Path, settings: Path, retrieved: str, scratch: Path) -> None:
     # A jar of type bundle is an ordinary jar, packed for OSGi as well; Ivy would leave it out without a word.
     what = ["-ivy", str(module), "-confs", "default", "-types", "jar", "bundle", "-retrieve", retrieved]
     java = str(required(find_java()).home / "bin" / "java")
-    answer = subprocess.run([java, *here, *what], capture_output=True, text=True, errors="replace", check=False)  # noqa: S603 - Java, found by us
+    # The last of two goes: what a person told Java stays.
+    environment = os.environ | {JAVA_OPTIONS: " ".join([*proxy_options(getproxies_environment()), os.environ.get(JAVA_OPTIONS, "")])}
+    answer = subprocess.run([java, *here, *what], env=environment, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603 - Java, found by us
     if answer.returncode:
         raise TemporaryOutage(
             "Spark's jars could not be downloaded. Try again; where the central Maven repository is out of reach, name a mirror of it in "
-            f"{MIRROR}, and a proxy in JAVA_TOOL_OPTIONS (-Dhttps.proxyHost=... -Dhttps.proxyPort=...). Ivy says:\n{_faults(answer.stdout + answer.stderr)}"
+            f"{MIRROR}, or a proxy in HTTPS_PROXY (one that wants no password: Java sends none). Ivy says:\n{_faults(answer.stdout + answer.stderr)}"
         )
+
+
+def proxy_options(proxies: Mapping[str, str]) -> list[str]:
+    """The options that tell Java of the proxies which the environment names: HTTPS_PROXY and its like, as urllib reads them, mean nothing to it.
+
+    An address range in NO_PROXY is left out: Java knows none. So is a proxy that speaks SOCKS.
+    """
+    options = []
+    for scheme in ("http", "https"):
+        told = proxies.get(scheme) or proxies.get("all", "")
+        proxy = urlsplit(told if "://" in told else f"http://{told}")
+        if proxy.hostname and proxy.scheme in ("http", "https"):
+            options += [f"-D{scheme}.proxyHost={proxy.hostname}", f"-D{scheme}.proxyPort={proxy.port or (443 if proxy.scheme == 'https' else 80)}"]
+    # Of both schemes, whatever its name says.
+    return [*options, f"-Dhttp.nonProxyHosts={'|'.join([*NEVER_BY_PROXY, *_past_proxies(proxies.get('no', ''))])}"] if options else []
+
+
+def _past_proxies(no_proxy: str) -> list[str]:
+    """A name stands for its subdomains, too, in NO_PROXY; not in Java."""
+    hosts = [host.strip().partition(":")[0].lstrip(".") for host in no_proxy.split(",") if "/" not in host]
+    return [pattern for host in hosts if host for pattern in ((host,) if "*" in host else (host, f"*.{host}"))]
 
 
 def _faults(output: str) -> str:

@@ -51,6 +51,23 @@ def test_a_redrive_goes_on_with_the_task_that_failed_its_input_and_the_variables
     assert json.loads(redriven["output"]) == {"found": name, "who": "me", "redrives": 1}
 
 
+def test_a_redrive_goes_by_the_definition_that_the_execution_was_started_with(glue: GlueClient) -> None:
+    client, name = boto3.client("stepfunctions"), f"later_{uuid4().hex}"
+    states = {
+        "Look": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:glue:getDatabase", "Arguments": {"Name": name}, "Output": {}, "Next": "Last"},
+        "Last": {"Type": "Pass", "Output": "of then", "End": True},
+    }
+    execution = start(states)
+    machine = ended(execution)["stateMachineArn"]
+    changed = {"QueryLanguage": "JSONata", "StartAt": "Other", "States": {"Other": {"Type": "Pass", "Output": "of now", "End": True}}}
+    client.update_state_machine(stateMachineArn=machine, definition=json.dumps(changed))
+    client.redrive_execution(executionArn=execution)
+    assert ended(execution)["status"] == "FAILED", "the database is not there yet"
+    glue.create_database(DatabaseInput={"Name": name})
+    client.redrive_execution(executionArn=execution)
+    assert json.loads(ended(execution)["output"]) == "of then"
+
+
 def test_a_redrive_that_fails_again_may_be_redriven_again(glue: GlueClient) -> None:
     execution = start({"Look": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:glue:getDatabase", "Arguments": {"Name": "nowhere"}, "End": True}})
     for redrives in (1, 2):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lakehouse_assets.local.spark.jars import Jar
 
@@ -50,6 +51,10 @@ def mirror(folder: Path) -> Iterator[Mirror]:
                 served.go_on.wait()
                 return
             super().do_GET()
+
+        def translate_path(self, path: str) -> str:
+            # What it is asked for as a proxy names the host, too.
+            return super().translate_path(urlsplit(path).path)
 
         def log_message(self, format: str, *args: object) -> None:
             pass

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
-from lakehouse_assets.local.spark.ivy import MIRROR
+from lakehouse_assets.local.spark.ivy import MIRROR, proxy_options
 from lakehouse_assets.local.spark.jars import Jar, install_jars, installed_jars, lock_jars, read_lock
 from lakehouse_assets_tests.local.spark.mirror import Mirror, mirror
 
@@ -119,6 +119,37 @@ def test_a_repository_without_the_jar_or_without_an_answer_is_an_outage_that_nam
     monkeypatch.setenv(MIRROR, "http://127.0.0.1:1/")
     with pytest.raises(TemporaryOutage, match=r"(?s)could not be downloaded.*LAKEHOUSE_MAVEN_MIRROR.*127\.0\.0\.1:1/"):
         install_jars(lock, folder)
+
+
+@pytest.mark.spark
+def test_jars_come_by_the_proxy_that_the_environment_names(tmp_path: Path, repository: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jar = repository.offer("first", b"1")
+    monkeypatch.setenv(MIRROR, "http://maven.invalid/")
+    monkeypatch.setenv("http_proxy", repository.url)
+    monkeypatch.setenv("no_proxy", "elsewhere.invalid")
+    assert install_jars(locked(tmp_path, jar), folder) == [jar]
+    assert repository.jars_asked() == ["first-1.0.jar"]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "options"),
+    [
+        ({}, []),
+        ({"no": "corp.example"}, []),
+        ({"all": "socks5://proxy:1080"}, []),
+        ({"https": "http://user:secret@proxy.corp:8080/"}, ["-Dhttps.proxyHost=proxy.corp", "-Dhttps.proxyPort=8080"]),
+        ({"http": "proxy.corp"}, ["-Dhttp.proxyHost=proxy.corp", "-Dhttp.proxyPort=80"]),
+        ({"all": "https://p"}, ["-Dhttp.proxyHost=p", "-Dhttp.proxyPort=443", "-Dhttps.proxyHost=p", "-Dhttps.proxyPort=443"]),
+    ],
+)
+def test_java_is_told_of_proxies_in_its_own_words(proxies: dict[str, str], options: list[str]) -> None:
+    always = "-Dhttp.nonProxyHosts=localhost|127.*|[::1]"
+    assert proxy_options(proxies) == [*options, *([always] if options else [])]
+
+
+def test_java_is_told_of_hosts_past_the_proxy_in_its_own_words() -> None:
+    told = proxy_options({"https": "http://proxy:1", "no": ".corp.example, maven:8081,10.0.0.0/8,*.test,"})
+    assert told[-1] == "-Dhttp.nonProxyHosts=localhost|127.*|[::1]|corp.example|*.corp.example|maven|*.maven|*.test"
 
 
 @pytest.mark.spark
