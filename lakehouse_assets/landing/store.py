@@ -99,6 +99,8 @@ class Store:
     def waiting(self, prefix: str) -> list[FileVersion]:
         """Every version that nobody deleted: an object overwritten before it was read waits in both versions; deleting withdraws what came before.
 
+        S3's times are whole seconds, and boto3 hands out versions and delete markers as two lists: whether a version was put before or after a delete marker of
+        the same second nobody can tell. Such a version waits, where another came after it: rows that were withdrawn can be corrected, lost ones are not missed.
         Not the empty objects that stand for a folder in S3's console; one of such a name that has content is a file.
         """
         versions: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -114,7 +116,7 @@ class Store:
             version
             for key, items in sorted(versions.items())
             if key not in deleted
-            for version in self._oldest_first([item for item in items if key not in withdrawn or item["IsLatest"] or item["LastModified"] > withdrawn[key]])
+            for version in self._oldest_first([item for item in items if key not in withdrawn or item["IsLatest"] or item["LastModified"] >= withdrawn[key]])
             if version.size or not key.endswith("/")
         ]
 
