@@ -30,9 +30,9 @@ LEDGER, CONTENTS, CONVERSIONS, STAGING = "ledger/", "contents/", "conversions/",
 TABLES = ("{tables}", "{rejected}")
 
 TOUCHES = {
-    "availability": Touches(reads=(LEASE, OPEN, MANIFESTS, REPORTS, LEDGER)),
+    "availability": Touches(reads=(LEASE, OPEN, MANIFESTS, REPORTS, LEDGER, CONVERSIONS)),
     "lease": Touches(reads=(LEASE,), writes=(LEASE,)),
-    "convert": Touches(reads=(LEASE, CONVERSIONS, "{uploads}", "{raw}"), writes=(LEASE, CONVERSIONS, "{raw}")),
+    "convert": Touches(reads=(LEASE, OPEN, CONVERSIONS, "{uploads}", "{raw}"), writes=(LEASE, CONVERSIONS, "{raw}")),
     "marker": Touches(
         reads=(LEASE, OPEN, ABANDONED, MANIFESTS, REPORTS, LEDGER, CONTENTS, CONVERSIONS, JUDGEMENTS, "{raw}", "{uploads}"),
         writes=(LEASE, OPEN, MANIFESTS),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from typing import Any
 
 import dagster as dg
@@ -30,10 +31,17 @@ RUNS_OF_A_BATCH = 5
 not begun again at all."""
 
 
-class BatchConfig(dg.Config):
-    """`gate`: what the batch needs: `all` (a file of each dataset) or `any`. By default the setting LAKEHOUSE_GATE decides."""
+class Gate(StrEnum):
+    """What a batch needs: a file of each dataset, or any file. (An enum, because Dagster's config knows no `Literal | None`; it takes the members' names.)"""
 
-    gate: str | None = None
+    all = "all"
+    any = "any"
+
+
+class BatchConfig(dg.Config):
+    """`gate`: for this run another gate than the setting LAKEHOUSE_GATE names."""
+
+    gate: Gate | None = None
 
 
 def landing_assets(contracts: Contracts, settings: Settings) -> list[dg.AssetsDefinition | dg.AssetSpec]:

@@ -93,7 +93,7 @@ def _checks_of_batch(batch_id: str, of_batch: int, counts: Counts, reject_warnin
         ),
         CheckResult(
             REJECT_RATE,
-            counts.rejected <= reject_warning * seen,
+            not seen or counts.rejected / seen <= reject_warning,  # a quotient is rounded as the setting's text was; 0.29 * 100 is less than 29
             f"{counts.rejected} of {seen} rows rejected, {reject_warning:.0%} are usual",
             {"rejected": counts.rejected, "seen": seen},
             severe=False,

@@ -42,7 +42,12 @@ class Converted:
 
 
 def convert_uploads(zone: LandingZone, at_once: int = WORKBOOKS_AT_ONCE) -> list[dict[str, Any]]:
-    """Converts every waiting upload that has no record yet. Returns the records written now: the version, its outcome and reason, its sheets."""
+    """Converts every waiting upload that has no record yet. Returns the records written now: the version, its outcome and reason, its sheets.
+
+    While a batch is open, none: it is gone on with by the files that it has. So an upload that cannot be converted now does not hold it up.
+    """
+    if zone.store.exists(zone.open_batch_key):
+        return []
     with ThreadPoolExecutor(at_once) as pool:
         records = list(pool.map(lambda version: _record(zone, version), zone.store.waiting(zone.uploads)))
     return [record for record in records if record is not None]

@@ -69,19 +69,25 @@ def freeze(zone: LandingZone, gate: Gate, confirm: Callable[[], None] = lambda: 
 def work_to_do(zone: LandingZone, gate: Gate) -> str | None:
     """A name for what a batch would do now, the same for the same work; None where nothing waits, or not yet what the gate asks for.
 
-    A batch that was interrupted is work; one that failed is work for a person, and what waits behind it is work only because nobody asked for it yet.
+    A batch that was interrupted is work; one that failed is work for a person, and what waits behind it is none before that: it would be the same batch again,
+    with every file that lands.
     """
     under_way = open_batch(zone)
-    if under_way is not None and _status(zone, under_way) not in ("failed", "abandoned"):
+    if under_way is not None:
+        if _status(zone, under_way) in ("failed", "abandoned"):
+            return None
         lease = zone.store.get_json(zone.lease_key)
         return f"{under_way.batch_id}-again-{lease['epoch'] if lease else 0}"
-    taken = {file.file_id for file in under_way.files} if under_way else set()
     uploads, fresh, _ = _what_waits(zone)
-    new = [version for version in (*uploads, *fresh) if version.file_id not in taken]
-    # A workbook may hold what the gate asks for: that is known when it is converted.
-    if not new or not (uploads or _is_open(gate, zone, fresh)):
+    waiting = [*uploads, *fresh]
+    if not waiting or not (_is_open(gate, zone, fresh) or _are_unknown(zone, uploads)):
         return None
-    return f"{under_way.batch_id}-then-{batch_id_of(new)}" if under_way else batch_id_of(new)
+    return batch_id_of(waiting)
+
+
+def _are_unknown(zone: LandingZone, uploads: list[FileVersion]) -> bool:
+    """Whether one of them may hold what the gate asks for: that is known when it is converted."""
+    return not all(in_parallel(lambda version: zone.store.exists(zone.conversion_key(version.file_id)), uploads))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,21 +103,31 @@ class Store:
         Not the empty objects that stand for a folder in S3's console; one of such a name that has content is a file.
         """
         versions: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        withdrawn: dict[str, datetime] = {}
-        deleted: set[str] = set()
+        withdrawn: dict[str, dict[str, Any]] = {}
         for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix):
             for item in page.get("Versions", []):
                 versions[item["Key"]].append(item)
             for marker in page.get("DeleteMarkers", []):
-                withdrawn[marker["Key"]] = max(marker["LastModified"], withdrawn.get(marker["Key"], marker["LastModified"]))
-                deleted |= {marker["Key"]} if marker["IsLatest"] else set()
+                withdrawn.setdefault(marker["Key"], marker)
+        put_again = [marker for key, marker in withdrawn.items() if not marker["IsLatest"] and len(versions.get(key, [])) > 1]
+        older = {version for found in in_parallel(self._older_than, put_again) for version in found}
         return [
             version
             for key, items in sorted(versions.items())
-            if key not in deleted
-            for version in self._oldest_first([item for item in items if key not in withdrawn or item["IsLatest"] or item["LastModified"] > withdrawn[key]])
+            if key not in withdrawn or not withdrawn[key]["IsLatest"]
+            for version in self._oldest_first([item for item in items if (key, item["VersionId"]) not in older])
             if version.size or not key.endswith("/")
         ]
+
+    def _older_than(self, marker: dict[str, Any]) -> list[tuple[str, str]]:
+        """Key and id of the versions that a delete marker withdrew: what a listing has that goes on behind it.
+
+        Their times do not tell: they are whole seconds, and an upload in parts has that of its start. boto3 hands out versions and delete markers as two lists.
+        """
+        key, behind = marker["Key"], {"KeyMarker": marker["Key"], "VersionIdMarker": marker["VersionId"]}
+        pages = self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=key, **behind)
+        listed = (item for page in pages for item in page.get("Versions", []))
+        return [(key, item["VersionId"]) for item in takewhile(lambda item: item["Key"] == key, listed)]
 
     def _oldest_first(self, newest_first: list[dict[str, Any]]) -> Iterator[FileVersion]:
         """The versions of one key. S3's times are whole seconds; where two are equal the newer version's is moved on, because the later one must win."""

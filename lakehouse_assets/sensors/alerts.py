@@ -22,6 +22,8 @@ from lakehouse_assets.settings import Settings, read_settings
 
 ENDS = {"failures": dg.DagsterEventType.RUN_FAILURE, "successes": dg.DagsterEventType.RUN_SUCCESS}
 RUNS_A_TICK = 50
+STARTED_BY_TAG = "lakehouse/started_by"
+"""Of the runs of `lakehouse load`."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ def _occurrences(context: dg.SensorEvaluationContext, lakehouse: Lakehouse, curs
 
 
 def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
-    """Of an instance that other code locations share, only this one's runs. (`lakehouse load` runs in its own process, from no code location.)"""
-    if run.remote_job_origin is None or context.code_location_origin is None:
+    """Of an instance that others share, only this code location's runs, and what our command line runs in its own process, from no code location."""
+    if run.remote_job_origin is None:
+        return STARTED_BY_TAG in run.tags
+    if context.code_location_origin is None:
         return True
     return run.remote_job_origin.repository_origin.code_location_origin.location_name == context.code_location_origin.location_name

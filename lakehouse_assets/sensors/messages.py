@@ -9,20 +9,27 @@ from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.events import JobFailureData
 from dagster_shared.error import SerializableErrorInfo
 
+from lakehouse_assets.assets.landing import BATCH_TAG, SENSOR_TAG
 from lakehouse_assets.catalog.checks import WHAT_TO_DO
 from lakehouse_assets.errors import our_errors
 from lakehouse_assets.jobs import LOAD_BATCH
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.freeze import HeldBack
 from lakehouse_assets.schedules import MAINTAIN_TABLES
+from lakehouse_assets.sensors.tries import FILES_LANDED, TRIES, was_the_last_try
 
 FAILED = {LOAD_BATCH: "A batch failed", MAINTAIN_TABLES: "The upkeep of the tables failed"}
 TO_DO = {
-    LOAD_BATCH: "Nothing is lost: the batch stays open, and the next run goes on with it (`lakehouse load`, or the job in the UI). "
-    "`lakehouse history` shows the batch. If it can never succeed, `lakehouse abandon` sets it aside.",
+    LOAD_BATCH: "Nothing is lost: the batch stays open, and the next run goes on with it (`lakehouse load`, or the job in the UI). Until then what lands waits "
+    "behind it. `lakehouse history` shows the batch. If it can never succeed, `lakehouse abandon` sets it aside.",
     MAINTAIN_TABLES: "No row was changed. `lakehouse maintain` does it again; otherwise the schedule does.",
 }
 
+BEFORE_A_BATCH = "Nothing is lost: the run ended before it had taken up a batch, and the files wait where they are. "
+BY_A_PERSON = "Put right what the reason says, then run the job (`lakehouse load`, or in the UI)."
+
+NOT_OURS = "See the check in Dagster's UI."
+"""Of a check that others gave an asset: they know what to do."""
 NOTHING_MISSING = "nothing. Is the sensor files_landed switched on, and its last tick well?"
 
 
@@ -38,9 +45,18 @@ def run_failed(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: dg.Event
     checks = [f"A check failed: {check}" for check in _failed_checks(instance, run, dg.AssetCheckSeverity.ERROR)]
     reasons = [reason for entry in steps if (reason := _reason_of_step(entry))] + checks or [_reason_of_run(ended)]
     again = "Dagster tries the run again by itself. " if run.tags.get("dagster/will_retry") == "true" else ""
-    to_do = TO_DO.get(run.job_name, TO_DO[LOAD_BATCH])
-    told = [*dict.fromkeys(reasons), "", f"What to do: {again}{to_do}", *_warnings(instance, run), lakehouse.where_run(run.run_id)]
+    told = [*dict.fromkeys(reasons), "", f"What to do: {again}{_to_do(instance, run)}", *_warnings(instance, run), lakehouse.where_run(run.run_id)]
     return Message(FAILED.get(run.job_name, "A run failed"), "\n".join(told))
+
+
+def _to_do(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    if run.job_name != LOAD_BATCH or BATCH_TAG in run.tags:
+        return TO_DO.get(run.job_name, TO_DO[LOAD_BATCH])
+    if run.tags.get(SENSOR_TAG) != FILES_LANDED:
+        return BEFORE_A_BATCH + BY_A_PERSON
+    if was_the_last_try(instance, run):
+        return f"{BEFORE_A_BATCH}It was tried {TRIES} times, and the sensor {FILES_LANDED} begins no more runs for them. {BY_A_PERSON}"
+    return f"{BEFORE_A_BATCH}The sensor {FILES_LANDED} tries it again by itself, {TRIES} times in all."
 
 
 def checks_warn(instance: dg.DagsterInstance, run: dg.DagsterRun, lakehouse: Lakehouse) -> Message | None:
@@ -61,7 +77,7 @@ def _failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun, severity: d
         if check.passed or check.severity is not severity:
             continue
         dataset = check.asset_key.path[-1]
-        to_do = WHAT_TO_DO[check.check_name].format(dataset=dataset)
+        to_do = WHAT_TO_DO.get(check.check_name, NOT_OURS).format(dataset=dataset)
         lines.append(f"{dataset}: {check.check_name}: {check.description or ''}\n  What to do: {to_do}")
     return lines
 
@@ -86,10 +102,11 @@ def dead_letters(letters: int, lakehouse: Lakehouse) -> Message:
     endpoint = lakehouse.aws.environment.get("AWS_ENDPOINT_URL")
     command = f"aws sqs receive-message --queue-url {url}{f' --endpoint-url {endpoint}' if endpoint else ''}"
     return Message(
-        "Messages that nobody can read",
-        f"{letters} messages are in the dead-letter queue of {lakehouse.settings.queue}: they were received again and again, and are no events of S3. "
-        "No file is lost by that: the bucket itself is asked for what waits.\n\n"
-        f"What to do: look who sends them (`{command}`), put that right, then delete them.\n{lakehouse.console.queue(url) or url}",
+        "Messages in the dead-letter queue",
+        f"{letters} messages are in the dead-letter queue of {lakehouse.settings.queue}: they were received again and again, and nobody was done "
+        "with them: they are no events of S3, or the sensor failed each time. No file is lost by that: the bucket itself is asked for what waits.\n\n"
+        f"What to do: look at them (`{command}`). Where they are no events, find who sends them and put that right; where they are, look at the ticks of the "
+        f"sensor {FILES_LANDED} in the UI. Then delete them.\n{lakehouse.console.queue(url) or url}",
     )
 
 

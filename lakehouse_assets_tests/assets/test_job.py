@@ -174,6 +174,13 @@ def test_the_gate_holds_a_batch_back_and_any_lets_it_go(lakehouse: Lakehouse, in
 # Failures
 
 
+def test_a_gate_that_is_none_is_refused_before_anything_runs(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    with pytest.raises(dg.DagsterInvalidConfigError, match="not in enum type Gate got Any"):
+        run_job(instance, gate="Any")
+    assert keys(lakehouse, "archived/") == []
+
+
 def test_a_failing_batch_fails_the_run_with_our_words_and_the_next_run_goes_on_with_it(
     lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

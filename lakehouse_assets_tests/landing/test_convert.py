@@ -87,6 +87,15 @@ def test_what_was_converted_is_not_converted_again(lakehouse: Lakehouse, book: P
     assert lakehouse.convert() == []
 
 
+def test_while_a_batch_is_open_uploads_wait_for_the_next_one(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/orders/o.csv", orders_csv(order(1)))
+    assert lakehouse.freeze("any") is not None
+    put(lakehouse, "uploads/later.csv", orders_csv(order(2)))
+    assert lakehouse.convert() == []
+    assert [list(outcomes(ran(lakehouse))) for _ in range(2)] == [["o.csv"], ["later.csv"]]
+    assert table_rows(lakehouse, "orders", "order_id") == [(1,), (2,)]
+
+
 def test_a_sheets_csv_says_where_it_comes_from_with_the_workbooks_time_and_its_rows(lakehouse: Lakehouse, tmp_path: Path) -> None:
     put(lakehouse, "uploads/Bücher ✓.xlsx", workbook(tmp_path / "b.xlsx", {"día 1": [PRODUCTS, product(1), product(2)]}))
     [upload] = lakehouse.zone.store.waiting("uploads/")

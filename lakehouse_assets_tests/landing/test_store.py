@@ -98,6 +98,27 @@ def test_of_two_versions_in_one_second_the_newer_is_the_later_one(lakehouse: Lak
     assert older.modified == moment < newer.modified
 
 
+def test_in_whole_seconds_too_deleting_withdraws_what_came_before_and_nothing_that_came_after(lakehouse: Lakehouse, store: Store, tmp_path: Path) -> None:
+    """Put, withdrawn, put again and overwritten in one second: by the times nobody can tell the version before the delete marker from those after it."""
+    put(lakehouse, "raw/a.csv", b"withdrawn")
+    store.s3.delete_object(Bucket=store.bucket, Key="raw/a.csv")
+    for content in (b"one", b"two"):
+        put(lakehouse, "raw/a.csv", content)
+    put(lakehouse, "raw/a.csv.gz", b"another")
+    moment = datetime(2025, 4, 1, 11, 27, tzinfo=UTC)
+    real = store.s3.get_paginator("list_object_versions")
+
+    class InOneSecond:
+        def paginate(self, **request: Any) -> Any:
+            for page in real.paginate(**request):
+                for item in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                    item["LastModified"] = moment
+                yield page
+
+    of_s3 = Store(ClientWith(store.s3, get_paginator=lambda _: InOneSecond()), store.bucket)
+    assert contents(of_s3, tmp_path) == [b"one", b"two", b"another"]
+
+
 def test_without_versions_content_and_time_tell_versions_apart(unversioned: Lakehouse) -> None:
     store = unversioned.zone.store
     put(unversioned, "raw/a.csv", b"one")

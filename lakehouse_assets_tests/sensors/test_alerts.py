@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -11,12 +11,13 @@ import pytest
 
 from lakehouse_assets.cli.batches import run_batch
 from lakehouse_assets.definitions import defs
-from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 from lakehouse_assets.jobs import LOAD_BATCH
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.lease import Lease
 from lakehouse_assets.schedules import MAINTAIN_TABLES
-from lakehouse_assets.sensors.alerts import evaluate
+from lakehouse_assets.sensors.alerts import STARTED_BY_TAG, evaluate
+from lakehouse_assets.sensors.tries import TRIES
 from lakehouse_assets.topic import MOST_BYTES_TOLD
 from lakehouse_assets_tests.support import append_behind_its_back, item, items_csv, order, orders_csv, product, products_csv, put, put_one_of_each
 
@@ -45,12 +46,6 @@ def heard(lakehouse: Lakehouse) -> Heard:
     return messages
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
 class Teller:
     """The alerts as the daemon asks for them: the cursor is saved after each tick that did not fail. Its first tick is over."""
 
@@ -66,7 +61,9 @@ class Teller:
         return str(getattr(result.skip_reason, "skip_message", result.skip_reason))
 
     def run(self, job: str = LOAD_BATCH, **run_config: Any) -> dg.ExecuteInProcessResult:
-        return defs.resolve_job_def(job).execute_in_process(instance=self.instance, raise_on_error=False, **run_config)
+        """As the command line does: from no code location."""
+        tags = {STARTED_BY_TAG: "a test"} | run_config.pop("tags", {})
+        return defs.resolve_job_def(job).execute_in_process(instance=self.instance, raise_on_error=False, tags=tags, **run_config)
 
 
 @pytest.fixture
@@ -152,12 +149,65 @@ def test_a_run_that_failed_outside_its_steps_is_told_with_our_reason(teller: Tel
 
 def test_a_run_whose_process_died_is_told(teller: Teller, instance: dg.DagsterInstance, heard: Heard) -> None:
     """As Dagster's run monitoring reports it: there is no step that failed."""
-    run = instance.create_run_for_job(defs.resolve_job_def(LOAD_BATCH), status=dg.DagsterRunStatus.STARTED)
+    run = instance.create_run_for_job(defs.resolve_job_def(LOAD_BATCH), status=dg.DagsterRunStatus.STARTED, tags={STARTED_BY_TAG: "a test"})
     instance.report_run_failed(run, "Run process 4711 unexpectedly exited")
     teller.tick()
     [(subject, message)] = heard()
     assert subject == "A batch failed"
     assert "Run process 4711 unexpectedly exited" in message
+
+
+def test_of_a_run_that_had_no_batch_it_is_told_that_the_files_wait_and_whether_the_sensor_tries_again(
+    lakehouse: Lakehouse, teller: Teller, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outage(_: Lakehouse) -> None:
+        raise TemporaryOutage("AWS answered SlowDown")
+
+    monkeypatch.setattr(Lakehouse, "convert", outage)
+    put_one_of_each(lakehouse)
+    teller.run()
+    teller.tick()
+    [(_, by_a_person)] = heard()
+    assert "AWS answered SlowDown" in by_a_person
+    assert "the run ended before it had taken up a batch, and the files wait where they are. Put right what the reason says, then run the job" in by_a_person
+    assert "the batch stays open" not in by_a_person
+    for number in range(1, TRIES + 1):
+        teller.run(tags={"dagster/sensor_name": "files_landed", "dagster/run_key": "work" if number == 1 else f"work-try-{number}"})
+        teller.tick()
+    told = [message for _, message in heard()]
+    assert [f"The sensor files_landed tries it again by itself, {TRIES} times in all." in message for message in told] == [True] * (TRIES - 1) + [False]
+    assert f"It was tried {TRIES} times, and the sensor files_landed begins no more runs for them." in told[-1]
+
+
+def test_what_others_do_on_a_shared_instance_is_told_nobody_and_stops_nothing(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
+    """Another project's command line runs its jobs from no code location, as ours does."""
+
+    @dg.op
+    def fails() -> None:
+        raise ValueError("theirs")
+
+    @dg.job
+    def of_another_team() -> None:
+        fails()
+
+    assert not of_another_team.execute_in_process(instance=teller.instance, raise_on_error=False).success
+    assert (teller.tick(), heard()) == ("Nothing new to tell.", [])
+
+
+def test_a_check_that_we_did_not_write_is_told_and_stops_nothing(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
+    @dg.asset
+    def products() -> None: ...
+
+    @dg.asset_check(asset=products)
+    def somebodys_check() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description="too few")
+
+    theirs = dg.Definitions(assets=[products], asset_checks=[somebodys_check]).resolve_implicit_global_asset_job_def()
+    theirs.execute_in_process(instance=teller.instance, tags={STARTED_BY_TAG: "a test"})
+    lakehouse.aws.client("sqs").send_message(QueueUrl=lakehouse.queue.dead_letters_url, MessageBody="no event")
+    assert teller.tick() == "Told: A check warns; Messages in the dead-letter queue."
+    [(_, message), _] = heard()
+    assert "products: somebodys_check: too few\n  What to do: See the check in Dagster's UI." in message
 
 
 def test_what_an_engine_says_of_a_value_is_told_nobody(lakehouse: Lakehouse, teller: Teller, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,18 +300,19 @@ def test_a_gate_that_lets_all_through_holds_nothing_back(lakehouse: Lakehouse, i
 def test_dead_letters_are_told_when_there_are_more_and_not_at_each_tick(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
     sqs, url = lakehouse.aws.client("sqs"), lakehouse.queue.dead_letters_url
     sqs.send_message(QueueUrl=url, MessageBody="no event")
-    assert teller.tick() == "Told: Messages that nobody can read."
+    assert teller.tick() == "Told: Messages in the dead-letter queue."
     [(_, message)] = heard()
     assert f"1 messages are in the dead-letter queue of {lakehouse.settings.queue}" in message
     assert f"aws sqs receive-message --queue-url {url}" in message
+    assert "they are no events of S3, or the sensor failed each time" in message
     assert teller.tick() == "Nothing new to tell."
     sqs.send_message(QueueUrl=url, MessageBody="no event either")
-    assert teller.tick() == "Told: Messages that nobody can read."
+    assert teller.tick() == "Told: Messages in the dead-letter queue."
     sqs.purge_queue(QueueUrl=url)
     heard()
     assert (teller.tick(), heard()) == ("Nothing new to tell.", [])
     sqs.send_message(QueueUrl=url, MessageBody="again")
-    assert teller.tick() == "Told: Messages that nobody can read."
+    assert teller.tick() == "Told: Messages in the dead-letter queue."
 
 
 def test_what_could_not_be_told_while_the_topic_was_gone_is_told_afterwards(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
@@ -276,7 +327,7 @@ def test_what_could_not_be_told_while_the_topic_was_gone_is_told_afterwards(lake
     url = sqs.get_queue_url(QueueName=f"{lakehouse.settings.topic}-subscriber")["QueueUrl"]
     queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue)
-    assert teller.tick() == "Told: Messages that nobody can read."
+    assert teller.tick() == "Told: Messages in the dead-letter queue."
     assert len(heard()) == 1
 
 

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets_tests.sensors.test_landing import comes_again_after_a_second, messages
+from lakehouse_assets_tests.sensors.support import comes_again_after_a_second, messages
 from lakehouse_assets_tests.support import put_one_of_each
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("environment_of_lakehouse")]
