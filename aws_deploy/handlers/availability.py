@@ -47,7 +47,7 @@ def wake(house: Lakehouse, machine: str) -> str:
         return f"{other}; what landed meanwhile is looked for at its end."
     work = house.work_to_do()
     if work is None:
-        return "Nothing waits, or not yet what the gate asks for."
+        return "Nothing waits, or not yet what the gate asks for; or it waits behind a batch that failed, which a person redrives or abandons."
     with failures_named("Starting an execution"):
         if house.executions.start(machine, work, {"work": work}):
             return f"Execution {work} is started."

@@ -73,6 +73,17 @@ def test_an_execution_that_failed_is_left_to_a_person(lakehouse: Lakehouse, monk
     assert len(executions(lakehouse, fails)) == 1
 
 
+def test_behind_a_batch_that_failed_files_start_nothing_until_it_has_ended(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails = machine(lakehouse, {"Type": "Fail", "Error": "BadData"})
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    lakehouse.record_failure(freeze(lakehouse), "the reason")
+    put(lakehouse, "raw/products/q.csv", products_csv(product(2)))
+    assert "it waits behind a batch that failed" in woken(lakehouse, fails, monkeypatch)
+    assert executions(lakehouse, fails) == {}
+    lakehouse.abandon("enough")
+    assert "is started" in woken(lakehouse, fails, monkeypatch)
+
+
 def test_the_listing_says_how_long_the_oldest_file_waits(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """As a line of CloudWatch's embedded metric format. What the ledger knows does not wait."""
     monkeypatch.setenv("STATE_MACHINE_ARN", "arn:aws:states:us-east-1:000000000000:stateMachine:machine")
