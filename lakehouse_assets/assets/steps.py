@@ -10,6 +10,7 @@ import dagster as dg
 from lakehouse_assets.assets.keys import BATCH
 from lakehouse_assets.errors import LakehouseError, TemporaryOutage
 from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.closing import NotDoneError
 from lakehouse_assets.landing.lease import LeaseLostError
 from lakehouse_assets.landing.model import Manifest
 
@@ -38,19 +39,31 @@ def alone(lakehouse: Lakehouse) -> Iterator[None]:
 
 @contextmanager
 def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Manifest]:
-    """The manifest of the batch. A failure inside, ours or one that nobody thought of, is recorded in the batch's report before Dagster hears of it."""
+    """The manifest of the batch, which must be under way. A failure inside, ours or one that nobody thought of, is recorded in its report before Dagster hears
+    of it."""
     with alone(lakehouse):
         manifest = lakehouse.manifest(batch_id)
+        _refuse_what_ended(lakehouse, manifest)
         try:
             yield manifest
         except LeaseLostError:
             # The report is the other's, who goes on with the batch.
+            raise
+        except NotDoneError:
+            # The step was run out of turn. A batch that was interrupted goes on by itself only as long as no report says that it failed.
             raise
         except Exception as error:
             # A step that was paused fails on what another has done meanwhile: then, too, the report is the other's.
             lakehouse.confirm_lease()
             lakehouse.record_failure(manifest, _told(error))
             raise
+
+
+def _refuse_what_ended(lakehouse: Lakehouse, manifest: Manifest) -> None:
+    """A step of a batch of before: materialized alone, executed again, or by Dagster's retry after another run has finished it. Its report stands."""
+    if not lakehouse.is_under_way(manifest.batch_id):
+        report = lakehouse.report(manifest)
+        raise LakehouseError(f"Batch {manifest.batch_id} has ended ({report['status'] if report else 'it never began'}). Nothing was done.")
 
 
 def _told(error: Exception) -> str:
