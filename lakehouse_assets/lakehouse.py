@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lakehouse_assets.aws import Aws, failures_named
 from lakehouse_assets.catalog.checks import CheckResult, run_checks
-from lakehouse_assets.connections import Connections, spark_on_this_machine
+from lakehouse_assets.connections import spark_on_this_machine
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 from lakehouse_assets.etl.engines.base import Judgement, Maintained
@@ -19,11 +19,13 @@ from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import facts_of, load_report
 from lakehouse_assets.glue.runs import GlueRuns
 from lakehouse_assets.landing.archive import archive, set_aside
+from lakehouse_assets.landing.closing import confirm_archived, confirm_checked, confirm_loaded, note_checks
 from lakehouse_assets.landing.convert import WORKBOOKS_AT_ONCE, convert_uploads
-from lakehouse_assets.landing.freeze import HeldBack, close_batch, freeze, held_back, open_batch, read_manifest, waiting_files, waiting_since, work_to_do
+from lakehouse_assets.landing.freeze import HeldBack, close_batch, freeze, held_back, waiting_files, waiting_since, work_to_do
 from lakehouse_assets.landing.lease import LeaseLostError
 from lakehouse_assets.landing.model import FileVersion, Manifest
 from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.reports import Reports
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.topic import publish
 
@@ -36,7 +38,7 @@ UNPACKED = 10
 
 
 @dataclass(frozen=True)
-class Lakehouse(Connections):
+class Lakehouse(Reports):
     """The steps of a batch, in their order, and what is asked about batches before and after."""
 
     def take_lease(self, told: Callable[[str], None]) -> None:
@@ -70,9 +72,7 @@ class Lakehouse(Connections):
         """Before a write by a run that need not hold the lease itself (Glue's, `spark-submit`'s), and that outlives whoever started it: raises LeaseLostError
         where its batch is not the open one any more, or is being given up. The lease, where this process took it, is confirmed, too."""
         self.confirm_lease()
-        under_way = self.open_batch()
-        report = self.report(under_way) if under_way else None
-        if under_way is None or under_way.batch_id != batch_id or (report and report["status"] == "abandoned"):
+        if not self.is_under_way(batch_id):
             raise LeaseLostError(
                 f"Batch {batch_id} is not under way any more: it was ended or given up while this run worked. It stops here; nothing is lost and nothing "
                 "doubled. `lakehouse history` shows what became of the batch."
@@ -127,14 +127,6 @@ class Lakehouse(Connections):
         with failures_named("Freezing a batch"):
             return freeze(self.zone, "any" if (gate or self.settings.gate) == "any" else "all", self.confirm_lease, keep_copies=keep_copies)
 
-    def open_batch(self) -> Manifest | None:
-        with failures_named("Looking for a batch under way"):
-            return open_batch(self.zone)
-
-    def manifest(self, batch_id: str) -> Manifest:
-        with failures_named(f"Reading the manifest of batch {batch_id}"):
-            return read_manifest(self.zone, batch_id)
-
     def has_work(self, dataset: str, manifest: Manifest) -> bool:
         """Whether a batch has a file of the dataset or, for orphans that wait, of one that it descends from, or whether an abandoned batch may have had."""
         parents = self.contracts[dataset].parents
@@ -179,16 +171,38 @@ class Lakehouse(Connections):
         """What Athena and the catalog say of each table; with a batch's judgements also whether its rows are there."""
 
         def checked(contract: Contract) -> list[CheckResult]:
-            counts = judgements[contract.dataset].counts if judgements else None
-            return run_checks(self.athena, self.catalog, contract, batch_id, counts, self.settings.reject_warning)
+            judgement = (judgements or {}).get(contract.dataset)
+            return run_checks(self.athena, self.catalog, contract, batch_id, judgement.counts if judgement else None, self.settings.reject_warning)
 
         with failures_named("Checking the tables"):
             return dict(zip(self.contracts, in_parallel(checked, self.contracts.values()), strict=True))
 
+    def check_batch(self, manifest: Manifest) -> tuple[dict[str, list[CheckResult]], list[str]]:
+        """Checks the tables for a batch, and notes how that came out: `finish` asks for it. Returns all results, and in words what failed of the severe ones.
+        Raises NotDoneError where the batch is not loaded."""
+        judgements = self.judgements(manifest)
+        confirm_loaded(manifest.batch_id, self._unloaded(manifest, judgements))
+        found = self.check(manifest.batch_id, judgements)
+        failed = [f"{dataset}: {it.check}: {it.message}" for dataset, results in found.items() for it in results if it.severe and not it.passed]
+        with failures_named("Noting the checks"):
+            note_checks(self.zone, manifest.batch_id, failed)
+        return found, failed
+
+    def _unloaded(self, manifest: Manifest, judgements: Mapping[str, Judgement]) -> list[str]:
+        return [dataset for dataset in self.contracts if dataset not in judgements and self.has_work(dataset, manifest)]
+
     def finish(self, manifest: Manifest) -> dict[str, Any]:
-        """Writes the report and closes the batch."""
-        report = load_report(manifest, self.judgements(manifest), "succeeded", run_by=self.run_by)
+        """Writes the report and closes the batch. Raises NotDoneError where it is not loaded, archived and checked; then nothing is written.
+
+        A state machine has asked Athena itself, in states that lead here only where each check passed.
+        """
+        judgements = self.judgements(manifest)
+        report = load_report(manifest, judgements, "succeeded", run_by=self.run_by)
         with failures_named("Closing the batch"):
+            confirm_loaded(manifest.batch_id, self._unloaded(manifest, judgements))
+            confirm_archived(self.zone, manifest)
+            if self.execution is None:
+                confirm_checked(self.zone, manifest.batch_id)
             self.zone.store.put_json(self.zone.report_key(manifest), report)
             if manifest.abandoned:
                 self.zone.store.delete(self.zone.abandoned_key)
@@ -243,24 +257,6 @@ class Lakehouse(Connections):
                     f"Run {run['Id']} of Glue job {job} is {run['JobRunState'].lower()}, and may yet write. Wait for its end, or stop it "
                     f"(`aws glue batch-stop-job-run --job-name {job} --job-run-ids {run['Id']}`), then do this again."
                 )
-
-    def report(self, manifest: Manifest) -> dict[str, Any] | None:
-        with failures_named("Reading the report"):
-            return self.zone.store.get_json(self.zone.report_key(manifest))
-
-    def history(self) -> list[dict[str, Any]]:
-        """The report of every batch, oldest first."""
-        return list(self.reports_after("").values())
-
-    def reports_after(self, key: str) -> dict[str, dict[str, Any]]:
-        """The reports behind a report's key (all behind none), by key, the oldest batch first."""
-        with failures_named("Reading the history"):
-            return self.reports_at(self.zone.store.keys(self.zone.reports_prefix, key))
-
-    def reports_at(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The reports at these keys, those that are there."""
-        with failures_named("Reading the history"):
-            return {key: report for key in keys if (report := self.zone.store.get_json(key))}
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import dagster as dg
 
 from lakehouse_assets.assets.steps import alone
 from lakehouse_assets.etl.engines import A_WEEK
-from lakehouse_assets.jobs import POOL
+from lakehouse_assets.jobs import ONLY_IF_KILLED, POOL
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 
 MAINTAIN_TABLES = "maintain_tables"
@@ -18,7 +18,11 @@ def maintain(lakehouse: LakehouseResource) -> None:
         dg.get_dagster_logger().info(f"{it.table}: {it.compacted} small files into {it.into}, {it.deleted} old files deleted")
 
 
-@dg.job(name=MAINTAIN_TABLES, description="Small files become few, and files that nobody refers to any more are deleted; while no batch runs.")
+@dg.job(
+    name=MAINTAIN_TABLES,
+    tags=ONLY_IF_KILLED,
+    description="Small files become few, and files that nobody refers to any more are deleted; while no batch runs.",
+)
 def maintain_tables() -> None:
     maintain()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import dagster as dg
 import pytest
 
 from lakehouse_assets.aws import Aws
@@ -36,6 +37,12 @@ def no_tables_remembered() -> Iterator[None]:
     """Spark, where it runs, keeps nothing of a test's tables."""
     yield
     forget_tables()
+
+
+@pytest.fixture(autouse=True)
+def retries_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a step that met an outage. No test waits for what it stands for."""
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
 
 
 @pytest.fixture

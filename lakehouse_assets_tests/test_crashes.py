@@ -45,7 +45,7 @@ pytestmark = pytest.mark.long
 
 ENDLESS = 1_000_000
 TABLES_AND_CONTROL = ("lakehouse-dwh/", "rejected/products/", "rejected/orders/", "rejected/order_items/", "control/")
-WRITES_OF_FIRST, WRITES_OF_SECOND = 48, 26
+WRITES_OF_FIRST, WRITES_OF_SECOND = 49, 27
 
 
 def put_first(lakehouse: Lakehouse) -> None:
@@ -156,7 +156,7 @@ def test_a_crash_after_any_write_is_healed_by_the_next_run(lakehouse: Lakehouse,
     assert_as_if_undisturbed(lakehouse, undisturbed)
 
 
-@pytest.mark.parametrize(("writes", "last"), [(4, "put_object control/open_batch.json"), (20, "append"), (39, "copy"), (47, "put_object control/reports/")])
+@pytest.mark.parametrize(("writes", "last"), [(4, "put_object control/open_batch.json"), (20, "append"), (39, "copy"), (48, "put_object control/reports/")])
 def test_a_killed_dagster_job_is_healed_by_the_next_run(lakehouse: Lakehouse, undisturbed: dict[str, Any], writes: int, last: str) -> None:
     put_first(lakehouse)
     ended = in_own_process(

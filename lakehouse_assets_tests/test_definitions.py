@@ -17,12 +17,10 @@ import yaml
 
 from lakehouse_assets.assets.described import athena_lineage, rejected_lineage, table_lineage
 from lakehouse_assets.assets.keys import BATCH, athena_key, raw_key, rejected_key, table_key
-from lakehouse_assets.assets.tables import table_assets
 from lakehouse_assets.definitions import contracts, defs
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS
 from lakehouse_assets.jobs import LOAD_BATCH
 from lakehouse_assets.local.dagster_home import WORKSPACE
-from lakehouse_assets.settings import Settings
 
 PROJECT = Path(__file__).parents[1]
 
@@ -80,14 +78,6 @@ def test_a_dataset_is_loaded_after_its_parents_and_archived_after_all() -> None:
         parents = graph.get(dg.AssetKey(["lakehouse", dataset])).parent_keys
         assert parents == {BATCH, raw_key(dataset), *(dg.AssetKey(["lakehouse", parent.dataset]) for parent in contract.parents)}
     assert graph.get(dg.AssetKey(["landing", "archive"])).parent_keys >= {dg.AssetKey(["lakehouse", dataset]) for dataset in contracts}
-
-
-def test_only_loads_by_glue_are_retried_by_dagster_itself() -> None:
-    for engine, retried in (("embedded", False), ("spark", False), ("glue", True), ("auto", True)):
-        for assets in table_assets(contracts, Settings(engine=engine)):
-            assert isinstance(assets.op, dg.OpDefinition)
-            policy = assets.op.retry_policy
-            assert (policy.max_retries if policy else None) == (2 if retried else None)
 
 
 SPECS = {spec.key.to_user_string(): spec for spec in sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key)}

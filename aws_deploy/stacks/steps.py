@@ -51,7 +51,7 @@ TOUCHES = {
     ),
     "count": Touches(reads=(LEASE, MANIFESTS, JUDGEMENTS), writes=(LEASE,)),
     "record": Touches(
-        reads=(LEASE, OPEN, MANIFESTS, JUDGEMENTS, REPORTS, STAGING),
+        reads=(LEASE, OPEN, MANIFESTS, JUDGEMENTS, LEDGER, REPORTS, STAGING),
         writes=(LEASE, REPORTS),
         removes=(OPEN, ABANDONED, STAGING),
     ),

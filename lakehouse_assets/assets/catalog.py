@@ -8,7 +8,7 @@ import dagster as dg
 
 from lakehouse_assets.assets.described import athena_lineage, owners, table_columns
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, REPORT, athena_key, rejected_key, table_key
-from lakehouse_assets.assets.steps import for_batch, step
+from lakehouse_assets.assets.steps import for_batch, named_failures, step
 from lakehouse_assets.catalog.glue import rejected_table
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import LakehouseError
@@ -58,16 +58,25 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
     )
     def load_report(context: dg.AssetExecutionContext, lakehouse: LakehouseResource, batch_id: str) -> dg.MaterializeResult[None]:
         house = lakehouse.lakehouse
-        with step(house, batch_id) as manifest:
-            report = house.finish(manifest)
-        try:
-            house.tell("A batch succeeded", f"{report_in_words(report)}\n{house.where_run(context.run.run_id)}")
-        except LakehouseError as error:
-            # The tables are written and the batch is closed: that nobody was told makes it no failure.
-            context.log.warning(f"The batch succeeded, but nobody could be told: {error}")
-        return dg.MaterializeResult(metadata=_described(report) | {"report": _link(house, house.zone.report_key(manifest))})
+        report = _report_of_before(house, batch_id)
+        if report is None:
+            with step(house, batch_id) as manifest:
+                report = house.finish(manifest)
+            try:
+                house.tell("A batch succeeded", f"{report_in_words(report)}\n{house.where_run(context.run.run_id)}")
+            except LakehouseError as error:
+                # The tables are written and the batch is closed: that nobody was told makes it no failure.
+                context.log.warning(f"The batch succeeded, but nobody could be told: {error}")
+        return dg.MaterializeResult(metadata=_described(report) | {"report": _link(house, house.zone.report_key(house.manifest(batch_id)))})
 
     return load_report
+
+
+def _report_of_before(house: Lakehouse, batch_id: str) -> dict[str, Any] | None:
+    """Of a batch that has succeeded and is closed: it stands as it is, and was told of."""
+    with named_failures():
+        report = house.report(house.manifest(batch_id))
+        return report if report and report["status"] == "succeeded" and not house.is_under_way(batch_id) else None
 
 
 def _described(report: dict[str, Any]) -> dict[str, Any]:

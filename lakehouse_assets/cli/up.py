@@ -30,6 +30,7 @@ SECONDS_TO_START, SECONDS_TO_STOP, SECONDS_BETWEEN_LOOKS = 120.0, 30.0, 0.1
 
 def up(port: Annotated[int | None, typer.Option(help="The UI's port; otherwise 3000, or a free one if that is taken.", show_default=False)] = None) -> None:
     """Run the embedded AWS and Dagster's UI and daemon for this home, until Ctrl-C or lakehouse down."""
+    from lakehouse_assets.cli.batches import end_dead_runs
     from lakehouse_assets.lakehouse import connected
 
     settings = read_home()
@@ -43,6 +44,7 @@ def up(port: Annotated[int | None, typer.Option(help="The UI's port; otherwise 3
         if settings.orchestrator == "state_machine" and settings.aws == "embedded":
             typer.echo("Deploying the state machine (the first time half a minute) ...")
             _deploy(lakehouse)
+        end_dead_runs(home)
         url = f"http://127.0.0.1:{port or _free_port()}"
         dagster = stack.enter_context(_dagster(home, url, settings.ui_url or url))
         _wait_for(url, dagster, home)

@@ -50,6 +50,9 @@ class LandingZone:
     def judgement_key(self, batch_id: str, dataset: str) -> str:
         return f"{self.control}judgements/{batch_id}/{dataset}.json"
 
+    def checks_key(self, batch_id: str) -> str:
+        return f"{self.control}checks/{batch_id}.json"
+
     @property
     def reports_prefix(self) -> str:
         return f"{self.control}reports/"

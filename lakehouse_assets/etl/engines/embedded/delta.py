@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from deltalake import CommitProperties, DeltaTable, Field, QueryBuilder, Schema, Transaction, write_deltalake
@@ -26,14 +28,32 @@ DELTA_TYPES: dict[str, Any] = {
 }
 
 
+OUTAGE = "Generic S3 error"
+"""So object_store, by which delta-rs reads and writes, begins what it says of an S3 that does not answer; whoever reads a stream of rows passes it on."""
+
+
+@contextmanager
+def outage_named(uri: str) -> Iterator[None]:
+    """Around what opens, reads or writes a table: an S3 that does not answer, which is an OSError of delta-rs, as our error."""
+    try:
+        yield
+    except OSError as error:
+        raise unreachable(uri, error) from error
+
+
+def unreachable(what: str, error: Exception) -> TemporaryOutage:
+    said = re.sub(r"\x1b\[\d*m", "", str(error))
+    return TemporaryOutage(f"{what} cannot be reached: {' '.join(said.split())}. Nothing is lost; run the batch again.")
+
+
 def open_table(uri: str, columns: Mapping[str, str], partition: str | None, options: dict[str, str]) -> DeltaTable:
     """The table, created if it is not there. Raises BadConfiguration where an existing table's columns are not the contract's."""
     schema = Schema([Field(name, DELTA_TYPES[kind], nullable=True) for name, kind in columns.items()])
-    try:
-        table = DeltaTable(uri, storage_options=options)
-    except TableNotFoundError:
+    table = existing_table(uri, options)
+    if table is None:
         partitions = [partition] if partition else None
-        return DeltaTable.create(uri, schema, mode="ignore", partition_by=partitions, configuration=PROPERTIES, storage_options=options)
+        with outage_named(uri):
+            return DeltaTable.create(uri, schema, mode="ignore", partition_by=partitions, configuration=PROPERTIES, storage_options=options)
     present = {field.name: field.type for field in table.schema().fields}
     wanted = {field.name: field.type for field in schema.fields}
     check_columns(uri, present, wanted)
@@ -43,7 +63,8 @@ def open_table(uri: str, columns: Mapping[str, str], partition: str | None, opti
 
 def existing_table(uri: str, options: dict[str, str]) -> DeltaTable | None:
     try:
-        return DeltaTable(uri, storage_options=options)
+        with outage_named(uri):
+            return DeltaTable(uri, storage_options=options)
     except TableNotFoundError:
         return None
 
@@ -61,8 +82,9 @@ def committed(table: DeltaTable, transaction: str) -> bool:
 def append(table: DeltaTable, rows: Any, transaction: str) -> int:
     """Appends rows in one commit. Returns how many the commit says it added."""
     with_outage_named(table, lambda: write_deltalake(table, rows, mode="append", commit_properties=_properties(transaction)))
-    table.update_incremental()
-    return int(table.history(1)[0]["operationMetrics"]["num_added_rows"])
+    with outage_named(table.table_uri):
+        table.update_incremental()
+        return int(table.history(1)[0]["operationMetrics"]["num_added_rows"])
 
 
 def delete(table: DeltaTable, where: str) -> None:
@@ -93,7 +115,8 @@ def _properties(transaction: str) -> CommitProperties:
 
 def with_outage_named(table: DeltaTable, write: Any) -> Any:
     try:
-        return write()
+        with outage_named(table.table_uri):
+            return write()
     except CommitFailedError as error:
         raise TemporaryOutage(f"Another writer committed to {table.table_uri} at the same time ({error}). Run the batch again.") from error
     except DeltaError as error:

@@ -56,6 +56,11 @@ class EmbeddedEngine:
                     f"{contract.dataset}: the embedded engine ran out of memory or disk ({str(error).splitlines()[0]}). Nothing is lost: free disk space under "
                     f"{self.scratch} or raise LAKEHOUSE_MEMORY_MB (now {self.memory_mb}), then run the batch again."
                 ) from error
+            except duckdb.InvalidInputException as error:
+                # It reads the stream of a table's rows, in which delta-rs says that S3 does not answer.
+                if delta.OUTAGE in str(error):
+                    raise delta.unreachable(f"A table that {contract.dataset} is held against", error) from error
+                raise
             finally:
                 connection.close()
 

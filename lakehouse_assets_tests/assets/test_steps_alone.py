@@ -1,0 +1,214 @@
+"""Steps that are run alone or out of turn: materialized in the UI, executed again, or tried again by Dagster. A batch that is not done is not closed, and the
+report of one that has ended stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+from deltalake import DeltaTable
+
+from lakehouse_assets.definitions import defs
+from lakehouse_assets.jobs import LOAD_BATCH
+from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.closing import NotDoneError
+from lakehouse_assets_tests.sensors.test_alerts import Heard, heard
+from lakehouse_assets_tests.support import (
+    append_behind_its_back,
+    freeze,
+    keys,
+    load_all,
+    order,
+    orders_csv,
+    product,
+    products_csv,
+    put,
+    put_one_of_each,
+    ran,
+    rejects,
+)
+
+pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
+__all__ = ["heard"]
+ANY = {"ops": {"landing__batch": {"config": {"gate": "any"}}}}
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def run_job(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    return defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=instance, raise_on_error=False, run_config=ANY)
+
+
+def alone(instance: dg.DagsterInstance, *assets: str) -> dg.ExecuteInProcessResult:
+    """As a person materializes single assets in the UI. An asset's checks come along."""
+    selection = [dg.AssetKey(asset.split("/")) for asset in assets]
+    return defs.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance, raise_on_error=False, asset_selection=selection)
+
+
+def checks_alone(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    """As `Execute checks` in the UI."""
+    selection = dg.AssetSelection.all_asset_checks()
+    job = dg.define_asset_job("checks", selection=selection)
+    again = dg.Definitions(assets=defs.assets, asset_checks=defs.asset_checks, jobs=[job], resources=defs.resources, executor=defs.executor)
+    return again.resolve_job_def("checks").execute_in_process(instance=instance, raise_on_error=False)
+
+
+def said(result: dg.ExecuteInProcessResult) -> str:
+    """Why the one step that failed did."""
+    [failure] = result.get_step_failure_events()
+    data = failure.step_failure_data.user_failure_data
+    return str(data.description if data else failure.step_failure_data.error)
+
+
+def fail_at_the_limit(lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_one_of_each(lakehouse)
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1), product("x")))
+    with monkeypatch.context() as strict:
+        strict.setenv("LAKEHOUSE_REJECT_LIMIT", "0.2")
+        assert not run_job(instance).success
+
+
+# A batch that is not done
+
+
+def test_the_report_alone_does_not_close_a_batch_whose_loads_failed(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_at_the_limit(lakehouse, instance, monkeypatch)
+    before = lakehouse.history()
+
+    result = alone(instance, "reports/load_report")
+
+    assert not result.success
+    assert "is not loaded yet: " in said(result)
+    assert "products" in said(result)
+    assert lakehouse.history() == before
+    assert lakehouse.open_batch() is not None
+    assert run_job(instance).success
+    assert [(report["batch_id"], report["status"]) for report in lakehouse.history()] == [(before[0]["batch_id"], "succeeded")]
+    assert len(rejects(lakehouse, "products")) == 1
+    assert keys(lakehouse, "raw/") == []
+
+
+def test_the_report_alone_does_not_close_a_batch_whose_check_failed(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    put_one_of_each(lakehouse)
+    assert run_job(instance).success
+    append_behind_its_back(lakehouse, "products", batch_id="'someone'")
+    put(lakehouse, "raw/products/more.csv", products_csv(product(5)))
+    assert not run_job(instance).success
+
+    assert "failed: products: key_unique: 3 rows, 2 distinct values of product_id" in said(alone(instance, "reports/load_report"))
+
+    assert [report["status"] for report in lakehouse.history()] == ["succeeded", "failed"]
+    DeltaTable(lakehouse.tables.table("products"), storage_options=lakehouse.tables.storage_options).delete("batch_id = 'someone'")
+    assert checks_alone(instance).success
+    assert alone(instance, "reports/load_report").success
+    assert [report["status"] for report in lakehouse.history()] == ["succeeded", "succeeded"]
+    assert lakehouse.open_batch() is None
+
+
+def test_a_batch_that_is_loaded_but_not_archived_or_not_checked_stays_open_and_without_a_report(lakehouse: Lakehouse) -> None:
+    """Without a report: so the sensor still goes on with it."""
+    put_one_of_each(lakehouse)
+    manifest = freeze(lakehouse)
+    load_all(lakehouse, manifest)
+    with pytest.raises(NotDoneError, match=r"is not archived yet: raw/.*csv"):
+        lakehouse.finish(manifest)
+    lakehouse.archive(manifest)
+    with pytest.raises(NotDoneError, match="The tables were not checked"):
+        lakehouse.finish(manifest)
+    assert (lakehouse.open_batch(), lakehouse.history()) == (manifest, [])
+    assert Lakehouse(lakehouse.settings, lakehouse.aws, execution="arn:aws:states:us-east-1:000000000000:execution:machine:one").finish(manifest)
+    assert lakehouse.open_batch() is None
+
+
+def test_a_step_out_of_turn_does_not_make_an_interrupted_batch_a_failed_one(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_at_the_limit(lakehouse, instance, monkeypatch)
+    manifest = lakehouse.open_batch()
+    assert manifest is not None
+    lakehouse.zone.store.delete(lakehouse.zone.report_key(manifest))  # as if it had been killed before it could say why
+    assert "is not loaded yet" in said(alone(instance, "reports/load_report"))
+    assert "is not loaded yet" in said(checks_alone(instance))
+    assert lakehouse.history() == []
+    assert lakehouse.work_to_do() is not None
+
+
+# A batch that has ended
+
+
+@pytest.mark.parametrize("asset", ["lakehouse/products", "landing/archive", "athena/products", "reports/load_report"])
+def test_a_step_of_an_abandoned_batch_does_nothing_and_its_report_stands(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, asset: str
+) -> None:
+    fail_at_the_limit(lakehouse, instance, monkeypatch)
+    report = lakehouse.abandon("enough")
+    together = {"lakehouse/products": ("rejected/products",), "athena/products": ("athena/orders", "athena/order_items")}
+    result = alone(instance, asset, *together.get(asset, ()))
+    assert said(result) == f"Batch {report['batch_id']} has ended (abandoned). Nothing was done."
+    assert lakehouse.history() == [report]
+    assert lakehouse.zone.store.get_json(lakehouse.zone.abandoned_key) == [report["batch_id"]]
+
+
+def test_the_report_of_a_batch_that_has_succeeded_is_shown_again_and_told_nobody_twice(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, heard: Heard
+) -> None:
+    put_one_of_each(lakehouse)
+    assert run_job(instance).success
+    assert [subject for subject, _ in heard()] == ["A batch succeeded"]
+    [before] = lakehouse.history()
+
+    again = alone(instance, "reports/load_report")
+
+    assert again.success
+    [event] = again.get_asset_materialization_events()
+    assert event.materialization.metadata["batch_id"].value == before["batch_id"]
+    assert (heard(), lakehouse.history()) == ([], [before])
+
+
+def test_dagsters_retry_of_a_run_whose_batch_another_run_has_finished_changes_nothing(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the failure on, as Dagster's daemon does: the id of the batch comes from the first run."""
+    fail_at_the_limit(lakehouse, instance, monkeypatch)
+    report = ran(lakehouse)
+    loads = {f"{group}/{dataset}" for group in ("lakehouse", "rejected") for dataset in lakehouse.contracts}
+    retried = alone(instance, *loads, "landing/archive", *(f"athena/{dataset}" for dataset in lakehouse.contracts), "reports/load_report")
+    assert not retried.success
+    failures = [event.step_failure_data.user_failure_data for event in retried.get_step_failure_events()]
+    assert {str(failure.description) for failure in failures if failure} == {f"Batch {report['batch_id']} has ended (succeeded). Nothing was done."}
+    assert lakehouse.history() == [report]
+    assert len(keys(lakehouse, "archived/")) == 4
+
+
+@pytest.mark.parametrize("ended", ["succeeded", "abandoned"])
+def test_checks_of_a_batch_that_has_ended_look_at_the_tables_alone_and_change_no_report(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, ended: str
+) -> None:
+    """Rows of it were updated by a batch since, which another orchestrator ran: that they are not there as it wrote them is no fault."""
+    put_one_of_each(lakehouse)
+    assert run_job(instance).success
+    if ended == "abandoned":
+        fail_at_the_limit(lakehouse, instance, monkeypatch)
+        lakehouse.abandon("enough")
+    put(lakehouse, "raw/products/q.csv", products_csv(product(1, "Globe")))
+    put(lakehouse, "raw/orders/q.csv", orders_csv(order(1, 99)))
+    ran(lakehouse)
+    reports = lakehouse.history()
+
+    result = checks_alone(instance)
+
+    assert result.success
+    found = {(it.asset_key.path[-1], it.check_name): it.passed for it in result.get_asset_check_evaluations()}
+    assert set(found.values()) == {True}
+    assert ("products", "key_unique") in found
+    assert "batch_counts" not in {name for _, name in found}
+    append_behind_its_back(lakehouse, "products", batch_id="'someone'")
+    assert not checks_alone(instance).success
+    assert lakehouse.history() == reports
