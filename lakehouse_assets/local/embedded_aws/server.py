@@ -25,9 +25,11 @@ from lakehouse_assets.local.embedded_aws import (
     redrive,
     s3_limits,
     s3_objects,
+    s3_writes,
     saved_state,
     step_functions,
 )
+from lakehouse_assets.local.embedded_aws.strangers import refusal
 
 OPEN_FILES = 10_000
 
@@ -42,7 +44,7 @@ def serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None
     `announce` is called once, when the state is loaded and requests will be answered.
     """
     _allow_many_connections()
-    for gap in (s3_objects, s3_limits, glue_jobs, crawlers, athena_queries, named_queries, lambda_errors, step_functions, redrive, saved_state):
+    for gap in (s3_objects, s3_writes, s3_limits, glue_jobs, crawlers, athena_queries, named_queries, lambda_errors, step_functions, redrive, saved_state):
         gap.fill()
     uvloop.run(_serve(listener, users_lock, announce))
 
@@ -78,7 +80,15 @@ async def _serve(listener: socket.socket, users_lock: Path, announce: Callable[[
             if message["type"] == "lifespan.startup.complete":
                 announce()
 
+        if scope["type"] == "websocket":
+            # Nothing here speaks it but browsers.
+            await send({"type": "websocket.close"})
+            return
         if scope["type"] == "http":
+            if reason := refusal(scope["path"], scope["headers"]):
+                await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+                await send({"type": "http.response.body", "body": reason.encode()})
+                return
             state.note(scope["method"])
         await ministack.app.app(scope, receive, send_and_tell if scope["type"] == "lifespan" else send)
 
