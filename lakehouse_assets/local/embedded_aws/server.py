@@ -20,6 +20,7 @@ from lakehouse_assets.local.embedded_aws import (
     athena_queries,
     crawlers,
     glue_jobs,
+    interrupted,
     lambda_errors,
     named_queries,
     redrive,
@@ -32,6 +33,20 @@ from lakehouse_assets.local.embedded_aws import (
 from lakehouse_assets.local.embedded_aws.strangers import refusal
 
 OPEN_FILES = 10_000
+GAPS = (
+    s3_objects,
+    s3_writes,
+    s3_limits,
+    glue_jobs,
+    crawlers,
+    athena_queries,
+    named_queries,
+    lambda_errors,
+    step_functions,
+    redrive,
+    interrupted,
+    saved_state,
+)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -44,9 +59,12 @@ def serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None
     `announce` is called once, when the state is loaded and requests will be answered.
     """
     _allow_many_connections()
-    for gap in (s3_objects, s3_writes, s3_limits, glue_jobs, crawlers, athena_queries, named_queries, lambda_errors, step_functions, redrive, saved_state):
+    state = saved_state.SavedState()
+    for gap in GAPS:
         gap.fill()
-    uvloop.run(_serve(listener, users_lock, announce))
+    # Last: what is written when a stack is made has to have all that the gaps add.
+    state.fill()
+    uvloop.run(_serve(listener, users_lock, state, announce))
 
 
 def _allow_many_connections() -> None:
@@ -57,10 +75,9 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-async def _serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None]) -> None:
+async def _serve(listener: socket.socket, users_lock: Path, state: saved_state.SavedState, announce: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    state = saved_state.SavedState()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
 
@@ -76,6 +93,8 @@ async def _serve(listener: socket.socket, users_lock: Path, announce: Callable[[
 
     async def application(scope: Message, receive: Receive, send: Send) -> None:
         async def send_and_tell(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                interrupted.settle()
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 announce()
