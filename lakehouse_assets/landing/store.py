@@ -114,7 +114,7 @@ class Store:
             version
             for key, items in sorted(versions.items())
             if key not in deleted
-            for version in self._oldest_first([item for item in items if key not in withdrawn or item["IsLatest"] or item["LastModified"] > withdrawn[key]])
+            for version in self._oldest_first([item for item in items if key not in withdrawn or item["IsLatest"] or item["LastModified"] >= withdrawn[key]])
             if version.size or not key.endswith("/")
         ]
 
