@@ -24,6 +24,7 @@ from lakehouse_assets.local.embedded_aws import (
     lambda_errors,
     named_queries,
     redrive,
+    s3_expiry,
     s3_limits,
     s3_listings,
     s3_objects,
@@ -97,6 +98,7 @@ async def _serve(listener: socket.socket, users_lock: Path, state: saved_state.S
         async def send_and_tell(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
                 interrupted.settle()
+                s3_expiry.expire()
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 announce()
@@ -116,6 +118,7 @@ async def _serve(listener: socket.socket, users_lock: Path, state: saved_state.S
     async def stopped() -> None:
         await stop.wait()
         saving.cancel()
+        expiring.cancel()
         await asyncio.to_thread(glue_jobs.stop_all)
         await asyncio.to_thread(athena_queries.stop_all)
 
@@ -124,4 +127,5 @@ async def _serve(listener: socket.socket, users_lock: Path, state: saved_state.S
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     saving = loop.create_task(state.save_regularly())
+    expiring = loop.create_task(s3_expiry.expire_regularly())
     await serve_http(application, config, shutdown_trigger=stopped)  # type: ignore[arg-type]
