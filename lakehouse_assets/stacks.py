@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lakehouse_assets.aws import failures_named, pauses
-from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 from lakehouse_assets.settings import Settings
 
 PARAMETERS = {
@@ -36,6 +36,7 @@ CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
 FAILED_BEFORE_IT_WAS_MADE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS"}
 """A stack that never worked: CloudFormation wants it deleted before it is made again."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+MOST_SECONDS_UNDER_WAY = 3600.0
 
 Stack = dict[str, Any]
 """As CloudFormation's DescribeStacks describes it."""
@@ -124,8 +125,11 @@ def _updated(cloudformation: Any, wanted: Mapping[str, Any]) -> bool:
 
 
 def _settled(cloudformation: Any, name: str, tell: Tell) -> Stack | None:
-    """The stack once nothing is under way in it; None where there is none. Tells of each of its states on the way."""
-    told = None
+    """The stack once nothing is under way in it; None where there is none. Tells of each of its states on the way.
+
+    Raises TemporaryOutage where it takes longer than any stack of this project does.
+    """
+    told, waited = None, 0.0
     for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
         found = _described(cloudformation, name)
         if found is None or not found["StackStatus"].endswith("_IN_PROGRESS") or found["StackStatus"] == "REVIEW_IN_PROGRESS":
@@ -133,6 +137,12 @@ def _settled(cloudformation: Any, name: str, tell: Tell) -> Stack | None:
         if found["StackStatus"] != told:
             told = found["StackStatus"]
             tell(f"Stack {found['StackName']}: {told}")
+        if waited > MOST_SECONDS_UNDER_WAY:
+            raise TemporaryOutage(
+                f"Stack {found['StackName']} has been {told} for {waited / 60:.0f} minutes. Look at its events in CloudFormation, and run the command again "
+                "once nothing is under way in it."
+            )
+        waited += pause
         time.sleep(pause)
     raise AssertionError("pauses do not end")
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,11 @@ def put(lakehouse: Lakehouse, key: str, content: str | bytes | Path) -> str:
     body = content.read_bytes() if isinstance(content, Path) else content.encode() if isinstance(content, str) else content
     written = lakehouse.zone.store.s3.put_object(Bucket=lakehouse.settings.bucket, Key=key, Body=body)
     return str(written.get("VersionId", "null"))
+
+
+def next_second() -> None:
+    """What is put from here on is newer for S3, whose times are whole seconds."""
+    time.sleep(1 - time.time() % 1)
 
 
 def put_one_of_each(lakehouse: Lakehouse) -> None:

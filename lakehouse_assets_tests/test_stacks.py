@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from lakehouse_assets import stacks
 from lakehouse_assets.aws import Aws
-from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 from lakehouse_assets.local.process import EmbeddedAws
 from lakehouse_assets.stacks import MOST_BYTES_IN_A_CALL, bring_down, bring_up, outputs_of
+from lakehouse_assets_tests.support import ClientWith
 
 
 @pytest.fixture
@@ -111,3 +114,11 @@ def test_a_template_that_is_too_long_for_a_call_is_read_from_s3(aws: Aws, name: 
 
 def test_removing_what_is_not_there_is_no_fault(aws: Aws, name: str) -> None:
     bring_down(aws.client("cloudformation"), name)
+
+
+def test_a_stack_that_stays_under_way_is_not_waited_for_without_end(aws: Aws, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stacks, "time", SimpleNamespace(sleep=lambda _: None))
+    under_way = {"Stacks": [{"StackName": name, "StackStatus": "UPDATE_IN_PROGRESS"}]}
+    cloudformation = ClientWith(aws.client("cloudformation"), describe_stacks=lambda **_: under_way)
+    with pytest.raises(TemporaryOutage, match=f"Stack {name} has been UPDATE_IN_PROGRESS for 60 minutes"):
+        bring_up(cloudformation, name, topic(), {"Name": name})

@@ -16,6 +16,7 @@ from lakehouse_assets_tests.support import (
     file_of,
     freeze,
     keys,
+    next_second,
     nonzero,
     order,
     orders_csv,
@@ -99,6 +100,7 @@ def test_while_a_batch_is_open_uploads_wait_for_the_next_one(lakehouse: Lakehous
 def test_a_sheets_csv_says_where_it_comes_from_with_the_workbooks_time_and_its_rows(lakehouse: Lakehouse, tmp_path: Path) -> None:
     put(lakehouse, "uploads/Bücher ✓.xlsx", workbook(tmp_path / "b.xlsx", {"día 1": [PRODUCTS, product(1), product(2)]}))
     [upload] = lakehouse.zone.store.waiting("uploads/")
+    next_second()
     lakehouse.convert()
     [version] = lakehouse.zone.store.waiting("raw/")
     assert version.modified > upload.modified

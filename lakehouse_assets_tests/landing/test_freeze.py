@@ -8,7 +8,20 @@ from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.freeze import close_batch, freeze
 from lakehouse_assets.landing.model import FileVersion, Manifest, Outcome, batch_id_of
 from lakehouse_assets.landing.store import Store, in_parallel
-from lakehouse_assets_tests.support import body, csv_text, forget_local_copies, item, items_csv, keys, product, products_csv, put, put_one_of_each, ran
+from lakehouse_assets_tests.support import (
+    body,
+    csv_text,
+    forget_local_copies,
+    item,
+    items_csv,
+    keys,
+    next_second,
+    product,
+    products_csv,
+    put,
+    put_one_of_each,
+    ran,
+)
 
 PRODUCT = products_csv(product(1))
 
@@ -206,6 +219,7 @@ def test_the_gate_does_not_hold_back_a_batch_under_way(lakehouse: Lakehouse) -> 
 
 def test_of_one_content_in_one_batch_the_latest_is_loaded_whatever_its_name(lakehouse: Lakehouse) -> None:
     for name in ("c", "a", "b"):
+        next_second()
         put(lakehouse, f"raw/products/{name}.csv", PRODUCT)
     told = {file.source_file[-5:]: (file.outcome, file.reason) for file in frozen(lakehouse).files}
     same = (Outcome.DUPLICATE, "the same content as raw/products/b.csv")

@@ -12,7 +12,7 @@ from lakehouse_assets.errors import BadData
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.model import FileVersion
 from lakehouse_assets.landing.store import Store, in_parallel
-from lakehouse_assets_tests.support import ClientWith, body, keys, put
+from lakehouse_assets_tests.support import ClientWith, body, keys, next_second, put
 
 
 @pytest.fixture
@@ -54,6 +54,7 @@ def test_an_object_overwritten_before_it_was_read_waits_in_both_versions_oldest_
 
 def test_a_deleted_object_does_not_wait_and_deleting_withdraws_what_came_before(lakehouse: Lakehouse, store: Store, tmp_path: Path) -> None:
     put(lakehouse, "raw/a.csv", b"one")
+    next_second()
     store.s3.delete_object(Bucket=store.bucket, Key="raw/a.csv")
     assert store.waiting("raw/") == []
     put(lakehouse, "raw/a.csv", b"two")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,13 +14,13 @@ from uuid import uuid4
 import pytest
 
 from lakehouse_assets.aws import Aws
-from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.local.bootstrap import bootstrap
-from lakehouse_assets.local.process import EmbeddedAws
+from lakehouse_assets.local.bootstrap import bootstrap, storage_stack
+from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings
-from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
+from lakehouse_assets_tests.local.embedded_aws.steps import is_alive, wait_for
 from lakehouse_assets_tests.support import ClientWith, keys
 
 
@@ -78,6 +83,94 @@ def test_another_bucket_in_a_used_home_is_refused_with_what_to_do_and_makes_noth
     buckets = {bucket["Name"] for bucket in lakehouse.aws.client("s3").list_buckets()["Buckets"]}
     assert lakehouse.settings.bucket in buckets
     assert other.bucket not in buckets
+
+
+def test_what_a_stack_made_is_known_even_if_the_embedded_aws_is_killed_at_once(tmp_path: Path) -> None:
+    settings = own_settings(tmp_path)
+    with embedded_aws(tmp_path) as running:
+        bootstrap(settings, Aws(running.environment()))
+        put_and_kill(settings, running)
+
+    with embedded_aws(tmp_path) as running:
+        assert_whole(settings, Aws(running.environment()))
+
+
+def never_written(state: Path) -> None:
+    shutil.rmtree(state)
+
+
+def cut_short(state: Path) -> None:
+    (state / "s3.json").unlink()
+
+
+def being_made(state: Path) -> None:
+    rewrite(state / "cloudformation.json", "CREATE_COMPLETE", "CREATE_IN_PROGRESS")
+
+
+def being_updated(state: Path) -> None:
+    rewrite(state / "cloudformation.json", "CREATE_COMPLETE", "UPDATE_IN_PROGRESS")
+
+
+@pytest.mark.parametrize("leave", [never_written, cut_short, being_made, being_updated])
+def test_a_home_that_was_killed_before_all_was_written_is_made_whole_over_its_objects(leave: Callable[[Path], None], tmp_path: Path) -> None:
+    settings = own_settings(tmp_path)
+    with embedded_aws(tmp_path) as running:
+        bootstrap(settings, Aws(running.environment()))
+        put_and_kill(settings, running)
+    leave(tmp_path / "aws" / "state")
+
+    for _ in range(2):
+        with embedded_aws(tmp_path) as running:
+            bootstrap(settings, Aws(running.environment()))
+            assert_whole(settings, Aws(running.environment()))
+
+
+def test_a_damaged_state_is_no_empty_state_and_says_what_to_do(tmp_path: Path) -> None:
+    settings = own_settings(tmp_path)
+    with embedded_aws(tmp_path) as running:
+        bootstrap(settings, Aws(running.environment()))
+        put_and_kill(settings, running)
+    state = tmp_path / "aws" / "state"
+    (state / "s3.json").write_text("")
+
+    with pytest.raises(TemporaryOutage, match=rf"{state}/s3\.json is damaged .* move that folder away"), embedded_aws(tmp_path):
+        pass
+
+    assert (state / "s3.json").read_text() == ""
+    state.rename(tmp_path / "damaged")
+    with embedded_aws(tmp_path) as running:
+        bootstrap(settings, Aws(running.environment()))
+        assert_whole(settings, Aws(running.environment()))
+
+
+def put_and_kill(settings: Settings, running: EmbeddedAws) -> None:
+    """Puts an object twice and kills the server, as a power cut does."""
+    s3 = Aws(running.environment()).client("s3")
+    for body in (b"first", b"second"):
+        s3.put_object(Bucket=settings.bucket, Key="raw/orders/a.csv", Body=body)
+    pid = int(json.loads((settings.home / "aws" / "server.json").read_text())["pid"])
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: None if is_alive(pid) else True)
+
+
+def rewrite(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(f'"StackStatus": "{old}"', f'"StackStatus": "{new}"'))
+
+
+def assert_whole(settings: Settings, aws: Aws) -> None:
+    """The stack is made, with what belongs to it; the object that was put is there, and its former version too."""
+    s3, stack = aws.client("s3"), aws.client("cloudformation").describe_stacks(StackName=storage_stack(settings))["Stacks"][0]
+    assert stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+    assert s3.get_bucket_versioning(Bucket=settings.bucket)["Status"] == "Enabled"
+    assert aws.client("sqs").get_queue_url(QueueName=settings.queue)["QueueUrl"]
+    assert aws.client("glue").get_database(Name=settings.database)["Database"]["Name"] == settings.database
+    assert aws.client("athena").get_work_group(WorkGroup=settings.workgroup)["WorkGroup"]["Name"] == settings.workgroup
+    found = s3.list_object_versions(Bucket=settings.bucket, Prefix="raw/")["Versions"]
+    bodies = [s3.get_object(Bucket=settings.bucket, Key=each["Key"], VersionId=each["VersionId"])["Body"].read() for each in found]
+    assert bodies == [b"second", b"first"]
+    assert s3.get_object(Bucket=settings.bucket, Key="raw/orders/a.csv")["Body"].read() == b"second"
 
 
 @pytest.mark.spark

@@ -17,7 +17,19 @@ from lakehouse_assets.landing.lease import Lease
 from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.sensors.landing import Cursor
 from lakehouse_assets_tests.sensors.support import Daemon, comes_again_after_a_second, messages
-from lakehouse_assets_tests.support import append_behind_its_back, archived, keys, order, orders_csv, product, products_csv, put, put_one_of_each, table_rows
+from lakehouse_assets_tests.support import (
+    append_behind_its_back,
+    archived,
+    keys,
+    next_second,
+    order,
+    orders_csv,
+    product,
+    products_csv,
+    put,
+    put_one_of_each,
+    table_rows,
+)
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
 
@@ -71,6 +83,7 @@ def test_an_event_that_comes_again_or_late_changes_nothing(lakehouse: Lakehouse,
 def test_events_out_of_order_end_as_the_files_say(lakehouse: Lakehouse, daemon: Daemon) -> None:
     """The correction's event is there, that of the file before it comes when both were loaded: the bucket tells which is the later one."""
     put_one_of_each(lakehouse)
+    next_second()
     put(lakehouse, "raw/products/b.csv", products_csv(product(1, "Globe")))
     lakehouse.aws.client("sqs").purge_queue(QueueUrl=lakehouse.queue.url)
     send(lakehouse, event_of(lakehouse, "raw/products/b.csv"))

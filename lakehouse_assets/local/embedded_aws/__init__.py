@@ -12,7 +12,8 @@ What it does not reproduce, so that nothing is concluded from it:
 - Delta tables that need more than reader version 1 are refused, though today's Athena reads column mapping and timestampNtz.
 - DataScannedInBytes is the size of all live files of the tables; Athena reads only some columns and partitions of them.
 - Step Functions: waits and pauses between tries take a twentieth of their time; a time-out or a stop does not end the job or the query that a
-  state waits for; no time-out of the whole execution, no permissions of the role. S3 applies no lifecycle rules, DynamoDB no time to live.
+  state waits for; no time-out of the whole execution, no permissions of the role. Of S3's lifecycle rules only those
+  about old versions are carried out; DynamoDB has no time to live.
 - A Glue run has this machine for its workers, and starts at once: no sizes of workers, no queue, no bookmarks.
 - Histories that no one cuts: executions of Step Functions, messages in logs. Athena keeps its last 100 queries, until it stops; Glue the
   last 100 runs of a job.

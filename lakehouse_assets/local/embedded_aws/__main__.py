@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+from lakehouse_assets.local.embedded_aws.damaged_state import complaint
+from lakehouse_assets.local.embedded_aws.unfinished_writes import finish_or_undo
 from lakehouse_assets.local.process import EmbeddedAws
 
 REGION = "us-east-1"
@@ -34,7 +36,10 @@ def main() -> None:
     aws = EmbeddedAws(endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}", region=REGION)
     _prepare_environment(folder, aws)
 
-    # ministack reads its environment when it is imported.
+    if problem := complaint(folder / "state"):
+        sys.exit(problem)
+    finish_or_undo(folder / "s3")
+    # ministack reads its environment, and the objects, when it is imported.
     from lakehouse_assets.local.embedded_aws.server import serve
 
     published = folder / "server.json"

@@ -1,12 +1,10 @@
-"""Gap: how ministack's S3 handles the bytes of an object.
+"""Gap: how ministack's S3 reads the bytes of an object; `s3_writes` writes them.
 
 - A ranged read of a version (`VersionId` with `Range`) answers with the whole object, so that a large version that boto3 downloads in
   parts is corrupt. Here it answers with the range.
 - Every version ever written stays in memory, and every ranged read reads the whole file from disk. Here the bytes are on disk alone, and
   a large file is mapped into memory, so that a range costs what it weighs.
-- An object that cannot be written or read (disk full, file gone) is a warning in the log, a 200 for the writer and an empty object for the
-  reader. Here it is an error for both.
-- A version that is overwritten or deleted is copied aside. Here it is linked: ministack replaces files and never writes into one.
+- An object that cannot be read (file gone) is a warning in the log and an empty object for the reader. Here it is an error.
 """
 
 import mmap
@@ -29,8 +27,6 @@ def fill() -> None:
     """Lets ministack handle the bytes of objects as said above."""
     wrap(s3, "_get_object", _get_object)
     wrap(s3, "_get_object_data", _get_object_data)
-    wrap(s3, "_persist_object", _persist_object)
-    wrap(s3, "_persist_displaced_version", _persist_displaced_version)
     wrap(s3, "_version_entry_from_record", _version_entry_from_record)
     replace(s3, "_read_body", _read_body)
     replace(s3, "_version_body", _version_body)
@@ -50,23 +46,6 @@ def _get_object(original: Original, bucket_name: str, key: str, headers: dict[st
 def _get_object_data(original: Original, *arguments: Any, **named: Any) -> bytes | None:
     body = original(*arguments, **named)
     return None if body is None else _as_bytes(body)
-
-
-def _persist_object(original: Original, bucket_name: str, key: str, record: Any) -> None:
-    original(bucket_name, key, record)
-    if isinstance(record, dict) and record.get("body") is not None:
-        # It drops the body from memory once the file is written.
-        raise OSError(f"s3://{bucket_name}/{key} could not be written to disk; the reason is a few lines above")
-
-
-def _persist_displaced_version(original: Original, bucket_name: str, key: str, record: dict[str, Any] | None, versioning: str) -> None:
-    if record is None or versioning != "Enabled":
-        original(bucket_name, key, record, versioning)
-        return
-    aside = Path(s3._version_disk_path(bucket_name, key, record.get("version_id") or "null"))
-    aside.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-    aside.unlink(missing_ok=True)
-    os.link(s3._object_disk_path(bucket_name, key), aside)
 
 
 def _version_entry_from_record(original: Original, record: dict[str, Any], version_id: str, _data: Body) -> Any:

@@ -20,17 +20,38 @@ from lakehouse_assets.local.embedded_aws import (
     athena_queries,
     crawlers,
     glue_jobs,
+    interrupted,
     lambda_errors,
     named_queries,
     redrive,
+    s3_expiry,
     s3_limits,
+    s3_listings,
     s3_objects,
+    s3_writes,
     saved_state,
     state_data,
     step_functions,
 )
+from lakehouse_assets.local.embedded_aws.strangers import refusal
 
 OPEN_FILES = 10_000
+GAPS = (
+    s3_objects,
+    s3_writes,
+    s3_limits,
+    s3_listings,
+    glue_jobs,
+    crawlers,
+    athena_queries,
+    named_queries,
+    lambda_errors,
+    step_functions,
+    state_data,
+    redrive,
+    interrupted,
+    saved_state,
+)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -43,9 +64,12 @@ def serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None
     `announce` is called once, when the state is loaded and requests will be answered.
     """
     _allow_many_connections()
-    for gap in (s3_objects, s3_limits, glue_jobs, crawlers, athena_queries, named_queries, lambda_errors, step_functions, state_data, redrive, saved_state):
+    state = saved_state.SavedState()
+    for gap in GAPS:
         gap.fill()
-    uvloop.run(_serve(listener, users_lock, announce))
+    # Last: what is written when a stack is made has to have all that the gaps add.
+    state.fill()
+    uvloop.run(_serve(listener, users_lock, state, announce))
 
 
 def _allow_many_connections() -> None:
@@ -56,10 +80,9 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-async def _serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None]) -> None:
+async def _serve(listener: socket.socket, users_lock: Path, state: saved_state.SavedState, announce: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    state = saved_state.SavedState()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
 
@@ -75,17 +98,29 @@ async def _serve(listener: socket.socket, users_lock: Path, announce: Callable[[
 
     async def application(scope: Message, receive: Receive, send: Send) -> None:
         async def send_and_tell(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                interrupted.settle()
+                s3_expiry.expire()
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 announce()
 
+        if scope["type"] == "websocket":
+            # Nothing here speaks it but browsers.
+            await send({"type": "websocket.close"})
+            return
         if scope["type"] == "http":
+            if reason := refusal(scope["path"], scope["headers"]):
+                await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+                await send({"type": "http.response.body", "body": reason.encode()})
+                return
             state.note(scope["method"])
         await ministack.app.app(scope, receive, send_and_tell if scope["type"] == "lifespan" else send)
 
     async def stopped() -> None:
         await stop.wait()
         saving.cancel()
+        expiring.cancel()
         await asyncio.to_thread(glue_jobs.stop_all)
         await asyncio.to_thread(athena_queries.stop_all)
 
@@ -94,4 +129,5 @@ async def _serve(listener: socket.socket, users_lock: Path, announce: Callable[[
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     saving = loop.create_task(state.save_regularly())
+    expiring = loop.create_task(s3_expiry.expire_regularly())
     await serve_http(application, config, shutdown_trigger=stopped)  # type: ignore[arg-type]
