@@ -16,7 +16,7 @@ from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.lease import LakehouseBusy
 from lakehouse_assets.resources.glue import RunStopped
 from lakehouse_assets.schedules import MAINTAIN_TABLES
-from lakehouse_assets_tests.sensors.test_landing import Daemon
+from lakehouse_assets_tests.sensors.support import Daemon
 from lakehouse_assets_tests.support import keys, put_one_of_each, table_rows
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
