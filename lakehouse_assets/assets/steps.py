@@ -80,7 +80,7 @@ def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Manifest]:
 
 
 def _record(lakehouse: Lakehouse, manifest: Manifest, reason: str) -> None:
-    """Not where a step was paused, and fails on what another has done meanwhile, nor where the last one fails when the batch is closed: then the report stands."""
+    """Not where a step was paused, and fails on what another did meanwhile, nor where the last one fails when the batch is closed: then the report stands."""
     lakehouse.confirm_lease()
     if lakehouse.is_under_way(manifest.batch_id):
         lakehouse.record_failure(manifest, reason)
