@@ -72,14 +72,18 @@ def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Manifest]:
             if _asked_to_stop():
                 # The run ends as stopped, whatever becomes of its report.
                 with suppress(LakehouseError):
-                    lakehouse.confirm_lease()
-                    lakehouse.record_failure(manifest, STOPPED)
+                    _record(lakehouse, manifest, STOPPED)
             raise
         except Exception as error:
-            # A step that was paused fails on what another has done meanwhile: then, too, the report is the other's.
-            lakehouse.confirm_lease()
-            lakehouse.record_failure(manifest, _told(error))
+            _record(lakehouse, manifest, _told(error))
             raise
+
+
+def _record(lakehouse: Lakehouse, manifest: Manifest, reason: str) -> None:
+    """Not where a step was paused, and fails on what another did meanwhile, nor where the last one fails when the batch is closed: then the report stands."""
+    lakehouse.confirm_lease()
+    if lakehouse.is_under_way(manifest.batch_id):
+        lakehouse.record_failure(manifest, reason)
 
 
 def _asked_to_stop() -> bool:

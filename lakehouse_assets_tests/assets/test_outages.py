@@ -13,6 +13,7 @@ from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import BadConfiguration, BadData, TemporaryOutage
 from lakehouse_assets.jobs import LOAD_BATCH, RETRIES
 from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.freeze import close_batch
 from lakehouse_assets.landing.lease import LakehouseBusy
 from lakehouse_assets.resources.glue import RunStopped
 from lakehouse_assets.schedules import MAINTAIN_TABLES
@@ -65,6 +66,22 @@ def test_an_outage_in_any_step_is_waited_out_within_the_run(
     assert run_job(instance).success
     assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
     assert [len(table_rows(lakehouse, dataset)) for dataset in lakehouse.contracts] == [1, 1, 1]
+    assert lakehouse.open_batch() is None
+
+
+def test_an_outage_behind_the_last_write_leaves_the_batch_succeeded(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch is closed, but the copies that were made for its loads cannot be deleted."""
+
+    def closed_then_away(*given: Any) -> None:
+        close_batch(*given)
+        raise AWAY
+
+    put_one_of_each(lakehouse)
+    monkeypatch.setattr("lakehouse_assets.lakehouse.close_batch", closed_then_away)
+    assert run_job(instance).success
+    assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
     assert lakehouse.open_batch() is None
 
 
