@@ -15,6 +15,7 @@ from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.bootstrap import bootstrap
 from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
 from lakehouse_assets.settings import Settings
+from lakehouse_assets_tests.sensors.support import Daemon
 from lakehouse_assets_tests.spark import forget_tables
 from lakehouse_assets_tests.support import environment_of
 
@@ -94,6 +95,19 @@ def environment_of_lakehouse(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPat
     """The process's environment names `lakehouse`, as Dagster's resource and the command line read it."""
     for name, value in environment_of(lakehouse).items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance that nobody else has, in memory."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def daemon(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> Daemon:
+    """The sensor of `lakehouse` and what launches its runs, tick by tick."""
+    return Daemon(lakehouse, instance)
 
 
 def own_settings(home: Path, **changed: object) -> Settings:

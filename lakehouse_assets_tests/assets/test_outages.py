@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +22,6 @@ from lakehouse_assets_tests.support import keys, put_one_of_each, table_rows
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
 AWAY = TemporaryOutage("Athena is away. Nothing is lost; run it again.")
 TRIES = RETRIES.max_retries + 1
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
-@pytest.fixture
-def daemon(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> Daemon:
-    return Daemon(lakehouse, instance)
 
 
 def run_job(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:

@@ -3,8 +3,6 @@ report of one that has ended stands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import dagster as dg
 import pytest
 from deltalake import DeltaTable
@@ -32,12 +30,6 @@ from lakehouse_assets_tests.support import (
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
 __all__ = ["heard"]
 ANY = {"ops": {"landing__batch": {"config": {"gate": "any"}}}}
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 def run_job(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:

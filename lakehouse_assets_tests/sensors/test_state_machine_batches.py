@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -15,12 +14,6 @@ from lakehouse_assets.sensors.state_machine_batches import Cursor, record, state
 from lakehouse_assets_tests.support import freeze, load_all, order, orders_csv, product, products_csv, put, put_one_of_each, ran
 
 EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:machine:one"
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 def by_machine(lakehouse: Lakehouse, *, succeeds: bool = True) -> str:
