@@ -5,7 +5,7 @@ of Delta Lake is taken for done, and with the stop its rows are gone. Here what 
 everyone sees what was there before.
 
 - The two files of an object (`unfinished_writes`) are both written in full before the first takes its place.
-- A version that is overwritten or deleted is copied aside. Here it is linked: ministack replaces files and never writes into one.
+- A version that is overwritten or deleted is copied aside. Here it is linked, where the disk can: ministack replaces files and never writes into one.
 """
 
 import json
@@ -19,7 +19,7 @@ from ministack.core.responses import get_account_id  # type: ignore[import-untyp
 from ministack.services import s3  # type: ignore[import-untyped]
 
 from lakehouse_assets.local.embedded_aws.seams import Response, replace, wrap
-from lakehouse_assets.local.embedded_aws.unfinished_writes import READY, SIDECAR
+from lakehouse_assets.local.embedded_aws.unfinished_writes import READY, SIDECAR, link_or_copy
 
 FORMER = ".former" + READY
 
@@ -105,7 +105,7 @@ def _persist_displaced_version(original: Original, bucket_name: str, key: str, r
     aside = Path(s3._version_disk_path(bucket_name, key, record.get("version_id") or "null"))
     aside.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
     aside.unlink(missing_ok=True)
-    os.link(s3._object_disk_path(bucket_name, key), aside)
+    link_or_copy(_file(bucket_name, key), aside)
 
 
 def _file(bucket_name: str, key: str) -> Path:
@@ -123,7 +123,7 @@ def _write(file: Path, body: bytes | memoryview | None, said: dict[str, Any]) ->
         ready[sidecar] = _laid_ready(sidecar, json.dumps(said).encode())
         if body is not None and file.exists():
             former.unlink(missing_ok=True)
-            os.link(file, former)
+            link_or_copy(file, former)
         for place, new in ready.items():
             new.replace(place)
     except OSError:

@@ -4,13 +4,17 @@
 more belongs to the bytes in place, and the write can be finished; any other is as if it had never begun.
 """
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 SIDECAR, READY = ".meta.json", ".tmp"
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+"""What link(2) says where a disk (exFAT, some shares) has no hard links, or no more of this file."""
 
 
 def finish_or_undo(objects: Path) -> None:
@@ -27,6 +31,16 @@ def finish_or_undo(objects: Path) -> None:
     for account in accounts:
         for sidecar in _files(account, SIDECAR):
             _put_back_what_was_complete(objects, sidecar)
+
+
+def link_or_copy(file: Path, other: Path) -> None:
+    """Gives a file another name, or makes a copy where its disk has no hard links."""
+    try:
+        os.link(file, other)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        shutil.copyfile(file, other)
 
 
 def _put_back_what_was_complete(objects: Path, sidecar: Path) -> None:

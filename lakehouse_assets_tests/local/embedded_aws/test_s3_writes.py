@@ -1,3 +1,5 @@
+import errno
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +12,7 @@ from botocore.exceptions import ClientError
 from mypy_boto3_s3 import S3Client
 from mypy_boto3_s3.type_defs import CompletedMultipartUploadTypeDef
 
+from lakehouse_assets.local.embedded_aws.unfinished_writes import link_or_copy
 from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
 from lakehouse_assets_tests.local.embedded_aws.test_s3_objects import put, versions
 
@@ -163,3 +166,22 @@ def test_a_deleted_version_that_came_back_is_not_taken_for_a_write_that_was_cut_
     with s3_of(tmp_path) as s3:
         assert (body_of(s3, "key"), body_of(s3, "key", first)) == (b"first", b"first")
         assert versions(s3, BUCKET, "key") == ([("key", first)], [])
+
+
+def test_where_a_disk_has_no_hard_links_a_copy_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """(No disk here is without: what link(2) says of one is made up.)"""
+    (tmp_path / "a").write_bytes(b"first")
+
+    def refuse(reason: int) -> None:
+        def link(file: Path, other: Path) -> None:
+            raise OSError(reason, os.strerror(reason))
+
+        monkeypatch.setattr(os, "link", link)
+
+    refuse(errno.EPERM)
+    link_or_copy(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "a").write_bytes(b"other")
+    assert (tmp_path / "b").read_bytes() == b"first"
+    refuse(errno.ENOSPC)
+    with pytest.raises(OSError, match="No space left"):
+        link_or_copy(tmp_path / "a", tmp_path / "c")
