@@ -12,6 +12,7 @@ from lakehouse_assets.landing.ledger import unknown_to_ledger
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.zone import LandingZone
 
+FEW = 3
 DO_THE_REST = "The batch stays as it was. Run the whole job (or `lakehouse load`): it goes on with the batch."
 
 
@@ -33,7 +34,8 @@ def confirm_loaded(batch_id: str, unloaded: Iterable[str]) -> None:
 def confirm_archived(zone: LandingZone, manifest: Manifest) -> None:
     """Raises NotDoneError where the ledger does not know a file of the batch."""
     if left := unknown_to_ledger(zone, [file.as_version(zone.store.bucket) for file in manifest.files]):
-        raise NotDoneError(f"Batch {manifest.batch_id} is not archived yet: {', '.join(version.key for version in left)}. {DO_THE_REST}")
+        named = ", ".join(version.key for version in left[:FEW]) + (f" and {len(left) - FEW:,} more" if len(left) > FEW else "")
+        raise NotDoneError(f"Batch {manifest.batch_id} is not archived yet: {named}. {DO_THE_REST}")
 
 
 def confirm_checked(zone: LandingZone, batch_id: str) -> None:
