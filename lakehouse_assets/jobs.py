@@ -10,6 +10,9 @@ they would for the lease, but hold no process. So each Glue job has one run at a
 RETRIES = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 """Of a step that met an outage: of AWS, or of what a Glue run needs. Whatever else fails a step says itself that a retry heals nothing (`assets.steps`)."""
 
+STARTED_BY_TAG = "lakehouse/started_by"
+"""Of the runs of `lakehouse load`, in whose process they are."""
+
 ONLY_IF_KILLED = {"dagster/retry_on_asset_or_op_failure": "false"}
 """Tags of a run. Where an instance tries runs again, it does so by default also where a step failed (`RetryPolicy` has tried that before), bad data included.
 A run whose process died is tried again all the same."""

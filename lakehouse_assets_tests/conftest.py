@@ -15,7 +15,7 @@ from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.bootstrap import bootstrap
 from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
 from lakehouse_assets.settings import Settings
-from lakehouse_assets_tests.sensors.support import Daemon
+from lakehouse_assets_tests.sensors.support import Daemon, Heard, subscribed
 from lakehouse_assets_tests.spark import forget_tables
 from lakehouse_assets_tests.support import environment_of
 
@@ -108,6 +108,12 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def daemon(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> Daemon:
     """The sensor of `lakehouse` and what launches its runs, tick by tick."""
     return Daemon(lakehouse, instance)
+
+
+@pytest.fixture
+def heard(lakehouse: Lakehouse) -> Heard:
+    """What the topic of `lakehouse` has told since the last call."""
+    return subscribed(lakehouse)
 
 
 def own_settings(home: Path, **changed: object) -> Settings:

@@ -19,13 +19,12 @@ from lakehouse_assets.landing.lease import LakehouseBusy, LeaseLostError
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.resources.glue import RunStopped
 
+STOPPED = "Stopped by hand; run the job again to go on."
+
 
 def for_batch() -> dict[str, dg.AssetIn]:
     """The batch's id, handed on from the step that froze it. Where nothing was frozen, every step that needs it is skipped."""
     return {"batch_id": dg.AssetIn(BATCH)}
-
-
-STOPPED = "Stopped by hand; run the job again to go on."
 
 
 @contextmanager

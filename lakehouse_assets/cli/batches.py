@@ -25,7 +25,6 @@ Progress = Callable[[str, str], None]
 """Called with a step's name and what happens to it: started, succeeded, failed or skipped."""
 TOLD = {"STEP_START": "started", "STEP_SUCCESS": "succeeded", "STEP_FAILURE": "failed", "STEP_SKIPPED": "skipped"}
 BATCH_STEP = "landing__batch"
-STARTED_BY = {"lakehouse/started_by": "lakehouse load"}
 KILLED = "Its process is gone: it was killed, or the machine went down. Nothing is lost; the next `lakehouse load` goes on with the batch."
 INTERRUPTED = "It was interrupted. Nothing is lost: what was uploaded waits, and the next `lakehouse load` goes on from here."
 
@@ -97,7 +96,9 @@ def _end_dead_runs(instance: DagsterInstance, home: Path) -> None:
 
 def _of_this_home(home: Path) -> dict[str, str]:
     """The tags of its runs. Where dagster.yaml keeps the runs of several homes or machines in one database, each ends its own only."""
-    return STARTED_BY | {"lakehouse/home": f"{socket.gethostname()}:{home.resolve()}"}
+    from lakehouse_assets.jobs import STARTED_BY_TAG
+
+    return {STARTED_BY_TAG: "lakehouse load", "lakehouse/home": f"{socket.gethostname()}:{home.resolve()}"}
 
 
 def load_dagster(home: Path) -> None:

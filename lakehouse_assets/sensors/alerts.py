@@ -16,14 +16,13 @@ import dagster as dg
 
 from lakehouse_assets.assets.steps import named_failures
 from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.jobs import STARTED_BY_TAG
 from lakehouse_assets.lakehouse import Lakehouse, connected
 from lakehouse_assets.sensors.messages import Message, checks_warn, dead_letters, files_wait, run_failed
 from lakehouse_assets.settings import Settings, read_settings
 
 ENDS = {"failures": dg.DagsterEventType.RUN_FAILURE, "successes": dg.DagsterEventType.RUN_SUCCESS}
 RUNS_A_TICK = 50
-STARTED_BY_TAG = "lakehouse/started_by"
-"""Of the runs of `lakehouse load`."""
 
 
 @dataclass(frozen=True)

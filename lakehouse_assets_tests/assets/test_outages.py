@@ -22,6 +22,9 @@ from lakehouse_assets_tests.support import keys, put_one_of_each, table_rows
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
 AWAY = TemporaryOutage("Athena is away. Nothing is lost; run it again.")
 TRIES = RETRIES.max_retries + 1
+EITHER_INTERRUPT = pytest.mark.parametrize(
+    "interrupt", [dg.DagsterExecutionInterruptedError(), RunStopped("The run is stopped, and with it run jr_1 of Glue job x.")]
+)
 
 
 def run_job(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
@@ -142,7 +145,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch, interrupt: BaseException, *, by_han
     return monkeypatch
 
 
-@pytest.mark.parametrize("interrupt", [dg.DagsterExecutionInterruptedError(), RunStopped("The run is stopped, and with it run jr_1 of Glue job x.")])
+@EITHER_INTERRUPT
 def test_what_a_person_stopped_is_not_begun_again_by_itself(
     lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch, interrupt: BaseException
 ) -> None:
@@ -158,7 +161,7 @@ def test_what_a_person_stopped_is_not_begun_again_by_itself(
     assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
 
 
-@pytest.mark.parametrize("interrupt", [dg.DagsterExecutionInterruptedError(), RunStopped("The run is stopped, and with it run jr_1 of Glue job x.")])
+@EITHER_INTERRUPT
 def test_what_a_shutdown_stopped_has_no_report_and_is_gone_on_with(
     lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch, interrupt: BaseException
 ) -> None:

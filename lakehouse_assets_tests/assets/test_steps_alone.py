@@ -11,7 +11,7 @@ from lakehouse_assets.definitions import defs
 from lakehouse_assets.jobs import LOAD_BATCH
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.closing import NotDoneError
-from lakehouse_assets_tests.sensors.test_alerts import Heard, heard
+from lakehouse_assets_tests.sensors.support import Heard
 from lakehouse_assets_tests.support import (
     append_behind_its_back,
     freeze,
@@ -28,7 +28,6 @@ from lakehouse_assets_tests.support import (
 )
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
-__all__ = ["heard"]
 ANY = {"ops": {"landing__batch": {"config": {"gate": "any"}}}}
 
 

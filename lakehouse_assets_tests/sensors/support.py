@@ -1,8 +1,10 @@
-"""The sensor as the daemon has it, and its queue."""
+"""The sensor as the daemon has it, its queue, and a queue that subscribes to the topic."""
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable
 
 import dagster as dg
 
@@ -11,6 +13,7 @@ from lakehouse_assets.jobs import LOAD_BATCH
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.sensors.landing import Cursor, evaluate
 
+Heard = Callable[[], list[tuple[str, str]]]
 NOTHING_DUE = Cursor(look_again=False, looked_at=4e9)
 """Of a daemon that looked at the bucket just now: only events can wake it."""
 
@@ -66,3 +69,22 @@ def messages(lakehouse: Lakehouse, queue: str | None = None) -> int:
 def comes_again_after_a_second(lakehouse: Lakehouse) -> None:
     """A message that was received and not deleted."""
     lakehouse.aws.client("sqs").set_queue_attributes(QueueUrl=lakehouse.queue.url, Attributes={"VisibilityTimeout": "1"})
+
+
+def subscribed(lakehouse: Lakehouse) -> Heard:
+    """Subject and text of every message since the last call, as a subscribed queue gets them."""
+    sns, sqs = lakehouse.aws.client("sns"), lakehouse.aws.client("sqs")
+    url = sqs.create_queue(QueueName=f"{lakehouse.settings.topic}-subscriber")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=sns.create_topic(Name=lakehouse.settings.topic)["TopicArn"], Protocol="sqs", Endpoint=arn)
+
+    def heard() -> list[tuple[str, str]]:
+        found = []
+        while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in received:
+                body = json.loads(message["Body"])
+                found.append((body["Subject"], body["Message"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    return heard

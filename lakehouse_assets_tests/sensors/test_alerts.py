@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -12,38 +10,18 @@ import pytest
 from lakehouse_assets.cli.batches import run_batch
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
-from lakehouse_assets.jobs import LOAD_BATCH
+from lakehouse_assets.jobs import LOAD_BATCH, STARTED_BY_TAG
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.lease import Lease
 from lakehouse_assets.schedules import MAINTAIN_TABLES
-from lakehouse_assets.sensors.alerts import STARTED_BY_TAG, evaluate
+from lakehouse_assets.sensors.alerts import evaluate
 from lakehouse_assets.sensors.tries import TRIES
 from lakehouse_assets.topic import MOST_BYTES_TOLD
+from lakehouse_assets_tests.sensors.support import Heard
 from lakehouse_assets_tests.support import append_behind_its_back, item, items_csv, order, orders_csv, product, products_csv, put, put_one_of_each
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
 ANY = {"ops": {"landing__batch": {"config": {"gate": "any"}}}}
-Heard = Callable[[], list[tuple[str, str]]]
-
-
-@pytest.fixture
-def heard(lakehouse: Lakehouse) -> Heard:
-    """Subject and text of every message since the last call, as a subscribed queue gets them."""
-    sns, sqs = lakehouse.aws.client("sns"), lakehouse.aws.client("sqs")
-    url = sqs.create_queue(QueueName=f"{lakehouse.settings.topic}-subscriber")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=sns.create_topic(Name=lakehouse.settings.topic)["TopicArn"], Protocol="sqs", Endpoint=arn)
-
-    def messages() -> list[tuple[str, str]]:
-        found = []
-        while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            for message in received:
-                body = json.loads(message["Body"])
-                found.append((body["Subject"], body["Message"]))
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
-
-    return messages
 
 
 class Teller:

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 from ministack.services import s3  # type: ignore[import-untyped]
 
-from lakehouse_assets.local.embedded_aws.athena_functions import macros
+from lakehouse_assets.local.embedded_aws.athena_functions import macros_for
 from lakehouse_assets.local.embedded_aws.athena_refusals import refuse
 from lakehouse_assets.local.embedded_aws.athena_results import QueryError
 from lakehouse_assets.local.embedded_aws.athena_sql import CATALOG, Query, TableName
@@ -66,7 +66,7 @@ def answer(query: Query, tables: Mapping[TableName, Snapshot], database: str, on
             connection.execute(f"ATTACH ':memory:' AS {catalog}")
             for schema in {database.lower(), *(table.database for table in tables)} - {"main"}:
                 connection.execute(f"CREATE SCHEMA {catalog}.{_name(schema)}")
-        for macro in macros():
+        for macro in macros_for(" ".join([query.sql, *(question.sql for question in query.questions)])):
             connection.execute(macro)
         _refuse_what_trino_refuses(connection, query, tables, database)
         connection.execute(f"CREATE SCHEMA {CATALOG}.{LIVE_FILES}")
