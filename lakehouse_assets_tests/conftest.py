@@ -12,7 +12,7 @@ import pytest
 
 from lakehouse_assets.aws import Aws
 from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.local.bootstrap import bootstrap
+from lakehouse_assets.local.bootstrap import bootstrap, storage_stack
 from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.sensors.support import Daemon, Heard, subscribed
@@ -74,11 +74,13 @@ def settings(lakehouse_home: Path) -> Settings:
 
 
 @pytest.fixture
-def lakehouse(settings: Settings, lakehouse_aws: EmbeddedAws) -> Lakehouse:
+def lakehouse(settings: Settings, lakehouse_aws: EmbeddedAws) -> Iterator[Lakehouse]:
     """An empty lakehouse: a versioned bucket, a database, a workgroup, over real sockets."""
     house = Lakehouse(settings, Aws(lakehouse_aws.environment()))
     bootstrap(house.settings, house.aws)
-    return house
+    yield house
+    # The next one is refused the names of those that are there: with hundreds, each look at them took 0.1 s.
+    Aws(lakehouse_aws.environment()).client("cloudformation").delete_stack(StackName=storage_stack(house.settings))
 
 
 @pytest.fixture
