@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-from deltalake import DeltaTable, QueryBuilder
+from deltalake import DeltaTable
 
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.etl.engines.base import Engine, Judgement, RawFile, Tables, Written
 from lakehouse_assets.landing.records import FIELD_LIMIT
+from lakehouse_assets_tests.support import read_delta
 
 START = datetime(2025, 6, 1, 12, tzinfo=UTC)
 HEADERS = {
@@ -188,13 +188,7 @@ class House:
 
     def _read(self, uri: str, order: str, *names: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Names and rows of these columns, or of all."""
-        found = QueryBuilder().register("t", DeltaTable(uri)).execute("SELECT * FROM t")
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone='UTC'")
-            connection.register("found", found)
-            columns = ", ".join(f'"{name}"' for name in names) or "*"
-            cursor = connection.execute(f"SELECT {columns} FROM found ORDER BY {order}")
-            return [column[0] for column in cursor.description], cursor.fetchall()
+        return read_delta(DeltaTable(uri), names, order)
 
 
 def _named(found: tuple[list[str], list[tuple[Any, ...]]]) -> list[dict[str, Any]]:
