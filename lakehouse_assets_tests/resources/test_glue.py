@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from lakehouse_assets.assets.steps import named_failures
-from lakehouse_assets.glue.runs import UNFINISHED
+from lakehouse_assets.glue.runs import UNFINISHED, GlueRuns
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.resources.glue import GlueRunner
@@ -123,6 +123,16 @@ def logged(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> s
 
 def with_client(lakehouse: Lakehouse, **replaced: Any) -> Lakehouse:
     return replace(lakehouse, aws=AwsWith(lakehouse.aws.environment, replaced))
+
+
+def giving_the_sign(lakehouse: Lakehouse, runs: GlueRuns) -> Lakehouse:
+    """Whoever looks at a run gives the sign that it waits for: so it cannot end before it is followed."""
+
+    def look(**asked: Any) -> Any:
+        put(lakehouse, "sign", "")
+        return runs.client.get_job_run(**asked)
+
+    return with_client(lakehouse, get_job_run=look)
 
 
 # What comes back
@@ -244,9 +254,8 @@ def test_a_run_that_a_killed_dagster_left_is_taken_up_with_all_its_messages(lake
         run_id = started(runs)
         process.kill()
         process.wait()
-    put(lakehouse, "sign", "")
 
-    result = load(lakehouse, manifest, instance)
+    result = load(giving_the_sign(lakehouse, runs), manifest, instance)
 
     assert result.success
     assert [run["Id"] for run in runs_of(runs)] == [run_id]
@@ -259,11 +268,10 @@ def test_a_run_that_someone_else_started_for_the_batch_is_taken_up(lakehouse: La
     runs = make_job(lakehouse, JUDGE + "wait_for_a_sign()\njudge()", DefaultArguments={"--dataset": "products", "--bucket": bucket})
     location = f"s3://{bucket}/{lakehouse.zone.manifest_key(manifest.batch_id)}"
     run_id = runs.client.start_job_run(JobName=runs.job, Arguments={"--manifest": location})["JobRunId"]
-    put(lakehouse, "sign", "")
 
-    result = load(lakehouse, manifest, instance)
+    result = load(giving_the_sign(lakehouse, runs), manifest, instance)
 
-    assert told(result, key("lakehouse")).get("glue_run_id", run_id) == run_id
+    assert told(result, key("lakehouse"))["glue_run_id"] == run_id
     assert [run["Id"] for run in runs_of(runs)] == [run_id]
 
 
