@@ -80,7 +80,7 @@ def lakehouse(settings: Settings, lakehouse_aws: EmbeddedAws) -> Iterator[Lakeho
     bootstrap(house.settings, house.aws)
     yield house
     # The next one is refused the names of those that are there: with hundreds, each look at them took 0.1 s.
-    Aws(lakehouse_aws.environment()).client("cloudformation").delete_stack(StackName=storage_stack(house.settings))
+    house.aws.client("cloudformation").delete_stack(StackName=storage_stack(house.settings))
 
 
 @pytest.fixture

@@ -161,15 +161,15 @@ class House:
 
     def rows(self, dataset: str) -> list[dict[str, Any]]:
         """The table's rows, sorted by key."""
-        return _named(self._read(self.tables.table(dataset), f'"{self.contracts[dataset].key}"'))
+        return _named(read_delta(self.delta(dataset), order=f'"{self.contracts[dataset].key}"'))
 
     def values(self, dataset: str, *names: str) -> list[tuple[Any, ...]]:
         """Some columns of the table's rows, sorted by key."""
-        return self._read(self.tables.table(dataset), f'"{self.contracts[dataset].key}"', *names)[1]
+        return read_delta(self.delta(dataset), names, f'"{self.contracts[dataset].key}"')[1]
 
     def rejects(self, dataset: str) -> list[dict[str, Any]]:
         """The rejected records, sorted by file time, file and row."""
-        return _named(self._read(self.tables.rejects(dataset), "source_modified_at, source_file, row_number, record_id"))
+        return _named(read_delta(self.delta_rejects(dataset), order="source_modified_at, source_file, row_number, record_id"))
 
     def reasons(self, dataset: str) -> list[list[str]]:
         return [record["reasons"] for record in self.rejects(dataset)]
@@ -185,10 +185,6 @@ class House:
 
     def versions(self) -> dict[str, tuple[int, int]]:
         return {dataset: (self.delta(dataset).version(), self.delta_rejects(dataset).version()) for dataset in self.contracts}
-
-    def _read(self, uri: str, order: str, *names: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Names and rows of these columns, or of all."""
-        return read_delta(DeltaTable(uri), names, order)
 
 
 def _named(found: tuple[list[str], list[tuple[Any, ...]]]) -> list[dict[str, Any]]:
