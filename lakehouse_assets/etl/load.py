@@ -80,7 +80,8 @@ def load_dataset(
 
 def judgement_from_json(value: dict[str, Any]) -> Judgement:
     files = {file_id: FileCounts(**counts) for file_id, counts in value["files"].items()}
-    return Judgement(Counts(**value["counts"]), files, value["reasons"], value["warnings"], value["healed"])
+    later = {name: value[name] for name in ("waiting", "differing", "refreshed", "resolved") if name in value}
+    return Judgement(Counts(**value["counts"]), files, value["reasons"], value["warnings"], value["healed"], **later)
 
 
 def _raw_file(zone: LandingZone, file: ManifestFile, *, in_bucket: bool) -> RawFile:

@@ -44,7 +44,10 @@ class FileVersion:
 
 @dataclass(frozen=True)
 class ManifestFile:
-    """A file version in a batch, with what preflight found. `source_file` is the name people know it by: for a sheet, workbook#sheet."""
+    """A file version in a batch, with what preflight found. `source_file` is the name people know it by: for a sheet, workbook#sheet.
+
+    `rows_aside`: how many rows a file has that is quarantined; None where they cannot be counted, and for a file that is loaded.
+    """
 
     dataset: str | None
     key: str
@@ -68,6 +71,7 @@ class ManifestFile:
     multiline: bool = True
     skipped_lines: int = 0
     warnings: tuple[str, ...] = ()
+    rows_aside: int | None = None
 
     @staticmethod
     def of(version: FileVersion, **found: Any) -> ManifestFile:
@@ -88,11 +92,15 @@ class ManifestFile:
 
 @dataclass(frozen=True)
 class Noticed:
-    """Something that is no part of the batch's data but must be accounted for: a sheet that was not converted, a stray object left alone."""
+    """Something that is no part of the batch's data but must be accounted for: a sheet that was not converted, a stray object left alone.
+
+    `rows`: how many rows a sheet has that was not converted; None where they cannot be counted.
+    """
 
     name: str
     outcome: Outcome
     reason: str
+    rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,7 @@ class Manifest:
         files = tuple(
             ManifestFile(**{**f, "outcome": Outcome(f["outcome"]), "header": tuple(f["header"]), "warnings": tuple(f["warnings"])}) for f in value["files"]
         )
-        noticed = tuple(Noticed(n["name"], Outcome(n["outcome"]), n["reason"]) for n in value["noticed"])
+        noticed = tuple(Noticed(n["name"], Outcome(n["outcome"]), n["reason"], n.get("rows")) for n in value["noticed"])
         return Manifest(value["batch_id"], value["created_at"], files, noticed, tuple(value.get("abandoned", ())))
 
 

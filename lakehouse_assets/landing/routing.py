@@ -49,8 +49,11 @@ def normalise(header: Sequence[str]) -> tuple[str, ...]:
     return tuple(name or f"column_{place}" for place, name in enumerate(names, start=1))
 
 
-def route(header: Sequence[str], contracts: Mapping[str, Columns]) -> Route:
-    """The dataset all of whose required columns are in the header. Of several, the one with most of its columns there; of equals, none."""
+def route(header: Sequence[str], contracts: Mapping[str, Columns], *, said: str | None = None, name: str = "") -> Route:
+    """`said`: the dataset that the sender states (a folder, an option); `name`: a file's or a sheet's name, which may name one.
+
+    The dataset all of whose required columns are in the header. Of several, the one with most of its columns there; of equals, none."""
+    del said, name
     present = set(normalise(header))
     fitting = sorted(
         (contract for contract in contracts.values() if present.issuperset(contract.required_names)),

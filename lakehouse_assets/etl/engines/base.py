@@ -109,13 +109,22 @@ class Counts:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The outcome of one dataset's rows: totals, per file (by file_id), and how many rows broke which rule."""
+    """The outcome of one dataset's rows: totals, per file (by file_id), and how many rows broke which rule.
+
+    `healed`: waiting records that are in the table now. `waiting`: of the rejected rows, those that only wait for a parent. `differing`: duplicates
+    that differ from the row of their key that was taken, and that no version column tells apart. `refreshed`: unchanged rows whose provenance in the table
+    becomes that of the file that said them last. `resolved`: rejected records of before whose key has a newer, accepted row now.
+    """
 
     counts: Counts
     files: dict[str, FileCounts]
     reasons: dict[str, int]
     warnings: dict[str, int]
     healed: int
+    waiting: int = 0
+    differing: int = 0
+    refreshed: int = 0
+    resolved: int = 0
 
 
 @dataclass(frozen=True)
