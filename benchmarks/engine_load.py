@@ -36,7 +36,7 @@ def load(
             ("decide", dataset_load.decide),
             ("rejects", dataset_load.write_rejects),
             ("merge", dataset_load.merge),
-            ("settle orphans", dataset_load.settle_orphans),
+            ("settle rejects", dataset_load.settle_rejects),
         ):
             start = time.perf_counter()
             outcome = step()

@@ -171,8 +171,7 @@ class Lakehouse(Reports):
         """What Athena and the catalog say of each table; with a batch's judgements also whether its rows are there."""
 
         def checked(contract: Contract) -> list[CheckResult]:
-            judgement = (judgements or {}).get(contract.dataset)
-            return run_checks(self.athena, self.catalog, contract, batch_id, judgement.counts if judgement else None, self.settings.reject_warning)
+            return run_checks(self.athena, self.catalog, contract, batch_id, (judgements or {}).get(contract.dataset), self.settings.reject_warning)
 
         with failures_named("Checking the tables"):
             return dict(zip(self.contracts, in_parallel(checked, self.contracts.values()), strict=True))

@@ -14,4 +14,4 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
         judgements = house.judgements(house.manifest(event["batch_id"]))
         if silent := [dataset for dataset in house.contracts if dataset not in judgements]:
             raise BadConfiguration(f"The load of {', '.join(silent)} succeeded, but wrote no judgement. Are their Glue jobs the jobs of this project?")
-        return {dataset: judgement.counts.inserted + judgement.counts.updated for dataset, judgement in judgements.items()}
+        return {dataset: judgement.written for dataset, judgement in judgements.items()}

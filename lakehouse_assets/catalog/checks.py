@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lakehouse_assets.catalog.athena import Athena
 from lakehouse_assets.catalog.glue import Catalog
 from lakehouse_assets.contracts import Contract
-from lakehouse_assets.etl.engines.base import Counts
+from lakehouse_assets.etl.engines.base import Judgement
 
 NOT_EMPTY, KEY_UNIQUE, NO_ORPHANS, SCHEMA = "not_empty", "key_unique", "no_orphans", "schema"
 BATCH_COUNTS, REJECT_RATE = "batch_counts", "reject_rate"
@@ -18,7 +18,7 @@ CHECKS = {
     NO_ORPHANS: "Each row's parents are in their tables.",
     SCHEMA: "The catalog's columns are the contract's.",
     REJECT_RATE: "Of this batch's rows no more are rejected than is usual.",
-    BATCH_COUNTS: "The rows that this batch inserted and updated are in the table.",
+    BATCH_COUNTS: "The rows that this batch inserted, updated or said again are in the table.",
 }
 REPAIR = (
     "The table is not what the batches wrote: find who else writes to it (its Delta log says so) and repair or restore it. Then run the job: it goes on "
@@ -62,8 +62,10 @@ def checks_sql(contract: Contract, batch_id: str) -> str:
     )
 
 
-def run_checks(athena: Athena, catalog: Catalog, contract: Contract, batch_id: str, counts: Counts | None, reject_warning: float = 1.0) -> list[CheckResult]:
-    """Asks Athena and the catalog, and compares. `counts`: what the load says this batch did; without them the table alone is checked.
+def run_checks(
+    athena: Athena, catalog: Catalog, contract: Contract, batch_id: str, judgement: Judgement | None, reject_warning: float = 1.0
+) -> list[CheckResult]:
+    """Asks Athena and the catalog, and compares. `judgement`: what the load says this batch did; without it the table alone is checked.
 
     What fails the batch is what analysts must not see: a table that is wrong. An empty table does if the batch wrote rows into it; where it wrote none (items
     that came before their orders all wait) it is a warning. So is a share of rejected rows above `reject_warning`: the rows that are there are right.
@@ -71,19 +73,20 @@ def run_checks(athena: Athena, catalog: Catalog, contract: Contract, batch_id: s
     [(rows, keys, of_batch, orphans)] = athena.query(checks_sql(contract, batch_id)).rows
     present = catalog.columns(contract.dataset)
     results = [
-        CheckResult(NOT_EMPTY, rows > 0, f"{rows} rows", {"rows": rows}, severe=counts is None or counts.inserted + counts.updated > 0),
+        CheckResult(NOT_EMPTY, rows > 0, f"{rows} rows", {"rows": rows}, severe=judgement is None or judgement.written > 0),
         CheckResult(SCHEMA, present == contract.table_columns, _difference(present, contract.table_columns), {"columns": len(present)}),
         CheckResult(KEY_UNIQUE, rows == keys, f"{rows} rows, {keys} distinct values of {contract.key}", {"rows": rows, "keys": keys}),
     ]
     if contract.parents:
         results.append(CheckResult(NO_ORPHANS, orphans == 0, f"{orphans} rows without a parent", {"orphans": orphans}))
-    if counts is not None:
-        results += _checks_of_batch(batch_id, of_batch, counts, reject_warning)
+    if judgement is not None:
+        results += _checks_of_batch(batch_id, of_batch, judgement, reject_warning)
     return results
 
 
-def _checks_of_batch(batch_id: str, of_batch: int, counts: Counts, reject_warning: float) -> list[CheckResult]:
-    written, seen = counts.inserted + counts.updated, counts.read + counts.retried
+def _checks_of_batch(batch_id: str, of_batch: int, judgement: Judgement, reject_warning: float) -> list[CheckResult]:
+    counts, written = judgement.counts, judgement.written
+    seen = counts.read + counts.retried
     return [
         CheckResult(
             BATCH_COUNTS,

@@ -28,6 +28,14 @@ class Severity(StrEnum):
     WARN = "warn"
 
 
+class WhenAbsent(StrEnum):
+    """What a file that lacks an optional column says of it: nothing, so that the table's value stays; that it is empty; or the file is quarantined."""
+
+    KEEP = "keep"
+    EMPTY = "empty"
+    QUARANTINE = "quarantine"
+
+
 @dataclass(frozen=True)
 class Rule:
     """A predicate over one row's typed columns, in Spark SQL. A row breaks it where it is FALSE; NULL (a value is missing) breaks nothing."""
@@ -45,6 +53,7 @@ class Column:
     required: bool
     description: str
     sample: str | None = None
+    when_absent: WhenAbsent = WhenAbsent.KEEP
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,13 @@ class Contract:
 
     @property
     def required_names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns if column.required)
+        """The columns that each file must have."""
+        return tuple(c.name for c in self.columns if c.required or c.when_absent is WhenAbsent.QUARANTINE)
+
+    @property
+    def kept_names(self) -> tuple[str, ...]:
+        """The columns of which the table's value stays where a file lacks them."""
+        return tuple(c.name for c in self.columns if c.name not in self.required_names and c.when_absent is WhenAbsent.KEEP)
 
     @property
     def table_columns(self) -> dict[str, str]:

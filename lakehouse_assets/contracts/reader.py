@@ -15,7 +15,7 @@ import yaml
 from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaObject, SchemaProperty, Team
 from pydantic import ValidationError
 
-from lakehouse_assets.contracts.model import PROVENANCE, Column, Contract, Contracts, Kind, Parent, Rule
+from lakehouse_assets.contracts.model import PROVENANCE, Column, Contract, Contracts, Kind, Parent, Rule, WhenAbsent
 from lakehouse_assets.contracts.rules import options_rules, quality_rule
 from lakehouse_assets.errors import BadConfiguration
 
@@ -91,7 +91,8 @@ def _read_schema(document: OpenDataContractStandard, schema: SchemaObject, path:
     if schema.relationships:
         fault("relationships of the whole schema are not read: write each at its column.")
     faults_before: list[str] = []
-    columns = tuple(c for p in schema.properties or [] if (c := _column(p, faults_before.append)) is not None)
+    by_default = _when_absent(schema, WhenAbsent.KEEP, "schema", faults_before.append)
+    columns = tuple(c for p in schema.properties or [] if (c := _column(p, by_default, faults_before.append)) is not None)
     for text in faults_before:
         fault(text)
     by_name = {column.name: column for column in columns}
@@ -143,7 +144,17 @@ def _team(document: OpenDataContractStandard) -> str | None:
     return document.team.name if isinstance(document.team, Team) else None
 
 
-def _column(prop: SchemaProperty, fault: Callable[[str], None]) -> Column | None:
+def _when_absent(owner: SchemaObject | SchemaProperty, default: WhenAbsent, what: str, fault: Callable[[str], None]) -> WhenAbsent:
+    said = _custom(owner, "whenAbsent")
+    if said is None:
+        return default
+    if said not in set(WhenAbsent):
+        fault(f"{what}: custom property whenAbsent {said!r} must be one of {', '.join(WhenAbsent)}.")
+        return default
+    return WhenAbsent(said)
+
+
+def _column(prop: SchemaProperty, when_absent: WhenAbsent, fault: Callable[[str], None]) -> Column | None:
     name = prop.name or ""
     if not IDENTIFIER.match(name):
         return fault(f"column name {name!r} must be lower-case letters, digits and '_', starting with a letter.")
@@ -160,6 +171,7 @@ def _column(prop: SchemaProperty, fault: Callable[[str], None]) -> Column | None
         bool(prop.required),
         " ".join((prop.description or "").split()),
         None if sample is None else str(sample),
+        _when_absent(prop, when_absent, f"column {name}", fault),
     )
 
 

@@ -6,9 +6,10 @@
    not written over, if it came after this run looked for one.
 4. Append the rejected records, then look at the reject limit: who has to act on it finds the records there. Where the rules were changed since a former try
    wrote its records, these are taken out first.
-5. MERGE inserts and updates. Mark the orphans that were tried again.
+5. MERGE inserts, updates, and rows that were said again. Mark the rejected records that the batch settled.
 Each write carries a transaction id made of dataset and batch, so that doing it again changes nothing. What is rejected does not depend on the dataset's own
 table, so a second try by the same rules finds the same rejects. After the MERGE nothing is judged anew: what was written down stands.
+A record that says that a dataset was merged is believed only where the tables' own logs have the commits; else the rows are written.
 """
 
 from __future__ import annotations
@@ -45,36 +46,38 @@ def load_dataset(
     judgement_key = zone.judgement_key(manifest.batch_id, contract.dataset)
     found = zone.store.get_json_version(judgement_key)
     recorded = found.value if found else None
-    if recorded and recorded["merged"]:
-        return judgement_from_json(recorded)
     if recorded and recorded.get("fault"):
         raise BadData(recorded["fault"])
     files, rules = manifest.to_load(contract.dataset), fingerprint(contract)
+    revision = _revision(recorded, rules)
     with engine.dataset_load(contract, tables, manifest.batch_id, manifest.abandoned) as load:
+        if recorded and recorded["merged"] and load.has_written(done := judgement_from_json(recorded), recorded.get("revision")):
+            return done
         load.read(in_parallel(lambda file: _raw_file(zone, file, in_bucket=engine.reads_from_bucket), files))
         load.retry_orphans()
         judgement = load.decide()
         if recorded and load.merged_before:
             judgement = judgement_from_json(recorded)
             _check_rules(contract, manifest.batch_id, judgement.counts, recorded, rules)
+            if recorded["merged"]:
+                load.write_rejects(revision)
         else:
             _check_conservation(contract, judgement)
             _check_sheets(files, judgement)
             confirm()
-            revision = _revision(recorded, rules)
             decided = {"merged": False, "rules": rules, "revision": revision} | asdict(judgement)
             if zone.store.replace_json(judgement_key, decided, found.etag if found else None) is None:
                 raise TemporaryOutage(f"{contract.dataset}: another run loads batch {manifest.batch_id} at the same time. Run the batch again.")
             load.write_rejects(revision)
             _check_reject_limit(contract, judgement.counts, reject_limit)
         confirm()
-        fault = _fault_of_commit(contract, judgement.counts, load.merge())
+        fault = _fault_of_commit(contract, judgement, load.merge())
         if fault:
             zone.store.put_json(judgement_key, {"merged": False, "fault": fault} | asdict(judgement))
             raise BadData(fault)
         confirm()
-        load.settle_orphans()
-    zone.store.put_json(judgement_key, {"merged": True} | asdict(judgement))
+        load.settle_rejects()
+    zone.store.put_json(judgement_key, {"merged": True, "rules": rules, "revision": revision} | asdict(judgement))
     return judgement
 
 
@@ -148,11 +151,12 @@ def _check_reject_limit(contract: Contract, counts: Counts, limit: float) -> Non
         )
 
 
-def _fault_of_commit(contract: Contract, counts: Counts, written: Written | None) -> str | None:
+def _fault_of_commit(contract: Contract, judgement: Judgement, written: Written | None) -> str | None:
     """The commit's own figures against the verdicts. A second try cannot ask again (None: the commit was made before), so the answer is written down."""
-    if written is None or (written.inserted, written.updated) == (counts.inserted, counts.updated):
+    counts, renewed = judgement.counts, judgement.written - judgement.counts.inserted
+    if written is None or (written.inserted, written.updated) == (counts.inserted, renewed):
         return None
     return (
-        f"{contract.dataset}: {counts.inserted} inserts and {counts.updated} updates were decided, "
+        f"{contract.dataset}: {counts.inserted} inserts and {renewed} updates were decided, "
         f"but the commit says {written.inserted} and {written.updated}. Nothing was archived. Please report it with the batch's files."
     )

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadData, TemporaryOutage
 from lakehouse_assets.landing.convert import provenance
 from lakehouse_assets.landing.ledger import seen_content, unknown_to_ledger
 from lakehouse_assets.landing.model import FileVersion, Manifest, ManifestFile, Noticed, Outcome, batch_id_of
+from lakehouse_assets.landing.order import SHEET, UPLOAD_ORDER, in_order
 from lakehouse_assets.landing.preflight import Preflight, preflight
 from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.landing.zone import LandingZone
@@ -50,18 +52,24 @@ def freeze(zone: LandingZone, gate: Gate, confirm: Callable[[], None] = lambda: 
     if (not fresh and not uploads) or not _is_open(gate, zone, fresh):
         return None
     converted, noticed = _conversions(zone, uploads)
-    files = [*_without_repeats(in_parallel(lambda version: _inspected(zone, version, keep_copies=keep_copies), fresh)), *converted]
+    last = zone.store.get_json(zone.last_file_key)
+    inspected = in_order(
+        [*in_parallel(lambda version: _inspected(zone, version, keep_copies=keep_copies), fresh), *converted],
+        datetime.fromisoformat(last["source_modified_at"]) if last else None,
+    )
+    files = _without_repeats(inspected)
     if not files:
         return None
     manifest = Manifest(
         batch_id=batch_id_of([file.as_version(zone.store.bucket) for file in files]),
         created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        files=tuple(sorted(files, key=lambda file: (file.source_modified_at, file.source_file, file.file_id))),
+        files=files,
         noticed=(*noticed, *strays),
         abandoned=tuple(zone.store.get_json(zone.abandoned_key) or ()),
     )
     confirm()
     zone.store.create_json(zone.manifest_key(manifest.batch_id), manifest.to_json())
+    zone.store.put_json(zone.last_file_key, {"source_modified_at": max([files[-1].source_modified_at, *([last["source_modified_at"]] if last else [])])})
     zone.store.create_json(zone.open_batch_key, {"batch_id": manifest.batch_id})
     return open_batch(zone)
 
@@ -168,7 +176,8 @@ def _by_dataset(zone: LandingZone, versions: list[FileVersion]) -> tuple[list[Fi
 
 def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) -> ManifestFile:
     dataset = _dataset_of(zone, version.key)
-    source_file, source_modified_at, rows = provenance(version, zone.store.metadata(version))
+    metadata = zone.store.metadata(version)
+    source_file, source_modified_at, rows = provenance(version, metadata)
     copy = zone.local_copy(version)
     found = preflight(copy, zone.contracts[dataset])
     if not keep_copies:
@@ -190,7 +199,9 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
         quoted=found.quoted,
         multiline=found.multiline,
         skipped_lines=found.skipped_lines,
-        warnings=_warnings(found),
+        warnings=_warnings(found, zone.contracts[dataset]),
+        upload_order=metadata.get(UPLOAD_ORDER, ""),
+        sheet=int(metadata.get(SHEET, 0)),
     )
 
 
@@ -201,18 +212,21 @@ def _is_regular(found: Preflight) -> bool:
     )
 
 
-def _warnings(found: Preflight) -> tuple[str, ...]:
-    extra = (f"columns that the contract does not know: {', '.join(found.extra_columns)}",) if found.extra_columns else ()
-    absent = (f"columns that the file lacks, read as empty: {', '.join(found.absent_columns)}",) if found.absent_columns else ()
-    return extra + absent
+def _warnings(found: Preflight, contract: Contract) -> tuple[str, ...]:
+    kept = [name for name in found.absent_columns if name in contract.kept_names]
+    emptied = [name for name in found.absent_columns if name not in contract.kept_names]
+    said = {
+        "columns that the contract does not know": found.extra_columns,
+        "columns that the file lacks, whose values in the table stay": kept,
+        "columns that the file lacks, read as empty": emptied,
+    }
+    return tuple(f"{what}: {', '.join(names)}" for what, names in said.items() if names)
 
 
-def _without_repeats(files: list[ManifestFile]) -> list[ManifestFile]:
+def _without_repeats(files: tuple[ManifestFile, ...]) -> tuple[ManifestFile, ...]:
     """Of files with one content in one batch the latest is loaded: whatever an earlier copy says, it says too, and it wins over what came between them."""
-    latest: dict[tuple[str | None, str], ManifestFile] = {}
-    for file in sorted(files, key=lambda file: (file.source_modified_at, file.source_file)):
-        latest[file.dataset, file.content] = file
-    return [_as_duplicate(file, latest[file.dataset, file.content]) for file in files]
+    latest = {(file.dataset, file.content): file for file in files}
+    return tuple(_as_duplicate(file, latest[file.dataset, file.content]) for file in files)
 
 
 def _as_duplicate(file: ManifestFile, latest: ManifestFile) -> ManifestFile:

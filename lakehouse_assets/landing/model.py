@@ -46,6 +46,7 @@ class FileVersion:
 class ManifestFile:
     """A file version in a batch, with what preflight found. `source_file` is the name people know it by: for a sheet, workbook#sheet.
 
+    `upload_order`, `sheet`: which of two files of one second came later (`landing.order`).
     `rows_aside`: how many rows a file has that is quarantined; None where they cannot be counted, and for a file that is loaded.
     """
 
@@ -72,6 +73,8 @@ class ManifestFile:
     skipped_lines: int = 0
     warnings: tuple[str, ...] = ()
     rows_aside: int | None = None
+    upload_order: str = ""
+    sheet: int = 0
 
     @staticmethod
     def of(version: FileVersion, **found: Any) -> ManifestFile:

@@ -32,6 +32,11 @@ class LandingZone:
         return f"{self.control}abandoned.json"
 
     @property
+    def last_file_key(self) -> str:
+        """The time of the newest file that a batch has taken."""
+        return f"{self.control}last_file.json"
+
+    @property
     def lease_key(self) -> str:
         return f"{self.control}lease.json"
 

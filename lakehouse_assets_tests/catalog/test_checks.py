@@ -1,7 +1,7 @@
 import pytest
 
 from lakehouse_assets.catalog.checks import BATCH_COUNTS, CHECKS, KEY_UNIQUE, NO_ORPHANS, NOT_EMPTY, REJECT_RATE, SCHEMA, WHAT_TO_DO, CheckResult, run_checks
-from lakehouse_assets.etl.engines.base import Counts
+from lakehouse_assets.etl.engines.base import Counts, Judgement
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.support import append_behind_its_back, checked, item, items_csv, order, orders_csv, product, products_csv, put, put_one_of_each, ran
 
@@ -66,7 +66,7 @@ def test_more_rejected_rows_than_usual_are_a_warning(lakehouse: Lakehouse) -> No
 def test_a_share_that_is_just_what_is_usual_is_usual(lakehouse: Lakehouse, batch_id: str, rejected: int, seen: int, usual: float, passed: bool) -> None:
     """29 of 100 rows are 0.29 of them, though 0.29 * 100 is 28.999999999999996."""
     counts = Counts(read=seen, inserted=seen - rejected, rejected=rejected)
-    results = run_checks(lakehouse.athena, lakehouse.catalog, lakehouse.contracts["products"], batch_id, counts, usual)
+    results = run_checks(lakehouse.athena, lakehouse.catalog, lakehouse.contracts["products"], batch_id, Judgement(counts, {}, {}, {}, 0), usual)
     assert by_name(results)[REJECT_RATE].passed is passed
 
 

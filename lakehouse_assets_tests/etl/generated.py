@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -76,22 +76,40 @@ def _spoil(dataset: str, cells: tuple[str, ...], place: int, choice: int) -> tup
     return (*cells[:place], odd[choice % len(odd)], *cells[place + 1 :])
 
 
+def shape_of(dataset: str) -> st.SearchStrategy[tuple[str, ...]]:
+    """A header: now and then it lacks an optional column."""
+    whole = HEADERS[dataset]
+    lacking = tuple(name for name in whole if name not in DATASETS[dataset].optional)
+    return st.sampled_from([whole, whole, lacking])
+
+
 @st.composite
 def batches(draw: st.DrawFn) -> list[Batch]:
-    """One to three batches of up to two files of each dataset, the files' times and names in any order."""
-    versions = iter(draw(st.permutations([(name, minutes) for name in ("a.csv", "b.csv", "c.csv") for minutes in range(6)])))
+    """One to five batches of up to two files of each dataset. The files' times come in any order; each is one file's alone. A file may come again later, as it
+    was, under another name."""
+    times = iter(draw(st.permutations(range(40))))
+    before: dict[str, list[File]] = {dataset: [] for dataset in DATASETS}
     found: list[Batch] = []
-    for _ in range(draw(st.integers(1, 3))):
-        batch: Batch = {}
+    for _ in range(draw(st.integers(1, 5))):
+        batch: Batch = {dataset: [] for dataset in DATASETS}
         for dataset in DATASETS:
-            contents = draw(st.lists(st.lists(row_of(dataset), max_size=4), max_size=2))
-            batch[dataset] = [File(*next(versions), HEADERS[dataset], tuple(rows)) for rows in contents]
+            again = draw(st.lists(st.sampled_from(before[dataset]), max_size=1)) if before[dataset] else []
+            batch[dataset] += [replace(file, name=f"again-{minutes}.csv", minutes=minutes) for file in again for minutes in [next(times)]]
+            for _ in range(draw(st.integers(0, 2 - len(again)))):
+                header, rows = draw(shape_of(dataset)), draw(st.lists(row_of(dataset), max_size=4))
+                minutes = next(times)
+                places = [HEADERS[dataset].index(name) for name in header]
+                cut = tuple(tuple(cells[place] for place in places if place < len(cells)) + cells[len(HEADERS[dataset]) :] for cells in rows)
+                batch[dataset].append(File(f"{minutes}.csv", minutes, header, cut, f"content {dataset} {minutes}"))
+        for dataset, files in batch.items():
+            before[dataset] += [file for file in files if not file.name.startswith("again")]
         found.append(batch)
     return found
 
 
 def given(file: File) -> Given:
-    return Given(file.name, csv_text(file.header, file.rows), file.minutes)
+    again = file.name.startswith("again")
+    return Given(file.name, csv_text(file.header, file.rows), file.minutes, seen_before=again, content=file.content)
 
 
 def loaded(house: House, name: str, batch: Batch) -> dict[str, dict[str, Any]]:

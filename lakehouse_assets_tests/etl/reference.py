@@ -115,23 +115,27 @@ DATASETS = {
 
 @dataclass(frozen=True)
 class File:
-    """A file's rows as they are in it: `rows` are lists of texts below `header`."""
+    """A file's rows as they are in it: `rows` are lists of texts below `header`. `content`: a name for them, where the same may come again."""
 
     name: str
     minutes: int
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    content: str = ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """An accepted row and where it came from; in a table also which batch wrote it."""
+    """An accepted row and where it came from; in a table also which batch wrote it. `silent`: the columns that its file does not have."""
 
     values: dict[str, Any]
     minutes: int
     file: str
     batch: str = ""
     warned: tuple[str, ...] = ()
+    number: int = 0
+    silent: frozenset[str] = frozenset()
+    record: Record | None = None
 
 
 @dataclass
@@ -146,6 +150,17 @@ class Record:
     batch: str
     waiting: bool
     healed_by: str | None = None
+    resolved_by: str | None = None
+    resolution: str | None = None
+    content: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        return self.resolved_by is None
+
+    def settle(self, batch: str, how: str) -> None:
+        self.waiting, self.resolved_by, self.resolution = False, batch, how
+        self.healed_by = batch if how == "healed" else None
 
 
 def judge(dataset: Dataset, raw: Mapping[str, str]) -> tuple[dict[str, Any], list[str], tuple[str, ...]]:
@@ -182,24 +197,31 @@ class Reference:
         counts: Counter[str] = Counter()
         reasons_of_all: Counter[str] = Counter()
         accepted: list[Row] = []
+        refused: list[tuple[Record, Row]] = []
         arrived = {column: self.tables[parent].keys() - before[parent] for column, parent in dataset.parents.items()}
-        waiting = [record for record in self.rejects[name] if record.waiting]
+        earlier = list(self.rejects[name])
+        read_again = {file.content for file in files if file.content}
         for file in files:
+            silent = frozenset(column for column in dataset.optional if column not in file.header)
             for number, fields in enumerate(file.rows, start=1):
                 counts["read"] += 1
                 values, reasons, warned = judge(dataset, raw := dict(zip(file.header, fields, strict=False)))
                 if len(fields) != len(file.header):
                     reasons, warned = [f"{len(fields)} fields where the header has {len(file.header)}"], ()
                     raw |= {f"(field {place})": text for place, text in enumerate(fields, start=1) if place > len(file.header)}
+                    values = dict.fromkeys(values)
                 missing = [] if reasons else self._missing(dataset, values)
+                row = Row(values, file.minutes, file.name, batch, warned, number, silent)
                 if reasons or missing:
-                    self.rejects[name].append(Record(file.name, file.minutes, number, raw, reasons or missing, batch, bool(missing)))
+                    record = Record(file.name, file.minutes, number, raw, reasons or missing, batch, bool(missing), content=file.content)
+                    refused.append((self._write(name, record), row))
                     reasons_of_all.update(reasons or missing)
                     counts["rejected"] += 1
                     counts.update(f"warned {rule}" for rule in warned)
                 else:
-                    accepted.append(Row(values, file.minutes, file.name, batch, warned))
-        for record in waiting:
+                    known = [r for r in earlier if file.content and (r.content, r.number) == (file.content, number) and r.is_open]
+                    accepted.append(replace(row, record=known[0] if known else None))
+        for record in [record for record in earlier if record.waiting and record.content not in read_again]:
             values, _, warned = judge(dataset, record.raw)
             lacked = [column for column, parent in dataset.parents.items() if no_such(column, parent) in record.reasons]
             if not any(values[column] in arrived[column] for column in lacked):
@@ -211,32 +233,93 @@ class Reference:
                 counts["rejected"] += 1
                 counts.update(f"warned {rule}" for rule in warned)
             else:
-                record.waiting, record.healed_by = False, batch
-                accepted.append(Row(values, record.minutes, record.file, batch, warned))
-        self._merge(name, accepted, counts)
+                silent = frozenset(column for column in dataset.optional if column not in record.raw)
+                accepted.append(Row(values, record.minutes, record.file, batch, warned, record.number, silent, record))
+        old = dict(self.tables[name])
+        self._merge(name, batch, accepted, counts, read_again)
+        self._resolve(name, batch, accepted, refused, earlier, read_again, old)
         warnings = {rule: counts.pop(f"warned {rule}") for rule in dataset.warnings if counts[f"warned {rule}"]}
         return {"counts": {key: number for key, number in counts.items() if number}, "reasons": dict(reasons_of_all), "warnings": warnings}
+
+    def _write(self, name: str, record: Record) -> Record:
+        """A record of content that came before is opened again, as that of the file that said it last."""
+        known = [r for r in self.rejects[name] if record.content and (r.content, r.number) == (record.content, record.number)]
+        if not known:
+            self.rejects[name].append(record)
+            return record
+        if record.minutes >= known[0].minutes:
+            vars(known[0]).update(vars(record))
+        return known[0]
 
     def _missing(self, dataset: Dataset, values: Values) -> list[str]:
         return [no_such(column, parent) for column, parent in dataset.parents.items() if values[column] not in self.tables[parent]]
 
-    def _merge(self, name: str, accepted: list[Row], counts: Counter[str]) -> None:
+    def _merge(self, name: str, batch: str, accepted: list[Row], counts: Counter[str], read_again: set[str]) -> None:
+        """One row after the other, in the order in which they arrived, as if each came in a batch of its own; then what became of each is counted as of one."""
         dataset, table = DATASETS[name], self.tables[name]
         by_key: dict[int, list[Row]] = {}
         for row in accepted:
             by_key.setdefault(row.values[dataset.key], []).append(row)
             counts.update(f"warned {rule}" for rule in row.warned)
         for key, rows in by_key.items():
-            best = max(rows, key=lambda row: (*age(dataset, row), *content(dataset, row)))
+            present = now = table.get(key)
+            best = max(rows, key=lambda row: (*age(dataset, row), row.number))
+            for row in sorted(rows, key=lambda row: (row.minutes, row.number)):
+                if now is None or age(dataset, row) >= age(dataset, now):
+                    said = {column: value for column, value in row.values.items() if column not in row.silent}
+                    now = replace(row, values=(now.values if now else row.values) | said)
+            assert now is not None
             counts["duplicates"] += len(rows) - 1
-            present = table.get(key)
-            if present is not None and present.values == best.values:
-                counts["unchanged"] += 1
-            elif present is not None and age(dataset, best) < age(dataset, present):
-                counts["stale"] += 1
+            if present is None:
+                verdict = "inserted"
+            elif now.values == present.values and age(dataset, best) >= age(dataset, present):
+                verdict = "unchanged"
             else:
-                counts["inserted" if present is None else "updated"] += 1
-                table[key] = replace(best, warned=())
+                told = best.values | {column: present.values[column] for column in best.silent}
+                verdict = "unchanged" if told == present.values else "stale" if age(dataset, best) < age(dataset, present) else "updated"
+            counts[verdict] += 1
+            for row in rows:
+                if row.record:
+                    in_table = row is best and verdict != "stale"
+                    again = row.record.content in read_again
+                    row.record.settle(batch, "healed" if (row.record.waiting if again else in_table) else "replayed" if again else "corrected")
+            if verdict in ("inserted", "updated") or (present is not None and verdict == "unchanged" and best.minutes > present.minutes):
+                table[key] = replace(now, batch=batch, warned=(), number=0, silent=frozenset(), record=None)
+
+    def _resolve(
+        self,
+        name: str,
+        batch: str,
+        accepted: list[Row],
+        refused: list[tuple[Record, Row]],
+        earlier: list[Record],
+        read_again: set[str],
+        old: Mapping[int, Row],
+    ) -> None:
+        """An open record is corrected by a newer row of its key that was accepted; one that this batch wrote also by the row that the table had."""
+        dataset = DATASETS[name]
+        for record in earlier:
+            if record.is_open and record.content not in read_again:
+                values, _, _ = judge(dataset, record.raw)
+                of_key = [row for row in accepted if row.values[dataset.key] == values[dataset.key]]
+                if any(comes_after(dataset, row, values, record.minutes) for row in of_key):
+                    record.settle(batch, "corrected")
+        for record, row in refused:
+            if row.minutes < record.minutes:
+                continue
+            of_key = [other for other in accepted if other.values[dataset.key] == row.values[dataset.key]]
+            in_table = old.get(row.values[dataset.key])
+            if any(comes_after(dataset, other, row.values, row.minutes, row.number) for other in of_key) or (
+                in_table is not None and comes_after(dataset, in_table, row.values, row.minutes)
+            ):
+                record.settle(batch, "corrected")
+
+
+def comes_after(dataset: Dataset, row: Row, values: Values, minutes: int, number: int | None = None) -> bool:
+    """Whether an accepted row comes after a rejected one: by their versions where both have one, else by when they arrived."""
+    if dataset.version and values[dataset.version] is not None and row.values[dataset.version] != values[dataset.version]:
+        return bool(row.values[dataset.version] > values[dataset.version])
+    return row.minutes > minutes or (number is not None and row.minutes == minutes and row.number > number)
 
 
 def no_such(column: str, parent: str) -> str:
@@ -245,9 +328,4 @@ def no_such(column: str, parent: str) -> str:
 
 def age(dataset: Dataset, row: Row) -> tuple[Any, ...]:
     version = (row.values[dataset.version],) if dataset.version else ()
-    return (*version, row.minutes, row.file)
-
-
-def content(dataset: Dataset, row: Row) -> list[tuple[bool, Any]]:
-    """Missing values come before all others."""
-    return [(row.values[column] is not None, row.values[column]) for column in dataset.forms if column not in (dataset.key, dataset.version)]
+    return (*version, row.minutes)

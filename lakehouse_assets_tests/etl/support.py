@@ -52,7 +52,7 @@ GOOD: dict[str, dict[str, str]] = {
 CREATED_IN = tempfile.TemporaryDirectory(prefix="lakehouse-tables-")
 CREATED: dict[tuple[object, ...], Tables] = {}
 """By kind, tables that Spark made and nobody writes to."""
-STEPS = ("read", "retry_orphans", "decide", "write_rejects", "merge", "settle_orphans")
+STEPS = ("read", "retry_orphans", "decide", "write_rejects", "merge", "settle_rejects")
 
 
 def row(dataset: str, **changed: str) -> tuple[str, ...]:

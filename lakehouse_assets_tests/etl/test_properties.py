@@ -21,6 +21,7 @@ from lakehouse_assets_tests.etl.support import HEADERS, House
 
 SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], print_blob=True)
 CONTRACTS = read_contracts()
+RECORD = ("row_number", "raw", "reasons", "batch_id", "waiting", "healed_by", "resolved_by", "resolution", "key")
 
 
 def of_engine(house: House) -> Outcome:
@@ -29,10 +30,7 @@ def of_engine(house: House) -> Outcome:
     for dataset in DATASETS:
         tables[dataset] = [row | {"source_modified_at": minutes_of(row["source_modified_at"])} for row in house.rows(dataset)]
         rejects[dataset] = sorted_records(
-            [
-                (r["source_file"], minutes_of(r["source_modified_at"]), r["row_number"], r["raw"], r["reasons"], r["batch_id"], r["waiting"], r["healed_by"])
-                for r in house.rejects(dataset)
-            ]
+            [(r["source_file"], minutes_of(r["source_modified_at"]), *(r[name] for name in RECORD)) for r in house.rejects(dataset)]
         )
     return Outcome(tables, rejects)
 
@@ -43,7 +41,12 @@ def of_reference(reference: Reference) -> Outcome:
         for name, table in reference.tables.items()
     }
     rejects = {
-        name: sorted_records([(r.file, r.minutes, r.number, r.raw, r.reasons, r.batch, r.waiting, r.healed_by) for r in records])
+        name: sorted_records(
+            [
+                (r.file, r.minutes, r.number, r.raw, r.reasons, r.batch, r.waiting, r.healed_by, r.resolved_by, r.resolution, r.raw.get(DATASETS[name].key))
+                for r in records
+            ]
+        )
         for name, records in reference.rejects.items()
     }
     return Outcome(tables, rejects)

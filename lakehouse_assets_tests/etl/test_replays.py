@@ -72,7 +72,7 @@ def test_a_batch_that_stopped_after_a_step_ends_the_same(house: House, undisturb
     for dataset in house.contracts:
         house.load(dataset, "b2", *SECOND[dataset], until=step)
         again = house.load(dataset, "b2", *SECOND[dataset])
-        if step not in ("merge", "settle_orphans"):
+        if step not in ("merge", "settle_rejects"):
             assert again.counts == undisturbed.second[dataset].counts
     assert house.state() == undisturbed.house.state()
     assert house.versions() == undisturbed.house.versions()

@@ -25,8 +25,13 @@ REJECTED_COLUMNS = {
     "batch_id": "string",
     "healed_by": "string",
     "waiting": "boolean",
+    "key": "string",
+    "resolved_by": "string",
+    "resolution": "string",
 }
-"""A rejected record: the raw text by column, every reason, where it came from. `waiting`: an orphan that a late parent may heal (the table's partition)."""
+"""A rejected record: the raw text by column, every reason, and which file said it last. `waiting`: an orphan that a late parent may heal (the table's
+partition). `key`: the raw text of the key column. `resolved_by`: the batch that settled it, and `resolution` how (`plan.resolve`); NULL while it is open.
+`healed_by`: the same batch where the record's row itself came into the table."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +131,15 @@ class Judgement:
     refreshed: int = 0
     resolved: int = 0
 
+    @property
+    def written(self) -> int:
+        """The rows of the table that are this batch's: inserted, updated, or said again."""
+        return self.counts.inserted + self.counts.updated + self.refreshed
+
 
 @dataclass(frozen=True)
 class Written:
-    """What a commit says it wrote; None where the same transaction had been committed before, so that nothing was."""
+    """What a commit says it wrote (`updated`: rows that were there); None where the same transaction had been committed before, so that nothing was."""
 
     inserted: int
     updated: int
@@ -162,14 +172,18 @@ class DatasetLoad(Protocol):
         """Looks up parents and the table's rows of the same keys, and gives each row its verdict."""
 
     def write_rejects(self, revision: int = 0) -> int | None:
-        """Appends this batch's rejected records; how many, or None if a former try had. `revision`: how often the rules were changed between the tries of this
-        batch; what tries by former rules appended is taken out first."""
+        """Writes this batch's rejected records; how many, or None if a former try had. A record that is there already, of content that came before, is opened
+        again with the file that said it last. `revision`: how often the rules were changed between the tries of this batch; what tries by former rules wrote
+        is taken out first."""
 
     def merge(self) -> Written | None:
         """Brings inserts and updates into the table in one commit; None if a former try had."""
 
-    def settle_orphans(self) -> None:
-        """Marks the orphans that were tried again: healed by this batch, or waiting still."""
+    def settle_rejects(self) -> None:
+        """Marks the orphans that were tried again: healed by this batch, or waiting still; and the records that this batch resolves."""
+
+    def has_written(self, judgement: Judgement, revision: int | None) -> bool:
+        """Whether the tables' own logs have the commits that a load with this outcome made. `revision`: as it was for `write_rejects`; None: not known."""
 
 
 class Engine(Protocol):

@@ -12,6 +12,7 @@ from lakehouse_assets.etl.plan import SEPARATOR
 COUNT_NAMES = {
     "insert": "inserted",
     "update": "updated",
+    "refresh": "unchanged",
     "unchanged": "unchanged",
     "duplicate": "duplicates",
     "stale": "stale",
@@ -21,9 +22,10 @@ CHANGING = ("insert", "update")
 
 
 def judgement_of(
-    groups: Iterable[tuple[int | None, str, str | None, str | None, int]], file_ids: Mapping[int, str], read: Mapping[int, int], retried: int
+    groups: Iterable[tuple[int | None, str, str | None, str | None, bool, int]], file_ids: Mapping[int, str], read: Mapping[int, int], retried: int
 ) -> Judgement:
-    """`groups`: file number (None: an orphan that was tried again), verdict, joined reasons, joined warnings, and how many rows are so.
+    """`groups`: file number (None: an orphan that was tried again), verdict, joined reasons, joined warnings, whether the row
+    waits for a parent, and how many rows are so.
 
     `read`: how many rows came from each file; `retried`: how many orphans were tried again. Both as counted before any verdict was given, so that a row which
     the verdicts lost or doubled is noticed.
@@ -32,8 +34,10 @@ def judgement_of(
     reasons: Counter[str] = Counter()
     warnings: Counter[str] = Counter()
     files = {file_id: FileCounts(read=read.get(number, 0)) for number, file_id in file_ids.items()}
-    healed = 0
-    for file_no, verdict, why, warned, rows in groups:
+    healed = waiting = refreshed = 0
+    for file_no, verdict, why, warned, waits, rows in groups:
+        waiting += rows if waits else 0
+        refreshed += rows if verdict == "refresh" else 0
         counts[COUNT_NAMES[verdict]] += rows
         reasons.update(dict.fromkeys(_parts(why), rows))
         warnings.update(dict.fromkeys(_parts(warned), rows))
@@ -45,7 +49,7 @@ def judgement_of(
         for warning in _parts(warned):
             of_file.warnings[warning] = of_file.warnings.get(warning, 0) + rows
         files[file_ids[file_no]] = replace(of_file, rejected=of_file.rejected + (rows if verdict == "rejected" else 0), changed=of_file.changed + changed)
-    return Judgement(Counts(**counts), files, dict(sorted(reasons.items())), dict(sorted(warnings.items())), healed)
+    return Judgement(Counts(**counts), files, dict(sorted(reasons.items())), dict(sorted(warnings.items())), healed, waiting, refreshed=refreshed)
 
 
 def _parts(joined: str | None) -> list[str]:

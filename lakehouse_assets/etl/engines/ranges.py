@@ -61,7 +61,7 @@ def same_row(key: str, ranges: list[Range], partition: str, values: list[Any], l
     return f"t.{key} = s.{key} AND {within(f't.{key}', ranges, literal)}{in_partitions}"
 
 
-def within(column: str, ranges: list[Range], literal: Literal) -> str:
+def within(column: str, ranges: Iterable[Range], literal: Literal) -> str:
     """The predicate that the column lies in one of the ranges."""
     return "(" + " OR ".join(f"{column} BETWEEN {literal(low)} AND {literal(high)}" for low, high in ranges) + ")"
 

@@ -10,9 +10,16 @@ from lakehouse_assets.errors import BadConfiguration
 TRANSACTION_VERSION = 1
 PROPERTIES = {"delta.setTransactionRetentionDuration": "interval 90 days"}
 """Each batch leaves a transaction id in the log. A batch is replayed while it is open, so 90 days are ample, and the log does not grow for ever."""
-SAME_ORPHAN = "t.record_id = s.record_id AND t.waiting = true"
-SETTLED = {"healed_by": "s.healed_by", "waiting": "s.waiting", "reasons": "CASE WHEN s.healed_by IS NULL THEN s.reasons ELSE t.reasons END"}
-"""How an orphan that was tried again (s) is marked among the rejects (t): healed, and then with the reasons it once had, or not."""
+SAME_RECORD = "t.record_id = s.record_id"
+SAME_OPEN_RECORD = f"{SAME_RECORD} AND t.healed_by IS NULL AND t.resolved_by IS NULL"
+SETTLED = {name: f"s.{name}" for name in ("healed_by", "waiting", "resolved_by", "resolution")} | {
+    "reasons": "CASE WHEN s.resolved_by IS NULL THEN s.reasons ELSE t.reasons END"
+}
+"""How a record that was tried again, or that was resolved (s), is marked among the rejects (t). One that is resolved keeps the reasons it once had."""
+STILL_SO = "s.said_at IS NULL OR s.said_at >= t.source_modified_at"
+"""A record that this batch's own file wrote, but not one that a newer file has said since."""
+SAID_AGAIN = "s.source_modified_at >= t.source_modified_at"
+"""A record of content that came before becomes that of the file that said it last."""
 
 
 def of_rejects(transaction: str, revision: int) -> str:
@@ -20,13 +27,20 @@ def of_rejects(transaction: str, revision: int) -> str:
     return f"rejects:{transaction}:{revision}" if revision else f"rejects:{transaction}"
 
 
-def check_columns(uri: str, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Raises BadConfiguration where the columns of a table, by name and type, are not the contract's."""
-    if present != wanted:
-        differing = sorted(name for name in present.keys() | wanted.keys() if present.get(name) != wanted.get(name))
+def of_settled(transaction: str) -> str:
+    """The id of the commit that marks the records which a batch settled."""
+    return f"orphans:{transaction}"
+
+
+def new_columns(uri: str, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """The columns that a table does not have yet: they are added, and its rows have no value there. Raises BadConfiguration where a table has a column, by name
+    and type, that is not among those wanted."""
+    differing = sorted(name for name in present if present[name] != wanted.get(name))
+    if differing:
         raise BadConfiguration(
-            f"The table {uri} differs from its contract in: {', '.join(differing)}. Migrate the table, or give the contract back its columns."
+            f"The table {uri} differs from its contract in: {', '.join(differing)}. Migrate the table, or restore these columns in the contract."
         )
+    return [name for name in wanted if name not in present]
 
 
 def check_reader_version(uri: str, version: int) -> None:

@@ -8,21 +8,33 @@ from functools import lru_cache
 import sqlglot
 
 from lakehouse_assets.contracts import Contract
-from lakehouse_assets.etl.plan.decide import PLACE, VERDICTS, beaten_sql, decide_sql, missing_relation, missing_sql, repeated_sql
+from lakehouse_assets.etl.plan.decide import (
+    PLACE,
+    WRITTEN,
+    beaten_sql,
+    decide_sql,
+    filled_sql,
+    missing_relation,
+    missing_sql,
+    repeated_sql,
+    silence,
+)
 from lakehouse_assets.etl.plan.judge import SEPARATOR, judge_sql
 
 __all__ = [
     "PLACE",
     "SEPARATOR",
-    "VERDICTS",
+    "WRITTEN",
     "beaten_sql",
     "decide_sql",
+    "filled_sql",
     "fingerprint",
     "for_duckdb",
     "judge_sql",
     "missing_relation",
     "missing_sql",
     "repeated_sql",
+    "silence",
 ]
 
 

@@ -13,11 +13,12 @@ FILES = {0: "a.csv", 1: "b.csv"}
 def test_rows_end_in_one_place_each_by_file_reason_and_warning() -> None:
     judgement = judgement_of(
         [
-            (0, "insert", None, "low; late", 2),
-            (0, "rejected", "id: required; total", None, 1),
-            (1, "duplicate", None, None, 3),
-            (None, "update", None, None, 1),
-            (None, "rejected", "total", None, 1),
+            (0, "insert", None, "low; late", False, 2),
+            (0, "rejected", "id: required; total", None, False, 1),
+            (1, "duplicate", None, None, False, 2),
+            (1, "refresh", None, None, False, 1),
+            (None, "update", None, None, False, 1),
+            (None, "rejected", "total", None, True, 1),
         ],
         FILES,
         read={0: 3, 1: 3},
@@ -27,13 +28,20 @@ def test_rows_end_in_one_place_each_by_file_reason_and_warning() -> None:
     assert judgement.files == {"a.csv": FileCounts(read=3, rejected=1, changed=2, warnings={"low": 2, "late": 2}), "b.csv": FileCounts(read=3)}
     assert judgement.reasons == {"id: required": 1, "total": 2}
     assert judgement.warnings == {"late": 2, "low": 2}
-    assert judgement.healed == 1
+    assert (judgement.healed, judgement.waiting, judgement.refreshed) == (1, 1, 1)
+    assert (judgement.counts.duplicates, judgement.counts.unchanged) == (2, 1)
 
 
 @pytest.mark.parametrize(
-    "verdicts", [[(0, "insert", None, None, 4)], [(0, "insert", None, None, 6)], [], [(0, "insert", None, None, 5), (None, "stale", None, None, 1)]]
+    "verdicts",
+    [
+        [(0, "insert", None, None, False, 4)],
+        [(0, "insert", None, None, False, 6)],
+        [],
+        [(0, "insert", None, None, False, 5), (None, "stale", None, None, False, 1)],
+    ],
 )
-def test_a_row_that_the_verdicts_lost_or_doubled_is_not_accounted_for(verdicts: list[tuple[int | None, str, None, None, int]]) -> None:
+def test_a_row_that_the_verdicts_lost_or_doubled_is_not_accounted_for(verdicts: list[tuple[int | None, str, None, None, bool, int]]) -> None:
     judgement = judgement_of(verdicts, FILES, read={0: 5}, retried=0)
     assert not judgement.counts.accounted
     assert judgement.files["a.csv"].read == 5

@@ -13,7 +13,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.schema import ArrayType, MapType, PrimitiveType
 
 from lakehouse_assets.errors import TemporaryOutage
-from lakehouse_assets.etl.engines.table import PROPERTIES, TRANSACTION_VERSION, check_columns, check_reader_version
+from lakehouse_assets.etl.engines.table import PROPERTIES, TRANSACTION_VERSION, check_reader_version, new_columns
 
 DELTA_TYPES: dict[str, Any] = {
     "int": PrimitiveType("integer"),
@@ -47,7 +47,7 @@ def unreachable(what: str, error: Exception) -> TemporaryOutage:
 
 
 def open_table(uri: str, columns: Mapping[str, str], partition: str | None, options: dict[str, str]) -> DeltaTable:
-    """The table, created if it is not there. Raises BadConfiguration where an existing table's columns are not the contract's."""
+    """The table, created if it is not there, and given the columns that it lacks. Raises BadConfiguration where it has others than the contract."""
     schema = Schema([Field(name, DELTA_TYPES[kind], nullable=True) for name, kind in columns.items()])
     table = existing_table(uri, options)
     if table is None:
@@ -56,8 +56,9 @@ def open_table(uri: str, columns: Mapping[str, str], partition: str | None, opti
             return DeltaTable.create(uri, schema, mode="ignore", partition_by=partitions, configuration=PROPERTIES, storage_options=options)
     present = {field.name: field.type for field in table.schema().fields}
     wanted = {field.name: field.type for field in schema.fields}
-    check_columns(uri, present, wanted)
     check_reader_version(uri, table.protocol().min_reader_version)
+    if added := new_columns(uri, present, wanted):
+        with_outage_named(table, lambda: table.alter.add_columns([field for field in schema.fields if field.name in added]))
     return table
 
 
@@ -92,10 +93,12 @@ def delete(table: DeltaTable, where: str) -> None:
     with_outage_named(table, lambda: table.delete(where))
 
 
-def merge(table: DeltaTable, rows: Any, predicate: str, transaction: str, *, update: Mapping[str, str], insert: bool) -> dict[str, Any]:
-    """MERGE rows (alias s) into the table (alias t) in one commit. Returns delta-rs's metrics of it."""
+def merge(
+    table: DeltaTable, rows: Any, predicate: str, transaction: str, *, update: Mapping[str, str], insert: bool, only: str | None = None
+) -> dict[str, Any]:
+    """MERGE rows (alias s) into the table (alias t) in one commit; `only`: which matched rows are updated. Returns delta-rs's metrics of it."""
     merger = table.merge(rows, predicate, source_alias="s", target_alias="t", commit_properties=_properties(transaction))
-    merger = merger.when_matched_update(dict(update))
+    merger = merger.when_matched_update(dict(update), only)
     if insert:
         merger = merger.when_not_matched_insert_all()
     return dict(with_outage_named(table, merger.execute))

@@ -2,12 +2,13 @@
 
 DuckDB holds the rows in memory and spills them to the scratch folder past the setting, so memory stays bounded whatever the files' size. (A database file
 as scratch space costs a quarter more: it is compressed as it is written.) `decided` has every row, for the counts; `not_inserted` has the few that need
-more than an insert, so that joining it costs little.
+more than an insert, so that joining it costs little. Rejected records are the business of `rejects`.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,11 +21,23 @@ from lakehouse_assets.contracts import PROVENANCE, Contract, Parent
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, FileCounts, Judgement, Maintained, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.embedded import delta
-from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files, raw_of_rejected
+from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files
+from lakehouse_assets.etl.engines.embedded.rejects import Rejects
 from lakehouse_assets.etl.engines.judgement import COUNT_NAMES
 from lakehouse_assets.etl.engines.ranges import key_ranges, same_row, sql_literal, within
-from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED, of_rejects
-from lakehouse_assets.etl.plan import SEPARATOR, beaten_sql, decide_sql, for_duckdb, judge_sql, missing_relation, missing_sql, repeated_sql
+from lakehouse_assets.etl.plan import (
+    SEPARATOR,
+    WRITTEN,
+    beaten_sql,
+    decide_sql,
+    filled_sql,
+    for_duckdb,
+    judge_sql,
+    missing_relation,
+    missing_sql,
+    repeated_sql,
+    silence,
+)
 from lakehouse_assets.landing.routing import MALFORMED
 
 DUCKDB_TYPES = {"timestamp": "TIMESTAMPTZ", "string": "VARCHAR", "int": "INTEGER"}
@@ -72,7 +85,7 @@ class EmbeddedEngine:
 
 class EmbeddedLoad:
     """One dataset of one batch. Tables in the scratch database: judged_rows, retried_rows, current, missing_<column>, repeated,
-    beaten, decided, not_inserted."""
+    filled, beaten, decided, not_inserted."""
 
     def __init__(
         self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str], connection: duckdb.DuckDBPyConnection, folder: Path
@@ -80,48 +93,59 @@ class EmbeddedLoad:
         self.contract, self.batch_id, self.abandoned, self.connection, self.folder = contract, batch_id, abandoned, connection, folder
         self.tables, self.options = tables, tables.storage_options
         self.table = delta.open_table(tables.table(contract.dataset), contract.table_columns, contract.partition, self.options)
-        self.rejects = delta.open_table(tables.rejects(contract.dataset), REJECTED_COLUMNS, "waiting", self.options)
         self.transaction = f"{contract.dataset}:{batch_id}"
+        rejected = delta.open_table(tables.rejects(contract.dataset), REJECTED_COLUMNS, "waiting", self.options)
+        self.rejects = Rejects(contract, rejected, batch_id, self.transaction, connection)
         self.chunks: list[Chunk] = []
-        self.counts = Counts()
+        self.files: Sequence[RawFile] = ()
+        self.silent: list[str] = []
+        self.judgement = Judgement(Counts(), {}, {}, {}, 0)
 
     def read(self, files: Sequence[RawFile]) -> None:
+        self.files = files
         typed = ", ".join(f'"{column.name}" {DUCKDB_TYPES.get(column.kind, column.kind)}' for column in self.contract.columns)
+        flags = "".join(f', "{silence(name)}" BOOLEAN' for name in self.contract.kept_names)
         self.connection.execute(f"CREATE TABLE judged_rows (file_no INTEGER, {typed}, broken VARCHAR, warned VARCHAR)")
         self.connection.execute(
-            "CREATE TABLE retried_rows (record_id VARCHAR, row_number BIGINT, source_file VARCHAR, source_modified_at TIMESTAMPTZ, "
+            f"CREATE TABLE retried_rows (record_id VARCHAR, row_number BIGINT, source_file VARCHAR, source_modified_at TIMESTAMPTZ{flags}, "
             f"{typed}, broken VARCHAR, warned VARCHAR)"
         )
         self.connection.execute(
-            "CREATE TABLE files (file_no INTEGER, file_id VARCHAR, record VARCHAR, seen_before BOOLEAN, source_file VARCHAR, source_modified_at TIMESTAMPTZ)"
+            "CREATE TABLE files (file_no INTEGER, file_id VARCHAR, record VARCHAR, seen_before BOOLEAN, source_file VARCHAR, "
+            f"source_modified_at TIMESTAMPTZ{flags})"
         )
         if files:
-            self.connection.executemany(
-                "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)",
-                [(number, file.file_id, file.record, file.seen_before, file.source_file, file.source_modified_at) for number, file in enumerate(files)],
-            )
+            known = [
+                (number, file.file_id, file.record, file.seen_before, file.source_file, file.source_modified_at, *lacks)
+                for number, file in enumerate(files)
+                for lacks in [[name not in file.header for name in self.contract.kept_names]]
+            ]
+            self.connection.executemany(f"INSERT INTO files VALUES ({', '.join('?' * len(known[0]))})", known)
         self.chunks = judge_files(self.connection, self.contract, files, self.folder)
-        names = ", ".join(f'"{name}"' for name in self.contract.names)
-        self.connection.execute(
-            f"CREATE VIEW judged AS SELECT j.rowid AS row_id, {names}, broken, warned, f.source_file, f.source_modified_at, j.file_no "
-            f"FROM judged_rows j JOIN files f USING (file_no) UNION ALL "
-            f"SELECT -1 - r.rowid, {names}, broken, warned, source_file, source_modified_at, NULL FROM retried_rows r"
-        )
 
     def retry_orphans(self) -> None:
-        if not self.contract.parents:
-            return
-        waiting = delta.look_up(
-            self.rejects,
-            ["record_id", "row_number", "source_file", "source_modified_at", "raw", "reasons"],
-            f"waiting = true AND batch_id <> {sql_literal(self.batch_id)}",
+        if self.contract.parents:
+            self._retry()
+        silent = [f'bool_or("{silence(name)}")' for name in self.contract.kept_names]
+        if silent:
+            found = [self._one(f"SELECT {', '.join(silent)} FROM {relation}") for relation in ("files", "retried_rows")]
+            self.silent = [name for name, *said in zip(self.contract.kept_names, *found, strict=True) if any(said)]
+        names = ", ".join(f'"{name}"' for name in (*self.contract.names, "broken", "warned", "source_file", "source_modified_at", *map(silence, self.silent)))
+        self.connection.execute(
+            f"CREATE VIEW judged AS SELECT j.rowid AS row_id, {names}, j.file_no, j.rowid AS place FROM judged_rows j JOIN files f USING (file_no) UNION ALL "
+            f"SELECT -1 - r.rowid, {names}, NULL, row_number FROM retried_rows r"
         )
-        self.connection.execute("CREATE TABLE waiting AS SELECT * FROM waiting")
-        del waiting
-        columns = ", ".join(f"""raw['{name}'] AS "{name}\"""" for name in self.contract.names)
+
+    def _retry(self) -> None:
         carried = ("record_id", "row_number", "source_file", "source_modified_at")
-        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(carried)}, {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM waiting")
-        self.connection.execute(f"CREATE TABLE orphans AS {for_duckdb(judge_sql(self.contract, *carried))}")
+        self.rejects.read_waiting((*carried, "raw", "reasons"))
+        columns = ", ".join(f"""raw['{name}'] AS "{name}\"""" for name in self.contract.names)
+        flags = [f"""raw['{name}'] IS NULL AS "{silence(name)}\"""" for name in self.contract.kept_names]
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join((*carried, *flags))}, {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM waiting"
+        )
+        judged = judge_sql(self.contract, *carried, *map(silence, self.contract.kept_names))
+        self.connection.execute(f"CREATE TABLE orphans AS {for_duckdb(judged)}")
         arrived = " OR ".join(
             f'(list_contains(w.reasons, {sql_literal(p.reason)}) AND "{p.column}" IN (SELECT parent_key FROM {self._arrived(p)}))'
             for p in self.contract.parents
@@ -151,14 +175,17 @@ class EmbeddedLoad:
             self.connection.execute(f"CREATE TABLE {missing_relation(parent.column)} AS {for_duckdb(missing_sql(parent.column, existing))}")
         self._read_current()
         self.connection.execute(f"CREATE TABLE repeated AS {for_duckdb(repeated_sql(self.contract))}")
-        self.connection.execute(f"CREATE TABLE beaten AS {for_duckdb(beaten_sql(self.contract))}")
-        self.connection.execute(f"CREATE TABLE decided AS {for_duckdb(decide_sql(self.contract))}")
+        self.connection.execute(f"CREATE TABLE beaten AS {for_duckdb(beaten_sql(self.contract, self.silent))}")
+        if self.silent:
+            self.connection.execute(f"CREATE TABLE filled AS {for_duckdb(filled_sql(self.contract, self.silent))}")
+        self.connection.execute(f"CREATE TABLE decided AS {for_duckdb(decide_sql(self.contract, *self.silent, silent=self.silent))}")
         self.connection.execute("CREATE TABLE not_inserted AS SELECT * FROM decided WHERE verdict <> 'insert'")
-        return self._judgement()
+        self.judgement = self._judgement()
+        return self.judgement
 
     def _read_current(self) -> None:
         """The table's rows whose keys lie in the batch's key ranges: they may be updated, and are compared."""
-        names = [*self.contract.names, "source_file", "source_modified_at"]
+        names = [*self.contract.names, "source_file", "source_modified_at", "batch_id"]
         ranges = key_ranges(self._ask, "judged", self.contract.key, self.contract.column(self.contract.key).kind)
         current = delta.look_up(self.table, names, within(f'"{self.contract.key}"', ranges, sql_literal) if ranges else "false")
         self.connection.execute("CREATE TABLE current AS SELECT * FROM current")
@@ -169,19 +196,24 @@ class EmbeddedLoad:
         (read,) = self._one("SELECT count(*) FROM judged_rows")
         (retried,) = self._one("SELECT count(*) FROM retried_rows")
         (healed,) = self._one("SELECT count(*) FROM decided WHERE row_id < 0 AND verdict IN ('insert', 'update')")
-        self.counts = Counts(read, retried, **{COUNT_NAMES[verdict]: number for verdict, number in verdicts.items()})
+        (waiting,) = self._one("SELECT count(*) FROM not_inserted JOIN judged USING (row_id) WHERE verdict = 'rejected' AND broken IS NULL")
+        (differing,) = self._one("SELECT count(*) FROM beaten WHERE differs")
+        counts = Counter(read=read, retried=retried)
+        for verdict, number in verdicts.items():
+            counts[COUNT_NAMES[verdict]] += number
         files = dict(self._all("SELECT file_no, file_id FROM files"))
         per_file = {file_id: FileCounts() for file_id in files.values()}
-        for file_no, *counts in self._all(
+        for file_no, *of_file in self._all(
             "SELECT file_no, count(*), count(*) FILTER (WHERE verdict = 'rejected'), count(*) FILTER (WHERE coalesce(verdict, 'update') = 'update') "
             "FROM judged_rows j LEFT JOIN not_inserted n ON n.row_id = j.rowid GROUP BY file_no"
         ):
-            per_file[files[file_no]] = FileCounts(*counts)
+            per_file[files[file_no]] = FileCounts(*of_file)
         for file_no, warning, number in self._tally("file_no", "warned", "judged_rows"):
             per_file[files[file_no]].warnings[warning] = number
         reasons = {reason: number for _, reason, number in self._tally("NULL", "reasons", "not_inserted")}
         warnings = {warning: number for _, warning, number in self._tally("NULL", "warned", "judged")}
-        return Judgement(self.counts, per_file, reasons, warnings, healed)
+        resolved = self.rejects.find_resolved(accepted=read + retried - counts["rejected"])
+        return Judgement(Counts(**counts), per_file, reasons, warnings, healed, waiting, differing, verdicts.get("refresh", 0), resolved)
 
     def _tally(self, group: str, texts: str, relation: str) -> list[tuple[Any, ...]]:
         """How often each of the joined reasons or warnings stands in a column, by group."""
@@ -191,81 +223,57 @@ class EmbeddedLoad:
         )
 
     def write_rejects(self, revision: int = 0) -> int | None:
-        transaction = of_rejects(self.transaction, revision)
-        if delta.committed(self.rejects, transaction):
-            return None
-        if revision:
-            delta.delete(self.rejects, f"batch_id = {sql_literal(self.batch_id)}")
-        if not self._one("SELECT count(*) FROM not_inserted WHERE verdict = 'rejected' AND row_id >= 0")[0]:
-            return 0
-        self.connection.execute("CREATE TABLE first_rows AS SELECT file_no, min(rowid) AS first_row FROM judged_rows GROUP BY file_no")
-        self.connection.execute(f"CREATE TABLE raws AS {' UNION ALL '.join(raw_of_rejected(chunk) for chunk in self.chunks)}")
-        self._read_known_rejects()
-        self.connection.execute(
-            "CREATE TABLE rejected AS SELECT f.record || ':' || (j.rowid - n.first_row + 1) AS record_id, "
-            f"'{self.contract.dataset}' AS dataset, string_split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, f.source_file, "
-            f"j.rowid - n.first_row + 1 AS row_number, f.source_modified_at, '{self.batch_id}' AS batch_id, "
-            "CAST(NULL AS VARCHAR) AS healed_by, j.broken IS NULL AS waiting "
-            "FROM not_inserted d JOIN judged_rows j ON j.rowid = d.row_id JOIN files f USING (file_no) JOIN first_rows n USING (file_no) "
-            "JOIN raws r USING (row_id) WHERE d.verdict = 'rejected'"
-        )
-        self.connection.execute("DELETE FROM rejected WHERE record_id IN (SELECT record_id FROM known_rejects)")
-        if not self._one("SELECT count(*) FROM rejected")[0]:
-            return 0
-        return delta.append(self.rejects, self.connection.sql("SELECT * FROM rejected"), transaction)
-
-    def _read_known_rejects(self) -> None:
-        """Records of content that an earlier batch brought: they are in the table already and are not written twice."""
-        seen = [record for (record,) in self._all("SELECT DISTINCT record FROM files WHERE seen_before")]
-        where = within('"record_id"', [(f"{record}:", f"{record};") for record in seen], sql_literal) if seen else "false"
-        known = delta.look_up(self.rejects, ["record_id"], where)
-        self.connection.execute("CREATE TABLE known_rejects AS SELECT * FROM known")
-        del known
+        return self.rejects.write(self.chunks, revision)
 
     @property
     def merged_before(self) -> bool:
-        """Orphans are settled after the MERGE, which makes no commit where nothing is to be inserted or updated."""
-        return delta.committed(self.table, self.transaction) or delta.committed(self.rejects, f"orphans:{self.transaction}")
+        """Records are settled after the MERGE, which makes no commit where nothing is to be written."""
+        return delta.committed(self.table, self.transaction) or self.rejects.settled_before
+
+    def has_written(self, judgement: Judgement, revision: int | None) -> bool:
+        merged = not judgement.written or delta.committed(self.table, self.transaction)
+        return merged and (revision is None or not any(file.rejected for file in judgement.files.values()) or self.rejects.written_before(revision))
 
     def merge(self) -> Written | None:
         if self.merged_before:
             return None
-        if not self.counts.inserted + self.counts.updated:
+        if not self.judgement.written:
             return Written(0, 0)
-        names = ", ".join(f'"{name}"' for name in self.contract.names)
-        rows = self.connection.sql(f"SELECT {names}, '{self.batch_id}' AS batch_id, source_file, source_modified_at FROM judged {self._to_write()}")
-        if not self.counts.updated:
+        rows = self.connection.sql(self._rows_to_write())
+        if self.judgement.written == self.judgement.counts.inserted:
             return Written(delta.append(self.table, rows, self.transaction), 0)
         every = {name: f's."{name}"' for name in (*self.contract.names, *PROVENANCE)}
         metrics = delta.merge(self.table, rows, self._merge_condition(), self.transaction, update=every, insert=True)
         return Written(metrics["num_target_rows_inserted"], metrics["num_target_rows_updated"])
 
+    def _rows_to_write(self) -> str:
+        """With the columns in the table's order: one that the contract gained later stands last there. A silent column has the value that was decided."""
+        values = {name: f'j."{name}"' for name in (*self.contract.names, "source_file", "source_modified_at")}
+        values |= {name: f'd."{name}"' for name in self.silent} | {"batch_id": sql_literal(self.batch_id)}
+        columns = ", ".join(f'{values[field.name]} AS "{field.name}"' for field in self.table.schema().fields)
+        if self.silent:
+            return f"SELECT {columns} FROM judged j JOIN decided d USING (row_id) WHERE d.verdict IN {WRITTEN}"
+        return f"SELECT {columns} FROM judged j {self._to_write()}"
+
     def _to_write(self) -> str:
-        """The join that leaves the inserts and updates, over whichever side is the shorter list: those to write, or those to leave out."""
-        to_write = self.counts.inserted + self.counts.updated
-        if 2 * to_write < self.counts.read + self.counts.retried:
-            return "SEMI JOIN (SELECT row_id FROM decided WHERE verdict IN ('insert', 'update')) USING (row_id)"
-        return "ANTI JOIN (SELECT row_id FROM not_inserted WHERE verdict <> 'update') USING (row_id)"
+        """The join that leaves what is to be written, over whichever side is the shorter list: those to write, or those to leave out."""
+        counts = self.judgement.counts
+        if 2 * self.judgement.written < counts.read + counts.retried:
+            return f"SEMI JOIN (SELECT row_id FROM decided WHERE verdict IN {WRITTEN}) USING (row_id)"
+        return f"ANTI JOIN (SELECT row_id FROM not_inserted WHERE verdict NOT IN {WRITTEN}) USING (row_id)"
 
     def _merge_condition(self) -> str:
         key, partition = self.contract.key, self.contract.partition
         self.connection.execute(
             f'CREATE TABLE updated AS SELECT t.* FROM current t WHERE "{key}" IN '
-            f"(SELECT \"{key}\" FROM judged JOIN not_inserted USING (row_id) WHERE verdict = 'update')"
+            f'(SELECT "{key}" FROM judged JOIN not_inserted USING (row_id) WHERE verdict IN {WRITTEN})'
         )
         ranges = key_ranges(self._ask, "updated", key, self.contract.column(key).kind)
         partitions = [value for (value,) in self._all(f'SELECT DISTINCT "{partition}" FROM updated ORDER BY 1')] if partition else []
         return same_row(f'"{key}"', ranges, f'"{partition}"', partitions, sql_literal)
 
-    def settle_orphans(self) -> None:
-        if not self._one("SELECT count(*) FROM retried_rows")[0] or delta.committed(self.rejects, f"orphans:{self.transaction}"):
-            return
-        rows = self.connection.sql(
-            f"SELECT r.record_id, CASE WHEN d.verdict <> 'rejected' THEN '{self.batch_id}' END AS healed_by, "
-            f"d.verdict = 'rejected' AND r.broken IS NULL AS waiting, string_split(d.reasons, '{SEPARATOR}') AS reasons "
-            "FROM retried_rows r JOIN decided d ON d.row_id = -1 - r.rowid"
-        )
-        delta.merge(self.rejects, rows, SAME_ORPHAN, f"orphans:{self.transaction}", update=SETTLED, insert=False)
+    def settle_rejects(self) -> None:
+        self.rejects.settle()
 
     def _ask(self, spark_sql: str) -> list[tuple[Any, ...]]:
         return self._all(for_duckdb(spark_sql))

@@ -12,7 +12,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from lakehouse_assets.etl.engines.table import PROPERTIES, TRANSACTION_VERSION, check_columns, check_reader_version
+from lakehouse_assets.etl.engines.table import PROPERTIES, TRANSACTION_VERSION, check_reader_version, new_columns
 
 
 class Table:
@@ -22,7 +22,7 @@ class Table:
         self.spark, self.uri = spark, uri
 
     def open(self, columns: Mapping[str, str], partition: str | None) -> Table:
-        """Creates the table if it is not there. Raises BadConfiguration where an existing table's columns are not the contract's."""
+        """Creates the table if it is not there, and gives it the columns that it lacks. Raises BadConfiguration where it has others than the contract."""
         if not self.exists:
             builder = DeltaTable.createIfNotExists(self.spark).location(self.uri)
             for name, kind in columns.items():
@@ -32,8 +32,10 @@ class Table:
             (builder.partitionedBy(partition) if partition else builder).execute()
             return self
         present = StructType.fromJson(json.loads(self._snapshot().metadata().schemaString()))
-        check_columns(self.uri, {field.name: field.dataType.simpleString() for field in present}, dict(columns))
         check_reader_version(self.uri, self._snapshot().protocol().minReaderVersion())
+        if added := new_columns(self.uri, {field.name: field.dataType.simpleString() for field in present}, dict(columns)):
+            named = ", ".join(f"`{name}` {columns[name]}" for name in added)
+            self.spark.sql(f"ALTER TABLE delta.`{self.uri}` ADD COLUMNS ({named})")
         return self
 
     @property
@@ -64,10 +66,13 @@ class Table:
         """Deletes the rows that satisfy a predicate, in one commit."""
         DeltaTable.forPath(self.spark, self.uri).delete(where)
 
-    def merge(self, rows: DataFrame, condition: str, transaction: str, *, update: Mapping[str, str], insert: bool) -> tuple[int, int]:
-        """MERGE rows (alias s) into the table (alias t) in one commit. Returns how many rows the commit says it inserted and updated."""
+    def merge(self, rows: DataFrame, condition: str, transaction: str, *, update: Mapping[str, str], insert: bool, only: str | None = None) -> tuple[int, int]:
+        """MERGE rows (alias s) into the table (alias t) in one commit; `only`: which matched rows are updated.
+
+        Returns how many rows the commit says it inserted and updated.
+        """
         with self._one_commit(transaction):
-            merger = DeltaTable.forPath(self.spark, self.uri).alias("t").merge(rows.alias("s"), condition).whenMatchedUpdate(set=dict(update))
+            merger = DeltaTable.forPath(self.spark, self.uri).alias("t").merge(rows.alias("s"), condition).whenMatchedUpdate(only, dict(update))
             (merger.whenNotMatchedInsertAll() if insert else merger).execute()
         inserted, updated = self._metrics("numTargetRowsInserted", "numTargetRowsUpdated")
         return inserted, updated

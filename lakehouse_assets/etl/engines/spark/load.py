@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,19 @@ from lakehouse_assets.etl.engines.spark.delta import Table
 from lakehouse_assets.etl.engines.spark.kept import Kept, bytes_kept
 from lakehouse_assets.etl.engines.spark.listed import listed
 from lakehouse_assets.etl.engines.spark.raw import RawRows, first_rows, raw_rows
-from lakehouse_assets.etl.engines.table import SAME_ORPHAN, SETTLED, of_rejects
-from lakehouse_assets.etl.plan import PLACE, SEPARATOR, beaten_sql, decide_sql, judge_sql, missing_relation, missing_sql, repeated_sql
+from lakehouse_assets.etl.engines.spark.rejects import Rejects
+from lakehouse_assets.etl.plan import (
+    PLACE,
+    WRITTEN,
+    beaten_sql,
+    decide_sql,
+    filled_sql,
+    judge_sql,
+    missing_relation,
+    missing_sql,
+    repeated_sql,
+    silence,
+)
 from lakehouse_assets.landing.routing import MALFORMED
 
 FILES = "file_no int, file_id string, record string, seen_before boolean, source_file string, source_modified_at timestamp"
@@ -43,7 +55,7 @@ WAITING = ("record_id", "row_number", "source_file", "source_modified_at")
 
 
 class SparkLoad:
-    """One dataset of one batch. Views: files, judged_rows, retried_rows, judged, current, missing_<column>, repeated, beaten, decided."""
+    """One dataset of one batch. Views: files, judged_rows, retried_rows, judged, current, missing_<column>, repeated, filled, beaten, decided."""
 
     def __init__(
         self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str], spark: SparkSession, environment: Mapping[str, str], links: Path
@@ -51,7 +63,6 @@ class SparkLoad:
         self.contract, self.tables, self.batch_id, self.abandoned = contract, tables, batch_id, abandoned
         self.spark, self.environment, self.links = spark, environment, links
         self.table = Table(spark, tables.table(contract.dataset)).open(contract.table_columns, contract.partition)
-        self.rejects = Table(spark, tables.rejects(contract.dataset)).open(REJECTED_COLUMNS, "waiting")
         self.transaction = f"{contract.dataset}:{batch_id}"
         self.files: Sequence[RawFile] = ()
         self.raw: RawRows | None = None
@@ -61,9 +72,12 @@ class SparkLoad:
         self.rows_read: Counter[int] = Counter()
         self.retried = 0
         self.kept = Kept(spark)
+        self.silent: list[str] = []
+        rejected = Table(spark, tables.rejects(contract.dataset)).open(REJECTED_COLUMNS, "waiting")
+        self.rejects = Rejects(contract, rejected, batch_id, self.transaction, spark, self.kept)
 
     def read(self, files: Sequence[RawFile]) -> None:
-        self.files = files
+        self.files = self.rejects.files = files
         for name, value in OF_A_LOAD.items():
             self.spark.conf.set(name, value)
         if not files:
@@ -80,33 +94,52 @@ class SparkLoad:
         extent = ", ".join(f"min(`{name}`), max(`{name}`), count(`{name}`)" for name in columns)
         blocks = self._all(f"SELECT file_no, block, min(row_id), count(*), {extent} FROM every_row GROUP BY file_no, block")
         self.extents = {name: _extent([tuple(found[4 + 3 * place : 7 + 3 * place]) for found in blocks]) for place, name in enumerate(columns)}
-        self.places = first_rows(self.raw, [tuple(found[:4]) for found in blocks])
+        self.places = self.rejects.places = first_rows(self.raw, [tuple(found[:4]) for found in blocks])
         for file_no, _, _, rows, *_ in blocks:
             self.rows_read[file_no] += rows
         header_rows = [(file_no, row_id) for file_no, _, row_id, number in self.places if number == 0]
         self.rows_read.subtract(file_no for file_no, _ in header_rows)
         headers = ", ".join(str(row_id) for _, row_id in header_rows)
         self._view("judged_rows", self.spark.sql(f"SELECT * FROM every_row {f'WHERE row_id NOT IN ({headers})' if headers else ''}"))
-        self._view("judged", self._judged("judged_rows r JOIN files f USING (file_no)", "file_no", "block", "row_id"))
-
-    def _judged(self, relation: str, file_no: str, block: str, row_id: str) -> DataFrame:
-        names = ", ".join(f"`{name}`" for name in self.contract.names)
-        return self.spark.sql(
-            f"SELECT {row_id} AS row_id, {file_no} AS file_no, {block} AS block, {names}, broken, warned, source_file, source_modified_at FROM {relation}"
-        )
 
     def retry_orphans(self) -> None:
-        if not self.contract.parents:
-            return
-        waiting = self.rejects.rows(f"waiting = true AND batch_id <> {spark_literal(self.batch_id)}").select(*WAITING, "raw", "reasons")
+        if self.contract.parents:
+            self._retry()
+        lacking = {name: [number for number, file in enumerate(self.files) if name not in file.header] for name in self.contract.kept_names}
+        flags = [f"bool_or(`{silence(name)}`)" for name in lacking]
+        [retried] = self._all(f"SELECT {', '.join(flags)} FROM retried_rows") if self.retried and flags else [[False] * len(flags)]
+        self.silent = [name for (name, files), found in zip(lacking.items(), retried, strict=True) if files or found]
+        parts = []
+        if self.files:
+            lacks = {name: f"file_no IN ({', '.join(map(str, lacking[name]))})" if lacking[name] else "FALSE" for name in self.silent}
+            parts.append(self._judged("judged_rows r JOIN files f USING (file_no)", "file_no", "block", "block", lacks))
+        if self.retried:
+            lacks = {name: f"`{silence(name)}`" for name in self.silent}
+            parts.append(self._judged("retried_rows", "CAST(NULL AS INT)", "CAST(NULL AS BIGINT)", "row_number", lacks))
+        if parts:
+            self._view("judged", parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1]))
+
+    def _judged(self, relation: str, file_no: str, block: str, place: str, lacks: Mapping[str, str]) -> DataFrame:
+        """`place` and row_id: where a row stands in its file."""
+        names = ", ".join(f"`{name}`" for name in self.contract.names)
+        flags = "".join(f", {lacking} AS `{silence(name)}`" for name, lacking in lacks.items())
+        return self.spark.sql(
+            f"SELECT row_id, {file_no} AS file_no, {block} AS block, {place} AS place, {names}, broken, warned, source_file, source_modified_at{flags} "
+            f"FROM {relation}"
+        )
+
+    def _retry(self) -> None:
+        waiting = self.rejects.waiting((*WAITING, "raw", "reasons"))
         if waiting.isEmpty():
             return
         self._view("waiting", waiting)
         columns = ", ".join(f"raw['{name}'] AS `{name}`" for name in self.contract.names)
-        self._view("raw", self.spark.sql(f"SELECT {', '.join((*WAITING, 'reasons'))}, {columns}, CAST(NULL AS STRING) AS {MALFORMED} FROM waiting"))
+        flags = [f"raw['{name}'] IS NULL AS `{silence(name)}`" for name in self.contract.kept_names]
+        carried = ", ".join((*WAITING, "reasons", *flags))
+        self._view("raw", self.spark.sql(f"SELECT {carried}, {columns}, CAST(NULL AS STRING) AS {MALFORMED} FROM waiting"))
         # Numbered here, where nothing is shuffled: rows that a lost worker takes with it are made anew, and must be numbered as before.
-        numbered = self.spark.sql(judge_sql(self.contract, *WAITING, "reasons")).withColumn("row_id", F.expr("-1 - monotonically_increasing_id()"))
-        self._view("orphans", self.kept.keep(numbered))
+        judged = judge_sql(self.contract, *WAITING, "reasons", *map(silence, self.contract.kept_names))
+        self._view("orphans", self.kept.keep(self.spark.sql(judged).withColumn("row_id", F.expr("-1 - monotonically_increasing_id()"))))
         arrived = " OR ".join(
             f"(array_contains(reasons, {spark_literal(p.reason)}) AND `{p.column}` IN (SELECT parent_key FROM {self._arrived(p)}))"
             for p in self.contract.parents
@@ -115,8 +148,6 @@ class SparkLoad:
         self.retried = retried.count()
         if self.retried:
             self._view("retried_rows", retried)
-            again = self._judged("retried_rows", "CAST(NULL AS INT)", "CAST(NULL AS BIGINT)", "row_id")
-            self._view("judged", self.spark.table("judged").unionByName(again) if self.files else again)
 
     def _arrived(self, parent: Parent) -> str:
         """The orphans' parent keys that came since they were last held against them: only rows of this batch, and of those abandoned before it, are looked at,
@@ -146,21 +177,34 @@ class SparkLoad:
         for parent in self.contract.parents:
             existing = self._keys_of(parent, "judged", f"existing_{parent.column}")
             self._counted(missing_relation(parent.column), missing_sql(parent.column, existing))
-        crowded = self._crowded()
-        if crowded and self._counted("repeated", repeated_sql(self.contract, crowded)):
-            self._counted("beaten", beaten_sql(self.contract))
-        else:
-            self._view("beaten", self.spark.sql("SELECT CAST(NULL AS BIGINT) AS row_id WHERE FALSE"))
         ranges = self._ranges("judged", self.contract.key)
         current = self.table.rows(within(f"`{self.contract.key}`", ranges, spark_literal) if ranges else "FALSE")
         self._view("current", current)
-        carried = ("file_no", "block", *self.contract.names, "broken", "warned", "source_file", "source_modified_at")
-        decided = self.spark.sql(decide_sql(self.contract, *carried, placed=True))
+        differing = self._find_duplicates()
+        carried = ("file_no", "block", "place", *self.contract.names, "broken", "warned", "source_file", "source_modified_at")
+        decided = self.spark.sql(decide_sql(self.contract, *carried, placed=True, silent=self.silent))
         # Where the table has none of the keys there is no join worth keeping: what stands beside the judged rows is small.
         self._view("decided", decided if current.isEmpty() else self.kept.keep(decided))
-        groups = self._all("SELECT file_no, verdict, reasons, warned, count(*) FROM decided GROUP BY ALL")
-        self.judgement = judgement_of(groups, {number: file.file_id for number, file in enumerate(self.files)}, self.rows_read, self.retried)
+        waits = "verdict = 'rejected' AND broken IS NULL"
+        groups = self._all(f"SELECT file_no, verdict, reasons, warned, {waits}, count(*) FROM decided GROUP BY ALL")
+        judged = judgement_of(groups, {number: file.file_id for number, file in enumerate(self.files)}, self.rows_read, self.retried)
+        resolved = self.rejects.find_resolved(accepted=judged.counts.read + judged.counts.retried - judged.counts.rejected, retried=self.retried)
+        self.judgement = replace(judged, differing=differing, resolved=resolved)
         return self.judgement
+
+    def _find_duplicates(self) -> int:
+        """The views `beaten`, and for silent columns `filled`. Returns how many duplicates differ from the row that beats them."""
+        crowded = self._crowded()
+        if crowded and self._counted("repeated", repeated_sql(self.contract, crowded)):
+            self._counted("beaten", beaten_sql(self.contract, self.silent))
+            if self.silent:
+                self._counted("filled", filled_sql(self.contract, self.silent))
+            [(differing,)] = self._all("SELECT count(*) FROM beaten WHERE differs")
+            return int(differing)
+        self._view("beaten", self.spark.sql("SELECT CAST(NULL AS BIGINT) AS row_id WHERE FALSE"))
+        columns = "".join(f", `{name}`, FALSE AS `said {name}`" for name in self.silent)
+        self._view("filled", self.spark.sql(f"SELECT `{self.contract.key}`{columns} FROM judged WHERE FALSE"))
+        return 0
 
     def _crowded(self) -> str | None:
         """The relation of the judged rows whose keys may be repeated, if there are any. Whole numbers are looked at 64 at a time, a bit for each: where fewer
@@ -179,44 +223,26 @@ class SparkLoad:
         return "crowded"
 
     def write_rejects(self, revision: int = 0) -> int | None:
-        transaction = of_rejects(self.transaction, revision)
-        if revision and not self.rejects.committed(transaction):
-            self.rejects.delete(f"batch_id = {spark_literal(self.batch_id)}")
-        if self.raw is None or not any(file.rejected for file in self.judgement.files.values()):
-            return 0
-        if self.rejects.committed(transaction):
-            return None
-        self._view("as_read", self.raw.as_read)
-        self._view("places", listed(self.spark, self.places, "file_no int, block bigint, first_row bigint, number bigint"))
-        rows = self.spark.sql(
-            f"""SELECT concat(f.record, ':', p.number + d.row_id - p.first_row) AS record_id, '{self.contract.dataset}' AS dataset,
-              split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, d.source_file, p.number + d.row_id - p.first_row AS row_number, d.source_modified_at,
-              '{self.batch_id}' AS batch_id, CAST(NULL AS STRING) AS healed_by, d.broken IS NULL AS waiting
-            FROM decided d JOIN files f USING (file_no) JOIN places p USING (file_no, block) JOIN as_read r USING (row_id) WHERE d.verdict = 'rejected'"""
-        ).select(*REJECTED_COLUMNS)
-        if seen := sorted({file.record for file in self.files if file.seen_before}):
-            rows = self.kept.keep(rows.join(self._known_rejects(seen), "record_id", "left_anti"))
-            if rows.isEmpty():
-                return 0
-        return self.rejects.append(rows, transaction)
-
-    def _known_rejects(self, seen: Sequence[str]) -> DataFrame:
-        """Records of content that an earlier batch brought: they are in the table already and are not written twice."""
-        return self.rejects.rows(within("record_id", [(f"{record}:", f"{record};") for record in seen], spark_literal)).select("record_id")
+        rejected = any(file.rejected for file in self.judgement.files.values())
+        return self.rejects.write(self.raw.as_read if self.raw is not None and rejected else None, revision)
 
     @property
     def merged_before(self) -> bool:
-        """Orphans are settled after the MERGE, which makes no commit where nothing is to be inserted or updated."""
-        return self.table.committed(self.transaction) or self.rejects.committed(f"orphans:{self.transaction}")
+        """Records are settled after the MERGE, which makes no commit where nothing is to be written."""
+        return self.table.committed(self.transaction) or self.rejects.settled_before
+
+    def has_written(self, judgement: Judgement, revision: int | None) -> bool:
+        merged = not judgement.written or self.table.committed(self.transaction)
+        return merged and (revision is None or not any(file.rejected for file in judgement.files.values()) or self.rejects.written_before(revision))
 
     def merge(self) -> Written | None:
         if self.merged_before:
             return None
-        counts = self.judgement.counts
-        if not counts.inserted + counts.updated:
+        counts, written = self.judgement.counts, self.judgement.written
+        if not written:
             return Written(0, 0)
-        changes = self.spark.sql("SELECT * FROM decided WHERE verdict IN ('insert', 'update')")
-        if not counts.updated:
+        changes = self.spark.sql(f"SELECT * FROM decided WHERE verdict IN {WRITTEN}")
+        if written == counts.inserted:
             return Written(self.table.append(self._as_written(changes), self.transaction), 0)
         changes = self.kept.keep(changes)
         self._view("changes", changes)
@@ -234,21 +260,14 @@ class SparkLoad:
 
     def _merge_condition(self) -> str:
         key, partition = self.contract.key, self.contract.partition
-        self._view("updated", self.spark.sql("SELECT * FROM changes WHERE verdict = 'update'"))
+        self._view("updated", self.spark.sql("SELECT * FROM changes WHERE verdict <> 'insert'"))
         places = f"sort_array(collect_set({PLACE}))" if partition else "array()"
         [(least, greatest, values, partitions)] = self._all(f"SELECT min(`{key}`), max(`{key}`), count(`{key}`), {places} FROM updated")
         ranges = ranges_between(self._all, "updated", key, self.contract.column(key).kind, least, greatest, values)
         return same_row(f"`{key}`", ranges, f"`{partition}`", partitions, spark_literal)
 
-    def settle_orphans(self) -> None:
-        if not self.retried or self.rejects.committed(f"orphans:{self.transaction}"):
-            return
-        rows = self.spark.sql(
-            f"SELECT r.record_id, CASE WHEN d.verdict <> 'rejected' THEN '{self.batch_id}' END AS healed_by, "
-            f"d.verdict = 'rejected' AND r.broken IS NULL AS waiting, split(d.reasons, '{SEPARATOR}') AS reasons "
-            "FROM retried_rows r JOIN decided d USING (row_id)"
-        )
-        self.rejects.merge(rows, SAME_ORPHAN, f"orphans:{self.transaction}", update=SETTLED, insert=False)
+    def settle_rejects(self) -> None:
+        self.rejects.settle(bool(self.retried), any(file.rejected for file in self.judgement.files.values()))
 
     def forget(self) -> None:
         """Frees what was kept for this load."""
