@@ -15,6 +15,7 @@ from lakehouse_assets.connections import spark_on_this_machine
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 from lakehouse_assets.etl.engines.base import Judgement, Maintained
+from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import facts_of, load_report
 from lakehouse_assets.glue.runs import GlueRuns
@@ -236,7 +237,7 @@ class Lakehouse(Reports):
         self._refuse_while_glue_loads(self.contracts)
         with failures_named(f"Abandoning batch {manifest.batch_id}"):
             judged = {dataset for dataset in self.contracts if self.zone.store.exists(self.zone.judgement_key(manifest.batch_id, dataset))}
-            judgements = self.judgements(manifest)
+            judgements = self._in_the_tables(manifest)
             self.zone.store.put_json(self.zone.report_key(manifest), load_report(manifest, judgements, "abandoned", told, self.run_by))
             files = set_aside(self.zone, manifest, facts_of(manifest, judgements), judged, told)
             report = load_report(replace(manifest, files=tuple(files)), judgements, "abandoned", told, self.run_by)
@@ -244,6 +245,16 @@ class Lakehouse(Reports):
             self.zone.store.put_json(self.zone.abandoned_key, [*manifest.abandoned, manifest.batch_id])
             close_batch(self.zone, manifest.batch_id)
         return report
+
+    def _in_the_tables(self, manifest: Manifest) -> dict[str, Judgement]:
+        """The judgements of a batch whose rows are in the tables: the table's own log has the batch's commit. A judgement alone is not evidence."""
+        from lakehouse_assets.etl.engines.embedded.delta import committed, existing_table
+
+        def is_there(dataset: str) -> bool:
+            table = existing_table(self.tables.table(dataset), self.aws.storage_options)
+            return table is not None and committed(table, transaction_of(dataset, manifest.batch_id))
+
+        return {dataset: judgement for dataset, judgement in self.judgements(manifest).items() if not judgement.written or is_there(dataset)}
 
     def _refuse_while_glue_loads(self, datasets: Iterable[str]) -> None:
         """A Glue run outlives a Dagster that was killed, and the choice of another engine. It looks whether its batch is under way before each write, but not

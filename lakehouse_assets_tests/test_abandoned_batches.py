@@ -224,3 +224,23 @@ def test_the_command_asks_and_prints_what_became_of_the_files(lakehouse: Lakehou
     assert "abandoned." in done.output
     assert "p.csv" in done.output
     assert "enough" in CliRunner().invoke(app, ["history"]).output
+
+
+def test_a_load_whose_commit_the_tables_log_does_not_have_is_not_called_loaded(lakehouse: Lakehouse) -> None:
+    fail_at_the_limit(lakehouse)
+    lakehouse.zone.store.delete_all("lakehouse-dwh/orders/")
+    report = lakehouse.abandon("The table is gone.")
+    assert outcomes(report) == {"p.csv": "abandoned", "o.csv": "abandoned"}
+    assert sorted(archived(lakehouse, "rejected/files/")) == [
+        "raw/orders/o.csv",
+        "raw/orders/o.csv.reason.json",
+        "raw/products/p.csv",
+        "raw/products/p.csv.reason.json",
+    ]
+    put(lakehouse, "raw/orders/again.csv", body_of_set_aside(lakehouse, "o.csv"))
+    assert nonzero(ran(lakehouse)["datasets"]["orders"]) == {"read": 1, "inserted": 1}
+
+
+def body_of_set_aside(lakehouse: Lakehouse, name: str) -> bytes:
+    [key] = [key for key in keys(lakehouse, "rejected/files/") if key.endswith(name)]
+    return body(lakehouse, key)

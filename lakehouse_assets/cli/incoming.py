@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.landing.order import NaturalKey, natural_key
 
 if TYPE_CHECKING:
     from lakehouse_assets.landing.zone import LandingZone
@@ -42,6 +43,9 @@ class Ignored:
 def find_files(paths: Iterable[Path], home: Path) -> tuple[list[Incoming], list[Ignored]]:
     """Every file that is given by name, and those in the given folders that look like data. Nothing in `home` is taken.
 
+    In the order in which the paths are given; a folder's files by their times, then by name with numbers as numbers. Of two files that have a row each for one
+    key, the later one's stays.
+
     A file is known by its path in the given folder. Where two would share a name, both get the names of the folders above, until they differ.
     Raises BadConfiguration, naming all of them, for paths that are not there or cannot be read.
     """
@@ -53,17 +57,20 @@ def find_files(paths: Iterable[Path], home: Path) -> tuple[list[Incoming], list[
         if fault := _fault(path):
             faults.append(f"{given}: {fault}")
         elif path.is_dir():
-            for item in _walk(path, path, home):
-                if isinstance(item, Ignored):
-                    ignored.append(item)
-                else:
-                    found.setdefault(item, len(item.relative_to(path).parts))
+            items = list(_walk(path, path, home))
+            ignored += [item for item in items if isinstance(item, Ignored)]
+            for item in sorted((item for item in items if isinstance(item, Path)), key=_time_and_name):
+                found.setdefault(item, len(item.relative_to(path).parts))
         else:
             found[path] = 1
     if faults:
         raise BadConfiguration("Nothing was uploaded, because of:\n" + "\n".join(f"  - {fault}" for fault in faults))
     lengths = _lengthened_until_unique(found)
-    return [Incoming(path, _name(path.parts[-lengths[path] :])) for path in sorted(lengths)], ignored
+    return [Incoming(path, _name(path.parts[-lengths[path] :])) for path in found], ignored
+
+
+def _time_and_name(path: Path) -> tuple[int, NaturalKey]:
+    return path.stat().st_mtime_ns, natural_key(str(path))
 
 
 def _fault(path: Path) -> str | None:

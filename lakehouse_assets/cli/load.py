@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -147,12 +148,13 @@ def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> dict[st
 
 
 def upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list[Uploaded]:
-    """Uploads the files, one after the other in the order of their keys. Returns where each is, in the order of the files.
+    """Uploads the files, one after the other. Returns where each is, in the order of the files.
 
-    Of two rows for one key that of the later file stays, and a file's time is when it landed: side by side, that would be left to chance.
+    Of two rows for one key that of the later file stays. S3's times are whole seconds, so each object says which place it had.
     """
     from lakehouse_assets.aws import failures_named
     from lakehouse_assets.cli.incoming import key_of
+    from lakehouse_assets.landing.order import UPLOAD_ORDER
     from lakehouse_assets.landing.store import in_parallel
 
     zone = lakehouse.zone
@@ -170,11 +172,12 @@ def upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list
 
     with steps.step(f"Upload {len(incoming):,} file{'s' * (len(incoming) != 1)}"), failures_named("Uploading"):
         keys = in_parallel(key_for, incoming)
-        versions: dict[str, str | None] = {}
-        for key, file in sorted(zip(keys, incoming, strict=True), key=lambda pair: pair[0]):
+        begun = time.time_ns()
+        uploaded: list[Uploaded] = []
+        for place, (key, file) in enumerate(zip(keys, incoming, strict=True)):
             with readable(file):
-                versions[key] = zone.store.upload(file.path, key)
-        return [(key, versions[key]) for key in keys]
+                uploaded.append((key, zone.store.upload(file.path, key, {UPLOAD_ORDER: f"{begun:020}-{place:06}"})))
+        return uploaded
 
 
 @contextmanager

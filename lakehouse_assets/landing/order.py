@@ -1,6 +1,6 @@
 """In which order files came, where S3's clock does not tell: its times are whole seconds, and all sheets of a workbook have one.
 
-Of two rows for one key the one of the later file stays. So the files of a batch get times that rise strictly, each by a microsecond where two are equal:
+Of two rows for one key the one of the later file stays. So a dataset's files in a batch get times that rise strictly, by a microsecond where two are equal:
 by the order in which they were uploaded, where that is known, then by name with numbers as numbers, then by the sheet's place in its workbook.
 """
 
@@ -29,18 +29,18 @@ def natural_key(name: str) -> NaturalKey:
 
 
 def in_order(files: Iterable[ManifestFile], after: datetime | None = None) -> tuple[ManifestFile, ...]:
-    """The files from the oldest to the newest, with times of their own.
+    """The files from the oldest to the newest, those of one dataset with times of their own.
 
     `after`: the last time that was given in a batch before. A file of the same second came later: it was not there then.
     """
     found: list[ManifestFile] = []
-    last = after
+    last: dict[str | None, datetime] = {}
     for file in sorted(files, key=_place):
         time = datetime.fromisoformat(file.source_modified_at)
-        if last is not None and time <= last and time >= last.replace(microsecond=0):
-            time = last + TICK
+        taken = [before for before in (last.get(file.dataset), after) if before is not None and before.replace(microsecond=0) <= time <= before]
+        time = max(taken) + TICK if taken else time
         found.append(replace(file, source_modified_at=time.isoformat()))
-        last = time if last is None else max(last, time)
+        last[file.dataset] = time
     return tuple(found)
 
 

@@ -175,7 +175,7 @@ class Store:
                 f"s3://{self.bucket}/{version.key} (version {version.version}) was deleted or overwritten before it was read. Restore it, then run again."
             ) from error
 
-    def upload(self, path: Path, key: str) -> str | None:
+    def upload(self, path: Path, key: str, metadata: dict[str, str] | None = None) -> str | None:
         """Puts a file there as it is now. (By one handle: by its name each part of a large file would be read from what has that name then.)
 
         Returns the version's id ("null" in a bucket without versions), None where it was taken away at once.
@@ -183,7 +183,7 @@ class Store:
         """
         with path.open("rb") as body:
             before = os.fstat(body.fileno())
-            self.s3.upload_fileobj(body, self.bucket, key)
+            self.s3.upload_fileobj(body, self.bucket, key, ExtraArgs={"Metadata": metadata or {}})
         now = path.stat() if path.exists() else before
         written = self.head(key)
         if os.path.samestat(before, now) and (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -56,6 +57,7 @@ CELLS: dict[str, dict[str, tuple[list[str], list[str]]]] = {
 }
 """Of each column, sound texts and odd ones."""
 
+KEYS = ("product_id", "order_id", "id")
 Batch = dict[str, list[File]]
 
 
@@ -105,6 +107,41 @@ def batches(draw: st.DrawFn) -> list[Batch]:
             before[dataset] += [file for file in files if not file.name.startswith("again")]
         found.append(batch)
     return found
+
+
+def history(seed: int, rows: int, keys: int) -> list[Batch]:
+    """Four batches of two files of each dataset, with so many rows each and so many keys: corrections, files without an optional column, files that come again,
+    in any order of their times."""
+    chance = random.Random(seed)
+    times = chance.sample(range(40), 40)
+    before: dict[str, list[File]] = {dataset: [] for dataset in DATASETS}
+    found: list[Batch] = []
+    for _ in range(4):
+        batch: Batch = {}
+        for dataset, earlier in before.items():
+            again = chance.sample(earlier, 1) if earlier and chance.random() < 0.5 else []
+            batch[dataset] = [replace(file, name=f"again-{minutes}.csv", minutes=minutes) for file in again for minutes in [times.pop()]]
+            while len(batch[dataset]) < 2:
+                batch[dataset].append(_file(dataset, times.pop(), rows, keys, chance))
+        for dataset, files in batch.items():
+            before[dataset] += [file for file in files if not file.name.startswith("again")]
+        found.append(batch)
+    return found
+
+
+def _file(dataset: str, minutes: int, rows: int, keys: int, chance: random.Random) -> File:
+    lacking = DATASETS[dataset].optional if chance.random() < 0.4 else ()
+    header = tuple(name for name in HEADERS[dataset] if name not in lacking)
+
+    def row() -> tuple[str, ...]:
+        cells = {name: str(chance.randrange(keys)) if name in KEYS else chance.choice(good) for name, (good, _) in CELLS[dataset].items()}
+        if chance.random() < 0.2:
+            spoiled = chance.choice(list(cells))
+            cells[spoiled] = chance.choice(CELLS[dataset][spoiled][1])
+        found = tuple(cells[name] for name in header)
+        return found if chance.random() < 0.95 else found[:-1]
+
+    return File(f"{minutes}.csv", minutes, header, tuple(row() for _ in range(rows)), f"content {dataset} {minutes}")
 
 
 def given(file: File) -> Given:

@@ -221,3 +221,28 @@ def test_a_limit_of_zero_lets_no_row_pass(lakehouse: Lakehouse) -> None:
 def test_a_batch_without_rows_is_below_any_limit(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv())
     assert ran(with_reject_limit(lakehouse, 0))["status"] == "succeeded"
+
+
+def without_commits(lakehouse: Lakehouse, *uris: str) -> None:
+    """As if the loads so far had written these tables somewhere else."""
+    for uri in uris:
+        lakehouse.zone.store.delete_all(uri.removeprefix(f"s3://{lakehouse.settings.bucket}/") + "/")
+
+
+def test_a_record_of_a_merge_is_believed_only_where_the_tables_log_has_the_commit(lakehouse: Lakehouse) -> None:
+    """Rows and rejected records that another S3 got, say, are written by the next try."""
+    put(lakehouse, "raw/orders/o.csv", orders_csv(order(1), order(2), order("x")))
+    manifest = freeze(lakehouse)
+    first = lakehouse.load("orders", manifest)
+    for uris in (
+        [lakehouse.tables.table("orders")],
+        [lakehouse.tables.rejects("orders")],
+        [lakehouse.tables.table("orders"), lakehouse.tables.rejects("orders")],
+    ):
+        without_commits(lakehouse, *uris)
+        assert lakehouse.load("orders", manifest).counts == first.counts
+        assert table_rows(lakehouse, "orders", "order_id") == [(1,), (2,)]
+        assert [record["raw"]["order_id"] for record in rejects(lakehouse, "orders")] == ["x"]
+        versions = delta_versions(lakehouse)
+        assert lakehouse.load("orders", manifest) == first
+        assert delta_versions(lakehouse) == versions

@@ -32,6 +32,10 @@ def fates(house: House) -> dict[str, tuple[list[str], bool, str | None]]:
     return {record["raw"]["id"]: (record["reasons"], record["waiting"], record["healed_by"]) for record in house.rejects("order_items")}
 
 
+def outcome(record: dict[str, Any]) -> tuple[bool, str | None, str | None, str | None]:
+    return record["waiting"], record["healed_by"], record["resolved_by"], record["resolution"]
+
+
 def test_an_item_in_the_batch_of_its_parents_is_no_orphan(house: House) -> None:
     loaded = house.batch("b1", order_items=item(), orders=orders("10"), products=products("1"))
     assert loaded["order_items"].counts == {"read": 1, "inserted": 1}
@@ -101,14 +105,69 @@ def test_a_spoiled_item_is_not_called_an_orphan_and_does_not_wait(house: House) 
     assert house.batch("b2", orders=orders("10"), products=products("1"))["order_items"].counts == {}
 
 
-def test_a_healed_item_keeps_its_own_file_and_time(house: House) -> None:
-    """So it does not beat what came after it."""
+def test_a_waiting_item_does_not_beat_what_came_after_it(house: House) -> None:
+    """It is resolved when the newer row of its key is accepted, and not tried again."""
     house.batch("b1", order_items=item(minutes=1, user_id="1", name="early.csv"))
-    house.batch("b2", order_items=item(minutes=2, user_id="2", name="late.csv", order_id="11"), orders=orders("11"), products=products("1"))
-    healing = house.batch("b3", orders=orders("10", minutes=3))["order_items"]
-    assert healing.counts == {"retried": 1, "stale": 1}
+    corrected = house.batch("b2", order_items=item(minutes=2, user_id="2", name="late.csv", order_id="11"), orders=orders("11"), products=products("1"))
+    assert corrected["order_items"].judgement is not None
+    assert corrected["order_items"].judgement.resolved == 1
+    assert house.batch("b3", orders=orders("10", minutes=3))["order_items"].counts == {}
     assert house.values("order_items", "user_id", "source_file") == [(2, "late.csv")]
-    assert (record(house)["waiting"], record(house)["healed_by"]) == (False, "b3")
+    assert outcome(record(house)) == (False, None, "b2", "corrected")
+
+
+def test_a_newer_row_that_waits_beats_the_older_one_in_the_table_when_it_heals(house: House) -> None:
+    house.batch("b1", order_items=item(minutes=1, user_id="1"), orders=orders("10"), products=products("1"))
+    house.batch("b2", order_items=item(minutes=2, user_id="2", name="waits.csv", order_id="11"))
+    healing = house.batch("b3", orders=orders("11", minutes=3))["order_items"]
+    assert healing.counts == {"retried": 1, "updated": 1}
+    assert house.values("order_items", "user_id", "source_file") == [(2, "waits.csv")]
+    assert outcome(record(house)) == (False, "b3", "b3", "healed")
+
+
+def test_what_is_right_again_wins_over_the_mistake_though_both_wait(house: House) -> None:
+    """A, B, A: the first file comes once more, as it was; its waiting records are those of the file that said them last."""
+    right, wrong = (rows_file("order_items", row("order_items", user_id=user), row("order_items", id="101", user_id=user)).text for user in "12")
+    for number, (text, content) in enumerate([(right, "right"), (wrong, "wrong"), (right, "right")], start=1):
+        house.batch(f"b{number}", order_items=[Given(f"{number}.csv", text, number, content=content, seen_before=number == 3)])
+    healing = house.batch("b4", orders=orders("10"), products=products("1"))["order_items"]
+    assert healing.counts == {"retried": 4, "inserted": 2, "duplicates": 2}
+    assert house.values("order_items", "user_id", "source_file") == [(1, "3.csv"), (1, "3.csv")]
+    assert [outcome(r) for r in house.rejects("order_items")] == [(False, None, "b4", "corrected")] * 2 + [(False, "b4", "b4", "healed")] * 2
+
+
+def test_what_waited_and_comes_again_when_its_parents_are_there_is_healed(house: House) -> None:
+    """Together with the parents, or after a batch that brought none of its own."""
+    text = rows_file("order_items", row("order_items")).text
+    house.batch("b1", order_items=[Given("1.csv", text, 1, content="c")])
+    again = [Given("2.csv", text, 2, content="c", seen_before=True)]
+    loaded = house.batch("b2", order_items=again, orders=orders("10"), products=products("1"))["order_items"]
+    assert loaded.counts == {"read": 1, "inserted": 1}
+    assert house.values("order_items", "source_file") == [("2.csv",)]
+    assert outcome(record(house)) == (False, "b2", "b2", "healed")
+
+
+def test_a_rejected_row_is_resolved_by_a_newer_row_of_its_key(house: House) -> None:
+    """By one of the same file further down, of another file of the batch, of a later batch; not by an older one, nor one of another key."""
+    spoiled = [row("orders", order_id=str(number), total_amount="?") for number in range(1, 7)]
+    same_file = rows_file("orders", *spoiled, row("orders", order_id="1"), ("x", "not a number", *row("orders")[2:]), name="a.csv", minutes=2)
+    house.batch("b1", orders=[same_file, rows_file("orders", row("orders", order_id="2"), name="b.csv", minutes=3)])
+    house.batch("b2", orders=[rows_file("orders", row("orders", order_id="3"), row("orders", order_id="7"), name="c.csv", minutes=4)])
+    house.batch("b3", orders=[rows_file("orders", row("orders", order_id="4"), name="older.csv", minutes=1)])
+    house.batch("b4", orders=[rows_file("orders", row("orders", order_id="5", order_timestamp="2025-03-01T00:00:00"), name="d.csv", minutes=5)])
+    found = {record["raw"]["order_id"]: outcome(record) for record in house.rejects("orders")}
+    is_open = (False, None, None, None)
+    corrected = {"1": "b1", "2": "b1", "3": "b2"}
+    assert found == {number: (False, None, batch, "corrected") for number, batch in corrected.items()} | dict.fromkeys(("4", "5", "6", "not a number"), is_open)
+
+
+def test_a_rejected_row_that_comes_again_is_open_again(house: House) -> None:
+    text = rows_file("orders", row("orders", total_amount="?")).text
+    house.batch("b1", orders=[Given("1.csv", text, 1, content="c")])
+    house.batch("b2", orders=orders("10", minutes=2))
+    assert [outcome(r) for r in house.rejects("orders")] == [(False, None, "b2", "corrected")]
+    house.batch("b3", orders=[Given("3.csv", text, 3, content="c", seen_before=True)])
+    assert [(*outcome(r), r["source_file"], r["batch_id"]) for r in house.rejects("orders")] == [(False, None, None, None, "3.csv", "b3")]
 
 
 def test_orphans_of_one_key_compete_when_they_heal(house: House) -> None:
@@ -119,16 +178,15 @@ def test_orphans_of_one_key_compete_when_they_heal(house: House) -> None:
     healing = house.batch("b3", order_items=third, orders=orders("10"), products=products("1"))["order_items"]
     assert healing.counts == {"read": 1, "retried": 2, "inserted": 1, "duplicates": 2}
     assert house.values("order_items", "user_id", "source_file") == [(3, "c.csv")]
-    assert [(r["waiting"], r["healed_by"]) for r in house.rejects("order_items")] == [(False, "b3"), (False, "b3")]
+    assert [outcome(r) for r in house.rejects("order_items")] == [(False, None, "b3", "corrected"), (False, "b3", "b3", "healed")]
 
 
-def test_an_orphan_that_the_table_has_already_is_settled_without_a_change(house: House) -> None:
-    house.batch("b1", order_items=item(minutes=1, order_id="11"))
-    house.batch("b2", order_items=item(minutes=2), orders=orders("10"), products=products("1"))
-    versions = house.versions()["order_items"]
-    assert house.batch("b3", orders=orders("11"))["order_items"].counts == {"retried": 1, "stale": 1}
-    assert record(house)["healed_by"] == "b3"
-    assert house.versions()["order_items"] == (versions[0], versions[1] + 1)
+def test_an_orphan_beats_an_older_file_of_the_batch_in_which_it_heals(house: House) -> None:
+    house.batch("b1", order_items=item(), orders=orders("10"), products=products("1"))
+    house.batch("b2", order_items=item(minutes=2, order_id="11", name="waits.csv"))
+    house.batch("b3", order_items=item(minutes=1, order_id="11", name="late.csv"), orders=orders("11"))
+    assert house.values("order_items", "order_id", "source_file") == [(11, "waits.csv")]
+    assert outcome(record(house)) == (False, "b3", "b3", "healed")
 
 
 def test_orphans_from_ragged_neighbours_and_extra_columns_heal_with_their_values(house: House) -> None:

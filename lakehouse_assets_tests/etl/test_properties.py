@@ -9,13 +9,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.etl.engines.base import Engine
-from lakehouse_assets_tests.etl.generated import CELLS, Batch, Outcome, batches, loaded, minutes_of, row_of, sorted_records
+from lakehouse_assets_tests.etl.generated import CELLS, Batch, Outcome, batches, history, loaded, minutes_of, row_of, sorted_records
 from lakehouse_assets_tests.etl.reference import DATASETS, File, Reference
 from lakehouse_assets_tests.etl.support import HEADERS, House
 
@@ -105,6 +106,23 @@ def test_fifty_thousand_rows_a_tenth_of_them_spoiled_end_as_in_the_reference(eng
         }
         assert loaded(house, f"b{number}", batch) == reference.batch(f"b{number}", batch)
     assert of_engine(house) == of_reference(reference)
+
+
+HISTORIES = [("embedded", 0), ("embedded", 1), ("embedded", 2), pytest.param("spark", 0, marks=pytest.mark.spark)]
+
+
+@pytest.mark.parametrize(("engine_name", "seed"), HISTORIES)
+def test_corrections_repeats_and_waiting_rows_in_any_order_end_as_in_the_reference(
+    request: pytest.FixtureRequest, engine_name: str, seed: int, tmp_path: Path
+) -> None:
+    """Hundreds of keys, each with a history of its own: A, B, A for every verdict."""
+    engine: Engine = request.getfixturevalue(engine_name)
+    house, reference = House(engine, tmp_path, CONTRACTS), Reference()
+    for number, batch in enumerate(history(seed, rows=300, keys=150)):
+        assert loaded(house, f"b{number}", batch) == reference.batch(f"b{number}", batch)
+    assert of_engine(house) == of_reference(reference)
+    outcomes = {(record.resolution, record.waiting) for records in reference.rejects.values() for record in records}
+    assert outcomes >= {("healed", False), ("corrected", False), (None, True), (None, False)}
 
 
 def many(dataset: str, rows: int, minutes: int, chance: random.Random, **keys: int) -> File:

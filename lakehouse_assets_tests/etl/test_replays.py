@@ -102,11 +102,11 @@ def test_what_the_undisturbed_batches_do(undisturbed: Undisturbed) -> None:
     assert loaded["products"].counts == {"read": 5, "inserted": 1, "updated": 1, "unchanged": 1, "duplicates": 1, "rejected": 1}
     assert loaded["orders"].counts == {"read": 3, "inserted": 1, "updated": 1, "rejected": 1}
     assert loaded["order_items"].counts == {"read": 5, "retried": 1, "inserted": 2, "updated": 1, "duplicates": 1, "rejected": 2}
-    assert [(r["raw"]["id"], r["waiting"], r["healed_by"]) for r in undisturbed.house.rejects("order_items")] == [
-        ("101", False, "b2"),
-        ("102", True, None),
-        ("104", True, None),
-        ("105", False, None),
+    assert [(r["raw"]["id"], r["waiting"], r["resolved_by"], r["resolution"]) for r in undisturbed.house.rejects("order_items")] == [
+        ("101", False, "b2", "corrected"),
+        ("102", True, None, None),
+        ("104", True, None, None),
+        ("105", False, None, None),
     ]
 
 

@@ -61,7 +61,7 @@ def test_an_optional_column_that_a_file_lacks_is_a_warning(lakehouse: Lakehouse)
     values = [value for name, value in zip(lakehouse.contracts["order_items"].names, whole.split(","), strict=True) if name in names]
     put(lakehouse, "raw/order_items/i.csv", csv_text(names, [values]))
     [file] = frozen(lakehouse).files
-    assert file.warnings == ("columns that the file lacks, read as empty: days_since_prior_order",)
+    assert file.warnings == ("columns that the file lacks, whose values in the table stay: days_since_prior_order",)
 
 
 def test_a_manifest_reads_back_as_it_was_written(lakehouse: Lakehouse) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lakehouse_assets.contracts import PROVENANCE
 from lakehouse_assets.errors import BadConfiguration
 
 TRANSACTION_VERSION = 1
@@ -22,6 +23,11 @@ SAID_AGAIN = "s.source_modified_at >= t.source_modified_at"
 """A record of content that came before becomes that of the file that said it last."""
 
 
+def transaction_of(dataset: str, batch_id: str) -> str:
+    """The id of the commit with a batch's rows."""
+    return f"{dataset}:{batch_id}"
+
+
 def of_rejects(transaction: str, revision: int) -> str:
     """The id of the commit with a batch's rejects, by the rules of this revision."""
     return f"rejects:{transaction}:{revision}" if revision else f"rejects:{transaction}"
@@ -33,9 +39,13 @@ def of_settled(transaction: str) -> str:
 
 
 def new_columns(uri: str, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """The columns that a table does not have yet: they are added, and its rows have no value there. Raises BadConfiguration where a table has a column, by name
-    and type, that is not among those wanted."""
-    differing = sorted(name for name in present if present[name] != wanted.get(name))
+    """The columns that a table does not have yet: they are added, and its rows have no value there.
+
+    Raises BadConfiguration where a table has a column, by name and type, that is not among those wanted, and for a table that no load of ours made: it lacks
+    columns that say where a row came from.
+    """
+    foreign = PROVENANCE.keys() - present.keys()
+    differing = sorted(name for name in present.keys() | wanted.keys() if present.get(name) != wanted.get(name) and (name in present or foreign))
     if differing:
         raise BadConfiguration(
             f"The table {uri} differs from its contract in: {', '.join(differing)}. Migrate the table, or restore these columns in the contract."

@@ -25,6 +25,7 @@ from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files
 from lakehouse_assets.etl.engines.embedded.rejects import Rejects
 from lakehouse_assets.etl.engines.judgement import COUNT_NAMES
 from lakehouse_assets.etl.engines.ranges import key_ranges, same_row, sql_literal, within
+from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.plan import (
     SEPARATOR,
     WRITTEN,
@@ -93,7 +94,7 @@ class EmbeddedLoad:
         self.contract, self.batch_id, self.abandoned, self.connection, self.folder = contract, batch_id, abandoned, connection, folder
         self.tables, self.options = tables, tables.storage_options
         self.table = delta.open_table(tables.table(contract.dataset), contract.table_columns, contract.partition, self.options)
-        self.transaction = f"{contract.dataset}:{batch_id}"
+        self.transaction = transaction_of(contract.dataset, batch_id)
         rejected = delta.open_table(tables.rejects(contract.dataset), REJECTED_COLUMNS, "waiting", self.options)
         self.rejects = Rejects(contract, rejected, batch_id, self.transaction, connection)
         self.chunks: list[Chunk] = []

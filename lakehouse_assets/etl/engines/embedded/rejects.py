@@ -120,8 +120,8 @@ class Rejects:
         )
         self.connection.execute(
             f"CREATE TABLE outdone AS SELECT f.record || ':' || (j.rowid - n.first_row + 1) AS record_id, '{CORRECTED}' AS resolution, "
-            f"f.source_modified_at AS said_at FROM ({for_duckdb(outdone_sql(self.contract))}) o JOIN judged_rows j ON j.rowid = o.row_id JOIN files f USING (file_no) "
-            "JOIN first_rows n USING (file_no)"
+            f"f.source_modified_at AS said_at FROM ({for_duckdb(outdone_sql(self.contract))}) o JOIN judged_rows j ON j.rowid = o.row_id "
+            "JOIN files f USING (file_no) JOIN first_rows n USING (file_no)"
         )
 
     def _number_rows(self) -> None:

@@ -24,6 +24,7 @@ from lakehouse_assets.etl.engines.spark.kept import Kept, bytes_kept
 from lakehouse_assets.etl.engines.spark.listed import listed
 from lakehouse_assets.etl.engines.spark.raw import RawRows, first_rows, raw_rows
 from lakehouse_assets.etl.engines.spark.rejects import Rejects
+from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.plan import (
     PLACE,
     WRITTEN,
@@ -63,7 +64,7 @@ class SparkLoad:
         self.contract, self.tables, self.batch_id, self.abandoned = contract, tables, batch_id, abandoned
         self.spark, self.environment, self.links = spark, environment, links
         self.table = Table(spark, tables.table(contract.dataset)).open(contract.table_columns, contract.partition)
-        self.transaction = f"{contract.dataset}:{batch_id}"
+        self.transaction = transaction_of(contract.dataset, batch_id)
         self.files: Sequence[RawFile] = ()
         self.raw: RawRows | None = None
         self.places: list[tuple[int, int, int, int]] = []
