@@ -10,6 +10,7 @@ from sqlglot.dialects.spark import Spark
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.plan.decide import PLACE, VERDICTS, beaten_sql, decide_sql, missing_relation, missing_sql, repeated_sql
+from lakehouse_assets.etl.plan.hints import hint
 from lakehouse_assets.etl.plan.judge import SEPARATOR, judge_sql
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "decide_sql",
     "fingerprint",
     "for_duckdb",
+    "hint",
     "judge_sql",
     "missing_relation",
     "missing_sql",

@@ -7,7 +7,8 @@ from lakehouse_assets.contracts import Contract, Kind, Rule, Severity
 VALUE_BYTES = 200
 """The key of a data file is `<tables_prefix><dataset>/<column>=<value>/<file>`, and S3 takes keys of 1,024 bytes. delta-rs writes each byte of a value that is no
 ASCII letter, digit or one of `-._~` as three (`%C3`), Spark fewer (measured with all of ASCII and letters beyond it): 600 at most. A name of a dataset or a column
-has 63 at most, a file's name 66 (`part-00000-<UUID>.c000.snappy.parquet`, and room for more parts). So 224 are left for the prefix."""
+has 63 at most, a file's name 66 (`part-00000-<UUID>.c000.snappy.parquet`, and room for more parts). So 224 are left for
+the prefix, which the settings bound by 200."""
 NULL_OF_HIVE = "__HIVE_DEFAULT_PARTITION__"
 """Spark reads the values of what it has written from the folders' names, where this one stands for NULL: written by delta-rs it stays, by Spark it is lost."""
 

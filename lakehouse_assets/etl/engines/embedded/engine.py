@@ -20,6 +20,7 @@ from lakehouse_assets.contracts import PROVENANCE, Contract, Parent
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, FileCounts, Judgement, Maintained, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.embedded import delta
+from lakehouse_assets.etl.engines.embedded.failures import failure, is_of_store
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files, raw_of_rejected
 from lakehouse_assets.etl.engines.judgement import COUNT_NAMES
 from lakehouse_assets.etl.engines.ranges import key_ranges, same_row, sql_literal, within
@@ -57,9 +58,9 @@ class EmbeddedEngine:
                     f"{self.scratch} or raise LAKEHOUSE_MEMORY_MB (now {self.memory_mb}), then run the batch again."
                 ) from error
             except duckdb.InvalidInputException as error:
-                # It reads the stream of a table's rows, in which delta-rs says that S3 does not answer.
-                if delta.OUTAGE in str(error):
-                    raise delta.unreachable(f"A table that {contract.dataset} is held against", error) from error
+                # It reads the stream of a table's rows, in which delta-rs says what S3 answers.
+                if is_of_store(str(error)):
+                    raise failure(f"A table that {contract.dataset} is held against", error) from error
                 raise
             finally:
                 connection.close()
@@ -101,11 +102,12 @@ class EmbeddedLoad:
                 [(number, file.file_id, file.record, file.seen_before, file.source_file, file.source_modified_at) for number, file in enumerate(files)],
             )
         self.chunks = judge_files(self.connection, self.contract, files, self.folder)
-        names = ", ".join(f'"{name}"' for name in self.contract.names)
+        # Each name with its table: `files` has names that a column may have.
+        names = ", ".join(f'j."{name}"' for name in self.contract.names)
         self.connection.execute(
-            f"CREATE VIEW judged AS SELECT j.rowid AS row_id, {names}, broken, warned, f.source_file, f.source_modified_at, j.file_no "
+            f"CREATE VIEW judged AS SELECT j.rowid AS row_id, {names}, j.broken, j.warned, f.source_file, f.source_modified_at, j.file_no "
             f"FROM judged_rows j JOIN files f USING (file_no) UNION ALL "
-            f"SELECT -1 - r.rowid, {names}, broken, warned, source_file, source_modified_at, NULL FROM retried_rows r"
+            f"SELECT -1 - j.rowid, {names}, j.broken, j.warned, j.source_file, j.source_modified_at, NULL FROM retried_rows j"
         )
 
     def retry_orphans(self) -> None:

@@ -87,12 +87,13 @@ class SparkLoad:
         self.rows_read.subtract(file_no for file_no, _ in header_rows)
         headers = ", ".join(str(row_id) for _, row_id in header_rows)
         self._view("judged_rows", self.spark.sql(f"SELECT * FROM every_row {f'WHERE row_id NOT IN ({headers})' if headers else ''}"))
-        self._view("judged", self._judged("judged_rows r JOIN files f USING (file_no)", "file_no", "block", "row_id"))
+        self._view("judged", self._judged("judged_rows r JOIN files f USING (file_no)", "file_no", "r.block"))
 
-    def _judged(self, relation: str, file_no: str, block: str, row_id: str) -> DataFrame:
-        names = ", ".join(f"`{name}`" for name in self.contract.names)
+    def _judged(self, relation: str, file_no: str, block: str) -> DataFrame:
+        """`relation`: the rows as `r`. Each name with its table: `files` has names that a column may have."""
+        names = ", ".join(f"r.`{name}`" for name in self.contract.names)
         return self.spark.sql(
-            f"SELECT {row_id} AS row_id, {file_no} AS file_no, {block} AS block, {names}, broken, warned, source_file, source_modified_at FROM {relation}"
+            f"SELECT r.row_id, {file_no} AS file_no, {block} AS block, {names}, r.broken, r.warned, source_file, source_modified_at FROM {relation}"
         )
 
     def retry_orphans(self) -> None:
@@ -115,7 +116,7 @@ class SparkLoad:
         self.retried = retried.count()
         if self.retried:
             self._view("retried_rows", retried)
-            again = self._judged("retried_rows", "CAST(NULL AS INT)", "CAST(NULL AS BIGINT)", "row_id")
+            again = self._judged("retried_rows r", "CAST(NULL AS INT)", "CAST(NULL AS BIGINT)")
             self._view("judged", self.spark.table("judged").unionByName(again) if self.files else again)
 
     def _arrived(self, parent: Parent) -> str:
