@@ -159,7 +159,8 @@ class SparkLoad:
         decided = self.spark.sql(decide_sql(self.contract, *carried, placed=True))
         # Where the table has none of the keys there is no join worth keeping: what stands beside the judged rows is small.
         self._view("decided", decided if current.isEmpty() else self.kept.keep(decided))
-        groups = self._all("SELECT file_no, verdict, reasons, warned, count(*) FROM decided GROUP BY ALL")
+        # Not GROUP BY ALL: Spark groups by a column of that name where there is one.
+        groups = self._all("SELECT file_no, verdict, reasons, warned, count(*) FROM decided GROUP BY file_no, verdict, reasons, warned")
         self.judgement = judgement_of(groups, {number: file.file_id for number, file in enumerate(self.files)}, self.rows_read, self.retried)
         return self.judgement
 
