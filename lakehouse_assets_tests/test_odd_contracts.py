@@ -1,4 +1,4 @@
-"""Whole batches of contracts at the edge of what is taken: names that are words of SQL, the longest names and partition values, and a rule that no engine takes."""
+"""Batches of contracts at the edge of what is taken: names that are words of SQL, the longest names and values, a rule that no engine takes."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ RUNS_LOOKED_AT = 200
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 SECONDS_TO_STOP = 20.0
 OURS: dict[str, type[LakehouseError]] = {kind.__name__: kind for kind in (BadData, BadConfiguration, TemporaryOutage, LeaseLostError, LakehouseError)}
-REFUSED = re.compile(r"\b(AccessDenied(Exception)?|NoSuchBucket|KeyTooLong(Error)?|InvalidRequest|UnknownStoreException|EntityNotFoundException)\b|Status Code: 40[0134]\b")
+REFUSED = re.compile(r"\b(AccessDenied(Exception)?|NoSuchBucket|KeyTooLong(Error)?|InvalidRequest|UnknownStoreException|EntityNotFoundException)\b")
 """An answer of AWS, in a reason that Glue gives, that another run does not change."""
 TOO_SMALL = re.compile(r"No space left on device|OutOfMemoryError")
 OURS_IN_MESSAGE = re.compile(rf"\b({'|'.join(OURS)}): (.*?)(\n\(the whole log: [^\n]*\))?\Z", re.DOTALL)

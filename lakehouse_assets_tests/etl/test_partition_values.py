@@ -24,7 +24,7 @@ SET_ASIDE = {
     "é" * 101: "shop: too long for a partition value (at most 200 bytes)",
     "a description that slid into the column " * 30: "shop: too long for a partition value (at most 200 bytes)",
     "a\x00b": "shop: NUL character in a partition value",
-    "__HIVE_DEFAULT_PARTITION__": "shop: __HIVE_DEFAULT_PARTITION__ is no partition value",
+    "__HIVE_DEFAULT_PARTITION__": "shop: __HIVE_DEFAULT_PARTITION__ is not a partition value",
     "": "shop: required",
     "  ": "shop: required",
 }

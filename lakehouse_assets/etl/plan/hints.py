@@ -6,12 +6,14 @@ from lakehouse_assets.contracts import Contract, Kind
 from lakehouse_assets.etl.plan.partition import partition_rules
 from lakehouse_assets.etl.plan.types import FORMS
 
-NO_VALUE = "A missing value is an empty cell: a word for one, such as NULL or NA, is not."
+NO_VALUE = "A missing value is an empty cell, not a word for one such as NULL or NA."
 
 
 def hint(reason: str, contract: Contract) -> str | None:
-    """One or two sentences on a reason of a rejected record: the form that is wanted, or what its rule says. None where the reason says it all, and for a reason
-    of a rule that the contract has no more."""
+    """One or two sentences on a reason of a rejected record: the form that is wanted, or what its rule says.
+
+    None where the reason says it all, and for a rule that the contract no longer has.
+    """
     for column in contract.columns:
         if reason == f"{column.name}: required":
             return f"{column.name} needs a value in each row: an empty cell, or one of spaces, has none."

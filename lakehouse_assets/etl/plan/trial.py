@@ -1,4 +1,4 @@
-"""A contract's plan tried on tables without a row, so that what DuckDB refuses is said before a batch is frozen that could never be loaded."""
+"""A contract's plan tried on empty tables: what DuckDB refuses is said before a batch is frozen that could not be loaded."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ DUCKDB_TYPES = {Kind.TIMESTAMP: "TIMESTAMPTZ", Kind.STRING: "VARCHAR", Kind.INT:
 def try_plans(contracts: Iterable[Contract], noted: Path | None = None) -> None:
     """Raises BadConfiguration with the fault of each contract whose plan does not run.
 
-    `noted`: a folder in which a plan that runs leaves a mark, so that it is tried once (100 ms a contract). Where DuckDB is not installed, as in a Lambda, nothing
-    is tried.
+    `noted`: a folder in which a plan that runs leaves a mark, so that it is tried once (100 ms a contract). Nothing is
+    tried where DuckDB is not installed, as in a Lambda.
     """
     try:
         import duckdb

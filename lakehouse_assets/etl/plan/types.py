@@ -13,7 +13,7 @@ from __future__ import annotations
 from lakehouse_assets.contracts import Column, Kind
 
 INTEGER = r"^ *[+-]?[0-9]{1,19}([.]0+)? *\z"
-"""With a fraction of zeros it is the same number: pandas writes each whole-number column that has a gap as `15.0`."""
+"""A fraction of zeros changes nothing: pandas writes each column of whole numbers that has a gap as `15.0`."""
 DOUBLE = r"^ *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})? *\z"
 DATE = r"^ *[1-9][0-9]{3}-[0-9]{2}-[0-9]{2} *\z"
 CLOCK = r"-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?"
@@ -21,8 +21,9 @@ TIMESTAMP = rf"^ *([1-9][0-9]{{3}}{CLOCK}Z?|(1[1-9]|[2-8][0-9]|9[0-8])[0-9]{{2}}
 """With an offset the year is one from 1100 to 9899, so that it stays one of four digits in UTC. (Comparing the values costs more than twice the match.)"""
 CLOCK_TOO = rf"{CLOCK.replace('T ', 'Tt ')}0{{0,3}}"
 TIMESTAMP_TOO = rf"^ *([1-9][0-9]{{3}}{CLOCK_TOO} ?(Z|z|UTC)?|(1[1-9]|[2-8][0-9]|9[0-8])[0-9]{{2}}{CLOCK_TOO} ?[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?) *\z"
-"""The same instants as other programs write them: PostgreSQL `+00`, Shopify ` +0200`, BigQuery ` UTC`, SQL Server and pandas seven to nine decimals. Only zeros
-are taken behind the sixth: a column holds microseconds, and no digit of a value is dropped."""
+"""The same instants as other programs write them: PostgreSQL `+00`, Shopify ` +0200`, BigQuery ` UTC`, SQL Server and
+pandas seven to nine decimals. Only zeros are taken behind the sixth: a column holds microseconds, and no digit that is
+not zero is dropped."""
 FINITE = "1.0E300"
 """Doubles must be below this: it leaves out infinity, which 1e400 becomes, and NaN, which sorts above all numbers in both engines."""
 
@@ -89,8 +90,8 @@ def _before_point(text: str, kind: str) -> str:
 
 
 def _moment(text: str) -> str:
-    """Either engine casts the first form. Of the second the clock ends at the 19th letter; what follows is written as the first form has it. (Nearly all rows of a
-    file are of one form, and pay only for theirs.)"""
+    """Both engines cast the first form. In the second the clock ends at the 19th letter; what follows is written as the
+    first form has it. (Nearly all rows of a file are of one form, and pay for that alone.)"""
     whole = f"trim({text})"
     rest = f"replace(replace(upper(substring({whole}, 20)), ' ', ''), 'UTC', 'Z')"
     same = f"concat(substring({whole}, 1, 10), 'T', substring({whole}, 12, 8), {rest})"

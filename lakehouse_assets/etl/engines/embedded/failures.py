@@ -1,7 +1,7 @@
 """What went wrong in delta-rs, as one of our errors: an outage only where the same call may succeed later.
 
-delta-rs has one kind of error for most things, and tells them apart in words. These hold keys of S3, of which a partition's value is a part, and values of
-rows: so a message is made of what is known here (a status, S3's code, a cause), and never of theirs.
+delta-rs has one kind of error for most things and tells them apart in words. Its words hold values of rows, and keys of
+S3, of which a partition's value is a part. So a message is made of what is known here: a status, S3's code, a cause.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryO
 GENERIC, ABSENT = "Generic S3 error", "Object at location"
 FORBIDDEN = ("lacked the necessary privileges", "lacked valid authentication")
 OF_STORE = (GENERIC, ABSENT, *FORBIDDEN)
-"""So object_store, by which delta-rs reads and writes, begins what it says of S3; whoever reads a stream of rows passes it on."""
+"""Words of object_store, by which delta-rs reads and writes S3. Whoever reads a stream of rows passes them on."""
 STATUS = re.compile(r"non-2xx status code\W*(\d{3})")
 CODE = re.compile(r"<Code>(\w+)</Code>")
 CAUSES = (
@@ -31,7 +31,7 @@ CAUSES = (
 )
 FULL_DISK = CAUSES[-1]
 PANIC_OF_RUST = "PanicException"
-"""The name of what pyo3 raises for a panic: no Exception, but a BaseException, and no module has its class."""
+"""What pyo3 raises for a panic: a BaseException whose class no module has."""
 HEALED = {408, 429}
 REPORT = "If it fails again, please report it with the whole message from the log."
 
@@ -51,9 +51,13 @@ def failure(what: str, error: BaseException) -> LakehouseError:
     if code in THROTTLED or status in HEALED or (status or 0) >= 500:
         return TemporaryOutage(f"{what} cannot be reached: {told}. Nothing is lost; run the batch again.")
     if code == "NoSuchKey" or ABSENT in text:
-        return LakehouseError(f"{what} refers to a file that is not there: someone else deleted it. Restore it from its older version, then run the batch again.")
+        return LakehouseError(
+            f"{what} refers to a file that is not there: someone else deleted it. Restore it from its older version, then run the batch again."
+        )
     if status or any(words in text for words in FORBIDDEN):
-        return BadConfiguration(f"{what}: S3 refused the request ({told}). Nothing is lost. Check the bucket's name and the permissions, then run the batch again.")
+        return BadConfiguration(
+            f"{what}: S3 refused the request ({told}). Nothing is lost. Check the bucket's name and the permissions, then run the batch again."
+        )
     if isinstance(error, CommitFailedError):
         return TemporaryOutage(f"{what}: another writer committed at the same time. The table is as it was; run the batch again.")
     if isinstance(error, OSError) or GENERIC in text:

@@ -1,6 +1,7 @@
 """What a job of Spark died of, as one of our errors: an outage only where the same job may go through later.
 
-Java's message may quote a row's values and S3's keys, of which a partition's value is a part. So ours is made of the names of its exceptions.
+Java's message may quote a row's values, and S3's keys, of which a partition's value is a part. So ours is made of the
+names of its exceptions.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ REPORT = "If it fails again, please report it with the whole message from the lo
 
 
 def failure(dataset: str, trace: str) -> LakehouseError:
-    """`trace`: what py4j says, with Java's trace. A job that dies with a worker, or with a service that did not answer, may go through."""
+    """`trace`: what py4j says, with Java's trace. A job that died with a worker, or with a service that did not answer,
+    may go through."""
     names = list(dict.fromkeys(EXCEPTION.findall(trace)))
     died = f"{dataset}: Spark failed on the way ({', '.join(names) or 'Java gives no reason'})."
     if FULL_DISK in trace:

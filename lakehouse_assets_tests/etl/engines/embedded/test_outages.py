@@ -49,7 +49,7 @@ REFUSED = PUT + "Server returned non-2xx status code: 4{} Bad Request: <?xml ver
 KERNEL = "Kernel error -> Generic S3 error\n \x1b[31m↳\x1b[0m Server returned non-2xx status code\n  \x1b[31m↳\x1b[0m {}\n<Error><Code>{}</Code></Error>"
 
 
-class PanicException(BaseException):  # noqa: N818 - pyo3's own name
+class PanicException(BaseException):
     """As pyo3 makes one."""
 
 
@@ -87,7 +87,7 @@ def test_an_outage_is_only_what_a_retry_can_heal(tmp_path: Path, raised: BaseExc
 
 
 def test_a_bucket_that_is_not_there_is_no_outage(lakehouse: Lakehouse) -> None:
-    with pytest.raises(BadConfiguration, match="S3 refused the request .*NoSuchBucket"):
+    with pytest.raises(BadConfiguration, match=r"S3 refused the request .*NoSuchBucket"):
         delta.existing_table("s3://lakehouse-nobody-has/table", lakehouse.tables.storage_options)
 
 
