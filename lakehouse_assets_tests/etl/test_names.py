@@ -24,7 +24,7 @@ rows second select semi session_user set some start struct table then time times
 values when where window with year"""
 OF_TRINO = """alter deallocate execute json_array json_exists json_object json_query json_table json_value listagg localtime localtimestamp normalize prepare
 recursive skip uescape unnest current_catalog current_path current_role current_schema"""
-OF_DUCKDB = [word for (word,) in duckdb.sql("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'").fetchall()]
+OF_DUCKDB = [word for (word,) in duckdb.execute("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'").fetchall()]
 OF_ENGINES = """b block changes content crowd current_row dataset decided f field fields file file_id file_name filename files first_row found header j
 judged key known line lines missing_order name n named number p parented place_ r ranked record repeated s
 seen_before source sql t target text typed updated waiting w"""
