@@ -10,13 +10,26 @@ from functools import lru_cache
 from typing import Any
 
 import boto3
-from boto3.exceptions import S3UploadFailedError
+from boto3.exceptions import RetriesExceededError, S3UploadFailedError
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConfigParseError, NoCredentialsError, NoRegionError, ProfileNotFound
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigParseError,
+    InvalidConfigError,
+    InvalidRegionError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    ValidationError,
+)
 from botocore.loaders import Loader, create_loader
 from botocore.session import Session
 
-from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
+from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 
 ASK_DOCTOR = "`lakehouse doctor` checks them."
 CONNECTIONS = 16
@@ -30,6 +43,17 @@ THROTTLED = {
     "ServiceUnavailable",
     "OperationTimeoutException",
 }
+OUR_FAULTS = (
+    ConfigParseError,
+    InvalidConfigError,
+    InvalidRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    ValidationError,
+)
+"""What botocore finds before it asks AWS: a profile, a name or a session that someone has to mend."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +117,27 @@ def failures_named(doing: str) -> Iterator[None]:
         told = str(error).rstrip(".")
         raise BadConfiguration(f"{doing}: {told}. Set AWS_PROFILE or AWS_ACCESS_KEY_ID, and AWS_REGION. {ASK_DOCTOR}") from error
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in THROTTLED or status >= 500:
-            raise TemporaryOutage(f"{doing}: AWS answered {code} ({error}). Nothing is lost; run it again.") from error
-        raise BadConfiguration(f"{doing}: AWS refused it with {code}: {error}. Check the name and the permissions.") from error
-    except (BotoCoreError, S3UploadFailedError) as error:
-        raise TemporaryOutage(f"{doing}: AWS did not answer ({error}). Nothing is lost; run it again.") from error
+        raise _answered(doing, error) from error
+    except S3UploadFailedError as error:
+        # boto3 raises it for each answer that is not a success, which stands behind it.
+        answer = error.__context__
+        raise (_answered(doing, answer) if isinstance(answer, ClientError) else _unanswered(doing, error)) from error
+    except OUR_FAULTS as error:
+        raise BadConfiguration(f"{doing}: {error}. {ASK_DOCTOR}") from error
+    except (BotoCoreError, RetriesExceededError) as error:
+        raise _unanswered(doing, error) from error
+
+
+def _answered(doing: str, error: ClientError) -> LakehouseError:
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in THROTTLED or status >= 500:
+        return TemporaryOutage(f"{doing}: AWS answered {code} ({error}). Nothing is lost; run it again.")
+    return BadConfiguration(f"{doing}: AWS refused it with {code}: {error}. Check the name and the permissions.")
+
+
+def _unanswered(doing: str, error: Exception) -> TemporaryOutage:
+    return TemporaryOutage(f"{doing}: AWS did not answer ({error}). Nothing is lost; run it again.")
 
 
 def pauses(first: float, longest: float) -> Iterator[float]:

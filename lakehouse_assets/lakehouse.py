@@ -125,6 +125,10 @@ class Lakehouse(Reports):
             return waiting_files(self.zone)
 
     def freeze(self, gate: str | None = None, *, keep_copies: bool = True) -> Manifest | None:
+        """Raises BadConfiguration where a contract's plan does not run: a batch that is frozen can be loaded."""
+        from lakehouse_assets.etl.plan.trial import try_plans
+
+        try_plans(self.contracts.values(), self.zone.scratch / "plans")
         with failures_named("Freezing a batch"):
             return freeze(self.zone, "any" if (gate or self.settings.gate) == "any" else "all", self.confirm_lease, keep_copies=keep_copies)
 

@@ -14,6 +14,8 @@ from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.engines import EngineName
 
 Kind = TypeVar("Kind", bound=BaseSettings)
+PREFIX_BYTES = 200
+"""Of a key's 1,024; `etl.plan.partition` says what takes the rest."""
 
 
 class Settings(BaseSettings):
@@ -62,6 +64,8 @@ class Settings(BaseSettings):
     def _is_a_folder(cls, prefix: str) -> str:
         if not prefix.endswith("/") or prefix.startswith("/") or "//" in prefix or ".." in prefix:
             raise ValueError("a prefix is a folder in the bucket: it ends with '/' and does not begin with one")
+        if len(prefix.encode()) > PREFIX_BYTES:
+            raise ValueError(f"a prefix has at most {PREFIX_BYTES} bytes: S3 takes keys of 1,024, and the most of one is left for what follows")
         return prefix
 
     @field_validator("glue_job")

@@ -1,12 +1,15 @@
-"""Where clients of AWS go: what is told goes before the process's environment."""
+"""Where clients of AWS go: what is told goes before the process's environment. And which of its failures are outages."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from boto3.exceptions import RetriesExceededError, S3UploadFailedError
+from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError, PartialCredentialsError, UnauthorizedSSOTokenError
 
-from lakehouse_assets.aws import Aws
+from lakehouse_assets.aws import Aws, failures_named
+from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +31,41 @@ def test_a_region_that_is_told_goes_before_the_processs_environment(monkeypatch:
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     told = {"AWS_REGION": "us-west-2", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     assert Aws(told).client("s3").meta.region_name == "us-west-2"
+
+
+def answered(code: str, status: int) -> ClientError:
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")  # type: ignore[typeddict-item]
+
+
+def upload_failed(answer: ClientError) -> Exception:
+    """As boto3 raises it."""
+    try:
+        try:
+            raise answer
+        except ClientError as error:
+            raise S3UploadFailedError(f"Failed to upload a to b: {error}")  # noqa: B904 - boto3 raises it without a cause
+    except S3UploadFailedError as failed:
+        return failed
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (answered("SlowDown", 503), TemporaryOutage),
+        (answered("InternalError", 500), TemporaryOutage),
+        (answered("AccessDenied", 403), BadConfiguration),
+        (answered("KeyTooLongError", 400), BadConfiguration),
+        (answered("NoSuchBucket", 404), BadConfiguration),
+        (upload_failed(answered("AccessDenied", 403)), BadConfiguration),
+        (upload_failed(answered("SlowDown", 503)), TemporaryOutage),
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1"), TemporaryOutage),
+        (RetriesExceededError(OSError("connection reset")), TemporaryOutage),  # type: ignore[arg-type]
+        (ParamValidationError(report="Invalid bucket name"), BadConfiguration),
+        (PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), BadConfiguration),
+        (UnauthorizedSSOTokenError(), BadConfiguration),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else str(value)[:60],
+)
+def test_an_outage_is_only_what_a_retry_can_heal(raised: Exception, kind: type[LakehouseError]) -> None:
+    with pytest.raises(kind, match="Loading orders: "), failures_named("Loading orders"):
+        raise raised

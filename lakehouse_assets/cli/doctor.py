@@ -123,10 +123,12 @@ def _wrong(wanted: list[Requirement]) -> list[str]:
 
 def _settings() -> tuple[Settings, Finding]:
     from lakehouse_assets.contracts import read_contracts
+    from lakehouse_assets.etl.plan.trial import try_plans
     from lakehouse_assets.settings import read_settings
 
     settings = read_settings()
     contracts = read_contracts(settings.contracts)
+    try_plans(contracts.values())
     return settings, Finding("fine", f"Settings, and the contracts of {', '.join(contracts)} ({settings.contracts})")
 
 

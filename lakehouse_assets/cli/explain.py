@@ -69,13 +69,15 @@ def _forms(contract: Contract) -> list[tuple[str, str]]:
 
 def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str, list[str]]]:
     from lakehouse_assets.contracts import Severity
+    from lakehouse_assets.etl.plan.partition import partition_rules
 
     required = [column.name for column in contract.columns if column.required]
     rejected = [
         f"one of these is missing: {', '.join(required)} (reason: <column>: required)",
-        "a value is not written as its type says (reason: <column>: not <type>)",
+        "a value is not written as its type says (reason: <column>: not <type>); a missing value is an empty cell, no word such as NULL or NA",
         "it has more or fewer fields than the header",
         *(f"it breaks this: {rule.description.rstrip('.')} (reason: {rule.name})" for rule in contract.rules if rule.severity is Severity.REJECT),
+        *(f"it breaks this: {rule.description.rstrip('.')} (reason: {rule.name})" for rule in partition_rules(contract)),
         *(
             f"{parent.column} is in no row of {parent.dataset} (reason: {parent.reason}); it waits, and is loaded by itself when that comes"
             for parent in contract.parents

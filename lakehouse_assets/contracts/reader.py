@@ -38,6 +38,7 @@ RESERVED = {
     "rowid",
     "file_no",
     "file_index",
+    "block",
     "record_id",
     "parent_key",
 }

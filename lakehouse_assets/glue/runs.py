@@ -26,6 +26,9 @@ RUNS_LOOKED_AT = 200
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 SECONDS_TO_STOP = 20.0
 OURS: dict[str, type[LakehouseError]] = {kind.__name__: kind for kind in (BadData, BadConfiguration, TemporaryOutage, LeaseLostError, LakehouseError)}
+REFUSED = re.compile(r"\b(AccessDenied(Exception)?|NoSuchBucket|KeyTooLong(Error)?|InvalidRequest|UnknownStoreException|EntityNotFoundException)\b")
+"""An answer of AWS, in a reason that Glue gives, that another run does not change."""
+TOO_SMALL = re.compile(r"No space left on device|OutOfMemoryError")
 OURS_IN_MESSAGE = re.compile(rf"\b({'|'.join(OURS)}): (.*?)(\n\(the whole log: [^\n]*\))?\Z", re.DOTALL)
 
 Run = dict[str, Any]
@@ -130,6 +133,10 @@ def failure_of(run: Run) -> LakehouseError | None:
         return LakehouseError(f"{ended}: someone stopped it. Nothing is lost; run the batch again, and it goes on.")
     if "IMPORT_ERROR" in message:
         return BadConfiguration(f"{ended}: {message}. Deploy the job again: its code or a module that it needs is missing.")
+    if REFUSED.search(message):
+        return BadConfiguration(f"{ended}: {message}. AWS refused a request of it: check the names and the permissions of its role, then run the batch again.")
+    if TOO_SMALL.search(message):
+        return BadConfiguration(f"{ended}: {message}. Give the job more or larger workers, then run the batch again: it goes on.")
     return TemporaryOutage(f"{ended}: {message}. Nothing is lost; run it again.")
 
 

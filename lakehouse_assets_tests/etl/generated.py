@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lakehouse_assets_tests.etl.reference import DATASETS, File
 from lakehouse_assets_tests.etl.support import HEADERS, START, Given, House, csv_text
 
-ODD_NUMBERS = ["", " ", "1.0", "1e3", " 2 ", "+1", "-3", "99999999999", "abc", "\u00a01", "1\n", "NaN"]
+ODD_NUMBERS = ["", " ", "1.0", " -2.000 ", "1.5", "1e3", " 2 ", "+1", "-3", "99999999999", "abc", "\u00a01", "1\n", "NaN"]
 ODD_TEXTS = ["", "  ", "=1+1", 'a "b", c', "two\nlines", "\u202eabc", "x\x00y", " Atlas", "\u00a0", "é"]
 ODD_DAYS = ["", "2025-02-30", "2025-4-1", "not-a-date", "0000-01-01", "2025-04-01\n", " 2025-04-01", "2024-02-29"]
 ODD_MOMENTS = [
@@ -23,6 +23,10 @@ ODD_MOMENTS = [
     "2025-04-01 11:27:00",
     "2025-04-01T23:30:00-02:00",
     "2025-04-01T11:27:00.5Z",
+    "2025-04-01 11:27:00+00",
+    "2025-04-01t13:27:00.000000000 +0200",
+    "2025-04-01T11:27:00.1234567",
+    "2025-04-01 11:27:00 UTC",
     "9999-12-31T23:59:59-01:00",
 ]
 ODD_AMOUNTS = ["", "1e1", ".5", "-0.01", "1e400", "NaN", "Infinity", "1d", "0", "-0"]

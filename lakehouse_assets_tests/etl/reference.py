@@ -12,9 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-INTEGER = re.compile(r" *([+-]?[0-9]{1,19}) *")
+INTEGER = re.compile(r" *([+-]?[0-9]{1,19})(?:\.0+)? *")
 DOUBLE = re.compile(r" *([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?) *")
-TIMESTAMP = re.compile(r" *([1-9][0-9]{3})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?(?:(Z)|([+-])([0-9]{2}):([0-9]{2}))? *")
+TIMESTAMP = re.compile(
+    r" *([1-9][0-9]{3})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6})0{0,3})?"
+    r"(?: ?(?:([Zz]|UTC)|([+-])([0-9]{2})(?::?([0-9]{2}))?))? *"
+)
 DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 
 Values = Mapping[str, Any]

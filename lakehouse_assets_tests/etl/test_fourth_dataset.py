@@ -88,7 +88,7 @@ def test_its_orphans_heal_in_the_batch_in_which_their_parent_heals(house: House)
 
 
 @pytest.mark.usefixtures("with_parents")
-@pytest.mark.parametrize("codes", [("${env:HOME}", "a\\b"), ('"q"', "é/=\\n"), ("c\\'d", "x' OR '1'='1")])
+@pytest.mark.parametrize("codes", [("${env:HOME}", "a\\b"), ('"q"', "é/=\\n"), ("c\\'d", "x' OR '1'='1"), ("\x01\x7f", "a\x00b")])
 def test_a_key_of_text_is_found_again_whatever_it_is_made_of(house: House, codes: tuple[str, str]) -> None:
     """The least and the greatest key stand in predicates, where each engine has escapes of its own. A key that is not found again would be a second row."""
 

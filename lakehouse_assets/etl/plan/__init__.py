@@ -6,6 +6,7 @@ import hashlib
 from functools import lru_cache
 
 import sqlglot
+from sqlglot.dialects.spark import Spark
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.plan.decide import (
@@ -19,6 +20,7 @@ from lakehouse_assets.etl.plan.decide import (
     repeated_sql,
     silence,
 )
+from lakehouse_assets.etl.plan.hints import hint
 from lakehouse_assets.etl.plan.judge import SEPARATOR, judge_sql
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "filled_sql",
     "fingerprint",
     "for_duckdb",
+    "hint",
     "judge_sql",
     "missing_relation",
     "missing_sql",
@@ -38,10 +41,16 @@ __all__ = [
 ]
 
 
+class PlanSpark(Spark):
+    """The Spark SQL that the plan is written in. It never says ORDER BY ALL: sqlglot takes ORDER BY of a column named `all` for that, quoted or not."""
+
+    SUPPORTS_ORDER_BY_ALL = False
+
+
 @lru_cache
 def for_duckdb(spark_sql: str) -> str:
-    """The same text in DuckDB's dialect. A Spark TIMESTAMP is an instant, DuckDB's TIMESTAMPTZ."""
-    return sqlglot.transpile(spark_sql, read="spark", write="duckdb")[0]
+    """The same text in DuckDB's dialect, each name quoted, as a contract's may be a word of SQL. A Spark TIMESTAMP is an instant, DuckDB's TIMESTAMPTZ."""
+    return sqlglot.transpile(spark_sql, read=PlanSpark, write="duckdb", identify=True)[0]
 
 
 def fingerprint(contract: Contract) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lakehouse_assets.contracts import Column, Contract, Rule, Severity
+from lakehouse_assets.etl.plan.partition import partition_rules
 from lakehouse_assets.etl.plan.types import blank, text_of, texts, typed
 from lakehouse_assets.landing.routing import MALFORMED
 
@@ -16,7 +17,7 @@ def judge_sql(contract: Contract, *carried: str) -> str:
     Gives the `carried` columns of `raw`, each column typed (NULL where its text is blank or not of its type's form), `broken` (the reasons for which the row
     is rejected, joined, or NULL) and `warned` (the rules of severity warn that a row without such reasons breaks, joined, or NULL).
     """
-    rejecting = [rule for rule in contract.rules if rule.severity is Severity.REJECT]
+    rejecting = [*(rule for rule in contract.rules if rule.severity is Severity.REJECT), *partition_rules(contract)]
     warning = [rule for rule in contract.rules if rule.severity is Severity.WARN]
     reasons = [_type_reason(column) for column in contract.columns] + [_rule_reason(rule) for rule in rejecting]
     kept = [f"`{name}`" for name in (*carried, *contract.names)]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from deltalake import CommitProperties, DeltaTable, Field, QueryBuilder, Schema, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import ArrayType, MapType, PrimitiveType
 
-from lakehouse_assets.errors import TemporaryOutage
+from lakehouse_assets.etl.engines.embedded.failures import failure, is_of_delta_rs
 from lakehouse_assets.etl.engines.table import PROPERTIES, TRANSACTION_VERSION, check_reader_version, new_columns
 
 DELTA_TYPES: dict[str, Any] = {
@@ -28,22 +27,17 @@ DELTA_TYPES: dict[str, Any] = {
 }
 
 
-OUTAGE = "Generic S3 error"
-"""So object_store, by which delta-rs reads and writes, begins what it says of an S3 that does not answer; whoever reads a stream of rows passes it on."""
-
-
 @contextmanager
 def outage_named(uri: str) -> Iterator[None]:
-    """Around what opens, reads or writes a table: an S3 that does not answer, which is an OSError of delta-rs, as our error."""
+    """Around what opens, reads or writes a table: what delta-rs raises as our error, an outage where S3 does not answer."""
     try:
         yield
-    except OSError as error:
-        raise unreachable(uri, error) from error
-
-
-def unreachable(what: str, error: Exception) -> TemporaryOutage:
-    said = re.sub(r"\x1b\[\d*m", "", str(error))
-    return TemporaryOutage(f"{what} cannot be reached: {' '.join(said.split())}. Nothing is lost; run the batch again.")
+    except TableNotFoundError:
+        raise
+    except BaseException as error:
+        if not is_of_delta_rs(error):
+            raise
+        raise failure(uri, error) from error
 
 
 def open_table(uri: str, columns: Mapping[str, str], partition: str | None, options: dict[str, str]) -> DeltaTable:
@@ -73,7 +67,8 @@ def existing_table(uri: str, options: dict[str, str]) -> DeltaTable | None:
 def look_up(table: DeltaTable, columns: Sequence[str], where: str) -> Any:
     """The table's rows that satisfy a predicate, as an Arrow stream; files are skipped by partition and statistics."""
     listed = ", ".join(f'"{name}"' for name in columns)
-    return QueryBuilder().register("t", table).execute(f"SELECT {listed} FROM t WHERE {where}")
+    with outage_named(table.table_uri):
+        return QueryBuilder().register("t", table).execute(f"SELECT {listed} FROM t WHERE {where}")
 
 
 def committed(table: DeltaTable, transaction: str) -> bool:
@@ -117,10 +112,5 @@ def _properties(transaction: str) -> CommitProperties:
 
 
 def with_outage_named(table: DeltaTable, write: Any) -> Any:
-    try:
-        with outage_named(table.table_uri):
-            return write()
-    except CommitFailedError as error:
-        raise TemporaryOutage(f"Another writer committed to {table.table_uri} at the same time ({error}). Run the batch again.") from error
-    except DeltaError as error:
-        raise TemporaryOutage(f"Writing {table.table_uri} failed: {error}. The table is as it was; run the batch again.") from error
+    with outage_named(table.table_uri):
+        return write()

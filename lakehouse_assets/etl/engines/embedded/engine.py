@@ -21,6 +21,7 @@ from lakehouse_assets.contracts import PROVENANCE, Contract, Parent
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, FileCounts, Judgement, Maintained, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.embedded import delta
+from lakehouse_assets.etl.engines.embedded.failures import failure, is_of_store
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files
 from lakehouse_assets.etl.engines.embedded.rejects import Rejects
 from lakehouse_assets.etl.engines.judgement import COUNT_NAMES
@@ -71,9 +72,9 @@ class EmbeddedEngine:
                     f"{self.scratch} or raise LAKEHOUSE_MEMORY_MB (now {self.memory_mb}), then run the batch again."
                 ) from error
             except duckdb.InvalidInputException as error:
-                # It reads the stream of a table's rows, in which delta-rs says that S3 does not answer.
-                if delta.OUTAGE in str(error):
-                    raise delta.unreachable(f"A table that {contract.dataset} is held against", error) from error
+                # It reads the stream of a table's rows, in which delta-rs says what S3 answers.
+                if is_of_store(str(error)):
+                    raise failure(f"A table that {contract.dataset} is held against", error) from error
                 raise
             finally:
                 connection.close()
@@ -131,10 +132,15 @@ class EmbeddedLoad:
         if silent:
             found = [self._one(f"SELECT {', '.join(silent)} FROM {relation}") for relation in ("files", "retried_rows")]
             self.silent = [name for name, *said in zip(self.contract.kept_names, *found, strict=True) if any(said)]
-        names = ", ".join(f'"{name}"' for name in (*self.contract.names, "broken", "warned", "source_file", "source_modified_at", *map(silence, self.silent)))
+        # Each name with its table: `files` has names that a column may have.
+        names = ", ".join(f'j."{name}"' for name in (*self.contract.names, "broken", "warned"))
+        of_file, of_record = (
+            ", ".join(f'{relation}."{name}"' for name in ("source_file", "source_modified_at", *map(silence, self.silent))) for relation in ("f", "j")
+        )
         self.connection.execute(
-            f"CREATE VIEW judged AS SELECT j.rowid AS row_id, {names}, j.file_no, j.rowid AS place FROM judged_rows j JOIN files f USING (file_no) UNION ALL "
-            f"SELECT -1 - r.rowid, {names}, NULL, row_number FROM retried_rows r"
+            f"CREATE VIEW judged AS SELECT j.rowid AS row_id, {names}, {of_file}, j.file_no, j.rowid AS place "
+            "FROM judged_rows j JOIN files f USING (file_no) UNION ALL "
+            f"SELECT -1 - j.rowid, {names}, {of_record}, NULL, j.row_number FROM retried_rows j"
         )
 
     def _retry(self) -> None:

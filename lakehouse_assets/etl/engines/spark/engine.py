@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 from lakehouse_assets.contracts import Contract
-from lakehouse_assets.errors import LakehouseError, TemporaryOutage
+from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.engines.base import DatasetLoad, Maintained, Tables
+from lakehouse_assets.etl.engines.spark.failures import REPORT, failure
 from lakehouse_assets.etl.engines.spark.session import SURE, bucket_options, spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-
-REPORT = "If it fails again, please report it with the whole message from the log."
 
 
 @dataclass(frozen=True)
@@ -74,20 +72,13 @@ class SparkEngine:
 
 @contextmanager
 def _failures_named(contract: Contract) -> Iterator[None]:
-    """A statement that Spark refuses is refused again; a job that dies on the way, with a worker or with a service that did not answer, may go through."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
     try:
         yield
     except PySparkException as error:
-        raise LakehouseError(f"{contract.dataset}: Spark refused a step of the load: {_first_line(error)} Nothing is lost. {REPORT}") from error
+        said = error.getCondition() or type(error).__name__
+        raise LakehouseError(f"{contract.dataset}: Spark refused a step of the load ({said}). Nothing is lost. {REPORT}") from error
     except Py4JError as error:
-        cause = getattr(error, "java_exception", None)
-        raise TemporaryOutage(
-            f"{contract.dataset}: Spark failed on the way: {_first_line(cause or error)} No table was left in between; run the batch again. {REPORT}"
-        ) from error
-
-
-def _first_line(error: object) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise failure(contract.dataset, str(error)) from error

@@ -112,20 +112,21 @@ class SparkLoad:
         self.silent = [name for (name, files), found in zip(lacking.items(), retried, strict=True) if files or found]
         parts = []
         if self.files:
-            lacks = {name: f"file_no IN ({', '.join(map(str, lacking[name]))})" if lacking[name] else "FALSE" for name in self.silent}
-            parts.append(self._judged("judged_rows r JOIN files f USING (file_no)", "file_no", "block", "block", lacks))
+            lacks = {name: f"r.file_no IN ({', '.join(map(str, lacking[name]))})" if lacking[name] else "FALSE" for name in self.silent}
+            parts.append(self._judged("judged_rows r JOIN files f USING (file_no)", "file_no", "r.block", "r.block", lacks))
         if self.retried:
-            lacks = {name: f"`{silence(name)}`" for name in self.silent}
-            parts.append(self._judged("retried_rows", "CAST(NULL AS INT)", "CAST(NULL AS BIGINT)", "row_number", lacks))
+            lacks = {name: f"r.`{silence(name)}`" for name in self.silent}
+            parts.append(self._judged("retried_rows r", "CAST(NULL AS INT)", "CAST(NULL AS BIGINT)", "r.row_number", lacks))
         if parts:
             self._view("judged", parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1]))
 
     def _judged(self, relation: str, file_no: str, block: str, place: str, lacks: Mapping[str, str]) -> DataFrame:
-        """`place` and row_id: where a row stands in its file."""
-        names = ", ".join(f"`{name}`" for name in self.contract.names)
+        """`relation`: the rows as `r`. `place` and row_id: where a row stands in its file."""
+        # Each name with its table: `files` has names that a column may have.
+        names = ", ".join(f"r.`{name}`" for name in self.contract.names)
         flags = "".join(f", {lacking} AS `{silence(name)}`" for name, lacking in lacks.items())
         return self.spark.sql(
-            f"SELECT row_id, {file_no} AS file_no, {block} AS block, {place} AS place, {names}, broken, warned, source_file, source_modified_at{flags} "
+            f"SELECT r.row_id, {file_no} AS file_no, {block} AS block, {place} AS place, {names}, r.broken, r.warned, source_file, source_modified_at{flags} "
             f"FROM {relation}"
         )
 
@@ -187,7 +188,8 @@ class SparkLoad:
         # Where the table has none of the keys there is no join worth keeping: what stands beside the judged rows is small.
         self._view("decided", decided if current.isEmpty() else self.kept.keep(decided))
         waits = "verdict = 'rejected' AND broken IS NULL"
-        groups = self._all(f"SELECT file_no, verdict, reasons, warned, {waits}, count(*) FROM decided GROUP BY ALL")
+        # Not GROUP BY ALL: Spark groups by a column of that name where there is one.
+        groups = self._all(f"SELECT file_no, verdict, reasons, warned, {waits}, count(*) FROM decided GROUP BY file_no, verdict, reasons, warned, {waits}")
         judged = judgement_of(groups, {number: file.file_id for number, file in enumerate(self.files)}, self.rows_read, self.retried)
         resolved = self.rejects.find_resolved(accepted=judged.counts.read + judged.counts.retried - judged.counts.rejected, retried=self.retried)
         self.judgement = replace(judged, differing=differing, resolved=resolved)

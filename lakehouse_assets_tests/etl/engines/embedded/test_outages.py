@@ -1,4 +1,5 @@
-"""An S3 that does not answer is an outage, to be tried again, wherever a table is opened, read or written."""
+"""An S3 that does not answer is an outage, to be tried again, wherever a table is opened, read or written; what no retry heals is none, and no message holds a
+key of S3 or a value."""
 
 from __future__ import annotations
 
@@ -6,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from deltalake.exceptions import CommitFailedError, DeltaError, SchemaMismatchError
 
 from lakehouse_assets.contracts import read_contracts
-from lakehouse_assets.errors import TemporaryOutage
-from lakehouse_assets.etl.engines.embedded import EmbeddedEngine, delta
+from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
+from lakehouse_assets.etl.engines.embedded import EmbeddedEngine, delta, failures
+from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.etl.support import House, row, rows_file
 
 NOBODY_LISTENS = {
@@ -41,6 +44,53 @@ def test_a_refused_connection_while_writing_is_one_too(tmp_path: Path) -> None:
         delta.with_outage_named(table, refused)
 
 
+PUT = "Failed to parse parquet: External: Generic S3 error: Error performing PUT http://127.0.0.1/bucket/table/shop%3DSecret/part.parquet in 3ms - "
+REFUSED = PUT + "Server returned non-2xx status code: 4{} Bad Request: <?xml version='1.0'?><Error><Code>{}</Code><Key>table/shop=Secret</Key></Error>"
+KERNEL = "Kernel error -> Generic S3 error\n \x1b[31m↳\x1b[0m Server returned non-2xx status code\n  \x1b[31m↳\x1b[0m {}\n<Error><Code>{}</Code></Error>"
+
+
+class PanicException(BaseException):
+    """As pyo3 makes one."""
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "told"),
+    [
+        (DeltaError(REFUSED.format("00", "KeyTooLongError")), BadConfiguration, "S3 refused the request (Generic S3 error: KeyTooLongError: status 400)"),
+        (DeltaError(REFUSED.format("00", "InvalidRequest")), BadConfiguration, "InvalidRequest"),
+        (DeltaError(REFUSED.format("00", "RequestTimeout")), TemporaryOutage, "RequestTimeout"),
+        (OSError(KERNEL.format("404 Not Found", "NoSuchBucket")), BadConfiguration, "NoSuchBucket"),
+        (OSError(KERNEL.format("503 Slow Down", "SlowDown")), TemporaryOutage, "cannot be reached"),
+        (OSError(KERNEL.format("500 Oops", "InternalError")), TemporaryOutage, "status 500"),
+        (OSError("The operation lacked the necessary privileges to complete for path table/shop=Secret"), BadConfiguration, "necessary privileges"),
+        (DeltaError(PUT + "HTTP error: error sending request"), TemporaryOutage, "cannot be reached: Generic S3 error: error sending request"),
+        (DeltaError("Object at location table/shop=Secret/part.parquet not found"), LakehouseError, "refers to a file that is not there"),
+        (OSError("Generic LocalFileSystem error: shop=Secret: No space left on device (os error 28)"), LakehouseError, "free some space"),
+        (SchemaMismatchError("Cannot cast 'Secret' to int"), LakehouseError, "delta-rs failed (SchemaMismatchError)"),
+        (DeltaError("Generic DeltaTable error: task 7 panicked with 'Secret'"), LakehouseError, "delta-rs failed (DeltaError)"),
+        (PanicException("index out of bounds: Secret"), LakehouseError, "delta-rs failed (PanicException)"),
+        (CommitFailedError("a concurrent transaction read shop=Secret"), TemporaryOutage, "another writer committed at the same time"),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else None,
+)
+def test_an_outage_is_only_what_a_retry_can_heal(tmp_path: Path, raised: BaseException, kind: type[LakehouseError], told: str) -> None:
+    def write() -> None:
+        raise raised
+
+    table = delta.open_table(str(tmp_path / "table"), {"a": "int"}, None, {})
+    with pytest.raises(LakehouseError) as failed:
+        delta.with_outage_named(table, write)
+    assert type(failed.value) is kind
+    assert told in str(failed.value)
+    assert "Secret" not in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+def test_a_bucket_that_is_not_there_is_no_outage(lakehouse: Lakehouse) -> None:
+    with pytest.raises(BadConfiguration, match=r"S3 refused the request .*NoSuchBucket"):
+        delta.existing_table("s3://lakehouse-nobody-has/table", lakehouse.tables.storage_options)
+
+
 def test_rows_that_stop_coming_while_duckdb_reads_them_are_one_and_a_lost_file_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table's files are gone from the disk, which stands for both: what DuckDB says of it is the store's own words."""
     house = House(EmbeddedEngine(tmp_path / "scratch"), tmp_path, read_contracts())
@@ -51,9 +101,10 @@ def test_rows_that_stop_coming_while_duckdb_reads_them_are_one_and_a_lost_file_i
     def load() -> None:
         house.load("products", "b2", rows_file("products", row("products"), minutes=1))
 
-    with pytest.raises(Exception, match="not found") as lost:
+    with pytest.raises(LakehouseError, match="A table that products is held against refers to a file that is not there") as lost:
         load()
     assert not isinstance(lost.value, TemporaryOutage)
-    monkeypatch.setattr(delta, "OUTAGE", "Object Store error")
+    for mark in ("GENERIC", "ABSENT"):
+        monkeypatch.setattr(failures, mark, "Object Store error" if mark == "GENERIC" else "nothing says so")
     with pytest.raises(TemporaryOutage, match="A table that products is held against cannot be reached"):
         load()

@@ -1,0 +1,76 @@
+"""What went wrong in delta-rs, as one of our errors: an outage only where the same call may succeed later.
+
+delta-rs has one kind of error for most things and tells them apart in words. Its words hold values of rows, and keys of
+S3, of which a partition's value is a part. So a message is made of what is known here: a status, S3's code, a cause.
+"""
+
+from __future__ import annotations
+
+import re
+
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from lakehouse_assets.aws import THROTTLED
+from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
+
+GENERIC, ABSENT = "Generic S3 error", "Object at location"
+FORBIDDEN = ("lacked the necessary privileges", "lacked valid authentication")
+OF_STORE = (GENERIC, ABSENT, *FORBIDDEN)
+"""Words of object_store, by which delta-rs reads and writes S3. Whoever reads a stream of rows passes them on."""
+STATUS = re.compile(r"non-2xx status code\W*(\d{3})")
+CODE = re.compile(r"<Code>(\w+)</Code>")
+CAUSES = (
+    "connection refused",
+    "connection reset",
+    "connection closed",
+    "connection error",
+    "error sending request",
+    "operation timed out",
+    "dns error",
+    "No space left on device",
+)
+FULL_DISK = CAUSES[-1]
+PANIC_OF_RUST = "PanicException"
+"""What pyo3 raises for a panic: a BaseException whose class no module has."""
+HEALED = {408, 429}
+REPORT = "If it fails again, please report it with the whole message from the log."
+
+
+def is_of_store(text: str) -> bool:
+    return any(words in text for words in OF_STORE)
+
+
+def failure(what: str, error: BaseException) -> LakehouseError:
+    """`what`: the table that was opened, read or written, as the message begins."""
+    text = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).replace("↳", ":").split())
+    told = _told(text, error)
+    status = int(found[1]) if (found := STATUS.search(text)) else None
+    code = found[1] if (found := CODE.search(text)) else None
+    if FULL_DISK in text:
+        return LakehouseError(f"{what}: {told}. Nothing is lost: free some space, then run the batch again.")
+    if code in THROTTLED or status in HEALED or (status or 0) >= 500:
+        return TemporaryOutage(f"{what} cannot be reached: {told}. Nothing is lost; run the batch again.")
+    if code == "NoSuchKey" or ABSENT in text:
+        return LakehouseError(
+            f"{what} refers to a file that is not there: someone else deleted it. Restore it from its older version, then run the batch again."
+        )
+    if status or any(words in text for words in FORBIDDEN):
+        return BadConfiguration(
+            f"{what}: S3 refused the request ({told}). Nothing is lost. Check the bucket's name and the permissions, then run the batch again."
+        )
+    if isinstance(error, CommitFailedError):
+        return TemporaryOutage(f"{what}: another writer committed at the same time. The table is as it was; run the batch again.")
+    if isinstance(error, OSError) or GENERIC in text:
+        return TemporaryOutage(f"{what} cannot be reached: {told}. Nothing is lost; run the batch again.")
+    return LakehouseError(f"{what}: delta-rs failed ({told}). The table is as it was. {REPORT}")
+
+
+def is_of_delta_rs(error: BaseException) -> bool:
+    return isinstance(error, (OSError, DeltaError)) or type(error).__name__ == PANIC_OF_RUST
+
+
+def _told(text: str, error: BaseException) -> str:
+    status = [f"status {found[1]}"] if (found := STATUS.search(text)) else []
+    code = [found[1]] if (found := CODE.search(text)) else []
+    known = [words for words in (GENERIC, *FORBIDDEN, *CAUSES) if words in text]
+    return ": ".join(known + code + status) or type(error).__name__

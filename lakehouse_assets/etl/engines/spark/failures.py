@@ -1,0 +1,42 @@
+"""What a job of Spark died of, as one of our errors: an outage only where the same job may go through later.
+
+Java's message may quote a row's values, and S3's keys, of which a partition's value is a part. So ours is made of the
+names of its exceptions.
+"""
+
+from __future__ import annotations
+
+import re
+
+from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
+
+EXCEPTION = re.compile(r"\b(?:\w+\.)+(\w+(?:Exception|Error))\b")
+"""A class of Java's with its package: each line of a trace that tells of a cause begins with one."""
+REFUSED = {
+    "AWSBadRequestException",
+    "AWSRedirectException",
+    "AWSUnsupportedFeatureException",
+    "AccessDeniedException",
+    "CredentialInitializationException",
+    "InvalidRequestException",
+    "NoAuthWithAWSException",
+    "NoAwsCredentialsException",
+    "UnknownStoreException",
+}
+"""What S3A makes of S3's answers that another try does not change (400, 301, 401, 403, and no such bucket)."""
+FULL_DISK, FULL_MEMORY = "No space left on device", "OutOfMemoryError"
+REPORT = "If it fails again, please report it with the whole message from the log."
+
+
+def failure(dataset: str, trace: str) -> LakehouseError:
+    """`trace`: what py4j says, with Java's trace. A job that died with a worker, or with a service that did not answer,
+    may go through."""
+    names = list(dict.fromkeys(EXCEPTION.findall(trace)))
+    died = f"{dataset}: Spark failed on the way ({', '.join(names) or 'Java gives no reason'})."
+    if FULL_DISK in trace:
+        return LakehouseError(f"{died} A disk is full. Nothing is lost: free some space where Spark spills, then run the batch again.")
+    if FULL_MEMORY in names:
+        return LakehouseError(f"{died} Its memory was too small. Nothing is lost: give it more, or larger workers, then run the batch again.")
+    if REFUSED.intersection(names):
+        return BadConfiguration(f"{died} S3 refused a request. Nothing is lost. Check the bucket's name and the permissions, then run the batch again.")
+    return TemporaryOutage(f"{died} No table was left in between; run the batch again. {REPORT}")
