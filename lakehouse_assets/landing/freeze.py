@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from lakehouse_assets.errors import BadData, TemporaryOutage
-from lakehouse_assets.landing.convert import provenance
+from lakehouse_assets.landing.convert import provenance, warnings_of
 from lakehouse_assets.landing.ledger import seen_content, unknown_to_ledger
 from lakehouse_assets.landing.model import FileVersion, Manifest, ManifestFile, Noticed, Outcome, batch_id_of
 from lakehouse_assets.landing.preflight import Preflight, preflight
@@ -168,7 +168,8 @@ def _by_dataset(zone: LandingZone, versions: list[FileVersion]) -> tuple[list[Fi
 
 def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) -> ManifestFile:
     dataset = _dataset_of(zone, version.key)
-    source_file, source_modified_at, rows = provenance(version, zone.store.metadata(version))
+    metadata = zone.store.metadata(version)
+    source_file, source_modified_at, rows = provenance(version, metadata)
     copy = zone.local_copy(version)
     found = preflight(copy, zone.contracts[dataset])
     if not keep_copies:
@@ -190,7 +191,7 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
         quoted=found.quoted,
         multiline=found.multiline,
         skipped_lines=found.skipped_lines,
-        warnings=_warnings(found),
+        warnings=(*warnings_of(metadata), *_warnings(found)),
     )
 
 
@@ -238,5 +239,5 @@ def _conversions(zone: LandingZone, uploads: Iterable[FileVersion]) -> tuple[lis
                 reason=record["reason"],
             )
         )
-        noticed += [Noticed(s["name"], Outcome.IGNORED, s["reason"]) for s in record["sheets"] if s["outcome"] == Outcome.IGNORED]
+        noticed += [Noticed(s["name"], Outcome.IGNORED, s["reason"], s["rows"]) for s in record["sheets"] if s["outcome"] == Outcome.IGNORED]
     return files, noticed
