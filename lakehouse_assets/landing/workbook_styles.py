@@ -67,14 +67,14 @@ def ordinary_cell(styles: Mapping[int, Shown]) -> re.Pattern[bytes]:
     any_style = rb'(?: s="\d{1,5}")?'
     value = rb'(?: t="n")?><v>(?:%s)</v></c>'
     forms = [
+        other + value % number,
+        *([rb' s="(?:' + as_date + rb')"' + value % date] if as_date else []),
+        *([rb' s="(?:' + as_time + rb')"' + value % time] if as_time else []),
         any_style + rb' t="s"' + any_style + rb"><v>\d{1,9}</v></c>",
         any_style + rb' t="str"' + any_style + rb'><v(?: xml:space="preserve")?>[^<]*</v></c>',
         any_style + rb' t="inlineStr"' + any_style + rb'><is><t(?: xml:space="preserve")?>[^<]*</t></is></c>',
         any_style + rb' t="b"' + any_style + rb"><v>[01]</v></c>",
         any_style + rb'(?: t="\w{1,9}")?(?: ?/>|>(?:<v ?/>|<v></v>)?</c>)',
-        other + value % number,
-        *([rb' s="(?:' + as_date + rb')"' + value % date] if as_date else []),
-        *([rb' s="(?:' + as_time + rb')"' + value % time] if as_time else []),
     ]
     return re.compile(rb'<c(?: r="([A-Z]{1,3}\d{1,9})")?(?:' + b"|".join(forms) + rb")")
 
