@@ -8,7 +8,7 @@ import pytest
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.errors import BadData
 from lakehouse_assets.landing.workbooks import convert_workbook
-from lakehouse_assets_tests.landing.raw_workbook import MAIN, OFFICE, PACKAGE, relationships, row, sheet, write_workbook
+from lakehouse_assets_tests.landing.raw_workbook import MAIN, OFFICE, relationships, row, sheet, write_workbook
 
 CONTRACTS = read_contracts()
 PRODUCTS = list(CONTRACTS["products"].names)
@@ -85,7 +85,7 @@ def test_a_workbook_whose_parts_have_other_names_is_read_by_its_relations(tmp_pa
     """calamine goes by the usual names; a second set of parts under those is not what the workbook says."""
     relations = f'<Relationship Id="rId1" Type="{OFFICE}/worksheet" Target="pages/one.xml"/>'
     parts = {
-        "_rels/.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="r" Type="{OFFICE}/officeDocument" Target="book/main.xml"/></Relationships>',
+        "_rels/.rels": relationships(f'<Relationship Id="r" Type="{OFFICE}/officeDocument" Target="book/main.xml"/>'),
         "book/main.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets><sheet name="true" r:id="rId1"/></sheets></workbook>',
         "book/_rels/main.xml.rels": relationships(relations),
         "book/pages/one.xml": sheet(row(*PRODUCTS), row(1, 2, "x", "y"), row(2, 2, "x", "y")),
