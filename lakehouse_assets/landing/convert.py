@@ -6,6 +6,7 @@ its own CSVs there. A CSV keeps the time of the file that it came from, because 
 
 from __future__ import annotations
 
+import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -15,14 +16,21 @@ from urllib.parse import quote, unquote
 
 from lakehouse_assets.errors import BadData, LakehouseError
 from lakehouse_assets.landing.model import FileVersion, Outcome
+from lakehouse_assets.landing.order import SHEET, UPLOAD_ORDER
 from lakehouse_assets.landing.preflight import UnusableError, read_header
 from lakehouse_assets.landing.routing import route
 from lakehouse_assets.landing.store import METADATA_BYTES
-from lakehouse_assets.landing.workbooks import convert_workbook, safe_name
+from lakehouse_assets.landing.workbooks import Sheet, convert_workbook, safe_name
 from lakehouse_assets.landing.zone import LandingZone
 
 SOURCE_FILE, SOURCE_MODIFIED_AT, ROWS = "source-file", "source-modified-at", "rows"
-"""S3 metadata of a converted CSV. `source-file` is URL-quoted: metadata is ASCII."""
+WARNINGS = "warnings"
+"""S3 metadata of a converted CSV. `source-file` and `warnings` are URL-quoted: metadata is ASCII. `sheet`: the sheet's place in its workbook, from 1.
+
+`upload-order`: a text that sorts as the files were given to `lakehouse load`, which writes it to the upload.
+"""
+ORDER_BYTES = 64
+"""Of a longer upload-order nothing is taken over: it is a sender's own metadata."""
 FOLDER_BYTES = 600
 """Of the folders of a converted CSV; a dataset's folder before them and a sheet's name behind them fit into S3's 1,024, too."""
 WORKBOOKS_AT_ONCE = 2
@@ -32,7 +40,7 @@ WORKBOOK_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
 
 @dataclass(frozen=True)
 class Converted:
-    """What became of one sheet, or of a CSV as a whole."""
+    """What became of one sheet, or of a CSV as a whole. `rows`: of a sheet, taken or not; None where it cannot have any."""
 
     name: str
     outcome: Outcome
@@ -64,29 +72,34 @@ def _record(zone: LandingZone, version: FileVersion) -> dict[str, Any] | None:
 
 
 def _convert(zone: LandingZone, version: FileVersion) -> tuple[Outcome, str | None, list[Converted]]:
-    path = zone.local_copy(version)
+    path, order = zone.local_copy(version), _upload_order(zone, version)
     with path.open("rb") as file:
         start = file.read(4)
     if not start:
         return Outcome.EMPTY, None, []
     try:
-        return Outcome.CONVERTED, None, _sheets(zone, version, path) if start in WORKBOOK_MAGIC else [_csv(zone, version, path)]
+        return Outcome.CONVERTED, None, _sheets(zone, version, path, order) if start in WORKBOOK_MAGIC else [_csv(zone, version, path, order)]
     except BadData as problem:
         return Outcome.QUARANTINED, str(problem), []
     except LakehouseError as trouble:
         raise type(trouble)(f"{version.key}: {trouble}") from trouble
 
 
-def _sheets(zone: LandingZone, version: FileVersion, path: Path) -> list[Converted]:
+def _upload_order(zone: LandingZone, version: FileVersion) -> dict[str, str]:
+    order = zone.store.metadata(version).get(UPLOAD_ORDER, "")
+    return {UPLOAD_ORDER: order} if 0 < len(order) <= ORDER_BYTES else {}
+
+
+def _sheets(zone: LandingZone, version: FileVersion, path: Path, order: dict[str, str]) -> list[Converted]:
     results = []
     with tempfile.TemporaryDirectory(dir=zone.scratch) as folder:
         sheets = convert_workbook(path, zone.contracts, Path(folder))
         # All of them before the first CSV is there: a workbook is converted as a whole, or set aside as a whole.
         names = [f"{version.key}#{sheet.name}" for sheet in sheets]
-        metadata = [_metadata(version, name, sheet.rows) for sheet, name in zip(sheets, names, strict=True)]
+        metadata = [_metadata(version, name, order | _of_sheet(sheet)) for sheet, name in zip(sheets, names, strict=True)]
         for sheet, name, said in zip(sheets, names, metadata, strict=True):
             if sheet.dataset is None or sheet.csv is None:
-                results.append(Converted(name, Outcome.IGNORED, sheet.reason))
+                results.append(Converted(name, Outcome.IGNORED, sheet.reason, rows=sheet.rows))
                 continue
             target = f"{_folder(zone, sheet.dataset, version)}/{sheet.index + 1:03}-{safe_name(sheet.name)}.csv"
             with sheet.csv.open("rb") as body:
@@ -96,7 +109,12 @@ def _sheets(zone: LandingZone, version: FileVersion, path: Path) -> list[Convert
     return results
 
 
-def _csv(zone: LandingZone, version: FileVersion, path: Path) -> Converted:
+def _of_sheet(sheet: Sheet) -> dict[str, str]:
+    warnings = {WARNINGS: quote(json.dumps(sheet.warnings))} if sheet.warnings else {}
+    return {ROWS: str(sheet.rows), SHEET: str(sheet.index + 1)} | warnings
+
+
+def _csv(zone: LandingZone, version: FileVersion, path: Path, order: dict[str, str]) -> Converted:
     try:
         header = read_header(path)
     except UnusableError as unusable:
@@ -107,7 +125,7 @@ def _csv(zone: LandingZone, version: FileVersion, path: Path) -> Converted:
     if found.dataset is None:
         raise BadData(found.reason or "no dataset has these columns")
     with path.open("rb") as body:
-        zone.store.create(f"{_folder(zone, found.dataset, version)}.csv", body, _metadata(version, version.key))
+        zone.store.create(f"{_folder(zone, found.dataset, version)}.csv", body, _metadata(version, version.key, order))
     return Converted(version.key, Outcome.CONVERTED, None, found.dataset)
 
 
@@ -119,9 +137,9 @@ def _folder(zone: LandingZone, dataset: str, version: FileVersion) -> str:
     return f"{zone.raw}{dataset}/{'/'.join(parts)}/{version.file_id[:8]}"
 
 
-def _metadata(version: FileVersion, source_file: str, rows: int | None = None) -> dict[str, str]:
+def _metadata(version: FileVersion, source_file: str, more: dict[str, str]) -> dict[str, str]:
     """Raises BadData where the name is longer than S3's metadata."""
-    metadata = {SOURCE_FILE: quote(source_file), SOURCE_MODIFIED_AT: version.modified.isoformat()} | ({} if rows is None else {ROWS: str(rows)})
+    metadata = {SOURCE_FILE: quote(source_file), SOURCE_MODIFIED_AT: version.modified.isoformat()} | more
     if sum(len(name) + len(value) for name, value in metadata.items()) > METADATA_BYTES:
         raise BadData(f"has a name (its sheets' included) that is too long for S3's metadata, {METADATA_BYTES:,} bytes, URL-quoted: give it a shorter one")
     return metadata
@@ -141,3 +159,10 @@ def provenance(version: FileVersion, metadata: dict[str, str]) -> tuple[str, str
     if SOURCE_FILE not in metadata or SOURCE_MODIFIED_AT not in metadata:
         return version.key, version.modified.isoformat(), None
     return unquote(metadata[SOURCE_FILE]), metadata[SOURCE_MODIFIED_AT], int(rows) if rows is not None else None
+
+
+def warnings_of(metadata: dict[str, str]) -> tuple[str, ...]:
+    """What the conversion said of a sheet that it took."""
+    if SOURCE_FILE not in metadata or SOURCE_MODIFIED_AT not in metadata or WARNINGS not in metadata:
+        return ()
+    return tuple(json.loads(unquote(metadata[WARNINGS])))

@@ -10,7 +10,7 @@ from typing import Literal
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadData, TemporaryOutage
-from lakehouse_assets.landing.convert import provenance
+from lakehouse_assets.landing.convert import provenance, warnings_of
 from lakehouse_assets.landing.ledger import seen_content, unknown_to_ledger
 from lakehouse_assets.landing.model import FileVersion, Manifest, ManifestFile, Noticed, Outcome, batch_id_of
 from lakehouse_assets.landing.order import SHEET, UPLOAD_ORDER, in_order
@@ -199,9 +199,9 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
         quoted=found.quoted,
         multiline=found.multiline,
         skipped_lines=found.skipped_lines,
-        warnings=_warnings(found, zone.contracts[dataset]),
+        warnings=(*warnings_of(metadata), *_warnings(found, zone.contracts[dataset])),
         upload_order=metadata.get(UPLOAD_ORDER, ""),
-        sheet=int(metadata.get(SHEET, 0)),
+        sheet=int(sheet) if (sheet := metadata.get(SHEET, "")).isdecimal() else 0,
     )
 
 
@@ -252,5 +252,5 @@ def _conversions(zone: LandingZone, uploads: Iterable[FileVersion]) -> tuple[lis
                 reason=record["reason"],
             )
         )
-        noticed += [Noticed(s["name"], Outcome.IGNORED, s["reason"]) for s in record["sheets"] if s["outcome"] == Outcome.IGNORED]
+        noticed += [Noticed(s["name"], Outcome.IGNORED, s["reason"], s["rows"]) for s in record["sheets"] if s["outcome"] == Outcome.IGNORED]
     return files, noticed

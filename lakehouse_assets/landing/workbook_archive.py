@@ -12,18 +12,23 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 from xml.etree import ElementTree
 
 from lakehouse_assets.errors import BadData
+from lakehouse_assets.landing.workbook_formats import refuse_other_archives, refuse_other_files
+from lakehouse_assets.landing.workbook_judge import CellContext
+from lakehouse_assets.landing.workbook_scan import CHUNK, Part, Scan, whole_cells
+from lakehouse_assets.landing.workbook_styles import Shown, date_styles, ordinary_cell
+from lakehouse_assets.landing.workbook_xml import SpecialCells, read_special_cells
 
-CHUNK = 1 << 18
-OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 LOCAL_HEADER = 30
-ROW_NUMBER = re.compile(rb"""<row\b[^<>]*?\sr=["'](\d{1,9})["']""")
-CELL_NAME = re.compile(rb"""<c\b[^<>]*?\sr=["']([A-Z]{1,3}\d{1,9})["']""")
+CONTENT_TYPES = "[content_types].xml"
+USUAL_WORKBOOK, USUAL_SHARED_TEXTS, USUAL_STYLES = "xl/workbook.xml", "xl/sharedstrings.xml", "xl/styles.xml"
+SHARED_TEXT = re.compile(rb"<(?:[\w.-]+:)?si[\s/>]")
+NO_WORKSHEET = {"chartsheet": "a chart sheet", "dialogsheet": "a dialog sheet", "xlmacrosheet": "a macro sheet", "xlintlmacrosheet": "a macro sheet"}
 
 
 @dataclass(frozen=True)
@@ -41,26 +46,38 @@ class WorkbookLimits:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A sheet's XML part, as one pass over its bytes shows it. `suspicious`: it may hold a formula or an error value, or a row or a cell twice."""
+class ListedSheet:
+    """A sheet as the workbook lists it. `part` is None where it has no rows that can be read, for this `reason`."""
 
     name: str
-    row_tags: int
-    suspicious: bool
+    hidden: bool
+    part: Part | None
+    reason: str | None = None
 
 
 class Archive:
-    """The parts of one workbook, checked. Raises BadData, with the reason for setting the file aside, if it cannot be read safely."""
+    """The parts of one workbook that its sheets need, checked: the list of sheets, styles, shared texts, and each worksheet as it is asked for.
+
+    What no sheet needs (pictures, pivot tables, queries, macros, properties) is not unpacked, here as in calamine: so nothing in it can do harm.
+    Raises BadData, with the reason for setting the file aside, if the workbook cannot be read safely.
+    """
 
     def __init__(self, path: Path, limits: WorkbookLimits) -> None:
         self._limits = limits
         self._size = path.stat().st_size
         self._unpacked = 0
+        self._doubled: set[str] = set()
+        self._parts: dict[str, Part] = {}
+        self._ordinary: re.Pattern[bytes] | None = None
         self._file = path.open("rb")
         try:
             self._members = self._directory()
-            self._parts = {name: self._checked(name) for name in self._members if name.endswith((".xml", ".rels"))}
+            if CONTENT_TYPES in self._members:
+                self._part(CONTENT_TYPES)
             self._workbook = self._workbook_part()
+            self.shared_texts = self._of_kind("sharedStrings", USUAL_SHARED_TEXTS)
+            self.styles = self._of_kind("styles", USUAL_STYLES)
+            self.sheets, self.from_1904 = self._listed()
         except BaseException:
             self._file.close()
             raise
@@ -71,38 +88,76 @@ class Archive:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def sheet_parts(self) -> list[Part | None]:
-        """The part of each sheet in the workbook's order; None where it is no worksheet (a chart sheet)."""
-        worksheets = self._relations(self._workbook, "/worksheet")
-        listed = [element for element in self._tree(self._workbook).iter() if element.tag.endswith("}sheet")]
-        relation_ids = [next((value for name, value in element.items() if name.endswith("}id")), "") for element in listed]
-        return [self._parts[self._known(worksheets[each])] if each in worksheets else None for each in relation_ids]
+    @property
+    def is_usual(self) -> bool:
+        """Whether all parts have the names that calamine expects, so that it reads the same ones as were checked here."""
+        unlike = (self.shared_texts, USUAL_SHARED_TEXTS), (self.styles, USUAL_STYLES)
+        return self._workbook == USUAL_WORKBOOK and all(name == usual or (name is None and usual not in self._members) for name, usual in unlike)
 
-    def _relations(self, source: str, kind: str) -> dict[str, str]:
-        """Identifier and part of those relations of a part (of the whole package: "") whose type ends with `kind`."""
+    def second_look(self, part: Part) -> SpecialCells:
+        """The cells of a sheet that are read from its XML."""
+        return read_special_cells(self.chunks(part.name), CellContext(self._date_styles, self._count_of_shared_texts, self.from_1904))
+
+    @cached_property
+    def _date_styles(self) -> dict[int, Shown]:
+        return date_styles(self._tree(self.styles)) if self.styles else {}
+
+    @cached_property
+    def _count_of_shared_texts(self) -> int:
+        if self.shared_texts is None:
+            return 0
+        return sum(len(SHARED_TEXT.findall(piece)) for piece in whole_cells(self.chunks(self.shared_texts)))
+
+    def _listed(self) -> tuple[list[ListedSheet], bool]:
+        """The sheets in the workbook's order, and whether its dates count from 1904."""
+        root = self._tree(self._workbook)
+        properties = next((element for element in root if element.tag.endswith("}workbookPr")), None)
+        from_1904 = properties is not None and properties.get("date1904") in ("1", "true", "on")
+        self._ordinary = ordinary_cell(self._date_styles)
+        targets = self._relations(self._workbook)
+        return [self._sheet(element, targets) for element in root.iter() if element.tag.endswith("}sheet")], from_1904
+
+    def _sheet(self, element: ElementTree.Element, targets: dict[str, tuple[str, str]]) -> ListedSheet:
+        name, hidden = element.get("name", ""), element.get("state", "visible") != "visible"
+        kind, target = targets.get(next((value for key, value in element.items() if key.endswith("}id")), ""), ("", ""))
+        if not kind:
+            return ListedSheet(name, hidden, None, "the workbook lists it and does not say which of its parts it is: save it with Excel again")
+        if kind != "worksheet":
+            return ListedSheet(name, hidden, None, f"{NO_WORKSHEET.get(kind.casefold(), 'a sheet of another kind')}: it has no rows")
+        if target not in self._members:
+            return ListedSheet(name, hidden, None, f"its part {target[:200]} is not in the workbook: save it with Excel again")
+        return ListedSheet(name, hidden, self._part(target, self._ordinary))
+
+    def _relations(self, source: str) -> dict[str, tuple[str, str]]:
+        """Identifier, kind (the last word of its type) and part of each relation of a part (of the whole package: "")."""
         folder, name = posixpath.split(source)
-        relations = self._tree(posixpath.join(folder, "_rels", f"{name}.rels"))
         return {
-            relation.get("Id", ""): posixpath.normpath(posixpath.join("/", folder, relation.get("Target", ""))).lstrip("/").casefold()
-            for relation in relations
-            if relation.get("Type", "").endswith(kind)
+            relation.get("Id", ""): (
+                relation.get("Type", "").rpartition("/")[2],
+                posixpath.normpath(posixpath.join("/", folder, relation.get("Target", ""))).lstrip("/").casefold(),
+            )
+            for relation in self._tree(posixpath.join(folder, "_rels", f"{name}.rels"))
         }
 
-    def _known(self, name: str) -> str:
+    def _of_kind(self, kind: str, usual: str) -> str | None:
+        """The workbook's part of this kind, checked; or the one that calamine reads because of its name."""
+        name = next((target for its_kind, target in self._relations(self._workbook).values() if its_kind == kind), usual)
+        if usual in self._members:
+            self._part(usual)
+        return self._part(name).name if name in self._members else None
+
+    def _part(self, name: str, ordinary: re.Pattern[bytes] | None = None) -> Part:
+        """A part, checked when it is first asked for."""
         if name not in self._parts:
-            raise BadData(f"the workbook is damaged: it has no part {name[:200]}")
-        return name
+            self._parts[name] = self._checked(name, ordinary)
+        return self._parts[name]
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """A part's bytes. Each was found good when the archive was opened."""
+        """A part's bytes. Each was found good before."""
         return self._inflated(self._members[name])
 
     def _directory(self) -> dict[str, zipfile.ZipInfo]:
-        magic = self._file.read(len(OLE_MAGIC))
-        if magic == OLE_MAGIC:
-            raise BadData("the workbook is encrypted, or of the old format (.xls): save it as .xlsx without a password")
-        if not magic.startswith(b"PK"):
-            raise BadData("the file is no Excel workbook (.xlsx): its content is no zip archive")
+        refuse_other_files(self._file)
         if self._size > self._limits.max_file_bytes:
             raise BadData(f"the workbook has {self._size:,} bytes, above the limit of {self._limits.max_file_bytes:,}")
         try:
@@ -111,45 +166,42 @@ class Archive:
             raise BadData(f"the workbook is cut off or damaged: {error}") from error
         if len(members) > self._limits.max_parts:
             raise BadData(f"the workbook has {len(members):,} parts, above the limit of {self._limits.max_parts:,}")
-        by_name = {member.filename.replace("\\", "/").casefold(): member for member in members}
-        if len(by_name) < len(members):
-            raise BadData("the workbook is damaged: two of its parts have one name")
+        refuse_other_archives(self._file, members)
+        by_name: dict[str, zipfile.ZipInfo] = {}
+        for member in members:
+            name = member.filename.replace("\\", "/").casefold()
+            self._doubled |= {name} if name in by_name else set()
+            by_name[name] = member
         return by_name
 
     def _workbook_part(self) -> str:
-        if "_rels/.rels" not in self._parts:
-            raise BadData("the file is no .xlsx workbook but a zip archive of something else")
-        name = next(iter(self._relations("", "/officeDocument").values()), "")
-        if name.endswith(".bin"):
-            raise BadData("the file is a binary workbook (.xlsb): save it as .xlsx")
-        return self._known(name)
+        return next((target for kind, target in self._relations("").values() if kind == "officeDocument"), USUAL_WORKBOOK)
 
-    def _checked(self, name: str) -> Part:
+    def _checked(self, name: str, ordinary: re.Pattern[bytes] | None) -> Part:
         """Unpacks a part once: its size and checksum must be those declared, its text UTF-8 without a DTD."""
+        if name not in self._members:
+            raise BadData(f"the workbook is damaged: it has no part {name[:200]}")
+        if name in self._doubled:
+            raise BadData(f"the workbook is damaged: two of its parts have one name, {name[:200]}")
         member = self._members[name]
-        size = checksum = row_tags = 0
-        suspicious = False
-        carried = b""
-        places = _Places()
-        for chunk in self._inflated(member):
-            if size == 0 and (chunk.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in chunk[:4]):
-                raise BadData(f"the workbook's part {name} is not UTF-8: save it with Excel or LibreOffice again")
-            size += len(chunk)
-            checksum = zlib.crc32(chunk, checksum)
-            self._count(len(chunk))
-            # What is looked for begins with '<' and is short: carrying the last, unfinished tag over finds it across two chunks.
-            text = carried + chunk
-            tag = text.rfind(b"<")
-            whole, carried = (text[:tag], text[tag:]) if tag >= 0 else (text, b"")
-            if len(carried) > CHUNK:
-                whole, carried = text, b""
-            if b"<!DOCTYPE" in whole or b"<!ENTITY" in whole:
+        tally = _Tally()
+        scan = Scan(ordinary)
+        for piece in whole_cells(self._counted(name, tally)):
+            if b"<!DOCTYPE" in piece or b"<!ENTITY" in piece:
                 raise BadData(f"the workbook's part {name} declares XML entities, which no spreadsheet program writes: it is refused as an attack")
-            row_tags += _tags(whole, b"row")
-            suspicious = suspicious or any(mark in whole for mark in (b"<f", b":f", b'"e"', b"'e'")) or places.may_repeat(whole)
-        if size != member.file_size or checksum != member.CRC:
+            scan.take(piece)
+        if tally.size != member.file_size or tally.checksum != member.CRC:
             raise BadData(f"the workbook is damaged: its part {name} is not what the archive's directory declares")
-        return Part(name, row_tags, suspicious)
+        return Part(name, scan.row_tags, scan.suspicious)
+
+    def _counted(self, name: str, tally: _Tally) -> Iterator[bytes]:
+        for chunk in self._inflated(self._members[name]):
+            if tally.size == 0 and (chunk.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in chunk[:4]):
+                raise BadData(f"the workbook's part {name} is not UTF-8: save it with Excel or LibreOffice again")
+            tally.size += len(chunk)
+            tally.checksum = zlib.crc32(chunk, tally.checksum)
+            self._count(len(chunk))
+            yield chunk
 
     def _inflated(self, member: zipfile.ZipInfo) -> Iterator[bytes]:
         """A member's bytes: as many as are really there, not as many as its directory entry declares (which is where `zipfile` stops)."""
@@ -190,31 +242,17 @@ class Archive:
 
     def _tree(self, name: str) -> ElementTree.Element:
         try:
-            return ElementTree.fromstringlist(list(self.chunks(self._known(name))))
+            return ElementTree.fromstringlist(list(self.chunks(self._part(name).name)))
         except ElementTree.ParseError as error:
             raise BadData(f"the workbook is damaged: its part {name} is no XML ({error})") from error
 
 
-class _Places:
-    """The numbers of a sheet's rows and the names of its cells, piece by piece. Of two with one name calamine keeps the last."""
+@dataclass
+class _Tally:
+    """Of a part's bytes."""
 
-    def __init__(self) -> None:
-        self._row = 0
-        self._cells: set[bytes] = set()
-
-    def may_repeat(self, piece: bytes) -> bool:
-        """Whether a row or a cell may stand twice: rows that do not rise, a name that came before in this piece or the last, or some that have none."""
-        rows = [int(number) for number in ROW_NUMBER.findall(piece)]
-        cells = CELL_NAME.findall(piece)
-        before, self._cells = self._cells, set(cells)
-        rising = all(row < following for row, following in pairwise([self._row, *rows]))
-        self._row = rows[-1] if rows else self._row
-        some_without = 0 < len(rows) < _tags(piece, b"row") or 0 < len(cells) < _tags(piece, b"c")
-        return some_without or not rising or len(self._cells) < len(cells) or not before.isdisjoint(self._cells)
-
-
-def _tags(piece: bytes, name: bytes) -> int:
-    return piece.count(b"<" + name + b" ") + piece.count(b"<" + name + b">")
+    size: int = 0
+    checksum: int = 0
 
 
 def _pieces(file: IO[bytes], place: int, size: int) -> Iterator[bytes]:

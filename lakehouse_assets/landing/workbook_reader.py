@@ -11,17 +11,18 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from python_calamine import CalamineError, CalamineWorkbook, SheetMetadata, SheetTypeEnum, SheetVisibleEnum
+from python_calamine import CalamineError, CalamineWorkbook
 
 from lakehouse_assets.errors import BadData
-from lakehouse_assets.landing.workbook_archive import Archive, Part, WorkbookLimits
+from lakehouse_assets.landing.workbook_archive import Archive, WorkbookLimits
+from lakehouse_assets.landing.workbook_copy import write_copy
+from lakehouse_assets.landing.workbook_scan import Part
 from lakehouse_assets.landing.workbook_sheet import Budget, Conversion, DatasetColumns, SheetRows, convert_sheet
-
-NO_WORKSHEET = {"ChartSheet": "a chart sheet", "DialogSheet": "a dialog sheet", "MacroSheet": "a macro sheet"}
 
 
 def main() -> None:
@@ -52,21 +53,17 @@ def _bound(kind: int, wanted: int) -> None:
 def convert(path: Path, datasets: dict[str, DatasetColumns], into: Path, limits: WorkbookLimits) -> list[dict[str, Any]]:
     """One entry for each sheet, in the workbook's order, with the fields of `workbooks.Sheet`. Raises BadData for the whole workbook."""
     budget = Budget(limits.max_bytes)
+    entries = []
     with Archive(path, limits) as archive, _named_xlsx(path, into) as named:
-        try:
-            workbook = CalamineWorkbook.from_path(named)
-            sheets, parts = workbook.sheets_metadata, archive.sheet_parts()
-            if len(sheets) != len(parts):
-                raise BadData(f"the workbook is damaged: it lists {len(parts)} sheets, of which {len(sheets)} can be read")
-            entries = []
-            for index, (sheet, part) in enumerate(zip(sheets, parts, strict=True)):
-                target = into / f"sheet_{index + 1:03d}.csv"
-                conversion = _convert_one(workbook, index, sheet, part, archive, datasets, target, budget)
-                csv = str(target) if conversion.dataset else None
-                hidden = sheet.visible != SheetVisibleEnum.Visible
-                entries.append({"index": index, "name": sheet.name, "hidden": hidden, "csv": csv, **asdict(conversion)})
-        except CalamineError as error:
-            raise BadData(f"the workbook is damaged; its reader says: {error}") from error
+        workbook = _opened(archive, named)
+        for index, sheet in enumerate(archive.sheets):
+            target = into / f"sheet_{index + 1:03d}.csv"
+            if sheet.part is None:
+                conversion = Conversion(reason=sheet.reason)
+            else:
+                conversion = convert_sheet(_rows(workbook, index, sheet.part, archive, into), datasets, target, budget, sheet.name)
+            csv = str(target) if conversion.dataset else None
+            entries.append({"index": index, "name": sheet.name, "hidden": sheet.hidden, "csv": csv, **asdict(conversion)})
     return entries
 
 
@@ -82,20 +79,30 @@ def _named_xlsx(path: Path, into: Path) -> Iterator[Path]:
         link.unlink()
 
 
-def _convert_one(
-    workbook: CalamineWorkbook,
-    index: int,
-    sheet: SheetMetadata,
-    part: Part | None,
-    archive: Archive,
-    datasets: dict[str, DatasetColumns],
-    target: Path,
-    budget: Budget,
-) -> Conversion:
-    if part is None or sheet.typ != SheetTypeEnum.WorkSheet:
-        kind = str(sheet.typ).rpartition(".")[2]
-        return Conversion(reason=f"{NO_WORKSHEET.get(kind, 'a sheet of another kind')}: it has no rows")
-    return convert_sheet(SheetRows(workbook.get_sheet_by_index(index), part, archive), datasets, target, budget)
+def _opened(archive: Archive, path: Path) -> CalamineWorkbook | None:
+    """None where calamine would read other parts than were checked, or none: it opens no workbook of which one listed sheet has no part."""
+    if not archive.is_usual:
+        return None
+    with suppress(CalamineError):
+        workbook = CalamineWorkbook.from_path(path)
+        if len(workbook.sheet_names) == len(archive.sheets):
+            return workbook
+    return None
+
+
+def _rows(workbook: CalamineWorkbook | None, index: int, part: Part, archive: Archive, into: Path) -> SheetRows:
+    """A sheet's rows: as calamine reads them, or where it breaks on the sheet or misreads it, as it reads a copy without those cells."""
+    special = cache(lambda: archive.second_look(part))
+    if workbook is not None and not (part.suspicious and special().misread):
+        with suppress(CalamineError):
+            return SheetRows(workbook.get_sheet_by_index(index), part, special)
+    copy = write_copy(archive, part.name, special(), into / "copy.xlsx")
+    try:
+        return SheetRows(CalamineWorkbook.from_path(copy).get_sheet_by_index(0), replace(part, suspicious=True), special)
+    except CalamineError as error:
+        raise BadData(f"the workbook is damaged; its reader says: {error}") from error
+    finally:
+        copy.unlink()
 
 
 if __name__ == "__main__":

@@ -6,18 +6,20 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from itertools import compress
+from itertools import compress, islice
 from pathlib import Path
 from typing import cast
 
 from python_calamine import CalamineSheet
 
 from lakehouse_assets.errors import BadData
-from lakehouse_assets.landing.routing import MALFORMED, check_header, normalise, route
-from lakehouse_assets.landing.workbook_archive import Archive, Part
-from lakehouse_assets.landing.workbook_cells import SpecialCells, Value, cell_text, read_special_cells
+from lakehouse_assets.landing.routing import MALFORMED, Route, check_header, normalise, route
+from lakehouse_assets.landing.workbook_cells import Value, cell_text
+from lakehouse_assets.landing.workbook_scan import Part
+from lakehouse_assets.landing.workbook_xml import SpecialCells
 
+HEADER_WITHIN = 20
+"""Of a sheet's filled rows: reports have a title, a date, perhaps filters above their header."""
 DATE_LENGTH = len("2025-04-01")
 needs_quotes = re.compile(r'[",\r\n]').search
 
@@ -34,12 +36,13 @@ class DatasetColumns:
 
 @dataclass(frozen=True)
 class Conversion:
-    """Either `reason`, why the sheet was not converted, or `dataset` and what was written."""
+    """Either `reason`, why the sheet was not converted, or `dataset` and what was written. `rows`: below the header, in either case."""
 
     dataset: str | None = None
     reason: str | None = None
     rows: int = 0
     skipped_blank_rows: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass
@@ -57,10 +60,11 @@ class Budget:
 class SheetRows:
     """A sheet's rows as texts, from its first row and column on; with those cells read from its XML that calamine does not tell apart."""
 
-    def __init__(self, sheet: CalamineSheet, part: Part, archive: Archive) -> None:
+    def __init__(self, sheet: CalamineSheet, part: Part, special: Callable[[], SpecialCells]) -> None:
+        """`special`: takes the second look at the sheet, once."""
         self._sheet = sheet
         self._offset: list[Value] = [""] * sheet.start[1] if sheet.start else []
-        self._special: Callable[[], SpecialCells] = cache(lambda: read_special_cells(archive.chunks(part.name)))
+        self._special = special
         rows = sheet.end[0] + 1 if sheet.end else 0
         # As many row elements as rows: none was read over another. Then the second look, which takes three times the first, is left out.
         self._looked_twice = part.suspicious or part.row_tags != rows
@@ -102,29 +106,69 @@ class SheetRows:
             )
 
 
-def convert_sheet(rows: SheetRows, datasets: Mapping[str, DatasetColumns], target: Path, budget: Budget) -> Conversion:
-    """Writes the sheet to `target` if its header is a dataset's: the first row that is not blank, above which rows may be blank."""
-    top, header = next(((number, texts) for number, texts in rows.texts() if not rows.is_blank(number, texts)), (0, []))
-    if not header:
+@dataclass(frozen=True)
+class _Header:
+    """The row taken for the header: its place from 0, its texts and names, the dataset that they are routed to, how many of a dataset's columns it has."""
+
+    row: int
+    texts: list[str]
+    names: tuple[str, ...]
+    route: Route
+    shared: int
+
+
+def convert_sheet(rows: SheetRows, datasets: Mapping[str, DatasetColumns], target: Path, budget: Budget, name: str) -> Conversion:
+    """Writes the sheet to `target` if one of its first filled rows is a dataset's header; what stands above that is skipped."""
+    header = _find_header(rows, datasets, name)
+    if header is None:
         return Conversion(reason="empty sheet")
-    if top in rows.faults:
-        return Conversion(reason=f"the header cannot be read: {'; '.join(fault.reason for fault in rows.faults[top].values())}")
-    names = _names(header)
-    routed = route(names, datasets)
-    if routed.dataset is None:
-        return Conversion(reason=routed.reason)
-    kept = _kept_columns(header[: len(names)], rows, top)
-    dataset = datasets[routed.dataset]
+    kept: list[bool] = []
+    if header.row in rows.faults:
+        reason: str | None = f"the header cannot be read: {'; '.join(fault.reason for fault in rows.faults[header.row].values())}"
+    elif header.route.dataset is None:
+        reason = f"{_taken_for_header(header)}{header.route.reason}; the header must be the first filled row"
+    else:
+        kept = _kept_columns(header.texts[: len(header.names)], rows, header.row)
+        reason = _header_problem(header.names, kept, datasets[header.route.dataset])
+    if reason is not None or header.route.dataset is None:
+        return _not_converted(rows, header, reason)
+    return _write(rows, header, kept, datasets[header.route.dataset], target, budget)
+
+
+def _find_header(rows: SheetRows, datasets: Mapping[str, DatasetColumns], sheet: str) -> _Header | None:
+    """The first row that a dataset's required columns stand in; else the one with most of a dataset's columns. None: all rows are blank."""
+    filled = ((number, texts) for number, texts in rows.texts() if not rows.is_blank(number, texts))
+    tried = []
+    for number, texts in islice(filled, HEADER_WITHIN):
+        names = _names(texts)
+        shared = max((len(set(names).intersection(dataset.names)) for dataset in datasets.values()), default=0)
+        header = _Header(number, texts, names, route(names, datasets, name=sheet), shared)
+        if header.route.dataset is not None and number not in rows.faults:
+            return header
+        tried.append(header)
+    return max(tried, key=lambda header: header.shared, default=None)
+
+
+def _taken_for_header(header: _Header) -> str:
+    return f"row {header.row + 1} was taken for the header: " if header.shared else ""
+
+
+def _header_problem(names: tuple[str, ...], kept: list[bool], dataset: DatasetColumns) -> str | None:
     problem = check_header(list(compress(names, kept)), dataset).problem
     if problem is None and MALFORMED in names:
         problem = f"uses the reserved name {MALFORMED}: rename the column"
-    if problem is not None:
-        return Conversion(reason=f"the header {problem}")
-    return _write(rows, top, names, kept, dataset, target, budget)
+    return f"the header {problem}" if problem else None
+
+
+def _not_converted(rows: SheetRows, header: _Header, reason: str | None) -> Conversion:
+    """Counts the filled rows below the row that was taken for the header; all of them where that has no column of any dataset."""
+    filled = [number for number, texts in rows.texts() if not rows.is_blank(number, texts)]
+    below = sum(number > header.row for number in filled) if header.shared else len(filled)
+    return Conversion(reason=reason, rows=below, skipped_blank_rows=rows.count - len(filled))
 
 
 def _names(header: list[str]) -> tuple[str, ...]:
-    width = max(column for column, name in enumerate(header, start=1) if name.strip())
+    width = max((column for column, name in enumerate(header, start=1) if name.strip()), default=0)
     return normalise(header[:width])
 
 
@@ -140,17 +184,19 @@ def _kept_columns(header: list[str], rows: SheetRows, top: int) -> list[bool]:
     return kept
 
 
-def _write(rows: SheetRows, top: int, names: tuple[str, ...], kept: list[bool], dataset: DatasetColumns, target: Path, budget: Budget) -> Conversion:
+def _write(rows: SheetRows, header: _Header, kept: list[bool], dataset: DatasetColumns, target: Path, budget: Budget) -> Conversion:
     """Header and rows. Cells beyond the header make the row longer than it, which the engine rejects; blank ones are left out."""
-    width = len(names)
-    timestamps = [column for column, name in enumerate(names) if name in dataset.timestamps]
-    written = blank = 0
+    width = len(header.names)
+    timestamps = [column for column, name in enumerate(header.names) if name in dataset.timestamps]
+    written = blank = above = 0
     with target.open("w", encoding="utf-8", newline="") as file:
-        file.write(_line([*compress(names, kept), *([MALFORMED] if rows.faults else [])]))
+        file.write(_line([*compress(header.names, kept), *([MALFORMED] if rows.faults else [])]))
         for number, texts in rows.texts(timestamps):
             if rows.is_blank(number, texts):
                 blank += 1
-            elif number > top:
+            elif number < header.row:
+                above += 1
+            elif number > header.row:
                 cells = list(compress(texts[:width] + [""] * (width - len(texts)), kept))
                 if rows.faults:
                     cells.append("; ".join(fault.reason for fault in rows.faults.get(number, {}).values()))
@@ -160,8 +206,12 @@ def _write(rows: SheetRows, top: int, names: tuple[str, ...], kept: list[bool], 
                 budget.spend(len(line))
                 file.write(line)
                 written += 1
-    rows.reconcile(1 + written, blank)
-    return Conversion(dataset.dataset, None, written, blank)
+    rows.reconcile(above + 1 + written, blank)
+    return Conversion(dataset.dataset, None, written, blank, _skipped_above(header.row) if above else ())
+
+
+def _skipped_above(row: int) -> tuple[str, ...]:
+    return (f"the header stands in row {row + 1}; {row} {'row' if row == 1 else 'rows'} above it {'was' if row == 1 else 'were'} skipped",)
 
 
 def _without_blank_end(cells: list[str]) -> list[str]:

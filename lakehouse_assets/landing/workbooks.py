@@ -31,7 +31,10 @@ LOOKS_HASHED = re.compile(rf"-[0-9a-f]{{{HASH_LENGTH}}}\Z")
 
 @dataclass(frozen=True)
 class Sheet:
-    """What became of one sheet. Its rows are 1 header, `rows` and `skipped_blank_rows`; where `dataset` is None it was not converted."""
+    """What became of one sheet; where `dataset` is None it was not converted, for this `reason`.
+
+    Its rows are those above its header (a warning says how many), the header, `rows` and `skipped_blank_rows`.
+    """
 
     index: int
     name: str
@@ -41,6 +44,7 @@ class Sheet:
     rows: int
     csv: Path | None
     skipped_blank_rows: int
+    warnings: tuple[str, ...] = ()
 
 
 def convert_workbook(path: Path, contracts: Contracts, into: Path, limits: WorkbookLimits = WorkbookLimits()) -> tuple[Sheet, ...]:  # noqa: B008 - frozen
@@ -69,7 +73,7 @@ def convert_workbook(path: Path, contracts: Contracts, into: Path, limits: Workb
     answer = _read_in_bounded_process(job, limits)
     if "problem" in answer:
         raise BadData(answer["problem"])
-    return tuple(Sheet(**{**sheet, "csv": Path(sheet["csv"]) if sheet["csv"] else None}) for sheet in answer["sheets"])
+    return tuple(Sheet(**{**sheet, "csv": Path(sheet["csv"]) if sheet["csv"] else None, "warnings": tuple(sheet["warnings"])}) for sheet in answer["sheets"])
 
 
 def _read_in_bounded_process(job: dict[str, Any], limits: WorkbookLimits) -> dict[str, Any]:

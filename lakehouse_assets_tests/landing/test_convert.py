@@ -259,3 +259,29 @@ def test_rows_that_a_sheet_had_but_its_csv_no_longer_has_are_noticed(lakehouse: 
     with pytest.raises(BadData, match=r"uploads/book\.xlsx#Tuesday had 2 rows in its workbook, but 1 were read"):
         lakehouse.load("orders", manifest)
     assert keys(lakehouse, "archived/") == []
+
+
+def test_a_converted_csv_says_its_sheets_place_and_the_order_that_the_upload_was_given_in(lakehouse: Lakehouse, book: Path) -> None:
+    given = {"upload-order": "20250401T120000-000002", "other": "x"}
+    lakehouse.zone.store.s3.put_object(Bucket=lakehouse.settings.bucket, Key="uploads/book.xlsx", Body=book.read_bytes(), Metadata=given)
+    lakehouse.zone.store.s3.put_object(Bucket=lakehouse.settings.bucket, Key="uploads/p.csv", Body=products_csv(product(1)).encode(), Metadata=given)
+    put(lakehouse, "uploads/q.csv", products_csv(product(2)))
+    lakehouse.convert()
+    said = {version.key.rpartition("/")[2]: lakehouse.zone.store.metadata(version) for version in lakehouse.zone.store.waiting("raw/")}
+    told = {name.rpartition("-")[2]: (metadata.get("sheet"), metadata.get("upload-order")) for name, metadata in said.items()}
+    order_given = given["upload-order"]
+    assert [told[name] for name in ("Monday.csv", "Tuesday.csv", "stock.csv")] == [("1", order_given), ("2", order_given), ("3", order_given)]
+    assert {both for name, both in told.items() if name not in ("Monday.csv", "Tuesday.csv", "stock.csv")} == {(None, None), (None, order_given)}
+
+
+def test_every_row_of_a_sheet_is_told_of_also_where_the_sheet_is_not_taken_or_its_header_stands_lower(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    sheets = {"titled": [["Stock"], [], PRODUCTS, product(1)], "half": [["Stock"], PRODUCTS[:-1], product(2)[:-1], product(3)[:-1]], "notes": [["a"], ["b"]]}
+    put(lakehouse, "uploads/book.xlsx", workbook(tmp_path / "book.xlsx", sheets))
+    [record] = lakehouse.convert()
+    assert [(sheet["outcome"], sheet["rows"]) for sheet in record["sheets"]] == [("converted", 1), ("ignored", 2), ("ignored", 2)]
+    manifest = lakehouse.freeze("any")
+    assert manifest is not None
+    assert [(noticed.name.partition("#")[2], noticed.rows) for noticed in manifest.noticed] == [("half", 2), ("notes", 2)]
+    [titled] = [file for file in manifest.files if file.dataset == "products"]
+    assert titled.warnings == ("the header stands in row 3; 2 rows above it were skipped",)
+    assert titled.expected_rows == 1
