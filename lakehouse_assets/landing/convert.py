@@ -23,12 +23,8 @@ from lakehouse_assets.landing.store import METADATA_BYTES
 from lakehouse_assets.landing.workbooks import Sheet, convert_workbook, safe_name
 from lakehouse_assets.landing.zone import LandingZone
 
-SOURCE_FILE, SOURCE_MODIFIED_AT, ROWS = "source-file", "source-modified-at", "rows"
-WARNINGS = "warnings"
-"""S3 metadata of a converted CSV. `source-file` and `warnings` are URL-quoted: metadata is ASCII. `sheet`: the sheet's place in its workbook, from 1.
-
-`upload-order`: a text that sorts as the files were given to `lakehouse load`, which writes it to the upload.
-"""
+SOURCE_FILE, SOURCE_MODIFIED_AT, ROWS, WARNINGS = "source-file", "source-modified-at", "rows", "warnings"
+"""S3 metadata of a converted CSV. `source-file` and `warnings` are URL-quoted: metadata is ASCII. Others: see `landing.order`."""
 ORDER_BYTES = 64
 """Of a longer upload-order nothing is taken over: it is a sender's own metadata."""
 FOLDER_BYTES = 600

@@ -91,12 +91,12 @@ def shape_of(dataset: str) -> st.SearchStrategy[tuple[str, ...]]:
 
 @st.composite
 def batches(draw: st.DrawFn) -> list[Batch]:
-    """One to five batches of up to two files of each dataset. The files' times come in any order; each is one file's alone. A file may come again later, as it
+    """One to four batches of up to two files of each dataset. The files' times come in any order; each is one file's alone. A file may come again later, as it
     was, under another name."""
     times = iter(draw(st.permutations(range(40))))
     before: dict[str, list[File]] = {dataset: [] for dataset in DATASETS}
     found: list[Batch] = []
-    for _ in range(draw(st.integers(1, 5))):
+    for _ in range(draw(st.integers(1, 4))):
         batch: Batch = {dataset: [] for dataset in DATASETS}
         for dataset in DATASETS:
             again = draw(st.lists(st.sampled_from(before[dataset]), max_size=1)) if before[dataset] else []

@@ -53,7 +53,7 @@ def of_reference(reference: Reference) -> Outcome:
     return Outcome(tables, rejects)
 
 
-@settings(SLOW, max_examples=60)
+@settings(SLOW, max_examples=40)
 @for_any(batches())
 def test_any_rows_in_any_batches_end_as_in_the_reference(embedded: Engine, given_batches: list[Batch]) -> None:
     with tempfile.TemporaryDirectory() as folder:

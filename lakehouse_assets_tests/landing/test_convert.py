@@ -1,4 +1,5 @@
 import gzip
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lakehouse_assets.landing.convert import provenance
 from lakehouse_assets_tests.support import (
     ORDERS,
     PRODUCTS,
+    Row,
     body,
     file_of,
     freeze,
@@ -275,7 +277,11 @@ def test_a_converted_csv_says_its_sheets_place_and_the_order_that_the_upload_was
 
 
 def test_every_row_of_a_sheet_is_told_of_also_where_the_sheet_is_not_taken_or_its_header_stands_lower(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    sheets = {"titled": [["Stock"], [], PRODUCTS, product(1)], "half": [["Stock"], PRODUCTS[:-1], product(2)[:-1], product(3)[:-1]], "notes": [["a"], ["b"]]}
+    sheets: dict[str, Sequence[Row]] = {
+        "titled": [["Stock"], [], PRODUCTS, product(1)],
+        "half": [["Stock"], PRODUCTS[:-1], product(2)[:-1], product(3)[:-1]],
+        "notes": [["a"], ["b"]],
+    }
     put(lakehouse, "uploads/book.xlsx", workbook(tmp_path / "book.xlsx", sheets))
     [record] = lakehouse.convert()
     assert [(sheet["outcome"], sheet["rows"]) for sheet in record["sheets"]] == [("converted", 1), ("ignored", 2), ("ignored", 2)]
