@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from lakehouse_assets.errors import BadData, TemporaryOutage
-from lakehouse_assets.landing.convert import provenance
+from lakehouse_assets.landing.column_names import shown
+from lakehouse_assets.landing.convert import own_name, provenance
 from lakehouse_assets.landing.ledger import seen_content, unknown_to_ledger
 from lakehouse_assets.landing.model import FileVersion, Manifest, ManifestFile, Noticed, Outcome, batch_id_of
 from lakehouse_assets.landing.preflight import Preflight, preflight
@@ -170,7 +171,7 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
     dataset = _dataset_of(zone, version.key)
     source_file, source_modified_at, rows = provenance(version, zone.store.metadata(version))
     copy = zone.local_copy(version)
-    found = preflight(copy, zone.contracts[dataset])
+    found = preflight(copy, zone.contracts[dataset], contracts=zone.contracts, name=own_name(source_file))
     if not keep_copies:
         copy.unlink()
     return ManifestFile.of(
@@ -191,20 +192,19 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
         multiline=found.multiline,
         skipped_lines=found.skipped_lines,
         warnings=_warnings(found),
+        rows_aside=found.rows_aside,
     )
 
 
 def _is_regular(found: Preflight) -> bool:
     """Whether the strict reader may take it: one kind of line end, the header is the first line, and gzip without padding."""
-    return (
-        not found.padded and found.newline in ("", "\n", "\r\n") and not found.skipped_lines and not any("\n" in name or "\r" in name for name in found.header)
-    )
+    return not found.padded and found.newline in ("", "\n", "\r\n") and not found.skipped_lines and found.header_lines == 1
 
 
 def _warnings(found: Preflight) -> tuple[str, ...]:
-    extra = (f"columns that the contract does not know: {', '.join(found.extra_columns)}",) if found.extra_columns else ()
+    extra = (f"columns that the contract does not know: {', '.join(map(shown, found.extra_columns))}",) if found.extra_columns else ()
     absent = (f"columns that the file lacks, read as empty: {', '.join(found.absent_columns)}",) if found.absent_columns else ()
-    return extra + absent
+    return extra + absent + found.notes
 
 
 def _without_repeats(files: list[ManifestFile]) -> list[ManifestFile]:

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.landing import arriving, records
-from lakehouse_assets.landing.preflight import Limits, Preflight, UnusableError, preflight, read_header
+from lakehouse_assets.landing.preflight import Limits, Preflight, UnusableError, preflight, route_file
 
-CONTRACT = read_contracts()["products"]
+CONTRACTS = read_contracts()
+CONTRACT = CONTRACTS["products"]
+TAKEN = " (row 1, the first that is not blank, was taken for the header)"
 HEADER = ",".join(CONTRACT.names).encode()
 ROW = b"1,2,Books,Atlas"
 GOOD = HEADER + b"\n" + ROW + b"\n"
@@ -75,7 +77,7 @@ def test_blank_lines_and_rows_of_empty_cells_before_the_header_are_skipped_and_c
 
 
 def test_a_missing_required_column_is_named(look: Look) -> None:
-    assert problem(look(b"product_id,department\n1,Books\n")) == "lacks required columns of products: department_id, product_name"
+    assert problem(look(b"product_id,department\n1,Books\n")) == "lacks required columns of products: department_id, product_name" + TAKEN
 
 
 def test_a_repeated_column_is_named(look: Look) -> None:
@@ -89,9 +91,15 @@ def test_a_file_without_a_header_is_set_aside_and_its_values_are_not_told(look: 
     assert found.extra_columns == ()
 
 
-def test_an_extra_column_is_loaded_and_named(look: Look) -> None:
-    found = look(HEADER + b",Note,\n" + ROW + b",hello,\n")
-    assert (found.problem, found.extra_columns) == (None, ("note", "column_6"))
+def test_an_extra_column_is_loaded_and_named_by_its_place_if_it_has_no_name(look: Look) -> None:
+    found = look(HEADER + b",Note,\n" + ROW + b",hello,there\n")
+    assert (found.problem, found.header, found.extra_columns) == (None, (*CONTRACT.names, "note", "column_6"), ("note", "column_6"))
+
+
+@pytest.mark.parametrize("rows", [ROW + b"\n", ROW + b",\n" + ROW + b" \n", b""])
+def test_delimiters_at_the_end_of_the_header_make_no_column_where_no_row_has_one(look: Look, rows: bytes) -> None:
+    found = look(HEADER + b",, \n" + rows)
+    assert (found.problem, found.header, found.extra_columns) == (None, CONTRACT.names, ())
 
 
 def test_compression_is_told_by_the_content_not_by_the_name(look: Look) -> None:
@@ -214,7 +222,7 @@ def test_another_delimiter_gives_a_problem_never_one_column(look: Look) -> None:
 
 def test_with_the_wrong_columns_the_delimiter_that_knows_most_of_them_tells_what_is_missing(look: Look) -> None:
     found = look(b"product_id;department_id;department;name, long\n")
-    assert (problem(found), found.delimiter) == ("lacks required columns of products: product_name", ";")
+    assert (problem(found), found.delimiter) == ("lacks required columns of products: product_name (it has instead: name, long)" + TAKEN, ";")
 
 
 @pytest.mark.parametrize(
@@ -256,20 +264,37 @@ def test_a_problem_at_the_start_still_gives_the_hash_of_the_whole_file(look: Loo
 
 
 @pytest.mark.parametrize(
-    ("content", "header"),
+    ("content", "dataset"),
     [
-        (b"\xef\xbb\xbfA,b\n1,2\n", ("a", "b")),
-        (b"\n\na;b;c,d\n", ("a", "b", "c,d")),
-        (gzip.compress(b"a\tb\n" * 1_000_000, mtime=0), ("a", "b")),
-        (b"one column", ("one column",)),
-        (b"", None),
-        (b"\n \n", None),
+        (b"\xef\xbb\xbf" + HEADER.upper() + b"\n1,2\n", "products"),
+        (b"\n\n" + HEADER.replace(b",", b";"), "products"),
+        (b"sep=\t\r\n" + HEADER.replace(b",", b"\t"), "products"),
+        (b"All products\n\n" + HEADER, "products"),
+        (gzip.compress(HEADER.replace(b",", b"|") + b"\n" + b"a|b\n" * 1_000_000, mtime=0), "products"),
+        (b"one column", None),
     ],
 )
-def test_a_header_is_read_from_the_first_bytes_alone(tmp_path: Path, content: bytes, header: tuple[str, ...] | None) -> None:
+def test_a_file_is_routed_by_its_first_bytes_alone(tmp_path: Path, content: bytes, dataset: str | None) -> None:
     path = tmp_path / "any"
     path.write_bytes(content)
-    assert read_header(path) == header
+    found = route_file(path, CONTRACTS)
+    assert found is not None
+    assert found.dataset == dataset
+
+
+def test_a_file_that_is_like_no_dataset_says_which_row_was_taken_for_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "any"
+    path.write_bytes(b"\nCities\n\ncity,people\nRome,3\n")
+    found = route_file(path, CONTRACTS)
+    assert found is not None
+    assert found.reason == f"no dataset has these columns (the datasets: {', '.join(CONTRACTS)}) (row 2, the first that is not blank, was taken for the header)"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b",,,\n"])
+def test_an_empty_file_is_for_no_dataset(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "any"
+    path.write_bytes(content)
+    assert route_file(path, CONTRACTS) is None
 
 
 @pytest.mark.parametrize(
@@ -287,7 +312,7 @@ def test_where_the_first_bytes_hold_no_header_it_is_said_why(tmp_path: Path, con
     path = tmp_path / "any"
     path.write_bytes(content)
     with pytest.raises(UnusableError, match=reason):
-        read_header(path)
+        route_file(path, CONTRACTS)
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
