@@ -1,6 +1,8 @@
-"""Files of one dataset that are laid out as spreadsheets, shops and people do it, and what must become of each: for the table of faults.
+"""Files of one dataset that are laid out as spreadsheets, shops and people do it, and what must become of each: for the
+table of faults.
 
-Each shape comes from public bug reports: hint lines of Excel, titles, invisible characters in names, delimiters at the ends of lines, blank rows.
+Each shape comes from public bug reports: hint lines of Excel, titles, invisible characters in names, delimiters at the
+ends of lines, blank rows.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from lakehouse_assets_tests.support import PRODUCTS, csv_text, order, orders_csv
 
 @dataclass(frozen=True)
 class Case:
-    """A file under raw/products/ and what must become of it: `loaded` its rows in the table (product_id, department_id, department, product_name),
-    `rejected` its rejected records (row number, reason)."""
+    """A file under raw/products/ and what must become of it: `loaded` its rows in the table (product_id, department_id,
+    department, product_name), `rejected` its rejected records (row number, reason)."""
 
     name: str
     content: bytes

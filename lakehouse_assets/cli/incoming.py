@@ -25,7 +25,8 @@ PART_BYTES, NAME_BYTES = 200, 700
 
 @dataclass(frozen=True)
 class Incoming:
-    """A file to upload, and its name in the bucket, below the dataset's folder. `dataset`: the one that the command line states."""
+    """A file to upload, and its name in the bucket, below the dataset's folder. `dataset`: the one that the command
+    line states."""
 
     path: Path
     name: str
@@ -43,8 +44,9 @@ class Ignored:
 def find_files(paths: Iterable[Path], home: Path, dataset: str | None = None) -> tuple[list[Incoming], list[Ignored]]:
     """Every file that is given by name, and those in the given folders that look like data. Nothing in `home` is taken.
 
-    A file is known by its path in the given folder. Where two would share a name, both get the names of the folders above, until they differ.
-    `dataset`: what the files are stated to be. Raises BadConfiguration, naming all of them, for paths that are not there or cannot be read.
+    A file is known by its path in the given folder. Where two would share a name, both get the names of the folders
+    above, until they differ. `dataset`: what the files are stated to be. Raises BadConfiguration, naming all of them,
+    for paths that are not there or cannot be read.
     """
     faults: list[str] = []
     found: dict[Path, int] = {}
@@ -150,10 +152,11 @@ def _digest(text: str) -> str:
 
 
 def key_of(file: Incoming, zone: LandingZone) -> str:
-    """Where a file waits: CSV in the folder of the dataset that was stated, else of the one that its name or its header says (where the two do not agree it
-    is quarantined there, with what it lacks).
+    """Where a file waits: CSV in the folder of the dataset that was stated, else of the one that its name or its header
+    says (where the two do not agree it is quarantined there, with what it lacks).
 
-    Workbooks, and what is like no dataset, go to the uploads. Raises BadConfiguration for a stated dataset that there is not, and for a workbook with one.
+    Workbooks, and what is like no dataset, go to the uploads. Raises BadConfiguration for a stated dataset that there
+    is not, and for a workbook with one.
     """
     from lakehouse_assets.landing.convert import WORKBOOK_MAGIC, own_name
     from lakehouse_assets.landing.preflight import UnusableError, route_file

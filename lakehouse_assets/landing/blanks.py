@@ -1,6 +1,7 @@
 """Rows and fields that hold nothing: in a CSV file they are as little a row or a field as in a workbook.
 
-Spreadsheets export their empty rows as lines of delimiters, and empty cells beyond the header as delimiters at a line's end.
+Spreadsheets export their empty rows as lines of delimiters, and empty cells beyond the header as delimiters at a line's
+end.
 """
 
 from __future__ import annotations

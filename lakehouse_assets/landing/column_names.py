@@ -11,10 +11,11 @@ SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
 
 
 def normalise(header: Sequence[str], known: Sequence[str] = ()) -> tuple[str, ...]:
-    """Names as they are compared: without invisible characters and surrounding white space, full-width letters as plain ones, case-folded.
+    """Names as they are compared: without invisible characters and surrounding white space, full-width letters as plain
+    ones, case-folded.
 
-    A name that is empty becomes its place: the seventh is `column_7`. A name that differs from exactly one of the `known` columns by spaces, dashes
-    and underscores only becomes that column.
+    A name that is empty becomes its place: the seventh is `column_7`. A name that differs from exactly one of the
+    `known` columns by spaces, dashes and underscores only becomes that column.
     """
     loosely = _loosely(tuple(known))
     names = []
@@ -36,7 +37,8 @@ def named_width(header: Sequence[str]) -> int:
 
 
 def spellings(header: Sequence[str], known: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The (name as it stands, column) of each known column whose name is written in another way, beyond case and surrounding blanks."""
+    """The (name as it stands, column) of each known column whose name is written in another way, beyond case and
+    surrounding blanks."""
     names = zip(header, normalise(header, known), strict=True)
     return tuple((text, name) for text, name in names if name in known and spelled(text) != name)
 
@@ -52,7 +54,8 @@ def shown(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Format characters (Unicode category Cf: zero width space, soft hyphen, byte order mark) are not seen, so they are not part of a name."""
+    """Format characters (Unicode category Cf: zero width space, soft hyphen, byte order mark) are not seen, so they are
+    not part of a name."""
     if not text.isascii():
         text = "".join(letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
     return text.strip().casefold()

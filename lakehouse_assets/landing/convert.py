@@ -1,7 +1,9 @@
-"""What waits under uploads/ becomes CSV under raw/<dataset>/: each sheet of a workbook, and CSV files that were not put into a dataset's folder.
+"""What waits under uploads/ becomes CSV under raw/<dataset>/: each sheet of a workbook, and CSV files that were not put
+into a dataset's folder.
 
-Routed by name and header (`routing`). The record of a conversion is written last and by a conditional write; a conversion cut short is done again and finds
-its own CSVs there. A CSV keeps the time of the file that it came from, because that time decides which of two corrections wins.
+Routed by name and header (`routing`). The record of a conversion is written last and by a conditional write; a
+conversion cut short is done again and finds its own CSVs there. A CSV keeps the time of the file that it came from,
+because that time decides which of two corrections wins.
 """
 
 from __future__ import annotations
@@ -96,8 +98,8 @@ def _sheets(zone: LandingZone, version: FileVersion, path: Path) -> list[Convert
 
 
 def _csv(zone: LandingZone, version: FileVersion, path: Path) -> Converted:
-    """Puts a CSV file into the folder of the dataset that it is for. Where its header does not fit that dataset, freezing the batch quarantines it there,
-    with its rows counted."""
+    """Puts a CSV file into the folder of the dataset that it is for. Where its header does not fit that dataset,
+    freezing the batch quarantines it there, with its rows counted."""
     try:
         found = route_file(path, zone.contracts, own_name(version.key))
     except UnusableError as unusable:

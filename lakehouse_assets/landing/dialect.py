@@ -24,8 +24,9 @@ SEPARATOR_LINE = re.compile(r'("?)sep=([!#-/:-@\[-^`{-~\t])\1[\r\n]*\Z', re.IGNO
 
 @dataclass(frozen=True)
 class FirstRecord:
-    """A record that may be the header, if `delimiter` is the file's. `skipped_lines` lines stand before it, and in them the records that are not blank, of
-    which `above` says how many fields each has that are not blank. `below`: the text that follows in the head."""
+    """A record that may be the header, if `delimiter` is the file's. `skipped_lines` lines stand before it; `above` says
+    of each record in them that is not blank how many fields it fills. `end`: the place of the first line behind it in
+    `lines`, the file's first text."""
 
     delimiter: str
     cells: tuple[str, ...]
@@ -45,9 +46,11 @@ class FirstRecord:
 
 
 def first_records(head: str, *, whole: bool) -> list[list[FirstRecord]]:
-    """The first records that are not blank, once for each delimiter that the first one can be read by; none in a text of blank lines.
+    """The first records that are not blank, once for each delimiter that the first one can be read by; none in a text
+    of blank lines.
 
-    head: the file's first text; whole: nothing follows it. Raises UnusableError for a first line without end, or that no delimiter makes sense of.
+    head: the file's first text; whole: nothing follows it. Raises UnusableError for a first line without end, or that
+    no delimiter makes sense of.
     """
     lines = list(io.StringIO(head.removeprefix("\ufeff"), newline=""))
     said = SEPARATOR_LINE.match(lines[0]) if lines else None

@@ -10,7 +10,8 @@ from lakehouse_assets.landing.routing import Columns, missing, shared
 
 
 def find_header(read: list[list[FirstRecord]], columns_of: Callable[[tuple[str, ...]], Columns | None]) -> FirstRecord:
-    """The first record that has all required columns of the dataset it is held against (`columns_of`), by the delimiter that gives most of its columns.
+    """The first record that has all required columns of the dataset it is held against (`columns_of`), by the delimiter
+    that gives most of its columns.
 
     If there is none: the record that shares most columns with its dataset, the first of equals.
     """
@@ -32,7 +33,8 @@ def taken_for_header(header: FirstRecord) -> str:
 
 
 def titles_problem(header: FirstRecord, columns: Columns) -> str | None:
-    """Lines of title are left out; rows of data above the header are not: a file that someone sorted with its header may have some.
+    """Lines of title are left out; rows of data above the header are not: a file that someone sorted with its header
+    may have some.
 
     A row of data fills the required columns. Where one column is required, a title with two fields may be one.
     """

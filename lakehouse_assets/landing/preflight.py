@@ -1,7 +1,8 @@
 """Looks at one file before any engine does, and sets aside what no engine could read rightly.
 
-An engine that meets Latin-1, half a gzip file or an unclosed quote may guess, skip or stop the whole batch. So each file is streamed
-in bounded memory: once, at the disk's speed, and where it has quotes, blank rows or nameless columns a second time, record by record (`records`).
+An engine that meets Latin-1, half a gzip file or an unclosed quote may guess, skip or stop the whole batch. So each
+file is streamed in bounded memory: once, at the disk's speed, and where it has quotes, blank rows or nameless columns a
+second time, record by record (`records`).
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class Preflight:
     notes: tuple[str, ...] = ()
     """What was taken for something else than it is written as, or left out; each a warning of the report."""
     rows_aside: int | None = None
-    """How many rows a file with a problem has, as far as its text can be read: its records below the header, or else its lines; None without a text."""
+    """How many rows a file with a problem has, as far as its text can be read: its records below the header, or else
+    its lines; None without a text."""
 
 
 def preflight(
@@ -68,9 +70,11 @@ def preflight(
     contracts: Mapping[str, Contract] | None = None,
     name: str = "",
 ) -> Preflight:
-    """Reads a CSV file, gzipped or not, and says whether and how an engine can read it by the contract. Never raises for what is in it.
+    """Reads a CSV file, gzipped or not, and says whether and how an engine can read it by the contract. Never raises
+    for what is in it.
 
-    `contracts`: all datasets, and `name`: the file's own name; the file may turn out to be meant for another dataset than the contract's.
+    `contracts`: all datasets, and `name`: the file's own name; the file may turn out to be meant for another dataset
+    than the contract's.
     """
     file = ArrivingFile(path, limits)
     found = Preflight(None, False, "none", ",", (), (), (), False, False, "\n", "", 0)

@@ -23,8 +23,9 @@ FIELD_LIMIT = (1 << 31) - 1
 
 @dataclass(frozen=True)
 class Records:
-    """`newlines`: what ends the records, whatever stands inside their quotes. `rows`: records below the header that are not blank; `blank_rows`: those
-    that are, empty lines not counted. `beyond`: a row has something in a column behind the last one that has a name."""
+    """`newlines`: what ends the records, whatever stands inside their quotes. `rows`: records below the header that are
+    not blank; `blank_rows`: those that are, empty lines not counted. `beyond`: a row has something in a column behind
+    the last one that has a name."""
 
     multiline: bool
     newlines: frozenset[str]
@@ -34,8 +35,9 @@ class Records:
 
 
 def read_records(stream: io.RawIOBase, delimiter: str, skipped_lines: int, named: int, width: int) -> Records:
-    """What the records of a UTF-8 text are, its header below `skipped_lines` lines, with `width` columns, of which the first `named` end with one that has a
-    name. Raises UnusableError, naming the record and its line, where one breaks the file's structure."""
+    """What the records of a UTF-8 text are, its header below `skipped_lines` lines, with `width` columns, of which the
+    first `named` end with one that has a name. Raises UnusableError, naming the record and its line, where one breaks
+    the file's structure."""
     csv.field_size_limit(FIELD_LIMIT)
     lines = _Lines(io.TextIOWrapper(io.BufferedReader(stream, 1 << 20), "utf-8-sig", newline=""))
     reader = csv.reader(iter(lines), delimiter=delimiter, strict=True)
@@ -65,8 +67,8 @@ def read_records(stream: io.RawIOBase, delimiter: str, skipped_lines: int, named
 
 
 def records_below_header(text: io.TextIOBase, delimiter: str, skipped_lines: int, width: int) -> Iterator[list[str]]:
-    """The fields of each record below the header that is not blank, without blank ones beyond the header's `width`; above the header are `skipped_lines`
-    lines. Of text that preflight let through."""
+    """The fields of each record below the header that is not blank, without blank ones beyond the header's `width`;
+    above the header are `skipped_lines` lines. Of text that preflight let through."""
     csv.field_size_limit(FIELD_LIMIT)
     records = csv.reader(islice(text, skipped_lines, None), delimiter=delimiter, strict=True)
     rows = (fields for fields in records if not is_blank(fields))

@@ -1,4 +1,5 @@
-"""Which dataset a file or a sheet is for. What its sender says and its header must agree: no file changes a table that it was not meant for."""
+"""Which dataset a file or a sheet is for. What its sender says and its header must agree: no file changes a table that
+it was not meant for."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class Columns(Protocol):
 
 @dataclass(frozen=True)
 class Route:
-    """Either `dataset`, or `reason`: why there is none. `candidate`: the dataset that the header was held against; None where none comes into question."""
+    """Either `dataset`, or `reason`: why there is none. `candidate`: the dataset that the header was held against; None
+    where none comes into question."""
 
     dataset: str | None
     reason: str | None
@@ -41,10 +43,12 @@ class Route:
 
 @dataclass(frozen=True)
 class HeaderCheck:
-    """`problem`: why no row can be read by this header, or None. `names`: the columns in the file's order, in the contract's spelling.
+    """`problem`: why no row can be read by this header, or None. `names`: the columns in the file's order, in the
+    contract's spelling.
 
-    `absent`: optional columns of the contract that the file lacks. `extra`: columns that the contract does not know, and `respelled`: those that it
-    knows by another spelling (as it stands, column); both are left empty where there is a problem, because then the first line may be data.
+    `absent`: optional columns of the contract that the file lacks. `extra`: columns that the contract does not know,
+    and `respelled`: those that it knows by another spelling (as it stands, column); both are left empty where there is
+    a problem, because then the first line may be data.
     """
 
     problem: str | None
@@ -55,8 +59,8 @@ class HeaderCheck:
 
 
 def route(header: Sequence[str], contracts: Mapping[str, Columns], *, said: str | None = None, name: str = "") -> Route:
-    """The dataset that the sender states (`said`: a folder, an option), else the one that a file's or sheet's `name` names, else the one that shares most
-    columns with the header. The header must fit it: see `_misfit`."""
+    """The dataset that the sender states (`said`: a folder, an option), else the one that a file's or sheet's `name`
+    names, else the one that shares most columns with the header. The header must fit it: see `_misfit`."""
     named = dataset_named(name, contracts)
     source: Source = "folder" if said else "name" if named else "columns"
     candidate = said or named
@@ -72,11 +76,12 @@ def route(header: Sequence[str], contracts: Mapping[str, Columns], *, said: str 
 
 
 def check_header(header: Sequence[str], contract: Columns, contracts: Mapping[str, Columns] | None = None, name: str = "") -> HeaderCheck:
-    """What a header lacks or has too much of for the dataset in whose folder the file lies; `contracts`: all datasets, `name`: the file's name.
+    """What a header lacks or has too much of for the dataset in whose folder the file lies; `contracts`: all datasets,
+    `name`: the file's name.
 
-    A problem names columns of the contract; names of the file only where the header is beyond doubt one: all required columns are there, or at least
-    two, and half of its names, are columns of the contract. A file without a header has its first row of data in that place, and a row's values do not
-    belong into a message.
+    A problem names columns of the contract; names of the file only where the header is beyond doubt one: all required
+    columns are there, or at least two, and half of its names, are columns of the contract. A file without a header has
+    its first row of data in that place, and a row's values do not belong into a message.
     """
     everything = contracts or {contract.dataset: contract}
     names = normalise(header, contract.names)
@@ -89,7 +94,8 @@ def check_header(header: Sequence[str], contract: Columns, contracts: Mapping[st
 
 
 def dataset_named(name: str, contracts: Iterable[str]) -> str | None:
-    """The dataset whose name stands in a text as whole words; of one name within another the longer. None where several are named."""
+    """The dataset whose name stands in a text as whole words; of one name within another the longer. None where several
+    are named."""
     words = [word for word in re.split(r"[\W_]+", name.casefold()) if word]
     found = []
     for dataset in contracts:
@@ -122,8 +128,9 @@ def _closest(header: Sequence[str], contracts: Mapping[str, Columns]) -> list[st
 def _misfit(header: Sequence[str], contract: Columns, contracts: Mapping[str, Columns], source: Source, named: str | None) -> str | None:
     """Why a file with this header is not taken for the dataset that `source` says; None where it is.
 
-    Another dataset shares more columns with the header; required columns are missing; the folder and the name disagree and the header does not
-    settle it; more than half of the header's columns are unknown, unless the contract allows it.
+    Another dataset shares more columns with the header; required columns are missing; the folder and the name disagree
+    and the header does not settle it; more than half of the header's columns are unknown, unless the contract allows
+    it.
     """
     if any("\0" in text for text in header):
         return "has a NUL character in its header: it is damaged, or it is not a text file"

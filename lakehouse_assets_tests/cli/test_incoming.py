@@ -134,7 +134,7 @@ def test_a_stated_dataset_goes_before_name_and_header(tmp_path: Path, zone: Land
 def test_a_stated_dataset_that_there_is_not_or_a_workbook_with_one_is_refused(tmp_path: Path, zone: LandingZone) -> None:
     path = tmp_path / "orders.csv"
     path.write_text(orders_csv(order(1)))
-    with pytest.raises(BadConfiguration, match=r"There is no dataset order \(--dataset\); the datasets: products, orders, order_items"):
+    with pytest.raises(BadConfiguration, match=r"There is no dataset order \(--dataset\); the datasets: (\w+, ){2}\w+\."):
         key_of(Incoming(path, path.name, "order"), zone)
     book = workbook(tmp_path / "orders.xlsx", {"a": [("order_id",)]})
     with pytest.raises(BadConfiguration, match=r"orders\.xlsx is a workbook .* without --dataset"):

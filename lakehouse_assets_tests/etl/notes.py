@@ -27,7 +27,8 @@ def notes_contract(folder: Path) -> Contracts:
 
 
 def records(text: str, delimiter: str = ",") -> list[list[str]]:
-    """The rows below the header, by Python's csv module: the judge. Rows of nothing but blanks are none, and blank fields beyond the header are nothing."""
+    """The rows below the header, by Python's csv module: the judge. Rows of nothing but blanks are none, and blank
+    fields beyond the header are nothing."""
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter, strict=True)
     rows = [fields for fields in reader if any(map(_filled, fields))][1:]
     return [fields if any(map(_filled, fields[len(COLUMNS) :])) else fields[: len(COLUMNS)] for fields in rows]

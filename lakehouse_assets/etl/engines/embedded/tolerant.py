@@ -1,6 +1,8 @@
-"""Reads what the strict reader refuses (rows with too few or too many fields, blank rows, odd line ends) and writes it down so that the strict reader takes it.
+"""Reads what the strict reader refuses (rows with too few or too many fields, blank rows, odd line ends) and writes it
+down so that the strict reader takes it.
 
-Python's csv module is the judge here: slow (about a million rows a second) and exact. Preflight has made sure that the text is UTF-8 and its quotes close.
+Python's csv module is the judge here: slow (about a million rows a second) and exact. Preflight has made sure that the
+text is UTF-8 and its quotes close.
 """
 
 from __future__ import annotations

@@ -115,7 +115,8 @@ def _readable(file: RawFile, file_no: int, links: Path) -> str:
 
 
 def _is_blank(layout: Layout) -> Column:
-    """Whether a line is a row of nothing but blanks and delimiters. Blank fields may be quoted; a quoted delimiter is text."""
+    """Whether a line is a row of nothing but blanks and delimiters. Blank fields may be quoted; a quoted delimiter is
+    text."""
     value = F.col("value")
     nothing = F.translate(value, f'{BLANK}{layout.delimiter}"', "") == ""
     if layout.way == "plain lines":

@@ -1,6 +1,8 @@
-"""Reads on the workers, with Python's csv module, what cannot be read line by line: records with line breaks in quotes, headers below other lines.
+"""Reads on the workers, with Python's csv module, what cannot be read line by line: records with line breaks in quotes,
+headers below other lines.
 
-One task a file, record by record, so that memory stays bounded whatever the file's size. The tests hold both engines to what that module reads.
+One task a file, record by record, so that memory stays bounded whatever the file's size. The tests hold both engines to
+what that module reads.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from lakehouse_assets.landing.records import FIELD_LIMIT, records_below_header
 
 @dataclass(frozen=True)
 class RecordsFile:
-    """A file for one worker. `skipped_lines`: lines above the header; `width`: its columns. `environment`: how the AWS of an s3:// location is reached."""
+    """A file for one worker. `skipped_lines`: lines above the header; `width`: its columns. `environment`: how the AWS
+    of an s3:// location is reached."""
 
     file_no: int
     location: str
