@@ -17,7 +17,10 @@ from lakehouse_assets.errors import BadConfiguration
 if TYPE_CHECKING:
     from lakehouse_assets.landing.zone import LandingZone
 
-TAKEN = (".csv", ".tsv", ".txt", ".gz", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+TAKEN = (
+    *(".csv", ".tsv", ".txt", ".gz", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+    *(".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z"),
+)
 """What is looked into by itself in a folder. Some of these are no data, and will be set aside with the reason; all else is only named in the report."""
 PART_BYTES, NAME_BYTES = 200, 700
 """S3 keys may have 1,024 bytes, and a file on a disk (the embedded S3 keeps objects as files) 255 a name; the archive adds to both."""

@@ -33,8 +33,8 @@ def reasons(folder: Path) -> dict[str, str]:
 
 
 def test_files_of_a_folder_are_known_by_their_path_in_it(tmp_path: Path) -> None:
-    write(tmp_path, "a.csv", "april/b.csv.gz", "april/late/c.XLSX", "d.tsv", "e.txt", "f.gz")
-    assert names([tmp_path]) == {name: name for name in ("a.csv", "april/b.csv.gz", "april/late/c.XLSX", "d.tsv", "e.txt", "f.gz")}
+    write(tmp_path, "a.csv", "april/b.csv.gz", "april/late/c.XLSX", "d.tsv", "e.txt", "f.gz", "g.tgz", "h.zip")
+    assert names([tmp_path]) == {name: name for name in ("a.csv", "april/b.csv.gz", "april/late/c.XLSX", "d.tsv", "e.txt", "f.gz", "g.tgz", "h.zip")}
 
 
 def test_a_named_file_is_known_by_its_name_alone_and_taken_whatever_it_is_called(tmp_path: Path) -> None:
