@@ -154,8 +154,8 @@ def _without_nameless_end(found: Preflight, named: int, records: Records) -> Pre
 def _notes(header: FirstRecord, check: HeaderCheck, blank_rows: int) -> tuple[str, ...]:
     notes = []
     if header.above:
-        plural = "s" * (header.skipped_lines != 1)
-        notes.append(f"the header stands in row {header.row}; {header.skipped_lines} row{plural} above it were skipped")
+        skipped = "1 row above it was" if header.skipped_lines == 1 else f"{header.skipped_lines} rows above it were"
+        notes.append(f"the header stands in row {header.row}; {skipped} skipped")
     if check.respelled:
         taken = ", ".join(f'"{shown(text.strip(" "))}" for {column}' for text, column in check.respelled)
         notes.append(f"columns known by another spelling: {taken}")
