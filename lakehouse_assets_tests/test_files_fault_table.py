@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import gzip
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.bootstrap import bootstrap
 from lakehouse_assets.local.process import EmbeddedAws
 from lakehouse_assets_tests.conftest import own_settings
+from lakehouse_assets_tests.file_cases import HEADER, LAYOUTS, Case, empty, loaded, named, quarantined
 from lakehouse_assets_tests.spark import on_spark
 from lakehouse_assets_tests.support import (
     PRODUCTS,
@@ -36,41 +36,6 @@ from lakehouse_assets_tests.support import (
     run,
     table_rows,
 )
-
-
-@dataclass(frozen=True)
-class Case:
-    """A file under raw/products/ and what must become of it: `loaded` its rows in the table (product_id, department_id, department, product_name),
-    `rejected` its rejected records (row number, reason)."""
-
-    name: str
-    content: bytes
-    outcome: str
-    reason: str = ""
-    loaded: Sequence[tuple[Any, ...]] = ()
-    rejected: Sequence[tuple[int, str]] = ()
-    warning: str = ""
-
-
-HEADER = ",".join(PRODUCTS)
-
-
-def loaded(name: str, content: str | bytes, *rows: tuple[Any, ...], rejected: Sequence[tuple[int, str]] = (), warning: str = "") -> Case:
-    return Case(name, content.encode() if isinstance(content, str) else content, "loaded", loaded=rows, rejected=rejected, warning=warning)
-
-
-def empty(name: str, content: bytes) -> Case:
-    return Case(name, content, "empty")
-
-
-def quarantined(name: str, content: bytes, reason: str) -> Case:
-    return Case(name, content, "quarantined", reason)
-
-
-def named(name: str, number: int) -> Case:
-    """A sound file under an awkward name."""
-    return loaded(name, products_csv(product(number)), product(number))
-
 
 CASES = [
     empty("no bytes.csv", b""),
@@ -151,6 +116,7 @@ CASES = [
     quarantined("open quote.csv", f'{HEADER}\n1,2,Books,"Atlas\n2,2,Books,Globe\n'.encode(), "a quote opened there is never closed"),
     quarantined("workbook.csv", b"PK\x03\x04 [Content_Types].xml and more", "is an Excel workbook, not CSV: put it under uploads/"),
     quarantined("parquet.csv", b"PAR1" + bytes(20), "is a Parquet file, not CSV"),
+    *LAYOUTS,
 ]  # fmt: skip
 STRAYS = ("raw/returned/r.csv", "raw/lonely.csv", "raw/products.csv")
 EACH = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

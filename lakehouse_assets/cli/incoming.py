@@ -18,7 +18,10 @@ from lakehouse_assets.landing.order import NaturalKey, natural_key
 if TYPE_CHECKING:
     from lakehouse_assets.landing.zone import LandingZone
 
-TAKEN = (".csv", ".tsv", ".txt", ".gz", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+TAKEN = (
+    *(".csv", ".tsv", ".txt", ".gz", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+    *(".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z"),
+)
 """What is looked into by itself in a folder. Some of these are no data, and will be set aside with the reason; all else is only named in the report."""
 PART_BYTES, NAME_BYTES = 200, 700
 """S3 keys may have 1,024 bytes, and a file on a disk (the embedded S3 keeps objects as files) 255 a name; the archive adds to both."""
@@ -26,10 +29,12 @@ PART_BYTES, NAME_BYTES = 200, 700
 
 @dataclass(frozen=True)
 class Incoming:
-    """A file to upload, and its name in the bucket, below the dataset's folder."""
+    """A file to upload, and its name in the bucket, below the dataset's folder. `dataset`: the one that the command
+    line states."""
 
     path: Path
     name: str
+    dataset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,14 +45,15 @@ class Ignored:
     reason: str
 
 
-def find_files(paths: Iterable[Path], home: Path) -> tuple[list[Incoming], list[Ignored]]:
+def find_files(paths: Iterable[Path], home: Path, dataset: str | None = None) -> tuple[list[Incoming], list[Ignored]]:
     """Every file that is given by name, and those in the given folders that look like data. Nothing in `home` is taken.
 
-    In the order in which the paths are given; a folder's files by their times, then by name with numbers as numbers. Of two files that have a row each for one
-    key, the later one's stays.
+    In the order in which the paths are given; a folder's files by their times, then by name with numbers as numbers.
+    Of two files that have a row each for one key, the later one's stays.
 
-    A file is known by its path in the given folder. Where two would share a name, both get the names of the folders above, until they differ.
-    Raises BadConfiguration, naming all of them, for paths that are not there or cannot be read.
+    A file is known by its path in the given folder. Where two would share a name, both get the names of the folders
+    above, until they differ. `dataset`: what the files are stated to be. Raises BadConfiguration, naming all of them,
+    for paths that are not there or cannot be read.
     """
     faults: list[str] = []
     found: dict[Path, int] = {}
@@ -66,7 +72,7 @@ def find_files(paths: Iterable[Path], home: Path) -> tuple[list[Incoming], list[
     if faults:
         raise BadConfiguration("Nothing was uploaded, because of:\n" + "\n".join(f"  - {fault}" for fault in faults))
     lengths = _lengthened_until_unique(found)
-    return [Incoming(path, _name(path.parts[-lengths[path] :])) for path in found], ignored
+    return [Incoming(path, _name(path.parts[-lengths[path] :]), dataset) for path in found], ignored
 
 
 def _time_and_name(path: Path) -> tuple[int, NaturalKey]:
@@ -156,20 +162,29 @@ def _digest(text: str) -> str:
 
 
 def key_of(file: Incoming, zone: LandingZone) -> str:
-    """Where a file waits: CSV in the folder of the dataset that its header fits, or else of the closest one (there it is set aside, with what it lacks).
+    """Where a file waits: CSV in the folder of the dataset that was stated, else of the one that its name or its header
+    says (where the two do not agree it is quarantined there, with what it lacks).
 
-    Workbooks, and what is like no dataset, go to the uploads.
+    Workbooks, and what is like no dataset, go to the uploads. Raises BadConfiguration for a stated dataset that there
+    is not, and for a workbook with one.
     """
-    from lakehouse_assets.landing.convert import WORKBOOK_MAGIC
-    from lakehouse_assets.landing.preflight import UnusableError, read_header
-    from lakehouse_assets.landing.routing import closest, route
+    from lakehouse_assets.landing.convert import WORKBOOK_MAGIC, own_name
+    from lakehouse_assets.landing.preflight import UnusableError, route_file
+    from lakehouse_assets.landing.routing import dataset_named
 
+    stated = file.dataset
+    if stated is not None and stated not in zone.contracts:
+        raise BadConfiguration(f"There is no dataset {stated} (--dataset); the datasets: {', '.join(zone.contracts)}. Nothing was uploaded.")
     with file.path.open("rb") as content:
         if content.read(4).startswith(WORKBOOK_MAGIC):
+            if stated is not None:
+                raise BadConfiguration(
+                    f"{file.path} is a workbook or an archive: each of its sheets is routed by itself. Load it without --dataset. Nothing was uploaded."
+                )
             return f"{zone.uploads}{file.name}"
     try:
-        header = read_header(file.path) or ()
+        found = None if stated else route_file(file.path, zone.contracts, own_name(file.name))
+        dataset = stated or (found.candidate if found else dataset_named(own_name(file.name), zone.contracts))
     except UnusableError:
-        header = ()
-    dataset = route(header, zone.contracts).dataset or closest(header, zone.contracts, file.name)
+        dataset = dataset_named(own_name(file.name), zone.contracts)
     return f"{zone.raw}{dataset}/{file.name}" if dataset else f"{zone.uploads}{file.name}"

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
 Uploaded = tuple[str, str | None]
 """A file's key and version in the bucket; None where it was gone before its version could be asked for."""
+Stated = Annotated[str | None, typer.Option("--dataset", metavar="DATASET", help="The dataset that all given CSV files are.", show_default=False)]
 KINDS = "Files and folders: CSV (also gzipped) and Excel workbooks."
 
 
 def load(
     paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH...", help=f"{KINDS} Without any, what waits already.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the load report as one JSON object, and nothing else.")] = False,
+    dataset: Stated = None,
     engine: Engine = None,
 ) -> None:
     """Upload files, run one batch, print the load report.
@@ -41,7 +43,7 @@ def load(
     from lakehouse_assets.cli.output import print_json, stdout_kept_clean
 
     settings = read_home()
-    incoming, ignored = find_files(paths or [], settings.home)
+    incoming, ignored = find_files(paths or [], settings.home, dataset)
     if as_json:
         with stdout_kept_clean():
             report = _report_or_failure(settings, incoming, ignored)
@@ -70,7 +72,7 @@ def _report_or_failure(settings: Settings, incoming: list[Incoming], ignored: li
         return NOTHING_TO_DO | {"status": "failed", "error": str(error)}
 
 
-def put(paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=KINDS, show_default=False)]) -> None:
+def put(paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=KINDS, show_default=False)], dataset: Stated = None) -> None:
     """Upload files only: the next load takes them, or the sensor of a running lakehouse."""
     from lakehouse_assets.cli.incoming import find_files
     from lakehouse_assets.cli.progress import steps_shown
@@ -78,7 +80,7 @@ def put(paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=KIND
     from lakehouse_assets.lakehouse import connected
 
     settings = read_home()
-    incoming, ignored = find_files(paths, settings.home)
+    incoming, ignored = find_files(paths, settings.home, dataset)
     if incoming:
         with connected(settings) as lakehouse, steps_shown() as steps:
             uploaded = upload(lakehouse, incoming, steps)

@@ -72,7 +72,8 @@ class Parent:
 @dataclass(frozen=True)
 class Contract:
     """One dataset's contract. `version` is the column whose greater value wins among rows of one key (None: the file's time decides);
-    `job` is the name of the Glue job that loads it; `team`: who answers for the dataset."""
+    `job` is the name of the Glue job that loads it; `team`: who answers for the dataset. `allows_unknown`: of a file's columns more than half may be
+    unknown to the contract (custom property `unknownColumns: allow`)."""
 
     dataset: str
     document: str
@@ -87,6 +88,7 @@ class Contract:
     sample_rows: int
     job: str
     team: str | None = None
+    allows_unknown: bool = False
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

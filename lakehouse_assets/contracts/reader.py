@@ -120,6 +120,10 @@ def _read_schema(document: OpenDataContractStandard, schema: SchemaObject, path:
     if job is not None and (not isinstance(job, str) or not JOB_NAME.match(job)):
         fault(f"job is {job!r}; a Glue job's name is made of letters, digits, '_' and '-'.")
 
+    unknown_columns = _custom(schema, "unknownColumns")
+    if unknown_columns not in (None, "allow"):
+        fault(f"unknownColumns is {unknown_columns!r}; it can only be 'allow': of a file's columns more than half may be unknown to the contract.")
+
     rules = tuple(_rules(schema, by_name, fault))
     for repeated in sorted({r.name for r in rules if [q.name for q in rules].count(r.name) > 1}):
         fault(f"two rules are named {repeated!r}.")
@@ -137,6 +141,7 @@ def _read_schema(document: OpenDataContractStandard, schema: SchemaObject, path:
         sample_rows=sample_rows if isinstance(sample_rows, int) else 100,
         job=job if isinstance(job, str) else f"{name}_etl",
         team=_team(document),
+        allows_unknown=unknown_columns == "allow",
     )
 
 

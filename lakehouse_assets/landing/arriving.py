@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakehouse_assets.landing.formats import GZIP_MAGIC, HEAD, foreign_format
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 CHUNK = 1 << 20
-GZIP_MAGIC = b"\x1f\x8b"
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
@@ -56,10 +57,7 @@ class ArrivingFile:
     def chunks(self) -> Iterator[bytes]:
         """The content, unpacked, in pieces of at most a mebibyte. Raises UnusableError for broken gzip, too much content and other formats."""
         with self.path.open("rb", buffering=0) as file:
-            for place, chunk in enumerate(self._unpacked(file)):
-                if place == 0:
-                    _refuse_other_formats(chunk)
-                yield chunk
+            yield from _of_no_other_format(self._unpacked(file))
 
     def finish(self) -> None:
         """Hashes what a reading that stopped early has left."""
@@ -133,17 +131,20 @@ class ArrivingFile:
             raise UnusableError(f"looks like a decompression bomb: {self.size:,} bytes unpack to more than {total:,}")
 
 
-def _refuse_other_formats(head: bytes) -> None:
-    if head.startswith(b"PK\x03\x04"):
-        if b"xl/" in head or b"[Content_Types].xml" in head:
-            raise UnusableError("is an Excel workbook, not CSV: put it under uploads/")
-        raise UnusableError("is a zip archive, not CSV: unpack it first")
-    if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
-        raise UnusableError("is an Excel workbook of the old format (.xls) or one with a password, not CSV: save it as .xlsx and put it under uploads/")
-    if head.startswith(b"PAR1"):
-        raise UnusableError("is a Parquet file, not CSV: convert it first")
-    if head.startswith(GZIP_MAGIC):
-        raise UnusableError("is gzip inside gzip: unpack it once")
+def _of_no_other_format(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same chunks, once the first bytes were looked at: a gzip member may hold few of them."""
+    held: list[bytes] = []
+    known = 0
+    for chunk in chunks:
+        held.append(chunk)
+        known += len(chunk)
+        if known >= HEAD:
+            break
+    what = foreign_format(b"".join(held)[:HEAD])
+    if what is not None:
+        raise UnusableError(f"is {what}")
+    yield from held
+    yield from chunks
 
 
 class TextBytes(io.RawIOBase):

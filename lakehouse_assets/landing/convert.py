@@ -1,7 +1,9 @@
-"""What waits under uploads/ becomes CSV under raw/<dataset>/: each sheet of a workbook, and CSV files that were not put into a dataset's folder.
+"""What waits under uploads/ becomes CSV under raw/<dataset>/: each sheet of a workbook, and CSV files that were not put
+into a dataset's folder.
 
-Routed by header, never by name. The record of a conversion is written last and by a conditional write; a conversion cut short is done again and finds
-its own CSVs there. A CSV keeps the time of the file that it came from, because that time decides which of two corrections wins.
+Routed by name and header (`routing`). The record of a conversion is written last and by a conditional write; a
+conversion cut short is done again and finds its own CSVs there. A CSV keeps the time of the file that it came from,
+because that time decides which of two corrections wins.
 """
 
 from __future__ import annotations
@@ -17,8 +19,7 @@ from urllib.parse import quote, unquote
 from lakehouse_assets.errors import BadData, LakehouseError
 from lakehouse_assets.landing.model import FileVersion, Outcome
 from lakehouse_assets.landing.order import SHEET, UPLOAD_ORDER
-from lakehouse_assets.landing.preflight import UnusableError, read_header
-from lakehouse_assets.landing.routing import route
+from lakehouse_assets.landing.preflight import UnusableError, route_file
 from lakehouse_assets.landing.store import METADATA_BYTES
 from lakehouse_assets.landing.workbooks import Sheet, convert_workbook, safe_name
 from lakehouse_assets.landing.zone import LandingZone
@@ -111,18 +112,19 @@ def _of_sheet(sheet: Sheet) -> dict[str, str]:
 
 
 def _csv(zone: LandingZone, version: FileVersion, path: Path, order: dict[str, str]) -> Converted:
+    """Puts a CSV file into the folder of the dataset that it is for. Where its header does not fit that dataset,
+    freezing the batch quarantines it there, with its rows counted."""
     try:
-        header = read_header(path)
+        found = route_file(path, zone.contracts, own_name(version.key))
     except UnusableError as unusable:
         raise BadData(f"is neither a workbook nor a CSV file that can be read: it {unusable}") from unusable
-    if header is None:
+    if found is None:
         raise BadData("is neither a workbook nor a CSV file with a header: put CSV (UTF-8) or .xlsx there")
-    found = route(header, zone.contracts)
-    if found.dataset is None:
-        raise BadData(found.reason or "no dataset has these columns")
+    if found.candidate is None:
+        raise BadData(found.reason or "")
     with path.open("rb") as body:
-        zone.store.create(f"{_folder(zone, found.dataset, version)}.csv", body, _metadata(version, version.key, order))
-    return Converted(version.key, Outcome.CONVERTED, None, found.dataset)
+        zone.store.create(f"{_folder(zone, found.candidate, version)}.csv", body, _metadata(version, version.key, order))
+    return Converted(version.key, Outcome.CONVERTED, None, found.candidate)
 
 
 def _folder(zone: LandingZone, dataset: str, version: FileVersion) -> str:
@@ -139,6 +141,11 @@ def _metadata(version: FileVersion, source_file: str, more: dict[str, str]) -> d
     if sum(len(name) + len(value) for name, value in metadata.items()) > METADATA_BYTES:
         raise BadData(f"has a name (its sheets' included) that is too long for S3's metadata, {METADATA_BYTES:,} bytes, URL-quoted: give it a shorter one")
     return metadata
+
+
+def own_name(source_file: str) -> str:
+    """The name that may say a dataset: of a sheet its own, of a file without its folders."""
+    return source_file.rpartition("#")[2].rpartition("/")[2]
 
 
 def is_made_of(upload: str, source_file: str) -> bool:

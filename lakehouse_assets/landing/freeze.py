@@ -10,7 +10,8 @@ from typing import Literal
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadData, TemporaryOutage
-from lakehouse_assets.landing.convert import provenance, warnings_of
+from lakehouse_assets.landing.column_names import shown
+from lakehouse_assets.landing.convert import own_name, provenance, warnings_of
 from lakehouse_assets.landing.ledger import seen_content, unknown_to_ledger
 from lakehouse_assets.landing.model import FileVersion, Manifest, ManifestFile, Noticed, Outcome, batch_id_of
 from lakehouse_assets.landing.order import SHEET, UPLOAD_ORDER, in_order
@@ -179,7 +180,7 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
     metadata = zone.store.metadata(version)
     source_file, source_modified_at, rows = provenance(version, metadata)
     copy = zone.local_copy(version)
-    found = preflight(copy, zone.contracts[dataset])
+    found = preflight(copy, zone.contracts[dataset], contracts=zone.contracts, name=own_name(source_file))
     if not keep_copies:
         copy.unlink()
     return ManifestFile.of(
@@ -200,6 +201,7 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
         multiline=found.multiline,
         skipped_lines=found.skipped_lines,
         warnings=(*warnings_of(metadata), *_warnings(found, zone.contracts[dataset])),
+        rows_aside=found.rows_aside,
         upload_order=metadata.get(UPLOAD_ORDER, ""),
         sheet=int(sheet) if (sheet := metadata.get(SHEET, "")).isdecimal() else 0,
     )
@@ -207,20 +209,18 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
 
 def _is_regular(found: Preflight) -> bool:
     """Whether the strict reader may take it: one kind of line end, the header is the first line, and gzip without padding."""
-    return (
-        not found.padded and found.newline in ("", "\n", "\r\n") and not found.skipped_lines and not any("\n" in name or "\r" in name for name in found.header)
-    )
+    return not found.padded and found.newline in ("", "\n", "\r\n") and not found.skipped_lines and found.header_lines == 1
 
 
 def _warnings(found: Preflight, contract: Contract) -> tuple[str, ...]:
     kept = [name for name in found.absent_columns if name in contract.kept_names]
     emptied = [name for name in found.absent_columns if name not in contract.kept_names]
     said = {
-        "columns that the contract does not know": found.extra_columns,
+        "columns that the contract does not know": [*map(shown, found.extra_columns)],
         "columns that the file lacks, whose values in the table stay": kept,
         "columns that the file lacks, read as empty": emptied,
     }
-    return tuple(f"{what}: {', '.join(names)}" for what, names in said.items() if names)
+    return tuple(f"{what}: {', '.join(names)}" for what, names in said.items() if names) + found.notes
 
 
 def _without_repeats(files: tuple[ManifestFile, ...]) -> tuple[ManifestFile, ...]:

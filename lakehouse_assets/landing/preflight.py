@@ -1,23 +1,28 @@
 """Looks at one file before any engine does, and sets aside what no engine could read rightly.
 
-An engine that meets Latin-1, half a gzip file or an unclosed quote may guess, skip or stop the whole batch. So each file is streamed
-in bounded memory: once, at the disk's speed, and where it has quotes a second time, record by record (`records`).
+An engine that meets Latin-1, half a gzip file or an unclosed quote may guess, skip or stop the whole batch. So each
+file is streamed in bounded memory: once, at the disk's speed, and where it has quotes, blank rows or nameless columns a
+second time, record by record (`records`).
 """
 
 from __future__ import annotations
 
 import codecs
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.landing.arriving import ArrivingFile, Limits, TextBytes, UnusableError
-from lakehouse_assets.landing.dialect import HEAD, FirstRecord, first_records
+from lakehouse_assets.landing.blanks import BlankRows
+from lakehouse_assets.landing.column_names import named_width, shown
+from lakehouse_assets.landing.dialect import DELIMITERS, HEAD, FirstRecord, first_records
 from lakehouse_assets.landing.encoding import Utf8Check, refuse_utf16
-from lakehouse_assets.landing.records import read_records
-from lakehouse_assets.landing.routing import HeaderCheck, check_header
+from lakehouse_assets.landing.header import find_header, taken_for_header, titles_problem
+from lakehouse_assets.landing.records import Records, read_records
+from lakehouse_assets.landing.routing import HeaderCheck, Route, check_header, missing, route, shared
 
-__all__ = ["Limits", "Preflight", "UnusableError", "preflight", "read_header"]
+__all__ = ["Limits", "Preflight", "UnusableError", "preflight", "route_file"]
 
 
 @dataclass(frozen=True)
@@ -46,27 +51,45 @@ class Preflight:
     size: int
     """Bytes as they arrived."""
     skipped_lines: int = 0
-    """Blank lines before the header."""
+    """Lines before the header: blank ones, titles, Excel's `sep=` line."""
     padded: bool = False
     """Zeros stand behind its gzip content, or between its parts."""
+    header_lines: int = 1
+    """A name in quotes may hold a line break."""
+    notes: tuple[str, ...] = ()
+    """What was taken for something else than it is written as, or left out; each a warning of the report."""
+    rows_aside: int | None = None
+    """How many rows a file with a problem has, as far as its text can be read: its records below the header, or else
+    its lines; None without a text."""
 
 
-def preflight(path: Path, contract: Contract, limits: Limits = Limits()) -> Preflight:  # noqa: B008 - frozen
-    """Reads a CSV file, gzipped or not, and says whether and how an engine can read it by the contract. Never raises for what is in it."""
+def preflight(
+    path: Path,
+    contract: Contract,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    contracts: Mapping[str, Contract] | None = None,
+    name: str = "",
+) -> Preflight:
+    """Reads a CSV file, gzipped or not, and says whether and how an engine can read it by the contract. Never raises
+    for what is in it.
+
+    `contracts`: all datasets, and `name`: the file's own name; the file may turn out to be meant for another dataset
+    than the contract's.
+    """
     file = ArrivingFile(path, limits)
     found = Preflight(None, False, "none", ",", (), (), (), False, False, "\n", "", 0)
     try:
-        found = _read(file, contract, found)
+        found = _read(file, contract, contracts or {contract.dataset: contract}, name, found)
     except UnusableError as unusable:
         found = replace(found, problem=str(unusable))
     file.finish()
     return replace(found, compression=file.compression, padded=file.padded, sha256=file.sha256, size=file.size)
 
 
-def read_header(path: Path) -> tuple[str, ...] | None:
-    """The normalised header of a file, by its first bytes and the delimiter that gives most columns; None if it is empty.
+def route_file(path: Path, contracts: Mapping[str, Contract], name: str = "") -> Route | None:
+    """The dataset that a file is for, by its first bytes and its name; None if it is empty.
 
-    Raises UnusableError, with the reason, where these bytes are no text that could have one.
+    Raises UnusableError, with the reason, where these bytes are no text that could have a header.
     """
     scan = _Scan()
     for chunk in ArrivingFile(path, Limits()).chunks():
@@ -74,45 +97,71 @@ def read_header(path: Path) -> tuple[str, ...] | None:
         if len(scan.head) >= HEAD:
             break
     read = first_records(scan.head_text(), whole=len(scan.head) < HEAD)
-    return max(read, key=lambda record: len(record.names)).names if read else None
+    if not read:
+        return None
+    header = find_header(read, lambda cells: contracts.get(route(cells, contracts, name=name).candidate or ""))
+    found = route(header.cells, contracts, name=name)
+    return replace(found, reason=f"{found.reason} {taken_for_header(header)}") if found.reason else found
 
 
-def _read(file: ArrivingFile, contract: Contract, found: Preflight) -> Preflight:
+def _read(file: ArrivingFile, contract: Contract, contracts: Mapping[str, Contract], name: str, found: Preflight) -> Preflight:
     scan = _Scan()
     for chunk in file.chunks():
         scan.take(chunk)
-    scan.encoding.finish()
+    scan.finish()
     found = replace(found, quoted=scan.quoted, newline=_newline(scan.newlines()))
     read = first_records(scan.head_text(), whole=not scan.beyond_head)
     if not read:
         if scan.text_beyond_head:
             raise UnusableError(f"begins with more than {HEAD:,} bytes of blank lines: no header")
         return replace(found, empty=True)
-    record, check = _best(read, contract)
+    header = find_header(read, lambda _: contract)
+    check = check_header(header.cells, contract, contracts, name)
     found = replace(
         found,
-        delimiter=record.delimiter,
-        header=record.names,
+        delimiter=header.delimiter,
+        header=check.names,
         extra_columns=check.extra,
         absent_columns=check.absent,
-        skipped_lines=record.skipped_lines,
-        empty=not scan.text_beyond_head and not record.body.strip(" \r\n"),
+        skipped_lines=header.skipped_lines,
+        header_lines=header.end - header.skipped_lines,
+        empty=not scan.text_beyond_head and header.nothing_below,
     )
-    if check.problem is not None:
-        return replace(found, problem=check.problem)
-    if not scan.quoted:
-        return found
+    problem = check.problem or titles_problem(header, contract)
+    if check.problem and missing(header.cells, contract):
+        problem = f"{problem} {taken_for_header(header)}"
+    named = named_width(header.cells)
+    if problem is None and named == len(header.cells) and not scan.quoted and not scan.blank_rows.found and found.newline in ("\n", "\r\n"):
+        return replace(found, notes=_notes(header, check, 0))
     try:
-        records = read_records(TextBytes(ArrivingFile(file.path, file.limits).chunks()), record.delimiter)
+        records = read_records(TextBytes(ArrivingFile(file.path, file.limits).chunks()), header.delimiter, header.skipped_lines, named, len(header.cells))
     except UnusableError as unusable:
-        return replace(found, problem=str(unusable))
-    return replace(found, multiline=records.multiline, newline=_newline(records.newlines))
+        return replace(found, problem=problem or str(unusable), rows_aside=max(0, scan.lines() - header.skipped_lines - 1))
+    found = replace(found, multiline=records.multiline, newline=_newline(records.newlines), empty=records.rows == 0)
+    if problem is not None:
+        return replace(found, problem=problem, rows_aside=records.rows + (not shared(header.cells, contract)))
+    return _without_nameless_end(replace(found, notes=_notes(header, check, records.blank_rows)), named, records)
 
 
-def _best(read: list[FirstRecord], contract: Contract) -> tuple[FirstRecord, HeaderCheck]:
-    """The delimiter that gives a header without a problem, else most of the contract's columns, else most columns."""
-    checked = [(record, check_header(record.names, contract)) for record in read]
-    return max(checked, key=lambda it: (it[1].problem is None, len(set(it[0].names).intersection(contract.names)), len(it[0].names)))
+def _without_nameless_end(found: Preflight, named: int, records: Records) -> Preflight:
+    """Delimiters at the end of the header make no column where no row has something there."""
+    if records.beyond:
+        return found
+    kept = found.header[:named]
+    return replace(found, header=kept, extra_columns=tuple(column for column in found.extra_columns if column in kept))
+
+
+def _notes(header: FirstRecord, check: HeaderCheck, blank_rows: int) -> tuple[str, ...]:
+    notes = []
+    if header.above:
+        skipped = "1 row above it was" if header.skipped_lines == 1 else f"{header.skipped_lines} rows above it were"
+        notes.append(f"the header stands in row {header.row}; {skipped} skipped")
+    if check.respelled:
+        taken = ", ".join(f'"{shown(text.strip(" "))}" for {column}' for text, column in check.respelled)
+        notes.append(f"columns known by another spelling: {taken}")
+    if blank_rows:
+        notes.append(f"blank rows, left out: {blank_rows:,}")
+    return tuple(notes)
 
 
 def _newline(kinds: frozenset[str]) -> str:
@@ -125,6 +174,7 @@ class _Scan:
     def __init__(self) -> None:
         self.head = b""
         self.encoding = Utf8Check()
+        self.blank_rows = BlankRows("".join(DELIMITERS))
         self.quoted = False
         self.beyond_head = False
         self.text_beyond_head = False
@@ -136,6 +186,7 @@ class _Scan:
         if not self.head:
             refuse_utf16(chunk)
         self.encoding.take(chunk)
+        self.blank_rows.take(chunk)
         if len(self.head) < HEAD:
             self.head += chunk
         else:
@@ -147,6 +198,14 @@ class _Scan:
             self._returns += chunk.count(b"\r")
             self._both += chunk.count(b"\r\n") + (self._last == b"\r" and chunk.startswith(b"\n"))
         self._last = chunk[-1:]
+
+    def finish(self) -> None:
+        """Raises UnusableError where the text ends in the middle of a character."""
+        self.encoding.finish()
+        self.blank_rows.finish()
+
+    def lines(self) -> int:
+        return self._feeds + self._returns - self._both + (self._last not in (b"", b"\n", b"\r"))
 
     def head_text(self) -> str:
         return codecs.utf_8_decode(self.head, "strict", False)[0]

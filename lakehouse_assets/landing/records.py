@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from lakehouse_assets.landing.arriving import UnusableError
+from lakehouse_assets.landing.blanks import is_blank, trimmed
 
 LONGEST_RECORD = 16 << 20
 """Characters. A quote that is never closed makes the rest of the file one field: memory must not hold it."""
@@ -22,19 +23,27 @@ FIELD_LIMIT = (1 << 31) - 1
 
 @dataclass(frozen=True)
 class Records:
-    """`newlines`: what ends the records, whatever stands inside their quotes."""
+    """`newlines`: what ends the records, whatever stands inside their quotes. `rows`: records below the header that are
+    not blank; `blank_rows`: those that are, empty lines not counted. `beyond`: a row has something in a column behind
+    the last one that has a name."""
 
     multiline: bool
     newlines: frozenset[str]
+    rows: int
+    blank_rows: int
+    beyond: bool
 
 
-def read_records(stream: io.RawIOBase, delimiter: str) -> Records:
-    """What the quotes of a UTF-8 text do. Raises UnusableError, naming the record and its line, where one breaks the file's structure."""
+def read_records(stream: io.RawIOBase, delimiter: str, skipped_lines: int, named: int, width: int) -> Records:
+    """What the records of a UTF-8 text are, its header below `skipped_lines` lines, with `width` columns, of which the
+    first `named` end with one that has a name. Raises UnusableError, naming the record and its line, where one breaks
+    the file's structure."""
     csv.field_size_limit(FIELD_LIMIT)
     lines = _Lines(io.TextIOWrapper(io.BufferedReader(stream, 1 << 20), "utf-8-sig", newline=""))
     reader = csv.reader(iter(lines), delimiter=delimiter, strict=True)
     record, lines_before = 1, 0
-    multiline = False
+    multiline = beyond = False
+    rows, blank_rows = -1, 0
     endings: set[str] = set()
     try:
         for cells in reader:
@@ -44,18 +53,28 @@ def read_records(stream: io.RawIOBase, delimiter: str) -> Records:
             lines_before = reader.line_num
             lines.characters_of_record = 0
             record += bool(cells)
+            if lines_before <= skipped_lines:
+                continue
+            if is_blank(cells):
+                blank_rows += bool(cells)
+                continue
+            rows += 1
+            beyond = beyond or (rows > 0 and not is_blank(cells[named:width]))
     except (csv.Error, _TooLongError) as error:
         where = f"record {record:,} (it starts in line {lines_before + 1:,})"
         raise UnusableError(f"cannot be read from {where} on: {_cause(error, lines)}") from error
-    return Records(multiline, frozenset(newline for ending in endings if (newline := _newline(ending))))
+    return Records(multiline, frozenset(newline for ending in endings if (newline := _newline(ending))), max(rows, 0), blank_rows, beyond)
 
 
-def records_below_header(text: io.TextIOBase, delimiter: str, skipped_lines: int) -> Iterator[list[str]]:
-    """The fields of each record below the header that is not blank; above the header are `skipped_lines` blank lines. Of text that preflight let through."""
+def records_below_header(text: io.TextIOBase, delimiter: str, skipped_lines: int, width: int) -> Iterator[list[str]]:
+    """The fields of each record below the header that is not blank, without blank ones beyond the header's `width`;
+    above the header are `skipped_lines` lines. Of text that preflight let through."""
     csv.field_size_limit(FIELD_LIMIT)
-    records = filter(None, csv.reader(islice(text, skipped_lines, None), delimiter=delimiter, strict=True))
-    next(records, None)
-    yield from records
+    records = csv.reader(islice(text, skipped_lines, None), delimiter=delimiter, strict=True)
+    rows = (fields for fields in records if not is_blank(fields))
+    next(rows, None)
+    for fields in rows:
+        yield trimmed(fields, width)
 
 
 def _cause(error: Exception, lines: _Lines) -> str:

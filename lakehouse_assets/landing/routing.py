@@ -1,15 +1,21 @@
-"""Which dataset a header belongs to. Files and sheets are routed by the columns they have, never by what someone called them."""
+"""Which dataset a file or a sheet is for. What its sender says and its header must agree: no file changes a table that
+it was not meant for."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+from lakehouse_assets.landing.column_names import normalise, shown, spelled, spellings, unnamed
+
+__all__ = ["MALFORMED", "Columns", "HeaderCheck", "Route", "check_header", "dataset_named", "missing", "normalise", "route", "shared"]
 
 MALFORMED = "_malformed"
 """Reserved column of a converted sheet: a text in it rejects the row, and is the reason. It is never an extra column."""
+Source = Literal["folder", "name", "columns"]
+"""What names the dataset that a header is held against."""
 
 
 class Columns(Protocol):
@@ -21,94 +27,174 @@ class Columns(Protocol):
     def names(self) -> tuple[str, ...]: ...
     @property
     def required_names(self) -> tuple[str, ...]: ...
+    @property
+    def allows_unknown(self) -> bool: ...
 
 
 @dataclass(frozen=True)
 class Route:
-    """Exactly one of the two is set: the dataset, or why there is none."""
+    """Either `dataset`, or `reason`: why there is none. `candidate`: the dataset that the header was held against; None
+    where none comes into question."""
 
     dataset: str | None
     reason: str | None
+    candidate: str | None = None
 
 
 @dataclass(frozen=True)
 class HeaderCheck:
-    """`problem`: why no row can be read by this header, or None. `absent`: optional columns of the contract that the file lacks.
+    """`problem`: why no row can be read by this header, or None. `names`: the columns in the file's order, in the
+    contract's spelling.
 
-    `extra`: columns that the contract does not know; left empty where required ones are missing, because then the first line may be data.
+    `absent`: optional columns of the contract that the file lacks. `extra`: columns that the contract does not know,
+    and `respelled`: those that it knows by another spelling (as it stands, column); both are left empty where there is
+    a problem, because then the first line may be data.
     """
 
     problem: str | None
     extra: tuple[str, ...]
     absent: tuple[str, ...]
-
-
-def normalise(header: Sequence[str]) -> tuple[str, ...]:
-    """Names as they are compared: byte order mark and surrounding white space off, case-folded; the seventh, if empty, is `column_7`."""
-    names = (name.strip().strip("\ufeff").strip().casefold() for name in header)
-    return tuple(name or f"column_{place}" for place, name in enumerate(names, start=1))
+    names: tuple[str, ...] = ()
+    respelled: tuple[tuple[str, str], ...] = ()
 
 
 def route(header: Sequence[str], contracts: Mapping[str, Columns], *, said: str | None = None, name: str = "") -> Route:
-    """`said`: the dataset that the sender states (a folder, an option); `name`: a file's or a sheet's name, which may name one.
+    """The dataset that the sender states (`said`: a folder, an option), else the one that a file's or sheet's `name`
+    names, else the one that shares most columns with the header. The header must fit it: see `_misfit`."""
+    named = dataset_named(name, contracts)
+    source: Source = "folder" if said else "name" if named else "columns"
+    candidate = said or named
+    if candidate is None:
+        candidates = _closest(header, contracts)
+        if not candidates:
+            return Route(None, f"no dataset has these columns (the datasets: {', '.join(contracts)})")
+        if len(candidates) > 1:
+            return Route(None, f"the header fits {' and '.join(candidates)} alike: add a column that only one of them has")
+        [candidate] = candidates
+    problem = _misfit(header, contracts[candidate], contracts, source, named)
+    return Route(None if problem else candidate, problem, candidate)
 
-    The dataset all of whose required columns are in the header. Of several, the one with most of its columns there; of equals, none."""
-    del said, name
-    present = set(normalise(header))
-    fitting = sorted(
-        (contract for contract in contracts.values() if present.issuperset(contract.required_names)),
-        key=lambda contract: len(present.intersection(contract.names)),
-        reverse=True,
+
+def check_header(header: Sequence[str], contract: Columns, contracts: Mapping[str, Columns] | None = None, name: str = "") -> HeaderCheck:
+    """What a header lacks or has too much of for the dataset in whose folder the file lies; `contracts`: all datasets,
+    `name`: the file's name.
+
+    A problem names columns of the contract; names of the file only where the header is beyond doubt one: all required
+    columns are there, or at least two, and half of its names, are columns of the contract. A file without a header has
+    its first row of data in that place, and a row's values do not belong into a message.
+    """
+    everything = contracts or {contract.dataset: contract}
+    names = normalise(header, contract.names)
+    absent = tuple(column for column in contract.names if column not in contract.required_names and column not in names)
+    problem = _misfit(header, contract, everything, "folder", dataset_named(name, everything)) or _repeated(header, names)
+    if problem:
+        return HeaderCheck(problem, (), absent, names)
+    extra = tuple(dict.fromkeys(column for column in names if column not in contract.names and column != MALFORMED))
+    return HeaderCheck(None, extra, absent, names, spellings(header, contract.names))
+
+
+def dataset_named(name: str, contracts: Iterable[str]) -> str | None:
+    """The dataset whose name stands in a text as whole words; of one name within another the longer. None where several
+    are named."""
+    words = [word for word in re.split(r"[\W_]+", name.casefold()) if word]
+    found = []
+    for dataset in contracts:
+        parts = dataset.split("_")
+        found += [(start, start + len(parts), dataset) for start in range(len(words)) if words[start : start + len(parts)] == parts]
+    longest = {
+        dataset for start, end, dataset in found if not any(other[0] <= start and end <= other[1] and other[1] - other[0] > end - start for other in found)
+    }
+    return longest.pop() if len(longest) == 1 else None
+
+
+def missing(header: Sequence[str], contract: Columns) -> list[str]:
+    """The required columns that a header does not have."""
+    present = set(normalise(header, contract.names))
+    return [column for column in contract.required_names if column not in present]
+
+
+def shared(header: Sequence[str], contract: Columns) -> int:
+    """How many columns of the contract a header has."""
+    return len(set(normalise(header, contract.names)).intersection(contract.names))
+
+
+def _closest(header: Sequence[str], contracts: Mapping[str, Columns]) -> list[str]:
+    """The datasets that share most columns with the header, at least one."""
+    columns = {dataset: shared(header, contract) for dataset, contract in contracts.items()}
+    most = max(columns.values(), default=0)
+    return [dataset for dataset in columns if most and columns[dataset] == most]
+
+
+def _misfit(header: Sequence[str], contract: Columns, contracts: Mapping[str, Columns], source: Source, named: str | None) -> str | None:
+    """Why a file with this header is not taken for the dataset that `source` says; None where it is.
+
+    Another dataset shares more columns with the header; required columns are missing; the folder and the name disagree
+    and the header does not settle it; more than half of the header's columns are unknown, unless the contract allows
+    it.
+    """
+    if any("\0" in text for text in header):
+        return "has a NUL character in its header: it is damaged, or it is not a text file"
+    dataset, own = contract.dataset, shared(header, contract)
+    lacking = missing(header, contract)
+    others = {other: shared(header, contracts[other]) for other in contracts if other != dataset}
+    nearest = max(others, key=lambda other: others[other], default=None)
+    if nearest is not None and others[nearest] > own:
+        lacks = f", and lacks of {dataset}: {', '.join(lacking)}" if lacking else ""
+        return f"has {_columns(others[nearest])} of {nearest} and {own} of {dataset}, the dataset that its {source} says{lacks}"
+    if lacking:
+        fitting = next((other for other in others if others[other] and not missing(header, contracts[other])), None)
+        return _lacking(header, contract, lacking, source, fitting)
+    if named is not None and named != dataset and own <= others[named]:
+        return f"lies in the folder of {dataset}, its name says {named}, and its header does not settle it: it has {_columns(own)} of each"
+    unknown = _unknown(header, contract)
+    total = len(unknown) + own
+    if 2 * len(unknown) > total and not contract.allows_unknown:
+        return (
+            f"has {len(unknown):,} columns that {dataset} does not know, of {total:,}: more than half; correct the header, or set the custom property "
+            "unknownColumns: allow in the contract"
+        )
+    return None
+
+
+def _lacking(header: Sequence[str], contract: Columns, lacking: list[str], source: Source, fitting: str | None) -> str:
+    """`fitting`: another dataset, all of whose required columns are there."""
+    dataset, own = contract.dataset, shared(header, contract)
+    if not own:
+        return f"has no header: its first line holds none of the columns of {dataset} ({', '.join(contract.names)})"
+    what = (
+        f"no dataset has these columns; the closest is {dataset}, without: {', '.join(lacking)}"
+        if source == "columns"
+        else f"lacks required columns of {dataset}: {', '.join(lacking)}"
     )
-    if not fitting:
-        return Route(None, _no_dataset(header, contracts))
-    most = len(present.intersection(fitting[0].names))
-    equals = [contract.dataset for contract in fitting if len(present.intersection(contract.names)) == most]
-    if len(equals) > 1:
-        return Route(None, f"the header fits {' and '.join(equals)} alike: add a column that only one of them has")
-    return Route(equals[0], None)
+    unknown = _unknown(header, contract)
+    instead = f" (it has instead: {', '.join(shown(name) for name in unknown)})" if own > 1 and own >= len(unknown) > 0 else ""
+    by = "it shares more columns with" if source == "columns" else f"its {source} says"
+    other = f"; it has the required columns of {fitting}, but {by} {dataset}" if fitting else f"; its name says {dataset}" if source == "name" else ""
+    return what + instead + other
 
 
-def _no_dataset(header: Sequence[str], contracts: Mapping[str, Columns]) -> str:
-    nearest = closest(header, contracts)
-    if nearest is None:
-        return f"no dataset has these columns (the datasets: {', '.join(contracts)})"
-    present = set(normalise(header))
-    missing = [name for name in contracts[nearest].required_names if name not in present]
-    return f"no dataset has these columns; the closest is {nearest}, without: {', '.join(missing)}"
+def _unknown(header: Sequence[str], contract: Columns) -> list[str]:
+    """The header's names that the contract does not know, without columns that have no name."""
+    names = dict.fromkeys(name for place, name in enumerate(normalise(header, contract.names), start=1) if name != unnamed(place))
+    return [name for name in names if name not in contract.names and name != MALFORMED]
 
 
-def closest(header: Sequence[str], contracts: Mapping[str, Columns], name_hint: str = "") -> str | None:
-    """The dataset to hold a file against when none matches: one that its name contains (the longest), else the one that shares most columns.
-
-    None if neither says anything: the name holds no dataset's name and the header none of their columns.
-    """
-    hint = re.sub(r"[\W_]+", "_", name_hint.casefold())
-    named = [dataset for dataset in contracts if dataset in hint]
-    if named:
-        return max(named, key=len)
-    present = set(normalise(header))
-    shared = {dataset: len(present.intersection(contract.names)) for dataset, contract in contracts.items()}
-    best = max(shared, key=lambda dataset: shared[dataset], default=None)
-    return best if best is not None and shared[best] else None
+def _repeated(header: Sequence[str], names: Sequence[str]) -> str | None:
+    """Names the columns that are there twice; where they are written in two ways, in both."""
+    written: dict[str, list[str]] = {}
+    for text, name in zip(header, names, strict=True):
+        written.setdefault(name, []).append(text)
+    repeated = []
+    for name, texts in written.items():
+        ways = {spelled(text): text for text in texts}
+        if len(texts) > 1:
+            repeated.append(name if len(ways) == 1 else f"{name} ({_quoted(ways.values())})")
+    return f"has more than one column named: {', '.join(repeated)}" if repeated else None
 
 
-def check_header(header: Sequence[str], contract: Columns) -> HeaderCheck:
-    """What a header lacks or has too much of. A problem names columns of the contract; names of the file only where all required are there.
+def _quoted(texts: Iterable[str]) -> str:
+    return ", ".join(f'"{shown(text.strip())}"' for text in texts)
 
-    A file without a header has its first row of data in that place, and a row's values do not belong into a message.
-    """
-    names = normalise(header)
-    present = set(names)
-    optional = (name for name in contract.names if name not in contract.required_names)
-    absent = tuple(name for name in optional if name not in present)
-    missing = [name for name in contract.required_names if name not in present]
-    if missing and not present.intersection(contract.names):
-        none_of = ", ".join(contract.names)
-        return HeaderCheck(f"has no header: its first line holds none of the columns of {contract.dataset} ({none_of})", (), absent)
-    if missing:
-        return HeaderCheck(f"lacks required columns of {contract.dataset}: {', '.join(missing)}", (), absent)
-    known = {*contract.names, MALFORMED}
-    extra = tuple(name for name in dict.fromkeys(names) if name not in known)
-    repeated = [name for name, times in Counter(names).items() if times > 1]
-    return HeaderCheck(f"has more than one column named: {', '.join(repeated)}" if repeated else None, extra, absent)
+
+def _columns(number: int) -> str:
+    return f"{number:,} column{'s' * (number != 1)}"

@@ -31,7 +31,7 @@ def main() -> None:
     _bound(resource.RLIMIT_AS, limits.memory_bytes)
     _bound(resource.RLIMIT_CPU, limits.seconds)
     datasets = {
-        told["dataset"]: DatasetColumns(told["dataset"], tuple(told["names"]), tuple(told["required_names"]), tuple(told["timestamps"]))
+        told["dataset"]: DatasetColumns(told["dataset"], tuple(told["names"]), tuple(told["required_names"]), tuple(told["timestamps"]), told["allows_unknown"])
         for told in job["datasets"]
     }
     answer: dict[str, Any]

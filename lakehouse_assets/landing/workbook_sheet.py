@@ -32,6 +32,7 @@ class DatasetColumns:
     names: tuple[str, ...]
     required_names: tuple[str, ...]
     timestamps: tuple[str, ...]
+    allows_unknown: bool = False
 
 
 @dataclass(frozen=True)

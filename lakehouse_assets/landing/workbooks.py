@@ -66,6 +66,7 @@ def convert_workbook(path: Path, contracts: Contracts, into: Path, limits: Workb
                 "names": contract.names,
                 "required_names": contract.required_names,
                 "timestamps": [column.name for column in contract.columns if column.kind == Kind.TIMESTAMP],
+                "allows_unknown": contract.allows_unknown,
             }
             for contract in contracts.values()
         ],

@@ -115,6 +115,10 @@ STRUCTURE: dict[str, tuple[Spoil, str]] = {
     "a version that is no column": (custom(version="changed_at"), "version column 'changed_at' is not among the columns."),
     "a version that is no name": (custom(version=["made_on"]), "version column ['made_on'] is not among the columns."),
     "a version of another type": (custom(version="label"), "version column label must be required and of type bigint or date or int or timestamp."),
+    "unknown columns that are neither": (
+        custom(unknownColumns="deny"),
+        "unknownColumns is 'deny'; it can only be 'allow': of a file's columns more than half may be unknown to the contract.",
+    ),
     "no sample rows": (custom(sampleRows=0), "sampleRows is 0; it must be a whole number above 0."),
     "sample rows in words": (custom(sampleRows=True), "sampleRows is True; it must be a whole number above 0."),
     "a parent without a key": (

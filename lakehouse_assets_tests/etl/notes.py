@@ -27,8 +27,15 @@ def notes_contract(folder: Path) -> Contracts:
 
 
 def records(text: str, delimiter: str = ",") -> list[list[str]]:
-    """The rows below the header, by Python's csv module: the judge. Blank lines are no rows."""
-    return [fields for fields in csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter, strict=True) if fields][1:]
+    """The rows below the header, by Python's csv module: the judge. Rows of nothing but blanks are none, and blank
+    fields beyond the header are nothing."""
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter, strict=True)
+    rows = [fields for fields in reader if any(map(_filled, fields))][1:]
+    return [fields if any(map(_filled, fields[len(COLUMNS) :])) else fields[: len(COLUMNS)] for fields in rows]
+
+
+def _filled(field: str) -> bool:
+    return field.strip(" \t\r\n\xa0") != ""
 
 
 def outcome(house: House, *files: Given) -> tuple[dict[int, tuple[str | None, str | None]], dict[tuple[str, int], dict[str, str]]]:

@@ -87,7 +87,8 @@ def test_a_file_set_aside_has_its_reason_beside_it(lakehouse: Lakehouse) -> None
     assert reason == f"{file}.reason.json"
     assert json.loads(body(lakehouse, reason)) == {
         "file": "raw/products/bad.csv",
-        "reason": "has no header: its first line holds none of the columns of products (product_id, department_id, department, product_name)",
+        "reason": "has no header: its first line holds none of the columns of products (product_id, department_id, department, product_name) "
+        "(row 1, the first that is not blank, was taken for the header)",
         "batch_id": report["batch_id"],
     }
     assert keys(lakehouse, "archived/") == []

@@ -52,7 +52,10 @@ def test_the_manifest_says_all_that_the_load_needs_of_a_file(lakehouse: Lakehous
     )
     assert products.source_modified_at == products.modified
     assert (items.version, items.outcome, items.delimiter) == (version, Outcome.QUARANTINED, ";")
-    assert items.reason == ("lacks required columns of order_items: user_id, product_id, add_to_cart_order, reordered, order_timestamp, date")
+    assert items.reason == (
+        "lacks required columns of order_items: user_id, product_id, add_to_cart_order, reordered, order_timestamp, date (it has instead: colour) "
+        "(row 1, the first that is not blank, was taken for the header)"
+    )
 
 
 def test_an_optional_column_that_a_file_lacks_is_a_warning(lakehouse: Lakehouse) -> None:

@@ -166,9 +166,9 @@ def test_a_freeze_that_lost_its_lease_opens_no_batch(lakehouse: Lakehouse, monke
     put_one_of_each(lakehouse)
     lakehouse.take_lease(never)
 
-    def and_lose_it(*given: Any) -> Any:
+    def and_lose_it(*given: Any, **named: Any) -> Any:
         held_elsewhere(lakehouse)
-        return preflight(*given)
+        return preflight(*given, **named)
 
     monkeypatch.setattr("lakehouse_assets.landing.freeze.preflight", and_lose_it)
     with pytest.raises(LeaseLostError):

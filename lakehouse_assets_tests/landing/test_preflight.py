@@ -1,7 +1,10 @@
+import bz2
 import csv
 import gzip
 import hashlib
 import io
+import lzma
+import tarfile
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -16,9 +19,11 @@ from hypothesis import strategies as st
 
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.landing import arriving, records
-from lakehouse_assets.landing.preflight import Limits, Preflight, UnusableError, preflight, read_header
+from lakehouse_assets.landing.preflight import Limits, Preflight, UnusableError, preflight, route_file
 
-CONTRACT = read_contracts()["products"]
+CONTRACTS = read_contracts()
+CONTRACT = CONTRACTS["products"]
+TAKEN = " (row 1, the first that is not blank, was taken for the header)"
 HEADER = ",".join(CONTRACT.names).encode()
 ROW = b"1,2,Books,Atlas"
 GOOD = HEADER + b"\n" + ROW + b"\n"
@@ -75,7 +80,7 @@ def test_blank_lines_and_rows_of_empty_cells_before_the_header_are_skipped_and_c
 
 
 def test_a_missing_required_column_is_named(look: Look) -> None:
-    assert problem(look(b"product_id,department\n1,Books\n")) == "lacks required columns of products: department_id, product_name"
+    assert problem(look(b"product_id,department\n1,Books\n")) == "lacks required columns of products: department_id, product_name" + TAKEN
 
 
 def test_a_repeated_column_is_named(look: Look) -> None:
@@ -89,9 +94,15 @@ def test_a_file_without_a_header_is_set_aside_and_its_values_are_not_told(look: 
     assert found.extra_columns == ()
 
 
-def test_an_extra_column_is_loaded_and_named(look: Look) -> None:
-    found = look(HEADER + b",Note,\n" + ROW + b",hello,\n")
-    assert (found.problem, found.extra_columns) == (None, ("note", "column_6"))
+def test_an_extra_column_is_loaded_and_named_by_its_place_if_it_has_no_name(look: Look) -> None:
+    found = look(HEADER + b",Note,\n" + ROW + b",hello,there\n")
+    assert (found.problem, found.header, found.extra_columns) == (None, (*CONTRACT.names, "note", "column_6"), ("note", "column_6"))
+
+
+@pytest.mark.parametrize("rows", [ROW + b"\n", ROW + b",\n" + ROW + b" \n", b""])
+def test_delimiters_at_the_end_of_the_header_make_no_column_where_no_row_has_one(look: Look, rows: bytes) -> None:
+    found = look(HEADER + b",, \n" + rows)
+    assert (found.problem, found.header, found.extra_columns) == (None, CONTRACT.names, ())
 
 
 def test_compression_is_told_by_the_content_not_by_the_name(look: Look) -> None:
@@ -115,10 +126,6 @@ def test_gzip_with_a_wrong_checksum_or_rubbish_behind_it_is_set_aside(look: Look
     packed = gzip.compress(GOOD)
     assert "is damaged" in problem(look(packed[:-8] + b"\1\2\3\4" + packed[-4:]))
     assert "is damaged" in problem(look(packed + b"rubbish"))
-
-
-def test_gzip_in_gzip_is_set_aside(look: Look) -> None:
-    assert problem(look(gzip.compress(gzip.compress(GOOD)))) == "is gzip inside gzip: unpack it once"
 
 
 def test_a_decompression_bomb_is_left_after_a_few_megabytes(look: Look) -> None:
@@ -214,7 +221,7 @@ def test_another_delimiter_gives_a_problem_never_one_column(look: Look) -> None:
 
 def test_with_the_wrong_columns_the_delimiter_that_knows_most_of_them_tells_what_is_missing(look: Look) -> None:
     found = look(b"product_id;department_id;department;name, long\n")
-    assert (problem(found), found.delimiter) == ("lacks required columns of products: product_name", ";")
+    assert (problem(found), found.delimiter) == ("lacks required columns of products: product_name (it has instead: name, long)" + TAKEN, ";")
 
 
 @pytest.mark.parametrize(
@@ -239,16 +246,99 @@ def test_blank_lines_in_the_middle_and_at_the_end_are_no_problem(look: Look) -> 
     assert look(GOOD + b'\n\n"3",4,x,y\n\n\n').problem is None
 
 
-def test_other_formats_under_a_csv_name_say_what_to_do(look: Look) -> None:
-    workbook, archive = io.BytesIO(), io.BytesIO()
-    with zipfile.ZipFile(workbook, "w") as file:
-        file.writestr("xl/workbook.xml", "")
+def packed(pack: Callable[[zipfile.ZipFile], None]) -> bytes:
+    archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("products.csv", GOOD)
-    assert problem(look(workbook.getvalue())) == "is an Excel workbook, not CSV: put it under uploads/"
-    assert problem(look(archive.getvalue())) == "is a zip archive, not CSV: unpack it first"
-    assert "is an Excel workbook of the old format" in problem(look(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600))
-    assert "is a Parquet file" in problem(look(b"PAR1\x15\x04"))
+        pack(file)
+    return archive.getvalue()
+
+
+def tar(*files: bytes) -> bytes:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as file:
+        for place, content in enumerate(files):
+            member = tarfile.TarInfo(f"products-{place}.csv")
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+    return archive.getvalue()
+
+
+TAR = tar(b"," + GOOD, b"," + GOOD)
+XML = b'<?xml version="1.0"?>\n'
+FORMATS = {
+    "workbook": (packed(lambda file: file.writestr("xl/workbook.xml", "")), "an Excel workbook, not CSV: put it under uploads/"),
+    "zip": (packed(lambda file: file.writestr("products.csv", GOOD)), "a zip archive, not CSV: unpack it first"),
+    "empty zip": (packed(lambda _: None), "a zip archive, not CSV: unpack it first"),
+    "ods": (
+        packed(lambda file: file.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")),
+        "an OpenDocument spreadsheet (.ods), not CSV: save it as .xlsx and put it under uploads/",
+    ),
+    "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "an Excel workbook of the old format (.xls) or one with a password"),
+    "tar": (TAR, "a tar archive, not CSV: unpack it first"),
+    "tar in gzip": (gzip.compress(TAR), "a tar archive, not CSV: unpack it first"),
+    "tar in gzip members": (gzip.compress(TAR[:100]) + gzip.compress(TAR[100:]), "a tar archive, not CSV: unpack it first"),
+    "gzip in gzip": (gzip.compress(gzip.compress(GOOD)), "gzip inside gzip: unpack it once"),
+    "bzip2": (bz2.compress(GOOD), "bzip2, not CSV: unpack it first, or pack it with gzip"),
+    "xz": (lzma.compress(GOOD), "xz, not CSV: unpack it first, or pack it with gzip"),
+    "zstd": (b"\x28\xb5\x2f\xfd\x04\x58" + GOOD, "zstd, not CSV: unpack it first, or pack it with gzip"),
+    "lz4": (b"\x04\x22\x4d\x18" + GOOD, "lz4, not CSV: unpack it first, or pack it with gzip"),
+    "7z": (b"7z\xbc\xaf\x27\x1c\0\4" + bytes(60), "a 7z archive, not CSV: unpack it first"),
+    "rar": (b"Rar!\x1a\x07\x01\0", "a RAR archive, not CSV: unpack it first"),
+    "Parquet": (b"PAR1\x15\x04", "a Parquet file, not CSV: convert it first"),
+    "Avro": (b"Obj\x01\x04\x14avro.codec", "an Avro file, not CSV: convert it first"),
+    "ORC": (b"ORC\n\x0b\n\x03\0\0", "an ORC file, not CSV: convert it first"),
+    "PDF": (b"%PDF-1.7\n%\xe2\xe3", "a PDF document, not CSV"),
+    "HTML": (b"\n<html><body><table><tr><th>product_id</th></tr></table></body></html>", "an HTML page, not CSV: open it in Excel"),
+    "HTML with a mark": (b"\xef\xbb\xbf<!DOCTYPE html>\n", "an HTML page, not CSV: open it in Excel"),
+    "table": (b'<table border="1"><tr><td>product_id', "an HTML page, not CSV: open it in Excel"),
+    "Excel 2003": (
+        XML + b'<?mso-application progid="Excel.Sheet"?>\n<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
+        "a spreadsheet in XML (Excel 2003), not CSV: open it in Excel and save it as .xlsx",
+    ),
+    "XML": (XML + b"<products/>", "XML, not CSV: convert it first"),
+    "JSON": (b'[\n  {"product_id": 1}]', "JSON, not CSV: convert it first"),
+    "JSON lines": (b'{"product_id": 1}\n{"product_id": 2}\n', "JSON, not CSV: convert it first"),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_another_format_under_a_csv_name_says_what_it_is_and_what_to_do(look: Look, name: str) -> None:
+    content, what = FORMATS[name]
+    assert problem(look(content)).startswith(f"is {what}")
+    assert look(content).rows_aside is None
+
+
+@pytest.mark.parametrize("header", [b"[product_id]", b"ORC", b"<product_id>", b"{product_id}", b"BZ"])
+def test_a_header_that_begins_like_another_format_is_one(look: Look, header: bytes) -> None:
+    assert look(HEADER + b"," + header + b"\n" + ROW + b",\n").problem is None
+    assert look(header + b"," + HEADER + b"\n," + ROW + b"\n").problem is None
+
+
+def test_rows_that_are_set_aside_are_counted_where_the_text_can_be_read(look: Look) -> None:
+    assert look(b"product_id,department\n1,a\n\n,,\n2,b\n").rows_aside == 2
+    assert look(b'product_id,department\n1,"a\nb"\n2,b').rows_aside == 2
+    assert look(b"1,2,Books,Atlas\n3,2,Books,Globe\n").rows_aside == 2, "the first row is not a header"
+    assert look(HEADER + b"\n" + ROW + b'\n2,2,"Books,Globe\n3,2,x,y').rows_aside == 3, "an open quote: lines"
+    assert look(HEADER + b"\n1,2,B\xfccher,Atlas\n").rows_aside is None
+    assert look(GOOD).rows_aside is None
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 7, 1 << 20])
+@pytest.mark.parametrize("blank", [b",,,", b" ", b"\t", b" , ,\xc2\xa0,", b",,,,,,,"])
+def test_blank_rows_are_found_and_counted_wherever_the_text_is_cut(look: Look, blank: bytes, piece: int) -> None:
+    with mock.patch.object(arriving, "CHUNK", piece):
+        for end in (b"\n", b"\r\n"):
+            found = look((HEADER + b"\n" + blank + b"\n\n" + ROW + b"\n" + blank + b"\n" + blank).replace(b"\n", end))
+            assert (found.problem, found.empty, found.notes) == (None, False, ("blank rows, left out: 3",))
+        assert look(GOOD + b"2,,,Atlas\n,2,Books,\n\n").notes == ()
+
+
+def test_lines_above_the_header_are_skipped_as_far_as_they_cannot_be_rows(look: Look) -> None:
+    titles = b"Products\nby,Jane\n" * 9
+    assert look(titles + GOOD).notes == ("the header stands in row 19; 18 rows above it were skipped",)
+    assert problem(look(titles * 2 + GOOD)).startswith("has no header"), "it is looked for in the first 20 rows"
+    assert "a row that may be data" in problem(look(ROW + b"\n" + GOOD))
+    assert "jane" not in problem(look(titles * 2 + GOOD)).lower()
 
 
 def test_a_problem_at_the_start_still_gives_the_hash_of_the_whole_file(look: Look) -> None:
@@ -256,20 +346,37 @@ def test_a_problem_at_the_start_still_gives_the_hash_of_the_whole_file(look: Loo
 
 
 @pytest.mark.parametrize(
-    ("content", "header"),
+    ("content", "dataset"),
     [
-        (b"\xef\xbb\xbfA,b\n1,2\n", ("a", "b")),
-        (b"\n\na;b;c,d\n", ("a", "b", "c,d")),
-        (gzip.compress(b"a\tb\n" * 1_000_000, mtime=0), ("a", "b")),
-        (b"one column", ("one column",)),
-        (b"", None),
-        (b"\n \n", None),
+        (b"\xef\xbb\xbf" + HEADER.upper() + b"\n1,2\n", "products"),
+        (b"\n\n" + HEADER.replace(b",", b";"), "products"),
+        (b"sep=\t\r\n" + HEADER.replace(b",", b"\t"), "products"),
+        (b"All products\n\n" + HEADER, "products"),
+        (gzip.compress(HEADER.replace(b",", b"|") + b"\n" + b"a|b\n" * 1_000_000, mtime=0), "products"),
+        (b"one column", None),
     ],
 )
-def test_a_header_is_read_from_the_first_bytes_alone(tmp_path: Path, content: bytes, header: tuple[str, ...] | None) -> None:
+def test_a_file_is_routed_by_its_first_bytes_alone(tmp_path: Path, content: bytes, dataset: str | None) -> None:
     path = tmp_path / "any"
     path.write_bytes(content)
-    assert read_header(path) == header
+    found = route_file(path, CONTRACTS)
+    assert found is not None
+    assert found.dataset == dataset
+
+
+def test_a_file_that_is_like_no_dataset_says_which_row_was_taken_for_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "any"
+    path.write_bytes(b"\nCities\n\ncity,people\nRome,3\n")
+    found = route_file(path, CONTRACTS)
+    assert found is not None
+    assert found.reason == f"no dataset has these columns (the datasets: {', '.join(CONTRACTS)}) (row 2, the first that is not blank, was taken for the header)"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b",,,\n"])
+def test_an_empty_file_is_for_no_dataset(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "any"
+    path.write_bytes(content)
+    assert route_file(path, CONTRACTS) is None
 
 
 @pytest.mark.parametrize(
@@ -287,7 +394,7 @@ def test_where_the_first_bytes_hold_no_header_it_is_said_why(tmp_path: Path, con
     path = tmp_path / "any"
     path.write_bytes(content)
     with pytest.raises(UnusableError, match=reason):
-        read_header(path)
+        route_file(path, CONTRACTS)
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)

@@ -40,7 +40,7 @@ class RawFile:
 
     `location`: where the engine reads it: a path on this machine's disk, or an s3:// address that ends in .gz where the content is gzip.
     `content`: a hash of its bytes; with the row's number it is a rejected record's identity. `seen_before`: the same content was loaded by an earlier batch,
-    so its rejected records may be there already. `header`: the normalised column names in the file's order; `skipped_lines`: blank lines above it.
+    so its rejected records may be there already. `header`: the normalised column names in the file's order; `skipped_lines`: lines above it.
     `regular`: the strict reader may try it. `quoted`: a quote stands somewhere in it; `multiline`: a line break stands in quotes.
     """
 

@@ -5,7 +5,8 @@ DuckDB's reader raises at nearly everything that it cannot read. Where it gave o
 - spaces before an opening quote, in any file: it takes ` "x"` for x;
 - quotes, read by several threads: at a border inside a quoted field rows were lost, up to a whole block of them;
 - blank lines in files of more than one block: at a border a row too many, or a line feed too many in the next value.
-With these three left out it differed in none. So quotes are read by one thread, the other two by Python.
+With these three left out it differed in none. So quotes are read by one thread, the other two by Python. So are rows of nothing but blanks and delimiters:
+to DuckDB they are rows, and here they are none.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from enum import Enum
 
 from lakehouse_assets.etl.engines.base import RawFile
+from lakehouse_assets.landing.blanks import BlankRows
 
 CHUNK = 1 << 20
 ONE_BLOCK = 4_000_000
@@ -37,11 +39,18 @@ def reader_of(file: RawFile) -> Reader:
         return Reader.PYTHON
     several_blocks = file.compression != "none" or file.path.stat().st_size > ONE_BLOCK
     space_before_quote = re.compile(rb"[\r\n%b] +\"" % re.escape(file.delimiter).encode())
+    blank_rows = BlankRows(f'{file.delimiter}"')
     quoted = False
     for text in _overlapping(file):
         quoted = quoted or b'"' in text
         if (quoted and space_before_quote.search(text)) or (several_blocks and any(line in text for line in BLANK_LINES)):
             return Reader.PYTHON
+        blank_rows.take(text)
+        if blank_rows.found:
+            return Reader.PYTHON
+    blank_rows.finish()
+    if blank_rows.found:
+        return Reader.PYTHON
     return Reader.ONE_THREAD if quoted and several_blocks else Reader.THREADS
 
 

@@ -1,6 +1,8 @@
-"""Reads what the strict reader refuses (rows with too few or too many fields, odd line ends) and writes it down so that the strict reader takes it.
+"""Reads what the strict reader refuses (rows with too few or too many fields, blank rows, odd line ends) and writes it
+down so that the strict reader takes it.
 
-Python's csv module is the judge here: slow (about a million rows a second) and exact. Preflight has made sure that the text is UTF-8 and its quotes close.
+Python's csv module is the judge here: slow (about a million rows a second) and exact. Preflight has made sure that the
+text is UTF-8 and its quotes close.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ def rewritten(file: RawFile, target: Path) -> RawFile:
 
 def _records(file: RawFile) -> Iterator[list[str]]:
     with (gzip.open if file.compression == "gzip" else open)(file.path, "rt", encoding="utf-8-sig", newline="") as text:
-        yield from records_below_header(text, file.delimiter, file.skipped_lines)
+        yield from records_below_header(text, file.delimiter, file.skipped_lines, len(file.header))
 
 
 def _named(header: tuple[str, ...], fields: list[str]) -> dict[str, str]:

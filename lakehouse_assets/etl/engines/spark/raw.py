@@ -23,6 +23,7 @@ from lakehouse_assets.etl.engines.base import RawFile
 from lakehouse_assets.etl.engines.ranges import spark_literal
 from lakehouse_assets.etl.engines.spark.listed import listed
 from lakehouse_assets.etl.engines.spark.records import RecordsFile, fields_of_line
+from lakehouse_assets.landing.blanks import BLANK
 from lakehouse_assets.landing.routing import MALFORMED
 
 RECORD = StructType([StructField("file_no", IntegerType()), StructField("block", LongType()), StructField("fields", ArrayType(StringType()))])
@@ -88,7 +89,7 @@ def _records(spark: SparkSession, layout: Layout, files: list[tuple[int, RawFile
     if layout.way == BY_RECORD:
         return _by_record(spark, files, environment)
     named = {_readable(file, file_no, links): file_no for file_no, file in files}
-    lines = spark.read.text(list(named)).where("value <> ''")
+    lines = spark.read.text(list(named)).where(~_is_blank(layout))
     place = F.col("_metadata.file_block_start").alias("block")
     if len(files) == 1:
         return lines.select(F.lit(files[0][0]).alias("file_no"), place, _fields(layout))
@@ -97,7 +98,9 @@ def _records(spark: SparkSession, layout: Layout, files: list[tuple[int, RawFile
 
 
 def _by_record(spark: SparkSession, files: list[tuple[int, RawFile]], environment: Mapping[str, str]) -> DataFrame:
-    tasks = [RecordsFile(file_no, file.location, file.delimiter, file.compression, file.skipped_lines, environment) for file_no, file in files]
+    tasks = [
+        RecordsFile(file_no, file.location, file.delimiter, file.compression, file.skipped_lines, len(file.header), environment) for file_no, file in files
+    ]
     rows = spark.sparkContext.parallelize(tasks, len(tasks)).flatMap(RecordsFile.rows)
     return spark.createDataFrame(rows, RECORD, verifySchema=False)
 
@@ -111,16 +114,34 @@ def _readable(file: RawFile, file_no: int, links: Path) -> str:
     return str(link)
 
 
-def _fields(layout: Layout) -> Column:
+def _is_blank(layout: Layout) -> Column:
+    """Whether a line is a row of nothing but blanks and delimiters. Blank fields may be quoted; a quoted delimiter is
+    text."""
     value = F.col("value")
+    nothing = F.translate(value, f'{BLANK}{layout.delimiter}"', "") == ""
     if layout.way == "plain lines":
-        return F.split(value, re.escape(layout.delimiter), -1).alias("fields")
-    delimiter = layout.delimiter
-    return F.udf(lambda line: fields_of_line(line, delimiter), ArrayType(StringType()))(value).alias("fields")
+        return nothing
+    delimiter = re.escape(layout.delimiter)
+    bare = f"[{re.escape(BLANK.replace(layout.delimiter, ''))}]*"
+    field = f'(?:"[{re.escape(BLANK)}]*"|{bare})'
+    return nothing & value.rlike(f"^{field}(?:{delimiter}{field})*$")
+
+
+def _fields(layout: Layout) -> Column:
+    """The fields of a line, without blank ones beyond the header's."""
+    value = F.col("value")
+    delimiter, width = layout.delimiter, len(layout.header)
+    if layout.way != "plain lines":
+        return F.udf(lambda line: fields_of_line(line, delimiter, width), ArrayType(StringType()))(value).alias("fields")
+    fields = F.split(value, re.escape(delimiter), -1)
+    beyond = F.array_join(F.slice(fields, width + 1, F.greatest(F.size(fields) - width, F.lit(0))), "")
+    return F.when((F.size(fields) > width) & (F.translate(beyond, BLANK, "") == ""), F.slice(fields, 1, width)).otherwise(fields).alias("fields")
 
 
 def _named(contract: Contract, layout: Layout) -> list[Column]:
-    return [(F.get("fields", F.lit(layout.header.index(name))) if name in layout.header else F.lit(None).cast("string")).alias(name) for name in contract.names]
+    """The contract's columns as text. A ragged row has none: nothing tells which of its fields is which."""
+    whole = F.when(F.size("fields") == len(layout.header), F.col("fields"))
+    return [(F.get(whole, F.lit(layout.header.index(name))) if name in layout.header else F.lit(None).cast("string")).alias(name) for name in contract.names]
 
 
 def _malformed(layout: Layout) -> Column:

@@ -1,6 +1,8 @@
-"""Reads on the workers, with Python's csv module, what cannot be read line by line: records with line breaks in quotes, headers below blank lines.
+"""Reads on the workers, with Python's csv module, what cannot be read line by line: records with line breaks in quotes,
+headers below other lines.
 
-One task a file, record by record, so that memory stays bounded whatever the file's size. The tests hold both engines to what that module reads.
+One task a file, record by record, so that memory stays bounded whatever the file's size. The tests hold both engines to
+what that module reads.
 """
 
 from __future__ import annotations
@@ -13,25 +15,28 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from lakehouse_assets.aws import Aws
+from lakehouse_assets.landing.blanks import trimmed
 from lakehouse_assets.landing.records import FIELD_LIMIT, records_below_header
 
 
 @dataclass(frozen=True)
 class RecordsFile:
-    """A file for one worker. `skipped_lines`: blank lines above the header. `environment`: how the AWS of an s3:// location is reached."""
+    """A file for one worker. `skipped_lines`: lines above the header; `width`: its columns. `environment`: how the AWS
+    of an s3:// location is reached."""
 
     file_no: int
     location: str
     delimiter: str
     compression: str
     skipped_lines: int
+    width: int
     environment: Mapping[str, str]
 
     def rows(self) -> Iterator[tuple[int, int, list[str]]]:
         """File number, 0 (the file is one block), and the fields of each record below the header that is not blank."""
         with self._content() as packed, gzip.open(packed) if self.compression == "gzip" else packed as content:
             text = io.TextIOWrapper(content, "utf-8-sig", newline="")
-            for fields in records_below_header(text, self.delimiter, self.skipped_lines):
+            for fields in records_below_header(text, self.delimiter, self.skipped_lines, self.width):
                 yield self.file_no, 0, fields
 
     def _content(self) -> IO[bytes]:
@@ -57,7 +62,7 @@ class _Body(io.RawIOBase):
         return len(chunk)
 
 
-def fields_of_line(line: str, delimiter: str) -> list[str]:
-    """The fields of a record that is one line."""
+def fields_of_line(line: str, delimiter: str, width: int) -> list[str]:
+    """The fields of a record that is one line, without blank ones beyond the header's `width`."""
     csv.field_size_limit(FIELD_LIMIT)
-    return next(csv.reader([line], delimiter=delimiter, strict=True))
+    return trimmed(next(csv.reader([line], delimiter=delimiter, strict=True)), width)

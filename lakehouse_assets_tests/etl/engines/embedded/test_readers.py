@@ -34,6 +34,11 @@ def reader(folder: Path, content: bytes, *, delimiter: str = ",", regular: bool 
         (LINES + b'1,"x"\n', Reader.ONE_THREAD),
         (LINES + b"\n1,x\n", Reader.PYTHON),
         (LINES + b"1,x\r\n\r\n", Reader.PYTHON),
+        (b"a,b\n1,\n,2\n", Reader.THREADS),
+        (b"a,b\n,\n1,2\n", Reader.PYTHON),
+        (b"a,b\n1,2\n ,", Reader.PYTHON),
+        (b'a,b\r\n"",""\r\n1,2\r\n', Reader.PYTHON),
+        (b"a,b\n;\n", Reader.THREADS),
         (gzip.compress(b"a,b\n1,2\n", mtime=0), Reader.THREADS),
         (gzip.compress(b'a,b\n1,"2"\n', mtime=0), Reader.ONE_THREAD),
         (gzip.compress(b"a,b\n\n1,2\n", mtime=0), Reader.PYTHON),
@@ -44,7 +49,7 @@ def test_a_file_gets_the_fastest_reader_that_is_exact(tmp_path: Path, content: b
 
 
 @pytest.mark.parametrize("before", range(-4, 3))
-@pytest.mark.parametrize("telling", [b"\n\n", b"\n\r\n", b',   "x"', b'\n "x"'])
+@pytest.mark.parametrize("telling", [b"\n\n", b"\n\r\n", b"\n,\n", b"\n ,\r\n", b'\n"",""\n', b',   "x"', b'\n "x"'])
 def test_what_tells_is_seen_across_two_pieces(tmp_path: Path, telling: bytes, before: int) -> None:
     start = LINES[: 4 * CHUNK - before - 2] + b"x"
     assert reader(tmp_path, start + telling + b"\n" + LINES) is Reader.PYTHON

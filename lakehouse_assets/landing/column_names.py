@@ -1,0 +1,74 @@
+"""Column names as senders write them, and the contract's columns that they plainly mean."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+
+SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
+
+
+def normalise(header: Sequence[str], known: Sequence[str] = ()) -> tuple[str, ...]:
+    """Names as they are compared: without invisible characters and surrounding white space, full-width letters as plain
+    ones, case-folded.
+
+    A name that is empty becomes its place: the seventh is `column_7`. A name that differs from exactly one of the
+    `known` columns by spaces, dashes and underscores only becomes that column.
+    """
+    loosely = _loosely(tuple(known))
+    names = []
+    for place, text in enumerate(header, start=1):
+        name = _plain(text) or unnamed(place)
+        meant = loosely.get(_loosened(name), [])
+        names.append(name if name in known or len(meant) != 1 else meant[0])
+    return tuple(names)
+
+
+def unnamed(place: int) -> str:
+    """The name of a column without one; its place counts from 1."""
+    return f"column_{place}"
+
+
+def named_width(header: Sequence[str]) -> int:
+    """How many columns there are up to the last one that has a name."""
+    return max((place for place, text in enumerate(header, start=1) if _plain(text)), default=0)
+
+
+def spellings(header: Sequence[str], known: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The (name as it stands, column) of each known column whose name is written in another way, beyond case and
+    surrounding blanks."""
+    names = zip(header, normalise(header, known), strict=True)
+    return tuple((text, name) for text, name in names if name in known and spelled(text) != name)
+
+
+def spelled(text: str) -> str:
+    """A name as it is written, but for case and surrounding blanks: people do not call those another spelling."""
+    return text.strip(" \t\r\n").casefold()
+
+
+def shown(text: str) -> str:
+    """A name for a person to read, its invisible characters escaped."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def _plain(text: str) -> str:
+    """Format characters (Unicode category Cf: zero width space, soft hyphen, byte order mark) are not seen, so they are
+    not part of a name."""
+    if not text.isascii():
+        text = "".join(letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
+    return text.strip().casefold()
+
+
+@cache
+def _loosely(known: tuple[str, ...]) -> dict[str, list[str]]:
+    """Once for each contract, not for each of a batch's files."""
+    loosely: dict[str, list[str]] = {}
+    for column in known:
+        loosely.setdefault(_loosened(column), []).append(column)
+    return loosely
+
+
+def _loosened(name: str) -> str:
+    return SEPARATORS.sub("_", name)
