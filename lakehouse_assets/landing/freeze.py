@@ -173,6 +173,7 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
     found = preflight(copy, zone.contracts[dataset])
     if not keep_copies:
         copy.unlink()
+    seen = None if found.problem or found.empty else seen_content(zone, dataset, found.sha256)
     return ManifestFile.of(
         version,
         dataset=dataset,
@@ -181,7 +182,8 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
         outcome=Outcome.QUARANTINED if found.problem else Outcome.EMPTY if found.empty else Outcome.LOAD,
         reason=found.problem,
         content=found.sha256,
-        seen_before=not found.problem and not found.empty and seen_content(zone, dataset, found.sha256) is not None,
+        seen_before=seen is not None,
+        accepted_before=seen.accepted if seen else None,
         expected_rows=rows,
         header=found.header,
         delimiter=found.delimiter,
@@ -238,5 +240,5 @@ def _conversions(zone: LandingZone, uploads: Iterable[FileVersion]) -> tuple[lis
                 reason=record["reason"],
             )
         )
-        noticed += [Noticed(s["name"], Outcome.IGNORED, s["reason"]) for s in record["sheets"] if s["outcome"] == Outcome.IGNORED]
+        noticed += [Noticed(s["name"], Outcome.IGNORED, s["reason"], s["rows"]) for s in record["sheets"] if s["outcome"] == Outcome.IGNORED]
     return files, noticed

@@ -181,7 +181,8 @@ class EmbeddedLoad:
             per_file[files[file_no]].warnings[warning] = number
         reasons = {reason: number for _, reason, number in self._tally("NULL", "reasons", "not_inserted")}
         warnings = {warning: number for _, warning, number in self._tally("NULL", "warned", "judged")}
-        return Judgement(self.counts, per_file, reasons, warnings, healed)
+        (waiting,) = self._one("SELECT count(*) FROM judged JOIN not_inserted USING (row_id) WHERE verdict = 'rejected' AND broken IS NULL")
+        return Judgement(self.counts, per_file, reasons, warnings, healed, waiting)
 
     def _tally(self, group: str, texts: str, relation: str) -> list[tuple[Any, ...]]:
         """How often each of the joined reasons or warnings stands in a column, by group."""
