@@ -207,7 +207,7 @@ def test_a_failing_batch_fails_the_run_with_our_words_and_the_next_run_goes_on_w
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "1")
     assert run_job(instance).success
     [report] = lakehouse.history()
-    assert (report["batch_id"], report["status"], report["error"]) == (under_way.batch_id, "succeeded", None)
+    assert (report["batch_id"], report["status"], report["error"]) == (under_way.batch_id, "succeeded_with_rejects", None)
     assert table_rows(lakehouse, "products", "product_id") == [(1,)]
     assert len(rejects(lakehouse, "products")) == 1
     assert len(keys(lakehouse, "archived/")) == 4
