@@ -235,8 +235,23 @@ def test_an_outage_ends_without_a_trace_and_a_program_still_gets_its_object(tmp_
 def test_the_report_for_people_shows_counts_files_and_reasons(tmp_path: Path) -> None:
     result = lakehouse_command("load", one_of_each(tmp_path / "data"))
     assert result.exit_code == 0
-    for text in ("succeeded", "inserted", "book.xlsx#todo", "notes.md", "total_amount: not double"):
+    for text in ("succeeded with rejects; 1 file and 1 sheet were not taken", "inserted", "book.xlsx#todo", "notes.md", "total_amount: not double"):
         assert text in result.stdout
+
+
+@pytest.mark.parametrize(("share", "code"), [("0.5", 0), ("0.4", 1)])
+def test_a_script_can_fail_above_a_share_of_rejected_rows_of_a_batch_that_is_loaded(lakehouse: Lakehouse, tmp_path: Path, share: str, code: int) -> None:
+    (tmp_path / "o.csv").write_text(orders_csv(order(1), order(2, amount="a lot")))
+    result = lakehouse_command("load", tmp_path / "o.csv", "--json", "--fail-above", share)
+    assert result.exit_code == code, result.output
+    assert json.loads(result.stdout)["status"] == "succeeded_with_rejects"
+    told = "More than 40.0% of the rows are rejected (--fail-above): orders 50.0%. The batch itself is loaded.\n"
+    assert result.stderr == (told if code else "")
+    assert len(table_rows(lakehouse, "orders")) == 1
+
+
+def test_a_share_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
+    assert lakehouse_command("load", tmp_path, "--fail-above", "90").exit_code == 2
 
 
 def test_as_a_program_it_prints_one_object_and_nothing_else(lakehouse: Lakehouse, program: Program, tmp_path: Path) -> None:
