@@ -1,6 +1,8 @@
-"""What can be asked of the tables and of our own records together: does a table hold what the batches say, and no more? Is each rejected record what it says?
+"""What can be asked of the tables and of our own records together: does a table hold what the batches say, and no more?
+Is each rejected record what it says?
 
-Each question is answered from the Delta tables themselves, by delta-rs and DuckDB in bounded memory, and from the manifests and reports under control/.
+Each question is answered from the Delta tables themselves, by delta-rs and DuckDB in bounded memory, and from the
+manifests and reports under control/.
 """
 
 from __future__ import annotations
@@ -28,22 +30,26 @@ from lakehouse_assets.landing.zone import LandingZone
 
 ROWS_BY_FILE, TRANSACTIONS, WAITING, RESOLVED = "rows_by_file", "transactions", "waiting_records", "resolved_records"
 WHAT_TO_DO = {
-    ROWS_BY_FILE: "Someone else writes to the table, or a manifest or report under control/ was deleted. Find the writer (the table's Delta log names each "
-    "commit), restore the table to the version before, then load what came since again. The query where_rows_came_from lists the rows by file.",
-    TRANSACTIONS: "The table lost commits: it was restored, deleted or written elsewhere. Load the files of these batches again (they are in archived/): rows "
-    "that the table has come out as unchanged.",
+    ROWS_BY_FILE: "Someone else writes to the table, or a manifest or report under control/ was deleted. Find the "
+    "writer (the table's Delta log names each commit), restore the table to the version before, then load what came "
+    "since again. The query where_rows_came_from lists the rows by file.",
+    TRANSACTIONS: "The table lost commits: it was restored, deleted or written elsewhere. Load the files of these "
+    "batches again (they are in archived/): rows that the table has come out as unchanged.",
     WAITING: "Load a file with these parents again: what waits for them is tried again then. If it stays so, please report it.",
-    RESOLVED: "These rows are said to be in the table and are not: load their files again. `lakehouse rejects --dataset {dataset} --state resolved` lists them.",
+    RESOLVED: "These rows are said to be in the table and are not: load their files again. `lakehouse rejects "
+    "--dataset {dataset} --state resolved` lists them.",
 }
 """When one of these checks of a dataset fails."""
 REMEMBERED = timedelta(days=89)
-"""For how long a batch's transaction is sure to be in the Delta log: a day less than `PROPERTIES` of `etl.engines.table` says."""
+"""For how long a batch's transaction is sure to be in the Delta log: a day less than `PROPERTIES` of
+`etl.engines.table` says."""
 REPORTS_AT_ONCE = 200
 KNOWN = """
 CREATE TABLE batches (batch_id VARCHAR, dataset VARCHAR, written BIGINT, retried BIGINT, created_at TIMESTAMPTZ);
 CREATE TABLE files (batch_id VARCHAR, dataset VARCHAR, source_file VARCHAR, accepted BIGINT);
 """
-"""What reports and manifests say. A count is NULL where no load says it: of a batch that failed or was given up before its load was written down."""
+"""What reports and manifests say. A count is NULL where no load says it: of a batch that failed or was given up before
+its load was written down."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ class Audit:
     memory_mb: int
 
     def results(self) -> dict[str, list[CheckResult]]:
-        """The answers for each dataset. What only a batch under way can explain is a warning: the batch is to be ended first."""
+        """The answers for each dataset. What only a batch under way can explain is a warning: the batch is to be ended
+        first."""
         with bounded(self.zone.scratch, self.memory_mb) as connection:
             connection.execute(KNOWN)
             under_way = open_batch(self.zone)
@@ -81,7 +88,8 @@ class Audit:
             _insert(connection, "files", (row for report in reports for row in _files_of(report)))
 
     def _rows_by_file(self, connection: duckdb.DuckDBPyConnection, contract: Contract) -> CheckResult:
-        """A file's rows in the table are at most those that were accepted of it, and another file's at most those that the batch tried again."""
+        """A file's rows in the table are at most those that were accepted of it, and another file's at most those that
+        the batch tried again."""
         table = existing_table(self.tables.table(contract.dataset), self.tables.storage_options)
         found = None if table is None else ask(table, "SELECT batch_id, source_file, count(*) AS rows_there FROM t GROUP BY batch_id, source_file")
         rows, files, unknown, more = 0, 0, 0, 0
@@ -131,12 +139,13 @@ class Audit:
         yield CheckResult(RESOLVED, absent == 0, message, {"resolved": resolved, "absent": absent})
 
     def _typed(self, connection: duckdb.DuckDBPyConnection, contract: Contract, rejected: Rejected | None, where: str) -> int:
-        """Makes `typed` of the records: their columns as the plan reads them today, and what they break by today's rules. Returns how many there are."""
+        """Makes `typed` of the records: their columns as the plan reads them today, and what they break by today's
+        rules. Returns how many there are."""
         if rejected is None:
             return 0
         records = ask(rejected.table, f"SELECT raw FROM ({rejected.told(('raw', 'resolution', 'waiting'))}) WHERE {where}")
         connection.register("records", records)
-        columns = ", ".join(f"raw[{sql_literal(name)}] AS \"{name}\"" for name in contract.names)
+        columns = ", ".join(f'raw[{sql_literal(name)}] AS "{name}"' for name in contract.names)
         connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM records")
         kept = ", ".join(f'"{name}"' for name in dict.fromkeys((contract.key, *(parent.column for parent in contract.parents))))
         connection.execute(f"CREATE OR REPLACE TABLE typed AS SELECT {kept}, broken FROM ({for_duckdb(judge_sql(contract))})")
@@ -151,7 +160,8 @@ class Audit:
         return int(connection.execute("SELECT count(*) FROM typed").fetchall()[0][0])
 
     def _absent(self, connection: duckdb.DuckDBPyConnection, contract: Contract, column: str, dataset: str, key: str) -> int:
-        """Makes `absent` of the values of a column of `typed` that are no key of a dataset's table. Returns how many rows have one."""
+        """Makes `absent` of the values of a column of `typed` that are no key of a dataset's table. Returns how many
+        rows have one."""
         table = existing_table(self.tables.table(dataset), self.tables.storage_options)
         ranges = key_ranges(lambda sql: connection.execute(for_duckdb(sql)).fetchall(), "typed", column, contract.column(column).kind)
         there = "SELECT NULL AS key WHERE false"
@@ -180,7 +190,8 @@ def _files_of(report: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def _enter_manifest(connection: duckdb.DuckDBPyConnection, manifest: Manifest, contracts: Contracts) -> None:
-    """The batch under way: what it wrote so far, no report may say. A report of a former try of it says less, and goes."""
+    """The batch under way: what it wrote so far, no report may say. A report of a former try of it says less, and
+    goes."""
     for relation in ("batches", "files"):
         connection.execute(f"DELETE FROM {relation} WHERE batch_id = ?", [manifest.batch_id])
     _insert(connection, "batches", ((manifest.batch_id, dataset, None, None, manifest.created_at) for dataset in contracts))

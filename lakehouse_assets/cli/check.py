@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 def check() -> None:
     """Ask whether each table is sound, and whether it holds what the batches say. Exit code 1 when one is not.
 
-    Athena is asked: is the table not empty, are keys unique, are there no orphans, are the columns the contract's? Then the tables are held against the
-    batches' reports: does each row come from a file that a batch had, is each batch in the table's log, does no record wait whose parents are there, and is
-    each record that was healed or corrected in the table? That a table is empty is a warning as long as no batch has written a row into it.
+    Athena is asked: is the table not empty, are keys unique, are there no orphans, are the columns the contract's? Then
+    the tables are held against the batches' reports: does each row come from a file that a batch had, is each batch in
+    the table's log, does no record wait whose parents are there, and is each record that was healed or corrected in the
+    table? That a table is empty is a warning as long as no batch has written a row into it.
     """
     from lakehouse_assets.catalog import audit, checks
     from lakehouse_assets.cli.output import stdout

@@ -37,8 +37,9 @@ def load(
 ) -> None:
     """Upload files, run one batch, print the load report.
 
-    Takes along what waits already. Rejected rows and files that were not taken are in the report and make no failure: the exit code is 0 unless the batch
-    failed (1), or a dataset lost more than --fail-above says (1; the batch is loaded).
+    Takes along what waits already. Rejected rows and files that were not taken are in the report and make no failure:
+    the exit code is 0 unless the batch failed (1), or a dataset lost more than --fail-above says (1; the batch is
+    loaded).
     """
     del engine  # its callback has put it into the environment
     from lakehouse_assets.cli.incoming import find_files

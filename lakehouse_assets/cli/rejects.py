@@ -52,8 +52,8 @@ def rejects(
 ) -> None:
     """Show the rejected records that are open or wait: the reasons, the raw text, where each came from.
 
-    A record is open until a corrected row of its key is loaded, waits where only its parent is missing, and is resolved when it was healed (its parent came),
-    corrected or replayed: resolved_by names the batch, resolution says how.
+    A record is open until a corrected row of its key is loaded, waits where only its parent is missing, and is resolved
+    when it was healed (its parent came), corrected or replayed: resolved_by names the batch, resolution says how.
     """
     from lakehouse_assets.aws import failures_named
     from lakehouse_assets.etl.rejected import COLUMNS, Wanted

@@ -10,7 +10,17 @@ from typing import Any
 from lakehouse_assets.cli.output import stdout
 from lakehouse_assets.cli.tables import print_table, print_tally
 from lakehouse_assets.cli.told import visible
-from lakehouse_assets.etl.status import ABANDONED, FAILED, NOTHING_TO_DO, SUCCEEDED, WITH_REJECTS, counted, in_words, not_taken, rejected_shares
+from lakehouse_assets.etl.status import (
+    ABANDONED,
+    FAILED,
+    NOTHING_TO_DO,
+    SUCCEEDED,
+    WITH_REJECTS,
+    counted,
+    in_words,
+    not_taken,
+    rejected_shares,
+)
 
 LOADED = "loaded"
 MOST_FILES, FEW_SHEETS, QUIET, ROOM_FOR_REMARKS = 40, 3, 2, 100

@@ -36,11 +36,13 @@ def load_dataset(
     reject_limit: float = 1.0,
     confirm: Callable[[], None] = lambda: None,
 ) -> Judgement:
-    """Loads what a manifest holds for one dataset. Safe to call again after a crash at any point, with the same outcome.
+    """Loads what a manifest holds for one dataset. Safe to call again after a crash at any point, with the same
+    outcome.
 
-    `confirm` is called before each write: it raises where this process may not write any more.
-    Raises BadData where rows are unaccounted for or the share of lost rows (rejected, and not only waiting) is above `reject_limit` (0 to 1); nothing is merged then. Raises TemporaryOutage
-    where another run loads the same at the same time, and BadConfiguration where the rules were changed between the MERGE and what follows it.
+    `confirm` is called before each write: it raises where this process may not write any more. Raises BadData where
+    rows are unaccounted for or the share of lost rows (rejected, and not only waiting) is above `reject_limit` (0 to
+    1); nothing is merged then. Raises TemporaryOutage where another run loads the same at the same time, and
+    BadConfiguration where the rules were changed between the MERGE and what follows it.
     """
     judgement_key = zone.judgement_key(manifest.batch_id, contract.dataset)
     found = zone.store.get_json_version(judgement_key)
@@ -145,9 +147,10 @@ def _check_reject_limit(contract: Contract, judgement: Judgement, limit: float) 
     seen, lost = counts.read + counts.retried, counts.rejected - judgement.waiting
     if seen and lost / seen > limit:
         raise BadData(
-            f"{contract.dataset}: {lost:,} of {seen:,} rows are rejected, above the limit of {limit:.0%}. Nothing was merged. `lakehouse rejects --dataset "
-            f"{contract.dataset}` shows each with its reasons. Are the rows as they should be and the rules wrong? Correct the contract and run again: the rows "
-            "are judged anew. Are the rows wrong? `lakehouse abandon` gives the batch up; then load the corrected files. To load the rows that are good: raise "
+            f"{contract.dataset}: {lost:,} of {seen:,} rows are rejected, above the limit of {limit:.0%}. Nothing was "
+            f"merged. `lakehouse rejects --dataset {contract.dataset}` shows each with its reasons. If the rows are "
+            "wrong: `lakehouse abandon` gives the batch up; then load the corrected files. If the contract is wrong: "
+            "correct it and run again, and the rows are judged anew. To load the rows that are good: raise "
             "LAKEHOUSE_REJECT_LIMIT (1 never fails) and run again."
         )
 

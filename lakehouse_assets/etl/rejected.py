@@ -1,6 +1,8 @@
-"""The rejected records as a list of what is still wrong: each is open, waiting or resolved. Read with delta-rs and DuckDB, in bounded memory.
+"""The rejected records as a list of what is still wrong: each is open, waiting or resolved. Read with delta-rs and
+DuckDB, in bounded memory.
 
-A table of an older version lacks the columns that say how a record was resolved: there a record is resolved where it is healed.
+A table of an older version lacks the columns that say how a record was resolved: there a record is resolved where it is
+healed.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ ROWS_AT_ONCE = 1000
 
 
 class State(StrEnum):
-    """OPEN: nothing has come that would put it right. WAITING: it comes in by itself with its parent. RESOLVED: healed, corrected or replayed."""
+    """OPEN: nothing has come that would put it right. WAITING: it comes in by itself with its parent. RESOLVED: healed,
+    corrected or replayed."""
 
     OPEN = "open"
     WAITING = "waiting"
@@ -36,7 +39,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which records are asked for. `reason` and `file` are parts of the text, whatever its case; `since` and `until` are days (UTC) of the file's time."""
+    """Which records are asked for. `reason` and `file` are parts of the text, whatever its case; `since` and `until`
+    are days (UTC) of the file's time."""
 
     states: tuple[State, ...] = (State.OPEN, State.WAITING)
     reason: str | None = None
@@ -81,7 +85,7 @@ class Rejected:
 
     def told(self, names: Sequence[str]) -> str:
         """A SELECT of these columns from `t`, the state among them, whatever columns the table has."""
-        return f'SELECT {", ".join(f"{self._column(name)} AS {name}" for name in names)} FROM t'
+        return f"SELECT {', '.join(f'{self._column(name)} AS {name}' for name in names)} FROM t"
 
     def _column(self, name: str) -> str:
         resolved_by, resolution = (self._own(own) for own in ("resolved_by", "resolution"))

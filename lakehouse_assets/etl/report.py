@@ -16,8 +16,9 @@ NOTHING_TO_DO: dict[str, Any] = {"batch_id": None, "status": statuses.NOTHING_TO
 def load_report(
     manifest: Manifest, judgements: Mapping[str, Judgement], status: str, error: str | None = None, run_by: Mapping[str, str | None] | None = None
 ) -> dict[str, Any]:
-    """One object: batch_id, status (as `etl.status` names them), error, who ran it (`run_by`), when it was frozen, per dataset its counts, reasons and
-    warnings, per file its outcome, and `rows_aside`: how many rows the files and sheets have that were not taken (None: some cannot be counted)."""
+    """One object: batch_id, status (as `etl.status` names them), error, who ran it (`run_by`), when it was frozen, per
+    dataset its counts, reasons and warnings, per file its outcome, and `rows_aside`: how many rows the files and sheets
+    have that were not taken (None: some cannot be counted)."""
     files = file_reports(manifest, judgements)
     aside = [file["rows_aside"] for file in files]
     return {
@@ -96,7 +97,8 @@ def facts_of(manifest: Manifest, judgements: Mapping[str, Judgement]) -> dict[st
 
 
 def outcome_of(file: ManifestFile, counts: FileCounts | None) -> Outcome:
-    """Of a file that was to be loaded: not loaded where no load has read it to the end, a duplicate where its content is known and changed nothing, else loaded."""
+    """Of a file that was to be loaded: not loaded where no load has read it to the end, a duplicate where its content
+    is known and changed nothing, else loaded."""
     if file.outcome is not Outcome.LOAD:
         return file.outcome
     if counts is None:
@@ -105,7 +107,8 @@ def outcome_of(file: ManifestFile, counts: FileCounts | None) -> Outcome:
 
 
 def _why_repeated(file: ManifestFile) -> str:
-    """What is known of the batch that brought the content first: a ledger entry of an older version does not say how many of its rows were accepted."""
+    """What is known of the batch that brought the content first: a ledger entry of an older version does not say how
+    many of its rows were accepted."""
     if file.accepted_before is None:
         return "its content came before"
     return "its content was loaded before" if file.accepted_before else "its content came before; all its rows were rejected then"

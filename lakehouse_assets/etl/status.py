@@ -1,4 +1,5 @@
-"""How a batch ended: one word for programs, one line for people. Whoever asks whether a batch has succeeded asks here."""
+"""How a batch ended: one word for programs, one line for people. Whoever asks whether a batch has succeeded asks
+here."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ NOT_TAKEN = (Outcome.QUARANTINED, Outcome.IGNORED, Outcome.ABANDONED)
 
 
 def status_of(judgements: Iterable[Judgement], usual: float) -> str:
-    """The status of a batch whose every dataset is loaded. `usual`: the share of a dataset's rows (0 to 1) above which rejects are told of."""
+    """The status of a batch whose every dataset is loaded. `usual`: the share of a dataset's rows (0 to 1) above which
+    rejects are told of."""
     shares = [it.counts.rejected / (it.counts.read + it.counts.retried) for it in judgements if it.counts.read + it.counts.retried]
     return WITH_REJECTS if any(share > usual for share in shares) else SUCCEEDED
 

@@ -20,7 +20,8 @@ def unknown_to_ledger(zone: LandingZone, versions: list[FileVersion]) -> list[Fi
 
 @dataclass(frozen=True)
 class SeenContent:
-    """A content that came before: the source file that brought it, and how many of its rows were accepted; None where the entry does not say."""
+    """A content that came before: the source file that brought it, and how many of its rows were accepted; None where
+    the entry does not say."""
 
     source_file: str
     accepted: int | None
@@ -34,7 +35,8 @@ def seen_content(zone: LandingZone, dataset: str, content: str) -> SeenContent |
 def enter_content(zone: LandingZone, batch_id: str, file: ManifestFile, accepted: int | None = None) -> None:
     """From now on this content counts as seen. `accepted`: how many of its rows were accepted; None where no load says.
 
-    The first entry stands, unless none of its rows were accepted and now some are. Made again after a crash the entry is the same.
+    The first entry stands, unless none of its rows were accepted and now some are. Made again after a crash the entry
+    is the same.
     """
     if not file.dataset:
         return

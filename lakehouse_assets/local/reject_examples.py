@@ -26,7 +26,8 @@ class Example:
 
 
 def examples(records: Iterable[tuple[Any, ...]], contracts: Contracts) -> list[Example]:
-    """records: the columns dataset, state, reasons, raw, source_file, row_number, ... of rejected records. By dataset, the most frequent reason first."""
+    """records: the columns dataset, state, reasons, raw, source_file, row_number, ... of rejected records. By dataset,
+    the most frequent reason first."""
     found: dict[tuple[str, str], Example] = {}
     for dataset, _, reasons, raw, source_file, row_number, *_ in records:
         for reason in reasons:

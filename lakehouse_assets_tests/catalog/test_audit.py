@@ -1,4 +1,5 @@
-"""The tables against the batches' own records: what each batch left is sound, and each thing that someone breaks behind its back is found."""
+"""The tables against the batches' own records: what each batch left is sound, and each thing that someone breaks behind
+its back is found."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ def failed(lakehouse: Lakehouse) -> dict[tuple[str, str], dict[str, int]]:
 
 @pytest.fixture
 def batches(lakehouse: Lakehouse) -> list[dict[str, Any]]:
-    """Two batches: a workbook's worth of rows, of which one is rejected and two wait; then the order that one of the two waited for, and a correction."""
+    """Two batches: a workbook's worth of rows, of which one is rejected and two wait; then the order that one of the
+    two waited for, and a correction."""
     put(lakehouse, "raw/products/p.csv", products_csv(product(1), product(2), product("x")))
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(1), order(2)))
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1), item(2, 3, 1), item(3, 4, 1)))
@@ -61,13 +63,16 @@ def test_before_the_first_batch_there_is_nothing_wrong(lakehouse: Lakehouse) -> 
 )
 @pytest.mark.usefixtures("batches")
 def test_rows_that_no_batch_wrote_are_found(lakehouse: Lakehouse, changed: dict[str, str], numbers: dict[str, int]) -> None:
-    """The copies of the last case: late.csv had 2 rows and now has 4 in the table; o.csv had 2, of which 1 was left, and has 2."""
+    """The copies of the last case: late.csv had 2 rows and now has 4 in the table; o.csv had 2, of which 1 was left,
+    and has 2."""
     append_behind_its_back(lakehouse, "orders", order_id="CAST(order_id + 100 AS INT)", **changed)
     assert failed(lakehouse) == {("orders", ROWS_BY_FILE): numbers}
 
 
 def test_rows_of_another_file_than_the_batch_had_are_found(lakehouse: Lakehouse, batches: list[dict[str, Any]]) -> None:
-    append_behind_its_back(lakehouse, "orders", order_id="CAST(order_id + 100 AS INT)", batch_id=f"'{batches[0]['batch_id']}'", source_file="'raw/orders/late.csv'")
+    append_behind_its_back(
+        lakehouse, "orders", order_id="CAST(order_id + 100 AS INT)", batch_id=f"'{batches[0]['batch_id']}'", source_file="'raw/orders/late.csv'"
+    )
     assert failed(lakehouse) == {("orders", ROWS_BY_FILE): {"rows": 6, "unknown": 0, "more": 3}}
 
 

@@ -1,4 +1,5 @@
-"""The rejected records as a list of what is still wrong: the state of each, and what may be asked of them, over tables of every age."""
+"""The rejected records as a list of what is still wrong: the state of each, and what may be asked of them, over tables
+of every age."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ OLD = """SELECT * FROM (VALUES
   ('a:2', ['user_id: no such users.user_id'], map {'order_id': '8'}, 'raw/orders/Monday.csv', 2, '2025-04-01', 'b1', NULL, true),
   ('b:1', ['user_id: no such users.user_id'], map {'order_id': '9'}, 'raw/orders/it''s.csv', 1, '2025-04-02', 'b2', 'b3', false)
 ) AS t(record_id, reasons, raw, source_file, row_number, day, batch_id, healed_by, waiting)"""
-BOTH = "SELECT record_id, 'orders' AS dataset, reasons, raw, source_file, CAST(row_number AS BIGINT) AS row_number, CAST(day || 'T12:00:00Z' AS TIMESTAMPTZ) AS "
+BOTH = (
+    "SELECT record_id, 'orders' AS dataset, reasons, raw, source_file, CAST(row_number AS BIGINT) AS row_number, CAST(day || 'T12:00:00Z' AS TIMESTAMPTZ) AS "
+)
 
 
 def rejected_in(folder: Path, *, resolved: str = "") -> Rejected:

@@ -45,7 +45,10 @@ def test_a_repeated_file_says_what_became_of_its_content_before(accepted: int | 
 
 def test_the_rows_of_every_file_and_sheet_that_was_not_taken_are_in_the_sum() -> None:
     aside = replace(FILE, file_id="q", outcome=Outcome.QUARANTINED, reason="is not UTF-8", rows_aside=7)
-    sheets = (Noticed("uploads/b.xlsx#Orders", Outcome.IGNORED, "no dataset has these columns", 61), Noticed("uploads/b.xlsx#Empty", Outcome.IGNORED, "empty", 0))
+    sheets = (
+        Noticed("uploads/b.xlsx#Orders", Outcome.IGNORED, "no dataset has these columns", 61),
+        Noticed("uploads/b.xlsx#Empty", Outcome.IGNORED, "empty", 0),
+    )
     report = reported(FILE, aside, book(outcome=Outcome.CONVERTED), read={"o": FileCounts(2, 0, 2)}, noticed=sheets)
     assert report["rows_aside"] == 68
     assert [(file["name"], file["rows_aside"]) for file in report["files"]] == [("o.csv", 0), ("o.csv", 7), ("b.xlsx#Orders", 61), ("b.xlsx#Empty", 0)]
@@ -64,7 +67,16 @@ def test_where_some_rows_cannot_be_counted_no_sum_is_claimed() -> None:
 )
 def test_a_report_of_an_older_version_is_read(status: str, said: str) -> None:
     """It does not know `rows_aside`, nor which workbook a sheet is of."""
-    file = {"name": "o.csv", "dataset": "orders", "outcome": "loaded", "reason": None, "read": 1, "rejected": 0, "warnings": [], "source_file": "raw/orders/o.csv"}
+    file = {
+        "name": "o.csv",
+        "dataset": "orders",
+        "outcome": "loaded",
+        "reason": None,
+        "read": 1,
+        "rejected": 0,
+        "warnings": [],
+        "source_file": "raw/orders/o.csv",
+    }
     aside = file | {"outcome": "quarantined", "reason": "is not UTF-8"}
     old = {"batch_id": "b1", "status": status, "datasets": {}, "files": [file, aside]}
     assert in_words(old) == f"{said}; 1 file was not taken"
