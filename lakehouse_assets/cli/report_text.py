@@ -84,18 +84,17 @@ def style_of(report: dict[str, Any]) -> str:
 
 
 def _print_not_taken(files: list[dict[str, Any]]) -> None:
-    """What the batch did not read, by reason: how many rows, in how many files and sheets."""
+    """What the batch did not read, by reason: which file, or how many files and sheets, and how many rows they have."""
     console = stdout()
     by_reason: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for file in files:
         by_reason[file["reason"] or file["outcome"]].append(file)
     for reason, alike in list(by_reason.items())[:MOST_REASONS]:
+        what = f"{alike[0]['name']} was" if len(alike) == 1 else f"{counted(alike)} were"
         rows = [file.get("rows_aside") for file in alike]
-        known = sum(number for number in rows if number)
-        were = "was" if (known == 1 if known else len(alike) == 1) else "were"
-        what = f"{known:,} row{'s' * (known != 1)} in {counted(alike)}" if known else counted(alike)
-        uncounted = " (not all of its rows can be counted)" if known and None in rows else ""
-        console.print(visible(f"{what} {were} not taken{uncounted}: {reason}"), style="yellow", soft_wrap=not console.is_terminal)
+        known = sum(number or 0 for number in rows)
+        how_many = f" ({known:,} row{'s' * (known != 1)}{' and more' * (None in rows)})" if known else ""
+        console.print(visible(f"{what} not taken{how_many}: {reason}"), style="yellow", soft_wrap=not console.is_terminal)
     if len(by_reason) > MOST_REASONS:
         console.print(f"and for {len(by_reason) - MOST_REASONS:,} more reasons: see the files", style="yellow")
 

@@ -3,17 +3,37 @@ its back is found."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
+from lakehouse_assets.aws import Aws
 from lakehouse_assets.catalog.audit import RESOLVED, ROWS_BY_FILE, TRANSACTIONS, WAITING, WHAT_TO_DO, Audit
 from lakehouse_assets.catalog.checks import CheckResult
 from lakehouse_assets.errors import BadData
 from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets_tests.support import append_behind_its_back, freeze, item, items_csv, load_all, order, orders_csv, product, products_csv, put, ran, run
+from lakehouse_assets.local.bootstrap import bootstrap
+from lakehouse_assets.local.process import EmbeddedAws
+from lakehouse_assets_tests.conftest import own_settings
+from lakehouse_assets_tests.support import (
+    append_behind_its_back,
+    delta_versions,
+    freeze,
+    item,
+    items_csv,
+    load_all,
+    order,
+    orders_csv,
+    product,
+    products_csv,
+    put,
+    put_one_of_each,
+    ran,
+    run,
+)
 
 
 def audited(lakehouse: Lakehouse) -> dict[tuple[str, str], CheckResult]:
@@ -26,21 +46,42 @@ def failed(lakehouse: Lakehouse) -> dict[tuple[str, str], dict[str, int]]:
     return {name: result.numbers for name, result in audited(lakehouse).items() if not result.passed}
 
 
-@pytest.fixture
-def batches(lakehouse: Lakehouse) -> list[dict[str, Any]]:
-    """Two batches: a workbook's worth of rows, of which one is rejected and two wait; then the order that one of the
-    two waited for, and a correction."""
+def two_batches(lakehouse: Lakehouse) -> list[str]:
+    """A row is rejected and two items wait; then comes the order that one of them waited for, and a correction."""
     put(lakehouse, "raw/products/p.csv", products_csv(product(1), product(2), product("x")))
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(1), order(2)))
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1), item(2, 3, 1), item(3, 4, 1)))
     first = ran(lakehouse)
     put(lakehouse, "raw/orders/late.csv", orders_csv(order(3), order(1, amount=99, hour=12)))
-    return [first, ran(lakehouse)]
+    return [first["batch_id"], ran(lakehouse)["batch_id"]]
 
 
-def test_what_batches_left_is_sound(lakehouse: Lakehouse, batches: list[dict[str, Any]]) -> None:
-    found = audited(lakehouse)
-    assert failed(lakehouse) == {}
+@pytest.fixture(scope="module")
+def filled(lakehouse_home: Path, lakehouse_aws: EmbeddedAws) -> tuple[Lakehouse, list[str]]:
+    """A lakehouse for the whole module, and its two batches."""
+    made = Lakehouse(own_settings(lakehouse_home), Aws(lakehouse_aws.environment()))
+    bootstrap(made.settings, made.aws)
+    return made, two_batches(made)
+
+
+@pytest.fixture
+def batches(filled: tuple[Lakehouse, list[str]]) -> list[str]:
+    return filled[1]
+
+
+@pytest.fixture
+def house(filled: tuple[Lakehouse, list[str]]) -> Iterator[Lakehouse]:
+    """As its batches left it: what a test breaks is restored."""
+    versions = delta_versions(filled[0])
+    yield filled[0]
+    for uri, version in delta_versions(filled[0]).items():
+        if version != versions[uri]:
+            DeltaTable(uri, storage_options=filled[0].tables.storage_options).restore(versions[uri])
+
+
+def test_what_batches_left_is_sound(house: Lakehouse, batches: list[str]) -> None:
+    found = audited(house)
+    assert failed(house) == {}
     assert found["orders", ROWS_BY_FILE].numbers == {"rows": 3, "unknown": 0, "more": 0}
     assert found["orders", TRANSACTIONS].numbers == {"batches": 2, "lost": 0}
     assert found["order_items", WAITING].numbers == {"waiting": 1, "ready": 0}
@@ -61,40 +102,40 @@ def test_before_the_first_batch_there_is_nothing_wrong(lakehouse: Lakehouse) -> 
     ],
     ids=["of an unknown batch", "of an unknown file", "more than the file had"],
 )
-@pytest.mark.usefixtures("batches")
-def test_rows_that_no_batch_wrote_are_found(lakehouse: Lakehouse, changed: dict[str, str], numbers: dict[str, int]) -> None:
+def test_rows_that_no_batch_wrote_are_found(house: Lakehouse, changed: dict[str, str], numbers: dict[str, int]) -> None:
     """The copies of the last case: late.csv had 2 rows and now has 4 in the table; o.csv had 2, of which 1 was left,
     and has 2."""
-    append_behind_its_back(lakehouse, "orders", order_id="CAST(order_id + 100 AS INT)", **changed)
-    assert failed(lakehouse) == {("orders", ROWS_BY_FILE): numbers}
+    append_behind_its_back(house, "orders", order_id="CAST(order_id + 100 AS INT)", **changed)
+    assert failed(house) == {("orders", ROWS_BY_FILE): numbers}
 
 
-def test_rows_of_another_file_than_the_batch_had_are_found(lakehouse: Lakehouse, batches: list[dict[str, Any]]) -> None:
-    append_behind_its_back(
-        lakehouse, "orders", order_id="CAST(order_id + 100 AS INT)", batch_id=f"'{batches[0]['batch_id']}'", source_file="'raw/orders/late.csv'"
-    )
-    assert failed(lakehouse) == {("orders", ROWS_BY_FILE): {"rows": 6, "unknown": 0, "more": 3}}
+def test_rows_of_another_file_than_the_batch_had_are_found(house: Lakehouse, batches: list[str]) -> None:
+    append_behind_its_back(house, "orders", order_id="CAST(order_id + 100 AS INT)", batch_id=f"'{batches[0]}'", source_file="'raw/orders/late.csv'")
+    assert failed(house) == {("orders", ROWS_BY_FILE): {"rows": 6, "unknown": 0, "more": 3}}
 
 
-def test_a_table_that_was_restored_lacks_what_a_batch_wrote(lakehouse: Lakehouse, batches: list[dict[str, Any]]) -> None:
+def test_a_table_that_was_made_anew_lacks_what_a_batch_wrote(lakehouse: Lakehouse) -> None:
+    put_one_of_each(lakehouse)
+    batch_id = ran(lakehouse)["batch_id"]
     uri, options = lakehouse.tables.table("orders"), lakehouse.tables.storage_options
     with duckdb.connect() as connection:
-        connection.register("found", QueryBuilder().register("t", DeltaTable(uri, storage_options=options)).execute("SELECT * FROM t"))
-        rows = connection.execute("CREATE TABLE kept AS SELECT * FROM found").sql("SELECT * FROM kept")
+        there = QueryBuilder().register("t", DeltaTable(uri, storage_options=options)).execute("SELECT * FROM t")
+        connection.register("there", there).execute("CREATE TABLE kept AS SELECT * FROM there")
         lakehouse.zone.store.delete_all(f"{lakehouse.settings.tables_prefix}orders/")
-        write_deltalake(uri, rows, storage_options=options)
-    assert failed(lakehouse) == {("orders", TRANSACTIONS): {"batches": 2, "lost": 2}}
-    assert all(report["batch_id"] in audited(lakehouse)["orders", TRANSACTIONS].message for report in batches)
+        write_deltalake(uri, connection.sql("SELECT * FROM kept"), storage_options=options)
+    assert failed(lakehouse) == {("orders", TRANSACTIONS): {"batches": 1, "lost": 1}}
+    assert batch_id in audited(lakehouse)["orders", TRANSACTIONS].message
 
 
-@pytest.mark.usefixtures("batches")
-def test_a_record_that_waits_for_a_parent_that_is_there_is_found(lakehouse: Lakehouse) -> None:
-    append_behind_its_back(lakehouse, "orders", order_id="CAST(order_id + 1 AS INT)")
-    assert failed(lakehouse)["order_items", WAITING] == {"waiting": 1, "ready": 1}
+def test_a_record_that_waits_for_a_parent_that_is_there_is_found(house: Lakehouse) -> None:
+    append_behind_its_back(house, "orders", order_id="CAST(order_id + 1 AS INT)")
+    assert failed(house)["order_items", WAITING] == {"waiting": 1, "ready": 1}
 
 
-@pytest.mark.usefixtures("batches")
 def test_while_a_batch_is_under_way_a_record_that_is_to_be_tried_again_is_no_fault(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 4, 1)))
+    ran(lakehouse)
     put(lakehouse, "raw/orders/last.csv", orders_csv(order(4)))
     manifest = freeze(lakehouse)
     lakehouse.load("orders", manifest)
@@ -105,10 +146,9 @@ def test_while_a_batch_is_under_way_a_record_that_is_to_be_tried_again_is_no_fau
     assert failed(lakehouse) == {}
 
 
-@pytest.mark.usefixtures("batches")
-def test_a_record_that_is_healed_and_not_in_the_table_is_found(lakehouse: Lakehouse) -> None:
-    DeltaTable(lakehouse.tables.table("order_items"), storage_options=lakehouse.tables.storage_options).delete("id = 2")
-    assert failed(lakehouse) == {("order_items", RESOLVED): {"resolved": 1, "absent": 1}}
+def test_a_record_that_is_healed_and_not_in_the_table_is_found(house: Lakehouse) -> None:
+    DeltaTable(house.tables.table("order_items"), storage_options=house.tables.storage_options).delete("id = 2")
+    assert failed(house) == {("order_items", RESOLVED): {"resolved": 1, "absent": 1}}
 
 
 def test_a_batch_that_failed_is_no_stranger(lakehouse: Lakehouse) -> None:

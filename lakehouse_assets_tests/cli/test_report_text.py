@@ -72,18 +72,20 @@ def test_more_rejects_than_usual_are_told_with_their_share_and_where_to_look(cap
 
 
 def test_rows_that_were_not_taken_are_told_before_all_else_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    unread = "no dataset has these columns"
     aside = [
-        file("b.xlsx#Orders", "ignored", "no dataset has these columns", rows_aside=61, workbook="b.xlsx"),
-        file("bad.csv", "quarantined", "is not UTF-8", rows_aside=None),
+        file("b.xlsx#Orders", "ignored", unread, rows_aside=61, workbook="b.xlsx"),
         file("b.xlsx#Empty", "ignored", "empty", rows_aside=0, workbook="b.xlsx"),
+        file("bad.csv", "quarantined", "is not UTF-8", rows_aside=None),
         file("one.csv", "quarantined", "lacks user_id", rows_aside=1),
+        file("b.xlsx#More", "ignored", unread, rows_aside=None, workbook="b.xlsx"),
     ]
     print_report(report(files=[file("o.csv"), *aside]))
     assert capsys.readouterr().out.splitlines()[:4] == [
-        "Batch b1 succeeded; 2 files and 1 sheet were not taken.",
-        "61 rows in 1 sheet were not taken: no dataset has these columns",
-        "1 file was not taken: is not UTF-8",
-        "1 row in 1 file was not taken: lacks user_id",
+        "Batch b1 succeeded; 2 files and 2 sheets were not taken.",
+        "2 sheets were not taken (61 rows and more): no dataset has these columns",
+        "bad.csv was not taken: is not UTF-8",
+        "one.csv was not taken (1 row): lacks user_id",
     ]
 
 
