@@ -51,6 +51,34 @@ CREATE TABLE files (batch_id VARCHAR, dataset VARCHAR, source_file VARCHAR, acce
 """What reports and manifests say. A count is NULL where no load says it: of a batch that failed or was given up before
 its load was written down."""
 
+UNKNOWN = """
+SELECT coalesce(sum(rows_there), 0), coalesce(sum(rows_there) FILTER (
+  WHERE batch_id IS NULL OR batch_id NOT IN (SELECT batch_id FROM batches WHERE dataset = $dataset)
+  OR source_file IS NULL OR source_file NOT IN (SELECT source_file FROM files WHERE dataset = $dataset)
+), 0)
+FROM there
+"""
+"""How many rows are there, and how many of them are of a batch or file that no report or manifest knows."""
+MORE = """
+WITH own AS (
+  SELECT batch_id, source_file, CASE WHEN count(accepted) = count(*) THEN sum(accepted) END AS most
+  FROM files WHERE dataset = $dataset GROUP BY ALL
+),
+of_own AS (
+  SELECT greatest(rows_there - most, 0) AS more FROM there JOIN own USING (batch_id, source_file)
+),
+others AS (
+  SELECT batch_id, sum(rows_there) AS rows_there FROM there ANTI JOIN own USING (batch_id, source_file)
+  WHERE source_file IN (SELECT source_file FROM own) GROUP BY batch_id
+),
+of_others AS (
+  SELECT greatest(rows_there - retried, 0) AS more FROM others JOIN batches USING (batch_id) WHERE dataset = $dataset
+)
+SELECT coalesce(sum(more), 0) FROM (FROM of_own UNION ALL FROM of_others)
+"""
+"""How many rows are there beyond those that were accepted of a batch's own file, and beyond those of other files that
+the batch tried again. What is not known is no limit: greatest() passes NULL over."""
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -92,25 +120,13 @@ class Audit:
         the batch tried again."""
         table = existing_table(self.tables.table(contract.dataset), self.tables.storage_options)
         found = None if table is None else ask(table, "SELECT batch_id, source_file, count(*) AS rows_there FROM t GROUP BY batch_id, source_file")
-        rows, files, unknown, more = 0, 0, 0, 0
+        rows, unknown, more = 0, 0, 0
         if found is not None:
             connection.execute("CREATE OR REPLACE TABLE there AS SELECT * FROM found")
-            dataset = sql_literal(contract.dataset)
-            [(rows, files, unknown)] = connection.execute(
-                "SELECT coalesce(sum(rows_there), 0), count(*), coalesce(sum(rows_there) FILTER (WHERE "
-                f"batch_id IS NULL OR batch_id NOT IN (SELECT batch_id FROM batches WHERE dataset = {dataset}) OR "
-                f"source_file IS NULL OR source_file NOT IN (SELECT source_file FROM files WHERE dataset = {dataset})), 0) FROM there"
-            ).fetchall()
-            [(more,)] = connection.execute(
-                f"WITH own AS (SELECT batch_id, source_file, CASE WHEN count(accepted) = count(*) THEN sum(accepted) END AS most FROM files "
-                f"WHERE dataset = {dataset} GROUP BY ALL), "
-                "of_own AS (SELECT greatest(rows_there - most, 0) AS more FROM there JOIN own USING (batch_id, source_file)), "
-                "others AS (SELECT batch_id, sum(rows_there) AS rows_there FROM there ANTI JOIN own USING (batch_id, source_file) "
-                f"WHERE source_file IN (SELECT source_file FROM files WHERE dataset = {dataset}) GROUP BY batch_id), "
-                f"of_others AS (SELECT greatest(rows_there - retried, 0) AS more FROM others JOIN batches b USING (batch_id) WHERE b.dataset = {dataset}) "
-                "SELECT coalesce(sum(more), 0) FROM (FROM of_own UNION ALL FROM of_others)"
-            ).fetchall()
-        message = f"{_rows(rows)} of {files:,} files and batches, {unknown:,} of a file or batch that nobody knows, {more:,} more than the reports say"
+            asked = {"dataset": contract.dataset}
+            [(rows, unknown)] = connection.execute(UNKNOWN, asked).fetchall()
+            [(more,)] = connection.execute(MORE, asked).fetchall()
+        message = f"of {rows:,} rows {unknown:,} are of a file or batch that nobody knows, {more:,} more than the reports say"
         return CheckResult(ROWS_BY_FILE, not unknown and not more, message, {"rows": int(rows), "unknown": int(unknown), "more": int(more)})
 
     def _transactions(self, connection: duckdb.DuckDBPyConnection, contract: Contract) -> CheckResult:
@@ -121,7 +137,7 @@ class Audit:
         ).fetchall()
         lost = [batch_id for (batch_id,) in wrote if table is None or not committed(table, f"{contract.dataset}:{batch_id}")]
         named = f": {', '.join(lost[:3])}{', …' if len(lost) > 3 else ''}" if lost else ""
-        message = f"{len(wrote):,} batches wrote rows in the last {REMEMBERED.days} days, {len(lost):,} of them are not in the table's log{named}"
+        message = f"the table's log lacks {len(lost):,} of {len(wrote):,} batches that wrote rows in the last {REMEMBERED.days} days{named}"
         return CheckResult(TRANSACTIONS, not lost, message, {"batches": len(wrote), "lost": len(lost)})
 
     def _of_rejected(self, connection: duckdb.DuckDBPyConnection, contract: Contract, *, unsettled: bool) -> Iterator[CheckResult]:
@@ -129,13 +145,13 @@ class Audit:
         if contract.parents:
             waiting = self._typed(connection, contract, rejected, "waiting = true")
             ready = self._with_parents(connection, contract) if waiting else 0
-            message = f"{waiting:,} records wait, of {ready:,} all parents are in their tables"
+            message = f"{ready:,} of {waiting:,} waiting records have all their parents in the tables"
             if ready and unsettled:
                 message += "; a batch is under way or was given up, and the next one tries them again"
             yield CheckResult(WAITING, ready == 0, message, {"waiting": waiting, "ready": ready}, severe=not unsettled)
         resolved = self._typed(connection, contract, rejected, "resolution IN ('healed', 'corrected')")
         absent = self._absent(connection, contract, contract.key, contract.dataset, contract.key) if resolved else 0
-        message = f"{resolved:,} records were healed or corrected, the rows of {absent:,} are not in the table"
+        message = f"{absent:,} of {resolved:,} healed or corrected rows are not in the table"
         yield CheckResult(RESOLVED, absent == 0, message, {"resolved": resolved, "absent": absent})
 
     def _typed(self, connection: duckdb.DuckDBPyConnection, contract: Contract, rejected: Rejected | None, where: str) -> int:
@@ -203,7 +219,3 @@ def _insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: Iterable
     columns = [list(column) for column in zip(*rows, strict=True)]
     if columns:
         connection.execute(f"INSERT INTO {relation} SELECT {', '.join(['unnest(?)'] * len(columns))}", columns)
-
-
-def _rows(number: int) -> str:
-    return f"{number:,} row{'s' * (number != 1)}"

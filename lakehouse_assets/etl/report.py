@@ -10,7 +10,7 @@ from lakehouse_assets.etl import status as statuses
 from lakehouse_assets.etl.engines.base import FileCounts, Judgement
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Noticed, Outcome
 
-NOTHING_TO_DO: dict[str, Any] = {"batch_id": None, "status": statuses.NOTHING_TO_DO, "datasets": {}, "files": []}
+NOTHING_TO_DO: dict[str, Any] = {"batch_id": None, "status": statuses.NOTHING_TO_DO, "datasets": {}, "rows_aside": 0, "files": []}
 
 
 def load_report(
