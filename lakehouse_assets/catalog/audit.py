@@ -126,7 +126,8 @@ class Audit:
             asked = {"dataset": contract.dataset}
             [(rows, unknown)] = connection.execute(UNKNOWN, asked).fetchall()
             [(more,)] = connection.execute(MORE, asked).fetchall()
-        message = f"of {rows:,} rows {unknown:,} are of a file or batch that nobody knows, {more:,} more than the reports say"
+        wrong = f"{unknown:,} of a file or batch that nobody knows, {more:,} more than the reports say"
+        message = f"{rows:,} rows, {wrong if unknown or more else 'all as the reports say'}"
         return CheckResult(ROWS_BY_FILE, not unknown and not more, message, {"rows": int(rows), "unknown": int(unknown), "more": int(more)})
 
     def _transactions(self, connection: duckdb.DuckDBPyConnection, contract: Contract) -> CheckResult:
@@ -136,8 +137,9 @@ class Audit:
             [contract.dataset, datetime.now(UTC) - REMEMBERED],
         ).fetchall()
         lost = [batch_id for (batch_id,) in wrote if table is None or not committed(table, f"{contract.dataset}:{batch_id}")]
-        named = f": {', '.join(lost[:3])}{', …' if len(lost) > 3 else ''}" if lost else ""
-        message = f"the table's log lacks {len(lost):,} of {len(wrote):,} batches that wrote rows in the last {REMEMBERED.days} days{named}"
+        named = f"{', '.join(lost[:3])}{', …' if len(lost) > 3 else ''}"
+        wrong = f"the table's log lacks {len(lost):,} of them: {named}"
+        message = f"{len(wrote):,} batches wrote rows in the last {REMEMBERED.days} days, {wrong if lost else 'all in the log'}"
         return CheckResult(TRANSACTIONS, not lost, message, {"batches": len(wrote), "lost": len(lost)})
 
     def _of_rejected(self, connection: duckdb.DuckDBPyConnection, contract: Contract, *, unsettled: bool) -> Iterator[CheckResult]:
@@ -145,13 +147,13 @@ class Audit:
         if contract.parents:
             waiting = self._typed(connection, contract, rejected, "waiting = true")
             ready = self._with_parents(connection, contract) if waiting else 0
-            message = f"{ready:,} of {waiting:,} waiting records have all their parents in the tables"
+            message = f"{waiting:,} records wait, {ready or 'none'} of them though all parents are there"
             if ready and unsettled:
                 message += "; a batch is under way or was given up, and the next one tries them again"
             yield CheckResult(WAITING, ready == 0, message, {"waiting": waiting, "ready": ready}, severe=not unsettled)
         resolved = self._typed(connection, contract, rejected, "resolution IN ('healed', 'corrected')")
         absent = self._absent(connection, contract, contract.key, contract.dataset, contract.key) if resolved else 0
-        message = f"{absent:,} of {resolved:,} healed or corrected rows are not in the table"
+        message = f"{resolved:,} healed or corrected rows, {absent or 'none'} of them not in the table"
         yield CheckResult(RESOLVED, absent == 0, message, {"resolved": resolved, "absent": absent})
 
     def _typed(self, connection: duckdb.DuckDBPyConnection, contract: Contract, rejected: Rejected | None, where: str) -> int:
