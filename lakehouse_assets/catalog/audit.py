@@ -147,13 +147,15 @@ class Audit:
         if contract.parents:
             waiting = self._typed(connection, contract, rejected, "waiting = true")
             ready = self._with_parents(connection, contract) if waiting else 0
-            message = f"{waiting:,} records wait, {ready or 'none'} of them though all parents are there"
+            found = f"{ready:,} of them though all parents are there" if ready else "for parents that are not there"
+            message = f"{waiting:,} records wait{',' * (ready > 0)} {found}"
             if ready and unsettled:
                 message += "; a batch is under way or was given up, and the next one tries them again"
             yield CheckResult(WAITING, ready == 0, message, {"waiting": waiting, "ready": ready}, severe=not unsettled)
         resolved = self._typed(connection, contract, rejected, "resolution IN ('healed', 'corrected')")
         absent = self._absent(connection, contract, contract.key, contract.dataset, contract.key) if resolved else 0
-        message = f"{resolved:,} healed or corrected rows, {absent or 'none'} of them not in the table"
+        found = f"{absent:,} of them are not in the table" if absent else "all in the table"
+        message = f"{resolved:,} healed or corrected rows, {found}"
         yield CheckResult(RESOLVED, absent == 0, message, {"resolved": resolved, "absent": absent})
 
     def _typed(self, connection: duckdb.DuckDBPyConnection, contract: Contract, rejected: Rejected | None, where: str) -> int:
