@@ -43,7 +43,8 @@ def print_report(report: dict[str, Any], *, with_reasons: bool = True) -> None:
         console.print(
             f"More rows are rejected than is usual: {told}. `lakehouse rejects` shows each with its reasons.", style="yellow", soft_wrap=not console.is_terminal
         )
-    _print_not_taken(not_taken(report))
+    # Of a batch that was given up each file's reason is the report's own.
+    _print_not_taken([file for file in not_taken(report) if file["reason"] != report.get("error")])
     if report["datasets"]:
         _heading("Rows")
         healed = report["healed"]
