@@ -67,7 +67,7 @@ def test_where_some_rows_cannot_be_counted_no_sum_is_claimed() -> None:
 )
 def test_a_report_of_an_older_version_is_read(status: str, said: str) -> None:
     """It does not know `rows_aside`, nor which workbook a sheet is of."""
-    file = {
+    file: dict[str, Any] = {
         "name": "o.csv",
         "dataset": "orders",
         "outcome": "loaded",
