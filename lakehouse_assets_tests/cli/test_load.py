@@ -239,21 +239,6 @@ def test_the_report_for_people_shows_counts_files_and_reasons(tmp_path: Path) ->
         assert text in result.stdout
 
 
-@pytest.mark.parametrize(("share", "code"), [("0.5", 0), ("0.4", 1)])
-def test_a_script_can_fail_above_a_share_of_rejected_rows_of_a_batch_that_is_loaded(lakehouse: Lakehouse, tmp_path: Path, share: str, code: int) -> None:
-    (tmp_path / "o.csv").write_text(orders_csv(order(1), order(2, amount="a lot")))
-    result = lakehouse_command("load", tmp_path / "o.csv", "--json", "--fail-above", share)
-    assert result.exit_code == code, result.output
-    assert json.loads(result.stdout)["status"] == "succeeded_with_rejects"
-    told = "More than 40.0% of the rows are rejected (--fail-above): orders 50.0%. The batch itself is loaded.\n"
-    assert result.stderr == (told if code else "")
-    assert len(table_rows(lakehouse, "orders")) == 1
-
-
-def test_a_share_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
-    assert lakehouse_command("load", tmp_path, "--fail-above", "90").exit_code == 2
-
-
 def test_as_a_program_it_prints_one_object_and_nothing_else(lakehouse: Lakehouse, program: Program, tmp_path: Path) -> None:
     one_of_each(tmp_path / "data")
     result = program("load", tmp_path / "data", "--json")
