@@ -35,7 +35,7 @@ PARAMETERS = {"orchestrator", "preset"}
 """Choices that change no template: a parameter of it, and which it is."""
 IN_TEMPLATES = ("contracts", "glue_job")
 """Settings of the lakehouse that are no parameters."""
-OF_A_DEPLOYMENT = ("engine", "auto_bytes", "gate", "reject_limit", *IN_TEMPLATES)
+OF_A_DEPLOYMENT = ("engine", "auto_bytes", "gate", "reject_limit", "reject_warning", *IN_TEMPLATES)
 """Settings that a deployment's Lambdas have, beside its names: whoever else works on it should judge and load as they do."""
 
 

@@ -59,6 +59,7 @@ def roll_out(
         "Gate": settings.gate,
         "AutoBytes": str(settings.auto_bytes),
         "RejectLimit": str(settings.reject_limit),
+        "RejectWarning": str(settings.reject_warning),
         "KeyArn": storage["KeyArn"],
     }
     pipeline = bring_up(cloudformation, preset.pipeline_stack, templates.pipeline, {**parameters_of(settings), **chosen, **located}, tell, put)

@@ -15,6 +15,7 @@ from lakehouse_assets.cli.incoming import find_files
 from lakehouse_assets.cli.load import upload
 from lakehouse_assets.cli.progress import steps_shown
 from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.etl.status import has_succeeded, in_words
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.sample_data import make_sample_data
 from lakehouse_assets.settings import Settings
@@ -62,9 +63,9 @@ def _load(settings: Settings, aws: Aws, machine: str, tell: Tell) -> None:
     while time.monotonic() < deadline:
         for report in lakehouse.history():
             if report["batch_id"] not in before:
-                if report["status"] != "succeeded":
+                if not has_succeeded(report):
                     raise NotWorking(f"Batch {report['batch_id']} {report['status']}: {report.get('error')}")
-                tell(f"Batch {report['batch_id']} succeeded")
+                tell(f"Batch {report['batch_id']} {in_words(report)}")
                 return
         time.sleep(SECONDS_BETWEEN_LOOKS)
     raise NotWorking(f"No batch ended in {SECONDS_FOR_A_BATCH} s. Look at the executions of {machine}.")

@@ -13,6 +13,9 @@ RETRIES = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL
 STARTED_BY_TAG = "lakehouse/started_by"
 """Of the runs of `lakehouse load`, in whose process they are."""
 
+STATUS_TAG = "lakehouse/status"
+"""Of a run that wrote a batch's report: what the report says, as the UI's list of runs can be asked for it."""
+
 ONLY_IF_KILLED = {"dagster/retry_on_asset_or_op_failure": "false"}
 """Tags of a run. Where an instance tries runs again, it does so by default also where a step failed (`RetryPolicy` has tried that before), bad data included.
 A run whose process died is tried again all the same."""

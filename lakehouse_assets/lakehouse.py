@@ -18,6 +18,7 @@ from lakehouse_assets.etl.engines.base import Judgement, Maintained
 from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import facts_of, load_report
+from lakehouse_assets.etl.status import ABANDONED, FAILED, has_succeeded, status_of
 from lakehouse_assets.glue.runs import GlueRuns
 from lakehouse_assets.landing.archive import archive, set_aside
 from lakehouse_assets.landing.closing import confirm_archived, confirm_checked, confirm_loaded, note_checks
@@ -201,7 +202,7 @@ class Lakehouse(Reports):
         A state machine has asked Athena itself, in states that lead here only where each check passed.
         """
         judgements = self.judgements(manifest)
-        report = load_report(manifest, judgements, "succeeded", run_by=self.run_by)
+        report = load_report(manifest, judgements, status_of(judgements.values(), self.settings.reject_warning), run_by=self.run_by)
         with failures_named("Closing the batch"):
             confirm_loaded(manifest.batch_id, self._unloaded(manifest, judgements))
             confirm_archived(self.zone, manifest)
@@ -215,7 +216,7 @@ class Lakehouse(Reports):
 
     def record_failure(self, manifest: Manifest, error: str) -> dict[str, Any]:
         """Writes the report of a batch that failed; it stays open, and the next run goes on with it."""
-        report = load_report(manifest, self.judgements(manifest), "failed", error, self.run_by)
+        report = load_report(manifest, self.judgements(manifest), FAILED, error, self.run_by)
         with failures_named("Recording the failure"):
             self.zone.store.put_json(self.zone.report_key(manifest), report)
         return report
@@ -234,17 +235,17 @@ class Lakehouse(Reports):
         report = self.report(manifest)
         if report is None:
             told = f"{reason} (It was stopped or killed before it could say why.)"
-        elif report["status"] == "succeeded":
+        elif has_succeeded(report):
             raise BadConfiguration(f"Batch {manifest.batch_id} succeeded, and was interrupted before it was closed: `lakehouse load` or the job does that.")
         else:
-            told = report["error"] if report["status"] == "abandoned" else f"{reason} (It had failed: {report['error']})"
+            told = report["error"] if report["status"] == ABANDONED else f"{reason} (It had failed: {report['error']})"
         self._refuse_while_glue_loads(self.contracts)
         with failures_named(f"Abandoning batch {manifest.batch_id}"):
             judged = {dataset for dataset in self.contracts if self.zone.store.exists(self.zone.judgement_key(manifest.batch_id, dataset))}
             judgements = self._in_the_tables(manifest)
-            self.zone.store.put_json(self.zone.report_key(manifest), load_report(manifest, judgements, "abandoned", told, self.run_by))
+            self.zone.store.put_json(self.zone.report_key(manifest), load_report(manifest, judgements, ABANDONED, told, self.run_by))
             files = set_aside(self.zone, manifest, facts_of(manifest, judgements), judged, told)
-            report = load_report(replace(manifest, files=tuple(files)), judgements, "abandoned", told, self.run_by)
+            report = load_report(replace(manifest, files=tuple(files)), judgements, ABANDONED, told, self.run_by)
             self.zone.store.put_json(self.zone.report_key(manifest), report)
             self.zone.store.put_json(self.zone.abandoned_key, [*manifest.abandoned, manifest.batch_id])
             close_batch(self.zone, manifest.batch_id)

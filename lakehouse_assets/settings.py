@@ -52,12 +52,16 @@ class Settings(BaseSettings):
     glue_job: str = Field("{job}", description="The Glue job of a dataset; {job} stands for the contract's name of it, {dataset} for the dataset.")
     memory_mb: int = Field(1024, ge=128, description="The embedded engine's memory in MiB; past it, it spills to disk.")
     threads: int | None = Field(None, ge=1, description="The embedded engine's threads; by default one per core.")
-    reject_warning: float = Field(0.1, ge=0, le=1, description="The share of rejected rows per dataset of a batch above which a check warns.")
+    reject_warning: float = Field(
+        0.1, ge=0, le=1, description="The share of rejected rows per dataset of a batch above which a check warns, and the report says so."
+    )
     freshness_hours: float = Field(48, gt=0, description="How old a table may be before the UI calls it stale.")
     gate_wait_hours: float = Field(24, gt=0, description="How long files may wait for what the gate asks for before somebody is told.")
     ui_url: str | None = Field(None, pattern=r"^https?://", description="Where people reach Dagster's UI: messages link to runs there.")
     lease_wait_seconds: float = Field(3600, ge=0, description="How long a batch waits for another that works on the lakehouse, before it fails.")
-    reject_limit: float = Field(1.0, ge=0, le=1, description="The share of rejected rows per dataset above which a batch fails; 1 never fails.")
+    reject_limit: float = Field(
+        0.9, ge=0, le=1, description="The share of a dataset's rows above which a batch fails that loses them (waiting rows are not lost); 1 never fails."
+    )
 
     @field_validator("raw_prefix", "uploads_prefix", "tables_prefix", "rejected_prefix", "archive_prefix", "control_prefix")
     @classmethod

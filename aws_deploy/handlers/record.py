@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_deploy.handlers.step import Event, step
 from lakehouse_assets.etl.report import report_in_words
+from lakehouse_assets.etl.status import subject_of
 from lakehouse_assets.topic import cut
 
 
@@ -16,4 +17,4 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
         house.lease.release()
         if report is None:
             return {}
-        return {"subject": "A batch succeeded", "message": f"{cut(report_in_words(report))}\n{house.run_by['link']}"}
+        return {"subject": subject_of(report), "message": f"{cut(report_in_words(report))}\n{house.run_by['link']}"}

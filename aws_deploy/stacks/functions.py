@@ -63,7 +63,8 @@ def _function(site: Site, role: str, name: str) -> lambda_.CfnFunction:
 def _environment(site: Site, memory: int) -> dict[str, str]:
     settings = site.settings
     named = {f"LAKEHOUSE_{name.upper()}": str(getattr(settings, name)) for name in PARAMETERS}
-    chosen = {f"LAKEHOUSE_{name.upper()}": str(getattr(settings, name)) for name in ("gate", "engine", "auto_bytes", "reject_limit", "glue_job")}
+    names = ("gate", "engine", "auto_bytes", "reject_limit", "reject_warning", "glue_job")
+    chosen = {f"LAKEHOUSE_{name.upper()}": str(getattr(settings, name)) for name in names}
     return {
         **named,
         **chosen,

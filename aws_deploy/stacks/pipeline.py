@@ -39,6 +39,9 @@ class PipelineStack(cdk.Stack):
             "gate": self._parameter("Gate", "What a batch needs: a file of each dataset, or any.", settings.gate, allowed_values=["all", "any"]),
             "auto_bytes": self._parameter("AutoBytes", "Engine auto: a dataset with more bytes than this is loaded by Glue.", str(settings.auto_bytes)),
             "reject_limit": self._parameter("RejectLimit", "The share of rejected rows above which a batch fails.", str(settings.reject_limit)),
+            "reject_warning": self._parameter(
+                "RejectWarning", "The share of rejected rows above which a batch has succeeded with rejects.", str(settings.reject_warning)
+            ),
         }
         site = Site(
             stack=self,

@@ -13,7 +13,8 @@ from lakehouse_assets.catalog.glue import rejected_table
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.report import report_in_words
-from lakehouse_assets.jobs import POOL
+from lakehouse_assets.etl.status import has_succeeded, subject_of
+from lakehouse_assets.jobs import POOL, STATUS_TAG
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import Settings
@@ -63,10 +64,11 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
             with step(house, batch_id) as manifest:
                 report = house.finish(manifest)
             try:
-                house.tell("A batch succeeded", f"{report_in_words(report)}\n{house.where_run(context.run.run_id)}")
+                house.tell(subject_of(report), f"{report_in_words(report)}\n{house.where_run(context.run.run_id)}")
             except LakehouseError as error:
                 # The tables are written and the batch is closed: that nobody was told makes it no failure.
                 context.log.warning(f"The batch succeeded, but nobody could be told: {error}")
+        context.instance.add_run_tags(context.run.run_id, {STATUS_TAG: report["status"]})
         return dg.MaterializeResult(metadata=_described(report) | {"report": _link(house, house.zone.report_key(house.manifest(batch_id)))})
 
     return load_report
@@ -76,7 +78,7 @@ def _report_of_before(house: Lakehouse, batch_id: str) -> dict[str, Any] | None:
     """Of a batch that has succeeded and is closed: it stands as it is, and was told of."""
     with named_failures():
         report = house.report(house.manifest(batch_id))
-        return report if report and report["status"] == "succeeded" and not house.is_under_way(batch_id) else None
+        return report if report and has_succeeded(report) and not house.is_under_way(batch_id) else None
 
 
 def _described(report: dict[str, Any]) -> dict[str, Any]:
@@ -86,6 +88,8 @@ def _described(report: dict[str, Any]) -> dict[str, Any]:
     outcomes = Counter(f"files_{file['outcome']}" for file in report["files"])
     return {
         "batch_id": report["batch_id"],
+        "status": report["status"],
+        "rows_aside": _aside(report),
         "files": len(report["files"]),
         **outcomes,
         **totals,
@@ -93,6 +97,12 @@ def _described(report: dict[str, Any]) -> dict[str, Any]:
         "rows_of_each_dataset": _rows_table(report),
         "outcome_of_each_file": _files_table(report),
     }
+
+
+def _aside(report: dict[str, Any]) -> dg.MetadataValue[Any]:
+    """How many rows were not taken. A report of an older version does not say."""
+    rows = report.get("rows_aside")
+    return dg.MetadataValue.text("cannot be counted") if rows is None else dg.MetadataValue.int(rows)
 
 
 def _link(house: Lakehouse, key: str) -> dg.MetadataValue[str]:

@@ -12,9 +12,10 @@ from lakehouse_assets.cli.home import no_batch_yet, read_home
 def history(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of the load reports, oldest first.")] = False) -> None:
     """Show every batch and file ever seen: when, outcome, counts."""
     from lakehouse_assets.cli.output import print_json, stdout
-    from lakehouse_assets.cli.report_text import STYLES, print_files
+    from lakehouse_assets.cli.report_text import print_files, style_of
     from lakehouse_assets.cli.tables import print_tally
     from lakehouse_assets.cli.told import visible
+    from lakehouse_assets.etl.status import in_words
     from lakehouse_assets.lakehouse import connected
 
     settings = read_home()
@@ -28,7 +29,7 @@ def history(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON l
         console.print(no_batch_yet(settings), soft_wrap=True)
     for report in reports:
         when = report["created_at"][:19].replace("T", " ")
-        console.print(f"{when} UTC  batch {report['batch_id']}  {report['status']}", style=f"bold {STYLES[report['status']]}", soft_wrap=True)
+        console.print(f"{when} UTC  batch {report['batch_id']}  {in_words(report)}", style=f"bold {style_of(report)}", soft_wrap=True)
         if report["error"]:
             console.print(visible(report["error"], keep_lines=True), soft_wrap=True)
         if report["datasets"]:

@@ -32,11 +32,17 @@ def load(
     paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH...", help=f"{KINDS} Without any, what waits already.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the load report as one JSON object, and nothing else.")] = False,
     dataset: Stated = None,
+    fail_above: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, metavar="SHARE", help="Exit with 1 if of any dataset more than this share (0 to 1) is rejected.", show_default=False),
+    ] = None,
     engine: Engine = None,
 ) -> None:
     """Upload files, run one batch, print the load report.
 
-    Takes along what waits already. Rejected rows and files set aside are in the report and make no failure: the exit code is 0 unless the batch failed (1).
+    Takes along what waits already. Rejected rows and files that were not taken are in the report and make no failure:
+    the exit code is 0 unless the batch failed (1), or a dataset lost more than --fail-above says (1; the batch is
+    loaded).
     """
     del engine  # its callback has put it into the environment
     from lakehouse_assets.cli.incoming import find_files
@@ -55,8 +61,18 @@ def load(
         print_report(report)
         if report["status"] == "failed":
             typer.echo("The batch stays open, and the next load goes on with it. If it can never succeed: lakehouse abandon", err=True)
-    if report["status"] == "failed":
+    if report["status"] == "failed" or _are_too_many_rejected(report, fail_above):
         raise typer.Exit(FAILED)
+
+
+def _are_too_many_rejected(report: dict[str, Any], most: float | None) -> bool:
+    """Whether the rejected share of any dataset is above what `load --fail-above` says; told on stderr."""
+    from lakehouse_assets.etl.status import rejected_shares
+
+    shares = rejected_shares(report) if most is not None else {}
+    if above := [f"{dataset} {share:.1%}" for dataset, share in shares.items() if most is not None and share > most]:
+        typer.echo(f"More than {most:.1%} of the rows are rejected (--fail-above): {', '.join(above)}. The batch itself is loaded.", err=True)
+    return bool(above)
 
 
 def _report_or_failure(settings: Settings, incoming: list[Incoming], ignored: list[Ignored]) -> dict[str, Any]:
@@ -112,6 +128,7 @@ def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignor
 def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> dict[str, Any]:
     """As load_files, in a lakehouse that is connected and a home that no other load uses."""
     from lakehouse_assets.cli.batches import run_batch
+    from lakehouse_assets.etl.status import has_succeeded, in_words
 
     if other := lakehouse.lease_holder():
         typer.echo(f"{other}; this waits for it.", err=True)
@@ -119,7 +136,7 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> d
     if interrupted is not None:
         typer.echo(f"Batch {interrupted.batch_id} was interrupted; it is finished first.", err=True)
         report = run_batch(lakehouse, progress=steps)
-        typer.echo(f"Batch {interrupted.batch_id}: {report['status']} (lakehouse history shows it).", err=True)
+        typer.echo(f"Batch {interrupted.batch_id}: {in_words(report)} (lakehouse history shows it).", err=True)
         if report["status"] == "failed":
             return report | {"error": f"The batch that was interrupted before failed again, and nothing new was uploaded: {report['error']}"}
     left = set(upload(lakehouse, incoming, steps))
@@ -127,7 +144,7 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> d
         report = run_batch(lakehouse, progress=steps)
         if report["status"] == "nothing_to_do":
             return _report_of_another(lakehouse, left) or report
-        if report["status"] != "succeeded":
+        if not has_succeeded(report):
             return report
         left -= _taken(lakehouse, report["batch_id"])
         if not left:
@@ -209,5 +226,5 @@ def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
 
 
 def _as_file_report(item: Ignored) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"dataset": None, "outcome": "ignored", "read": 0, "rejected": 0, "warnings": []}
+    nothing: dict[str, Any] = {"dataset": None, "outcome": "ignored", "read": 0, "rejected": 0, "rows_aside": None, "warnings": []}
     return {"name": item.name, "reason": item.reason, "source_file": None, "workbook": None} | nothing

@@ -10,21 +10,41 @@ from typing import Any
 from lakehouse_assets.cli.output import stdout
 from lakehouse_assets.cli.tables import print_table, print_tally
 from lakehouse_assets.cli.told import visible
+from lakehouse_assets.etl.status import (
+    ABANDONED,
+    FAILED,
+    NOTHING_TO_DO,
+    SUCCEEDED,
+    WITH_REJECTS,
+    counted,
+    in_words,
+    not_taken,
+    rejected_shares,
+)
 
 LOADED = "loaded"
 MOST_FILES, FEW_SHEETS, QUIET, ROOM_FOR_REMARKS = 40, 3, 2, 100
 COUNTED = re.compile(r"([0-9]+) rows: (.*)", re.DOTALL)
-STYLES = {"succeeded": "green", "failed": "bold red", "abandoned": "bold yellow", "nothing_to_do": "yellow"}
+MOST_REASONS = 5
+STYLES = {SUCCEEDED: "green", WITH_REJECTS: "yellow", FAILED: "bold red", ABANDONED: "bold yellow", NOTHING_TO_DO: "yellow"}
 
 
 def print_report(report: dict[str, Any], *, with_reasons: bool = True) -> None:
     console = stdout()
-    if report["status"] == "nothing_to_do":
-        console.print("Nothing to do: no file waits.", style=STYLES["nothing_to_do"])
+    if report["status"] == NOTHING_TO_DO:
+        console.print("Nothing to do: no file waits.", style=STYLES[NOTHING_TO_DO])
     else:
-        console.print(f"Batch {report['batch_id']} {report['status']}.", style=STYLES[report["status"]], soft_wrap=True)
+        console.print(f"Batch {report['batch_id']} {in_words(report)}.", style=style_of(report), soft_wrap=not console.is_terminal)
     if report.get("error"):
-        console.print(visible(report["error"], keep_lines=True), soft_wrap=True)
+        console.print(visible(report["error"], keep_lines=True), soft_wrap=not console.is_terminal)
+    if report["status"] == WITH_REJECTS:
+        shares = sorted(rejected_shares(report).items(), key=lambda item: -item[1])
+        told = ", ".join(f"{share:.1%} of {dataset}" for dataset, share in shares if share)
+        console.print(
+            f"More rows are rejected than is usual: {told}. `lakehouse rejects` shows each with its reasons.", style="yellow", soft_wrap=not console.is_terminal
+        )
+    # Of a batch that was given up each file's reason is the report's own.
+    _print_not_taken([file for file in not_taken(report) if file["reason"] != report.get("error")])
     if report["datasets"]:
         _heading("Rows")
         healed = report["healed"]
@@ -57,6 +77,27 @@ def print_files(files: list[dict[str, Any]]) -> None:
         print_table(names, shown, counts=True)
     if len(lines) > len(shown):
         console.print(f"and {len(lines) - len(shown):,} more: lakehouse history --json")
+
+
+def style_of(report: dict[str, Any]) -> str:
+    """A batch that succeeded and left something out is no plain success."""
+    return STYLES[WITH_REJECTS] if report["status"] == SUCCEEDED and not_taken(report) else STYLES[report["status"]]
+
+
+def _print_not_taken(files: list[dict[str, Any]]) -> None:
+    """What the batch did not read, by reason: which file, or how many files and sheets, and how many rows they have."""
+    console = stdout()
+    by_reason: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for file in files:
+        by_reason[file["reason"] or file["outcome"]].append(file)
+    for reason, alike in list(by_reason.items())[:MOST_REASONS]:
+        what = f"{alike[0]['name']} was" if len(alike) == 1 else f"{counted(alike)} were"
+        rows = [file.get("rows_aside") for file in alike]
+        known = sum(number or 0 for number in rows)
+        how_many = f" ({known:,} row{'s' * (known != 1)}{' and more' * (None in rows)})" if known else ""
+        console.print(visible(f"{what} not taken{how_many}: {reason}"), style="yellow", soft_wrap=not console.is_terminal)
+    if len(by_reason) > MOST_REASONS:
+        console.print(f"and for {len(by_reason) - MOST_REASONS:,} more reasons: see the files", style="yellow")
 
 
 def _heading(text: str) -> None:
@@ -108,7 +149,7 @@ def _line(name: str, files: list[dict[str, Any]]) -> Sequence[Any]:
     first = files[0]
     remarks = [first["reason"], *_summed(warning for file in files for warning in file["warnings"])]
     read, rejected = (sum(file[count] for file in files) for count in ("read", "rejected"))
-    return (name, first["dataset"], first["outcome"], read, rejected, "; ".join(remark for remark in remarks if remark))
+    return (name, first["dataset"], first["outcome"].replace("_", " "), read, rejected, "; ".join(remark for remark in remarks if remark))
 
 
 def _summed(warnings: Iterable[str]) -> list[str]:

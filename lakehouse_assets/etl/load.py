@@ -37,11 +37,13 @@ def load_dataset(
     reject_limit: float = 1.0,
     confirm: Callable[[], None] = lambda: None,
 ) -> Judgement:
-    """Loads what a manifest holds for one dataset. Safe to call again after a crash at any point, with the same outcome.
+    """Loads what a manifest holds for one dataset. Safe to call again after a crash at any point, with the same
+    outcome.
 
-    `confirm` is called before each write: it raises where this process may not write any more.
-    Raises BadData where rows are unaccounted for or the share of rejected rows is above `reject_limit` (0 to 1); nothing is merged then. Raises TemporaryOutage
-    where another run loads the same at the same time, and BadConfiguration where the rules were changed between the MERGE and what follows it.
+    `confirm` is called before each write: it raises where this process may not write any more. Raises BadData where
+    rows are unaccounted for or the share of lost rows (rejected, and not only waiting) is above `reject_limit` (0 to
+    1); nothing is merged then. Raises TemporaryOutage where another run loads the same at the same time, and
+    BadConfiguration where the rules were changed between the MERGE and what follows it.
     """
     judgement_key = zone.judgement_key(manifest.batch_id, contract.dataset)
     found = zone.store.get_json_version(judgement_key)
@@ -69,7 +71,7 @@ def load_dataset(
             if zone.store.replace_json(judgement_key, decided, found.etag if found else None) is None:
                 raise TemporaryOutage(f"{contract.dataset}: another run loads batch {manifest.batch_id} at the same time. Run the batch again.")
             load.write_rejects(revision)
-            _check_reject_limit(contract, judgement.counts, reject_limit)
+            _check_reject_limit(contract, judgement, reject_limit)
         confirm()
         fault = _fault_of_commit(contract, judgement, load.merge())
         if fault:
@@ -142,12 +144,17 @@ def _check_sheets(files: tuple[ManifestFile, ...], judgement: Judgement) -> None
             )
 
 
-def _check_reject_limit(contract: Contract, counts: Counts, limit: float) -> None:
-    seen = counts.read + counts.retried
-    if seen and counts.rejected / seen > limit:
+def _check_reject_limit(contract: Contract, judgement: Judgement, limit: float) -> None:
+    """Rows that only wait for a parent are not lost: they come in by themselves."""
+    counts = judgement.counts
+    seen, lost = counts.read + counts.retried, counts.rejected - judgement.waiting
+    if seen and lost / seen > limit:
         raise BadData(
-            f"{contract.dataset}: {counts.rejected} of {seen} rows are rejected, above the limit of {limit:.0%}. Nothing was merged. "
-            "Look at `lakehouse rejects`; then raise LAKEHOUSE_REJECT_LIMIT and run again: the batch goes on, and corrected rows may come in a later file."
+            f"{contract.dataset}: {lost:,} of {seen:,} rows are rejected, above the limit of {limit:.0%}. Nothing was "
+            f"merged. `lakehouse rejects --dataset {contract.dataset}` shows each with its reasons. If the rows are "
+            "wrong: `lakehouse abandon` gives the batch up; then load the corrected files. If the contract is wrong: "
+            "correct it and run again, and the rows are judged anew. To load the rows that are good: raise "
+            "LAKEHOUSE_REJECT_LIMIT (1 never fails) and run again."
         )
 
 

@@ -6,17 +6,21 @@ from collections.abc import Mapping, Set
 from dataclasses import asdict
 from typing import Any
 
-from lakehouse_assets.etl.engines.base import Judgement
-from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome
+from lakehouse_assets.etl import status as statuses
+from lakehouse_assets.etl.engines.base import FileCounts, Judgement
+from lakehouse_assets.landing.model import Manifest, ManifestFile, Noticed, Outcome
 
-NOTHING_TO_DO: dict[str, Any] = {"batch_id": None, "status": "nothing_to_do", "datasets": {}, "files": []}
+NOTHING_TO_DO: dict[str, Any] = {"batch_id": None, "status": statuses.NOTHING_TO_DO, "datasets": {}, "rows_aside": 0, "files": []}
 
 
 def load_report(
     manifest: Manifest, judgements: Mapping[str, Judgement], status: str, error: str | None = None, run_by: Mapping[str, str | None] | None = None
 ) -> dict[str, Any]:
-    """One object: batch_id, status (succeeded, failed, abandoned), error, who ran it (`run_by`), when it was frozen, per dataset its counts, reasons and
-    warnings, per file its outcome."""
+    """One object: batch_id, status (as `etl.status` names them), error, who ran it (`run_by`), when it was frozen, per
+    dataset its counts, reasons and warnings, per file its outcome, and `rows_aside`: how many rows the files and sheets
+    have that were not taken (None: some cannot be counted)."""
+    files = file_reports(manifest, judgements)
+    aside = [file["rows_aside"] for file in files]
     return {
         "batch_id": manifest.batch_id,
         "status": status,
@@ -27,73 +31,87 @@ def load_report(
         "healed": {dataset: judgement.healed for dataset, judgement in judgements.items() if judgement.healed},
         "reasons": {dataset: judgement.reasons for dataset, judgement in judgements.items() if judgement.reasons},
         "warnings": {dataset: judgement.warnings for dataset, judgement in judgements.items() if judgement.warnings},
-        "files": file_reports(manifest, judgements),
+        "rows_aside": None if None in aside else sum(aside),
+        "files": files,
     }
 
 
 def report_in_words(report: Mapping[str, Any]) -> str:
     """For a message: per dataset what became of its rows, and which files were set aside. Counts only: a row's values may be personal data."""
     rows = [f"{dataset}: {', '.join(f'{count} {name}' for name, count in counts.items() if count)}" for dataset, counts in report["datasets"].items()]
-    aside = [f"set aside: {file['name']}: {file['reason']}" for file in report["files"] if file["outcome"] == Outcome.QUARANTINED]
-    return "\n".join([f"Batch {report['batch_id']}: {report['status']}.", *rows, *aside, "`lakehouse history` shows all of it."])
+    aside = [f"not taken: {file['name']}{_rows_aside(file)}: {file['reason']}" for file in statuses.not_taken(report)]
+    return "\n".join([f"Batch {report['batch_id']}: {statuses.in_words(report)}.", *rows, *aside, "`lakehouse history` shows all of it."])
+
+
+def _rows_aside(file: Mapping[str, Any]) -> str:
+    rows = file.get("rows_aside")
+    return f" ({rows:,} row{'s' * (rows != 1)})" if rows else ""
 
 
 def file_reports(manifest: Manifest, judgements: Mapping[str, Judgement]) -> list[dict[str, Any]]:
     """Each file and sheet of the batch. A converted workbook stands for itself only when no sheet does."""
     counted = {file_id: counts for judgement in judgements.values() for file_id, counts in judgement.files.items()}
     converted = {file.key for file in manifest.files if file.outcome is Outcome.CONVERTED}
-    reports = []
-    for file in manifest.files:
-        counts = counted.get(file.file_id)
-        outcome = outcome_of(file, counts.changed if counts else None)
-        if outcome is Outcome.CONVERTED:
-            continue
-        warnings = [*file.warnings, *(f"{rows} rows: {rule}" for rule, rows in (counts.warnings if counts else {}).items())]
-        reports.append(
-            {
-                "name": file.source_file.split("/", 1)[-1] if file.dataset is None else _short(file),
-                "dataset": file.dataset,
-                "outcome": str(outcome),
-                "reason": file.reason or ("its content was loaded before" if outcome is Outcome.DUPLICATE else None),
-                "read": counts.read if counts else 0,
-                "rejected": counts.rejected if counts else 0,
-                "warnings": warnings,
-                "source_file": file.source_file,
-                "workbook": _workbook(file.source_file, converted),
-            }
-        )
-    for noticed in manifest.noticed:
-        reports.append(
-            {
-                "name": noticed.name.split("/", 1)[-1],
-                "dataset": None,
-                "outcome": str(noticed.outcome),
-                "reason": noticed.reason,
-                "read": 0,
-                "rejected": 0,
-                "warnings": [],
-                "source_file": noticed.name,
-                "workbook": _workbook(noticed.name, converted),
-            }
-        )
-    return reports
+    files = [_file_report(file, counted.get(file.file_id)) for file in manifest.files if file.outcome is not Outcome.CONVERTED]
+    reports = [*files, *map(_noticed_report, manifest.noticed)]
+    return [report | {"workbook": _workbook(report["source_file"], converted)} for report in reports]
+
+
+def _file_report(file: ManifestFile, counts: FileCounts | None) -> dict[str, Any]:
+    outcome = outcome_of(file, counts)
+    return {
+        "name": file.source_file.split("/", 1)[-1] if file.dataset is None else _short(file),
+        "dataset": file.dataset,
+        "outcome": str(outcome),
+        "reason": file.reason or (_why_repeated(file) if outcome is Outcome.DUPLICATE else None),
+        "read": counts.read if counts else 0,
+        "rejected": counts.rejected if counts else 0,
+        "rows_aside": file.rows_aside if outcome in statuses.NOT_TAKEN else 0,
+        "warnings": [*file.warnings, *(f"{rows} rows: {rule}" for rule, rows in (counts.warnings if counts else {}).items())],
+        "source_file": file.source_file,
+    }
+
+
+def _noticed_report(noticed: Noticed) -> dict[str, Any]:
+    return {
+        "name": noticed.name.split("/", 1)[-1],
+        "dataset": None,
+        "outcome": str(noticed.outcome),
+        "reason": noticed.reason,
+        "read": 0,
+        "rejected": 0,
+        "rows_aside": noticed.rows,
+        "warnings": [],
+        "source_file": noticed.name,
+    }
 
 
 def facts_of(manifest: Manifest, judgements: Mapping[str, Judgement]) -> dict[str, dict[str, int | str]]:
     """What the loads say of each file that they read, by its id: for the ledger."""
     by_id = {file.file_id: file for file in manifest.files}
     return {
-        file_id: {"outcome": str(outcome_of(by_id[file_id], counts.changed)), "read": counts.read, "rejected": counts.rejected, "changed": counts.changed}
+        file_id: {"outcome": str(outcome_of(by_id[file_id], counts)), "read": counts.read, "rejected": counts.rejected, "changed": counts.changed}
         for judgement in judgements.values()
         for file_id, counts in judgement.files.items()
     }
 
 
-def outcome_of(file: ManifestFile, changed: int | None) -> Outcome:
-    """A file that was to be loaded: known content that changed nothing is a duplicate, else it is loaded."""
+def outcome_of(file: ManifestFile, counts: FileCounts | None) -> Outcome:
+    """Of a file that was to be loaded: not loaded where no load has read it to the end, a duplicate where its content
+    is known and changed nothing, else loaded."""
     if file.outcome is not Outcome.LOAD:
         return file.outcome
-    return Outcome.DUPLICATE if file.seen_before and not changed else Outcome.LOADED
+    if counts is None:
+        return Outcome.NOT_LOADED
+    return Outcome.DUPLICATE if file.seen_before and not counts.changed else Outcome.LOADED
+
+
+def _why_repeated(file: ManifestFile) -> str:
+    """What is known of the batch that brought the content first: a ledger entry of an older version does not say how
+    many of its rows were accepted."""
+    if file.accepted_before is None:
+        return "its content came before"
+    return "its content was loaded before" if file.accepted_before else "its content came before; all its rows were rejected then"
 
 
 def _workbook(name: str, converted: Set[str]) -> str | None:

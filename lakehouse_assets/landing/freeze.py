@@ -183,6 +183,7 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
     found = preflight(copy, zone.contracts[dataset], contracts=zone.contracts, name=own_name(source_file))
     if not keep_copies:
         copy.unlink()
+    seen = None if found.problem or found.empty else seen_content(zone, dataset, found.sha256)
     return ManifestFile.of(
         version,
         dataset=dataset,
@@ -191,7 +192,8 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
         outcome=Outcome.QUARANTINED if found.problem else Outcome.EMPTY if found.empty else Outcome.LOAD,
         reason=found.problem,
         content=found.sha256,
-        seen_before=not found.problem and not found.empty and seen_content(zone, dataset, found.sha256) is not None,
+        seen_before=seen is not None,
+        accepted_before=seen.accepted if seen else None,
         expected_rows=rows,
         header=found.header,
         delimiter=found.delimiter,

@@ -12,10 +12,12 @@ from typing import Any
 
 class Outcome(StrEnum):
     """What becomes of a file version. In a manifest LOAD stands for what the load will say: loaded, empty or duplicate.
-    ABANDONED: of a batch that was given up before it was loaded."""
+    NOT_LOADED: of a batch that failed before it was loaded. ABANDONED: of a batch that was given up before it was
+    loaded."""
 
     LOAD = "load"
     LOADED = "loaded"
+    NOT_LOADED = "not_loaded"
     EMPTY = "empty"
     DUPLICATE = "duplicate"
     QUARANTINED = "quarantined"
@@ -44,10 +46,13 @@ class FileVersion:
 
 @dataclass(frozen=True)
 class ManifestFile:
-    """A file version in a batch, with what preflight found. `source_file` is the name people know it by: for a sheet, workbook#sheet.
+    """A file version in a batch, with what preflight found. `source_file` is the name people know it by: for a sheet,
+    workbook#sheet.
 
     `upload_order`, `sheet`: which of two files of one second came later (`landing.order`).
-    `rows_aside`: how many rows a file has that is quarantined; None where they cannot be counted, and for a file that is loaded.
+    `rows_aside`: how many rows a file has that is quarantined; None where they cannot be counted, and for a file that
+    is loaded. `accepted_before`: of a file whose content was seen before, how many of its rows were accepted then; None
+    where the ledger does not say.
     """
 
     dataset: str | None
@@ -75,6 +80,7 @@ class ManifestFile:
     rows_aside: int | None = None
     upload_order: str = ""
     sheet: int = 0
+    accepted_before: int | None = None
 
     @staticmethod
     def of(version: FileVersion, **found: Any) -> ManifestFile:

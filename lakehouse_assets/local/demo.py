@@ -18,7 +18,7 @@ from lakehouse_assets.cli.load import load_with, started
 from lakehouse_assets.cli.output import stdout
 from lakehouse_assets.cli.progress import steps_shown
 from lakehouse_assets.cli.query import statement_of
-from lakehouse_assets.cli.rejects import rejected_records
+from lakehouse_assets.cli.rejects import rejected_of
 from lakehouse_assets.cli.report_text import print_report
 from lakehouse_assets.cli.tables import print_table
 
@@ -86,10 +86,12 @@ def _load(lakehouse: Lakehouse, batch: Path, words: str) -> None:
 
 
 def _show_rejects(lakehouse: Lakehouse) -> None:
+    from lakehouse_assets.etl.rejected import Wanted
     from lakehouse_assets.local.reject_examples import examples
 
     _say("lakehouse rejects", "Every rejected row is kept with its raw text and all reasons. Here, for each reason, the first.")
-    rows = [(e.dataset, e.reason, e.records, e.shown, e.file, e.row) for e in examples(rejected_records(lakehouse), lakehouse.contracts)]
+    records = (record for each in rejected_of(lakehouse) for record in each.records(Wanted()))
+    rows = [(e.dataset, e.reason, e.records, e.shown, e.file, e.row) for e in examples(records, lakehouse.contracts)]
     print_table(("dataset", "reason", "rows", "example", "in file", "row"), rows)
 
 

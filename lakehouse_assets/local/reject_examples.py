@@ -26,9 +26,10 @@ class Example:
 
 
 def examples(records: Iterable[tuple[Any, ...]], contracts: Contracts) -> list[Example]:
-    """records: the columns dataset, reasons, raw, source_file, row_number, ... of rejected records. By dataset, the most frequent reason first."""
+    """records: the columns dataset, state, reasons, raw, source_file, row_number, ... of rejected records. By dataset,
+    the most frequent reason first."""
     found: dict[tuple[str, str], Example] = {}
-    for dataset, reasons, raw, source_file, row_number, *_ in records:
+    for dataset, _, reasons, raw, source_file, row_number, *_ in records:
         for reason in reasons:
             known = found.get((dataset, reason))
             if known:

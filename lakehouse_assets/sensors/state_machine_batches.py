@@ -14,6 +14,7 @@ import dagster as dg
 
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, REPORT, athena_key, raw_key, rejected_key, table_key
 from lakehouse_assets.assets.steps import named_failures
+from lakehouse_assets.etl.status import FAILED, has_succeeded
 from lakehouse_assets.lakehouse import Lakehouse, connected
 from lakehouse_assets.settings import read_settings
 
@@ -64,9 +65,9 @@ def record(instance: dg.DagsterInstance, lakehouse: Lakehouse, cursor: Cursor) -
     recorded, unfinished = [], []
     for key, report in sorted(reports.items()):
         execution = report.get("run_by", {}).get("execution")
-        if report["status"] == "failed":
+        if report["status"] == FAILED:
             unfinished.append(key)
-        elif report["status"] == "succeeded" and execution and not _is_recorded(instance, report["batch_id"]):
+        elif has_succeeded(report) and execution and not _is_recorded(instance, report["batch_id"]):
             for event in _events(report, lakehouse.contracts):
                 instance.report_runless_asset_event(event)
             recorded.append(str(report["batch_id"]))
@@ -92,7 +93,7 @@ def _events(report: dict[str, Any], datasets: Iterable[str]) -> Iterator[dg.Asse
     yield _event(ARCHIVE, told)
     for dataset in datasets:
         yield _event(athena_key(dataset), told)
-    yield _event(REPORT, told)
+    yield _event(REPORT, told | {"status": report["status"]})
 
 
 def _event(asset: dg.AssetKey, metadata: dict[str, Any]) -> dg.AssetMaterialization:

@@ -127,12 +127,13 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(lakehouse: Lakehouse
     assert metadata(result, "athena/orders") == {"batch_id": batch, "catalog": "created", "see": 'lakehouse query "SELECT * FROM orders LIMIT 10"'}
     in_all = metadata(result, "reports/load_report")
     assert (in_all["read"], in_all["inserted"], in_all["rejected"], in_all["files_loaded"], in_all["files_quarantined"]) == (7, 5, 2, 4, 1)
+    assert in_all["status"] == instance.get_run_by_id(result.run_id).tags["lakehouse/status"] == "succeeded_with_rejects"  # type: ignore[union-attr]
     assert keys(lakehouse, "control/reports/") == [in_all["report"].removeprefix(f"s3://{lakehouse.settings.bucket}/")]
     assert len(result.get_asset_materialization_events()) == len(defs.resolve_all_asset_specs()) - 1, "the uploads are people's, and only observed"
 
 
 def test_reasons_are_shown_as_counts_and_never_with_a_rows_values(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    put(lakehouse, "raw/products/p.csv", products_csv(product("secret"), product("hidden"), product(1, "")))
+    put(lakehouse, "raw/products/p.csv", products_csv(product("secret"), product("hidden"), product(1, ""), product(2)))
     result = run_job(instance)
     [event] = [event for event in result.get_asset_materialization_events() if event.asset_key == dg.AssetKey(["rejected", "products"])]
     table = event.materialization.metadata["reasons"]
@@ -207,7 +208,7 @@ def test_a_failing_batch_fails_the_run_with_our_words_and_the_next_run_goes_on_w
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "1")
     assert run_job(instance).success
     [report] = lakehouse.history()
-    assert (report["batch_id"], report["status"], report["error"]) == (under_way.batch_id, "succeeded", None)
+    assert (report["batch_id"], report["status"], report["error"]) == (under_way.batch_id, "succeeded_with_rejects", None)
     assert table_rows(lakehouse, "products", "product_id") == [(1,)]
     assert len(rejects(lakehouse, "products")) == 1
     assert len(keys(lakehouse, "archived/")) == 4

@@ -81,7 +81,7 @@ def test_the_report_alone_does_not_close_a_batch_whose_loads_failed(
     assert lakehouse.history() == before
     assert lakehouse.open_batch() is not None
     assert run_job(instance).success
-    assert [(report["batch_id"], report["status"]) for report in lakehouse.history()] == [(before[0]["batch_id"], "succeeded")]
+    assert [(report["batch_id"], report["status"]) for report in lakehouse.history()] == [(before[0]["batch_id"], "succeeded_with_rejects")]
     assert len(rejects(lakehouse, "products")) == 1
     assert keys(lakehouse, "raw/") == []
 

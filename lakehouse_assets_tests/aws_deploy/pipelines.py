@@ -13,6 +13,7 @@ from typing import Any
 from aws_deploy.packaging import address, this_machine
 from aws_deploy.presets import PRESETS, Preset
 from lakehouse_assets.aws import Aws
+from lakehouse_assets.etl.status import has_succeeded, subject_of
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.deployment import deploy, kept
 from lakehouse_assets.local.process import embedded_aws
@@ -55,10 +56,10 @@ class Pipeline:
     def succeeded(self) -> dict[str, Any]:
         """Waits until the topic hears that a batch succeeded. Its report."""
         subject, text = self.message()
-        assert subject == "A batch succeeded", text
         report = self.house.report(self.house.manifest(text.split()[1].rstrip(":")))
         assert report is not None
-        assert report["status"] == "succeeded"
+        assert has_succeeded(report), text
+        assert subject == subject_of(report)
         self.at_rest()
         return report
 

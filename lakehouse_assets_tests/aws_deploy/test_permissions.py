@@ -64,7 +64,7 @@ def test_every_step_may_do_what_it_does_and_the_archive_nothing_without_its_perm
         put(house, "raw/products/p.csv", products_csv(product(1), product("x")))
         put(house, "raw/orders/o.csv", orders_csv(order(1)))
     report = ended(pipeline, 1)
-    assert (report["status"], report["error"]) == ("succeeded", None)
+    assert (report["status"], report["error"]) == ("succeeded_with_rejects", None)
     assert table_rows(house, "order_items", "id") == [(1,)]
     assert [row["reasons"] for row in rejects(house, "order_items")] == [["order_id: no such orders.order_id"]]
     assert {"raw/orders/o.csv", "raw/products/p.csv", "uploads/items.xlsx"} < set(archived(house))

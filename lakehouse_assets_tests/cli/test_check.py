@@ -28,8 +28,19 @@ def test_a_key_that_stands_twice_is_named_and_fails(lakehouse: Lakehouse) -> Non
     append_behind_its_back(lakehouse, "products")
     result = CliRunner().invoke(app, ["check"])
     assert result.exit_code == 1
-    [line] = [line for line in result.output.splitlines() if "failed" in line]
-    assert line.split()[:3] == ["products", "key_unique", "failed"]
+    failed = [line.split()[:3] for line in result.output.splitlines() if " failed " in line]
+    assert failed == [["products", "key_unique", "failed"], ["products", "rows_by_file", "failed"]]
+
+
+def test_rows_that_no_batch_wrote_are_named_and_fail_with_what_to_do(lakehouse: Lakehouse) -> None:
+    put_one_of_each(lakehouse)
+    ran(lakehouse)
+    append_behind_its_back(lakehouse, "products", batch_id="'nobody'", product_id="CAST(2 AS INT)")
+    result = CliRunner().invoke(app, ["check"])
+    assert result.exit_code == 1
+    [line] = [line for line in result.output.splitlines() if " failed " in line]
+    assert line.split()[:3] == ["products", "rows_by_file", "failed"]
+    assert "products, rows_by_file: Someone else writes to the table" in result.output
 
 
 @pytest.mark.parametrize("arguments", [["check"], ["query", "top_customers"]])

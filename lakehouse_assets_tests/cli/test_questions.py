@@ -134,24 +134,43 @@ def test_a_wrong_question_ends_with_a_message(sql: str, code: int, said: str) ->
 
 def test_rejected_records_have_these_columns_and_the_raw_text(reports: list[dict[str, Any]]) -> None:
     [record] = answered("rejects", "--dataset", "orders", "--format", "json")
-    assert list(record) == ["dataset", "reasons", "raw", "source_file", "row_number", "batch_id", "healed_by"]
+    assert list(record) == [
+        *("dataset", "state", "reasons", "raw", "source_file", "row_number", "batch_id"),
+        *("healed_by", "resolved_by", "resolution"),
+    ]
     assert record["reasons"][0] == "order_timestamp: not timestamp"
     assert "total_amount: not double" in record["reasons"]
     assert record["raw"]["total_amount"] == "a lot"
     assert (record["source_file"], record["row_number"], record["batch_id"], record["healed_by"]) == ("raw/orders/o.csv", 2, reports[0]["batch_id"], None)
+    assert (record["state"], record["resolved_by"], record["resolution"]) == ("open", None, None)
 
 
-def test_a_healed_orphan_names_the_batch_that_healed_it(reports: list[dict[str, Any]]) -> None:
-    [record] = answered("rejects", "--dataset", "order_items", "--format", "json")
-    assert record["healed_by"] == reports[1]["batch_id"]
+def test_a_healed_orphan_is_resolved_by_the_batch_that_healed_it(reports: list[dict[str, Any]]) -> None:
+    [record] = answered("rejects", "--dataset", "order_items", "--all", "--format", "json")
+    assert (record["state"], record["resolution"]) == ("resolved", "healed")
+    assert record["healed_by"] == record["resolved_by"] == reports[1]["batch_id"]
 
 
-def test_rejected_records_of_all_datasets_come_together() -> None:
-    assert [record["dataset"] for record in answered("rejects", "--format", "json")] == ["orders", "products", "order_items"]
-    [header, *rows] = csv.reader(io.StringIO(lakehouse_command("rejects", "--format", "csv").stdout))
-    assert header == ["dataset", "reasons", "raw", "source_file", "row_number", "batch_id", "healed_by"]
-    assert json.loads(rows[1][2])["product_id"] == "x"
+def test_rejected_records_that_are_still_wrong_come_together_and_the_resolved_ones_are_counted() -> None:
+    assert [record["dataset"] for record in answered("rejects", "--format", "json")] == ["orders", "products"]
+    assert [record["dataset"] for record in answered("rejects", "--state", "resolved", "--format", "json")] == ["order_items"]
+    result = lakehouse_command("rejects", "--format", "csv")
+    [header, *rows] = csv.reader(io.StringIO(result.stdout))
+    assert header[:3] == ["dataset", "state", "reasons"]
+    assert json.loads(rows[1][3])["product_id"] == "x"
+    assert result.stderr == "Rejected records: 2 open, 0 waiting. Not shown: 1 resolved (--all shows them).\n"
     assert "product_id=x" in lakehouse_command("rejects").stdout
+
+
+def test_rejected_records_can_be_asked_for_by_more_than_their_dataset(reports: list[dict[str, Any]]) -> None:
+    asked = ("--reason", "not double", "--file", "o.csv", "--batch", reports[0]["batch_id"], "--key", "2", "--since", "2025-01-01", "--format", "json")
+    assert [record["raw"]["order_id"] for record in answered("rejects", *asked)] == ["2"]
+    assert answered("rejects", *asked, "--until", "2025-01-01") == []
+
+
+@pytest.mark.parametrize("wrong", [("--state", "lost"), ("--since", "yesterday")])
+def test_a_question_about_rejected_records_that_makes_no_sense_is_wrong_usage(wrong: tuple[str, ...]) -> None:
+    assert lakehouse_command("rejects", *wrong).exit_code == 2
 
 
 def test_an_unknown_dataset_is_wrong_usage() -> None:

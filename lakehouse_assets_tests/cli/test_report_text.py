@@ -64,6 +64,36 @@ def test_rejected_rows_and_warnings_are_told_by_reason_with_the_most_frequent_fi
     assert out.index("user_id: not int") < out.index("date: required") < out.index("odd_day")
 
 
+def test_more_rejects_than_usual_are_told_with_their_share_and_where_to_look(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report(report(status="succeeded_with_rejects", datasets={"orders": COUNTS | {"read": 10, "rejected": 2}, "products": COUNTS | {"rejected": 0}}))
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == "Batch b1 succeeded with rejects."
+    assert second == "More rows are rejected than is usual: 20.0% of orders. `lakehouse rejects` shows each with its reasons."
+
+
+def test_rows_that_were_not_taken_are_told_before_all_else_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    unread = "no dataset has these columns"
+    aside = [
+        file("b.xlsx#Orders", "ignored", unread, rows_aside=61, workbook="b.xlsx"),
+        file("b.xlsx#Empty", "ignored", "empty", rows_aside=0, workbook="b.xlsx"),
+        file("bad.csv", "quarantined", "is not UTF-8", rows_aside=None),
+        file("one.csv", "quarantined", "lacks user_id", rows_aside=1),
+        file("b.xlsx#More", "ignored", unread, rows_aside=None, workbook="b.xlsx"),
+    ]
+    print_report(report(files=[file("o.csv"), *aside]))
+    assert capsys.readouterr().out.splitlines()[:4] == [
+        "Batch b1 succeeded; 2 files and 2 sheets were not taken.",
+        "2 sheets were not taken (61 rows and more): no dataset has these columns",
+        "bad.csv was not taken: is not UTF-8",
+        "one.csv was not taken (1 row): lacks user_id",
+    ]
+
+
+def test_a_file_that_is_yet_to_be_loaded_is_said_to_be_so(capsys: pytest.CaptureFixture[str]) -> None:
+    [line] = lines(capsys, file("o.csv", "not_loaded", read=0))
+    assert line.split() == ["o.csv", "orders", "not", "loaded", "0", "0"]
+
+
 def test_a_failed_batch_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     print_report(report(status="failed", error="above the limit of 0%"))
     assert "Batch b1 failed.\nabove the limit of 0%" in capsys.readouterr().out

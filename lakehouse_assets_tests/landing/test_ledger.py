@@ -3,10 +3,10 @@ import json
 import pytest
 
 from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.landing.ledger import enter, seen_content, unknown_to_ledger
+from lakehouse_assets.landing.ledger import SeenContent, enter, seen_content, unknown_to_ledger
 from lakehouse_assets.landing.model import Outcome
 from lakehouse_assets.landing.store import in_parallel
-from lakehouse_assets_tests.support import body, freeze, keys, product, products_csv, put, ran, run
+from lakehouse_assets_tests.support import body, file_of, freeze, keys, product, products_csv, put, ran, run
 
 
 def entry(lakehouse: Lakehouse, file_id: str) -> dict[str, object]:
@@ -31,6 +31,17 @@ def test_an_entry_says_which_batch_took_the_version_and_what_became_of_it(lakeho
         "rejected": 1,
         "changed": 1,
     }
+
+
+def test_a_content_that_an_older_version_entered_is_known_and_no_more_is_said_of_it(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    ran(lakehouse)
+    [key] = keys(lakehouse, "control/contents/")
+    known = json.loads(body(lakehouse, key))
+    assert known.pop("accepted") == 1
+    lakehouse.zone.store.put_json(key, known)
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    assert file_of(ran(lakehouse), "p.csv")["reason"] == "its content came before"
 
 
 def test_every_file_of_a_batch_is_entered_whatever_became_of_it(lakehouse: Lakehouse) -> None:
@@ -87,7 +98,7 @@ def test_a_content_is_known_per_dataset_by_the_first_file_that_brought_it(lakeho
     [file] = freeze(lakehouse).files
     assert file.seen_before
     ran(lakehouse)
-    assert seen_content(lakehouse.zone, "products", file.content) == "raw/products/first.csv"
+    assert seen_content(lakehouse.zone, "products", file.content) == SeenContent("raw/products/first.csv", 1)
     assert seen_content(lakehouse.zone, "orders", file.content) is None
 
 

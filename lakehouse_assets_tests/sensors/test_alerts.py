@@ -67,10 +67,10 @@ def test_a_batch_that_succeeded_is_told_with_its_counts_and_no_values(lakehouse:
     put(lakehouse, "raw/products/broken.csv", b"\xff\xfe\x00")
     batch_id = run_batch(lakehouse)["batch_id"]
     [(subject, message)] = heard()
-    assert subject == "A batch succeeded"
-    assert f"Batch {batch_id}: succeeded." in message
+    assert subject == "A batch succeeded with rejects"
+    assert f"Batch {batch_id}: succeeded with rejects; 1 file was not taken." in message
     assert "products: 3 read, 2 inserted, 1 rejected" in message
-    assert "set aside: broken.csv" in message
+    assert "not taken: broken.csv: " in message
     assert "Run: https://dagster.example.com/runs/" in message
     assert "secret-value" not in message
 

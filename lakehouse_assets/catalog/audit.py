@@ -1,0 +1,225 @@
+"""What can be asked of the tables and of our own records together: does a table hold what the batches say, and no more?
+Is each rejected record what it says?
+
+Each question is answered from the Delta tables themselves, by delta-rs and DuckDB in bounded memory, and from the
+manifests and reports under control/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import duckdb
+
+from lakehouse_assets.catalog.checks import CheckResult
+from lakehouse_assets.contracts import Contract, Contracts
+from lakehouse_assets.etl.engines.base import Tables
+from lakehouse_assets.etl.engines.embedded.delta import committed, existing_table, look_up
+from lakehouse_assets.etl.engines.ranges import key_ranges, sql_literal, within
+from lakehouse_assets.etl.plan import for_duckdb, judge_sql
+from lakehouse_assets.etl.rejected import Rejected, ask, bounded
+from lakehouse_assets.landing.freeze import open_batch
+from lakehouse_assets.landing.model import Manifest
+from lakehouse_assets.landing.routing import MALFORMED
+from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.landing.zone import LandingZone
+
+ROWS_BY_FILE, TRANSACTIONS, WAITING, RESOLVED = "rows_by_file", "transactions", "waiting_records", "resolved_records"
+WHAT_TO_DO = {
+    ROWS_BY_FILE: "Someone else writes to the table, or a manifest or report under control/ was deleted. Find the "
+    "writer (the table's Delta log names each commit), restore the table to the version before, then load what came "
+    "since again. The query where_rows_came_from lists the rows by file.",
+    TRANSACTIONS: "The table lost commits: it was restored, deleted or written elsewhere. Load the files of these "
+    "batches again (they are in archived/): rows that the table has come out as unchanged.",
+    WAITING: "Load a file with these parents again: what waits for them is tried again then. If it stays so, please report it.",
+    RESOLVED: "These rows are said to be in the table and are not: load their files again. `lakehouse rejects "
+    "--dataset {dataset} --state resolved` lists them.",
+}
+"""When one of these checks of a dataset fails."""
+REMEMBERED = timedelta(days=89)
+"""For how long a batch's transaction is sure to be in the Delta log: a day less than `PROPERTIES` of
+`etl.engines.table` says."""
+REPORTS_AT_ONCE = 200
+KNOWN = """
+CREATE TABLE batches (batch_id VARCHAR, dataset VARCHAR, written BIGINT, retried BIGINT, created_at TIMESTAMPTZ);
+CREATE TABLE files (batch_id VARCHAR, dataset VARCHAR, source_file VARCHAR, accepted BIGINT);
+"""
+"""What reports and manifests say. A count is NULL where no load says it: of a batch that failed or was given up before
+its load was written down."""
+
+UNKNOWN = """
+SELECT coalesce(sum(rows_there), 0), coalesce(sum(rows_there) FILTER (
+  WHERE batch_id IS NULL OR batch_id NOT IN (SELECT batch_id FROM batches WHERE dataset = $dataset)
+  OR source_file IS NULL OR source_file NOT IN (SELECT source_file FROM files WHERE dataset = $dataset)
+), 0)
+FROM there
+"""
+"""How many rows are there, and how many of them are of a batch or file that no report or manifest knows."""
+MORE = """
+WITH own AS (
+  SELECT batch_id, source_file, CASE WHEN count(accepted) = count(*) THEN sum(accepted) END AS most
+  FROM files WHERE dataset = $dataset GROUP BY ALL
+),
+of_own AS (
+  SELECT greatest(rows_there - most, 0) AS more FROM there JOIN own USING (batch_id, source_file)
+),
+others AS (
+  SELECT batch_id, sum(rows_there) AS rows_there FROM there ANTI JOIN own USING (batch_id, source_file)
+  WHERE source_file IN (SELECT source_file FROM own) GROUP BY batch_id
+),
+of_others AS (
+  SELECT greatest(rows_there - retried, 0) AS more FROM others JOIN batches USING (batch_id) WHERE dataset = $dataset
+)
+SELECT coalesce(sum(more), 0) FROM (FROM of_own UNION ALL FROM of_others)
+"""
+"""How many rows are there beyond those that were accepted of a batch's own file, and beyond those of other files that
+the batch tried again. What is not known is no limit: greatest() passes NULL over."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """`memory_mb` bounds DuckDB's memory; past it, it spills to the zone's scratch folder."""
+
+    contracts: Contracts
+    zone: LandingZone
+    tables: Tables
+    memory_mb: int
+
+    def results(self) -> dict[str, list[CheckResult]]:
+        """The answers for each dataset. What only a batch under way can explain is a warning: the batch is to be ended
+        first."""
+        with bounded(self.zone.scratch, self.memory_mb) as connection:
+            connection.execute(KNOWN)
+            under_way = open_batch(self.zone)
+            self._read_reports(connection)
+            if under_way is not None:
+                _enter_manifest(connection, under_way, self.contracts)
+            unsettled = under_way is not None or self.zone.store.exists(self.zone.abandoned_key)
+            return {
+                contract.dataset: [
+                    self._rows_by_file(connection, contract),
+                    self._transactions(connection, contract),
+                    *self._of_rejected(connection, contract, unsettled=unsettled),
+                ]
+                for contract in self.contracts.values()
+            }
+
+    def _read_reports(self, connection: duckdb.DuckDBPyConnection) -> None:
+        keys = iter(self.zone.store.keys(self.zone.reports_prefix))
+        while some := list(islice(keys, REPORTS_AT_ONCE)):
+            reports = [report for report in in_parallel(self.zone.store.get_json, some) if report]
+            _insert(connection, "batches", (row for report in reports for row in _batches_of(report, self.contracts)))
+            _insert(connection, "files", (row for report in reports for row in _files_of(report)))
+
+    def _rows_by_file(self, connection: duckdb.DuckDBPyConnection, contract: Contract) -> CheckResult:
+        """A file's rows in the table are at most those that were accepted of it, and another file's at most those that
+        the batch tried again."""
+        table = existing_table(self.tables.table(contract.dataset), self.tables.storage_options)
+        found = None if table is None else ask(table, "SELECT batch_id, source_file, count(*) AS rows_there FROM t GROUP BY batch_id, source_file")
+        rows, unknown, more = 0, 0, 0
+        if found is not None:
+            connection.execute("CREATE OR REPLACE TABLE there AS SELECT * FROM found")
+            asked = {"dataset": contract.dataset}
+            [(rows, unknown)] = connection.execute(UNKNOWN, asked).fetchall()
+            [(more,)] = connection.execute(MORE, asked).fetchall()
+        wrong = f"{unknown:,} of a file or batch that nobody knows, {more:,} more than the reports say"
+        message = f"{rows:,} rows, {wrong if unknown or more else 'all as the reports say'}"
+        return CheckResult(ROWS_BY_FILE, not unknown and not more, message, {"rows": int(rows), "unknown": int(unknown), "more": int(more)})
+
+    def _transactions(self, connection: duckdb.DuckDBPyConnection, contract: Contract) -> CheckResult:
+        table = existing_table(self.tables.table(contract.dataset), self.tables.storage_options)
+        wrote = connection.execute(
+            "SELECT batch_id FROM batches WHERE dataset = ? AND written > 0 AND created_at > ? ORDER BY created_at",
+            [contract.dataset, datetime.now(UTC) - REMEMBERED],
+        ).fetchall()
+        lost = [batch_id for (batch_id,) in wrote if table is None or not committed(table, f"{contract.dataset}:{batch_id}")]
+        named = f"{', '.join(lost[:3])}{', …' if len(lost) > 3 else ''}"
+        wrong = f"the table's log lacks {len(lost):,} of them: {named}"
+        message = f"{len(wrote):,} batches wrote rows in the last {REMEMBERED.days} days, {wrong if lost else 'all in the log'}"
+        return CheckResult(TRANSACTIONS, not lost, message, {"batches": len(wrote), "lost": len(lost)})
+
+    def _of_rejected(self, connection: duckdb.DuckDBPyConnection, contract: Contract, *, unsettled: bool) -> Iterator[CheckResult]:
+        rejected = Rejected.of(contract, self.tables, self.zone.scratch, self.memory_mb)
+        if contract.parents:
+            waiting = self._typed(connection, contract, rejected, "waiting = true")
+            ready = self._with_parents(connection, contract) if waiting else 0
+            found = f"{ready:,} of them though all parents are there" if ready else "for parents that are not there"
+            message = f"{waiting:,} records wait{',' * (ready > 0)} {found}"
+            if ready and unsettled:
+                message += "; a batch is under way or was given up, and the next one tries them again"
+            yield CheckResult(WAITING, ready == 0, message, {"waiting": waiting, "ready": ready}, severe=not unsettled)
+        resolved = self._typed(connection, contract, rejected, "resolution IN ('healed', 'corrected')")
+        absent = self._absent(connection, contract, contract.key, contract.dataset, contract.key) if resolved else 0
+        found = f"{absent:,} of them are not in the table" if absent else "all in the table"
+        message = f"{resolved:,} healed or corrected rows, {found}"
+        yield CheckResult(RESOLVED, absent == 0, message, {"resolved": resolved, "absent": absent})
+
+    def _typed(self, connection: duckdb.DuckDBPyConnection, contract: Contract, rejected: Rejected | None, where: str) -> int:
+        """Makes `typed` of the records: their columns as the plan reads them today, and what they break by today's
+        rules. Returns how many there are."""
+        if rejected is None:
+            return 0
+        records = ask(rejected.table, f"SELECT raw FROM ({rejected.told(('raw', 'resolution', 'waiting'))}) WHERE {where}")
+        connection.register("records", records)
+        columns = ", ".join(f'raw[{sql_literal(name)}] AS "{name}"' for name in contract.names)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM records")
+        kept = ", ".join(f'"{name}"' for name in dict.fromkeys((contract.key, *(parent.column for parent in contract.parents))))
+        connection.execute(f"CREATE OR REPLACE TABLE typed AS SELECT {kept}, broken FROM ({for_duckdb(judge_sql(contract))})")
+        return int(connection.execute("SELECT count(*) FROM typed").fetchall()[0][0])
+
+    def _with_parents(self, connection: duckdb.DuckDBPyConnection, contract: Contract) -> int:
+        """How many of `typed`, sound by themselves, have all their parents."""
+        connection.execute("DELETE FROM typed WHERE broken IS NOT NULL")
+        for parent in contract.parents:
+            self._absent(connection, contract, parent.column, parent.dataset, parent.key)
+            connection.execute(f'DELETE FROM typed WHERE "{parent.column}" IN (SELECT key FROM absent)')
+        return int(connection.execute("SELECT count(*) FROM typed").fetchall()[0][0])
+
+    def _absent(self, connection: duckdb.DuckDBPyConnection, contract: Contract, column: str, dataset: str, key: str) -> int:
+        """Makes `absent` of the values of a column of `typed` that are no key of a dataset's table. Returns how many
+        rows have one."""
+        table = existing_table(self.tables.table(dataset), self.tables.storage_options)
+        ranges = key_ranges(lambda sql: connection.execute(for_duckdb(sql)).fetchall(), "typed", column, contract.column(column).kind)
+        there = "SELECT NULL AS key WHERE false"
+        if table is not None and ranges:
+            connection.register("keys_there", look_up(table, [key], within(f'"{key}"', ranges, sql_literal)))
+            there = f'SELECT "{key}" AS key FROM keys_there'
+        connection.execute(
+            f'CREATE OR REPLACE TABLE absent AS SELECT "{column}" AS key FROM typed ANTI JOIN ({there}) there ON there.key = "{column}" '
+            f'WHERE "{column}" IS NOT NULL'
+        )
+        return int(connection.execute("SELECT count(*) FROM absent").fetchall()[0][0])
+
+
+def _batches_of(report: dict[str, Any], contracts: Contracts) -> Iterator[tuple[Any, ...]]:
+    for dataset in contracts:
+        counts = report["datasets"].get(dataset)
+        written, retried = (counts["inserted"] + counts["updated"], counts["retried"]) if counts else (None, None)
+        yield report["batch_id"], dataset, written, retried, report["created_at"]
+
+
+def _files_of(report: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    for file in report["files"]:
+        if file["dataset"] and file["source_file"]:
+            accepted = file["read"] - file["rejected"] if file["dataset"] in report["datasets"] else None
+            yield report["batch_id"], file["dataset"], file["source_file"], accepted
+
+
+def _enter_manifest(connection: duckdb.DuckDBPyConnection, manifest: Manifest, contracts: Contracts) -> None:
+    """The batch under way: what it wrote so far, no report may say. A report of a former try of it says less, and
+    goes."""
+    for relation in ("batches", "files"):
+        connection.execute(f"DELETE FROM {relation} WHERE batch_id = ?", [manifest.batch_id])
+    _insert(connection, "batches", ((manifest.batch_id, dataset, None, None, manifest.created_at) for dataset in contracts))
+    _insert(connection, "files", ((manifest.batch_id, file.dataset, file.source_file, None) for file in manifest.files if file.dataset))
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Column by column: row by row, 100,000 files would take minutes."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if columns:
+        connection.execute(f"INSERT INTO {relation} SELECT {', '.join(['unnest(?)'] * len(columns))}", columns)
