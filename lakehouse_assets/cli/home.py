@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
+from lakehouse_assets.surroundings import hide
 
 if TYPE_CHECKING:
     from lakehouse_assets.lakehouse import Lakehouse
@@ -30,7 +31,11 @@ def read_home() -> Settings:
     if not os.access(home, os.W_OK | os.X_OK):
         raise BadConfiguration(f"The home {home} cannot be written. Correct its permissions, or set LAKEHOUSE_HOME (or --home) to another folder.")
     os.environ["LAKEHOUSE_HOME"] = str(home)
-    return read_settings()
+    settings = read_settings()
+    if settings.aws == "embedded":
+        # Before there is a second thread, which might read the environment meanwhile.
+        hide()
+    return settings
 
 
 def absolute(home: Path) -> Path:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, redirect_stdout
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from lakehouse_assets.errors import BadConfiguration
 
@@ -45,8 +45,8 @@ def stdout_kept_clean() -> Iterator[None]:
         yield
 
 
-def print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=not _writes_utf8(), default=str, indent=2))
+def print_json(value: Any, file: TextIO | None = None) -> None:
+    print(json.dumps(value, ensure_ascii=not _writes_utf8(file or sys.stdout), default=str, indent=2), file=file, flush=True)
 
 
 def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format) -> None:
@@ -111,10 +111,10 @@ def _print_json_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Non
     between = "["
     for row in rows:
         values = (str(value) if isinstance(value, float) and not math.isfinite(value) else value for value in row)
-        sys.stdout.write(f"{between}\n {json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=not _writes_utf8(), default=text_of)}")
+        sys.stdout.write(f"{between}\n {json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=not _writes_utf8(sys.stdout), default=text_of)}")
         between = ","
     sys.stdout.write("[]\n" if between == "[" else "\n]\n")
 
 
-def _writes_utf8() -> bool:
-    return (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
+def _writes_utf8(file: TextIO) -> bool:
+    return (getattr(file, "encoding", None) or "").lower().replace("-", "") == "utf8"

@@ -67,18 +67,23 @@ def on_one_machine(jars: Sequence[Path], scratch: Path) -> dict[str, str]:
 
 
 def bucket_options(bucket: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """How S3A reaches one bucket of the AWS that these variables name; nothing where they name none, as the platform's own credentials serve then."""
+    """How S3A reaches one bucket of the AWS that these variables name; nothing where they name none, as the platform's own serves then. Without a key
+    among them the platform's own credentials are used."""
     if "AWS_ENDPOINT_URL" not in environment:
         return {}
+    endpoint = environment["AWS_ENDPOINT_URL"]
     options = {
-        "endpoint": environment["AWS_ENDPOINT_URL"],
+        "endpoint": endpoint,
         "endpoint.region": environment["AWS_REGION"],
-        "access.key": environment["AWS_ACCESS_KEY_ID"],
-        "secret.key": environment["AWS_SECRET_ACCESS_KEY"],
-        "aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
         "path.style.access": "true",
-        "connection.ssl.enabled": "false",
+        "connection.ssl.enabled": str(not endpoint.startswith("http:")).lower(),
     }
+    if "AWS_ACCESS_KEY_ID" in environment:
+        options |= {
+            "access.key": environment["AWS_ACCESS_KEY_ID"],
+            "secret.key": environment["AWS_SECRET_ACCESS_KEY"],
+            "aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+        }
     return {f"fs.s3a.bucket.{bucket}.{name}": value for name, value in options.items()}
 
 
