@@ -23,6 +23,7 @@ TIMES_THE_FILES = 3
 ROOM_TO_WORK = 500 << 20
 SECONDS_FOR_LAST_WORDS = 1.0
 _last_words: list[Callable[[str], None]] = []
+_ending = threading.Lock()
 
 
 class FullDisk(LakehouseError):
@@ -74,9 +75,12 @@ def last_words(said: Callable[[str], None]) -> Iterator[None]:
 
 
 def end_at_once(reason: str) -> None:
-    """Ends this process with exit code 1, whatever its other threads wait for: boto3, delta-rs and Athena's client would go on trying for minutes."""
+    """Ends this process with exit code 1, whatever its other threads wait for: boto3, delta-rs and Athena's client would go on trying for minutes.
+    Several threads may notice that it has to end: the first one ends it."""
     from lakehouse_assets.cli.told import FAILED, tell
 
+    if not _ending.acquire(blocking=False):
+        return
     if sys.stderr.isatty():
         # What is drawn meanwhile hides the cursor.
         sys.stderr.write("\x1b[?25h\n")

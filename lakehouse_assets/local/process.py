@@ -172,7 +172,7 @@ def _watched(home: Path) -> Iterator[None]:
                 if not leaving.is_set() and _listeners:
                     _listeners[-1](
                         f"The embedded AWS of {home} died, and with it what was under way. Nothing is lost: run the same command again, and it goes on from "
-                        f"here. If it dies again, see {log_file(home)}{_end_of_log(home)}\nWhere it says nothing, the process was killed: for want of memory, say."
+                        f"here. Its log is {log_file(home)}; where that does not say why, the process was killed, perhaps for want of memory."
                     )
                 return
 
@@ -186,12 +186,9 @@ def _watched(home: Path) -> Iterator[None]:
 
 
 def _outage(home: Path, what: str) -> TemporaryOutage:
-    return TemporaryOutage(f"The embedded AWS {what}. Run the command again; if it stays so, see {log_file(home)}{_end_of_log(home)}")
-
-
-def _end_of_log(home: Path) -> str:
-    lines = log_file(home).read_text(errors="replace").splitlines()[-8:]
-    return ", which ends with:\n" + "\n".join(lines) if lines else ", which is empty."
+    log = log_file(home)
+    last_lines = log.read_text(errors="replace").splitlines()[-8:]
+    return TemporaryOutage(f"The embedded AWS {what}. Run the command again; if it stays so, see {log}, which ends with:\n" + "\n".join(last_lines))
 
 
 def _published(folder: Path) -> dict[str, object] | None:
