@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakehouse_assets.cli.home import read_home
-from lakehouse_assets.cli.output import MOST_TABLE_ROWS, Format, print_rows, short_text, stdout
+from lakehouse_assets.cli.output import MOST_TABLE_ROWS, Format, Raw, print_rows, short_text, stdout
 from lakehouse_assets.cli.told import visible
 from lakehouse_assets.errors import BadConfiguration
 
@@ -30,6 +30,7 @@ def datasets() -> list[str]:
 def rejects(
     dataset: Annotated[str | None, typer.Option(help="Only those of this dataset; otherwise of all.", show_default=False, autocompletion=datasets)] = None,
     form: Annotated[Format, typer.Option("--format", help="How the records are written.")] = Format.TABLE,
+    raw: Raw = False,
 ) -> None:
     """Show rejected records: the reasons, the raw text, where each came from. healed_by names the batch that loaded it after all."""
     from lakehouse_assets.aws import failures_named
@@ -43,7 +44,7 @@ def rejects(
         if form is Format.TABLE and sys.stdout.isatty():
             _print_one_below_the_other(records)
         else:
-            print_rows(COLUMNS, records, form)
+            print_rows(COLUMNS, records, form, raw=raw)
 
 
 def _print_one_below_the_other(records: Iterator[tuple[Any, ...]]) -> None:
