@@ -29,7 +29,17 @@ WHERE_AND_HOW = frozenset(
 )
 HOW_FAST = frozenset(
     {
-        *("allow_http", "connect_timeout", "timeout", "user_agent", "default_content_type", "disable_tagging", "randomize_addresses", "http1_only", "http2_only"),
+        *(
+            "allow_http",
+            "connect_timeout",
+            "timeout",
+            "user_agent",
+            "default_content_type",
+            "disable_tagging",
+            "randomize_addresses",
+            "http1_only",
+            "http2_only",
+        ),
         *("http2_keep_alive_interval", "http2_keep_alive_timeout", "http2_keep_alive_while_idle", "http2_max_frame_size", "pool_idle_timeout"),
         *("pool_max_idle_per_host", "force_credential_load", "s3_pool_idle_timeout_seconds", "sts_pool_idle_timeout_seconds"),
         "s3_get_internal_server_error_retries",

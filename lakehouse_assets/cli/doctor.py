@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from lakehouse_assets.cli.ending import ROOM_TO_WORK, TIMES_THE_FILES, existing
+from lakehouse_assets.cli.home import unusable
 from lakehouse_assets.cli.told import FAILED, visible
 from lakehouse_assets.errors import LakehouseError
 
@@ -134,15 +135,17 @@ def _settings() -> tuple[Settings, Finding]:
 def _writable(home: Path) -> Finding:
     from lakehouse_assets.cli.locks import only_one
 
-    existing = existing(home)
-    probe = existing / f".lakehouse-doctor-{os.getpid()}"
+    if wrong := unusable(home):
+        return Finding("broken", f"The home {home} cannot be used: {wrong}", "Set LAKEHOUSE_HOME to another folder.")
+    folder = existing(home)
+    probe = folder / f".lakehouse-doctor-{os.getpid()}"
     try:
         with only_one(probe, lambda: None):
             pass
         probe.unlink()
     except OSError as error:
         return Finding("broken", f"The home {home} cannot be written and locked: {error.strerror}", "Set LAKEHOUSE_HOME to a folder of yours on a local disk.")
-    return Finding("fine", f"The home {home} can be written{'' if existing == home else ' (it is not there yet)'}")
+    return Finding("fine", f"The home {home} can be written{'' if folder == home else ' (it is not there yet)'}")
 
 
 def _disk(home: Path) -> Finding:

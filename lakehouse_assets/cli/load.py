@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakehouse_assets.cli.engine import Engine
 from lakehouse_assets.cli.ending import full_disk_named, is_full_disk, room_wanted
+from lakehouse_assets.cli.engine import Engine
 from lakehouse_assets.cli.home import read_home
 from lakehouse_assets.cli.told import FAILED
 from lakehouse_assets.errors import LakehouseError
@@ -91,7 +91,12 @@ def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignor
         typer.echo(f"Another load runs in {settings.home}; this one waits for it.", err=True)
 
     files = sum(file.path.stat().st_size for file in incoming)
-    with full_disk_named(settings.home, files), only_one(settings.home / "load.lock", told_to_wait), steps_shown() as steps, started(settings, steps) as lakehouse:
+    with (
+        full_disk_named(settings.home, files),
+        only_one(settings.home / "load.lock", told_to_wait),
+        steps_shown() as steps,
+        started(settings, steps) as lakehouse,
+    ):
         report = load_with(lakehouse, incoming, steps)
     if is_full_disk(report.get("error") or ""):
         report |= {"error": room_wanted(settings.home, files)}

@@ -24,8 +24,33 @@ from lakehouse_assets_tests.cli.conftest import Program
 from lakehouse_assets_tests.support import product, products_csv
 
 BUCKET = "ecommerce-lakehouse"
-SWITCHES = ("use_", "skip_", "unsigned", "s3_express", "virtual", "allow", "disable", "csm_enabled", "imds", "conditional", "ignore", "fallback", "only", "randomize")
-OF_SPARK = ("SPARK_CONF_DIR", "SPARK_HOME", "SPARK_MASTER", "SPARK_REMOTE", "PYSPARK_SUBMIT_ARGS", "PYSPARK_DRIVER_PYTHON", "HADOOP_CONF_DIR", "HADOOP_HOME", "YARN_CONF_DIR")
+SWITCHES = (
+    "use_",
+    "skip_",
+    "unsigned",
+    "s3_express",
+    "virtual",
+    "allow",
+    "disable",
+    "csm_enabled",
+    "imds",
+    "conditional",
+    "ignore",
+    "fallback",
+    "only",
+    "randomize",
+)
+OF_SPARK = (
+    "SPARK_CONF_DIR",
+    "SPARK_HOME",
+    "SPARK_MASTER",
+    "SPARK_REMOTE",
+    "PYSPARK_SUBMIT_ARGS",
+    "PYSPARK_DRIVER_PYTHON",
+    "HADOOP_CONF_DIR",
+    "HADOOP_HOME",
+    "YARN_CONF_DIR",
+)
 OF_JAVA = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
 OF_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_FILE", "AWS_SDK_LOAD_CONFIG", "BOTO_CONFIG")
 
@@ -162,7 +187,9 @@ def test_in_an_account_all_parts_find_s3_where_boto3_finds_it(
 
     told = Aws().storage_options
 
-    assert {name: told.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")} == dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"), endpoint)
+    assert {name: told.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")} == dict.fromkeys(
+        ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"), endpoint
+    )
     assert bucket_options("b", told).get("fs.s3a.bucket.b.endpoint") == endpoint
     assert "fs.s3a.bucket.b.access.key" not in bucket_options("b", told)
 
@@ -171,7 +198,9 @@ def test_the_tables_of_an_account_are_where_its_profile_says(
     lakehouse_aws: EmbeddedAws, lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The endpoint and the credentials stand in a file that delta-rs does not read by itself."""
-    profile = f"[profile mine]\nregion = {lakehouse_aws.region}\nendpoint_url = {lakehouse_aws.endpoint}\naws_access_key_id = test\naws_secret_access_key = test\n"
+    profile = (
+        f"[profile mine]\nregion = {lakehouse_aws.region}\nendpoint_url = {lakehouse_aws.endpoint}\naws_access_key_id = test\naws_secret_access_key = test\n"
+    )
     (tmp_path / "config").write_text(profile)
     for name, value in {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_PROFILE": "mine"}.items():
         monkeypatch.setenv(name, value)

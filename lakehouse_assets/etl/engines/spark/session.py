@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakehouse_assets.errors import BadConfiguration
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -41,7 +43,14 @@ COLLECTOR = "-XX:+UseParallelGC"
 
 
 def on_one_machine(jars: Sequence[Path], scratch: Path) -> dict[str, str]:
-    """The configuration of a session whose driver does all the work, with every core of this machine."""
+    """The configuration of a session whose driver does all the work, with every core of this machine.
+
+    Raises BadConfiguration where a folder has a name that Spark takes for several.
+    """
+    if several := [str(place) for place in (scratch, *jars) if "," in str(place)]:
+        raise BadConfiguration(
+            f"Spark cannot use {several[0]}: a comma ends a name for it. Set LAKEHOUSE_HOME to a folder without, or use the embedded engine."
+        )
     cores = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     return EVERYWHERE | {
         "spark.master": "local[*]",
