@@ -50,14 +50,14 @@ class Aws:
 
     @cached_property
     def storage_options(self) -> dict[str, str]:
-        """For delta-rs, and for Spark on this machine: the same environment. A client of AWS itself finds its credentials as boto3 does, and its S3 where
-        boto3 finds it."""
+        """For delta-rs, and for Spark on this machine: the same environment. A client of AWS itself finds its
+        credentials as boto3 does, and its S3 where boto3 finds it."""
         return dict(self.environment) or _where_boto3_finds_s3(self.client("s3"))
 
 
 def _where_boto3_finds_s3(s3: Any) -> dict[str, str]:
-    """Nothing where that is AWS's own place. Variables, profiles and configuration files may name another (MinIO, a VPC's, FIPS), of which delta-rs reads some
-    only and Spark others: both are told what boto3 made of them."""
+    """Nothing where that is AWS's own place. Variables, profiles and configuration files may name another (MinIO, a
+    VPC's, FIPS), of which delta-rs reads some only and Spark others: both are told what boto3 made of them."""
     endpoint = str(s3.meta.endpoint_url)
     if AWS_OWN.fullmatch(endpoint):
         return {}

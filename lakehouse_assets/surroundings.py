@@ -1,7 +1,8 @@
-"""What libraries read of the environment to find S3, and how it is kept from dividing a lakehouse: rows in one S3, their records in another.
+"""What libraries read of the environment to find S3, and how it is kept from dividing a lakehouse: rows in one S3,
+their records in another.
 
-boto3, delta-rs and Spark read different variables and files. So an embedded lakehouse hides all of them from this process and from those that it starts, and
-a lakehouse in an account refuses what only one of the three reads.
+boto3, delta-rs and Spark read different variables and files. So an embedded lakehouse hides all of them from this
+process and from those that it starts, and a lakehouse in an account refuses what only one of the three reads.
 """
 
 from __future__ import annotations
@@ -46,21 +47,24 @@ HOW_FAST = frozenset(
     }
 )
 OF_DELTA_RS = OF_BOTO3_AND_DELTA_RS | WHERE_AND_HOW | HOW_FAST
-"""Its options (deltalake 1.6: object_store's AmazonS3ConfigKey and ClientConfigKey, and its own). It takes each of the process's environment that it is not
-told, in small letters or in great ones, with `AWS_` before it and for most without: a variable BUCKET is one of its options."""
+"""Its options (deltalake 1.6: object_store's AmazonS3ConfigKey and ClientConfigKey, and its own). It takes each of the
+process's environment that it is not told, in small letters or in great ones, with `AWS_` before it and for most
+without: a variable BUCKET is one of its options."""
 PREFIXES = ("AWS_", "BOTO_", "BOTOCORE_", "SPARK_", "PYSPARK_", "HADOOP_", "HDFS_", "YARN_")
 """Of AWS's SDKs, boto3 among them, and of Spark and Hadoop, whose configuration files may name an S3 as well."""
 OPTIONS_OF_JAVA = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
 """With these any -Daws.endpointUrl… or -Dspark.hadoop.… may come in."""
 NOBODYS = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
-"""Every AWS SDK reads ~/.aws unless it is told of another file, and asks the machine that it runs on for credentials unless it is told not to."""
+"""Every AWS SDK reads ~/.aws unless it is told of another file, and asks the machine that it runs on for credentials
+unless it is told not to."""
 THIS_MACHINE = ("127.0.0.1", "localhost")
 OF_THE_SERVER = ("LAKEHOUSE_", "PYTHON", "LC_", "LD_", "DYLD_")
 NAMES_OF_THE_SERVER = frozenset({"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "JAVA_HOME", "NO_PROXY", "no_proxy"})
 
 
 def hide(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Takes out of the environment whatever could lead a part of an embedded lakehouse to another S3, for good: what this process starts inherits it."""
+    """Takes out of the environment whatever could lead a part of an embedded lakehouse to another S3, for good: what
+    this process starts inherits it."""
     for name in [name for name in environment if _leads_elsewhere(name)]:
         if environment[name] != NOBODYS.get(name):
             del environment[name]
@@ -69,12 +73,14 @@ def hide(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def of_the_server(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:
-    """What the embedded AWS may know: the emulator reads some hundred variables with names such as SERVICES, AUTH or LAMBDA_EXECUTOR, which LocalStack reads, too."""
+    """What the embedded AWS may know: the emulator reads some hundred variables with names such as SERVICES, AUTH or
+    LAMBDA_EXECUTOR, which LocalStack reads, too."""
     return {name: value for name, value in environment.items() if name in NAMES_OF_THE_SERVER or name.startswith(OF_THE_SERVER)}
 
 
 def refuse_division(environment: MutableMapping[str, str] = os.environ) -> None:
-    """For a lakehouse in an account: raises BadConfiguration for all variables that lead delta-rs alone somewhere, or make it write in another way.
+    """For a lakehouse in an account: raises BadConfiguration for all variables that lead delta-rs alone somewhere, or
+    make it write in another way.
 
     What it would take without `AWS_` no other program means for it: that is taken out of the environment.
     """
@@ -104,8 +110,8 @@ def _leads_elsewhere(name: str) -> bool:
 
 
 def _keep_proxies_out(environment: MutableMapping[str, str]) -> None:
-    """What is said to this machine goes past the proxies of the environment: boto3, delta-rs, urllib and gRPC would send it to the proxy, which knows another
-    127.0.0.1."""
+    """What is said to this machine goes past the proxies of the environment: boto3, delta-rs, urllib and gRPC would
+    send it to the proxy, which knows another 127.0.0.1."""
     told = {name: environment[name] for name in ("NO_PROXY", "no_proxy") if environment.get(name)}
     for name in ("NO_PROXY", "no_proxy"):
         # Where both are set, programs differ in which they read; where one is, it is meant for all of them.

@@ -1,4 +1,5 @@
-"""How a command ends that cannot go on: on a full disk, and at once where the embedded AWS dies under it. What has to be said is said first."""
+"""How a command ends that cannot go on: on a full disk, and at once where the embedded AWS dies under it. What has to
+be said is said first."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ from pathlib import Path
 from lakehouse_assets.errors import LakehouseError
 
 FULL = re.compile(r"no space left on device|database or disk is full|disk quota exceeded|max_temp_directory_size", re.IGNORECASE)
-"""How the system, SQLite (Dagster's), a quota and DuckDB, which leaves some of the disk to others, say that there is no room. boto3, delta-rs and Dagster hand
-on the text alone."""
+"""How the system, SQLite (Dagster's), a quota and DuckDB, which leaves some of the disk to others, say that there is no
+room. boto3, delta-rs and Dagster hand on the text alone."""
 TIMES_THE_FILES = 3
 """What a batch takes on the disk, of the size of its files: the upload, its archived copy, the tables."""
 ROOM_TO_WORK = 500 << 20
@@ -32,7 +33,8 @@ class FullDisk(LakehouseError):
 
 @contextmanager
 def full_disk_named(home: Path, files: int = 0) -> Iterator[None]:
-    """Raises FullDisk instead of whatever a full disk made of itself. `files`: the bytes of the files that the command takes, where they are known."""
+    """Raises FullDisk instead of whatever a full disk made of itself. `files`: the bytes of the files that the command
+    takes, where they are known."""
     try:
         yield
     except FullDisk:
@@ -66,7 +68,8 @@ def existing(folder: Path) -> Path:
 
 @contextmanager
 def last_words(said: Callable[[str], None]) -> Iterator[None]:
-    """What is to be done with the reason where the command ends at once meanwhile. It is called in another thread, and has little time."""
+    """What is to be done with the reason where the command ends at once meanwhile. It is called in another thread, and
+    has little time."""
     _last_words.append(said)
     try:
         yield
@@ -75,8 +78,8 @@ def last_words(said: Callable[[str], None]) -> Iterator[None]:
 
 
 def end_at_once(reason: str) -> None:
-    """Ends this process with exit code 1, whatever its other threads wait for: boto3, delta-rs and Athena's client would go on trying for minutes.
-    Several threads may notice that it has to end: the first one ends it."""
+    """Ends this process with exit code 1, whatever its other threads wait for: boto3, delta-rs and Athena's client
+    would go on trying for minutes. Several threads may notice that it has to end: the first one ends it."""
     from lakehouse_assets.cli.told import FAILED, tell
 
     if not _ending.acquire(blocking=False):

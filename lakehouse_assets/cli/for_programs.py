@@ -15,7 +15,8 @@ from lakehouse_assets.errors import BadConfiguration, LakehouseError
 
 
 def printed_as_json(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Prints the report that `run` returns, and returns it; where it raises, an object with the status failed and the error, which is told on stderr as well.
+    """Prints the report that `run` returns, and returns it; where it raises, an object with the status failed and the
+    error, which is told on stderr as well.
 
     Ends with exit code 2 after wrong settings, as any command does. Ctrl-C alone leaves stdout empty.
     """

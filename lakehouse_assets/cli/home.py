@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from lakehouse_assets.settings import Settings
 
 UNUSABLE = "?%"
-"""Dagster writes the path into a URL as it is: what follows a question mark is no part of the file's name there, and %20 another character."""
+"""Dagster writes the path into a URL as it is: what follows a question mark is no part of the file's name there, and
+%20 another character."""
 
 
 def read_home() -> Settings:

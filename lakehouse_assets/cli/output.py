@@ -56,9 +56,11 @@ def print_json(value: Any, file: TextIO | None = None) -> None:
 
 
 def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format, *, raw: bool = False) -> None:
-    """rows: numbers and booleans with their types, lists and objects as Python's, all else text, None for missing. CSV and JSON are written as they come.
+    """rows: numbers and booleans with their types, lists and objects as Python's, all else text, None for missing. CSV
+    and JSON are written as they come.
 
-    In JSON a decimal is text: what reads a JSON number as a double would change it. `raw`: CSV with every text as it is, see `escaped`.
+    In JSON a decimal is text: what reads a JSON number as a double would change it. `raw`: CSV with every text as it
+    is, see `escaped`.
     """
     if form is Format.JSON:
         _print_json_rows(names, rows)
@@ -114,14 +116,15 @@ def _print_csv_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], *, raw:
         _write(_csv_line(cells))
     if changed:
         print(
-            f"{changed:,} text{'s' * (changed != 1)} beginning with = + - @ or a tab: an apostrophe is before each, as a spreadsheet would run it as a formula. "
-            "--raw writes them as they are.",
+            f"{changed:,} text{'s' * (changed != 1)} beginning with = + - @ or a tab: an apostrophe is before each, "
+            "as a spreadsheet would run it as a formula. --raw writes them as they are.",
             file=sys.stderr,
         )
 
 
 def _write(text: str) -> None:
-    """A terminal would carry out what stands in a text: move its cursor, change its title. It gets what is visible; a file or a pipe gets all of it."""
+    """A terminal would carry out what stands in a text: move its cursor, change its title. It gets what is visible; a
+    file or a pipe gets all of it."""
     sys.stdout.write(visible(text, keep_lines=True) if sys.stdout.isatty() else text)
 
 

@@ -193,7 +193,8 @@ def _has_members(group: int) -> bool:
 
 
 def _wait_for(url: str, dagster: subprocess.Popen[bytes], home: Path) -> None:
-    """As long as Dagster lives: how long it takes to import all that it needs is the machine's to say. Whoever waits hears now and then for what."""
+    """As long as Dagster lives: how long it takes to import all that it needs is the machine's to say. Whoever waits
+    hears now and then for what."""
     without_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     begun = told = time.monotonic()
     while dagster.poll() is None:

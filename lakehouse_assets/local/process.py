@@ -57,10 +57,11 @@ class EmbeddedAws:
 
 @contextmanager
 def embedded_aws(home: Path) -> Iterator[EmbeddedAws]:
-    """Uses the embedded AWS that runs for this home, or starts one and stops it at the end. From here on nothing in this process's environment leads elsewhere.
+    """Uses the embedded AWS that runs for this home, or starts one and stops it at the end. From here on nothing in
+    this process's environment leads elsewhere.
 
-    `home` is created if need be. Where others still use the server at the end, it is left to them and stops after the last.
-    Raises TemporaryOutage, naming the log file, if the server does not start.
+    `home` is created if need be. Where others still use the server at the end, it is left to them and stops after the
+    last. Raises TemporaryOutage, naming the log file, if the server does not start.
     """
     hide()
     home = home.resolve()
@@ -82,7 +83,8 @@ def embedded_aws(home: Path) -> Iterator[EmbeddedAws]:
 
 @contextmanager
 def end_told(listener: Callable[[str], None]) -> Iterator[None]:
-    """Whoever uses an embedded AWS meanwhile has `listener` called with the reason, in another thread, as soon as it died. Of several the last one is."""
+    """Whoever uses an embedded AWS meanwhile has `listener` called with the reason, in another thread, as soon as it
+    died. Of several the last one is."""
     _listeners.append(listener)
     try:
         yield
@@ -163,7 +165,8 @@ def _stop(server: subprocess.Popen[bytes], home: Path) -> None:
 
 @contextmanager
 def _watched(home: Path) -> Iterator[None]:
-    """Its clients do not notice that the embedded AWS is gone: each tries again, for up to two minutes. A server that is well does not end under its users."""
+    """Its clients do not notice that the embedded AWS is gone: each tries again, for up to two minutes. A server that
+    is well does not end under its users."""
     leaving = threading.Event()
 
     def watch() -> None:

@@ -1,4 +1,5 @@
-"""How a command ends that cannot go on: the embedded AWS dies under it, the disk is full, something unforeseen happens. It says so, and a program gets its object."""
+"""How a command ends that cannot go on: the embedded AWS dies under it, the disk is full, something unforeseen happens.
+It says so, and a program gets its object."""
 
 from __future__ import annotations
 
@@ -77,7 +78,8 @@ def test_a_program_gets_its_object_even_after_what_nobody_thought_of(tmp_path: P
 
 
 def test_a_load_whose_embedded_aws_is_killed_says_so_and_the_next_one_goes_on(program: Program, tmp_path: Path) -> None:
-    """boto3, delta-rs and Athena's client would go on trying for up to two minutes, and then tell of an AWS that does not answer."""
+    """boto3, delta-rs and Athena's client would go on trying for up to two minutes, and then tell of an AWS that does
+    not answer."""
     home = tmp_path / "home"
     (tmp_path / "p.csv").write_text(products_csv(*(product(number) for number in range(20_000))))
     environment = clean_environment() | {"LAKEHOUSE_HOME": str(home)}

@@ -1,5 +1,5 @@
-"""Nothing but our own settings says where an embedded lakehouse reads and writes: every variable and file that boto3, delta-rs, Spark and Hadoop look at leads
-into a trap here, which hears nothing."""
+"""Nothing but our own settings says where an embedded lakehouse reads and writes: every variable and file that boto3,
+delta-rs, Spark and Hadoop look at leads into a trap here, which hears nothing."""
 
 from __future__ import annotations
 

@@ -50,7 +50,8 @@ ROWS_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class Answer:
-    """The rows that a query found, some at a time, as Python values, and its columns with the names of their DuckDB types."""
+    """The rows that a query found, some at a time, as Python values, and its columns with the names of their DuckDB
+    types."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]

@@ -1,8 +1,8 @@
-"""Runs the DuckDB of each query in a process of its own, with a bound on its memory: one query cannot take the machine from the server that batches need, and is
-gone as soon as it is stopped.
+"""Runs the DuckDB of each query in a process of its own, with a bound on its memory: one query cannot take the machine
+from the server that batches need, and is gone as soon as it is stopped.
 
-DuckDB's own limit covers its buffers and not what a function makes: `repeat('x', 2000000000)` took the server past 4 GB. A process is forked from one that has
-imported all that is needed, in some ten milliseconds.
+DuckDB's own limit covers its buffers and not what a function makes: `repeat('x', 2000000000)` took the server past 4
+GB. A process is forked from one that has imported all that is needed, in some ten milliseconds.
 """
 
 import multiprocessing
@@ -42,7 +42,8 @@ class Asked:
 
 
 def ask(asked: Asked, on_start: Callable[[Callable[[], None]], None], why_stop: Callable[[], str | None]) -> Found:
-    """Runs a query. Raises QueryError with the reason if it cannot be run, or when `why_stop`, which is called now and then, gives one.
+    """Runs a query. Raises QueryError with the reason if it cannot be run, or when `why_stop`, which is called now and
+    then, gives one.
 
     `on_start` gets a function that ends the query, from whatever thread.
     """

@@ -29,7 +29,8 @@ REASON_CHARACTERS = 2000
 SECONDS_OF_A_QUERY = 30 * 60.0
 """Athena's own time limit: https://docs.aws.amazon.com/athena/latest/ug/service-limits.html"""
 SECONDS_OF_SILENCE = 60.0
-"""Whoever looks at a query again and again looks no more: a program that was killed. Athena would go on; here the query has the machine of all the others."""
+"""Whoever looks at a query again and again looks no more: a program that was killed. Athena would go on; here the query
+has the machine of all the others."""
 UNFINISHED = frozenset({"QUEUED", "RUNNING"})
 
 Execution = dict[str, Any]
@@ -145,7 +146,8 @@ def _find_in_delta_tables(execution: Execution, database: str) -> Found | None:
 
 
 def reason_to_stop(running: float, unasked: float) -> str | None:
-    """Why a query is ended that has run for so many seconds, and for which nobody who had asked asked again for so many."""
+    """Why a query is ended that has run for so many seconds, and for which nobody who had asked asked again for so
+    many."""
     if running > SECONDS_OF_A_QUERY:
         return f"Query timeout: it ran for more than {SECONDS_OF_A_QUERY / 60:.0f} minutes"
     if unasked > SECONDS_OF_SILENCE:

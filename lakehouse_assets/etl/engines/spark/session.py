@@ -76,8 +76,8 @@ def on_one_machine(jars: Sequence[Path], scratch: Path) -> dict[str, str]:
 
 
 def bucket_options(bucket: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """How S3A reaches one bucket of the AWS that these variables name; nothing where they name none, as the platform's own serves then. Without a key
-    among them the platform's own credentials are used."""
+    """How S3A reaches one bucket of the AWS that these variables name; nothing where they name none, as the platform's
+    own serves then. Without a key among them the platform's own credentials are used."""
     if "AWS_ENDPOINT_URL" not in environment:
         return {}
     endpoint = environment["AWS_ENDPOINT_URL"]
