@@ -60,7 +60,7 @@ def test_csv_for_people_escapes_what_a_spreadsheet_would_run(capsys: pytest.Capt
 
 
 def test_csv_that_changed_a_text_says_so_once_and_raw_csv_changes_none(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [("=1+1", -2.5, ["-a"], {}), ("@x", 1, [], {}), ("plain", 1, [], {})]
+    rows: list[tuple[Any, ...]] = [("=1+1", -2.5, ["-a"], {}), ("@x", 1, [], {}), ("plain", 1, [], {})]
     print_rows(NAMES, rows, Format.CSV)
     assert capsys.readouterr().err.startswith("3 texts beginning with = + - @ or a tab: an apostrophe is before each")
     print_rows(NAMES, rows, Format.CSV, raw=True)

@@ -26,6 +26,8 @@ BYTES_OF_A_VALUE = 50
 """What Python takes for a text beside its characters."""
 SECONDS_BETWEEN_LOOKS = 0.25
 EXCEEDED = f"EXCEEDED_MEMORY_LIMIT: the embedded Athena gives a query {MEMORY >> 30} GiB of memory, and this one needs more"
+OUT_OF_MEMORY = ("Out of Memory Error", "bad_alloc")
+"""Of DuckDB, past its own limit and past that of the process."""
 TOO_MUCH = f"NOT_SUPPORTED: the result is greater than the {RESULT_BYTES >> 20} MiB that the embedded Athena gives out; ask for fewer rows or columns"
 
 _forked = multiprocessing.get_context("forkserver")
@@ -81,7 +83,7 @@ def _run(told: Connection, asked: Asked) -> None:
             types = answered.types
             found = Found(list(answered.columns), [trino_type(type_) for type_ in types], list(_texts(answered.rows, types)), bytes_scanned=0)
     except QueryError as error:
-        found = EXCEEDED if "Out of Memory Error: Allocation failure" in str(error) or "bad_alloc" in str(error) else str(error)
+        found = EXCEEDED if any(words in str(error) for words in OUT_OF_MEMORY) else str(error)
     except MemoryError:
         found = EXCEEDED
     told.send(found)

@@ -211,11 +211,10 @@ def test_a_query_that_is_stopped_stays_stopped(athena: Athena) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="macOS has no limit on a process's memory")
-@pytest.mark.parametrize("sql", ["SELECT rpad('x', 2000000000, 'x')", "SELECT max(length(rpad('x', 2000000000 + i, 'x'))) FROM UNNEST(sequence(1, 4)) AS t(i)"])
-def test_a_query_that_needs_more_memory_than_there_is_fails_and_the_server_lives_on(athena: Athena, home: Path, sql: str) -> None:
+def test_a_query_that_needs_more_memory_than_there_is_fails_and_the_server_lives_on(athena: Athena, home: Path) -> None:
     assert athena.rows("SELECT 1") == [("1",)]
 
-    assert "EXCEEDED_MEMORY_LIMIT" in athena.reason_to_fail(sql)
+    assert "EXCEEDED_MEMORY_LIMIT" in athena.reason_to_fail("SELECT repeat('x', 2000000000)")
 
     server = json.loads((home / "aws" / "server.json").read_text())["pid"]
     most = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{server}/status").read_text())
