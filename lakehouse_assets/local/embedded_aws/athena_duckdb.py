@@ -33,6 +33,7 @@ SETTINGS = {
     "memory_limit": "'1GB'",
     "threads": str(min(4, os.cpu_count() or 1)),
     "TimeZone": "'UTC'",
+    "enable_progress_bar": "false",
     # Trino divides integers to an integer.
     "integer_division": "true",
     "autoinstall_known_extensions": "false",
