@@ -13,6 +13,7 @@ import pytest
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from botocore.session import Session
 from deltalake import DeltaTable, Field, Schema
+from deltalake.schema import PrimitiveType
 
 from lakehouse_assets.aws import Aws
 from lakehouse_assets.errors import BadConfiguration
@@ -207,7 +208,7 @@ def test_the_tables_of_an_account_are_where_its_profile_says(
     monkeypatch.delenv("AWS_REGION", raising=False)
     uri, options = f"s3://{lakehouse.settings.bucket}/of-the-account", Aws().storage_options
 
-    DeltaTable.create(uri, Schema([Field("n", "integer")]), storage_options=options)
+    DeltaTable.create(uri, Schema([Field("n", PrimitiveType("integer"))]), storage_options=options)
 
     assert DeltaTable(uri, storage_options=lakehouse.tables.storage_options).version() == 0
     assert Aws().client("s3").list_objects_v2(Bucket=lakehouse.settings.bucket, Prefix="of-the-account/")["KeyCount"] == 1
