@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import boto3
@@ -33,6 +34,7 @@ from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryO
 
 ASK_DOCTOR = "`lakehouse doctor` checks them."
 CONNECTIONS = 16
+AWS_OWN = re.compile(r"https://s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
 THROTTLED = {
     "SlowDown",
     "Throttling",
@@ -70,10 +72,22 @@ class Aws:
         named = tuple(sorted(self.environment.items()))
         return _client(service, named) if named else _client.__wrapped__(service, named)
 
-    @property
+    @cached_property
     def storage_options(self) -> dict[str, str]:
-        """For delta-rs: the same environment; a client of AWS itself finds its credentials as boto3 does."""
-        return dict(self.environment)
+        """For delta-rs, and for Spark on this machine: the same environment. A client of AWS itself finds its
+        credentials as boto3 does, and its S3 where boto3 finds it."""
+        return dict(self.environment) or _where_boto3_finds_s3(self.client("s3"))
+
+
+def _where_boto3_finds_s3(s3: Any) -> dict[str, str]:
+    """Nothing where that is AWS's own place. Variables, profiles and configuration files may name another (MinIO, a
+    VPC's, FIPS), of which delta-rs reads some only and Spark others: both are told what boto3 made of them."""
+    endpoint = str(s3.meta.endpoint_url)
+    if AWS_OWN.fullmatch(endpoint):
+        return {}
+    # Where an endpoint is named, delta-rs looks for credentials in variables only, unless it is told to look everywhere.
+    told = {"AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": endpoint, "AWS_REGION": str(s3.meta.region_name), "AWS_FORCE_CREDENTIAL_LOAD": "true"}
+    return told | ({"AWS_ALLOW_HTTP": "true"} if endpoint.startswith("http:") else {})
 
 
 @lru_cache

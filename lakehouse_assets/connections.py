@@ -98,7 +98,7 @@ class Connections:
 
         scratch = self.settings.home / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
-        return SparkEngine(lambda: self.spark_session(scratch), self.aws.environment, reads_from_bucket=False)
+        return SparkEngine(lambda: self.spark_session(scratch), self.aws.storage_options, reads_from_bucket=False)
 
     @cached_property
     def console(self) -> Console:

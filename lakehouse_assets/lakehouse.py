@@ -29,6 +29,7 @@ from lakehouse_assets.landing.model import FileVersion, Manifest
 from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.reports import Reports
 from lakehouse_assets.settings import Settings
+from lakehouse_assets.surroundings import refuse_division
 from lakehouse_assets.topic import publish
 
 if TYPE_CHECKING:
@@ -278,10 +279,13 @@ class Lakehouse(Reports):
 def connected(settings: Settings, spark_session: Callable[[Path], SparkSession] = spark_on_this_machine, holder: str = "lakehouse") -> Iterator[Lakehouse]:
     """The lakehouse of these settings. With the embedded AWS: the one that runs for this home, or one started here and stopped at the end.
 
+    Raises BadConfiguration where the environment would lead the parts of a lakehouse in an account to different places.
+
     `spark_session` gives the engine `spark` its session, by a folder for what it spills. `holder`: who takes the lease, if
     it is taken; it is given back at the end.
     """
     if settings.aws == "account":
+        refuse_division()
         with _leased(Lakehouse(settings, Aws(), spark_session, holder)) as lakehouse:
             yield lakehouse
         return

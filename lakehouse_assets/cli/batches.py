@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lakehouse_assets.cli.ending import last_words
 from lakehouse_assets.cli.locks import is_held
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.report import NOTHING_TO_DO
@@ -45,14 +46,15 @@ def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None
         run_id = str(uuid.uuid4())
         if progress is not None:
             instance.add_event_listener(run_id, lambda entry: _tell(entry, progress))
-        result = defs.resolve_job_def(LOAD_BATCH).execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            raise_on_error=False,
-            run_config={"ops": {BATCH_STEP: {"config": {"gate": gate}}}, "loggers": quiet},
-            # What ran in this process no daemon can run again.
-            tags=_of_this_home(home) | {"dagster/max_retries": "0"},
-        )
+        with last_words(lambda reason: _end_run(home, run_id, reason)):
+            result = defs.resolve_job_def(LOAD_BATCH).execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                raise_on_error=False,
+                run_config={"ops": {BATCH_STEP: {"config": {"gate": gate}}}, "loggers": quiet},
+                # What ran in this process no daemon can run again.
+                tags=_of_this_home(home) | {"dagster/max_retries": "0"},
+            )
         batch_id, failure = _batch_id(result), _failure(result)
     if batch_id is None and failure is not None:
         raise LakehouseError(failure)
@@ -92,6 +94,12 @@ def _end_dead_runs(instance: DagsterInstance, home: Path) -> None:
         # One that was executed again in the UI has the tags of the first, but a process of its own, which Dagster watches.
         if run.remote_job_origin is None:
             instance.report_run_failed(run, KILLED)
+
+
+def _end_run(home: Path, run_id: str, reason: str) -> None:
+    with _instance(home) as instance:
+        if (run := instance.get_run_by_id(run_id)) and not run.is_finished:
+            instance.report_run_failed(run, reason)
 
 
 def _of_this_home(home: Path) -> dict[str, str]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from lakehouse_assets.cli.ending import ROOM_TO_WORK, TIMES_THE_FILES, existing
+from lakehouse_assets.cli.home import unusable
 from lakehouse_assets.cli.told import FAILED, visible
 from lakehouse_assets.errors import LakehouseError
 
@@ -25,7 +27,7 @@ DISTRIBUTION = "lakehouse-assets"
 PYTHONS = ((3, 11), (3, 14))
 READ_ELSEWHERE = {"LAKEHOUSE_MAVEN_MIRROR", "LAKEHOUSE_GLUE_COMMAND"}
 """Variables that are no settings."""
-SCARCE_DISK, TOO_LITTLE_DISK = 5 << 30, 500 << 20
+SCARCE_DISK = 5 << 30
 MARKS = {"fine": ("✓", "green"), "look": ("!", "yellow"), "broken": ("✗", "bold red")}
 
 
@@ -135,24 +137,26 @@ def _settings() -> tuple[Settings, Finding]:
 def _writable(home: Path) -> Finding:
     from lakehouse_assets.cli.locks import only_one
 
-    existing = _existing(home)
-    probe = existing / f".lakehouse-doctor-{os.getpid()}"
+    if wrong := unusable(home):
+        return Finding("broken", f"The home {home} cannot be used: {wrong}", "Set LAKEHOUSE_HOME to another folder.")
+    folder = existing(home)
+    probe = folder / f".lakehouse-doctor-{os.getpid()}"
     try:
         with only_one(probe, lambda: None):
             pass
         probe.unlink()
     except OSError as error:
         return Finding("broken", f"The home {home} cannot be written and locked: {error.strerror}", "Set LAKEHOUSE_HOME to a folder of yours on a local disk.")
-    return Finding("fine", f"The home {home} can be written{'' if existing == home else ' (it is not there yet)'}")
+    return Finding("fine", f"The home {home} can be written{'' if folder == home else ' (it is not there yet)'}")
 
 
 def _disk(home: Path) -> Finding:
-    free = shutil.disk_usage(_existing(home)).free
+    free = shutil.disk_usage(existing(home)).free
     said = f"Disk: {free / (1 << 30):,.1f} GiB free for {home}"
-    if free < TOO_LITTLE_DISK:
+    if free < ROOM_TO_WORK:
         return Finding("broken", said, "Free some space, or set LAKEHOUSE_HOME to a folder on another disk.")
     if free < SCARCE_DISK:
-        return Finding("look", said, "Enough to begin with: a batch takes about three times the size of its files.")
+        return Finding("look", said, f"Enough to begin with: a batch takes about {TIMES_THE_FILES} times the size of its files.")
     return Finding("fine", said)
 
 
@@ -240,7 +244,3 @@ def _unknown_variables() -> Iterator[Finding]:
             yield Finding("look", f"Nothing reads the variable {name}", f"Is {prefix}_{close[0]} meant?")
         elif prefix == "LAKEHOUSE":
             yield Finding("look", f"Nothing reads the variable {name}", "README.md, Settings, has those that are read.")
-
-
-def _existing(folder: Path) -> Path:
-    return next(parent for parent in (folder, *folder.parents) if parent.is_dir())

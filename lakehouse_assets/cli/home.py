@@ -9,20 +9,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
+from lakehouse_assets.surroundings import hide
 
 if TYPE_CHECKING:
     from lakehouse_assets.lakehouse import Lakehouse
     from lakehouse_assets.settings import Settings
 
+UNUSABLE = "?%"
+"""Dagster writes the path into a URL as it is: what follows a question mark is no part of the file's name there, and
+%20 another character."""
+
 
 def read_home() -> Settings:
     """The settings of this process. Its home is created if need be and, absolute, put into the environment: whatever this process starts uses the same one.
 
-    Raises BadConfiguration for wrong settings, and for a home that cannot be written.
+    Raises BadConfiguration for wrong settings, and for a home that cannot be used or written.
     """
     from lakehouse_assets.settings import read_settings
 
     home = absolute(read_settings().home)
+    if wrong := unusable(home):
+        raise BadConfiguration(f"The home {home} cannot be used: {wrong}. Set LAKEHOUSE_HOME (or --home) to another folder.")
     try:
         (home / "logs").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -30,7 +37,17 @@ def read_home() -> Settings:
     if not os.access(home, os.W_OK | os.X_OK):
         raise BadConfiguration(f"The home {home} cannot be written. Correct its permissions, or set LAKEHOUSE_HOME (or --home) to another folder.")
     os.environ["LAKEHOUSE_HOME"] = str(home)
-    return read_settings()
+    settings = read_settings()
+    if settings.aws == "embedded":
+        # Before there is a second thread, which might read the environment meanwhile.
+        hide()
+    return settings
+
+
+def unusable(home: Path) -> str | None:
+    """What in a home's path no lakehouse can work with."""
+    wrong = sorted({character for character in str(home) if character in UNUSABLE or not character.isprintable()})
+    return f"its path holds {' '.join(map(repr, wrong))}, and the addresses of Dagster's databases cannot" if wrong else None
 
 
 def absolute(home: Path) -> Path:

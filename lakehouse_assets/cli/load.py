@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lakehouse_assets.cli.ending import full_disk_named, is_full_disk, room_wanted
 from lakehouse_assets.cli.engine import Engine
 from lakehouse_assets.cli.home import read_home
-from lakehouse_assets.cli.told import FAILED, visible
-from lakehouse_assets.errors import BadConfiguration, LakehouseError
+from lakehouse_assets.cli.told import FAILED
+from lakehouse_assets.errors import LakehouseError
 
 if TYPE_CHECKING:
     from lakehouse_assets.cli.incoming import Ignored, Incoming
@@ -45,19 +46,20 @@ def load(
     loaded).
     """
     del engine  # its callback has put it into the environment
+    from lakehouse_assets.cli.for_programs import printed_as_json
     from lakehouse_assets.cli.incoming import find_files
-    from lakehouse_assets.cli.output import print_json, stdout_kept_clean
 
-    settings = read_home()
-    incoming, ignored = find_files(paths or [], settings.home, dataset)
+    def load_all() -> dict[str, Any]:
+        settings = read_home()
+        incoming, ignored = find_files(paths or [], settings.home, dataset)
+        return load_files(settings, incoming, ignored)
+
     if as_json:
-        with stdout_kept_clean():
-            report = _report_or_failure(settings, incoming, ignored)
-        print_json(report)
+        report = printed_as_json(load_all)
     else:
         from lakehouse_assets.cli.report_text import print_report
 
-        report = load_files(settings, incoming, ignored)
+        report = load_all()
         print_report(report)
         if report["status"] == "failed":
             typer.echo("The batch stays open, and the next load goes on with it. If it can never succeed: lakehouse abandon", err=True)
@@ -73,19 +75,6 @@ def _are_too_many_rejected(report: dict[str, Any], most: float | None) -> bool:
     if above := [f"{dataset} {share:.1%}" for dataset, share in shares.items() if most is not None and share > most]:
         typer.echo(f"More than {most:.1%} of the rows are rejected (--fail-above): {', '.join(above)}. The batch itself is loaded.", err=True)
     return bool(above)
-
-
-def _report_or_failure(settings: Settings, incoming: list[Incoming], ignored: list[Ignored]) -> dict[str, Any]:
-    """A program gets its object even where there is no batch to report on."""
-    from lakehouse_assets.etl.report import NOTHING_TO_DO
-
-    try:
-        return load_files(settings, incoming, ignored)
-    except BadConfiguration:
-        raise
-    except LakehouseError as error:
-        typer.echo(f"Error: {visible(str(error), keep_lines=True)}", err=True)
-        return NOTHING_TO_DO | {"status": "failed", "error": str(error)}
 
 
 def put(paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=KINDS, show_default=False)], dataset: Stated = None) -> None:
@@ -120,8 +109,16 @@ def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignor
     def told_to_wait() -> None:
         typer.echo(f"Another load runs in {settings.home}; this one waits for it.", err=True)
 
-    with only_one(settings.home / "load.lock", told_to_wait), steps_shown() as steps, started(settings, steps) as lakehouse:
+    files = sum(file.path.stat().st_size for file in incoming)
+    with (
+        full_disk_named(settings.home, files),
+        only_one(settings.home / "load.lock", told_to_wait),
+        steps_shown() as steps,
+        started(settings, steps) as lakehouse,
+    ):
         report = load_with(lakehouse, incoming, steps)
+    if is_full_disk(report.get("error") or ""):
+        report |= {"error": room_wanted(settings.home, files)}
     return report | {"files": report["files"] + [_as_file_report(item) for item in ignored]}
 
 

@@ -15,6 +15,7 @@ import typer
 from lakehouse_assets.cli.abandon import abandon
 from lakehouse_assets.cli.check import check
 from lakehouse_assets.cli.doctor import doctor
+from lakehouse_assets.cli.ending import end_at_once
 from lakehouse_assets.cli.engine import Engine
 from lakehouse_assets.cli.explain import explain
 from lakehouse_assets.cli.history import history
@@ -25,6 +26,7 @@ from lakehouse_assets.cli.query import query
 from lakehouse_assets.cli.rejects import rejects
 from lakehouse_assets.cli.told import FAILED, Commands, tell_unforeseen
 from lakehouse_assets.cli.up import down, up
+from lakehouse_assets.local.process import end_told
 
 app = typer.Typer(
     name="lakehouse",
@@ -77,7 +79,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        app()
+        with end_told(end_at_once):
+            app()
     except Exception as error:  # noqa: BLE001 - the trace goes to the log, a line to the person
         tell_unforeseen(error)
         sys.exit(FAILED)

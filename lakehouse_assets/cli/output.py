@@ -12,8 +12,11 @@ from contextlib import contextmanager, redirect_stdout
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
+import typer
+
+from lakehouse_assets.cli.told import visible
 from lakehouse_assets.errors import BadConfiguration
 
 if TYPE_CHECKING:
@@ -32,6 +35,9 @@ class Format(StrEnum):
     JSON = "json"
 
 
+Raw = Annotated[bool, typer.Option("--raw", help="With --format csv: texts as they are, also those that a spreadsheet would run as formulas.")]
+
+
 def stdout() -> Console:
     from rich.console import Console
 
@@ -45,20 +51,21 @@ def stdout_kept_clean() -> Iterator[None]:
         yield
 
 
-def print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=not _writes_utf8(), default=str, indent=2))
+def print_json(value: Any, file: TextIO | None = None) -> None:
+    print(json.dumps(value, ensure_ascii=not _writes_utf8(file or sys.stdout), default=str, indent=2), file=file, flush=True)
 
 
-def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format) -> None:
-    """rows: numbers and booleans with their types, lists and objects as Python's, all else text, None for missing. CSV and JSON are written as they come.
+def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format, *, raw: bool = False) -> None:
+    """rows: numbers and booleans with their types, lists and objects as Python's, all else text, None for missing. CSV
+    and JSON are written as they come.
 
-    In JSON a decimal is text: what reads a JSON number as a double would change it.
+    In JSON a decimal is text: what reads a JSON number as a double would change it. `raw`: CSV with every text as it
+    is, see `escaped`.
     """
     if form is Format.JSON:
         _print_json_rows(names, rows)
     elif form is Format.CSV:
-        sys.stdout.write(_csv_line(names))
-        sys.stdout.writelines(_csv_line([_cell(value) for value in row]) for row in rows)
+        _print_csv_rows(names, rows, raw=raw)
     else:
         from lakehouse_assets.cli.tables import print_table
 
@@ -99,9 +106,30 @@ def _csv_line(cells: Sequence[str]) -> str:
     return ",".join(quoted) + "\n"
 
 
-def _cell(value: Any) -> str:
+def _print_csv_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], *, raw: bool) -> None:
+    _write(_csv_line(names))
+    changed = 0
+    for row in rows:
+        texts = [text_of(value) for value in row]
+        cells = texts if raw else [escaped(value, text) for value, text in zip(row, texts, strict=True)]
+        changed += sum(cell != text for cell, text in zip(cells, texts, strict=True))
+        _write(_csv_line(cells))
+    if changed:
+        print(
+            f"{changed:,} text{'s' * (changed != 1)} beginning with = + - @ or a tab: an apostrophe is before each, "
+            "as a spreadsheet would run it as a formula. --raw writes them as they are.",
+            file=sys.stderr,
+        )
+
+
+def _write(text: str) -> None:
+    """A terminal would carry out what stands in a text: move its cursor, change its title. It gets what is visible; a
+    file or a pipe gets all of it."""
+    sys.stdout.write(visible(text, keep_lines=True) if sys.stdout.isatty() else text)
+
+
+def escaped(value: Any, text: str) -> str:
     """A cell for people who open the CSV in a spreadsheet: text that it would run as a formula is escaped by an apostrophe."""
-    text = text_of(value)
     return "'" + text if text.startswith(FORMULA_STARTS) and not is_number(value) else text
 
 
@@ -111,10 +139,10 @@ def _print_json_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Non
     between = "["
     for row in rows:
         values = (str(value) if isinstance(value, float) and not math.isfinite(value) else value for value in row)
-        sys.stdout.write(f"{between}\n {json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=not _writes_utf8(), default=text_of)}")
+        _write(f"{between}\n {json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=not _writes_utf8(sys.stdout), default=text_of)}")
         between = ","
     sys.stdout.write("[]\n" if between == "[" else "\n]\n")
 
 
-def _writes_utf8() -> bool:
-    return (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
+def _writes_utf8(file: TextIO) -> bool:
+    return (getattr(file, "encoding", None) or "").lower().replace("-", "") == "utf8"

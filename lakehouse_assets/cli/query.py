@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.cli.home import read_home, tables_asked
-from lakehouse_assets.cli.output import Format, print_rows
+from lakehouse_assets.cli.output import Format, Raw, print_rows
 from lakehouse_assets.errors import BadConfiguration
 
 SQL = Path(__file__).parent.parent / "sql"
@@ -40,6 +40,7 @@ def query(
         ),
     ],
     form: Annotated[Format, typer.Option("--format", help="How the answer is written.")] = Format.TABLE,
+    raw: Raw = False,
 ) -> None:
     """Ask the tables, through Athena. Nothing is changed: what is no query is refused."""
     from lakehouse_assets.aws import failures_named
@@ -53,7 +54,7 @@ def query(
         )
     with connected(read_home()) as lakehouse, failures_named("Asking Athena"), tables_asked(lakehouse):
         result = lakehouse.athena.query(statement, called=sql)
-    print_rows(result.columns, result.rows, form)
+    print_rows(result.columns, result.rows, form, raw=raw)
 
 
 def asks(statement: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakehouse_assets.cli.home import read_home
-from lakehouse_assets.cli.output import MOST_TABLE_ROWS, Format, print_rows, short_text, stdout
+from lakehouse_assets.cli.output import MOST_TABLE_ROWS, Format, Raw, print_rows, short_text, stdout
 from lakehouse_assets.cli.told import visible
 from lakehouse_assets.errors import BadConfiguration
 
@@ -49,6 +49,7 @@ def rejects(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Those of every state: the resolved ones, too.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How the records are written.")] = Format.TABLE,
+    raw: Raw = False,
 ) -> None:
     """Show the rejected records that are open or wait: the reasons, the raw text, where each came from.
 
@@ -70,7 +71,7 @@ def rejects(
             _print_one_below_the_other(records)
             stdout().print(_summary(asked, wanted))
         else:
-            print_rows(COLUMNS, records, form)
+            print_rows(COLUMNS, records, form, raw=raw)
             typer.echo(_summary(asked, wanted), err=True)
 
 

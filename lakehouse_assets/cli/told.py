@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from lakehouse_assets.cli.ending import full_disk_named
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
 
 FAILED, WRONG_USAGE = 1, 2
@@ -22,10 +23,16 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with full_disk_named(_home()):
+                return super().invoke(ctx)
         except LakehouseError as error:
-            typer.echo(f"Error: {visible(str(error), keep_lines=True)}", err=True)
+            tell(str(error))
             raise typer.Exit(WRONG_USAGE if isinstance(error, BadConfiguration) else FAILED) from None
+
+
+def tell(reason: str) -> None:
+    """An error, on stderr."""
+    typer.echo(f"Error: {visible(reason, keep_lines=True)}", err=True)
 
 
 def tell_unforeseen(error: Exception) -> None:
@@ -39,7 +46,7 @@ def tell_unforeseen(error: Exception) -> None:
 
 
 def _log_file() -> Path:
-    folder = Path(os.environ.get("LAKEHOUSE_HOME") or ".lakehouse").absolute() / "logs"
+    folder = _home() / "logs"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lakehouse.log").open("a"):
@@ -48,6 +55,10 @@ def _log_file() -> Path:
         handle, name = tempfile.mkstemp(prefix="lakehouse-", suffix=".log")
         os.close(handle)
         return Path(name)
+
+
+def _home() -> Path:
+    return Path(os.environ.get("LAKEHOUSE_HOME") or ".lakehouse").absolute()
 
 
 def visible(text: str, *, keep_lines: bool = False) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,13 +20,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lakehouse_assets.cli.home import absolute, read_home
+from lakehouse_assets.cli.told import FAILED, tell
 from lakehouse_assets.errors import LakehouseError, TemporaryOutage
+from lakehouse_assets.local.process import end_told
 
 if TYPE_CHECKING:
     from lakehouse_assets.lakehouse import Lakehouse
 
 USUAL_PORT = 3000
-SECONDS_TO_START, SECONDS_TO_STOP, SECONDS_BETWEEN_LOOKS = 120.0, 30.0, 0.1
+SECONDS_TO_STOP, SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_WORDS = 30.0, 0.1, 15.0
+COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+"""And all else that a program tells a terminal in between."""
 
 
 def up(port: Annotated[int | None, typer.Option(help="The UI's port; otherwise 3000, or a free one if that is taken.", show_default=False)] = None) -> None:
@@ -36,6 +41,7 @@ def up(port: Annotated[int | None, typer.Option(help="The UI's port; otherwise 3
     settings = read_home()
     home = settings.home
     with ExitStack() as stack:
+        stack.enter_context(_ended_with_the_embedded_aws())
         if not stack.enter_context(_claimed(home)):
             typer.echo(f"It runs already: {running_url(home) or 'starting'} (lakehouse down stops it)")
             return
@@ -60,6 +66,26 @@ def up(port: Annotated[int | None, typer.Option(help="The UI's port; otherwise 3
             typer.echo("Stopping ...")
             return
         raise TemporaryOutage(f"Dagster ended by itself (exit code {code}). {_end_of_log(home)}")
+
+
+@contextmanager
+def _ended_with_the_embedded_aws() -> Iterator[None]:
+    """Where that dies, Dagster is stopped in order, and whatever else runs here."""
+    reasons: list[str] = []
+
+    def stop(reason: str) -> None:
+        reasons.append(reason)
+        tell(reason)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with end_told(stop):
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not reasons:
+                raise
+    if reasons:
+        raise typer.Exit(FAILED)
 
 
 def _deploy(lakehouse: Lakehouse) -> None:
@@ -167,17 +193,21 @@ def _has_members(group: int) -> bool:
 
 
 def _wait_for(url: str, dagster: subprocess.Popen[bytes], home: Path) -> None:
-    deadline = time.monotonic() + SECONDS_TO_START
+    """As long as Dagster lives: how long it takes to import all that it needs is the machine's to say. Whoever waits
+    hears now and then for what."""
     without_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    while time.monotonic() < deadline:
-        if dagster.poll() is not None:
-            raise TemporaryOutage(f"Dagster did not start (exit code {dagster.returncode}). {_end_of_log(home)}")
+    begun = told = time.monotonic()
+    while dagster.poll() is None:
         try:
             with without_proxy.open(f"{url}/server_info", timeout=5):
                 return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(SECONDS_BETWEEN_LOOKS)
-    raise TemporaryOutage(f"Dagster's UI did not answer within {SECONDS_TO_START:.0f} seconds. {_end_of_log(home)}")
+        if time.monotonic() - told >= SECONDS_BETWEEN_WORDS:
+            told = time.monotonic()
+            last = ([line for line in _last_lines(home) if line.strip()] or ["nothing yet"])[-1]
+            typer.echo(f"Waiting for Dagster's UI for {told - begun:.0f} seconds; Ctrl-C gives up. The last it said ({_log(home)}): {last}")
+    raise TemporaryOutage(f"Dagster did not start (exit code {dagster.returncode}). {_end_of_log(home)}")
 
 
 def _free_port() -> int:
@@ -203,4 +233,8 @@ def _log(home: Path) -> Path:
 
 
 def _end_of_log(home: Path) -> str:
-    return f"See {_log(home)}, which ends with:\n" + "\n".join(_log(home).read_text("utf-8", "replace").splitlines()[-8:])
+    return f"See {_log(home)}, which ends with:\n" + "\n".join(_last_lines(home))
+
+
+def _last_lines(home: Path) -> list[str]:
+    return COLOURS.sub("", _log(home).read_text("utf-8", "replace")).splitlines()[-8:]

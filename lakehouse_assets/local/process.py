@@ -17,20 +17,23 @@ import os
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from lakehouse_assets.errors import TemporaryOutage
+from lakehouse_assets.surroundings import hide, of_the_server
 
 SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 30.0
 SECONDS_BETWEEN_LOOKS = 0.02
+SECONDS_BETWEEN_WATCHES = 0.25
 LOG_BYTES_KEPT = 2_000_000
-THIS_MACHINE = ("127.0.0.1", "localhost")
+_listeners: list[Callable[[str], None]] = []
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,13 @@ class EmbeddedAws:
 
 @contextmanager
 def embedded_aws(home: Path) -> Iterator[EmbeddedAws]:
-    """Uses the embedded AWS that runs for this home, or starts one and stops it at the end.
+    """Uses the embedded AWS that runs for this home, or starts one and stops it at the end. From here on nothing in
+    this process's environment leads elsewhere.
 
-    `home` is created if need be. Where others still use the server at the end, it is left to them and stops after the last.
-    Raises TemporaryOutage, naming the log file, if the server does not start.
+    `home` is created if need be. Where others still use the server at the end, it is left to them and stops after the
+    last. Raises TemporaryOutage, naming the log file, if the server does not start.
     """
-    _keep_proxies_out()
+    hide()
     home = home.resolve()
     folder = home / "aws"
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,10 +74,22 @@ def embedded_aws(home: Path) -> Iterator[EmbeddedAws]:
                 aws = running(home)
                 if aws is None:
                     server, aws = _start(home)
-            yield aws
+            with _watched(home):
+                yield aws
     finally:
         if server is not None:
             _stop(server, home)
+
+
+@contextmanager
+def end_told(listener: Callable[[str], None]) -> Iterator[None]:
+    """Whoever uses an embedded AWS meanwhile has `listener` called with the reason, in another thread, as soon as it
+    died. Of several the last one is."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 def running(home: Path) -> EmbeddedAws | None:
@@ -88,17 +104,6 @@ def running(home: Path) -> EmbeddedAws | None:
 def log_file(home: Path) -> Path:
     """Where the embedded AWS of this home writes what it has to say."""
     return home / "logs" / "embedded_aws.log"
-
-
-def _keep_proxies_out() -> None:
-    """What this process and those that it starts say to this machine goes past the proxies of the environment, for good: boto3, delta-rs, urllib and gRPC would
-    send it to the proxy, which knows another 127.0.0.1."""
-    told = {name: os.environ[name] for name in ("NO_PROXY", "no_proxy") if os.environ.get(name)}
-    for name in ("NO_PROXY", "no_proxy"):
-        # Where both are set, programs differ in which they read; where one is, it is meant for all of them.
-        hosts = [host.strip() for host in told.get(name, next(iter(told.values()), "")).split(",") if host.strip()]
-        # A star stands for every host, but only alone.
-        os.environ[name] = "*" if "*" in hosts else ",".join(dict.fromkeys([*hosts, *THIS_MACHINE]))
 
 
 def _start(home: Path) -> tuple[subprocess.Popen[bytes], EmbeddedAws]:
@@ -126,7 +131,7 @@ def _start(home: Path) -> tuple[subprocess.Popen[bytes], EmbeddedAws]:
 
 
 def _environment_of_the_server() -> dict[str, str]:
-    environment = dict(os.environ)
+    environment = of_the_server()
     package_folder = str(Path(__file__).resolve().parents[2])
     if package_folder not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
         # A checkout that is not installed: the server runs in another folder, so it has to be told where this package is.
@@ -156,6 +161,31 @@ def _stop(server: subprocess.Popen[bytes], home: Path) -> None:
             server.kill()
             raise _outage(home, f"did not stop within {SECONDS_TO_STOP:.0f} seconds and was killed")
         time.sleep(SECONDS_BETWEEN_LOOKS / 4)
+
+
+@contextmanager
+def _watched(home: Path) -> Iterator[None]:
+    """Its clients do not notice that the embedded AWS is gone: each tries again, for up to two minutes. A server that
+    is well does not end under its users."""
+    leaving = threading.Event()
+
+    def watch() -> None:
+        while not leaving.wait(SECONDS_BETWEEN_WATCHES):
+            if not _is_held(home / "aws" / "server.lock"):
+                if not leaving.is_set() and _listeners:
+                    _listeners[-1](
+                        f"The embedded AWS of {home} died, and with it what was under way. Nothing is lost: run the same command again, and it goes on from "
+                        f"here. Its log is {log_file(home)}; where that does not say why, the process was killed, perhaps for want of memory."
+                    )
+                return
+
+    watcher = threading.Thread(target=watch, name="embedded-aws-watch", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        leaving.set()
+        watcher.join()
 
 
 def _outage(home: Path, what: str) -> TemporaryOutage:

@@ -253,8 +253,10 @@ def test_as_a_program_it_prints_one_object_and_nothing_else(lakehouse: Lakehouse
 
 def test_missing_paths_and_wrong_settings_end_with_2_before_anything_starts(program: Program, tmp_path: Path) -> None:
     missing = program("load", "nowhere.csv", "--json")
-    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.returncode == 2
     assert "nowhere.csv: no such file or folder" in missing.stderr
+    assert json.loads(missing.stdout)["status"] == "failed", "a program gets its object even then"
+    assert json.loads(missing.stdout)["error"] in missing.stderr
     assert not (tmp_path / "home" / "aws").exists()
     wrong = program("load", ".", LAKEHOUSE_MEMORY_MB="much")
     assert wrong.returncode == 2

@@ -108,6 +108,24 @@ def test_neither_proxies_nor_profiles_of_the_environment_have_a_say_in_the_embed
     assert program("query", "SELECT count(*) FROM products", "--format", "csv", **environment).stdout.split() == ["_col0", "1"]
 
 
+def test_a_home_of_any_name_is_used_and_leaves_nothing_beside_it(program: Program, tmp_path: Path) -> None:
+    home = tmp_path / "a b#c'd\"é&;,$(x)\\y:z@{0}" / "home"
+    (tmp_path / "p.csv").write_text(products_csv(product(1), product("x")))
+    loaded = program("load", "--json", "p.csv", home=home)
+    assert loaded.returncode == 0, loaded.stdout + loaded.stderr
+    assert json.loads(program("query", "SELECT count(*) AS n FROM products", "--format", "json", home=home).stdout) == [{"n": 1}]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([home.parent.name, "p.csv"])
+    assert [path.name for path in home.parent.iterdir()] == ["home"]
+
+
+@pytest.mark.parametrize("name", ["what?", "a%20b", "a\nb"])
+def test_a_home_whose_name_dagster_cannot_use_is_refused_before_anything_is_made(program: Program, tmp_path: Path, name: str) -> None:
+    refused = program("load", home=tmp_path / name)
+    assert refused.returncode == 2
+    assert "cannot be used: its path holds" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_profile_of_an_account_that_is_not_there_says_what_to_do(program: Program, tmp_path: Path) -> None:
     result = program("history", LAKEHOUSE_AWS="account", AWS_PROFILE="nope", AWS_CONFIG_FILE=str(tmp_path / "none"))
     assert result.returncode == 2

@@ -59,6 +59,27 @@ def test_csv_for_people_escapes_what_a_spreadsheet_would_run(capsys: pytest.Capt
     assert row[1] == "-2.5"
 
 
+def test_csv_that_changed_a_text_says_so_once_and_raw_csv_changes_none(capsys: pytest.CaptureFixture[str]) -> None:
+    rows: list[tuple[Any, ...]] = [("=1+1", -2.5, ["-a"], {}), ("@x", 1, [], {}), ("plain", 1, [], {})]
+    print_rows(NAMES, rows, Format.CSV)
+    assert capsys.readouterr().err.startswith("3 texts beginning with = + - @ or a tab: an apostrophe is before each")
+    print_rows(NAMES, rows, Format.CSV, raw=True)
+    out, err = capsys.readouterr()
+    assert [row[0] for row in csv.reader(io.StringIO(out))] == ["name", "=1+1", "@x", "plain"]
+    assert err == ""
+
+
+@pytest.mark.parametrize("form", [Format.CSV, Format.JSON])
+def test_a_terminal_is_told_nothing_that_it_would_carry_out_and_a_pipe_gets_it_all(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, form: Format
+) -> None:
+    text = "a\x1b[2J\x9b2Jb"
+    exact = printed(capsys, form, (text,), names=("x",))
+    assert (list(csv.reader(io.StringIO(exact)))[1][0] if form is Format.CSV else json.loads(exact)[0]["x"]) == text
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert printed(capsys, form, (text,), names=("x",)).replace("\n", "").isprintable()
+
+
 def test_csv_holds_lists_and_objects_as_text_and_missing_values_as_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     header, row = csv.reader(io.StringIO(printed(capsys, Format.CSV, (None, None, ["a", "b"], {"x": 'say "hi", now'}))))
     assert header == list(NAMES)

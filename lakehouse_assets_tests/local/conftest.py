@@ -21,10 +21,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def aws(home: Path) -> Iterator[EmbeddedAws]:
     """An embedded AWS on a home of its own, which every AWS SDK of this process talks to by default."""
-    with pytest.MonkeyPatch.context() as environment, embedded_aws(home) as running:
-        for name, value in running.environment().items():
-            environment.setenv(name, value)
+    with embedded_aws(home) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def aws_by_default(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each test anew: one that uses another embedded AWS hides this one's variables with all others."""
+    if "aws" in request.fixturenames:
+        for name, value in request.getfixturevalue("aws").environment().items():
+            monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from mypy_boto3_s3 import S3Client
 from mypy_boto3_sqs import SQSClient
 
 from lakehouse_assets.errors import TemporaryOutage
-from lakehouse_assets.local.process import EmbeddedAws, embedded_aws, log_file, running
+from lakehouse_assets.local.process import EmbeddedAws, embedded_aws, end_told, log_file, running
+from lakehouse_assets.surroundings import NOBODYS
 from lakehouse_assets_tests.local.embedded_aws.steps import is_alive, wait_for
 
 # A command that uses the embedded AWS of a home until its standard input ends. It prints the endpoint and says when it is done.
@@ -217,6 +218,20 @@ def test_a_server_that_was_killed_is_replaced(tmp_path: Path) -> None:
             assert answers(second)
 
 
+def test_who_uses_one_that_dies_is_told_at_once_and_who_uses_one_that_ends_is_not(tmp_path: Path) -> None:
+    told: list[str] = []
+    with end_told(told.append):
+        with embedded_aws(tmp_path):
+            pass
+        assert told == []
+        with embedded_aws(tmp_path):
+            os.kill(server_pid(tmp_path), signal.SIGKILL)
+            wait_for(lambda: told or None)
+
+    assert str(log_file(tmp_path)) in told[0]
+    assert f"The embedded AWS of {tmp_path} died" in told[0]
+
+
 def test_what_it_knows_is_written_even_if_it_is_killed(tmp_path: Path) -> None:
     with embedded_aws(tmp_path) as first:
         s3_client(first).create_bucket(Bucket="kept")
@@ -324,7 +339,7 @@ def test_a_real_account_is_out_of_its_reach(tmp_path: Path, monkeypatch: pytest.
         run_job("import json, os, pathlib, sys; pathlib.Path(sys.argv[-1]).write_text(json.dumps(dict(os.environ)))", tmp_path / "environment")
         seen = json.loads(wait_for(lambda: written(tmp_path / "environment")))
 
-    assert {name: value for name, value in seen.items() if name.startswith("AWS_")} == aws.environment()
+    assert {name: value for name, value in seen.items() if name.startswith("AWS_")} == aws.environment() | NOBODYS
 
 
 @pytest.mark.parametrize(

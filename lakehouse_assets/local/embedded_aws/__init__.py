@@ -10,6 +10,8 @@ What it does not reproduce, so that nothing is concluded from it:
   that Trino refuses are answered: of columns of two kinds (`id = name`; with a literal they are refused), with a subscript past an array's end or
   of a key that a map does not have (NULL).
 - Delta tables that need more than reader version 1 are refused, though today's Athena reads column mapping and timestampNtz.
+- A query over Delta tables has 2 GiB of memory, its result 512 MiB; it ends a minute after whoever asked for its state
+  asks no more.
 - DataScannedInBytes is the size of all live files of the tables; Athena reads only some columns and partitions of them.
 - Step Functions: waits and pauses between tries take a twentieth of their time; a time-out or a stop does not end the job or the query that a
   state waits for; no time-out of the whole execution, no permissions of the role. Of S3's lifecycle rules only those

@@ -17,6 +17,7 @@ from typing import IO
 from lakehouse_assets.local.embedded_aws.damaged_state import complaint
 from lakehouse_assets.local.embedded_aws.unfinished_writes import finish_or_undo
 from lakehouse_assets.local.process import EmbeddedAws
+from lakehouse_assets.surroundings import hide
 
 REGION = "us-east-1"
 SECONDS_TO_CLAIM = 5.0
@@ -66,9 +67,8 @@ def _claimed(folder: Path) -> IO[bytes]:
 
 
 def _prepare_environment(folder: Path, aws: EmbeddedAws) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        # Someone's real account: neither this process nor a Lambda or a Glue job that it starts may reach it.
-        del os.environ[name]
+    # Someone's real account: neither this process nor a Lambda or a Glue job that it starts may reach it.
+    hide()
     os.environ.update(aws.environment())
     scratch = folder / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)

@@ -1,20 +1,22 @@
 """What Athena finds in Delta tables: the live files of each table's current version, or the reason why not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from ministack.services import glue  # type: ignore[import-untyped]
+from ministack.services import glue, s3  # type: ignore[import-untyped]
 
-from lakehouse_assets.local.embedded_aws.athena_duckdb import answer
-from lakehouse_assets.local.embedded_aws.athena_results import Found, QueryError, text, trino_type
+from lakehouse_assets.local.embedded_aws.athena_duckdb import DeltaFiles
+from lakehouse_assets.local.embedded_aws.athena_process import Asked, ask
+from lakehouse_assets.local.embedded_aws.athena_results import Found, QueryError
 from lakehouse_assets.local.embedded_aws.athena_sql import TableName, translate
 from lakehouse_assets.local.embedded_aws.delta_tables import NotReadableError, Snapshot, read_snapshot
 
 
-def find(sql: str, parameters: list[str], database: str, on_start: Callable[[Callable[[], None]], None]) -> Found | None:
+def find(sql: str, parameters: list[str], database: str, on_start: Callable[[Callable[[], None]], None], why_stop: Callable[[], str | None]) -> Found | None:
     """Answers a query over Delta tables; None if it names tables and none of them is a Delta table.
 
-    `on_start` gets a function that interrupts the query. Raises QueryError.
+    `on_start` gets a function that ends the query, `why_stop` is asked now and then. Raises QueryError.
     Calls this very server to read the tables' logs: it has to run in a thread of its own.
     """
     query = translate(sql, parameters, database)
@@ -25,14 +27,13 @@ def find(sql: str, parameters: list[str], database: str, on_start: Callable[[Cal
     if len(delta) < len(definitions):
         others = ", ".join(name.table for name in definitions if name not in delta)
         raise QueryError(f"NOT_SUPPORTED: the embedded Athena cannot join Delta tables with other tables ({others})")
-    snapshots = {name: _snapshot(name, definitions[name]) for name in delta}
-    found = answer(query, snapshots, database, on_start)
-    return Found(
-        columns=list(found.columns),
-        types=[trino_type(type_) for type_ in found.types],
-        rows=[[text(value, type_) for value, type_ in zip(row, found.types, strict=True)] for row in found.rows],
-        bytes_scanned=sum(file.size for snapshot in snapshots.values() for file in snapshot.live_files),
-    )
+    tables = {name: _files(_snapshot(name, definitions[name])) for name in delta}
+    found = ask(Asked(query, tables, database), on_start, why_stop)
+    return replace(found, bytes_scanned=sum(file.size for table in tables.values() for file in table.snapshot.live_files))
+
+
+def _files(snapshot: Snapshot) -> DeltaFiles:
+    return DeltaFiles(snapshot, tuple(s3._object_disk_path(snapshot.bucket, file.key) for file in snapshot.live_files))
 
 
 def _definition(name: TableName) -> dict[str, Any]:

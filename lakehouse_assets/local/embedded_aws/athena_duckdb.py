@@ -5,12 +5,12 @@ schema, absent in older files as NULL; partition columns by the values in the ta
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-from ministack.services import s3  # type: ignore[import-untyped]
 
 from lakehouse_assets.local.embedded_aws.athena_functions import macros_for
 from lakehouse_assets.local.embedded_aws.athena_refusals import refuse
@@ -31,7 +31,9 @@ DUCKDB_NAMES = {
 DUCKDB_NESTED = {"array": "{element}[]", "map": "MAP({key},{value})", "struct": "STRUCT({fields})", "field": '"{name}" {type}'}
 SETTINGS = {
     "memory_limit": "'1GB'",
+    "threads": str(min(4, os.cpu_count() or 1)),
     "TimeZone": "'UTC'",
+    "enable_progress_bar": "false",
     # Trino divides integers to an integer.
     "integer_division": "true",
     "autoinstall_known_extensions": "false",
@@ -44,22 +46,31 @@ SHAPES = '"shapes"'
 """A catalog of empty tables."""
 
 
+ROWS_AT_ONCE = 1000
+
+
 @dataclass(frozen=True)
 class Answer:
-    """The rows that a query found, as Python values, and its columns with the names of their DuckDB types."""
+    """The rows that a query found, some at a time, as Python values, and its columns with the names of their DuckDB
+    types."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
+    rows: Iterator[list[tuple[Any, ...]]]
 
 
-def answer(query: Query, tables: Mapping[TableName, Snapshot], database: str, on_start: Callable[[Callable[[], None]], None]) -> Answer:
-    """Runs the query. Raises QueryError with DuckDB's reason if it cannot be run.
+@dataclass(frozen=True)
+class DeltaFiles:
+    """The current version of a Delta table, and where its live files lie on the disk, in the same order."""
 
-    `on_start` gets a function that interrupts the query, from whatever thread.
-    """
+    snapshot: Snapshot
+    paths: tuple[str, ...]
+
+
+@contextmanager
+def answer(query: Query, tables: Mapping[TableName, DeltaFiles], database: str) -> Iterator[Answer]:
+    """Runs the query, as far as its rows are taken. Raises QueryError with DuckDB's reason if it cannot be run."""
     with duckdb.connect(":memory:") as connection:
-        on_start(connection.interrupt)
         for name, value in {**SETTINGS, "temp_directory": _quoted(os.environ["TMPDIR"])}.items():
             connection.execute(f"SET {name} = {value}")
         for catalog in (CATALOG, SHAPES):
@@ -71,39 +82,46 @@ def answer(query: Query, tables: Mapping[TableName, Snapshot], database: str, on
         _refuse_what_trino_refuses(connection, query, tables, database)
         connection.execute(f"CREATE SCHEMA {CATALOG}.{LIVE_FILES}")
         readable: list[str] = []
-        for number, (table, snapshot) in enumerate(tables.items()):
-            readable += _create_view(connection, table, snapshot, f"{CATALOG}.{LIVE_FILES}.table_{number}")
+        for number, (table, files) in enumerate(tables.items()):
+            readable += _create_view(connection, table, files, f"{CATALOG}.{LIVE_FILES}.table_{number}")
         connection.execute(f"SET allowed_paths = {_list(readable)}")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         connection.execute(f"USE {CATALOG}.{_name(database.lower())}")
-        return _run(connection, query)
+        with _failures_named():
+            description = connection.execute(query.sql).description or []
+            yield Answer(tuple(column[0] for column in description), tuple(column[1].id for column in description), _rows(connection))
 
 
-def _refuse_what_trino_refuses(connection: duckdb.DuckDBPyConnection, query: Query, tables: Mapping[TableName, Snapshot], database: str) -> None:
+def _refuse_what_trino_refuses(connection: duckdb.DuckDBPyConnection, query: Query, tables: Mapping[TableName, DeltaFiles], database: str) -> None:
     if not query.questions:
         return
-    for table, snapshot in tables.items():
-        columns = ", ".join(f"{_name(field.name.lower())} {_duckdb_type(field.type)}" for field in snapshot.fields)
+    for table, files in tables.items():
+        columns = ", ".join(f"{_name(field.name.lower())} {_duckdb_type(field.type)}" for field in files.snapshot.fields)
         connection.execute(f"CREATE TABLE {SHAPES}.{_name(table.database)}.{_name(table.table)} ({columns})")
     connection.execute(f"USE {SHAPES}.{_name(database.lower())}")
     for question in query.questions:
         refuse(connection, question)
 
 
-def _run(connection: duckdb.DuckDBPyConnection, query: Query) -> Answer:
+def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]]:
+    while rows := connection.fetchmany(ROWS_AT_ONCE):
+        yield rows
+
+
+@contextmanager
+def _failures_named() -> Iterator[None]:
     try:
-        description = connection.execute(query.sql).description or []
-        return Answer(tuple(column[0] for column in description), tuple(column[1].id for column in description), connection.fetchall())
+        yield
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
         raise QueryError(f"SYNTAX_ERROR: {error}") from error
     except duckdb.Error as error:
         raise QueryError(f"GENERIC_USER_ERROR: {error}") from error
 
 
-def _create_view(connection: duckdb.DuckDBPyConnection, table: TableName, snapshot: Snapshot, files_table: str) -> list[str]:
+def _create_view(connection: duckdb.DuckDBPyConnection, table: TableName, delta: DeltaFiles, files_table: str) -> list[str]:
     """Returns the files that the view reads."""
-    files = [s3._object_disk_path(snapshot.bucket, file.key) for file in snapshot.live_files]
+    snapshot, files = delta.snapshot, list(delta.paths)
     types = {field.name: _duckdb_type(field.type) for field in snapshot.fields}
     in_files = {name: type_ for name, type_ in types.items() if name not in snapshot.partition_columns}
     # A relation without rows lends its columns to tables without files, and to files from before a column was added.

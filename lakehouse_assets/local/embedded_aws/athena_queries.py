@@ -26,17 +26,25 @@ from lakehouse_assets.local.embedded_aws.seams import Response, replace, wrap
 QUERIES_KEPT = 100
 VALUES_KEPT = 5_000_000
 REASON_CHARACTERS = 2000
+SECONDS_OF_A_QUERY = 30 * 60.0
+"""Athena's own time limit: https://docs.aws.amazon.com/athena/latest/ug/service-limits.html"""
+SECONDS_OF_SILENCE = 60.0
+"""Whoever looks at a query again and again looks no more: a program that was killed. Athena would go on; here the query
+has the machine of all the others."""
 UNFINISHED = frozenset({"QUEUED", "RUNNING"})
 
 Execution = dict[str, Any]
 _log = logging.getLogger("athena")
-# How to interrupt each query that runs.
+# How to end each query that runs.
 _running: dict[str, Callable[[], None]] = {}
+# When somebody last asked how a query goes.
+_asked_for: dict[str, float] = {}
 
 
 def fill() -> None:
     """Lets Athena read Delta tables."""
     wrap(athena, "_start_query_execution", _start_query_execution)
+    wrap(athena, "_get_query_execution", _get_query_execution)
     wrap(athena, "_stop_query_execution", _stop_query_execution)
     replace(athena, "_execute_query", _execute_query)
     replace(athena, "get_state", _get_state)
@@ -50,6 +58,12 @@ def _start_query_execution(original: Callable[[dict[str, Any]], Response], reque
         execution["ResultConfiguration"]["OutputLocation"] = _result_file(execution)
         _forget_old_queries()
     return response
+
+
+def _get_query_execution(original: Callable[[dict[str, Any]], Response], request: dict[str, Any]) -> Response:
+    if (query_id := request.get("QueryExecutionId", "")) in _running:
+        _asked_for[query_id] = time.monotonic()
+    return original(request)
 
 
 def _stop_query_execution(original: Callable[[dict[str, Any]], Response], request: dict[str, Any]) -> Response:
@@ -66,7 +80,7 @@ def stop_all() -> None:
 
 
 def _interrupt(query_id: str) -> None:
-    """Until it helps: DuckDB forgets an interrupt that comes between two of its statements."""
+    """Until it helps: a query that has no process yet gets one."""
     while interrupt := _running.get(query_id):
         interrupt()
         time.sleep(0.01)
@@ -120,10 +134,25 @@ def _find_in_delta_tables(execution: Execution, database: str) -> Found | None:
         if execution["Status"]["State"] == "CANCELLED":
             raise QueryError("the query was cancelled before it started")
 
+    def why_stop() -> str | None:
+        return reason_to_stop(time.monotonic() - started, time.monotonic() - _asked_for.get(query_id, time.monotonic()))
+
+    started = time.monotonic()
     try:
-        return find(execution["Query"], execution["ExecutionParameters"], database, on_start)
+        return find(execution["Query"], execution["ExecutionParameters"], database, on_start, why_stop)
     finally:
         del _running[query_id]
+        _asked_for.pop(query_id, None)
+
+
+def reason_to_stop(running: float, unasked: float) -> str | None:
+    """Why a query is ended that has run for so many seconds, and for which nobody who had asked asked again for so
+    many."""
+    if running > SECONDS_OF_A_QUERY:
+        return f"Query timeout: it ran for more than {SECONDS_OF_A_QUERY / 60:.0f} minutes"
+    if unasked > SECONDS_OF_SILENCE:
+        return f"Query was cancelled: nobody asked for it any more for {SECONDS_OF_SILENCE:.0f} seconds, so whoever started it is gone"
+    return None
 
 
 def _nothing_to_interrupt() -> None:

@@ -1,7 +1,20 @@
+import itertools
+import json
+import re
+import sys
+from pathlib import Path
+
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from lakehouse_assets_tests.local.embedded_aws.steps import Athena, register, wait_for, write_delta
+from lakehouse_assets.local.embedded_aws import athena_process
+from lakehouse_assets.local.embedded_aws.athena_process import Asked, ask
+from lakehouse_assets.local.embedded_aws.athena_queries import reason_to_stop
+from lakehouse_assets.local.embedded_aws.athena_results import QueryError
+from lakehouse_assets.local.embedded_aws.athena_sql import translate
+from lakehouse_assets_tests.local.embedded_aws.steps import Athena, is_alive, register, wait_for, write_delta
+
+ENDLESS = "SELECT sum(a.x * b.x % 7) FROM UNNEST(sequence(1, 1000000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 1000000)) AS b(x)"
 
 
 @pytest.fixture
@@ -187,8 +200,7 @@ def test_a_query_that_would_drop_a_table_leaves_it_in_the_catalog(athena: Athena
 
 
 def test_a_query_that_is_stopped_stays_stopped(athena: Athena) -> None:
-    endless = "SELECT sum(a.x * b.x % 7) FROM UNNEST(sequence(1, 1000000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 1000000)) AS b(x)"
-    query_id = athena.start(endless)
+    query_id = athena.start(ENDLESS)
     wait_for(lambda: athena.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]["State"] == "RUNNING" or None)
 
     athena.client.stop_query_execution(QueryExecutionId=query_id)
@@ -196,6 +208,39 @@ def test_a_query_that_is_stopped_stays_stopped(athena: Athena) -> None:
     assert athena.ended(query_id)["Status"]["State"] == "CANCELLED"
     assert athena.rows("SELECT 1") == [("1",)]
     assert athena.ended(query_id)["Status"]["State"] == "CANCELLED"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="macOS has no limit on a process's memory")
+def test_a_query_that_needs_more_memory_than_there_is_fails_and_the_server_lives_on(athena: Athena, home: Path) -> None:
+    assert athena.rows("SELECT 1") == [("1",)]
+
+    assert "EXCEEDED_MEMORY_LIMIT" in athena.reason_to_fail("SELECT repeat('x', 2000000000)")
+
+    server = json.loads((home / "aws" / "server.json").read_text())["pid"]
+    most = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{server}/status").read_text())
+    assert most is not None
+    assert int(most[1]) < 1_000_000, "it has not been in the server's memory at any time"
+    assert athena.rows("SELECT 1") == [("1",)]
+
+
+def test_a_query_of_which_nobody_wants_to_know_ends_with_its_process() -> None:
+    processes: list[int] = []
+    asked = Asked(translate(ENDLESS, [], "d"), {}, "d")
+
+    with pytest.raises(QueryError, match="nobody asked for it any more"):
+        ask(asked, lambda kill: processes.append(kill.__self__.pid), lambda: reason_to_stop(1.0, 61.0))  # type: ignore[attr-defined]
+
+    assert not is_alive(processes[0])
+    assert reason_to_stop(1800.5, 0.1) is not None, "Athena's time limit"
+    assert reason_to_stop(600.0, 59.0) is None
+
+
+def test_a_result_that_would_fill_the_servers_memory_is_refused_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(athena_process, "RESULT_BYTES", 10 * athena_process.BYTES_OF_A_VALUE)
+    endless = ([(number,)] for number in itertools.count())
+
+    with pytest.raises(QueryError, match="the result is greater than"):
+        list(athena_process._texts(endless, ("integer",)))
 
 
 def test_other_tables_are_read_as_before(athena: Athena, s3: S3Client, bucket: str, database: str) -> None:

@@ -124,7 +124,9 @@ def test_a_run_whose_server_was_killed_is_over(tmp_path: Path, monkeypatch: pyte
         wait_for(lambda: running(tmp_path) is None or None)
 
     with embedded_aws(tmp_path) as second:
-        job.glue = boto3.client("glue", endpoint_url=second.endpoint)
+        for name, value in second.environment().items():
+            monkeypatch.setenv(name, value)
+        job.glue = boto3.client("glue")
         run = job.ended(run_id)
         assert (run["JobRunState"], run["ErrorMessage"]) == ("FAILED", "The embedded AWS was killed while the run was under way")
         assert job.start() != run_id

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakehouse_assets.errors import BadConfiguration
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -41,7 +43,14 @@ COLLECTOR = "-XX:+UseParallelGC"
 
 
 def on_one_machine(jars: Sequence[Path], scratch: Path) -> dict[str, str]:
-    """The configuration of a session whose driver does all the work, with every core of this machine."""
+    """The configuration of a session whose driver does all the work, with every core of this machine.
+
+    Raises BadConfiguration where a folder has a name that Spark takes for several.
+    """
+    if several := [str(place) for place in (scratch, *jars) if "," in str(place)]:
+        raise BadConfiguration(
+            f"Spark cannot use {several[0]}: a comma ends a name for it. Set LAKEHOUSE_HOME to a folder without, or use the embedded engine."
+        )
     cores = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     return EVERYWHERE | {
         "spark.master": "local[*]",
@@ -67,18 +76,23 @@ def on_one_machine(jars: Sequence[Path], scratch: Path) -> dict[str, str]:
 
 
 def bucket_options(bucket: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """How S3A reaches one bucket of the AWS that these variables name; nothing where they name none, as the platform's own credentials serve then."""
+    """How S3A reaches one bucket of the AWS that these variables name; nothing where they name none, as the platform's
+    own serves then. Without a key among them the platform's own credentials are used."""
     if "AWS_ENDPOINT_URL" not in environment:
         return {}
+    endpoint = environment["AWS_ENDPOINT_URL"]
     options = {
-        "endpoint": environment["AWS_ENDPOINT_URL"],
+        "endpoint": endpoint,
         "endpoint.region": environment["AWS_REGION"],
-        "access.key": environment["AWS_ACCESS_KEY_ID"],
-        "secret.key": environment["AWS_SECRET_ACCESS_KEY"],
-        "aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
         "path.style.access": "true",
-        "connection.ssl.enabled": "false",
+        "connection.ssl.enabled": str(not endpoint.startswith("http:")).lower(),
     }
+    if "AWS_ACCESS_KEY_ID" in environment:
+        options |= {
+            "access.key": environment["AWS_ACCESS_KEY_ID"],
+            "secret.key": environment["AWS_SECRET_ACCESS_KEY"],
+            "aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+        }
     return {f"fs.s3a.bucket.{bucket}.{name}": value for name, value in options.items()}
 
 

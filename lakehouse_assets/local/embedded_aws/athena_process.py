@@ -1,0 +1,108 @@
+"""Runs the DuckDB of each query in a process of its own, with a bound on its memory: one query cannot take the machine
+from the server that batches need, and is gone as soon as it is stopped.
+
+DuckDB's own limit covers its buffers and not what a function makes: `repeat('x', 2000000000)` took the server past 4
+GB. A process is forked from one that has imported all that is needed, in some ten milliseconds.
+"""
+
+import multiprocessing
+import os
+import resource
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from lakehouse_assets.local.embedded_aws.athena_duckdb import DeltaFiles, answer
+from lakehouse_assets.local.embedded_aws.athena_results import Found, QueryError, text, trino_type
+from lakehouse_assets.local.embedded_aws.athena_sql import Query, TableName
+
+MEMORY = 2 << 30
+RESULT_BYTES = 512 << 20
+"""The server keeps a result in its memory until it forgets the query."""
+BYTES_OF_A_VALUE = 50
+"""What Python takes for a text beside its characters."""
+SECONDS_BETWEEN_LOOKS = 0.25
+EXCEEDED = f"EXCEEDED_MEMORY_LIMIT: the embedded Athena gives a query {MEMORY >> 30} GiB of memory, and this one needs more"
+OUT_OF_MEMORY = ("Out of Memory Error", "bad_alloc")
+"""Of DuckDB, past its own limit and past that of the process."""
+TOO_MUCH = f"NOT_SUPPORTED: the result is greater than the {RESULT_BYTES >> 20} MiB that the embedded Athena gives out; ask for fewer rows or columns"
+
+_forked = multiprocessing.get_context("forkserver")
+_forked.set_forkserver_preload([__name__])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query, the live files of each of its tables, and the database that it is asked in."""
+
+    query: Query
+    tables: dict[TableName, DeltaFiles]
+    database: str
+
+
+def ask(asked: Asked, on_start: Callable[[Callable[[], None]], None], why_stop: Callable[[], str | None]) -> Found:
+    """Runs a query. Raises QueryError with the reason if it cannot be run, or when `why_stop`, which is called now and
+    then, gives one.
+
+    `on_start` gets a function that ends the query, from whatever thread.
+    """
+    ours, theirs = _forked.Pipe(duplex=False)
+    process = _forked.Process(target=_run, args=(theirs, asked), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        on_start(process.kill)
+        while not ours.poll(SECONDS_BETWEEN_LOOKS):
+            if reason := why_stop():
+                raise QueryError(reason)
+        found = ours.recv()
+    except EOFError:
+        raise QueryError(EXCEEDED) from None
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+    if isinstance(found, str):
+        raise QueryError(found)
+    answered: Found = found
+    return answered
+
+
+def _run(told: Connection, asked: Asked) -> None:
+    """In the query's process."""
+    threading.Thread(target=_go_with_the_server, name="server", daemon=True).start()
+    with suppress(ValueError, OSError):
+        # Not everywhere: macOS knows no such limit.
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    found: Found | str
+    try:
+        with answer(asked.query, asked.tables, asked.database) as answered:
+            types = answered.types
+            found = Found(list(answered.columns), [trino_type(type_) for type_ in types], list(_texts(answered.rows, types)), bytes_scanned=0)
+    except QueryError as error:
+        found = EXCEEDED if any(words in str(error) for words in OUT_OF_MEMORY) else str(error)
+    except MemoryError:
+        found = EXCEEDED
+    told.send(found)
+
+
+def _texts(rows: Iterator[list[tuple[Any, ...]]], types: tuple[str, ...]) -> Iterator[list[str | None]]:
+    size = 0
+    for several in rows:
+        for row in several:
+            texts = [text(value, type_) for value, type_ in zip(row, types, strict=True)]
+            size += sum(len(each or "") + BYTES_OF_A_VALUE for each in texts)
+            if size > RESULT_BYTES:
+                raise QueryError(TOO_MUCH)
+            yield texts
+
+
+def _go_with_the_server() -> None:
+    """A server that is killed kills nothing."""
+    server = multiprocessing.parent_process()
+    assert server is not None
+    wait([server.sentinel])
+    os._exit(1)
