@@ -15,7 +15,6 @@ from lakehouse_assets.connections import spark_on_this_machine
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 from lakehouse_assets.etl.engines.base import Judgement, Maintained
-from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import facts_of, load_report
 from lakehouse_assets.etl.status import ABANDONED, FAILED, has_succeeded, status_of
@@ -230,6 +229,8 @@ class Lakehouse(Reports):
         Raises BadConfiguration where no batch is open, or the open one succeeded, and TemporaryOutage while a Glue run goes on that may yet write. (Nobody else
         works on it under the lease: one without a report was killed, perhaps each time.)
         """
+        from lakehouse_assets.catalog.audit import in_the_tables
+
         manifest = self.open_batch()
         if manifest is None:
             raise BadConfiguration("No batch is open: there is nothing to abandon. `lakehouse history` shows how the last ones ended.")
@@ -243,7 +244,7 @@ class Lakehouse(Reports):
         self._refuse_while_glue_loads(self.contracts)
         with failures_named(f"Abandoning batch {manifest.batch_id}"):
             judged = {dataset for dataset in self.contracts if self.zone.store.exists(self.zone.judgement_key(manifest.batch_id, dataset))}
-            judgements = self._in_the_tables(manifest)
+            judgements = in_the_tables(self.judgements(manifest), manifest.batch_id, self.tables)
             self.zone.store.put_json(self.zone.report_key(manifest), load_report(manifest, judgements, ABANDONED, told, self.run_by))
             files = set_aside(self.zone, manifest, facts_of(manifest, judgements), judged, told)
             report = load_report(replace(manifest, files=tuple(files)), judgements, ABANDONED, told, self.run_by)
@@ -251,16 +252,6 @@ class Lakehouse(Reports):
             self.zone.store.put_json(self.zone.abandoned_key, [*manifest.abandoned, manifest.batch_id])
             close_batch(self.zone, manifest.batch_id)
         return report
-
-    def _in_the_tables(self, manifest: Manifest) -> dict[str, Judgement]:
-        """The judgements of a batch whose rows are in the tables: the table's own log has the batch's commit. A judgement alone is not evidence."""
-        from lakehouse_assets.etl.engines.embedded.delta import committed, existing_table
-
-        def is_there(dataset: str) -> bool:
-            table = existing_table(self.tables.table(dataset), self.aws.storage_options)
-            return table is not None and committed(table, transaction_of(dataset, manifest.batch_id))
-
-        return {dataset: judgement for dataset, judgement in self.judgements(manifest).items() if not judgement.written or is_there(dataset)}
 
     def _refuse_while_glue_loads(self, datasets: Iterable[str]) -> None:
         """A Glue run outlives a Dagster that was killed, and the choice of another engine. It looks whether its batch is under way before each write, but not

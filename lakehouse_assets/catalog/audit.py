@@ -7,7 +7,7 @@ manifests and reports under control/.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -17,9 +17,10 @@ import duckdb
 
 from lakehouse_assets.catalog.checks import CheckResult
 from lakehouse_assets.contracts import Contract, Contracts
-from lakehouse_assets.etl.engines.base import Tables
+from lakehouse_assets.etl.engines.base import Judgement, Tables
 from lakehouse_assets.etl.engines.embedded.delta import committed, existing_table, look_up
 from lakehouse_assets.etl.engines.ranges import key_ranges, sql_literal, within
+from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.plan import for_duckdb, judge_sql
 from lakehouse_assets.etl.rejected import Rejected, ask, bounded
 from lakehouse_assets.landing.freeze import open_batch
@@ -136,7 +137,7 @@ class Audit:
             "SELECT batch_id FROM batches WHERE dataset = ? AND written > 0 AND created_at > ? ORDER BY created_at",
             [contract.dataset, datetime.now(UTC) - REMEMBERED],
         ).fetchall()
-        lost = [batch_id for (batch_id,) in wrote if table is None or not committed(table, f"{contract.dataset}:{batch_id}")]
+        lost = [batch_id for (batch_id,) in wrote if table is None or not committed(table, transaction_of(contract.dataset, batch_id))]
         named = f"{', '.join(lost[:3])}{', …' if len(lost) > 3 else ''}"
         wrong = f"the table's log lacks {len(lost):,} of them: {named}"
         message = f"{len(wrote):,} batches wrote rows in the last {REMEMBERED.days} days, {wrong if lost else 'all in the log'}"
@@ -193,6 +194,17 @@ class Audit:
             f'WHERE "{column}" IS NOT NULL'
         )
         return int(connection.execute("SELECT count(*) FROM absent").fetchall()[0][0])
+
+
+def in_the_tables(judgements: Mapping[str, Judgement], batch_id: str, tables: Tables) -> dict[str, Judgement]:
+    """The judgements of a batch whose rows are in the tables: the table's own log has the batch's commit. A judgement
+    alone is not evidence."""
+
+    def is_there(dataset: str) -> bool:
+        table = existing_table(tables.table(dataset), tables.storage_options)
+        return table is not None and committed(table, transaction_of(dataset, batch_id))
+
+    return {dataset: judgement for dataset, judgement in judgements.items() if not judgement.written or is_there(dataset)}
 
 
 def _batches_of(report: dict[str, Any], contracts: Contracts) -> Iterator[tuple[Any, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,7 +68,8 @@ def rejects(
         asked = rejected_of(lakehouse, dataset)
         records = (record for each in asked for record in each.records(wanted))
         if form is Format.TABLE and sys.stdout.isatty():
-            _print_one_below_the_other(records)
+            reasons = _print_one_below_the_other(records)
+            _print_hints(lakehouse, reasons)
             stdout().print(_summary(asked, wanted))
         else:
             print_rows(COLUMNS, records, form, raw=raw)
@@ -98,23 +99,37 @@ def _day(said: datetime | None) -> date | None:
     return said.replace(tzinfo=UTC).date() if said else None
 
 
-def _print_one_below_the_other(records: Iterator[tuple[Any, ...]]) -> None:
-    """Ten columns, one of which is a whole row, are too much for a terminal's width."""
+def _print_one_below_the_other(records: Iterator[tuple[Any, ...]]) -> list[tuple[str, str]]:
+    """Ten columns, one of which is a whole row, are too much for a terminal's width. Returns each dataset and reason
+    that was printed, once."""
     from rich.padding import Padding
     from rich.text import Text
 
     console = stdout()
     place = 0
+    said: dict[tuple[str, str], None] = {}
     for place, (dataset, state, reasons, raw, source_file, row_number, batch_id, _, resolved_by, resolution) in enumerate(records, start=1):
         if place > MOST_TABLE_ROWS:
             continue
         console.print(_heading(dataset, state, reasons))
+        said |= dict.fromkeys((dataset, reason) for reason in reasons)
         console.print(Padding(Text(visible(short_text(raw))), (0, 0, 0, 4)))
         console.print(Padding(Text(visible(f"{source_file}, row {row_number}, batch {batch_id}"), "dim"), (0, 0, 0, 4)))
         if resolved_by:
             console.print(Padding(Text(f"{resolution} by batch {resolved_by}", "green"), (0, 0, 0, 4)))
     if place > MOST_TABLE_ROWS:
         console.print(f"and {place - MOST_TABLE_ROWS:,} more: --format csv or --format json gives them all")
+    return list(said)
+
+
+def _print_hints(lakehouse: Lakehouse, reasons: Iterable[tuple[str, str]]) -> None:
+    """What each reason asks for, where it does not say it all."""
+    from lakehouse_assets.etl.plan import hint
+
+    console = stdout()
+    for dataset, reason in reasons:
+        if found := hint(reason, lakehouse.contracts[dataset]):
+            console.print(f"{dataset}: {reason}: {found}", style="dim", soft_wrap=not console.is_terminal)
 
 
 def _heading(dataset: str, state: str, reasons: Sequence[str]) -> Text:

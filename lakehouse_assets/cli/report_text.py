@@ -47,10 +47,13 @@ def print_report(report: dict[str, Any], *, with_reasons: bool = True) -> None:
     _print_not_taken([file for file in not_taken(report) if file["reason"] != report.get("error")])
     if report["datasets"]:
         _heading("Rows")
-        healed = report["healed"]
-        names = [*next(iter(report["datasets"].values())), *(["healed"] if healed else [])]
-        rows = [(dataset, *(({"healed": healed.get(dataset, 0)} | counts)[name] for name in names)) for dataset, counts in report["datasets"].items()]
+        more = [name for name in ("healed", "resolved") if report.get(name)]
+        names = [*next(iter(report["datasets"].values())), *more]
+        rows = [(dataset, *counts.values(), *(report[name].get(dataset, 0) for name in more)) for dataset, counts in report["datasets"].items()]
         print_tally(("dataset", *names), rows)
+        for dataset, number in report.get("differing", {}).items():
+            what = f"{number:,} row{'s differ' if number > 1 else ' differs'} from a later one of the same key"
+            console.print(f"{dataset}: {what}, which was taken; no version column tells which is right.", style="yellow", soft_wrap=not console.is_terminal)
     if report["files"]:
         _heading("Files")
         print_files(report["files"])

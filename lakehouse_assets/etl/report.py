@@ -17,7 +17,7 @@ def load_report(
     manifest: Manifest, judgements: Mapping[str, Judgement], status: str, error: str | None = None, run_by: Mapping[str, str | None] | None = None
 ) -> dict[str, Any]:
     """One object: batch_id, status (as `etl.status` names them), error, who ran it (`run_by`), when it was frozen, per
-    dataset its counts, reasons and warnings, per file its outcome, and `rows_aside`: how many rows the files and sheets
+    dataset its counts, reasons and warnings, and the numbers that a `Judgement` explains, per file its outcome, and `rows_aside`: how many rows the files and sheets
     have that were not taken (None: some cannot be counted)."""
     files = file_reports(manifest, judgements)
     aside = [file["rows_aside"] for file in files]
@@ -28,12 +28,17 @@ def load_report(
         "run_by": dict(run_by or {}),
         "created_at": manifest.created_at,
         "datasets": {dataset: asdict(judgement.counts) for dataset, judgement in judgements.items()},
-        "healed": {dataset: judgement.healed for dataset, judgement in judgements.items() if judgement.healed},
+        **{name: _told(judgements, name) for name in ("healed", "resolved", "waiting", "differing")},
         "reasons": {dataset: judgement.reasons for dataset, judgement in judgements.items() if judgement.reasons},
         "warnings": {dataset: judgement.warnings for dataset, judgement in judgements.items() if judgement.warnings},
         "rows_aside": None if None in aside else sum(aside),
         "files": files,
     }
+
+
+def _told(judgements: Mapping[str, Judgement], name: str) -> dict[str, int]:
+    """One of a judgement's numbers for each dataset that has it."""
+    return {dataset: number for dataset, judgement in judgements.items() if (number := getattr(judgement, name))}
 
 
 def report_in_words(report: Mapping[str, Any]) -> str:
