@@ -45,6 +45,8 @@ def _table_asset(contract: Contract, settings: Settings) -> dg.AssetsDefinition:
             "batch_id": batch_id,
             **asdict(judgement.counts),
             "healed": judgement.healed,
+            "resolved": judgement.resolved,
+            "differing": judgement.differing,
             "bytes": sum(file.size for file in manifest.to_load(dataset)),
             "seconds": round(time.monotonic() - begun, 2),
             "place": place(house.console, table),

@@ -17,8 +17,8 @@ def load_report(
     manifest: Manifest, judgements: Mapping[str, Judgement], status: str, error: str | None = None, run_by: Mapping[str, str | None] | None = None
 ) -> dict[str, Any]:
     """One object: batch_id, status (as `etl.status` names them), error, who ran it (`run_by`), when it was frozen, per
-    dataset its counts, reasons and warnings, and the numbers that a `Judgement` explains, per file its outcome, and `rows_aside`: how many rows the files and sheets
-    have that were not taken (None: some cannot be counted)."""
+    dataset its counts, reasons and warnings, and the numbers that a `Judgement` explains, per file its outcome, and
+    `rows_aside`: how many rows the files and sheets have that were not taken (None: some cannot be counted)."""
     files = file_reports(manifest, judgements)
     aside = [file["rows_aside"] for file in files]
     return {
