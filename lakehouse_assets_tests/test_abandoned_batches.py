@@ -221,7 +221,7 @@ def test_the_command_asks_and_prints_what_became_of_the_files(lakehouse: Lakehou
     assert "lakehouse abandon --yes" in asked.output
     done = CliRunner().invoke(app, ["abandon", "--yes", "--reason", "enough"])
     assert done.exit_code == 0, done.output
-    assert "abandoned." in done.output
+    assert "abandoned; 1 file was not taken." in done.output
     assert "p.csv" in done.output
     assert "enough" in CliRunner().invoke(app, ["history"]).output
 
