@@ -8,6 +8,7 @@ GB. A process is forked from one that has imported all that is needed, in some t
 import multiprocessing
 import os
 import resource
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -25,6 +26,8 @@ RESULT_BYTES = 512 << 20
 BYTES_OF_A_VALUE = 50
 """What Python takes for a text beside its characters."""
 SECONDS_BETWEEN_LOOKS = 0.25
+LONGEST_FOLDER = 60
+"""In which the socket of multiprocessing's fork server is made, in a folder and with a name of its own."""
 EXCEEDED = f"EXCEEDED_MEMORY_LIMIT: the embedded Athena gives a query {MEMORY >> 30} GiB of memory, and this one needs more"
 OUT_OF_MEMORY = ("Out of Memory Error", "bad_alloc")
 """Of DuckDB, past its own limit and past that of the process."""
@@ -49,6 +52,7 @@ def ask(asked: Asked, on_start: Callable[[Callable[[], None]], None], why_stop: 
 
     `on_start` gets a function that ends the query, from whatever thread.
     """
+    _shorten_the_sockets_name()
     ours, theirs = _forked.Pipe(duplex=False)
     process = _forked.Process(target=_run, args=(theirs, asked), daemon=True)
     process.start()
@@ -69,6 +73,13 @@ def ask(asked: Asked, on_start: Callable[[Callable[[], None]], None], why_stop: 
         raise QueryError(found)
     answered: Found = found
     return answered
+
+
+def _shorten_the_sockets_name() -> None:
+    """The name of a socket has 107 bytes at most, and a home may lie deep: it is told from the server's working folder,
+    the home, which the server never leaves."""
+    if len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER:
+        multiprocessing.current_process()._config["tempdir"] = os.path.relpath(tempfile.gettempdir())  # type: ignore[attr-defined]
 
 
 def _run(told: Connection, asked: Asked) -> None:
