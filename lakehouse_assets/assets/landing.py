@@ -99,7 +99,8 @@ def _waiting(files: list[FileVersion], sheets: list[Mapping[str, Any]]) -> dict[
 
 
 def _rows(sheets: list[Mapping[str, Any]]) -> int:
-    return sum(sheet["rows"] or 0 for sheet in sheets)
+    """The rows that were converted; a sheet that was not has rows, too."""
+    return sum(sheet["rows"] or 0 for sheet in sheets if sheet["dataset"])
 
 
 def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:

@@ -173,7 +173,7 @@ def test_dagsters_retry_of_a_run_whose_batch_another_run_has_finished_changes_no
     retried = alone(instance, *loads, "landing/archive", *(f"athena/{dataset}" for dataset in lakehouse.contracts), "reports/load_report")
     assert not retried.success
     failures = [event.step_failure_data.user_failure_data for event in retried.get_step_failure_events()]
-    assert {str(failure.description) for failure in failures if failure} == {f"Batch {report['batch_id']} has ended (succeeded). Nothing was done."}
+    assert {str(failure.description) for failure in failures if failure} == {f"Batch {report['batch_id']} has ended ({report['status']}). Nothing was done."}
     assert lakehouse.history() == [report]
     assert len(keys(lakehouse, "archived/")) == 4
 

@@ -6,7 +6,7 @@ import pytest
 from lakehouse_assets.contracts import Column, Contracts, Kind
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets_tests.support import freeze, product, products_csv, put, put_one_of_each, ran
+from lakehouse_assets_tests.support import PRODUCTS, csv_text, product, products_csv, put, put_one_of_each, ran
 
 
 def entry(lakehouse: Lakehouse, name: str) -> dict[str, Any]:
@@ -93,13 +93,14 @@ def test_an_entry_that_says_no_more_that_the_table_is_delta_is_brought_back(lake
     assert table_rows_by_athena(lakehouse) == [(1, "Atlas")]
 
 
-def test_a_table_that_lacks_a_column_of_its_contract_stops_the_load_before_it_writes(lakehouse: Lakehouse) -> None:
+def test_a_column_that_the_contract_gained_is_in_the_table_and_in_the_catalog_after_the_next_batch(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     ran(lakehouse)
-    put(lakehouse, "raw/products/p.csv", products_csv(product(2)))
+    put(lakehouse, "raw/products/p.csv", csv_text((*PRODUCTS, "colour"), [(*product(2), "red")]))
     changed = with_another_column(lakehouse)
-    with pytest.raises(BadConfiguration, match=r"lakehouse-dwh/products differs from its contract in: colour\. Migrate the table, or give the contract back"):
-        changed.load("products", freeze(changed))
+    ran(changed)
+    assert changed.athena.query("SELECT product_id, colour FROM products ORDER BY product_id").rows == [(1, None), (2, "red")]
+    assert changed.catalog.columns("products") == changed.contracts["products"].table_columns
 
 
 def test_a_missing_database_is_said_so(lakehouse: Lakehouse) -> None:

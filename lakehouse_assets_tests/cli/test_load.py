@@ -91,9 +91,9 @@ def test_files_whose_older_version_another_run_took_are_loaded_before_it_says_so
     put(lakehouse, "raw/products/p.csv", products_csv(product(1, "old")))
     send = Store.upload
 
-    def taken_before(store: Store, path: Path, key: str) -> str | None:
+    def taken_before(store: Store, path: Path, key: str, metadata: dict[str, str]) -> str | None:
         lakehouse.freeze("any")
-        return send(store, path, key)
+        return send(store, path, key, metadata)
 
     monkeypatch.setattr(Store, "upload", taken_before)
     report = loaded(file)
@@ -148,8 +148,8 @@ def test_a_file_that_is_written_while_it_is_uploaded_is_refused_and_does_not_wai
     file.write_bytes(b"x" * size)
     send = lakehouse.zone.store.s3.upload_fileobj
 
-    def written_meanwhile(*given: Any) -> None:
-        send(*given)
+    def written_meanwhile(*given: Any, **named: Any) -> None:
+        send(*given, **named)
         with file.open("ab") as more:
             more.write(b"more")
 
@@ -166,9 +166,9 @@ def test_a_file_that_is_replaced_while_it_is_uploaded_is_uploaded_as_it_was(lake
     other.write_bytes(b"b" * 20_000_000)
     send = lakehouse.zone.store.s3.upload_fileobj
 
-    def replaced_meanwhile(*given: Any) -> None:
+    def replaced_meanwhile(*given: Any, **named: Any) -> None:
         other.rename(file)
-        send(*given)
+        send(*given, **named)
 
     monkeypatch.setattr(lakehouse.zone.store.s3, "upload_fileobj", replaced_meanwhile)
     lakehouse.zone.store.upload(file, "raw/products/p.csv")
@@ -222,7 +222,7 @@ def test_a_batch_that_failed_is_finished_before_anything_new_is_taken(lakehouse:
 def test_an_outage_ends_without_a_trace_and_a_program_still_gets_its_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "p.csv").write_text(products_csv(product(1)))
 
-    def lost(store: Store, path: Path, key: str) -> None:
+    def lost(store: Store, path: Path, key: str, metadata: dict[str, str]) -> None:
         raise FileNotFoundError(2, "No such file or directory", str(path))
 
     monkeypatch.setattr(Store, "upload", lost)
