@@ -202,7 +202,7 @@ class Lakehouse(Reports):
         A state machine has asked Athena itself, in states that lead here only where each check passed.
         """
         judgements = self.judgements(manifest)
-        report = load_report(manifest, judgements, status_of(judgements.values(), self.settings.reject_warning), run_by=self.run_by)
+        report = load_report(manifest, judgements, status_of(judgements.values(), manifest.files, self.settings.reject_warning), run_by=self.run_by)
         with failures_named("Closing the batch"):
             confirm_loaded(manifest.batch_id, self._unloaded(manifest, judgements))
             confirm_archived(self.zone, manifest)

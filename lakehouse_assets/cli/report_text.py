@@ -39,10 +39,9 @@ def print_report(report: dict[str, Any], *, with_reasons: bool = True) -> None:
         console.print(visible(report["error"], keep_lines=True), soft_wrap=not console.is_terminal)
     if report["status"] == WITH_REJECTS:
         shares = sorted(rejected_shares(report).items(), key=lambda item: -item[1])
-        told = ", ".join(f"{share:.1%} of {dataset}" for dataset, share in shares if share)
-        console.print(
-            f"More rows are rejected than is usual: {told}. `lakehouse rejects` shows each with its reasons.", style="yellow", soft_wrap=not console.is_terminal
-        )
+        if told := ", ".join(f"{share:.1%} of {dataset}" for dataset, share in shares if share):
+            what = f"More rows are rejected than is usual: {told}. `lakehouse rejects` shows each with its reasons."
+            console.print(what, style="yellow", soft_wrap=not console.is_terminal)
     # Of a batch that was given up each file's reason is the report's own.
     _print_not_taken([file for file in not_taken(report) if file["reason"] != report.get("error")])
     if report["datasets"]:

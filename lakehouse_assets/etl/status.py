@@ -7,18 +7,23 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lakehouse_assets.etl.engines.base import Judgement
-from lakehouse_assets.landing.model import Outcome
+from lakehouse_assets.landing.model import ManifestFile, Outcome
 
 SUCCEEDED, WITH_REJECTS, FAILED, ABANDONED, NOTHING_TO_DO = "succeeded", "succeeded_with_rejects", "failed", "abandoned", "nothing_to_do"
 NOT_TAKEN = (Outcome.QUARANTINED, Outcome.IGNORED, Outcome.ABANDONED)
 """The outcomes of files and sheets of which no row was read."""
 
 
-def status_of(judgements: Iterable[Judgement], usual: float) -> str:
-    """The status of a batch whose every dataset is loaded. `usual`: the share of a dataset's rows (0 to 1) above which
-    rejects are told of."""
-    shares = [it.counts.rejected / (it.counts.read + it.counts.retried) for it in judgements if it.counts.read + it.counts.retried]
-    return WITH_REJECTS if any(share > usual for share in shares) else SUCCEEDED
+def status_of(judgements: Iterable[Judgement], files: Iterable[ManifestFile], usual: float) -> str:
+    """The status of a batch whose every dataset is loaded. `usual`: the share of rows (0 to 1) above which rejects are
+    told of: of a dataset the rejected ones, of the batch those in quarantined files. A batch whose files are all
+    quarantined is no plain success either."""
+    counted = [(it.counts.rejected, it.counts.read + it.counts.retried) for it in judgements]
+    read = sum(rows for _, rows in counted)
+    quarantined = [file.rows_aside or 0 for file in files if file.outcome is Outcome.QUARANTINED]
+    if quarantined:
+        counted.append((sum(quarantined), read + sum(quarantined)) if read else (1, 1))
+    return WITH_REJECTS if any(rows and lost / rows > usual for lost, rows in counted) else SUCCEEDED
 
 
 def has_succeeded(report: Mapping[str, Any]) -> bool:

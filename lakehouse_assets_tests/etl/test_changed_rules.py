@@ -50,7 +50,7 @@ def test_every_row_is_in_one_place_whatever_the_rules_become(lakehouse: Lakehous
 
 
 def test_a_former_batch_keeps_its_rejects(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    put(lakehouse, "raw/orders/former.csv", orders_csv(order(7, -1)))
+    put(lakehouse, "raw/orders/former.csv", orders_csv(order(7, -1), order(8)))
     ran(lakehouse)
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(1, -3), order(2)))
     with pytest.raises(BadData, match="above the limit"):
