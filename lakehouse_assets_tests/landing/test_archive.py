@@ -158,5 +158,5 @@ def test_each_file_is_in_the_ledger_before_it_leaves(lakehouse: Lakehouse, monke
 
     client = store.s3
     monkeypatch.setattr(store, "s3", ClientWith(client, delete_object=look))
-    archive(lakehouse.zone, manifest, {manifest.files[0].file_id: {"read": 1}})
+    archive(lakehouse.zone, manifest, {manifest.files[0].file_id: {"read": 1, "rejected": 0}})
     assert known == [True]

@@ -229,15 +229,6 @@ def test_of_one_content_in_one_batch_the_latest_is_loaded_whatever_its_name(lake
     assert told == {"c.csv": same, "a.csv": same, "b.csv": (Outcome.LOAD, None)}
 
 
-def test_one_content_in_two_datasets_is_no_repeat(lakehouse: Lakehouse) -> None:
-    both = csv_text(
-        (*lakehouse.contracts["products"].names, *lakehouse.contracts["orders"].names), [(1, 2, "B", "A", 1, 1, 1, "2025-04-01T00:00:00", 1, "2025-04-01")]
-    )
-    put(lakehouse, "raw/products/x.csv", both)
-    put(lakehouse, "raw/orders/x.csv", both)
-    assert {file.outcome for file in frozen(lakehouse).files} == {Outcome.LOAD}
-
-
 @pytest.mark.parametrize("content", ["", "1,2\n"])
 def test_empty_and_unusable_files_are_no_repeats_of_each_other(lakehouse: Lakehouse, content: str) -> None:
     for name in "ab":
