@@ -204,6 +204,7 @@ class Reference:
         arrived = {column: self.tables[parent].keys() - before[parent] for column, parent in dataset.parents.items()}
         earlier = list(self.rejects[name])
         read_again = {file.content for file in files if file.content}
+        still_missing: list[tuple[Record, list[str]]] = []
         for file in files:
             silent = frozenset(column for column in dataset.optional if column not in file.header)
             for number, fields in enumerate(file.rows, start=1):
@@ -231,7 +232,7 @@ class Reference:
                 continue
             counts["retried"] += 1
             if missing := self._missing(dataset, values):
-                record.reasons = missing
+                still_missing.append((record, missing))
                 reasons_of_all.update(missing)
                 counts["rejected"] += 1
                 counts.update(f"warned {rule}" for rule in warned)
@@ -241,6 +242,8 @@ class Reference:
         old = dict(self.tables[name])
         self._merge(name, batch, accepted, counts, read_again)
         self._resolve(name, batch, accepted, refused, earlier, read_again, old)
+        for record, missing in still_missing:
+            record.reasons = missing if record.is_open else record.reasons
         warnings = {rule: counts.pop(f"warned {rule}") for rule in dataset.warnings if counts[f"warned {rule}"]}
         return {"counts": {key: number for key, number in counts.items() if number}, "reasons": dict(reasons_of_all), "warnings": warnings}
 

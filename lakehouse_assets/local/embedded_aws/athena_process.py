@@ -97,6 +97,8 @@ def _run(told: Connection, asked: Asked) -> None:
         found = EXCEEDED if any(words in str(error) for words in OUT_OF_MEMORY) else str(error)
     except MemoryError:
         found = EXCEEDED
+    except Exception as error:  # noqa: BLE001 - whatever it is, the query has failed of it, and this process says so
+        found = str(error)
     told.send(found)
 
 
