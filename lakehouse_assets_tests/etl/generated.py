@@ -138,7 +138,9 @@ def _file(dataset: str, minutes: int, rows: int, keys: int, chance: random.Rando
     header = tuple(name for name in HEADERS[dataset] if name not in lacking)
 
     def row() -> tuple[str, ...]:
-        cells = {name: str(chance.randrange(keys)) if name in KEYS else chance.choice(good) for name, (good, _) in CELLS[dataset].items()}
+        # A fifth of the parents that items name are in no file.
+        most = {name: keys if name == DATASETS[dataset].key else keys * 6 // 5 for name in KEYS}
+        cells = {name: str(chance.randrange(most[name])) if name in KEYS else chance.choice(good) for name, (good, _) in CELLS[dataset].items()}
         if chance.random() < 0.2:
             spoiled = chance.choice(list(cells))
             cells[spoiled] = chance.choice(CELLS[dataset][spoiled][1])

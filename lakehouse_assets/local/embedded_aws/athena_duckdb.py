@@ -5,6 +5,7 @@ schema, absent in older files as NULL; partition columns by the values in the ta
 """
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class DeltaFiles:
 def answer(query: Query, tables: Mapping[TableName, DeltaFiles], database: str) -> Iterator[Answer]:
     """Runs the query, as far as its rows are taken. Raises QueryError with DuckDB's reason if it cannot be run."""
     with duckdb.connect(":memory:") as connection:
-        for name, value in {**SETTINGS, "temp_directory": _quoted(os.environ["TMPDIR"])}.items():
+        for name, value in {**SETTINGS, "temp_directory": _quoted(tempfile.gettempdir())}.items():
             connection.execute(f"SET {name} = {value}")
         for catalog in (CATALOG, SHAPES):
             connection.execute(f"ATTACH ':memory:' AS {catalog}")
