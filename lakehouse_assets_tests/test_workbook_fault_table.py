@@ -181,14 +181,14 @@ def test_every_sheet_is_accounted_for(landed: Landed) -> None:
     assert {told[name]["outcome"] for name in left_out} == {"ignored"}
     assert left_out["empty"] == "empty sheet"
     assert left_out["notes"].startswith("no dataset has these columns")
-    assert left_out["half"].endswith("the closest is products, without: product_name")
+    assert "the closest is products, without: product_name" in left_out["half"]
 
 
 def test_the_sheets_rows_are_in_the_tables_with_their_sheet_and_the_workbooks_time(landed: Landed) -> None:
     rows = table_rows(landed.lakehouse, "orders", "order_id", "date", "source_file", "source_modified_at")
     month_rows = [row for row in rows if str(row[2]).startswith("uploads/month.xlsx#")]
     assert [row[:3] for row in month_rows] == [(day, f"2025-04-{day:02}", f"uploads/month.xlsx#2025-04-{day:02}") for day in range(1, 16)]
-    assert {row[3] for row in month_rows} == {landed.modified["uploads/month.xlsx"]}
+    assert {row[3].replace(microsecond=0) for row in month_rows} == {landed.modified["uploads/month.xlsx"]}
 
 
 def test_a_formula_gives_its_saved_value_and_one_without_is_a_reject(landed: Landed) -> None:
