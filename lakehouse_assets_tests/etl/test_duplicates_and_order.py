@@ -190,10 +190,10 @@ def test_a_repeat_of_everything_changes_no_value_and_says_which_file_said_it_las
 
 def test_the_records_of_one_content_are_kept_once_under_whatever_name_it_comes(house: House) -> None:
     text = rows_file("order_items", row("order_items"), row("order_items", id="x")).text
-    house.batch("b1", order_items=[Given("first.csv", text, content="c")])
-    again = house.batch("b2", order_items=[Given("again.csv", text, 5, content="c", seen_before=True)])
-    assert (again["order_items"].counts, again["order_items"].rejected) == ({"read": 2, "rejected": 2}, 2)
+    house.load("order_items", "b1", Given("first.csv", text, content="c"))
+    again = house.load("order_items", "b2", Given("again.csv", text, 5, content="c", seen_before=True))
+    assert (again.counts, again.rejected) == ({"read": 2, "rejected": 2}, 2)
     assert [(record["source_file"], record["waiting"]) for record in house.rejects("order_items")] == [("again.csv", True), ("again.csv", False)]
-    late = house.batch("b3", order_items=[Given("late.csv", text, 3, content="c", seen_before=True)])
-    assert late["order_items"].counts == {"read": 2, "rejected": 2}
+    late = house.load("order_items", "b3", Given("late.csv", text, 3, content="c", seen_before=True))
+    assert late.counts == {"read": 2, "rejected": 2}
     assert [record["source_file"] for record in house.rejects("order_items")] == ["again.csv", "again.csv"]

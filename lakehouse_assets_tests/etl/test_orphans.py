@@ -118,7 +118,7 @@ def test_a_waiting_item_does_not_beat_what_came_after_it(house: House) -> None:
 
 def test_a_newer_row_that_waits_beats_the_older_one_in_the_table_when_it_heals(house: House) -> None:
     house.batch("b1", order_items=item(minutes=1, user_id="1"), orders=orders("10"), products=products("1"))
-    house.batch("b2", order_items=item(minutes=2, user_id="2", name="waits.csv", order_id="11"))
+    house.load("order_items", "b2", *item(minutes=2, user_id="2", name="waits.csv", order_id="11"))
     healing = house.batch("b3", orders=orders("11", minutes=3))["order_items"]
     assert healing.counts == {"retried": 1, "updated": 1}
     assert house.values("order_items", "user_id", "source_file") == [(2, "waits.csv")]
@@ -129,7 +129,7 @@ def test_what_is_right_again_wins_over_the_mistake_though_both_wait(house: House
     """A, B, A: the first file comes once more, as it was; its waiting records are those of the file that said them last."""
     right, wrong = (rows_file("order_items", row("order_items", user_id=user), row("order_items", id="101", user_id=user)).text for user in "12")
     for number, (text, content) in enumerate([(right, "right"), (wrong, "wrong"), (right, "right")], start=1):
-        house.batch(f"b{number}", order_items=[Given(f"{number}.csv", text, number, content=content, seen_before=number == 3)])
+        house.load("order_items", f"b{number}", Given(f"{number}.csv", text, number, content=content, seen_before=number == 3))
     healing = house.batch("b4", orders=orders("10"), products=products("1"))["order_items"]
     assert healing.counts == {"retried": 4, "inserted": 2, "duplicates": 2}
     assert house.values("order_items", "user_id", "source_file") == [(1, "3.csv"), (1, "3.csv")]
@@ -139,7 +139,7 @@ def test_what_is_right_again_wins_over_the_mistake_though_both_wait(house: House
 def test_what_waited_and_comes_again_when_its_parents_are_there_is_healed(house: House) -> None:
     """Together with the parents, or after a batch that brought none of its own."""
     text = rows_file("order_items", row("order_items")).text
-    house.batch("b1", order_items=[Given("1.csv", text, 1, content="c")])
+    house.load("order_items", "b1", Given("1.csv", text, 1, content="c"))
     again = [Given("2.csv", text, 2, content="c", seen_before=True)]
     loaded = house.batch("b2", order_items=again, orders=orders("10"), products=products("1"))["order_items"]
     assert loaded.counts == {"read": 1, "inserted": 1}
@@ -151,10 +151,10 @@ def test_a_rejected_row_is_resolved_by_a_newer_row_of_its_key(house: House) -> N
     """By one of the same file further down, of another file of the batch, of a later batch; not by an older one, nor one of another key."""
     spoiled = [row("orders", order_id=str(number), total_amount="?") for number in range(1, 7)]
     same_file = rows_file("orders", *spoiled, row("orders", order_id="1"), ("x", "not a number", *row("orders")[2:]), name="a.csv", minutes=2)
-    house.batch("b1", orders=[same_file, rows_file("orders", row("orders", order_id="2"), name="b.csv", minutes=3)])
-    house.batch("b2", orders=[rows_file("orders", row("orders", order_id="3"), row("orders", order_id="7"), name="c.csv", minutes=4)])
-    house.batch("b3", orders=[rows_file("orders", row("orders", order_id="4"), name="older.csv", minutes=1)])
-    house.batch("b4", orders=[rows_file("orders", row("orders", order_id="5", order_timestamp="2025-03-01T00:00:00"), name="d.csv", minutes=5)])
+    house.load("orders", "b1", same_file, rows_file("orders", row("orders", order_id="2"), name="b.csv", minutes=3))
+    older = row("orders", order_id="5", order_timestamp="2025-03-01T00:00:00")
+    house.load("orders", "b2", rows_file("orders", row("orders", order_id="3"), row("orders", order_id="7"), older, name="c.csv", minutes=4))
+    house.load("orders", "b3", rows_file("orders", row("orders", order_id="4"), name="older.csv", minutes=1))
     found = {record["raw"]["order_id"]: outcome(record) for record in house.rejects("orders")}
     is_open = (False, None, None, None)
     corrected = {"1": "b1", "2": "b1", "3": "b2"}
@@ -163,10 +163,10 @@ def test_a_rejected_row_is_resolved_by_a_newer_row_of_its_key(house: House) -> N
 
 def test_a_rejected_row_that_comes_again_is_open_again(house: House) -> None:
     text = rows_file("orders", row("orders", total_amount="?")).text
-    house.batch("b1", orders=[Given("1.csv", text, 1, content="c")])
-    house.batch("b2", orders=orders("10", minutes=2))
+    house.load("orders", "b1", Given("1.csv", text, 1, content="c"))
+    house.load("orders", "b2", *orders("10", minutes=2))
     assert [outcome(r) for r in house.rejects("orders")] == [(False, None, "b2", "corrected")]
-    house.batch("b3", orders=[Given("3.csv", text, 3, content="c", seen_before=True)])
+    house.load("orders", "b3", Given("3.csv", text, 3, content="c", seen_before=True))
     assert [(*outcome(r), r["source_file"], r["batch_id"]) for r in house.rejects("orders")] == [(False, None, None, None, "3.csv", "b3")]
 
 

@@ -51,6 +51,14 @@ def ranges_between(
     return [(found[start][0], found[end - 1][1]) for start, end in pairwise(cuts)]
 
 
+def extent(of_blocks: list[tuple[Any, Any, int]]) -> tuple[Any, Any, int]:
+    """The least and the greatest value of a column, and how many it has, from those of the blocks."""
+    present = [(least, greatest) for least, greatest, _ in of_blocks if least is not None]
+    if not present:
+        return None, None, 0
+    return min(least for least, _ in present), max(greatest for _, greatest in present), sum(values for _, _, values in of_blocks)
+
+
 def same_row(key: str, ranges: list[Range], partition: str, values: list[Any], literal: Literal) -> str:
     """What a row to write (s) and the table's row (t) of the same key have in common; names come quoted.
 

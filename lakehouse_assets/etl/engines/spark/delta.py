@@ -44,7 +44,7 @@ class Table:
 
     def rows(self, where: str) -> DataFrame:
         """The table's rows that satisfy a predicate, as the table is now; files are skipped by partition and statistics, once for all that is asked of them."""
-        found = self.spark.read.format("delta").load(self.uri).where("FALSE" if self._empty else where)
+        found = self.spark.read.format("delta").load(self.uri).where("FALSE" if self.empty else where)
         return rows_of(self.spark, found._jdf.queryExecution().optimizedPlan())
 
     def committed(self, transaction: str) -> bool:
@@ -53,7 +53,7 @@ class Table:
 
     @cached_property
     def _transactions(self) -> Any:
-        return None if self._empty else self._snapshot().transactions()
+        return None if self.empty else self._snapshot().transactions()
 
     def append(self, rows: DataFrame, transaction: str) -> int:
         """Appends rows in one commit. Returns how many the commit says it added."""
@@ -108,7 +108,7 @@ class Table:
         return tuple(int(figures.apply(name)) for name in names)
 
     @property
-    def _empty(self) -> bool:
+    def empty(self) -> bool:
         """Whether the table is as it was created, without a file: so says the checksum beside its first commit, where to count them takes a job."""
         snapshot = self._snapshot()
         checksum = snapshot.checksumOpt()

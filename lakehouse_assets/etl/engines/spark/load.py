@@ -74,6 +74,7 @@ class SparkLoad:
         self.retried = 0
         self.kept = Kept(spark)
         self.silent: list[str] = []
+        self.meets_rows = False
         rejected = Table(spark, tables.rejects(contract.dataset)).open(REJECTED_COLUMNS, "waiting")
         self.rejects = Rejects(contract, rejected, batch_id, self.transaction, spark, self.kept)
 
@@ -94,7 +95,7 @@ class SparkLoad:
         columns = dict.fromkeys((self.contract.key, *(parent.column for parent in self.contract.parents)))
         extent = ", ".join(f"min(`{name}`), max(`{name}`), count(`{name}`)" for name in columns)
         blocks = self._all(f"SELECT file_no, block, min(row_id), count(*), {extent} FROM every_row GROUP BY file_no, block")
-        self.extents = {name: _extent([tuple(found[4 + 3 * place : 7 + 3 * place]) for found in blocks]) for place, name in enumerate(columns)}
+        self.extents = {name: extent([tuple(found[4 + 3 * place : 7 + 3 * place]) for found in blocks]) for place, name in enumerate(columns)}
         self.places = self.rejects.places = first_rows(self.raw, [tuple(found[:4]) for found in blocks])
         for file_no, _, _, rows, *_ in blocks:
             self.rows_read[file_no] += rows
@@ -186,7 +187,8 @@ class SparkLoad:
         carried = ("file_no", "block", "place", *self.contract.names, "broken", "warned", "source_file", "source_modified_at")
         decided = self.spark.sql(decide_sql(self.contract, *carried, placed=True, silent=self.silent))
         # Where the table has none of the keys there is no join worth keeping: what stands beside the judged rows is small.
-        self._view("decided", decided if current.isEmpty() else self.kept.keep(decided))
+        self.meets_rows = not current.isEmpty()
+        self._view("decided", self.kept.keep(decided) if self.meets_rows else decided)
         waits = "verdict = 'rejected' AND broken IS NULL"
         # Not GROUP BY ALL: Spark groups by a column of that name where there is one.
         groups = self._all(f"SELECT file_no, verdict, reasons, warned, {waits}, count(*) FROM decided GROUP BY file_no, verdict, reasons, warned, {waits}")
@@ -270,7 +272,9 @@ class SparkLoad:
         return same_row(f"`{key}`", ranges, f"`{partition}`", partitions, spark_literal)
 
     def settle_rejects(self) -> None:
-        self.rejects.settle(bool(self.retried), any(file.rejected for file in self.judgement.files.values()))
+        counts = self.judgement.counts
+        others = self.meets_rows or counts.rejected < counts.read + counts.retried
+        self.rejects.settle(bool(self.retried), others and any(file.rejected for file in self.judgement.files.values()))
 
     def forget(self) -> None:
         """Frees what was kept for this load."""
@@ -293,11 +297,3 @@ class SparkLoad:
 
     def _all(self, sql: str) -> list[Any]:
         return self.spark.sql(sql).collect()
-
-
-def _extent(of_blocks: list[tuple[Any, Any, int]]) -> tuple[Any, Any, int]:
-    """The least and the greatest value of a column, and how many it has, from those of the blocks."""
-    present = [(least, greatest) for least, greatest, _ in of_blocks if least is not None]
-    if not present:
-        return None, None, 0
-    return min(least for least, _ in present), max(greatest for _, greatest in present), sum(values for _, _, values in of_blocks)

@@ -27,6 +27,7 @@ class Rejects:
         self.contract, self.table, self.batch_id, self.transaction, self.spark, self.kept = contract, table, batch_id, transaction, spark, kept
         self.files: Sequence[RawFile] = ()
         self.places: list[tuple[int, int, int, int]] = []
+        self.resolved = 0
 
     def waiting(self, columns: Sequence[str]) -> DataFrame:
         """The waiting records of other batches, but for those whose content this batch brings again: its rows speak for them."""
@@ -59,7 +60,7 @@ class Rejects:
     def find_resolved(self, accepted: int, retried: int) -> int:
         """The view `resolved` (record_id, resolution): the open records of other batches that this one settles, but for orphans that it heals. How many."""
         self._view("resolved", self.spark.sql("SELECT CAST(NULL AS STRING) AS record_id, CAST(NULL AS STRING) AS resolution WHERE FALSE"))
-        if not accepted:
+        if not accepted or self.table.empty:
             return 0
         stored = self.table.rows(f"healed_by IS NULL AND resolved_by IS NULL AND batch_id <> {spark_literal(self.batch_id)}")
         stored = self.kept.keep(stored.select("record_id", "source_modified_at", "raw", "waiting"))
@@ -86,7 +87,8 @@ class Rejects:
             )
         resolved = self.kept.keep(resolved)
         self._view("resolved", resolved)
-        return resolved.count()
+        self.resolved = resolved.count()
+        return self.resolved
 
     @property
     def settled_before(self) -> bool:
@@ -95,12 +97,14 @@ class Rejects:
     def written_before(self, revision: int) -> bool:
         return self.table.committed(of_rejects(self.transaction, revision))
 
-    def settle(self, retried: bool, rejected: bool) -> None:
-        """See `DatasetLoad.settle_rejects`. `retried`: whether orphans were tried again; `rejected`: whether rows of this batch's files are rejected."""
-        if self.settled_before:
+    def settle(self, retried: bool, contested: bool) -> None:
+        """See `DatasetLoad.settle_rejects`. `retried`: whether orphans were tried again; `contested`: whether rows of this
+        batch's files are rejected, and rows of their keys may be newer."""
+        outdone = [self._outdone()] if contested else []
+        if not (retried or outdone or self.resolved) or self.settled_before:
             return
         batch = spark_literal(self.batch_id)
-        parts = ["SELECT record_id, resolution, CAST(NULL AS TIMESTAMP) AS said_at FROM resolved", *([self._outdone()] if rejected else [])]
+        parts = ["SELECT record_id, resolution, CAST(NULL AS TIMESTAMP) AS said_at FROM resolved", *outdone]
         others = (
             f"SELECT record_id, CASE WHEN resolution = '{HEALED}' THEN {batch} END AS healed_by, FALSE AS waiting, CAST(NULL AS ARRAY<STRING>) AS reasons, "
         )
