@@ -93,8 +93,8 @@ class SparkLoad:
         self._view("raw", self.raw.named)
         self._view("every_row", self.kept.keep(self.spark.sql(judge_sql(self.contract, "file_no", "block", "row_id"))))
         columns = dict.fromkeys((self.contract.key, *(parent.column for parent in self.contract.parents)))
-        extent = ", ".join(f"min(`{name}`), max(`{name}`), count(`{name}`)" for name in columns)
-        blocks = self._all(f"SELECT file_no, block, min(row_id), count(*), {extent} FROM every_row GROUP BY file_no, block")
+        bounds = ", ".join(f"min(`{name}`), max(`{name}`), count(`{name}`)" for name in columns)
+        blocks = self._all(f"SELECT file_no, block, min(row_id), count(*), {bounds} FROM every_row GROUP BY file_no, block")
         self.extents = {name: extent([tuple(found[4 + 3 * place : 7 + 3 * place]) for found in blocks]) for place, name in enumerate(columns)}
         self.places = self.rejects.places = first_rows(self.raw, [tuple(found[:4]) for found in blocks])
         for file_no, _, _, rows, *_ in blocks:
