@@ -18,7 +18,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own
 from lakehouse_assets.contracts import PROVENANCE, Contract, Kind, Parent
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Judgement, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.judgement import judgement_of
-from lakehouse_assets.etl.engines.ranges import Range, key_ranges, ranges_between, same_row, spark_literal, within
+from lakehouse_assets.etl.engines.ranges import Range, extent, key_ranges, ranges_between, same_row, spark_literal, within
 from lakehouse_assets.etl.engines.spark.delta import Table
 from lakehouse_assets.etl.engines.spark.kept import Kept, bytes_kept
 from lakehouse_assets.etl.engines.spark.listed import listed
