@@ -188,7 +188,7 @@ def _kept_columns(header: list[str], rows: SheetRows, top: int) -> list[bool]:
 def _write(rows: SheetRows, header: _Header, kept: list[bool], dataset: DatasetColumns, target: Path, budget: Budget) -> Conversion:
     """Header and rows. Cells beyond the header make the row longer than it, which the engine rejects; blank ones are left out."""
     width = len(header.names)
-    timestamps = [column for column, name in enumerate(header.names) if name in dataset.timestamps]
+    timestamps = [column for column, name in enumerate(normalise(header.names, dataset.names)) if name in dataset.timestamps]
     written = blank = above = 0
     with target.open("w", encoding="utf-8", newline="") as file:
         file.write(_line([*compress(header.names, kept), *([MALFORMED] if rows.faults else [])]))

@@ -1,9 +1,11 @@
 """A sheet's header may stand in a lower row; where none is found the sheet says which row was taken for it, and how many rows it has."""
 
 import csv
+from datetime import date
 from pathlib import Path
 
 import pytest
+import xlsxwriter  # type: ignore[import-untyped]
 
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.landing.workbooks import Sheet, convert_workbook
@@ -63,3 +65,14 @@ def test_a_sheet_whose_header_cannot_be_read_counts_its_rows_too(tmp_path: Path)
 
 def test_a_units_row_and_a_totals_row_are_rows(tmp_path: Path) -> None:
     assert converted(tmp_path, row(*PRODUCTS), row("", "no.", "", ""), *DATA, row("Total", 2)).rows == 4
+
+
+def test_a_day_in_a_timestamp_column_that_is_written_in_another_way_is_its_midnight(tmp_path: Path) -> None:
+    names = [name.replace("_", " ").title() for name in CONTRACTS["orders"].names]
+    path = tmp_path / "book.xlsx"
+    with xlsxwriter.Workbook(str(path), {"default_date_format": "yyyy-mm-dd"}) as book:
+        only_sheet = book.add_worksheet("S")
+        only_sheet.write_row(0, 0, names)
+        only_sheet.write_row(1, 0, [1, 1, 7, date(2025, 4, 1), 9.5, "2025-04-01"])
+    (only,) = convert_workbook(path, CONTRACTS, tmp_path / "csv")
+    assert (only.dataset, only.csv is not None and only.csv.read_text("utf-8").splitlines()[1]) == ("orders", "1,1,7,2025-04-01T00:00:00,9.5,2025-04-01")
