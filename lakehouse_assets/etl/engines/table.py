@@ -9,8 +9,13 @@ from lakehouse_assets.contracts import PROVENANCE
 from lakehouse_assets.errors import BadConfiguration
 
 TRANSACTION_VERSION = 1
-PROPERTIES = {"delta.setTransactionRetentionDuration": "interval 90 days"}
-"""Each batch leaves a transaction id in the log. A batch is replayed while it is open, so 90 days are ample, and the log does not grow for ever."""
+NEUTRAL_PATHS = "delta.randomizeFilePrefixes"
+PROPERTIES = {"delta.setTransactionRetentionDuration": "interval 90 days", NEUTRAL_PATHS: "true"}
+"""Each batch leaves a transaction id in the log. A batch is replayed while it is open, so 90 days are ample, and the log does not grow for ever.
+
+Spark writes no partition value into a file's path: of `shop=São Paulo` it leaves the ã as it is, and delta-rs (1.6.6), which encodes it, then removes a file
+that is not there, so that the old rows stay beside the new ones.
+"""
 SAME_RECORD = "t.record_id = s.record_id"
 SAME_OPEN_RECORD = f"{SAME_RECORD} AND t.healed_by IS NULL AND t.resolved_by IS NULL"
 SETTLED = {name: f"s.{name}" for name in ("healed_by", "waiting", "resolved_by", "resolution")} | {

@@ -11,6 +11,7 @@ from deltalake import CommitProperties, DeltaTable, Field, QueryBuilder, Schema,
 from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import ArrayType, MapType, PrimitiveType
 
+from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.engines.embedded.failures import failure, is_of_delta_rs
 from lakehouse_assets.etl.engines.table import PROPERTIES, TRANSACTION_VERSION, check_reader_version, new_columns
 
@@ -47,13 +48,28 @@ def open_table(uri: str, columns: Mapping[str, str], partition: str | None, opti
     if table is None:
         partitions = [partition] if partition else None
         with outage_named(uri):
-            return DeltaTable.create(uri, schema, mode="ignore", partition_by=partitions, configuration=PROPERTIES, storage_options=options)
+            return DeltaTable.create(
+                uri, schema, mode="ignore", partition_by=partitions, configuration=PROPERTIES, storage_options=options, raise_if_key_not_exists=False
+            )
     present = {field.name: field.type for field in table.schema().fields}
     wanted = {field.name: field.type for field in schema.fields}
     check_reader_version(uri, table.protocol().min_reader_version)
     if added := new_columns(uri, present, wanted):
         with_outage_named(table, lambda: table.alter.add_columns([field for field in schema.fields if field.name in added]))
     return table
+
+
+def refuse_paths_of_spark(table: DeltaTable) -> None:
+    """Raises BadConfiguration where a file of the table has a path that delta-rs cannot remove (see `PROPERTIES`).
+
+    Spark wrote it before the table had that property.
+    """
+    if not all(path.isascii() for path in table.get_add_actions().column("path").to_pylist()):
+        raise BadConfiguration(
+            f"{table.table_uri} has files that Spark wrote into folders with letters beyond ASCII. The embedded engine cannot "
+            "replace them; nothing was changed. Load this batch with --engine spark. `lakehouse check` says whether keys "
+            "stand in the table twice."
+        )
 
 
 def existing_table(uri: str, options: dict[str, str]) -> DeltaTable | None:
@@ -101,6 +117,7 @@ def merge(
 
 def maintain(table: DeltaTable, retain_hours: int) -> tuple[int, int, int]:
     """OPTIMIZE and VACUUM. Returns how many files were compacted, into how many, and how many old ones were deleted."""
+    refuse_paths_of_spark(table)
     compacted = with_outage_named(table, table.optimize.compact)
     deleted = with_outage_named(table, lambda: table.vacuum(retain_hours, dry_run=False))
     return int(compacted["numFilesRemoved"]), int(compacted["numFilesAdded"]), len(deleted)

@@ -249,6 +249,7 @@ class EmbeddedLoad:
         rows = self.connection.sql(self._rows_to_write())
         if self.judgement.written == self.judgement.counts.inserted:
             return Written(delta.append(self.table, rows, self.transaction), 0)
+        delta.refuse_paths_of_spark(self.table)
         every = {name: f's."{name}"' for name in (*self.contract.names, *PROVENANCE)}
         metrics = delta.merge(self.table, rows, self._merge_condition(), self.transaction, update=every, insert=True)
         return Written(metrics["num_target_rows_inserted"], metrics["num_target_rows_updated"])

@@ -12,7 +12,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from lakehouse_assets.etl.engines.table import PROPERTIES, TRANSACTION_VERSION, check_reader_version, new_columns
+from lakehouse_assets.etl.engines.table import NEUTRAL_PATHS, PROPERTIES, TRANSACTION_VERSION, check_reader_version, new_columns
 
 
 class Table:
@@ -36,6 +36,8 @@ class Table:
         if added := new_columns(self.uri, {field.name: field.dataType.simpleString() for field in present}, dict(columns)):
             named = ", ".join(f"`{name}` {columns[name]}" for name in added)
             self.spark.sql(f"ALTER TABLE delta.`{self.uri}` ADD COLUMNS ({named})")
+        if not self._snapshot().metadata().configuration().contains(NEUTRAL_PATHS):
+            self.spark.sql(f"ALTER TABLE delta.`{self.uri}` SET TBLPROPERTIES ('{NEUTRAL_PATHS}' = 'true')")
         return self
 
     @property
