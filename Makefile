@@ -12,7 +12,7 @@ FIND_PYTHON = for python in $(PYTHON); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup spark demo test test-fast check check-deploy format bench synth deploy smoke destroy diff lock clean
+.PHONY: help setup spark demo test test-fast test-trino check check-deploy format bench synth deploy smoke destroy diff lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -24,11 +24,14 @@ spark: .venv/installed-spark ## install Spark as well (needs Java 17; downloads 
 demo: $(if $(filter-out embedded,$(ENGINE)),.venv/installed-spark,.venv/installed) ## see it all: sample files become tables, a report, an answer; leaves nothing behind; ENGINE=spark: on Spark
 	@$(BIN)/lakehouse demo $(if $(ENGINE),--engine $(ENGINE))
 
-test: .venv/installed-spark .venv/installed-dev .venv/installed-deploy ## the whole test suite
+test: .venv/installed-spark .venv/installed-trino .venv/installed-dev .venv/installed-deploy ## the whole test suite
 	$(BIN)/pytest $(PYTEST_SIDE_BY_SIDE)
 
-test-fast: .venv/installed-dev .venv/installed-deploy ## the tests that need neither Spark nor Java
-	$(BIN)/pytest $(PYTEST_SIDE_BY_SIDE) -m "not spark"
+test-fast: .venv/installed-dev .venv/installed-deploy ## the tests that need neither Spark nor Trino nor Java
+	$(BIN)/pytest $(PYTEST_SIDE_BY_SIDE) -m "not spark and not trino"
+
+test-trino: .venv/installed-trino .venv/installed-dev ## the tests that ask Trino, Athena's engine (downloads 880 MB; 540 MB stay)
+	$(BIN)/pytest -m trino
 
 check: .venv/installed-dev .venv/installed-pyspark check-deploy ## format, lint, types, contracts, templates, workflows
 	$(BIN)/ruff format --check .
@@ -72,6 +75,7 @@ lock: .venv/installed .venv/installed-pyspark ## resolve the dependencies and Sp
 	$(LOCK) --extra local --extra spark -c requirements.lock pyproject.toml -o requirements-spark.lock
 	$(LOCK) --extra local --group dev -c requirements.lock -c requirements-spark.lock pyproject.toml -o requirements-dev.lock
 	$(LOCK) --group deploy -c requirements.lock -c requirements-spark.lock -c requirements-dev.lock pyproject.toml -o requirements-deploy.lock
+	$(LOCK) --group trino -c requirements.lock -c requirements-spark.lock -c requirements-dev.lock -c requirements-deploy.lock pyproject.toml -o requirements-trino.lock
 	$(BIN)/python -m lakehouse_assets.local.spark lock
 
 clean: ## remove what setup installed (.venv); DATA=1 also the lakehouse that is here, with all its data (.lakehouse)
@@ -119,4 +123,11 @@ aws_deploy/node_modules/.installed: aws_deploy/package-lock.json
 	@$(FIND_PYTHON); $$python -m lakehouse_assets.local.spark java
 	@$(MAKE) --no-print-directory .venv/installed-pyspark
 	@$(BIN)/python -m lakehouse_assets.local.spark jars
+	@touch $@
+
+# Its downloader is Spark's: the Ivy that pyspark ships, on Java 17.
+.venv/installed-trino: .venv/installed-spark requirements-trino.lock lakehouse_assets_tests/trino/server.lock
+	@echo "Installing the locked packages for Trino (requirements-trino.lock; its Java is 60 MB) ..."
+	@$(UV_INSTALL) --require-hashes -r requirements-trino.lock
+	@$(BIN)/python -m lakehouse_assets_tests.trino.installation
 	@touch $@

@@ -22,15 +22,19 @@ from lakehouse_assets_tests.support import environment_of
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What pytest-xdist keeps in one process: a file's tests, as they share what was set up; and the tests in the process's own Spark, which takes 90 CPU
-    seconds to get going. These come first, then long files."""
+    """What pytest-xdist keeps in one process: a file's tests, as they share what was set up; the tests in the process's own Spark, which takes 90 CPU
+    seconds to get going; the tests that ask Trino, as one server is enough. These two come first, then long files."""
 
-    def in_own_spark(item: pytest.Item) -> bool:
-        return item.get_closest_marker("spark") is not None and item.get_closest_marker("long") is None
+    def group(item: pytest.Item) -> str:
+        if item.get_closest_marker("trino"):
+            return "trino"
+        in_own_spark = item.get_closest_marker("spark") is not None and item.get_closest_marker("long") is None
+        return "spark" if in_own_spark else item.nodeid.partition("::")[0]
 
+    groups = {item: group(item) for item in items}
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("spark" if in_own_spark(item) else item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: (not in_own_spark(item), item.get_closest_marker("long") is None))
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    items.sort(key=lambda item: (groups[item] != "spark", groups[item] != "trino", item.get_closest_marker("long") is None))
 
 
 @pytest.fixture(autouse=True)

@@ -24,11 +24,11 @@ def entries(lakehouse: Lakehouse) -> dict[str, dict[str, Any]]:
     return {table["Name"]: table for table in sorted(tables, key=lambda table: str(table["Name"]))}
 
 
-def crawl(lakehouse: Lakehouse) -> None:
-    """Both crawlers of a deployment, whose targets end with a slash or not: of the tables, and of the rejected records."""
+def crawl(lakehouse: Lakehouse, *datasets: str) -> None:
+    """Both crawlers of a deployment, whose targets end with a slash or not: of the tables, and of the rejected records. All datasets unless some are named."""
     glue, database = lakehouse.catalog.glue, lakehouse.settings.database
-    tables = [lakehouse.tables.table(dataset) + "/" for dataset in lakehouse.contracts]
-    for prefix, locations in (("", tables), ("rejected_", [lakehouse.tables.rejects(dataset) for dataset in lakehouse.contracts])):
+    tables = [lakehouse.tables.table(dataset) + "/" for dataset in datasets or lakehouse.contracts]
+    for prefix, locations in (("", tables), ("rejected_", [lakehouse.tables.rejects(dataset) for dataset in datasets or lakehouse.contracts])):
         name, target = f"{database}-{prefix}", {"DeltaTables": locations, "WriteManifest": False, "CreateNativeDeltaTable": True}
         glue.create_crawler(Name=name, Role="crawler", DatabaseName=database, TablePrefix=prefix, Targets={"DeltaTargets": [target]})
         glue.start_crawler(Name=name)

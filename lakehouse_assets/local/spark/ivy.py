@@ -25,6 +25,10 @@ NEVER_BY_PROXY = ("localhost", "127.*", "[::1]")
 MILLISECONDS_TO_CONNECT, MILLISECONDS_TO_READ = "30000", "120000"
 
 
+TYPES = ("jar", "bundle")
+"""A jar of type bundle is an ordinary jar, packed for OSGi as well; Ivy would leave it out without a word."""
+
+
 def resolve(roots: Path, into: Path, scratch: Path) -> None:
     """Downloads what the `dependencies` of an ivy.xml need, and what that needs in turn, to `into/<group>/<artifact>/<version>.jar`.
 
@@ -33,18 +37,19 @@ def resolve(roots: Path, into: Path, scratch: Path) -> None:
     _run(roots, _settings({}, scratch), f"{into}/[organisation]/[artifact]/[revision].[ext]", scratch)
 
 
-def download(jars: list[tuple[str, str, str]], into: Path, scratch: Path) -> None:
-    """Downloads exactly these jars, each (group, artifact, version), to `into/<group>/<artifact>/<version>.jar`. Raises as `resolve` does."""
+def download(artifacts: list[tuple[str, str, str]], into: Path, scratch: Path, extension: str = "jar") -> None:
+    """Downloads exactly these artifacts, each (group, artifact, version), to `into/<group>/<artifact>/<version>.<extension>`. Raises as `resolve` does."""
     module = ElementTree.Element("ivy-module", version="2.0")
     ElementTree.SubElement(module, "info", organisation="lakehouse_assets", module="locked_jars")
     ElementTree.SubElement(ElementTree.SubElement(module, "configurations"), "conf", name="default")
     dependencies = ElementTree.SubElement(module, "dependencies")
-    for group, artifact, version in jars:
-        ElementTree.SubElement(dependencies, "dependency", org=group, name=artifact, rev=version, conf="default->default")
+    for group, artifact, version in artifacts:
+        dependency = ElementTree.SubElement(dependencies, "dependency", org=group, name=artifact, rev=version, conf="default->default")
+        ElementTree.SubElement(dependency, "artifact", name=artifact, type=extension, ext=extension)
     ElementTree.ElementTree(module).write(scratch / "ivy.xml")
     # No poms, so nothing follows from a jar, and no SHA-1 files: the lock says which jars and which bytes.
     settings = _settings({"usepoms": "false", "checksums": ""}, scratch)
-    _run(scratch / "ivy.xml", settings, f"{into}/[organisation]/[artifact]/[revision].[ext]", scratch)
+    _run(scratch / "ivy.xml", settings, f"{into}/[organisation]/[artifact]/[revision].[ext]", scratch, (extension,))
 
 
 def _settings(resolver: dict[str, str], scratch: Path) -> Path:
@@ -61,18 +66,17 @@ def _settings(resolver: dict[str, str], scratch: Path) -> Path:
     return path
 
 
-def _run(module: Path, settings: Path, retrieved: str, scratch: Path) -> None:
+def _run(module: Path, settings: Path, retrieved: str, scratch: Path, types: tuple[str, ...] = TYPES) -> None:
     # Ivy would keep its cache in the user's home; what a set-up leaves behind belongs into the venv, where `make clean` finds it.
     here = [f"-Divy.default.ivy.user.dir={scratch / 'user'}", "-jar", str(_ivy()), "-settings", str(settings), "-cache", str(scratch / "cache")]
-    # A jar of type bundle is an ordinary jar, packed for OSGi as well; Ivy would leave it out without a word.
-    what = ["-ivy", str(module), "-confs", "default", "-types", "jar", "bundle", "-retrieve", retrieved]
+    what = ["-ivy", str(module), "-confs", "default", "-types", *types, "-retrieve", retrieved]
     java = str(required(find_java()).home / "bin" / "java")
     # The last of two goes: what a person told Java stays.
     environment = os.environ | {JAVA_OPTIONS: " ".join([*proxy_options(getproxies_environment()), os.environ.get(JAVA_OPTIONS, "")])}
     answer = subprocess.run([java, *here, *what], env=environment, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603 - Java, found by us
     if answer.returncode:
         raise TemporaryOutage(
-            "Spark's jars could not be downloaded. Try again; where the central Maven repository is out of reach, name a mirror of it in "
+            "What the lock names could not be downloaded. Try again; where the central Maven repository is out of reach, name a mirror of it in "
             f"{MIRROR}, or a proxy in HTTPS_PROXY (one that wants no password: Java sends none). Ivy says:\n{_faults(answer.stdout + answer.stderr)}"
         )
 

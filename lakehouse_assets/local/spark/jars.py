@@ -64,13 +64,13 @@ def install_jars(lock: Path = LOCK, folder: Path | None = None) -> list[Jar]:
     """
     folder = folder or jars_folder()
     jars = read_lock(lock)
-    with _alone(folder) as scratch:
+    with alone(folder) as scratch:
         wanted = [jar for jar in jars if not _is(folder / jar.name, jar)]
         if wanted:
             ivy.download([(jar.group, jar.artifact, jar.version) for jar in wanted], scratch / "jars", scratch)
         downloaded = [scratch / "jars" / jar.group / jar.artifact / f"{jar.version}.jar" for jar in wanted]
         for jar, file in zip(wanted, downloaded, strict=True):
-            _verify(jar, file)
+            verify(jar, file)
         for jar, file in zip(wanted, downloaded, strict=True):
             file.replace(folder / jar.name)
         for file in set(folder.glob("*.jar")) - {folder / jar.name for jar in jars}:
@@ -80,7 +80,7 @@ def install_jars(lock: Path = LOCK, folder: Path | None = None) -> list[Jar]:
 
 def lock_jars(lock: Path = LOCK, roots: Path = ivy.ROOTS, folder: Path | None = None) -> list[Jar]:
     """Resolves `roots` anew and writes what came out to the lock. Raises TemporaryOutage if the repository does not answer."""
-    with _alone(folder or jars_folder()) as scratch:
+    with alone(folder or jars_folder()) as scratch:
         ivy.resolve(roots, scratch / "jars", scratch)
         files = (scratch / "jars").glob("*/*/*.jar")
         jars = sorted(Jar(file.parts[-3], file.parts[-2], file.stem, _sha256(file), file.stat().st_size) for file in files)
@@ -106,11 +106,11 @@ def _parsed(lock: Path, number: int, line: str) -> Jar:
         raise BadConfiguration(f"{lock}, line {number} is not `sha256  group:artifact:version  size`: {line!r}. Run `make lock`.") from None
 
 
-def _verify(jar: Jar, file: Path) -> None:
+def verify(jar: Jar, file: Path) -> None:
     if not _is(file, jar):
         found = f"has SHA-256 {_sha256(file)}, {file.stat().st_size} bytes" if file.is_file() else "did not come"
         raise BadConfiguration(
-            f"The jar {jar.group}:{jar.artifact}:{jar.version} that was downloaded {found}; locked are {jar.sha256}, {jar.size} bytes. "
+            f"The file of {jar.group}:{jar.artifact}:{jar.version} that was downloaded {found}; locked are {jar.sha256}, {jar.size} bytes. "
             f"It was not installed. Something between here and the repository changes files, or {ivy.MIRROR} names a repository of other jars."
         )
 
@@ -129,7 +129,7 @@ def _sha256(file: Path) -> str:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[Path]:
+def alone(folder: Path) -> Iterator[Path]:
     """An empty folder to download to, on the same disk as the jars, so that a rename is all it takes. A second set-up waits for the first.
 
     What a killed set-up left is removed. The new folder has a name of its own: a Java that outlived its set-up may still write to the old one.

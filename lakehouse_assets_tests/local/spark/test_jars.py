@@ -74,7 +74,7 @@ def test_what_is_there_and_right_is_not_downloaded_again(tmp_path: Path, reposit
 def test_a_jar_of_other_bytes_is_refused_and_nothing_is_put_in_place(tmp_path: Path, repository: Mirror, folder: Path, sent: bytes) -> None:
     good, bad = repository.offer("good", b"good"), repository.offer("poor", b"poor")
     repository.offer("poor", sent)
-    with pytest.raises(BadConfiguration, match=rf"The jar example:poor:1\.0 that was downloaded .* locked are {bad.sha256}, 4 bytes") as refused:
+    with pytest.raises(BadConfiguration, match=rf"The file of example:poor:1\.0 that was downloaded .* locked are {bad.sha256}, 4 bytes") as refused:
         install_jars(locked(tmp_path, good, bad), folder)
     assert "It was not installed" in str(refused.value)
     assert contents(folder) == {}
