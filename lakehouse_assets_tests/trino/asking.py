@@ -96,8 +96,8 @@ def alike(one: Answer, other: Answer) -> bool:
     kinds = [ATHENAS_NAMES.get(kind, kind) for kind in one.types]
     if len(one.rows) != len(other.rows) or kinds != list(other.types):
         return False
-    pairs = [(kind, *values) for left, right in zip(one.rows, other.rows, strict=True) for kind, *values in zip(kinds, left, right, strict=True)]
-    return all(_same(kind, left, right) for kind, left, right in pairs)
+    pairs = zip(one.rows, other.rows, strict=True)
+    return all(_same(kind, ours, its) for left, right in pairs for kind, ours, its in zip(kinds, left, right, strict=True))
 
 
 ATHENAS_NAMES = {"real": "float"}
