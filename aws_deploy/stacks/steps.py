@@ -24,7 +24,7 @@ class Touches:
         return Touches(self.reads + other.reads, self.writes + other.writes, self.removes + other.removes)
 
 
-LEASE, OPEN, ABANDONED = "lease.json", "open_batch.json", "abandoned.json"
+LEASE, OPEN, ABANDONED, LAST_FILE = "lease.json", "open_batch.json", "abandoned.json", "last_file.json"
 MANIFESTS, JUDGEMENTS, REPORTS = "manifests/", "judgements/", "reports/"
 LEDGER, CONTENTS, CONVERSIONS, STAGING = "ledger/", "contents/", "conversions/", "staging/"
 TABLES = ("{tables}", "{rejected}")
@@ -34,8 +34,8 @@ TOUCHES = {
     "lease": Touches(reads=(LEASE,), writes=(LEASE,)),
     "convert": Touches(reads=(LEASE, OPEN, CONVERSIONS, "{uploads}", "{raw}"), writes=(LEASE, CONVERSIONS, "{raw}")),
     "marker": Touches(
-        reads=(LEASE, OPEN, ABANDONED, MANIFESTS, REPORTS, LEDGER, CONTENTS, CONVERSIONS, JUDGEMENTS, "{raw}", "{uploads}"),
-        writes=(LEASE, OPEN, MANIFESTS),
+        reads=(LEASE, OPEN, ABANDONED, LAST_FILE, MANIFESTS, REPORTS, LEDGER, CONTENTS, CONVERSIONS, JUDGEMENTS, "{raw}", "{uploads}"),
+        writes=(LEASE, OPEN, LAST_FILE, MANIFESTS),
     ),
     "load": Touches(
         # Delta's own log is cleaned by whoever writes a checkpoint.

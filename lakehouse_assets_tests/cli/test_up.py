@@ -60,7 +60,7 @@ def up(home: Path, tmp_path: Path) -> Iterator[Up]:
         started.append(process)
         assert process.stdout is not None
         said = ""
-        while "Ctrl-C" not in said:
+        while "use it now" not in said:
             line = process.stdout.readline()
             assert line, f"lakehouse up ended: {said}"
             said += line
