@@ -46,7 +46,7 @@ pytestmark = pytest.mark.long
 
 ENDLESS = 1_000_000
 TABLES_AND_CONTROL = ("lakehouse-dwh/", "rejected/products/", "rejected/orders/", "rejected/order_items/", "control/")
-WRITES_OF_FIRST, WRITES_OF_SECOND = 49, 27
+WRITES_OF_FIRST, WRITES_OF_SECOND = 50, 30
 
 
 def put_first(lakehouse: Lakehouse) -> None:

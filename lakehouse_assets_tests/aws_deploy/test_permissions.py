@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from aws_deploy.rollout import Templates
+from lakehouse_assets import surroundings
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local import deployment
 from lakehouse_assets_tests.aws_deploy import pipelines
@@ -38,6 +39,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory, lambda_zips: dict[str, Pa
     plain = Templates(_without_tls_only(kept.storage), _without_tls_only(kept.pipeline))
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("AUTH", "true")
+        patched.setattr(surroundings, "NAMES_OF_THE_SERVER", surroundings.NAMES_OF_THE_SERVER | {"AUTH"})
         for module in (deployment, pipelines):
             patched.setattr(module, "kept", lambda _: plain)
         with deployed(tmp_path_factory.mktemp("permissions"), lambda_zips) as running:
