@@ -41,10 +41,12 @@ def main() -> None:
         sys.exit(problem)
     finish_or_undo(folder / "s3")
     # ministack reads its environment, and the objects, when it is imported.
+    from lakehouse_assets.local.embedded_aws import athena_process
     from lakehouse_assets.local.embedded_aws.server import serve
 
     published = folder / "server.json"
     serve(listener, folder / "users.lock", announce=lambda: _publish(published, aws))
+    athena_process.stop()
     published.unlink(missing_ok=True)
     claim.close()
 
