@@ -15,7 +15,7 @@ from lakehouse_assets.etl.engines.embedded import delta as delta_rs
 from lakehouse_assets.etl.engines.spark.engine import failures_named
 from lakehouse_assets.etl.engines.spark.session import SURE, bucket_options
 from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets_tests.s3_proxy import S3Proxy, s3_proxy
+from lakehouse_assets_tests.s3_proxy import CONFLICT, LOST, Answer, S3Proxy, s3_proxy
 from lakehouse_assets_tests.spark import spark_of_tests
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.spark
 COLUMNS = {"id": "int", "v": "string", "source_file": "string", "source_modified_at": "timestamp", "batch_id": "string"}
-SECOND = "00000000000000000002.json"
+SECOND, THIRD, FOURTH = (f"{version:020d}.json" for version in (2, 3, 4))
 SAME = "t.id = s.id"
 UPDATE = {"v": "s.v"}
 
@@ -134,3 +134,39 @@ def test_a_commit_between_sparks_look_and_its_put_is_never_overwritten_and_the_l
     write(probe, probe.table())
     assert probe.version() == before + 2
     assert {row for row in there if row[0] not in (2, 10)} <= set(probe.rows())
+
+
+def test_sparks_optimize_goes_on_behind_a_load_that_commits_meanwhile(probe: Probe) -> None:
+    probe.by_delta_rs(3, v="small")
+    probe.proxy.before_put[THIRD] = lambda: probe.by_delta_rs(20)
+    assert probe.table().maintain(168)[:2] == (2, 1)
+    assert [(condition, status) for name, condition, status in probe.proxy.commits() if name in (THIRD, FOURTH)] == [("*", 412), ("*", 200)]
+    assert probe.rows() == [(1, "first"), (2, "first"), (3, "small"), (20, "delta-rs")]
+
+
+def test_a_put_that_met_another_write_is_tried_again_and_done(probe: Probe) -> None:
+    """A 409 says that two writes met, not that the other one was done."""
+    probe.proxy.before_put[SECOND] = lambda: CONFLICT
+    append(probe, probe.table())
+    assert probe.proxy.commits() == [(SECOND, "*", 409), (SECOND, "*", 200)]
+    assert probe.rows() == [(1, "first"), (2, "first"), (10, "spark"), (11, "spark")]
+
+
+def test_a_put_that_meets_others_without_end_is_an_outage(probe: Probe) -> None:
+    def always() -> Answer:
+        probe.proxy.before_put[SECOND] = always
+        return CONFLICT
+
+    always()
+    with pytest.raises(TemporaryOutage, match="another writer committed"), failures_named(read_contracts()["orders"]):
+        append(probe, probe.table())
+    assert {status for _, _, status in probe.proxy.commits()} == {409}
+    assert probe.rows() == [(1, "first"), (2, "first")]
+
+
+def test_a_commit_whose_answer_was_lost_is_known_for_ones_own(probe: Probe) -> None:
+    """S3A asks again, and is told that the version is there."""
+    probe.proxy.after_put[SECOND] = LOST
+    append(probe, probe.table())
+    assert probe.proxy.commits() == [(SECOND, "*", 200), (SECOND, "*", 412)]
+    assert probe.rows() == [(1, "first"), (2, "first"), (10, "spark"), (11, "spark")]
