@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lakehouse_assets.catalog.entries import delta_entry, says_the_same
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Tables
-
-DELTA = {"EXTERNAL": "TRUE", "classification": "delta", "table_type": "DELTA", "spark.sql.sources.provider": "delta"}
-"""What Glue's crawler writes for a native Delta table (CreateNativeDeltaTable), and Athena asks for."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +37,12 @@ class Catalog:
             return None
 
     def _register(self, name: str, columns: Mapping[str, str], location: str, description: str) -> str:
-        wanted = [{"Name": column, "Type": kind} for column, kind in columns.items()]
-        table = {
-            "Name": name,
-            "Description": description,
-            "TableType": "EXTERNAL_TABLE",
-            "Parameters": DELTA,
-            "StorageDescriptor": {"Columns": wanted, "Location": location},
-        }
+        table = delta_entry(name, columns, location) | {"Description": description}
         found = self._found(name)
         if found is None:
             self.glue.create_table(DatabaseName=self.database, TableInput=table)
             return "created"
-        present = [{"Name": column["Name"], "Type": column["Type"]} for column in found["StorageDescriptor"]["Columns"]]
-        # Without these Athena reads the folder's files as they lie there: rows that were overwritten, too.
-        is_delta = DELTA.items() <= found.get("Parameters", {}).items() and not found.get("PartitionKeys")
-        if is_delta and (present, found["StorageDescriptor"]["Location"]) == (wanted, location):
+        if says_the_same(found, table):
             return "up to date"
         self.glue.update_table(DatabaseName=self.database, TableInput=table)
         return "updated"

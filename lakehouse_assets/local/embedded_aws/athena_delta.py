@@ -6,6 +6,7 @@ from typing import Any
 
 from ministack.services import glue, s3  # type: ignore[import-untyped]
 
+from lakehouse_assets.catalog.entries import delta_path, has_serde
 from lakehouse_assets.local.embedded_aws.athena_duckdb import DeltaFiles
 from lakehouse_assets.local.embedded_aws.athena_process import Asked, ask
 from lakehouse_assets.local.embedded_aws.athena_results import Found, QueryError
@@ -49,7 +50,13 @@ def _is_delta(definition: dict[str, Any]) -> bool:
 
 
 def _snapshot(name: TableName, definition: dict[str, Any]) -> Snapshot:
+    """As Trino finds it: by the SerDe's `path`, whatever the entry's Location says."""
+    if not has_serde(definition):
+        raise QueryError(f"HIVE_INVALID_METADATA: StorageDescriptor SerDeInfo is null: {name.database}.{name.table}")
+    path = delta_path(definition)
+    if path is None:
+        raise QueryError(f"DELTA_LAKE_INVALID_SCHEMA: No path property defined for table: {name.database}.{name.table}")
     try:
-        return read_snapshot(definition["StorageDescriptor"]["Location"])
+        return read_snapshot(path)
     except NotReadableError as error:
         raise QueryError(f"NOT_SUPPORTED: {name.database}.{name.table}: {error}") from error

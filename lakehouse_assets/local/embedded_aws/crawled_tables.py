@@ -1,7 +1,7 @@
 """What a crawler registers: the tables of Delta folders, as a real crawler makes them with CreateNativeDeltaTable.
 
-Every column, partition columns too, is among the columns and no partition keys are (Delta's log knows the partitions); the parameters
-are those by which Athena and Spark recognise a Delta table.
+`catalog/entries.py` says what such an entry is. The crawler adds the table's schema as Spark keeps it, and that it was there. An entry that says the same
+already, whoever wrote it, stays as it is.
 """
 
 import re
@@ -9,6 +9,7 @@ from typing import Any
 
 from ministack.services import glue  # type: ignore[import-untyped]
 
+from lakehouse_assets.catalog.entries import delta_entry, says_the_same
 from lakehouse_assets.local.embedded_aws.delta_tables import DeltaType, NotReadableError, Snapshot, read_snapshot, type_in
 
 HIVE_NAMES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint", "timestamp_ntz": "timestamp"}
@@ -37,9 +38,10 @@ def register_targets(crawler: dict[str, Any]) -> list[str]:
 def _register(crawler: dict[str, Any], snapshot: Snapshot) -> str | None:
     database = crawler["DatabaseName"]
     table = _table(crawler.get("TablePrefix") or "", snapshot)
-    if f"{database}/{table['Name']}" not in glue._tables:
+    found = glue._tables.get(f"{database}/{table['Name']}")
+    if found is None:
         status, _, body = glue._create_table({"DatabaseName": database, "TableInput": table})
-    elif (crawler.get("SchemaChangePolicy") or {}).get("UpdateBehavior") == "LOG":
+    elif says_the_same(found, table) or (crawler.get("SchemaChangePolicy") or {}).get("UpdateBehavior") == "LOG":
         return None
     else:
         status, _, body = glue._update_table({"DatabaseName": database, "TableInput": table})
@@ -48,41 +50,15 @@ def _register(crawler: dict[str, Any], snapshot: Snapshot) -> str | None:
 
 def _table(prefix: str, snapshot: Snapshot) -> dict[str, Any]:
     folder = snapshot.location.rstrip("/").rsplit("/", 1)[1]
-    parameters = _parameters(snapshot)
-    return {
-        "Name": prefix + re.sub(r"[^a-z0-9_]", "_", folder.lower()),
-        "Owner": "owner",
-        "TableType": "EXTERNAL_TABLE",
-        "PartitionKeys": [],
-        "Parameters": parameters,
-        "StorageDescriptor": {
-            "Columns": [{"Name": field.name.lower(), "Type": _hive_type(field.type)} for field in snapshot.fields],
-            "Location": snapshot.location,
-            "InputFormat": "org.apache.hadoop.mapred.SequenceFileInputFormat",
-            "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveSequenceFileOutputFormat",
-            "Compressed": False,
-            "NumberOfBuckets": -1,
-            "SerdeInfo": {
-                "SerializationLibrary": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
-                "Parameters": {"serialization.format": "1", "path": snapshot.location},
-            },
-            "BucketColumns": [],
-            "SortColumns": [],
-            "Parameters": parameters,
-            "StoredAsSubDirectories": False,
-        },
-    }
+    name = prefix + re.sub(r"[^a-z0-9_]", "_", folder.lower())
+    columns = {field.name.lower(): _hive_type(field.type) for field in snapshot.fields}
+    return delta_entry(name, columns, snapshot.location, _parameters(snapshot))
 
 
 def _parameters(snapshot: Snapshot) -> dict[str, str]:
     schema = snapshot.schema_json
     parts = [schema[start : start + SCHEMA_PART_CHARACTERS] for start in range(0, len(schema), SCHEMA_PART_CHARACTERS)]
     return {
-        "EXTERNAL": "TRUE",
-        "table_type": "delta",
-        "classification": "delta",
-        "spark.sql.sources.provider": "delta",
-        "spark.sql.partitionProvider": "catalog",
         "spark.sql.sources.schema.numParts": str(len(parts)),
         **{f"spark.sql.sources.schema.part.{number}": part for number, part in enumerate(parts)},
         "delta.lastUpdateVersion": str(snapshot.version),

@@ -14,6 +14,8 @@ from deltalake import write_deltalake
 from mypy_boto3_athena import AthenaClient
 from mypy_boto3_athena.type_defs import QueryExecutionTypeDef
 
+from lakehouse_assets.catalog.entries import delta_entry
+
 SECONDS_TO_WAIT = 30.0
 
 Seen = TypeVar("Seen")
@@ -49,16 +51,9 @@ def write_delta(location: str, select: str, **options: Any) -> None:
 
 
 def register(database: str, table: str, location: str, **parameters: str) -> None:
-    """A table of the Glue catalog, a Delta table unless said otherwise."""
-    boto3.client("glue").create_table(
-        DatabaseName=database,
-        TableInput={
-            "Name": table,
-            "TableType": "EXTERNAL_TABLE",
-            "Parameters": parameters or {"table_type": "delta"},
-            "StorageDescriptor": {"Location": location, "Columns": []},
-        },
-    )
+    """A table of the Glue catalog, a Delta table unless parameters say otherwise."""
+    entry = delta_entry(table, {}, location) | ({"Parameters": parameters} if parameters else {})
+    boto3.client("glue").create_table(DatabaseName=database, TableInput=entry)  # type: ignore[arg-type]
 
 
 @dataclass

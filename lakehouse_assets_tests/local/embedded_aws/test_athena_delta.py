@@ -1,10 +1,13 @@
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import duckdb
 import pytest
 from deltalake import DeltaTable
+from mypy_boto3_glue import GlueClient
 from mypy_boto3_s3 import S3Client
 
+from lakehouse_assets.catalog.entries import delta_entry
 from lakehouse_assets_tests.local.embedded_aws.steps import Athena, register, write_delta, write_log
 
 SCHEMA = '{"type":"struct","fields":[{"name":"id","type":"long","nullable":true,"metadata":{}}]}'
@@ -109,6 +112,30 @@ def test_the_bytes_scanned_are_those_of_the_live_files(athena: Athena, table: st
     execution = athena.ended(athena.start("SELECT * FROM things"))
 
     assert execution["Statistics"]["DataScannedInBytes"] == sum(live)
+
+
+@pytest.mark.parametrize(
+    ("serde", "reason"),
+    [
+        ({}, "StorageDescriptor SerDeInfo is null: {}.things"),
+        ({"SerdeInfo": {"Parameters": {"serialization.format": "1"}}}, "DELTA_LAKE_INVALID_SCHEMA: No path property defined for table: {}.things"),
+    ],
+    ids=["no SerDe", "no path"],
+)
+def test_an_entry_that_trino_cannot_read_is_refused(athena: Athena, table: str, glue: GlueClient, database: str, serde: dict[str, Any], reason: str) -> None:
+    entry = delta_entry("things", {}, table)
+    storage = {name: value for name, value in entry["StorageDescriptor"].items() if name != "SerdeInfo"}
+    glue.update_table(DatabaseName=database, TableInput=entry | {"StorageDescriptor": storage | serde})  # type: ignore[arg-type]
+
+    assert reason.format(database) in athena.reason_to_fail("SELECT count(*) FROM things")
+
+
+def test_a_table_is_where_its_serde_says(athena: Athena, table: str, glue: GlueClient, database: str) -> None:
+    entry = delta_entry("things", {}, table)
+    entry["StorageDescriptor"]["Location"] = "s3://elsewhere/things"
+    glue.update_table(DatabaseName=database, TableInput=entry)  # type: ignore[arg-type]
+
+    assert athena.rows("SELECT count(*) FROM things") == [("10",)]
 
 
 def test_a_table_with_deletion_vectors_is_refused(athena: Athena, bucket: str, database: str) -> None:
