@@ -44,6 +44,7 @@ THROTTLED = {
     "RequestTimeout",
     "ServiceUnavailable",
     "OperationTimeoutException",
+    "ConditionalRequestConflict",
 }
 OUR_FAULTS = (
     ConfigParseError,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from lakehouse_assets.aws import pauses
 from lakehouse_assets.errors import BadData, LakehouseError
 from lakehouse_assets.landing.model import FileVersion
 
@@ -28,8 +30,12 @@ KEY_BYTES, METADATA_BYTES = 1024, 2048
 """What S3 takes, in UTF-8: an object's key; its metadata, names and values together."""
 THREADS = 12
 ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchVersion"}
-REFUSED = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
-"""A conditional write found something else than its condition, or another such write under way."""
+REFUSED = {"412", "PreconditionFailed"}
+"""A conditional write found something else than its condition."""
+CONFLICT = {"409", "ConditionalRequestConflict"}
+"""Something else happened to the key meanwhile, a deletion for one. It says nothing of what is there now: "On a 409 failure you should retry the upload"
+(S3's API reference, PutObject)."""
+MOST_CONFLICTS = 5
 GONE = ABSENT | {"412", "PreconditionFailed"}
 """A version that is there no more. In a bucket without versions it may have been overwritten: its ETag no longer matches."""
 T = TypeVar("T")
@@ -73,7 +79,7 @@ class Store:
         """A conditional write over the content of an ETag (None: over nothing). The new ETag; None where something else was there."""
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
-            return str(self.s3.put_object(Bucket=self.bucket, Key=key, Body=_encoded(value), ContentType="application/json", **condition)["ETag"])
+            return str(self._put(Key=key, Body=_encoded(value), ContentType="application/json", **condition)["ETag"])
         except ClientError as error:
             return _none_if_absent(error, GONE | REFUSED)
 
@@ -86,11 +92,24 @@ class Store:
 
     def create(self, key: str, body: Any, metadata: dict[str, str]) -> bool:
         try:
-            self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*", Metadata=metadata)
+            self._put(Key=key, Body=body, IfNoneMatch="*", Metadata=metadata)
         except ClientError as error:
             _none_if_absent(error, REFUSED)
             return False
         return True
+
+    def _put(self, **told: Any) -> Any:
+        """A conditional write, said again while S3 answers that something else happens to the key. Raises ClientError."""
+        for pause in islice(pauses(0.1, 2.0), MOST_CONFLICTS):
+            try:
+                return self.s3.put_object(Bucket=self.bucket, **told)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in CONFLICT:
+                    raise
+            time.sleep(pause)
+            if hasattr(told["Body"], "seek"):
+                told["Body"].seek(0)
+        return self.s3.put_object(Bucket=self.bucket, **told)
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         """In order; `after`: those behind this key only."""
@@ -206,7 +225,8 @@ class Store:
         source = {"Bucket": self.bucket, "Key": version.key} | ({} if "IfMatch" in exactly else exactly)
         condition = {"CopySourceIfMatch": version.etag} if "IfMatch" in exactly else {}
         # Unless it is told not to, S3 copies an object's annotations, too, and refuses that to whoever may not read and write them (CopyObject).
-        how = condition | {"AnnotationDirective": "EXCLUDE"}
+        # Past 8 MB boto3 copies in parts, and then copies no tags unless it is told to.
+        how = condition | {"AnnotationDirective": "EXCLUDE", "TaggingDirective": "COPY"}
         try:
             self.s3.copy(source, self.bucket, target, ExtraArgs=how)
         except ClientError as error:

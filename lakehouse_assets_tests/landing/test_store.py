@@ -1,6 +1,7 @@
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -208,6 +209,27 @@ def test_a_conditional_write_has_one_winner(store: Store) -> None:
     assert store.get_json("control/one.json") == {"winner": won.index(True)}
 
 
+def test_a_conflict_is_tried_again_and_not_taken_for_an_object_that_is_there(store: Store) -> None:
+    """S3 answers 409 where something else happens to the key meanwhile, a deletion for one: what waits to be written is then nowhere."""
+    s3, conflicts = store.s3, 2
+
+    def conflicting(**told: Any) -> Any:
+        nonlocal conflicts
+        if conflicts:
+            conflicts -= 1
+            told["Body"].read()
+            raise ClientError({"Error": {"Code": "ConditionalRequestConflict", "Message": "conflict"}}, "PutObject")
+        return s3.put_object(**told)
+
+    store.s3 = ClientWith(s3, put_object=conflicting)
+    assert store.create("control/one.csv", BytesIO(b"rows"), {})
+    assert s3.get_object(Bucket=store.bucket, Key="control/one.csv")["Body"].read() == b"rows"
+    assert not store.create("control/one.csv", BytesIO(b"others"), {})
+    conflicts = 100
+    with pytest.raises(ClientError, match="ConditionalRequestConflict"):
+        store.create("control/two.csv", BytesIO(b"rows"), {})
+
+
 def test_what_is_not_there_is_none(store: Store) -> None:
     assert store.get_json("control/nothing.json") is None
     assert store.head("control/nothing.json") is None
@@ -221,6 +243,16 @@ def test_an_error_other_than_absence_is_not_taken_for_absence(store: Store) -> N
 
 
 # Moving
+
+
+@pytest.mark.parametrize("size", [10, 9_000_000], ids=["one_call", "in_parts"])
+def test_a_moved_file_keeps_its_senders_tags(lakehouse: Lakehouse, store: Store, size: int) -> None:
+    """In one call S3 copies them by itself, in parts nobody does unless boto3 is told to."""
+    put(lakehouse, "raw/a.csv", b"0123456789" * (size // 10))
+    tagged = {"TagSet": [{"Key": "sender", "Value": "shop"}]}
+    store.s3.put_object_tagging(Bucket=store.bucket, Key="raw/a.csv", Tagging=tagged)
+    store.move(only_waiting(store), "archived/a.csv")
+    assert store.s3.get_object_tagging(Bucket=store.bucket, Key="archived/a.csv")["TagSet"] == tagged["TagSet"]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "ü b+%20/c&d=e?.csv"])
