@@ -14,13 +14,14 @@ from lakehouse_assets.landing.store import Store
 
 @dataclass(frozen=True)
 class Code:
-    """Where a job's code lies: s3:// locations."""
+    """Where a job's code lies: s3:// locations. `modules`: what it needs besides, as --additional-python-modules takes it."""
 
     script: str
     wheel: str
+    modules: str
 
 
-def upload_code(store: Store, control: str) -> Code:
+def upload_code(store: Store, control: str, modules: str) -> Code:
     """Uploads the entry point and the wheel of this project, where they are not there yet. `control`: the prefix of the control folder."""
     with tempfile.TemporaryDirectory() as folder:
         wheel = build_wheel(Path(folder))
@@ -30,7 +31,7 @@ def upload_code(store: Store, control: str) -> Code:
         _upload(store, code + wheel.name, content)
     script = Path(glue_job.__file__)
     _upload(store, code + script.name, script.read_bytes())
-    return Code(f"s3://{store.bucket}/{code}{script.name}", f"s3://{store.bucket}/{code}{wheel.name}")
+    return Code(f"s3://{store.bucket}/{code}{script.name}", f"s3://{store.bucket}/{code}{wheel.name}", modules)
 
 
 def upload_contracts(store: Store, control: str, contracts: Path) -> str:

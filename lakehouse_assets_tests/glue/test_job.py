@@ -15,13 +15,14 @@ from packaging.utils import canonicalize_name
 
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.etl.glue_job import CONVERT
-from lakehouse_assets.glue.job import MODULES, job_definition, step_definition
+from lakehouse_assets.glue.job import job_definition, step_definition
+from lakehouse_assets.glue.modules import MODULES, of_this_machine
 from lakehouse_assets.glue.uploads import Code
 from lakehouse_assets.glue.wheel import build_wheel
 from lakehouse_assets.settings import Settings
 
 CONTRACTS = read_contracts()
-CODE = Code("s3://bucket/control/code/1/glue_job.py", "s3://bucket/control/code/1/lakehouse_assets-0.1.0-py3-none-any.whl")
+CODE = Code("s3://bucket/control/code/1/glue_job.py", "s3://bucket/control/code/1/lakehouse_assets-0.1.0-py3-none-any.whl", of_this_machine())
 ON_GLUE = {"python_version": "3.13", "python_full_version": "3.13.0", "sys_platform": "linux", "extra": ""}
 
 
@@ -59,7 +60,7 @@ def test_the_arguments_hold_all_but_the_manifest() -> None:
     assert "--manifest" not in arguments
     assert arguments["--datalake-formats"] == "delta"
     assert arguments["--conf"].startswith("spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension --conf spark.sql.catalog.spark_catalog=")
-    assert arguments["--python-modules-installer-option"] == "--no-deps"
+    assert arguments["--python-modules-installer-option"] == "--no-deps --no-index", "a run asks no package index"
 
 
 def test_each_module_is_pinned_to_the_version_that_is_tested_here() -> None:
