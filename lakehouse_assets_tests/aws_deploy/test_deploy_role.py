@@ -10,14 +10,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cfnlint
 import pytest
-from cfnlint.decode import cfn_yaml
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 import aws_deploy
 from lakehouse_assets_tests.aws_deploy.templates import BOTH, kept
 
-SCHEMAS = Path(cfnlint.__file__).parent / "data" / "schemas"
+SCHEMAS = Path(cfn_yaml.__file__).parents[1] / "data" / "schemas"
 TEMPLATE = Path(aws_deploy.__file__).parent / "deploy-role.yaml"
 NOT_USED = {
     *("ec2:*", "elasticfilesystem:*", "firehose:*", "s3files:*", "s3tables:*", "lakeformation:*"),
