@@ -13,6 +13,7 @@ What it does not reproduce, so that nothing is concluded from it:
 - A query over Delta tables has 2 GiB of memory, its result 512 MiB; it ends a minute after whoever asked for its state
   asks no more.
 - DataScannedInBytes is the size of all live files of the tables; Athena reads only some columns and partitions of them.
+- One key, that of the home, may do everything: no roles, no credentials of STS, no unsigned requests, no Signature Version 2.
 - Step Functions: waits and pauses between tries take a twentieth of their time; a time-out or a stop does not end the job or the query that a
   state waits for; no time-out of the whole execution, no permissions of the role. Of S3's lifecycle rules only those
   about old versions are carried out; DynamoDB has no time to live.
