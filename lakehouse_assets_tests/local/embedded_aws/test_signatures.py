@@ -25,6 +25,7 @@ from mypy_boto3_s3 import S3Client
 
 from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
 from lakehouse_assets_tests.local.clients import client
+from lakehouse_assets_tests.local.embedded_aws.test_lambda_errors import made
 
 V4 = Config(signature_version="s3v4")
 
@@ -233,6 +234,16 @@ def test_keys_that_need_escapes_are_signed_alike_by_boto3_and_delta_rs(aws: Embe
     assert DeltaTable(uri, storage_options=aws.environment()).version() == 0
     with pytest.raises(Exception, match=r"403|Forbidden|InvalidAccessKeyId"):
         DeltaTable(uri, storage_options=aws.environment() | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"})
+
+
+def test_a_lambda_signs_with_the_secret_too(aws: EmbeddedAws, key: str) -> None:
+    del aws
+    bucket = key.split("/")[1]
+    function = made("import boto3\ndef handler(event, context):\n    return boto3.client('s3').get_object(**event)['ContentLength']")
+
+    answer = boto3.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"Bucket": bucket, "Key": "key"}))
+
+    assert json.loads(answer["Payload"].read()) == len("theirs")
 
 
 def test_the_secret_is_the_owners_alone_and_stays(tmp_path: Path) -> None:
