@@ -163,10 +163,10 @@ def _attack(url: str) -> None:
         with pytest.raises(HTTPError) as refused:
             urllib.request.urlopen(request, timeout=30)
         assert refused.value.code in (403, 405)
-    socket = {"uri": f"{url.replace('http', 'ws')}/graphql", "subprotocols": [Subprotocol("graphql-ws")]}
+    address, protocols = f"{url.replace('http', 'ws')}/graphql", [Subprotocol("graphql-ws")]
     with pytest.raises(InvalidStatus):
-        connect(**socket, origin=Origin("https://evil.example"))
-    with connect(**socket, origin=Origin(url)) as own:
+        connect(address, subprotocols=protocols, origin=Origin("https://evil.example"))
+    with connect(address, subprotocols=protocols, origin=Origin(url)) as own:
         own.send(json.dumps({"type": "connection_init"}))
         assert json.loads(own.recv(timeout=30)) == {"type": "connection_ack"}
 
