@@ -11,11 +11,13 @@ from typing import Any
 
 import duckdb
 from ministack.services import s3  # type: ignore[import-untyped]
+from sqlglot.dialects.duckdb import DuckDB
 
-from lakehouse_assets.local.embedded_aws.athena_functions import macros_for
+from lakehouse_assets.local.embedded_aws.athena_functions import Macros
 from lakehouse_assets.local.embedded_aws.athena_refusals import refuse
 from lakehouse_assets.local.embedded_aws.athena_results import QueryError
 from lakehouse_assets.local.embedded_aws.athena_sql import CATALOG, Query, TableName
+from lakehouse_assets.local.embedded_aws.athena_types import by_types, depends_on_types
 from lakehouse_assets.local.embedded_aws.delta_tables import DeltaType, Snapshot, type_in
 
 DUCKDB_NAMES = {
@@ -66,9 +68,9 @@ def answer(query: Query, tables: Mapping[TableName, Snapshot], database: str, on
             connection.execute(f"ATTACH ':memory:' AS {catalog}")
             for schema in {database.lower(), *(table.database for table in tables)} - {"main"}:
                 connection.execute(f"CREATE SCHEMA {catalog}.{_name(schema)}")
-        for macro in macros_for(" ".join([query.sql, *(question.sql for question in query.questions)])):
-            connection.execute(macro)
-        _refuse_what_trino_refuses(connection, query, tables, database)
+        macros = Macros(connection)
+        sql = _with_types(connection, macros, query, tables, database)
+        macros.make_for(sql)
         connection.execute(f"CREATE SCHEMA {CATALOG}.{LIVE_FILES}")
         readable: list[str] = []
         for number, (table, snapshot) in enumerate(tables.items()):
@@ -77,23 +79,31 @@ def answer(query: Query, tables: Mapping[TableName, Snapshot], database: str, on
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         connection.execute(f"USE {CATALOG}.{_name(database.lower())}")
-        return _run(connection, query)
+        found = _run(connection, sql)
+    if "interval" in found.types:
+        raise QueryError("NOT_SUPPORTED: the embedded Athena gives no intervals; ask for a number of units with date_diff")
+    return found
 
 
-def _refuse_what_trino_refuses(connection: duckdb.DuckDBPyConnection, query: Query, tables: Mapping[TableName, Snapshot], database: str) -> None:
-    if not query.questions:
-        return
+def _with_types(connection: duckdb.DuckDBPyConnection, macros: Macros, query: Query, tables: Mapping[TableName, Snapshot], database: str) -> str:
+    """The query in DuckDB's SQL, after what depends on its columns' types is refused or rewritten."""
+    statement = query.statement
+    if not query.questions and not depends_on_types(statement):
+        return statement.sql(dialect=DuckDB)
     for table, snapshot in tables.items():
         columns = ", ".join(f"{_name(field.name.lower())} {_duckdb_type(field.type)}" for field in snapshot.fields)
         connection.execute(f"CREATE TABLE {SHAPES}.{_name(table.database)}.{_name(table.table)} ({columns})")
     connection.execute(f"USE {SHAPES}.{_name(database.lower())}")
     for question in query.questions:
+        macros.make_for(question.sql)
         refuse(connection, question)
+    by_types(statement, connection, macros)
+    return statement.sql(dialect=DuckDB)
 
 
-def _run(connection: duckdb.DuckDBPyConnection, query: Query) -> Answer:
+def _run(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
     try:
-        description = connection.execute(query.sql).description or []
+        description = connection.execute(sql).description or []
         return Answer(tuple(column[0] for column in description), tuple(column[1].id for column in description), connection.fetchall())
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
         raise QueryError(f"SYNTAX_ERROR: {error}") from error
