@@ -73,9 +73,8 @@ def _questions(part: exp.Expr, select: exp.Select | None, statement: exp.Expr) -
     while around is not None:
         sources += [one.copy() for name in ("from_", "joins", "laterals") for one in _parts(around, name)]
         question = exp.Select(expressions=[exp.alias_(part.copy(), "asked")])
-        first, *others = sources or [None]
-        question.set("from_", first)
-        question.set("joins", [exp.Join(this=one.this) if isinstance(one, exp.From) else one for one in others])
+        question.set("from_", sources[0] if sources else None)
+        question.set("joins", [exp.Join(this=one.this) if isinstance(one, exp.From) else one for one in sources[1:]])
         for name in ("with_", "windows"):
             if given := (statement if name == "with_" else select).args.get(name):
                 question.set(name, [one.copy() for one in given] if isinstance(given, list) else given.copy())
