@@ -96,8 +96,8 @@ def alike(one: Answer, other: Answer) -> bool:
     kinds = [ATHENAS_NAMES.get(kind, kind) for kind in one.types]
     if len(one.rows) != len(other.rows) or kinds != list(other.types):
         return False
-    pairs = [(kind, *values) for left, right in zip(one.rows, other.rows, strict=True) for kind, *values in zip(kinds, left, right, strict=True)]
-    return all(_same(kind, left, right) for kind, left, right in pairs)
+    rows = zip(one.rows, other.rows, strict=True)
+    return all(_same(kind, *values) for left, right in rows for kind, values in zip(kinds, zip(left, right, strict=True), strict=True))
 
 
 def in_any_order(answer: Answer) -> Answer:
