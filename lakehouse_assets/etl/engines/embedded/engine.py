@@ -40,9 +40,8 @@ from lakehouse_assets.etl.plan import (
     repeated_sql,
     silence,
 )
+from lakehouse_assets.etl.plan.trial import DUCKDB_TYPES
 from lakehouse_assets.landing.routing import MALFORMED
-
-DUCKDB_TYPES = {"timestamp": "TIMESTAMPTZ", "string": "VARCHAR", "int": "INTEGER"}
 
 
 @dataclass(frozen=True)
@@ -99,12 +98,10 @@ class EmbeddedLoad:
         rejected = delta.open_table(tables.rejects(contract.dataset), REJECTED_COLUMNS, "waiting", self.options)
         self.rejects = Rejects(contract, rejected, batch_id, self.transaction, connection)
         self.chunks: list[Chunk] = []
-        self.files: Sequence[RawFile] = ()
         self.silent: list[str] = []
         self.judgement = Judgement(Counts(), {}, {}, {}, 0)
 
     def read(self, files: Sequence[RawFile]) -> None:
-        self.files = files
         typed = ", ".join(f'"{column.name}" {DUCKDB_TYPES.get(column.kind, column.kind)}' for column in self.contract.columns)
         flags = "".join(f', "{silence(name)}" BOOLEAN' for name in self.contract.kept_names)
         self.connection.execute(f"CREATE TABLE judged_rows (file_no INTEGER, {typed}, broken VARCHAR, warned VARCHAR)")
@@ -192,7 +189,7 @@ class EmbeddedLoad:
 
     def _read_current(self) -> None:
         """The table's rows whose keys lie in the batch's key ranges: they may be updated, and are compared."""
-        names = [*self.contract.names, "source_file", "source_modified_at", "batch_id"]
+        names = [*self.contract.names, "source_file", "source_modified_at"]
         ranges = key_ranges(self._ask, "judged", self.contract.key, self.contract.column(self.contract.key).kind)
         current = delta.look_up(self.table, names, within(f'"{self.contract.key}"', ranges, sql_literal) if ranges else "false")
         self.connection.execute("CREATE TABLE current AS SELECT * FROM current")

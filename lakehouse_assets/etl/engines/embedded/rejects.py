@@ -68,7 +68,7 @@ class Rejects:
             f"CREATE OR REPLACE TEMP VIEW raw AS SELECT record_id, source_modified_at, {names} FROM stored WHERE NOT {self._of_content_seen()}"
         )
         self.connection.execute(f"CREATE TABLE open_records AS {for_duckdb(open_records_sql(self.contract, 'record_id', 'source_modified_at'))}")
-        self.connection.execute("CREATE OR REPLACE TEMP VIEW accepted AS SELECT j.* FROM judged j JOIN decided d USING (row_id) WHERE d.verdict <> 'rejected'")
+        self._view_accepted()
         self.connection.execute(f"INSERT INTO resolved SELECT record_id, '{CORRECTED}' FROM ({for_duckdb(corrected_sql(self.contract))})")
         if self._seen():
             self.connection.execute(
@@ -114,7 +114,7 @@ class Rejects:
     def _find_outdone(self) -> None:
         """The table `outdone` (record_id, resolution, said_at): records that this batch wrote itself, for whose key it, or the table, has a newer row."""
         self._number_rows()
-        self.connection.execute("CREATE OR REPLACE TEMP VIEW accepted AS SELECT j.* FROM judged j JOIN decided d USING (row_id) WHERE d.verdict <> 'rejected'")
+        self._view_accepted()
         self.connection.execute(
             "CREATE TABLE refused AS SELECT j.* FROM judged j JOIN not_inserted d USING (row_id) WHERE d.verdict = 'rejected' AND j.row_id >= 0"
         )
@@ -123,6 +123,9 @@ class Rejects:
             f"f.source_modified_at AS said_at FROM ({for_duckdb(outdone_sql(self.contract))}) o JOIN judged_rows j ON j.rowid = o.row_id "
             "JOIN files f USING (file_no) JOIN first_rows n USING (file_no)"
         )
+
+    def _view_accepted(self) -> None:
+        self.connection.execute("CREATE OR REPLACE TEMP VIEW accepted AS SELECT j.* FROM judged j JOIN decided d USING (row_id) WHERE d.verdict <> 'rejected'")
 
     def _number_rows(self) -> None:
         """The table `first_rows`: where each file's rows begin in `judged_rows`."""

@@ -70,7 +70,7 @@ class Rejects:
         names = ", ".join(f"raw['{name}'] AS `{name}`" for name in dict.fromkeys(filter(None, (self.contract.key, self.contract.version))))
         self._view("raw", self.spark.sql(f"SELECT record_id, source_modified_at, {names} FROM stored WHERE NOT {self._of_content_seen()}"))
         self._view("open_records", self.spark.sql(open_records_sql(self.contract, "record_id", "source_modified_at")))
-        self._view("accepted", self.spark.sql("SELECT * FROM decided WHERE verdict <> 'rejected'"))
+        self._view_accepted()
         resolved = self.spark.sql(f"SELECT record_id, '{CORRECTED}' AS resolution FROM ({corrected_sql(self.contract)})")
         if self._seen():
             self._view_places()
@@ -127,12 +127,15 @@ class Rejects:
     def _outdone(self) -> str:
         """The records that this batch wrote itself, for whose key it, or the table, has a newer row."""
         self._view_places()
-        self._view("accepted", self.spark.sql("SELECT * FROM decided WHERE verdict <> 'rejected'"))
+        self._view_accepted()
         self._view("refused", self.spark.sql("SELECT * FROM decided WHERE verdict = 'rejected' AND row_id >= 0"))
         return (
             f"SELECT concat(f.record, ':', {NUMBER}) AS record_id, '{CORRECTED}' AS resolution, f.source_modified_at AS said_at "
             f"FROM ({outdone_sql(self.contract)}) o JOIN refused d USING (row_id) JOIN files f USING (file_no) JOIN places p USING (file_no, block)"
         )
+
+    def _view_accepted(self) -> None:
+        self._view("accepted", self.spark.sql("SELECT * FROM decided WHERE verdict <> 'rejected'"))
 
     def _view_places(self) -> None:
         self._view("places", listed(self.spark, self.places, "file_no int, block bigint, first_row bigint, number bigint"))
