@@ -14,7 +14,7 @@ FIND_PYTHON = for python in $(PYTHON); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup spark demo test test-fast test-trino check check-deploy format bench synth deploy smoke destroy diff lock clean
+.PHONY: help setup spark demo test test-fast test-trino check check-deploy format bench synth deploy smoke destroy diff lock log-store clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -79,6 +79,9 @@ lock: .venv/installed .venv/installed-pyspark ## resolve the dependencies and Sp
 	$(LOCK) --group deploy -c requirements.lock -c requirements-spark.lock -c requirements-dev.lock pyproject.toml -o requirements-deploy.lock
 	$(LOCK) --group trino -c requirements.lock -c requirements-spark.lock -c requirements-dev.lock -c requirements-deploy.lock pyproject.toml -o requirements-trino.lock
 	$(BIN)/python -m lakehouse_assets.local.spark lock
+
+log-store: .venv/installed-spark ## compile Spark's log store anew after a change of its Java source (needs a JDK of Java 17): commit the jar
+	@$(BIN)/python -m lakehouse_assets.local.spark log-store
 
 clean: ## remove what setup installed (.venv); DATA=1 also the lakehouse that is here, with all its data (.lakehouse)
 	rm -rf .venv aws_deploy/node_modules aws_deploy/cdk.out $(if $(DATA),.lakehouse)

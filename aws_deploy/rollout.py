@@ -74,6 +74,7 @@ def _located(store: Store, settings: Settings, target: Target, tell: Tell) -> Ma
     lambdas = upload_lambda_code(store, settings.control_prefix, settings.contracts, target)
     return {
         "WheelLocation": code.wheel,
+        "LogStoreLocation": code.log_store,
         "ScriptLocation": code.script,
         "ContractsLocation": contracts,
         "StepsCodeKey": lambdas.steps,

@@ -35,7 +35,9 @@ from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryO
 ASK_DOCTOR = "`lakehouse doctor` checks them."
 CONNECTIONS = 16
 AWS_OWN = re.compile(r"https://s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
-THROTTLED = {
+CONFLICT = "ConditionalRequestConflict"
+"""S3's 409 to a write on a condition: another write was under way. "Retry the upload" (PutObject); whether the condition holds, only 412 says."""
+TEMPORARY = {
     "SlowDown",
     "Throttling",
     "ThrottlingException",
@@ -44,7 +46,9 @@ THROTTLED = {
     "RequestTimeout",
     "ServiceUnavailable",
     "OperationTimeoutException",
+    CONFLICT,
 }
+"""Answers that may be others the next time."""
 OUR_FAULTS = (
     ConfigParseError,
     InvalidConfigError,
@@ -145,7 +149,7 @@ def failures_named(doing: str) -> Iterator[None]:
 def _answered(doing: str, error: ClientError) -> LakehouseError:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in THROTTLED or status >= 500:
+    if code in TEMPORARY or status >= 500:
         return TemporaryOutage(f"{doing}: AWS answered {code} ({error}). Nothing is lost; run it again.")
     return BadConfiguration(f"{doing}: AWS refused it with {code}: {error}. Check the name and the permissions.")
 

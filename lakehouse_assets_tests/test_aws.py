@@ -53,6 +53,7 @@ def upload_failed(answer: ClientError) -> Exception:
     [
         (answered("SlowDown", 503), TemporaryOutage),
         (answered("InternalError", 500), TemporaryOutage),
+        (answered("ConditionalRequestConflict", 409), TemporaryOutage),
         (answered("AccessDenied", 403), BadConfiguration),
         (answered("KeyTooLongError", 400), BadConfiguration),
         (answered("NoSuchBucket", 404), BadConfiguration),

@@ -42,8 +42,9 @@ def load_dataset(
 
     `confirm` is called before each write: it raises where this process may not write any more. Raises BadData where
     rows are unaccounted for or the share of lost rows (rejected, and not only waiting) is above `reject_limit` (0 to
-    1); nothing is merged then. Raises TemporaryOutage where another run loads the same at the same time, and
-    BadConfiguration where the rules were changed between the MERGE and what follows it.
+    1); nothing is merged then. Raises TemporaryOutage where another run loads the same at the same time, or another
+    writer commits to its tables, and BadConfiguration where the rules were changed between the MERGE and what follows
+    it.
     """
     judgement_key = zone.judgement_key(manifest.batch_id, contract.dataset)
     found = zone.store.get_json_version(judgement_key)

@@ -89,10 +89,11 @@ def step_definition(settings: Settings, step: str, name: str, code: Code, contra
 
 
 def platform_arguments(settings: Settings, code: Code, *more_modules: str) -> dict[str, str]:
-    """What Glue itself reads: Delta Lake, the wheel and what it needs, logs and metrics while it runs."""
+    """What Glue itself reads: Delta Lake and the log store, the wheel and what it needs, logs and metrics while it runs."""
     return {
         "--job-language": "python",
         "--datalake-formats": "delta",
+        "--extra-jars": code.log_store,
         "--conf": " --conf ".join(f"{name}={value}" for name, value in CONFIGURATION.items()),
         "--additional-python-modules": ",".join([code.wheel, *(f"{name}=={importlib.metadata.version(name)}" for name in (*MODULES, *more_modules))]),
         "--python-modules-installer-option": "--no-deps",

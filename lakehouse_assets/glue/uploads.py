@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lakehouse_assets.etl import glue_job
+from lakehouse_assets.etl.engines.spark.session import LOG_STORE
 from lakehouse_assets.glue.wheel import build_wheel
 from lakehouse_assets.landing.store import Store
 
@@ -18,19 +19,21 @@ class Code:
 
     script: str
     wheel: str
+    log_store: str
 
 
 def upload_code(store: Store, control: str) -> Code:
-    """Uploads the entry point and the wheel of this project, where they are not there yet. `control`: the prefix of the control folder."""
+    """Uploads the entry point, the wheel of this project and the log store, where they are not there yet. `control`: the prefix of the control folder."""
     with tempfile.TemporaryDirectory() as folder:
         wheel = build_wheel(Path(folder))
         content = wheel.read_bytes()
-        # The script is in the wheel too, so that one hash stands for both.
+        # The others are in the wheel too, so that one hash stands for all.
         code = f"{control}code/{_address(content)}/"
         _upload(store, code + wheel.name, content)
     script = Path(glue_job.__file__)
-    _upload(store, code + script.name, script.read_bytes())
-    return Code(f"s3://{store.bucket}/{code}{script.name}", f"s3://{store.bucket}/{code}{wheel.name}")
+    for file in (script, LOG_STORE):
+        _upload(store, code + file.name, file.read_bytes())
+    return Code(*(f"s3://{store.bucket}/{code}{name}" for name in (script.name, wheel.name, LOG_STORE.name)))
 
 
 def upload_contracts(store: Store, control: str, contracts: Path) -> str:

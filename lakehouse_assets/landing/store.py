@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from lakehouse_assets.aws import CONFLICT
 from lakehouse_assets.errors import BadData, LakehouseError
 from lakehouse_assets.landing.model import FileVersion
 
@@ -28,8 +30,10 @@ KEY_BYTES, METADATA_BYTES = 1024, 2048
 """What S3 takes, in UTF-8: an object's key; its metadata, names and values together."""
 THREADS = 12
 ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchVersion"}
-REFUSED = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
-"""A conditional write found something else than its condition, or another such write under way."""
+REFUSED = {"412", "PreconditionFailed"}
+"""A conditional write found something else than its condition."""
+PAUSES = (0.05, 0.1, 0.2, 0.4)
+"""Seconds before a conditional write is tried again that met another one."""
 GONE = ABSENT | {"412", "PreconditionFailed"}
 """A version that is there no more. In a bucket without versions it may have been overwritten: its ETag no longer matches."""
 T = TypeVar("T")
@@ -73,7 +77,7 @@ class Store:
         """A conditional write over the content of an ETag (None: over nothing). The new ETag; None where something else was there."""
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
-            return str(self.s3.put_object(Bucket=self.bucket, Key=key, Body=_encoded(value), ContentType="application/json", **condition)["ETag"])
+            return str(self._put_if(key, _encoded(value), ContentType="application/json", **condition)["ETag"])
         except ClientError as error:
             return _none_if_absent(error, GONE | REFUSED)
 
@@ -86,11 +90,24 @@ class Store:
 
     def create(self, key: str, body: Any, metadata: dict[str, str]) -> bool:
         try:
-            self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*", Metadata=metadata)
+            self._put_if(key, body, IfNoneMatch="*", Metadata=metadata)
         except ClientError as error:
             _none_if_absent(error, REFUSED)
             return False
         return True
+
+    def _put_if(self, key: str, body: Any, **told: Any) -> dict[str, Any]:
+        """A write on a condition, tried again while S3 answers that another write is under way (409)."""
+        for pause in PAUSES:
+            try:
+                return dict(self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **told))
+            except ClientError as error:
+                if error.response["Error"]["Code"] != CONFLICT:
+                    raise
+            time.sleep(pause)
+            if hasattr(body, "seek"):
+                body.seek(0)
+        return dict(self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **told))
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         """In order; `after`: those behind this key only."""

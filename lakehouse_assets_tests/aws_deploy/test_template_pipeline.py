@@ -106,6 +106,7 @@ def test_a_glue_job_runs_once_at_a_time_on_glue_6_and_never_retries_by_itself(pi
         assert (job["GlueVersion"], job["MaxRetries"]) == ("6.0", 0)
         assert job["DefaultArguments"]["--datalake-formats"] == "delta"
         assert "<WheelLocation>" in job["DefaultArguments"]["--additional-python-modules"]
+        assert job["DefaultArguments"]["--extra-jars"] == "<LogStoreLocation>"
 
 
 def test_the_crawlers_register_each_datasets_tables_as_native_delta_tables(pipeline: Template) -> None:

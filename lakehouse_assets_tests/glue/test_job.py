@@ -21,7 +21,9 @@ from lakehouse_assets.glue.wheel import build_wheel
 from lakehouse_assets.settings import Settings
 
 CONTRACTS = read_contracts()
-CODE = Code("s3://bucket/control/code/1/glue_job.py", "s3://bucket/control/code/1/lakehouse_assets-0.1.0-py3-none-any.whl")
+CODE = Code(
+    "s3://bucket/control/code/1/glue_job.py", "s3://bucket/control/code/1/lakehouse_assets-0.1.0-py3-none-any.whl", "s3://bucket/control/code/1/log-store.jar"
+)
 ON_GLUE = {"python_version": "3.13", "python_full_version": "3.13.0", "sys_platform": "linux", "extra": ""}
 
 
@@ -59,6 +61,9 @@ def test_the_arguments_hold_all_but_the_manifest() -> None:
     assert "--manifest" not in arguments
     assert arguments["--datalake-formats"] == "delta"
     assert arguments["--conf"].startswith("spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension --conf spark.sql.catalog.spark_catalog=")
+    for scheme in ("s3", "s3a"):
+        assert f" --conf spark.delta.logStore.{scheme}.impl=lakehouse.logstore.ExclusiveLogStore" in arguments["--conf"]
+    assert arguments["--extra-jars"] == CODE.log_store
     assert arguments["--python-modules-installer-option"] == "--no-deps"
 
 

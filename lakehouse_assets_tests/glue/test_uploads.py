@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lakehouse_assets.contracts import SHIPPED
 from lakehouse_assets.etl import glue_job
+from lakehouse_assets.etl.engines.spark.session import LOG_STORE
 from lakehouse_assets.glue.uploads import upload_code, upload_contracts
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.support import ClientWith, body, keys
@@ -19,7 +20,8 @@ def test_the_code_is_uploaded_once(lakehouse: Lakehouse) -> None:
     store = lakehouse.zone.store
     code = upload_code(store, "control/")
     assert body(lakehouse, key_of(lakehouse, code.script)) == Path(glue_job.__file__).read_bytes()
-    assert sorted(keys(lakehouse, "control/code/")) == sorted([key_of(lakehouse, code.script), key_of(lakehouse, code.wheel)])
+    assert sorted(keys(lakehouse, "control/code/")) == sorted(key_of(lakehouse, location) for location in (code.script, code.wheel, code.log_store))
+    assert body(lakehouse, key_of(lakehouse, code.log_store)) == LOG_STORE.read_bytes()
 
     def refuse(**_: object) -> None:
         raise AssertionError("it is there already")

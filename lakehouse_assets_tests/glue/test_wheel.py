@@ -29,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_has_the_code_the_contracts_and_the_queries_as_they_are_here(wheel: Path) -> None:
     found = contents(wheel)
     package = PROJECT / "lakehouse_assets"
-    here = [path for path in package.rglob("*") if path.suffix in (".py", ".yaml", ".sql", ".properties")]
+    here = [path for path in package.rglob("*") if path.suffix in (".py", ".yaml", ".sql", ".properties", ".java", ".jar")]
     assert {name: found[name] for name in (str(path.relative_to(PROJECT)) for path in here)} == {
         str(path.relative_to(PROJECT)): path.read_bytes() for path in here
     }

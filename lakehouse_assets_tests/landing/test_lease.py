@@ -13,14 +13,17 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from botocore.exceptions import ClientError
 
 from lakehouse_assets.assets.steps import step
+from lakehouse_assets.aws import CONFLICT
 from lakehouse_assets.errors import BadData, TemporaryOutage
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.lease import Holding, Lease, LeaseLostError, this_machine
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.preflight import preflight
-from lakehouse_assets_tests.support import keys, put_one_of_each
+from lakehouse_assets.landing.store import Store
+from lakehouse_assets_tests.support import ClientWith, keys, put_one_of_each
 
 KEY = "control/lease.json"
 ELSEWHERE = "another machine"
@@ -139,6 +142,21 @@ def test_a_renewal_whose_answer_was_lost_is_no_loss(lakehouse: Lakehouse, leases
     lakehouse.zone.store.put_json(KEY, asdict(replace(before, renewals=before.renewals + 1)))
     lease.confirm()
     assert lease.taken
+
+
+def test_a_renewal_that_met_another_write_is_tried_again_and_done(lakehouse: Lakehouse, leases: Any) -> None:
+    lease = leases("unlucky")
+    lease.take(0, never)
+    before, s3, conflicts = holding(lakehouse), lakehouse.zone.store.s3, iter([ClientError({"Error": {"Code": CONFLICT}}, "PutObject")])
+
+    def put(**request: Any) -> Any:
+        for conflict in conflicts:
+            raise conflict
+        return s3.put_object(**request)
+
+    lease._store = Store(ClientWith(s3, put_object=put), lakehouse.settings.bucket)
+    lease.confirm()
+    assert holding(lakehouse).renewals > before.renewals
 
 
 def test_what_has_no_process_id_any_more_is_known_by_its_machine_only() -> None:

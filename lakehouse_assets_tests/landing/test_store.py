@@ -1,6 +1,8 @@
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -10,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from lakehouse_assets.errors import BadData
 from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing import store as store_module
 from lakehouse_assets.landing.model import FileVersion
 from lakehouse_assets.landing.store import Store, in_parallel
 from lakehouse_assets_tests.support import ClientWith, body, keys, next_second, put
@@ -206,6 +209,51 @@ def test_a_conditional_write_has_one_winner(store: Store) -> None:
     won = in_parallel(create, range(12))
     assert sum(won) == 1
     assert store.get_json("control/one.json") == {"winner": won.index(True)}
+
+
+class MetAnother:
+    """An S3 client whose first puts are answered 409: another write on a condition is under way. `meanwhile`: what that one does."""
+
+    def __init__(self, s3: Any, times: int, meanwhile: Callable[[], Any] = lambda: None) -> None:
+        self.s3, self.left, self.meanwhile = s3, times, meanwhile
+
+    def __call__(self, **request: Any) -> Any:
+        if not self.left:
+            return self.s3.put_object(**request)
+        self.left -= 1
+        if hasattr(request["Body"], "read"):
+            request["Body"].read()
+        if not self.left:
+            self.meanwhile()
+        raise ClientError({"Error": {"Code": "ConditionalRequestConflict"}}, "PutObject")
+
+
+@pytest.mark.parametrize("body_of", [lambda content: content, BytesIO], ids=["bytes", "file"])
+def test_a_write_that_met_another_is_done_where_its_condition_holds_after_all(lakehouse: Lakehouse, store: Store, body_of: Callable[[bytes], Any]) -> None:
+    met = Store(ClientWith(store.s3, put_object=MetAnother(store.s3, 2)), store.bucket)
+    assert met.create("control/a", body_of(b"whole"), {})
+    assert body(lakehouse, "control/a") == b"whole"
+
+
+def test_a_write_that_met_another_is_refused_where_that_one_was_done(store: Store) -> None:
+    met = Store(ClientWith(store.s3, put_object=MetAnother(store.s3, 1, lambda: store.put_json("control/a.json", "other"))), store.bucket)
+    assert not met.create_json("control/a.json", "own")
+    assert store.get_json("control/a.json") == "other"
+
+
+def test_a_json_that_met_another_write_is_replaced_where_it_is_as_it_was(store: Store) -> None:
+    etag = store.replace_json("control/a.json", 1, None)
+    met = Store(ClientWith(store.s3, put_object=MetAnother(store.s3, 1)), store.bucket)
+    assert met.replace_json("control/a.json", 2, etag)
+    assert store.get_json("control/a.json") == 2
+
+
+def test_a_write_that_meets_others_without_end_says_nothing_of_its_condition(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "PAUSES", (0, 0))
+    met = Store(ClientWith(store.s3, put_object=MetAnother(store.s3, 3)), store.bucket)
+    with pytest.raises(ClientError, match="ConditionalRequestConflict"):
+        met.create_json("control/a.json", "own")
+    assert not store.exists("control/a.json")
 
 
 def test_what_is_not_there_is_none(store: Store) -> None:

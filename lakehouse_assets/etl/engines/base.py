@@ -177,7 +177,8 @@ class DatasetLoad(Protocol):
         is taken out first."""
 
     def merge(self) -> Written | None:
-        """Brings inserts and updates into the table in one commit; None if a former try had."""
+        """Brings inserts and updates into the table in one commit; None if a former try had. It is the commit right after the version that the load began with,
+        as are those to the rejects: raises TemporaryOutage where another writer's is."""
 
     def settle_rejects(self) -> None:
         """Marks the orphans that were tried again: healed by this batch, or waiting still; and the records that this batch resolves."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lakehouse_assets.contracts import PROVENANCE
-from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 
 TRANSACTION_VERSION = 1
 NEUTRAL_PATHS = "delta.randomizeFilePrefixes"
@@ -41,6 +41,11 @@ def of_rejects(transaction: str, revision: int) -> str:
 def of_settled(transaction: str) -> str:
     """The id of the commit that marks the records which a batch settled."""
     return f"orphans:{transaction}"
+
+
+def another_writer(what: str) -> TemporaryOutage:
+    """A commit was refused, because another one came after the table was opened: rows that were judged by the table as it was may be there meanwhile."""
+    return TemporaryOutage(f"{what}: another writer committed after this load had begun. Nothing was written over it. Run the batch again.")
 
 
 def new_columns(uri: str, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

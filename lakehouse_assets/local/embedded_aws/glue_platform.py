@@ -9,7 +9,7 @@ import io
 import os
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from lakehouse_assets.errors import BadConfiguration
@@ -18,7 +18,7 @@ from lakehouse_assets.local.embedded_aws.job_process import LaunchError
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
 WITHOUT_EFFECT = (
     *("--enable-", "--continuous-log-", "--job-bookmark-", "--write-shuffle-", "--customer-", "--executor-", "--spark-event-", "--user-jars-"),
-    *("--class", "--extra-files", "--extra-jars", "--job-language", "--python-modules-installer-option", "--TempDir"),
+    *("--class", "--extra-files", "--job-language", "--python-modules-installer-option", "--TempDir"),
 )
 """What Glue reads and this does not, by how it begins."""
 OF_THIS_MACHINE = ("LAKEHOUSE_", "DAGSTER_", "SPARK_", "PYSPARK_", "JAVA_", "JDK_JAVA_", "PYTHONPATH")
@@ -35,9 +35,10 @@ def prepare(arguments: Mapping[str, str], read: ReadObject, folder: Path, say: C
         say(f"without effect here: {' '.join(ignored)}")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OF_THIS_MACHINE)}
     environment["PYTHONPATH"] = os.pathsep.join(_python_path(arguments, read, folder))
+    jars = [_fetched(location, read, folder) for location in _listed(arguments.get("--extra-jars"))]
     if formats := arguments.get("--datalake-formats"):
         _check_formats(formats)
-        environment |= _spark(arguments.get("--conf", ""), folder)
+        environment |= _spark(arguments.get("--conf", ""), jars, folder)
     return environment
 
 
@@ -95,15 +96,15 @@ def _check_formats(formats: str) -> None:
         raise LaunchError(f"--datalake-formats: the embedded Glue has delta, and not {', '.join(missing)}")
 
 
-def _spark(conf: str, folder: Path) -> dict[str, str]:
-    """Spark as Glue has it: the jars of Delta Lake and S3A on its path, `s3://` as S3A, and what the job's --conf says."""
+def _spark(conf: str, extra: Sequence[Path], folder: Path) -> dict[str, str]:
+    """Spark as Glue has it: the jars of Delta Lake and S3A on its path, and those of the job; `s3://` as S3A, and what the job's --conf says."""
     # Here, as only a machine that has the spark extra can run these jobs.
     from lakehouse_assets.etl.engines.spark.session import EVERYWHERE, on_one_machine
     from lakehouse_assets.local.spark.jars import installed_jars
     from lakehouse_assets.local.spark.java import java_home
 
     try:
-        jars, java = installed_jars(), java_home()
+        jars, java = [*installed_jars(), *extra], java_home()
     except BadConfiguration as error:
         raise LaunchError(f"BadConfiguration: {error}") from error
     # Not what the engine sets for itself wherever it runs: on Glue too it has to.

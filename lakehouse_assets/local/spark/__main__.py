@@ -1,4 +1,7 @@
-"""The steps of `make spark`, each said before it is done: `java` (find or install Java 17), `jars` (download them), `lock` (resolve them anew)."""
+"""The steps of `make spark`, each said before it is done: `java` (find or install Java 17), `jars` (download them), `lock` (resolve them anew).
+
+`log-store` compiles Spark's log store anew.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,13 @@ def _lock() -> None:
     print(f"{len(jars)} jars, {megabytes(jars)} -> {LOCK}")
 
 
-STEPS = {"java": lambda: set_up_java(os.environ, USUAL_PLACES, this_system()), "jars": _jars, "lock": _lock}
+def _log_store() -> None:
+    from lakehouse_assets.local.spark.log_store import make_log_store
+
+    print(f"The log store was compiled -> {make_log_store()}")
+
+
+STEPS = {"java": lambda: set_up_java(os.environ, USUAL_PLACES, this_system()), "jars": _jars, "lock": _lock, "log-store": _log_store}
 
 if __name__ == "__main__":
     try:

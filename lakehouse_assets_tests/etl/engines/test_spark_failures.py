@@ -23,6 +23,8 @@ Caused by: {}
         ("java.io.IOException: shop=Secret: No space left on device", LakehouseError, "A disk is full"),
         ("java.lang.OutOfMemoryError: Java heap space", LakehouseError, "Its memory was too small"),
         ("org.apache.hadoop.fs.s3a.AWSClientIOException: shop=Secret: connection reset", TemporaryOutage, "SparkException, AWSClientIOException"),
+        ("lakehouse.logstore.AnotherWriterException: Another writer commits: s3://bucket/shop=Secret", TemporaryOutage, "another writer committed"),
+        ("org.apache.hadoop.fs.UnsupportedFileSystemException: s3://bucket/shop=Secret", BadConfiguration, "Hadoop 3.4.2 or later"),
         ("java.io.EOFException: shop=Secret", TemporaryOutage, "run the batch again"),
     ],
 )

@@ -62,6 +62,7 @@ def test_a_job_runs_the_wheel_that_it_names_and_not_what_this_machine_has(s3: S3
         ("--additional-python-modules", "s3://bucket/all.gluewheels.zip", "failed: s3://bucket/all.gluewheels.zip is no wheel; the embedded Glue takes"),
         ("--additional-python-modules", "boto3==0.1", f"failed: boto3==0.1 is not on this machine (only {version('boto3')} is)"),
         ("--additional-python-modules", "no-such-module", "failed: no-such-module is not on this machine (no version is)"),
+        ("--extra-jars", "s3://bucket/gone.jar", "File not found: s3://bucket/gone.jar"),
         ("--datalake-formats", "delta,iceberg", "the embedded Glue has delta, and not iceberg"),
     ],
 )
@@ -70,9 +71,9 @@ def test_a_job_whose_needs_are_not_met_is_refused_with_the_reason(tmp_path: Path
 
 
 def test_what_has_no_effect_is_said(tmp_path: Path) -> None:
-    _, said = prepared(tmp_path, {"--enable-metrics": "true", "--dataset": "orders", "--extra-jars": "s3://bucket/a.jar"})
+    _, said = prepared(tmp_path, {"--enable-metrics": "true", "--dataset": "orders", "--extra-files": "s3://bucket/a.txt"})
 
-    assert said == ["without effect here: --enable-metrics --extra-jars"]
+    assert said == ["without effect here: --enable-metrics --extra-files"]
 
 
 def test_a_job_finds_nothing_of_this_machines_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

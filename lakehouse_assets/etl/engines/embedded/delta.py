@@ -1,4 +1,8 @@
-"""Delta tables by delta-rs: create, look up, append, merge. Every write carries a transaction id, so that the same write tried again is a no-op."""
+"""Delta tables by delta-rs: create, look up, append, merge. Every write carries a transaction id, so that the same write tried again is a no-op.
+
+A load's commit is the one right after the version that it read. delta-rs would move an append behind any other commit; two batches that append the same
+key would both be there.
+"""
 
 from __future__ import annotations
 
@@ -95,13 +99,12 @@ def append(table: DeltaTable, rows: Any, transaction: str) -> int:
     """Appends rows in one commit. Returns how many the commit says it added."""
     with_outage_named(table, lambda: write_deltalake(table, rows, mode="append", commit_properties=_properties(transaction)))
     with outage_named(table.table_uri):
-        table.update_incremental()
         return int(table.history(1)[0]["operationMetrics"]["num_added_rows"])
 
 
 def delete(table: DeltaTable, where: str) -> None:
     """Deletes the rows that satisfy a predicate, in one commit."""
-    with_outage_named(table, lambda: table.delete(where))
+    with_outage_named(table, lambda: table.delete(where, commit_properties=CommitProperties(max_commit_retries=0)))
 
 
 def merge(
@@ -125,7 +128,8 @@ def maintain(table: DeltaTable, retain_hours: int) -> tuple[int, int, int]:
 
 def _properties(transaction: str) -> CommitProperties:
     """With its time in milliseconds: under a retention duration Spark takes a transaction without one for expired, and would do the write once more."""
-    return CommitProperties(app_transactions=[Transaction(transaction, TRANSACTION_VERSION, time.time_ns() // 1_000_000)])
+    said = Transaction(transaction, TRANSACTION_VERSION, time.time_ns() // 1_000_000)
+    return CommitProperties(max_commit_retries=0, app_transactions=[said])
 
 
 def with_outage_named(table: DeltaTable, write: Any) -> Any:

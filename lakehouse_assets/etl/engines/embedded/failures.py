@@ -10,8 +10,9 @@ import re
 
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from lakehouse_assets.aws import THROTTLED
+from lakehouse_assets.aws import TEMPORARY
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
+from lakehouse_assets.etl.engines.table import another_writer
 
 GENERIC, ABSENT = "Generic S3 error", "Object at location"
 FORBIDDEN = ("lacked the necessary privileges", "lacked valid authentication")
@@ -48,7 +49,7 @@ def failure(what: str, error: BaseException) -> LakehouseError:
     code = found[1] if (found := CODE.search(text)) else None
     if FULL_DISK in text:
         return LakehouseError(f"{what}: {told}. Nothing is lost: free some space, then run the batch again.")
-    if code in THROTTLED or status in HEALED or (status or 0) >= 500:
+    if code in TEMPORARY or status in HEALED or (status or 0) >= 500:
         return TemporaryOutage(f"{what} cannot be reached: {told}. Nothing is lost; run the batch again.")
     if code == "NoSuchKey" or ABSENT in text:
         return LakehouseError(
@@ -59,7 +60,7 @@ def failure(what: str, error: BaseException) -> LakehouseError:
             f"{what}: S3 refused the request ({told}). Nothing is lost. Check the bucket's name and the permissions, then run the batch again."
         )
     if isinstance(error, CommitFailedError):
-        return TemporaryOutage(f"{what}: another writer committed at the same time. The table is as it was; run the batch again.")
+        return another_writer(what)
     if isinstance(error, OSError) or GENERIC in text:
         return TemporaryOutage(f"{what} cannot be reached: {told}. Nothing is lost; run the batch again.")
     return LakehouseError(f"{what}: delta-rs failed ({told}). The table is as it was. {REPORT}")

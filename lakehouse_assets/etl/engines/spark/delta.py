@@ -1,4 +1,8 @@
-"""Delta tables by Spark: create, look up, append, merge. Every write carries a transaction id, so that the same write tried again is a no-op."""
+"""Delta tables by Spark: create, look up, append, merge. Every write carries a transaction id, so that the same write tried again is a no-op.
+
+A load's commit is the one right after the version at which it opened the table. Delta would move an append behind any other commit; two batches that append
+the same key would both be there. On S3 the log store holds Spark to it (`logstore/`).
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,25 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
+from uuid import uuid4
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from lakehouse_assets.etl.engines.table import NEUTRAL_PATHS, PROPERTIES, TRANSACTION_VERSION, check_reader_version, new_columns
+from lakehouse_assets.etl.engines.table import NEUTRAL_PATHS, PROPERTIES, TRANSACTION_VERSION, another_writer, check_reader_version, new_columns
+
+COMMIT_VERSION = "spark.lakehouse.commitVersion"
+"""The only version that a commit of this session may have, as the log store reads it."""
+WHO_COMMITS = "spark.databricks.delta.commitInfo.userMetadata"
 
 
 class Table:
-    """One Delta table in one session. Nobody else writes to it meanwhile (Spark's commit on S3 would not notice)."""
+    """One Delta table in one session. `version`: where it stood when it was opened, and then at this one's own last commit."""
 
     def __init__(self, spark: SparkSession, uri: str) -> None:
         self.spark, self.uri = spark, uri
+        self.version = -1
 
     def open(self, columns: Mapping[str, str], partition: str | None) -> Table:
         """Creates the table if it is not there, and gives it the columns that it lacks. Raises BadConfiguration where it has others than the contract."""
@@ -30,14 +40,17 @@ class Table:
             for name, value in PROPERTIES.items():
                 builder = builder.property(name, value)
             (builder.partitionedBy(partition) if partition else builder).execute()
+            self.version = self._snapshot().version()
             return self
-        present = StructType.fromJson(json.loads(self._snapshot().metadata().schemaString()))
-        check_reader_version(self.uri, self._snapshot().protocol().minReaderVersion())
+        snapshot = self._snapshot()
+        present = StructType.fromJson(json.loads(snapshot.metadata().schemaString()))
+        check_reader_version(self.uri, snapshot.protocol().minReaderVersion())
         if added := new_columns(self.uri, {field.name: field.dataType.simpleString() for field in present}, dict(columns)):
             named = ", ".join(f"`{name}` {columns[name]}" for name in added)
             self.spark.sql(f"ALTER TABLE delta.`{self.uri}` ADD COLUMNS ({named})")
         if not self._snapshot().metadata().configuration().contains(NEUTRAL_PATHS):
             self.spark.sql(f"ALTER TABLE delta.`{self.uri}` SET TBLPROPERTIES ('{NEUTRAL_PATHS}' = 'true')")
+        self.version = self._snapshot().version()
         return self
 
     @property
@@ -65,8 +78,9 @@ class Table:
         return added
 
     def delete(self, where: str) -> None:
-        """Deletes the rows that satisfy a predicate, in one commit."""
-        DeltaTable.forPath(self.spark, self.uri).delete(where)
+        """Deletes the rows that satisfy a predicate, in one commit; in none where there are none."""
+        with self._one_commit():
+            DeltaTable.forPath(self.spark, self.uri).delete(where)
 
     def merge(self, rows: DataFrame, condition: str, transaction: str, *, update: Mapping[str, str], insert: bool, only: str | None = None) -> tuple[int, int]:
         """MERGE rows (alias s) into the table (alias t) in one commit; `only`: which matched rows are updated.
@@ -88,9 +102,12 @@ class Table:
         return int(metrics[0]), int(metrics[1]), int(ended[0]["numDeletedFiles"]) if ended else 0
 
     @contextmanager
-    def _one_commit(self, transaction: str) -> Iterator[None]:
-        """The next commit carries the id. It is taken back afterwards: a second write under the same id would be skipped."""
-        told = {"spark.databricks.delta.write.txnAppId": transaction, "spark.databricks.delta.write.txnVersion": str(TRANSACTION_VERSION)}
+    def _one_commit(self, transaction: str | None = None) -> Iterator[None]:
+        """The next commit carries the id and is refused where its version is taken. Both are taken back afterwards: a second write under the same id would
+        be skipped. Raises TemporaryOutage where a commit with an id was skipped, because another process has made it meanwhile."""
+        told = {COMMIT_VERSION: str(self.version + 1), WHO_COMMITS: uuid4().hex}
+        if transaction:
+            told |= {"spark.databricks.delta.write.txnAppId": transaction, "spark.databricks.delta.write.txnVersion": str(TRANSACTION_VERSION)}
         for name, value in told.items():
             self.spark.conf.set(name, value)
         try:
@@ -98,16 +115,25 @@ class Table:
         finally:
             for name in told:
                 self.spark.conf.unset(name)
+        if self._snapshot().version() > self.version:
+            who = self._commit(self.version + 1).userMetadata()
+            if who.isDefined() and who.get() == told[WHO_COMMITS]:
+                self.version += 1
+                return
+        if transaction:
+            raise another_writer(self.uri)
 
     def _metrics(self, *names: str) -> tuple[int, ...]:
-        """Figures of the table's last commit, from its file. (`history(1)` takes a job to read the same.)"""
-        jvm: Any = self.spark._jvm
-        delta = jvm.org.apache.spark.sql.delta
-        snapshot = self._snapshot()
-        log = snapshot.deltaLog()
-        commit = delta.util.FileNames.unsafeDeltaFile(log.logPath(), snapshot.version())
-        figures = delta.DeltaHistoryManager.getCommitInfoOpt(log.store(), commit, log.newDeltaHadoopConf()).get().operationMetrics().get()
+        """Figures of this one's last commit, from its file. (`history(1)` takes a job to read the same.)"""
+        figures = self._commit(self.version).operationMetrics().get()
         return tuple(int(figures.apply(name)) for name in names)
+
+    def _commit(self, version: int) -> Any:
+        """What a commit says of itself."""
+        jvm: Any = self.spark._jvm
+        delta, log = jvm.org.apache.spark.sql.delta, self._log()
+        file = delta.util.FileNames.unsafeDeltaFile(log.logPath(), version)
+        return delta.DeltaHistoryManager.getCommitInfoOpt(log.store(), file, log.newDeltaHadoopConf()).get()
 
     @property
     def empty(self) -> bool:
@@ -119,9 +145,11 @@ class Table:
     def _snapshot(self) -> Any:
         """The table's newest state. Python's API of Delta tells neither transactions nor, without a job, the schema: this is the JVM's own object."""
         jvm: Any = self.spark._jvm
-        return jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.uri).update(
-            False, jvm.scala.Option.empty(), jvm.scala.Option.empty()
-        )
+        return self._log().update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty())
+
+    def _log(self) -> Any:
+        jvm: Any = self.spark._jvm
+        return jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.uri)
 
 
 def rows_of(spark: SparkSession, plan: Any) -> DataFrame:

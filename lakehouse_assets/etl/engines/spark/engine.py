@@ -16,6 +16,7 @@ from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.engines.base import DatasetLoad, Maintained, Tables
 from lakehouse_assets.etl.engines.spark.failures import REPORT, failure
 from lakehouse_assets.etl.engines.spark.session import SURE, bucket_options, spark_session
+from lakehouse_assets.etl.engines.table import another_writer
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -40,7 +41,7 @@ class SparkEngine:
         with tempfile.TemporaryDirectory(prefix=f"{contract.dataset}-") as links:
             load = SparkLoad(contract, tables, batch_id, abandoned, spark, self.environment, Path(links))
             try:
-                with _failures_named(contract):
+                with failures_named(contract):
                     yield load
             finally:
                 with suppress(Py4JError, OSError):
@@ -53,7 +54,7 @@ class SparkEngine:
         spark = self._own_session(tables)
         # VACUUM lists a table's folders in so many tasks. With the default of 10,000 it took 20 seconds for a table of two folders.
         spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", str(8 * spark.sparkContext.defaultParallelism))
-        with _failures_named(contract):
+        with failures_named(contract):
             found = [Table(spark, uri) for uri in (tables.table(contract.dataset), tables.rejects(contract.dataset))]
             return [Maintained(table.uri, *table.maintain(retain_hours)) for table in found if table.exists]
 
@@ -71,12 +72,15 @@ class SparkEngine:
 
 
 @contextmanager
-def _failures_named(contract: Contract) -> Iterator[None]:
+def failures_named(contract: Contract) -> Iterator[None]:
+    from delta.exceptions import DeltaConcurrentModificationException
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
     try:
         yield
+    except DeltaConcurrentModificationException as error:
+        raise another_writer(contract.dataset) from error
     except PySparkException as error:
         said = error.getCondition() or type(error).__name__
         raise LakehouseError(f"{contract.dataset}: Spark refused a step of the load ({said}). Nothing is lost. {REPORT}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
+from lakehouse_assets.etl.engines.table import another_writer
 
 EXCEPTION = re.compile(r"\b(?:\w+\.)+(\w+(?:Exception|Error))\b")
 """A class of Java's with its package: each line of a trace that tells of a cause begins with one."""
@@ -24,6 +25,8 @@ REFUSED = {
     "UnknownStoreException",
 }
 """What S3A makes of S3's answers that another try does not change (400, 301, 401, 403, and no such bucket)."""
+ANOTHER_WRITER, NOT_EXCLUSIVE = "AnotherWriterException", "UnsupportedFileSystemException"
+"""What the log store raises (`logstore/`)."""
 FULL_DISK, FULL_MEMORY = "No space left on device", "OutOfMemoryError"
 REPORT = "If it fails again, please report it with the whole message from the log."
 
@@ -33,6 +36,13 @@ def failure(dataset: str, trace: str) -> LakehouseError:
     may go through."""
     names = list(dict.fromkeys(EXCEPTION.findall(trace)))
     died = f"{dataset}: Spark failed on the way ({', '.join(names) or 'Java gives no reason'})."
+    if ANOTHER_WRITER in names:
+        return another_writer(dataset)
+    if NOT_EXCLUSIVE in names:
+        return BadConfiguration(
+            f"{died} Its file system cannot create a file only where there is none, so another writer's commit could be lost. Nothing was written. "
+            "Tables on S3 need Hadoop 3.4.2 or later, with fs.s3a.create.conditional.enabled as it is by default."
+        )
     if FULL_DISK in trace:
         return LakehouseError(f"{died} A disk is full. Nothing is lost: free some space where Spark spills, then run the batch again.")
     if FULL_MEMORY in names:

@@ -12,9 +12,17 @@ from lakehouse_assets.errors import BadConfiguration
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+LOG_STORE_SOURCES = Path(__file__).with_name("logstore")
+LOG_STORE = LOG_STORE_SOURCES / "log-store.jar"
+"""Compiled, so that no machine needs a Java compiler (`make log-store` does it; a test holds it to its source)."""
+EXCLUSIVE = "lakehouse.logstore.ExclusiveLogStore"
+"""Delta's own log store for S3 overwrites a commit that another process made between its look and its write."""
+
 DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.delta.logStore.s3.impl": EXCLUSIVE,
+    "spark.delta.logStore.s3a.impl": EXCLUSIVE,
 }
 EVERYWHERE = DELTA | {
     "spark.sql.session.timeZone": "UTC",
@@ -43,7 +51,7 @@ COLLECTOR = "-XX:+UseParallelGC"
 
 
 def on_one_machine(jars: Sequence[Path], scratch: Path) -> dict[str, str]:
-    """The configuration of a session whose driver does all the work, with every core of this machine.
+    """The configuration of a session whose driver does all the work, with every core of this machine. `jars`: Spark's, and the log store.
 
     Raises BadConfiguration where a folder has a name that Spark takes for several.
     """
