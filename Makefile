@@ -44,7 +44,7 @@ check: .venv/installed-dev .venv/installed-pyspark check-deploy ## format, lint,
 
 # cdk-nag checks each synthesis (make synth, and the test that the templates are fresh).
 check-deploy: .venv/installed-deploy ## lint the CloudFormation templates and the workflows
-	$(BIN)/cfn-lint lakehouse_assets/local/templates/*.json
+	$(BIN)/cfn-lint lakehouse_assets/local/templates/*.json aws_deploy/deploy-role.yaml
 	$(BIN)/zizmor --offline --quiet --no-progress .github/workflows
 	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(BIN)/actionlint && $(BIN)/actionlint; \
 	else echo "actionlint was left out: it is built with Go, which is not installed."; fi

@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import lakehouse_assets
+from aws_deploy.handlers.engines import NAME as ENGINES_ZIP
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.glue_job import CONTRACT
-from lakehouse_assets.glue.job import MODULES, READERS
+from lakehouse_assets.glue.modules import MODULES
 from lakehouse_assets.landing.store import Store
 
 RUNTIME = "python3.13"
@@ -31,13 +32,15 @@ ARCHITECTURE = "x86_64"
 STEPS, LOAD = ZIPS = ("steps", "load")
 
 PROJECT = Path(__file__).parents[1]
-OF_A_STEP = tuple(name for name in MODULES if name != "dagster-pipes") + READERS
+OF_A_STEP = tuple(name for name in MODULES if name != "dagster-pipes")
 """As for the Glue jobs: installed with --no-deps, so all of them are named, to the last."""
 PACKAGES = {STEPS: OF_A_STEP, LOAD: (*OF_A_STEP, "arro3-core", "deltalake", "deprecated", "duckdb", "pytz", "wrapt")}
 SERVICES = ("athena", "glue", "s3", "sns", "sqs", "sso", "sso-oidc", "signin", "stepfunctions", "sts")
 """Those that are called; sso and its kin are looked at by botocore's search for credentials."""
 NOT_IN_LAMBDAS = ("assets", "checks", "cli", "local", "resources", "sensors", "sql", "definitions.py", "jobs.py", "schedules.py", "stacks.py")
 """Of lakehouse_assets: what no Lambda imports."""
+ENGINES = ("*duckdb*", "deltalake*", "arro3*")
+"""What lies in a zip of its own in the load's, as it is called where packages are installed (aws_deploy.handlers.engines)."""
 LONG_AGO = (2020, 2, 2, 0, 0, 0)
 
 
@@ -83,7 +86,7 @@ def upload_lambda_code(store: Store, control: str, contracts: Path, target: Targ
 def address(name: str, contracts: Path, target: Target) -> str:
     """Names what a zip is built from: the locked packages, this project's files, the contracts, and this recipe (which is one of the files)."""
     told = hashlib.sha256(repr((name, target, target.is_this_python, sysconfig.get_platform() if not target.platform else "")).encode())
-    told.update(_requirements(name).encode())
+    told.update(locked(PACKAGES[name]).encode())
     for place, file in sorted([*_sources(contracts).items(), ("recipe", Path(__file__))]):
         told.update(place.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     return told.hexdigest()[:24]
@@ -99,7 +102,18 @@ def build(name: str, contracts: Path, folder: Path, target: Target = AWS_LAMBDA)
         shutil.copyfile(file, content / place)
     if target.is_this_python:
         _compile(content)
-    return _zipped(content, folder / f"{name}.zip", target.compression)
+    if target.platform and name == LOAD:
+        _pack_engines(content, folder, target.compression)
+    return zipped(content, folder / f"{name}.zip", target.compression)
+
+
+def _pack_engines(content: Path, folder: Path, compression: int) -> None:
+    """Into a zip in the zip: what counts for Lambda's limit is then their compressed size."""
+    engines = folder / "engines"
+    engines.mkdir()
+    for found in [found for shape in ENGINES for found in content.glob(shape)]:
+        shutil.move(found, engines / found.name)
+    zipped(engines, content / ENGINES_ZIP, compression)
 
 
 def _compile(content: Path) -> None:
@@ -109,21 +123,21 @@ def _compile(content: Path) -> None:
     subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": "0"}, check=False)  # noqa: S603 - compileall, of the folder made here
 
 
-def _requirements(name: str) -> str:
-    """The lock's lines of a zip's packages, with their hashes. Raises BadConfiguration where the lock has one of them not."""
-    locked: dict[str, str] = {}
-    for entry in re.split(r"\n(?=[A-Za-z0-9])", (PROJECT / "requirements.lock").read_text("utf-8")):
-        locked[re.split(r"[=\[ ;]", entry, maxsplit=1)[0]] = "\n".join(line for line in entry.splitlines() if not line.lstrip().startswith("#"))
-    if absent := [package for package in PACKAGES[name] if package not in locked]:
-        raise BadConfiguration(f"requirements.lock has no {', '.join(absent)}. Run `make lock`.")
-    return "\n".join(locked[package] for package in PACKAGES[name]) + "\n"
+def locked(packages: Iterable[str], lock: str = "requirements.lock") -> str:
+    """The lock's lines of these packages, with their hashes. Raises BadConfiguration where the lock has one of them not."""
+    found: dict[str, str] = {}
+    for entry in re.split(r"\n(?=[A-Za-z0-9])", (PROJECT / lock).read_text("utf-8")):
+        found[re.split(r"[=\[ ;]", entry, maxsplit=1)[0]] = "\n".join(line for line in entry.splitlines() if not line.lstrip().startswith("#"))
+    if absent := [package for package in packages if package not in found]:
+        raise BadConfiguration(f"{lock} has no {', '.join(absent)}. Run `make lock`.")
+    return "\n".join(found[package] for package in packages) + "\n"
 
 
 def _install(name: str, into: Path, target: Target) -> None:
     from uv import find_uv_bin
 
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
-        requirements.write(_requirements(name))
+        requirements.write(locked(PACKAGES[name]))
         requirements.flush()
         command = [find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", str(into)]
         platform = ["--python-version", target.python, "--python-platform", target.platform] if target.platform else []
@@ -154,7 +168,7 @@ def _sources(contracts: Path) -> dict[str, Path]:
     }
 
 
-def _zipped(content: Path, into: Path, compression: int) -> Path:
+def zipped(content: Path, into: Path, compression: int) -> Path:
     kind = zipfile.ZIP_DEFLATED if compression else zipfile.ZIP_STORED
     with zipfile.ZipFile(into, "w", kind, compresslevel=compression) as archive:
         for file in _files(content):

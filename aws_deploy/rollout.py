@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from aws_deploy.glue_modules import upload_modules
 from aws_deploy.packaging import AWS_LAMBDA, Target, upload_lambda_code
 from aws_deploy.presets import Preset
 from lakehouse_assets.aws import Aws, failures_named
+from lakehouse_assets.glue.modules import of_this_machine
 from lakehouse_assets.glue.uploads import upload_code, upload_contracts
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets.settings import Settings
@@ -69,13 +71,16 @@ def roll_out(
 def _located(store: Store, settings: Settings, target: Target, tell: Tell) -> Mapping[str, str]:
     """The code, by the pipeline's parameters."""
     tell("The Glue jobs' and the Lambdas' code")
-    code = upload_code(store, settings.control_prefix)
+    # The embedded AWS's Glue, like its Lambdas, works with this machine's Python.
+    modules = upload_modules(store, settings.control_prefix) if target.platform else of_this_machine()
+    code = upload_code(store, settings.control_prefix, modules)
     contracts = upload_contracts(store, settings.control_prefix, settings.contracts)
     lambdas = upload_lambda_code(store, settings.control_prefix, settings.contracts, target)
     return {
         "WheelLocation": code.wheel,
         "LogStoreLocation": code.log_store,
         "ScriptLocation": code.script,
+        "Modules": code.modules,
         "ContractsLocation": contracts,
         "StepsCodeKey": lambdas.steps,
         "LoadCodeKey": lambdas.load,

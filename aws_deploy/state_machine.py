@@ -1,6 +1,6 @@
 """The state machine: one batch from what waits to the success message, as plain Amazon States Language (JSONata), made from the contracts.
 
-TakeLease -> Convert -> Freeze -> the datasets, level by level of their parents -> Archive -> Crawl -> Count -> CheckTables -> Record -> Notify -> LookAgain.
+TakeLease -> Convert -> Freeze -> the datasets, level by level of their parents -> Archive -> Count -> Crawl -> CheckTables -> Record -> Notify -> LookAgain.
 Every step finds out by itself what of it is done already, so an execution may begin at the top for a batch that another one left behind. A failure anywhere is
 recorded, told, and ends in a Task that raises, not in a Fail state: a redrive begins there, and that Task then leads to the first state again.
 Bad data fails at once; only what an outage caused is tried again. No state's data holds a row's values: batch id, counts, reasons.
@@ -79,8 +79,8 @@ def definition(contracts: Contracts, names: Names) -> State:
         {"IsThereWork": {"Type": "Choice", "Choices": [{"Condition": "{% $batch.batch_id = null %}", "Next": "Record"}]}},
         *({f"LoadLevel{number}": parallel([_load(names, contract) for contract in level])} for number, level in enumerate(levels(contracts), 1)),
         _step(names, "Archive", "archive", {"--batch": BATCH}),
+        _lambda(names, "Count", "count", Assign={name: f"{{% $states.result.Payload.{name} %}}" for name in ("written", "crawl")}),
         {"Crawl": parallel([crawl(word, crawler) for word, crawler in names.crawlers.items()])},
-        _lambda(names, "Count", "count", Assign={"written": "{% $states.result.Payload %}"}),
         {"CheckTables": parallel([check(contract, names.database, names.workgroup, names.results) for contract in contracts.values()])},
         _lambda(names, "Record", "record", Output="{% $states.result.Payload %}"),
     ]

@@ -17,7 +17,7 @@ BATCH_PLACE = "<batch>"
 
 
 def crawl(word: str, crawler: str) -> States:
-    """One crawler: started, waited for, the outcome of this crawl looked at."""
+    """One crawler: where there is something to register, it is started, waited for, and the outcome of this crawl looked at."""
     found = (
         "{% {'state': $states.result.Crawler.State, 'status': $states.result.Crawler.LastCrawl.Status, "
         "'why': $states.result.Crawler.LastCrawl.ErrorMessage, 'looks': ($exists($states.input.looks) ? $states.input.looks : 0) + 1} %}"
@@ -28,6 +28,11 @@ def crawl(word: str, crawler: str) -> States:
         return task | fields
 
     return {
+        f"IsToCrawl{word}": {
+            "Type": "Choice",
+            "Choices": [{"Condition": f"{{% $crawl.{word} %}}", "Next": f"StartCrawler{word}"}],
+            "Default": f"Crawled{word}",
+        },
         f"StartCrawler{word}": call("startCrawler", Retry=[CRAWLER_BUSY, GLUE_OUTAGES, GLUE_UNNAMED], Output={}, Next=f"Wait{word}"),
         f"Wait{word}": {"Type": "Wait", "Seconds": SECONDS_BETWEEN_LOOKS, "Next": f"LookAtCrawler{word}"},
         f"LookAtCrawler{word}": call("getCrawler", Retry=[GLUE_OUTAGES, GLUE_UNNAMED], Output=found, Next=f"IsCrawled{word}"),

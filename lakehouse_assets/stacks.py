@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -33,6 +34,8 @@ PARAMETERS = {
 MOST_BYTES_IN_A_CALL = 51_200
 """A longer template is read by CloudFormation from S3."""
 CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
+HOLD_DATA = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SQS::Queue", "AWS::Glue::Database"}
+"""Types of resources whose content an update must not lose: files, what is encrypted, messages, the catalog's tables."""
 FAILED_BEFORE_IT_WAS_MADE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS"}
 """A stack that never worked: CloudFormation wants it deleted before it is made again."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
@@ -68,7 +71,7 @@ def bring_up(
         if found is None:
             # What the template retains is kept when the stack is removed, not when it was never made.
             cloudformation.create_stack(**wanted, OnFailure="ROLLBACK", RetainExceptOnCreate=True)
-        elif not _updated(cloudformation, wanted):
+        elif not _updated(cloudformation, wanted, tell):
             return _outputs(found)
         ended = _settled(cloudformation, name, tell)
         if ended is None or ended["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
@@ -113,7 +116,8 @@ def _place(template: str, put: Callable[[str], str] | None) -> dict[str, str]:
     return {"TemplateURL": put(template)}
 
 
-def _updated(cloudformation: Any, wanted: Mapping[str, Any]) -> bool:
+def _updated(cloudformation: Any, wanted: Mapping[str, Any], tell: Tell) -> bool:
+    _refuse_loss(wanted["StackName"], _changes(cloudformation, wanted), tell)
     try:
         cloudformation.update_stack(**wanted)
     except ClientError as error:
@@ -122,6 +126,40 @@ def _updated(cloudformation: Any, wanted: Mapping[str, Any]) -> bool:
             return False
         raise
     return True
+
+
+def _changes(cloudformation: Any, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What an update would do to each resource, by a change set that is looked at and deleted. Nothing where CloudFormation can make none: there is nothing to
+    change, or the update itself says why not."""
+    change_set = cloudformation.create_change_set(**wanted, ChangeSetName=f"look-{uuid4().hex}", ChangeSetType="UPDATE")["Id"]
+    try:
+        for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
+            page = cloudformation.describe_change_set(ChangeSetName=change_set)
+            if page["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+                break
+            time.sleep(pause)
+        found = list(page.get("Changes", []))
+        while page.get("NextToken"):
+            page = cloudformation.describe_change_set(ChangeSetName=change_set, NextToken=page["NextToken"])
+            found += page.get("Changes", [])
+    finally:
+        cloudformation.delete_change_set(ChangeSetName=change_set)
+    return [change["ResourceChange"] for change in found if "ResourceChange" in change]
+
+
+def _refuse_loss(name: str, changes: list[dict[str, Any]], tell: Tell) -> None:
+    """Raises BadConfiguration where an update would remove a resource that holds data, or make it anew. (A retained one is kept, but nothing uses it then.)"""
+    anew = [change for change in changes if change["Action"] == "Remove" or change.get("Replacement") == "True"]
+    lost = [f"  - {change['LogicalResourceId']} ({change['ResourceType']})" for change in anew if change["ResourceType"] in HOLD_DATA]
+    if lost:
+        raise BadConfiguration(
+            f"Stack {name} was not updated: the update would remove what holds data, or make it anew:\n"
+            + "\n".join(lost)
+            + "\n`make diff` shows what differs. "
+            "Set what is deployed; what shall be another one is deployed beside it, under other names."
+        )
+    if anew:
+        tell(f"Stack {name} removes or makes anew: {', '.join(change['LogicalResourceId'] for change in anew)}")
 
 
 def _settled(cloudformation: Any, name: str, tell: Tell) -> Stack | None:

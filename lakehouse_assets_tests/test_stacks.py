@@ -48,6 +48,25 @@ def test_a_stack_is_made_changed_and_removed(aws: Aws, name: str) -> None:
     assert outputs_of(cloudformation, name) is None
 
 
+@pytest.mark.parametrize("change", ["another name", "left out"])
+def test_an_update_that_would_lose_what_holds_data_is_refused_before_it_begins(aws: Aws, name: str, change: str) -> None:
+    cloudformation, sqs = aws.client("cloudformation"), aws.client("sqs")
+
+    def queue(called: str) -> dict[str, Any]:
+        return {"Events": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": called}}}
+
+    bring_up(cloudformation, name, topic(**queue(f"{name}-events")), {"Name": name})
+    url = sqs.get_queue_url(QueueName=f"{name}-events")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="a file landed")
+    changed = topic(**queue(f"{name}-others")) if change == "another name" else topic()
+    with pytest.raises(BadConfiguration, match=r"would remove what holds data, or make it anew:\n  - Events \(AWS::SQS::Queue\)"):
+        bring_up(cloudformation, name, changed, {"Name": f"{name}-two"})
+    assert sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)["Messages"][0]["Body"] == "a file landed"
+    assert cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
+    assert f"{name}-two" not in topics(aws)
+    bring_down(cloudformation, name)
+
+
 def test_what_is_there_already_is_left_alone(aws: Aws, name: str) -> None:
     cloudformation = aws.client("cloudformation")
     outputs = bring_up(cloudformation, name, topic(), {"Name": name})

@@ -1,11 +1,16 @@
-"""CountRows: how many rows the batch wrote into each table, by what its loads wrote down. Athena is held against it."""
+"""CountRows: how many rows the batch wrote into each table, by what its loads wrote down, and which crawlers have something to register.
+
+Athena is held against the one. The other saves the crawlers of every batch that made no table and changed no column: Glue bills ten minutes for a crawl.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from aws_deploy.handlers.step import Event, step
+from lakehouse_assets.aws import failures_named
 from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.lakehouse import Lakehouse
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
@@ -14,4 +19,11 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
         judgements = house.judgements(house.manifest(event["batch_id"]))
         if silent := [dataset for dataset in house.contracts if dataset not in judgements]:
             raise BadConfiguration(f"The load of {', '.join(silent)} succeeded, but wrote no judgement. Are their Glue jobs the jobs of this project?")
-        return {dataset: judgement.written for dataset, judgement in judgements.items()}
+        return {"written": {dataset: judgement.written for dataset, judgement in judgements.items()}, "crawl": _to_crawl(house)}
+
+
+def _to_crawl(house: Lakehouse) -> dict[str, bool]:
+    """By the crawler's word in the state machine: a catalog that someone emptied, or changed, is crawled again, too."""
+    with failures_named("Looking at the catalog"):
+        outdated = {name for contract in house.contracts.values() for name in house.catalog.outdated(contract)}
+    return {"Tables": not outdated.isdisjoint(house.contracts), "Rejected": not outdated <= set(house.contracts)}

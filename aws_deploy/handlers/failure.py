@@ -1,6 +1,7 @@
 """RecordFailure: a batch failed. Its report says why, the lease is given back, and the topic's message is worded. The last state of a failed execution, too.
 
-An execution that was stopped or that ran out of time has no state left to say so: then EventBridge calls this, and it tells the topic itself.
+An execution that was stopped or that ran out of time has no state left to say so: then EventBridge calls this, and it tells the topic itself. It calls for
+each that failed, too: nearly all of them came through here before, and gave the lease back. One that still has it failed where no Catch sees it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ from lakehouse_assets.landing.lease import LakehouseBusy
 from lakehouse_assets.topic import cut
 
 RAISED: dict[str, type[LakehouseError]] = {**OURS, LakehouseBusy.__name__: LakehouseBusy}
+
+ENDS = {
+    "FAILED": "failed before a state could say why (States.Runtime and States.DataLimitExceeded are such errors); its history in the console has the reason",
+    "TIMED_OUT": "took longer than it may",
+    "ABORTED": "was stopped from outside",
+}
+"""How an execution can end that says nothing itself, by its status."""
 
 
 class BatchFailed(LakehouseError):
@@ -42,7 +50,9 @@ def _raise(event: Event) -> dict[str, Any]:
 
 def _ended(detail: Event) -> dict[str, Any]:
     with lakehouse(detail["executionArn"]) as house:
-        message = _recorded(house, f"The execution ended in state {detail['status']}.", "It was stopped from outside, or took longer than it may")
+        if detail["status"] == "FAILED" and (not house.holds_lease() or house.executions.is_running(detail["executionArn"])):
+            return {"message": "It has told so itself, or goes on."}
+        message = _recorded(house, f"The execution ended in state {detail['status']}.", f"It {ENDS[detail['status']]}")
         house.tell("A batch failed", message)
     return {"message": message}
 

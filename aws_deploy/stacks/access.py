@@ -34,7 +34,8 @@ def tags(site: Site, of: Iterable[str], onto: Iterable[str]) -> list[iam.PolicyS
     """Copying an object copies the tags that its sender gave it, and is refused where it may not."""
     return [
         allow("ReadsTags", ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"], *(f"{site.bucket}/{folder}*" for folder in of)),
-        allow("WritesTags", ["s3:PutObjectTagging"], *(f"{site.bucket}/{folder}*" for folder in onto)),
+        # A copy in parts puts the tags onto the version that it made.
+        allow("WritesTags", ["s3:PutObjectTagging", "s3:PutObjectVersionTagging"], *(f"{site.bucket}/{folder}*" for folder in onto)),
     ]
 
 
@@ -73,13 +74,28 @@ def writes_catalog(site: Site) -> list[iam.PolicyStatement]:
     return [*reads_catalog(site), allow("WritesTheCatalog", ["glue:CreateTable", "glue:UpdateTable"], *_catalog(site))]
 
 
+def writes_partitions(site: Site) -> iam.PolicyStatement:
+    """What a crawler may write besides, as AWS's own policy for it has it (AWSGlueServiceRole). A Delta crawl that lacks a permission says only "Internal
+    Service Exception" (delta-io/delta-rs issue 2937)."""
+    actions = ["glue:CreatePartition", "glue:BatchCreatePartition", "glue:UpdatePartition", "glue:BatchUpdatePartition"]
+    return allow("WritesPartitions", actions, *_catalog(site))
+
+
 def queries(site: Site) -> list[iam.PolicyStatement]:
-    """Queries of the tables in the lakehouse's workgroup. Athena reads the tables and writes the results as whoever asks."""
+    """Queries of the tables in the lakehouse's workgroup. Athena reads the tables and writes the results as whoever asks.
+
+    Athena's documentation calls GetDatabase on the database `default` mandatory, whichever database is queried (Configure access to databases and tables in
+    the Glue Data Catalog), and names the look at multipart uploads among the permissions for the results' location.
+    """
+    results = f"{site.settings.control_prefix}athena/*"
     actions = ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution", "athena:GetWorkGroup"]
     return [
         allow("AsksAthena", actions, site.arn("athena", f"workgroup/{site.settings.workgroup}")),
         allow("AsksTheCatalogOfTheAccount", ["athena:GetDataCatalog"], site.arn("athena", "datacatalog/AwsDataCatalog")),
         *reads_catalog(site),
+        allow("AthenaLooksAtTheDefaultDatabase", ["glue:GetDatabase"], site.arn("glue", "catalog"), site.arn("glue", "database/default")),
+        allow("AthenaLooksAtItsUploads", ["s3:ListBucketMultipartUploads"], site.bucket),
+        allow("AthenaWritesResultsInParts", ["s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"], f"{site.bucket}/{results}"),
     ]
 
 

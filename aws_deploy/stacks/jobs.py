@@ -9,7 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 
-from aws_deploy.stacks.access import allow, objects, writes_catalog
+from aws_deploy.stacks.access import allow, objects, writes_catalog, writes_partitions
 from aws_deploy.stacks.functions import log_group
 from aws_deploy.stacks.site import Site, camel
 from aws_deploy.stacks.steps import TOUCHES, Touches, load_of, may_touch
@@ -60,10 +60,12 @@ def crawlers(site: Site) -> None:
 def _crawler(site: Site, word: str, folder: str, prefix: str | None, description: str) -> None:
     name = site.crawlers[word]
     logs = allow("WritesLogs", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], site.arn("logs", f"log-group:{OF_ALL_CRAWLERS}*"))
+    metrics = allow("WritesMetrics", ["cloudwatch:PutMetricData"], "*")
+    metrics.add_conditions({"StringEquals": {"cloudwatch:namespace": "Glue"}})
     # "When crawling a Delta Lake data store, you must have Read/Write permissions to the Amazon S3 location" (AWS Glue, Crawler prerequisites),
     # though a crawl that writes no manifest writes nothing that is documented.
     writes = [f"{folder}{dataset}/*" for dataset in site.contracts]
-    statements = [*objects(site, reads=[f"{folder}*"], writes=writes), *writes_catalog(site), logs]
+    statements = [*objects(site, reads=[f"{folder}*"], writes=writes), *writes_catalog(site), writes_partitions(site), logs, metrics]
     tables = [f"s3://{site.settings.bucket}/{folder}{dataset}/" for dataset in site.contracts]
     glue.CfnCrawler(
         site.stack,

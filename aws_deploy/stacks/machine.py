@@ -128,9 +128,10 @@ def _stopped(site: Site, function: lambda_.CfnFunction) -> None:
     ended = {
         "source": ["aws.states"],
         "detail-type": ["Step Functions Execution Status Change"],
-        "detail": {"status": ["TIMED_OUT", "ABORTED"], "stateMachineArn": [site.machine]},
+        "detail": {"status": ["FAILED", "TIMED_OUT", "ABORTED"], "stateMachineArn": [site.machine]},
     }
-    rule = _rule(site, "ExecutionStopped", ended, function.attr_arn, "An execution has no state left to say that it failed.")
+    # One that failed has told it itself, but for a failure that no Catch sees (States.Runtime, States.DataLimitExceeded).
+    rule = _rule(site, "ExecutionStopped", ended, function.attr_arn, "An execution ended that may have had no state left to say so.")
     lambda_.CfnPermission(
         site.stack,
         "ExecutionStoppedCalls",

@@ -38,6 +38,14 @@ def monitoring(site: Site) -> None:
             # Measured at each look at the bucket, and those are not to the second: of one interval some periods have none, and no number is no alarm.
             minutes=min(max(MINUTES, 2 * site.deployment.listing_minutes), MINUTES_OF_A_DAY),
         ),
+        _alarm(
+            site,
+            "EventsWaitTooLong",
+            "Nobody takes the events of files that landed: the availability Lambda is not called, or Dagster's daemon is down.",
+            # SQS measures it, so it is there when all of ours is dead, and whoever is started by files: where that is Dagster, nobody looks at the bucket.
+            ("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": site.settings.queue}, "Maximum"),
+            above=site.deployment.waiting_minutes * 60,
+        ),
         *(
             _alarm(
                 site,

@@ -54,6 +54,7 @@ class PipelineStack(cdk.Stack):
                 script=self._parameter("ScriptLocation", "The Glue jobs' entry point, s3://."),
                 wheel=self._parameter("WheelLocation", "This project as a wheel, s3://."),
                 log_store=self._parameter("LogStoreLocation", "What makes Spark's commits exclusive, a jar, s3://."),
+                modules=self._parameter("Modules", "What the Glue jobs need besides: a zip of wheels, s3://."),
             ),
             documents=self._parameter("ContractsLocation", "The folder of the contracts' documents, s3://…/."),
             steps_zip=self._parameter("StepsCodeKey", "The key of the Lambdas' code in the bucket."),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aws_cdk import aws_iam as iam
 
-from aws_deploy.stacks.access import executions, objects, tags, tells
+from aws_deploy.stacks.access import executions, objects, reads_catalog, tags, tells
 from aws_deploy.stacks.site import Site
 from lakehouse_assets.contracts import Contract
 
@@ -66,6 +66,8 @@ MORE: dict[str, Callable[[Site], list[iam.PolicyStatement]]] = {
         of=(site.settings.raw_prefix, site.settings.uploads_prefix),
         onto=(site.settings.archive_prefix, f"{site.settings.rejected_prefix}files/"),
     ),
+    # Whether a crawler has something to register.
+    "count": reads_catalog,
     "failure": tells,
 }
 

@@ -29,11 +29,16 @@ SECONDS_OF_MESSAGES = 20
 """How long messages are gathered for one call of it."""
 SECONDS_INVISIBLE = 6 * AVAILABILITY_SECONDS + SECONDS_OF_MESSAGES
 """Six times the Lambda's time-out and the time it waits for more, as AWS advises: no message comes again while it is worked on."""
+SECONDS_OF_A_POLL = 1
+"""What Dagster's sensor waits for where the queue is empty."""
 DAYS_OF_DEAD_LETTERS = 14
 DAYS_OF_OLD_VERSIONS = 30
 DAYS_OF_WITHDRAWN_FILES = 400
 DAYS_OF_SCRATCH = 7
 GIGABYTE = 1_000_000_000
+IAM_DECIDES = [{"principal": {"dataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "permissions": ["ALL"]}]
+"""Lake Formation's words for "IAM alone says who may use it", for each table that is made in the database. An account whose catalog settings have no such
+default would else refuse crawler, Athena and registration with "Insufficient Lake Formation permission(s)", whatever IAM allows."""
 
 
 class StorageStack(cdk.Stack):
@@ -55,7 +60,11 @@ class StorageStack(cdk.Stack):
             self,
             "Database",
             catalog_id=self.account,
-            database_input={"name": settings.database, "description": "The lakehouse's tables and its rejected records."},
+            database_input={
+                "name": settings.database,
+                "description": "The lakehouse's tables and its rejected records.",
+                "createTableDefaultPermissions": IAM_DECIDES,
+            },
         )
         _workgroup(self, settings, key, database, deployment)
         output(self, "KeyArn", key.attr_arn, "The key that encrypts it")
@@ -68,8 +77,8 @@ def _key(stack: cdk.Stack) -> kms.CfnKey:
     """One key for all that the lakehouse holds. Who may use it is said in IAM, by role; here stand the AWS services that write on their own behalf."""
     account_root = iam.PolicyStatement(sid="TheAccountsPoliciesDecide", principals=[iam.AccountRootPrincipal()], actions=["kms:*"], resources=["*"])
     publishers = iam.PolicyStatement(
-        sid="AlarmsAndRulesPublishToTheTopic",
-        principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com"), iam.ServicePrincipal("events.amazonaws.com")],
+        sid="AlarmsPublishToTheTopic",
+        principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
         actions=["kms:Decrypt", "kms:GenerateDataKey*"],
         resources=["*"],
         conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
@@ -113,6 +122,8 @@ def _queues(stack: cdk.Stack, settings: Settings) -> sqs.CfnQueue:
         "Queue",
         queue_name=settings.queue,
         visibility_timeout=SECONDS_INVISIBLE,
+        # Asks all of SQS's servers: a short poll asks some, and may find none of the messages that are there.
+        receive_message_wait_time_seconds=SECONDS_OF_A_POLL,
         sqs_managed_sse_enabled=True,
         redrive_policy={"deadLetterTargetArn": dead_letters.attr_arn, "maxReceiveCount": MOST_RECEIVED},
     )
@@ -200,6 +211,10 @@ def _lifecycle(settings: Settings) -> list[dict[str, Any]]:
         rule("old-versions-of-rejects", settings.rejected_prefix, **old_versions()),
         rule("archive", settings.archive_prefix, transitions=archive, **old_versions()),
         rule("old-versions-of-control", settings.control_prefix, **old_versions()),
+        # It is renewed every 10 seconds while a batch runs, and of each renewal the version before would lie there for a month.
+        rule("old-versions-of-the-lease", f"{settings.control_prefix}lease.json", **old_versions(1)),
+        # Copies of files for Spark, deleted when the batch is closed: a batch that stays open needs them for as long as it does.
+        rule("old-versions-of-staging", f"{settings.control_prefix}staging/", **old_versions(1)),
         *(rule(f"scratch-{folder}", f"{settings.control_prefix}{folder}/", **scratch) for folder in ("athena", "pipes", "glue-temp")),
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from typing import Any
 
 from lakehouse_assets.contracts import Contract
@@ -16,32 +15,6 @@ WORKER_TYPE = "G.1X"
 MOST_WORKERS = 10
 """With auto-scaling a run takes as many as its tasks keep busy, and pays for those."""
 TIMEOUT_MINUTES = 120
-
-MODULES = (
-    "annotated-types",
-    "boto3",  # Glue's own is of an unknown age; conditional writes need one of August 2024 or later
-    "botocore",
-    "dagster-pipes",
-    "jmespath",
-    "open-data-contract-standard",
-    "pydantic",
-    "pydantic-core",
-    "pydantic-settings",
-    "python-dateutil",
-    "python-dotenv",
-    "pyyaml",
-    "s3transfer",
-    "six",
-    "sqlglot",
-    "typing-extensions",
-    "typing-inspection",
-    "urllib3",
-)
-"""What the entry point imports, and what that needs, to the last: they are installed with --no-deps, in the versions of this machine.
-pip would otherwise bring all that the wheel names, with Dagster, DuckDB and delta-rs, none of which the Spark engine touches."""
-
-READERS = ("python-calamine",)
-"""What a step beside the loads needs besides: it reads workbooks."""
 
 CONFIGURATION = DELTA | {"spark.executorEnv.JAVA_TOOL_OPTIONS": COMPILE_ALL}
 """What must be said before Spark starts. As a variable the Java option stands beside Glue's own; spark.executor.extraJavaOptions would replace them."""
@@ -72,7 +45,7 @@ def step_definition(settings: Settings, step: str, name: str, code: Code, contra
 
     Not a Python shell job: those have Python 3.9 at most.
     """
-    arguments = platform_arguments(settings, code, *READERS) | glue_job.step_arguments(settings, step, contracts)
+    arguments = platform_arguments(settings, code) | glue_job.step_arguments(settings, step, contracts)
     return {
         "Name": name,
         "Description": f"The step {step} of a batch.",
@@ -88,15 +61,16 @@ def step_definition(settings: Settings, step: str, name: str, code: Code, contra
     }
 
 
-def platform_arguments(settings: Settings, code: Code, *more_modules: str) -> dict[str, str]:
+def platform_arguments(settings: Settings, code: Code) -> dict[str, str]:
     """What Glue itself reads: Delta Lake and the log store, the wheel and what it needs, logs and metrics while it runs."""
     return {
         "--job-language": "python",
         "--datalake-formats": "delta",
         "--extra-jars": code.log_store,
         "--conf": " --conf ".join(f"{name}={value}" for name, value in CONFIGURATION.items()),
-        "--additional-python-modules": ",".join([code.wheel, *(f"{name}=={importlib.metadata.version(name)}" for name in (*MODULES, *more_modules))]),
-        "--python-modules-installer-option": "--no-deps",
+        "--additional-python-modules": f"{code.wheel},{code.modules}",
+        # All that is needed is named, and lies in the bucket: a run asks no package index, which may be out of reach or have taken a version back.
+        "--python-modules-installer-option": "--no-deps --no-index",
         "--enable-auto-scaling": "true",
         "--enable-continuous-cloudwatch-log": "true",
         "--enable-job-insights": "true",

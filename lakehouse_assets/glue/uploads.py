@@ -15,17 +15,18 @@ from lakehouse_assets.landing.store import Store
 
 @dataclass(frozen=True)
 class Code:
-    """Where a job's code lies: s3:// locations."""
+    """Where a job's code lies: s3:// locations. `modules`: what it needs besides, as --additional-python-modules takes it."""
 
     script: str
     wheel: str
     log_store: str
+    modules: str
 
 
-def upload_code(store: Store, control: str) -> Code:
+def upload_code(store: Store, control: str, modules: str) -> Code:
     """Uploads the entry point, the wheel of this project and the log store, where they are not there yet. `control`: the prefix of the control folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        wheel = build_wheel(Path(folder))
+    with tempfile.TemporaryDirectory() as built:
+        wheel = build_wheel(Path(built))
         content = wheel.read_bytes()
         # The others are in the wheel too, so that one hash stands for all.
         code = f"{control}code/{_address(content)}/"
@@ -33,7 +34,8 @@ def upload_code(store: Store, control: str) -> Code:
     script = Path(glue_job.__file__)
     for file in (script, LOG_STORE):
         _upload(store, code + file.name, file.read_bytes())
-    return Code(*(f"s3://{store.bucket}/{code}{name}" for name in (script.name, wheel.name, LOG_STORE.name)))
+    folder = f"s3://{store.bucket}/{code}"
+    return Code(folder + script.name, folder + wheel.name, folder + LOG_STORE.name, modules)
 
 
 def upload_contracts(store: Store, control: str, contracts: Path) -> str:

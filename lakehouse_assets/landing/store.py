@@ -223,7 +223,8 @@ class Store:
         source = {"Bucket": self.bucket, "Key": version.key} | ({} if "IfMatch" in exactly else exactly)
         condition = {"CopySourceIfMatch": version.etag} if "IfMatch" in exactly else {}
         # Unless it is told not to, S3 copies an object's annotations, too, and refuses that to whoever may not read and write them (CopyObject).
-        how = condition | {"AnnotationDirective": "EXCLUDE"}
+        # Past 8 MB boto3 copies in parts, and then copies no tags unless it is told to.
+        how = condition | {"AnnotationDirective": "EXCLUDE", "TaggingDirective": "COPY"}
         try:
             self.s3.copy(source, self.bucket, target, ExtraArgs=how)
         except ClientError as error:

@@ -66,11 +66,12 @@ def make_jobs(settings: Settings, aws: Aws) -> None:
     """Uploads the code as it is now, and brings each dataset's Glue job up to it."""
     from lakehouse_assets.contracts import read_contracts
     from lakehouse_assets.glue.job import job_definition
+    from lakehouse_assets.glue.modules import of_this_machine
     from lakehouse_assets.glue.uploads import upload_code, upload_contracts
     from lakehouse_assets.landing.store import Store
 
     store, glue = Store(aws.client("s3"), settings.bucket), aws.client("glue")
-    code = upload_code(store, settings.control_prefix)
+    code = upload_code(store, settings.control_prefix, of_this_machine())
     documents = upload_contracts(store, settings.control_prefix, settings.contracts)
     for contract in read_contracts(settings.contracts).values():
         _make_job(glue, job_definition(settings, contract, code, documents, ROLE))

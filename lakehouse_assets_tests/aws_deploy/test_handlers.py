@@ -11,12 +11,12 @@ from uuid import uuid4
 
 import pytest
 
-from aws_deploy.handlers import availability, convert, diagnose, failure, marker, record, step
+from aws_deploy.handlers import availability, convert, count, diagnose, failure, marker, record, step
 from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, TemporaryOutage
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing import convert as uploads
 from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
-from lakehouse_assets_tests.support import environment_of, freeze, keys, product, products_csv, put
+from lakehouse_assets_tests.support import environment_of, freeze, keys, load_all, product, products_csv, put, put_one_of_each
 
 MOST_BYTES_OF_A_STATE = 262_144
 OF_THE_LAKEHOUSE = "arn:aws:states:us-east-1:000000000000:execution:machine:one"
@@ -159,6 +159,50 @@ def test_a_failed_glue_run_is_tried_again_only_where_that_may_heal_it(failed: di
         return
     with pytest.raises(raised):
         diagnose.handler(event, None)
+
+
+def registered_otherwise(lakehouse: Lakehouse, name: str, **changed: Any) -> None:
+    glue, database = lakehouse.catalog.glue, lakehouse.settings.database
+    found = glue.get_table(DatabaseName=database, Name=name)["Table"]
+    entry = {field: found[field] for field in ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")}
+    glue.update_table(DatabaseName=database, TableInput=entry | changed)
+
+
+def test_a_crawler_runs_for_a_new_table_or_changed_columns_and_for_nothing_else(lakehouse: Lakehouse) -> None:
+    put_one_of_each(lakehouse)
+    manifest = freeze(lakehouse)
+    load_all(lakehouse, manifest)
+
+    def to_crawl() -> tuple[bool, bool]:
+        told = count.handler({"execution": OF_THE_LAKEHOUSE, "batch_id": manifest.batch_id}, None)
+        assert told["written"] == dict.fromkeys(lakehouse.contracts, 1)
+        return told["crawl"]["Tables"], told["crawl"]["Rejected"]
+
+    assert to_crawl() == (True, True)
+    lakehouse.refresh_catalog()
+    assert to_crawl() == (False, False)
+
+    storage = lakehouse.catalog.glue.get_table(DatabaseName=lakehouse.settings.database, Name="orders")["Table"]["StorageDescriptor"]
+    first, *others = storage["Columns"]
+    beyond = {"Name": "of_a_contract_before", "Type": "string"}
+    registered_otherwise(lakehouse, "orders", StorageDescriptor=storage | {"Columns": [*others, beyond]}, PartitionKeys=[first])
+    assert to_crawl() == (False, False), "as a crawler may have it: a partition's column apart, and columns that only the table has"
+    registered_otherwise(lakehouse, "orders", StorageDescriptor=storage | {"Columns": others}, PartitionKeys=[])
+    assert to_crawl() == (True, False)
+    lakehouse.refresh_catalog()
+    lakehouse.catalog.glue.delete_table(DatabaseName=lakehouse.settings.database, Name="rejected_products")
+    assert to_crawl() == (False, True)
+
+
+def test_an_execution_that_failed_untold_is_told_and_one_that_said_so_itself_is_not(lakehouse: Lakehouse) -> None:
+    """States.Runtime is caught by nothing: no state of it records the failure, and the lease stays with it."""
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    ended = {"detail": {"executionArn": OF_THE_LAKEHOUSE, "status": "FAILED"}}
+    assert marker.handler({"execution": OF_THE_LAKEHOUSE}, None)["batch_id"]
+    assert "failed before a state could say why" in failure.handler(ended, None)["message"]
+    assert [report["status"] for report in lakehouse.history()] == ["failed"]
+    assert not lakehouse.holds_lease()
+    assert "told so itself" in failure.handler(ended, None)["message"]
 
 
 def test_a_failure_of_one_who_does_not_hold_the_lease_leaves_the_others_report_alone(lakehouse: Lakehouse) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deltalake import DeltaTable
@@ -66,6 +67,10 @@ def send(house: Lakehouse, messages: list[dict[str, str]]) -> None:
         sqs.send_message_batch(QueueUrl=house.queue.url, Entries=messages[start : start + 10])
 
 
+def crawls(pipeline: Pipeline, report: dict[str, Any]) -> set[str]:
+    return {state for state in pipeline.states_of(report["run_by"]["execution"]) if state.startswith("StartCrawler")}
+
+
 def test_sample_files_become_tables_and_a_second_upload_changes_no_value(pipeline: Pipeline, house: Lakehouse, tmp_path: Path) -> None:
     sample = make_sample_data(tmp_path, house.contracts)
     files = sorted(sample.first.iterdir())
@@ -76,6 +81,7 @@ def test_sample_files_become_tables_and_a_second_upload_changes_no_value(pipelin
     report = pipeline.succeeded()
 
     assert report["run_by"]["execution"] == pipeline.executions()[-1]["executionArn"]
+    assert crawls(pipeline, report) == {"StartCrawlerTables", "StartCrawlerRejected"}
     assert sorted(report["datasets"]) == sorted(house.contracts)
     for dataset, counts in report["datasets"].items():
         assert len(table_rows(house, dataset)) == counts["inserted"] > 0
@@ -95,6 +101,7 @@ def test_sample_files_become_tables_and_a_second_upload_changes_no_value(pipelin
     assert again["batch_id"] != report["batch_id"]
     assert {file["outcome"] for file in again["files"] if file["dataset"]} <= {"duplicate", "empty"}
     assert {dataset: table_rows(house, dataset) for dataset in house.contracts} == before
+    assert crawls(pipeline, again) == set(), "no new table, no new column: nothing to register, and nothing to pay"
 
 
 def test_a_storm_of_events_starts_one_execution(pipeline: Pipeline, house: Lakehouse) -> None:

@@ -105,7 +105,7 @@ def test_a_glue_job_runs_once_at_a_time_on_glue_6_and_never_retries_by_itself(pi
         assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 1}
         assert (job["GlueVersion"], job["MaxRetries"]) == ("6.0", 0)
         assert job["DefaultArguments"]["--datalake-formats"] == "delta"
-        assert "<WheelLocation>" in job["DefaultArguments"]["--additional-python-modules"]
+        assert job["DefaultArguments"]["--additional-python-modules"] == "<WheelLocation>,<Modules>"
         assert job["DefaultArguments"]["--extra-jars"] == "<LogStoreLocation>"
 
 
@@ -229,10 +229,10 @@ def test_eventbridge_tells_the_queue_of_csv_files_and_workbooks_under_uploads() 
     assert objects_of(json.dumps(event)) == ["uploads/a.csv"]
 
 
-def test_who_hears_of_an_execution_that_was_stopped_or_ran_out_of_time(pipeline: Template) -> None:
-    """It has no state left that could tell. (The embedded AWS sends no such events; aws_deploy.handlers.failure is tested with one.)"""
+def test_who_hears_of_an_execution_that_may_have_had_no_state_left_to_say_so(pipeline: Template) -> None:
+    """Stopped, out of time, or failed where no Catch sees it. (The embedded AWS sends no such events; aws_deploy.handlers.failure is tested with one.)"""
     rule = pipeline["ExecutionStopped"]
-    assert rule["EventPattern"]["detail"]["status"] == ["TIMED_OUT", "ABORTED"]
+    assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
     [machine] = rule["EventPattern"]["detail"]["stateMachineArn"]
     assert machine.endswith(f":stateMachine:{pipeline.preset.state_machine}")
     assert rule["Targets"][0]["Arn"] == "<FailureFunction.Arn>"
@@ -250,6 +250,9 @@ def test_alarms_tell_the_topic_of_dead_letters_failures_files_that_wait_and_erro
     interval = re.fullmatch(r"rate\((\d+) minutes\)", pipeline["Listing"]["ScheduleExpression"])
     assert interval
     assert alarms["FilesWaitTooLong"]["Period"] >= 2 * 60 * int(interval[1]), "a look that is a second late would end the alarm, and the next begin it"
+    events = alarms["EventsWaitTooLong"]
+    assert (events["Namespace"], events["MetricName"], events["Threshold"]) == ("AWS/SQS", "ApproximateAgeOfOldestMessage", 3600)
+    assert events["Dimensions"] == [{"Name": "QueueName", "Value": "<QueueName>"}], "it tells of a daemon that is dead, too: no part of ours writes it"
     assert alarms["DeadLettersThere"]["Dimensions"] == [{"Name": "QueueName", "Value": "<QueueName>-dead-letters"}]
 
 

@@ -52,7 +52,7 @@ def test_no_role_is_given_what_aws_thinks_it_might_need(pipeline: Template) -> N
 def test_no_role_may_touch_another_bucket_database_queue_or_topic(pipeline: Template) -> None:
     named = {
         "s3": "<BucketName>",
-        "glue": "<DatabaseName>|catalog|job/|crawler/",
+        "glue": "<DatabaseName>|catalog|job/|crawler/|database/default$",
         "sqs": "<QueueName>",
         "sns": "<TopicName>",
         "athena": "<WorkgroupName>|AwsData",
@@ -100,7 +100,29 @@ def test_a_crawler_reads_and_writes_its_tables_and_writes_the_catalog(pipeline: 
         assert f"{folder}*" in pipeline.keys(role, "s3:GetObject")
         assert pipeline.keys(role, "s3:PutObject") == {f"{folder}{dataset}/*" for dataset in read_contracts(SHIPPED)}
         assert not pipeline.keys(role, "s3:DeleteObject")
-        assert {"glue:CreateTable", "glue:UpdateTable"} <= dict(pipeline.may(role)).keys()
+        assert {"glue:CreateTable", "glue:UpdateTable", "glue:BatchCreatePartition", "cloudwatch:PutMetricData"} <= dict(pipeline.may(role)).keys()
+
+
+def test_whoever_asks_athena_may_do_what_its_documentation_calls_mandatory(pipeline: Template) -> None:
+    """ "Configure access to databases and tables in the AWS Glue Data Catalog": GetDatabase on `default`, and on no more of it; results in parts."""
+    results = "<ControlPrefix>athena/*"
+    for role in ("MachineRole", "DagsterTaskRole"):
+        default = {action for action, resource in pipeline.may(role) if resource.endswith(":database/default")}
+        assert default == {"glue:GetDatabase"}, role
+        assert results in pipeline.keys(role, "s3:ListMultipartUploadParts")
+        assert "s3:ListBucketMultipartUploads" in dict(pipeline.may(role))
+
+
+def test_the_step_that_says_whether_to_crawl_reads_the_catalog_and_writes_none(pipeline: Template) -> None:
+    allowed = {action for action, _ in pipeline.may("CountRole") if action.startswith("glue:")}
+    assert "glue:GetTable" in allowed
+    assert not allowed & {"glue:CreateTable", "glue:UpdateTable", "glue:StartCrawler"}
+
+
+def test_a_copy_in_parts_may_keep_the_senders_tags(pipeline: Template) -> None:
+    """It puts them onto the version that it made."""
+    role = "ArchiveRole" if "ArchiveRole" in pipeline.whole["Resources"] else "ArchiveJobRole"
+    assert "<ArchivePrefix>*" in pipeline.keys(role, "s3:PutObjectVersionTagging") & pipeline.keys(role, "s3:PutObjectTagging")
 
 
 def test_a_load_writes_its_own_tables_and_reads_its_parents(ecommerce: Template) -> None:

@@ -129,6 +129,24 @@ def test_old_versions_go_after_a_month_and_uploads_that_were_cut_short_after_thr
     ]
 
 
+def test_what_is_written_again_and_again_leaves_no_month_of_versions(storage: Template) -> None:
+    """The lease is renewed every ten seconds; copies for Spark are as big as what landed. Neither goes while it is the current version."""
+    found = rules(storage)
+    for name, prefix in (("old-versions-of-the-lease", "lease.json"), ("old-versions-of-staging", "staging/")):
+        assert found[name]["Prefix"] == f"<ControlPrefix>{prefix}"
+        assert found[name]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+
+
+def test_iam_alone_says_who_may_use_the_tables(storage: Template) -> None:
+    """Whatever the account's Lake Formation gives new tables by default."""
+    [given] = storage["Database"]["DatabaseInput"]["CreateTableDefaultPermissions"]
+    assert given == {"Principal": {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "Permissions": ["ALL"]}
+
+
+def test_a_look_at_the_queue_asks_all_of_its_servers(storage: Template) -> None:
+    assert storage["Queue"]["ReceiveMessageWaitTimeSeconds"] == 1
+
+
 def test_the_marker_of_a_deletion_goes_once_no_version_is_left_behind_it(storage: Template) -> None:
     """S3 keeps such markers for ever otherwise, and each listing of versions reads them. Where current objects expire it takes no such rule, and needs none."""
     for rule in rules(storage).values():
@@ -153,6 +171,8 @@ def test_each_query_of_the_sql_folder_is_a_named_query(storage: Template) -> Non
 
 
 def test_services_use_the_key_for_this_account_only(storage: Template) -> None:
+    services = [statement["Principal"]["Service"] for statement in storage["Key"]["KeyPolicy"]["Statement"] if "Service" in statement["Principal"]]
+    assert services == ["cloudwatch.amazonaws.com", "logs.<AWS::Region>.amazonaws.com", "delivery.logs.amazonaws.com"]
     for statement in storage["Key"]["KeyPolicy"]["Statement"]:
         if "Service" in statement["Principal"]:
             assert "<AWS::AccountId>" in str(statement["Condition"])

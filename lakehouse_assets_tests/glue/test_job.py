@@ -15,14 +15,18 @@ from packaging.utils import canonicalize_name
 
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.etl.glue_job import CONVERT
-from lakehouse_assets.glue.job import MODULES, job_definition, step_definition
+from lakehouse_assets.glue.job import job_definition, step_definition
+from lakehouse_assets.glue.modules import MODULES, of_this_machine
 from lakehouse_assets.glue.uploads import Code
 from lakehouse_assets.glue.wheel import build_wheel
 from lakehouse_assets.settings import Settings
 
 CONTRACTS = read_contracts()
 CODE = Code(
-    "s3://bucket/control/code/1/glue_job.py", "s3://bucket/control/code/1/lakehouse_assets-0.1.0-py3-none-any.whl", "s3://bucket/control/code/1/log-store.jar"
+    script="s3://bucket/control/code/1/glue_job.py",
+    wheel="s3://bucket/control/code/1/lakehouse_assets-0.1.0-py3-none-any.whl",
+    log_store="s3://bucket/control/code/1/log-store.jar",
+    modules=of_this_machine(),
 )
 ON_GLUE = {"python_version": "3.13", "python_full_version": "3.13.0", "sys_platform": "linux", "extra": ""}
 
@@ -64,7 +68,7 @@ def test_the_arguments_hold_all_but_the_manifest() -> None:
     for scheme in ("s3", "s3a"):
         assert f" --conf spark.delta.logStore.{scheme}.impl=lakehouse.logstore.ExclusiveLogStore" in arguments["--conf"]
     assert arguments["--extra-jars"] == CODE.log_store
-    assert arguments["--python-modules-installer-option"] == "--no-deps"
+    assert arguments["--python-modules-installer-option"] == "--no-deps --no-index", "a run asks no package index"
 
 
 def test_each_module_is_pinned_to_the_version_that_is_tested_here() -> None:

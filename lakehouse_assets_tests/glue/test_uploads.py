@@ -18,7 +18,8 @@ def key_of(lakehouse: Lakehouse, location: str) -> str:
 
 def test_the_code_is_uploaded_once(lakehouse: Lakehouse) -> None:
     store = lakehouse.zone.store
-    code = upload_code(store, "control/")
+    code = upload_code(store, "control/", "boto3==1")
+    assert code.modules == "boto3==1"
     assert body(lakehouse, key_of(lakehouse, code.script)) == Path(glue_job.__file__).read_bytes()
     assert sorted(keys(lakehouse, "control/code/")) == sorted(key_of(lakehouse, location) for location in (code.script, code.wheel, code.log_store))
     assert body(lakehouse, key_of(lakehouse, code.log_store)) == LOG_STORE.read_bytes()
@@ -27,7 +28,7 @@ def test_the_code_is_uploaded_once(lakehouse: Lakehouse) -> None:
         raise AssertionError("it is there already")
 
     store.s3 = ClientWith(store.s3, put_object=refuse)
-    assert upload_code(store, "control/") == code
+    assert upload_code(store, "control/", "boto3==1") == code
 
 
 def test_each_state_of_the_contracts_has_a_folder_of_its_own(lakehouse: Lakehouse, tmp_path: Path) -> None:

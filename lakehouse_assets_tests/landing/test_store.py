@@ -271,6 +271,16 @@ def test_an_error_other_than_absence_is_not_taken_for_absence(store: Store) -> N
 # Moving
 
 
+@pytest.mark.parametrize("size", [10, 9_000_000], ids=["one_call", "in_parts"])
+def test_a_moved_file_keeps_its_senders_tags(lakehouse: Lakehouse, store: Store, size: int) -> None:
+    """In one call S3 copies them by itself, in parts nobody does unless boto3 is told to."""
+    put(lakehouse, "raw/a.csv", b"0123456789" * (size // 10))
+    tagged = {"TagSet": [{"Key": "sender", "Value": "shop"}]}
+    store.s3.put_object_tagging(Bucket=store.bucket, Key="raw/a.csv", Tagging=tagged)
+    store.move(only_waiting(store), "archived/a.csv")
+    assert store.s3.get_object_tagging(Bucket=store.bucket, Key="archived/a.csv")["TagSet"] == tagged["TagSet"]
+
+
 @pytest.mark.parametrize("name", ["a.csv", "ü b+%20/c&d=e?.csv"])
 def test_a_moved_version_is_at_its_target_byte_by_byte_and_gone_from_its_place(lakehouse: Lakehouse, store: Store, name: str) -> None:
     content = bytes(range(256)) * 50_000  # above 8 MiB boto3 copies in parts

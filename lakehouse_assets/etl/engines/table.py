@@ -64,9 +64,9 @@ def new_columns(uri: str, present: Mapping[str, Any], wanted: Mapping[str, Any])
 
 
 def check_reader_version(uri: str, version: int) -> None:
-    """Raises BadConfiguration where Athena could not read the table."""
+    """Raises BadConfiguration where a reader of the table may not know what it uses. Athena reads more by now; version 1 is what every reader knows."""
     if version != 1:
         raise BadConfiguration(
-            f"The table {uri} needs Delta reader version {version}; Athena reads version 1. "
+            f"The table {uri} needs Delta reader version {version}; this project keeps its tables at version 1, which every reader knows. "
             "Some writer switched on deletion vectors or column mapping: rewrite the table without them."
         )

@@ -1,0 +1,61 @@
+"""The Glue jobs' Python modules as one zip of wheels in the bucket: a run asks no package index.
+
+Glue 5.0 and later takes such a zip among --additional-python-modules: by its name's end, `.gluewheels.zip`, with the wheels and a `requirements.txt` in its
+folder `wheels/` (AWS Glue, Using Python libraries). The wheels are those of the locks, checked against their hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from aws_deploy.packaging import locked, zipped
+from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.glue.modules import MODULES
+from lakehouse_assets.landing.store import Store
+
+PYTHON = "3.13"
+"""Glue 6.0's."""
+PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64")
+OF_SPARK = ("delta-spark",)
+"""Its Python part is in Glue's jar of Delta Lake, and not on every image's path (awslabs/aws-glue-libs, issue 185). The version is that of Glue's jar."""
+NAME = "modules.gluewheels.zip"
+
+
+def upload_modules(store: Store, control: str) -> str:
+    """Builds and uploads the zip where it is not there yet. Returns its s3:// location."""
+    key = f"{control}code/{_address()}/{NAME}"
+    if not store.exists(key):
+        with tempfile.TemporaryDirectory() as folder:
+            store.upload(build_modules(Path(folder)), key)
+    return f"s3://{store.bucket}/{key}"
+
+
+def build_modules(folder: Path) -> Path:
+    """Builds the zip into a folder. Raises BadConfiguration where a wheel cannot be had for Glue's Python."""
+    wheels = folder / "content" / "wheels"
+    wheels.mkdir(parents=True)
+    hashed = folder / "hashed.txt"
+    hashed.write_text(_requirements(), "utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
+    target = ["--python-version", PYTHON, "--implementation", "cp", *(word for platform in PLATFORMS for word in ("--platform", platform))]
+    done = subprocess.run(  # noqa: S603 - pip, with arguments of this file
+        [*command, *target, "--dest", str(wheels), "--requirement", str(hashed)], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise BadConfiguration(f"The Glue jobs' modules could not be had for Python {PYTHON}: {done.stderr.strip()}")
+    pinned = [line.split(" ")[0] for line in _requirements().splitlines() if "==" in line]
+    (wheels / "requirements.txt").write_text("\n".join(pinned) + "\n", "utf-8")
+    # Wheels are compressed already.
+    return zipped(folder / "content", folder / NAME, compression=0)
+
+
+def _requirements() -> str:
+    return locked(MODULES) + locked(OF_SPARK, "requirements-spark.lock")
+
+
+def _address() -> str:
+    return hashlib.sha256(repr((PYTHON, PLATFORMS, _requirements())).encode() + Path(__file__).read_bytes()).hexdigest()[:24]
