@@ -183,7 +183,7 @@ def _aws(settings: Settings, home: Path) -> Iterator[Finding]:
     aws, url = running(home), running_url(home)
     yield Finding("fine", f"Embedded AWS: {f'runs at {aws.endpoint}' if aws else 'does not run; a command that needs it starts it'}")
     yield Finding("fine", f"Dagster's UI: {f'runs at {url}' if url else 'does not run; lakehouse up starts it'}")
-    yield Finding("fine", "Credentials: not needed by the embedded AWS")
+    yield Finding("fine", "Credentials: the embedded AWS has its own; lakehouse env prints them while it runs")
 
 
 def _asked(what: str, question: Callable[[], object]) -> Finding:

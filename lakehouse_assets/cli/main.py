@@ -17,6 +17,7 @@ from lakehouse_assets.cli.check import check
 from lakehouse_assets.cli.doctor import doctor
 from lakehouse_assets.cli.ending import end_at_once
 from lakehouse_assets.cli.engine import Engine
+from lakehouse_assets.cli.env import env
 from lakehouse_assets.cli.explain import explain
 from lakehouse_assets.cli.history import history
 from lakehouse_assets.cli.home import absolute
@@ -69,7 +70,7 @@ def lakehouse(
         os.environ["LAKEHOUSE_HOME"] = str(absolute(home))
 
 
-for command in (load, put, query, check, rejects, history, explain, abandon, maintain, up, down, doctor, demo):
+for command in (load, put, query, check, rejects, history, explain, abandon, maintain, up, down, env, doctor, demo):
     app.command()(command)
 
 

@@ -57,7 +57,7 @@ def up(port: Annotated[int | None, typer.Option(help="The UI's port; otherwise 3
         _note(home).write_text(json.dumps({"pid": os.getpid(), "url": url}), "utf-8")
         typer.echo(f"Dagster's UI:  {url}")
         if endpoint := lakehouse.aws.environment.get("AWS_ENDPOINT_URL"):
-            typer.echo(f"Embedded AWS:  {endpoint}  (keys test / test, region {lakehouse.aws.environment['AWS_REGION']})")
+            typer.echo(f"Embedded AWS:  {endpoint}  (lakehouse env prints how other programs reach it)")
         typer.echo(f"Home:          {home}")
         typer.echo("Commands for this home use it now. Ctrl-C stops it all.")
         try:
@@ -152,11 +152,11 @@ def _claimed(home: Path) -> Iterator[bool]:
 def _dagster(home: Path, url: str, told_url: str) -> Iterator[subprocess.Popen[bytes]]:
     from lakehouse_assets.local.dagster_home import dagster_home, workspace
 
-    arguments = ["dev", "-w", str(workspace(home)), "-h", "127.0.0.1", "-p", url.rsplit(":", 1)[1]]
+    arguments = ["-w", str(workspace(home)), "-h", "127.0.0.1", "-p", url.rsplit(":", 1)[1]]
     _log(home).parent.mkdir(parents=True, exist_ok=True)
     with _log(home).open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "lakehouse_assets.local.tied", "dagster", *arguments],
+            [sys.executable, "-m", "lakehouse_assets.local.tied", "lakehouse_assets.local.webserver", *arguments],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -1,11 +1,12 @@
 """The life of the embedded AWS of one home: the first command that needs it starts it, all share it, it goes with the last.
 
-Four files under `<home>/aws` settle who may do what, and the kernel keeps them true even when a process is killed:
+Five files under `<home>/aws` settle who may do what, and the kernel keeps them true even when a process is killed:
 
 - `users.lock`: every user holds it shared. The server takes it exclusively before it stops, so it never stops under a user.
 - `start.lock`: held while looking whether a server runs and starting one, so that two processes never start two.
 - `server.lock`: held by the server for as long as it lives: the truth about "does it run".
 - `server.json`: where the server answers, written by it once it does.
+- `credentials.json`: the secret that each request is signed with (`credentials`), made by the first server.
 
 The starter keeps the write end of the server's standard input and nothing else. When it ends, in whatever way, the server reads
 the end of the file, waits for the other users, writes its state and goes.
@@ -21,11 +22,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from lakehouse_assets.errors import TemporaryOutage
+from lakehouse_assets.local.credentials import read_credentials
 from lakehouse_assets.surroundings import hide, of_the_server
 
 SECONDS_TO_START = 60.0
@@ -38,17 +40,19 @@ _listeners: list[Callable[[str], None]] = []
 
 @dataclass(frozen=True)
 class EmbeddedAws:
-    """Where an embedded AWS answers."""
+    """Where an embedded AWS answers, and to whom."""
 
     endpoint: str
     region: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
 
     def environment(self) -> dict[str, str]:
         """The environment variables that point boto3, delta-rs and any AWS SDK at it."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ALLOW_HTTP": "true",
@@ -97,8 +101,10 @@ def running(home: Path) -> EmbeddedAws | None:
     folder = home / "aws"
     if not _is_held(folder / "server.lock"):
         return None
-    server = _published(folder)
-    return None if server is None else EmbeddedAws(endpoint=str(server["endpoint"]), region=str(server["region"]))
+    server, credentials = _published(folder), read_credentials(folder)
+    if server is None or credentials is None:
+        return None
+    return EmbeddedAws(str(server["endpoint"]), str(server["region"]), credentials.access_key_id, credentials.secret_access_key)
 
 
 def log_file(home: Path) -> Path:

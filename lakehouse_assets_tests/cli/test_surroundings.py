@@ -199,9 +199,13 @@ def test_the_tables_of_an_account_are_where_its_profile_says(
     lakehouse_aws: EmbeddedAws, lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The endpoint and the credentials stand in a file that delta-rs does not read by itself."""
-    profile = (
-        f"[profile mine]\nregion = {lakehouse_aws.region}\nendpoint_url = {lakehouse_aws.endpoint}\naws_access_key_id = test\naws_secret_access_key = test\n"
-    )
+    told = {
+        "region": lakehouse_aws.region,
+        "endpoint_url": lakehouse_aws.endpoint,
+        "aws_access_key_id": lakehouse_aws.access_key_id,
+        "aws_secret_access_key": lakehouse_aws.secret_access_key,
+    }
+    profile = "\n".join(["[profile mine]", *(f"{name} = {value}" for name, value in told.items())])
     (tmp_path / "config").write_text(profile)
     for name, value in {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_PROFILE": "mine"}.items():
         monkeypatch.setenv(name, value)

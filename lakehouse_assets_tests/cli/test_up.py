@@ -11,8 +11,13 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlencode
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from lakehouse_assets.cli.up import running_url
 from lakehouse_assets.lakehouse import connected
@@ -85,6 +90,9 @@ def test_commands_use_what_up_runs_and_down_stops_it_all(up: Up, home: Path, pro
     assert running(home) is not None, "the load leaves the embedded AWS to the others who use it"
     assert _runs(url) == [{"jobName": "load_batch", "status": "SUCCESS"}]
 
+    _attack(url)
+    assert len(_runs(url)) == 1
+
     other = program("load", "p.csv", "--json", home=tmp_path / "other")
     assert json.loads(other.stdout)["datasets"]["products"]["inserted"] == 1, "another home beside it is another lakehouse"
     assert "Nothing runs" in program("down", home=tmp_path / "other").stdout
@@ -137,6 +145,30 @@ def _runs(url: str) -> list[dict[str, str]]:
     with urllib.request.urlopen(request, timeout=30) as answer:
         found: list[dict[str, str]] = json.load(answer)["data"]["runsOrError"]["results"]
         return found
+
+
+def _attack(url: str) -> None:
+    """What any page that is open in a browser could do: each of these started and stopped things."""
+    mutation = 'mutation { shutdownRepositoryLocation(repositoryLocationName: "lakehouse_assets") { __typename } }'
+    asked = json.dumps({"query": mutation}).encode()
+    by_get = f"{url}/graphql?{urlencode({'query': mutation})}"
+    port = url.rpartition(":")[2]
+    for request in (
+        urllib.request.Request(by_get, headers={"Accept": "image/*", "Sec-Fetch-Site": "cross-site"}),
+        urllib.request.Request(by_get, b"", {"Content-Type": "text/plain", "Origin": "https://evil.example"}),
+        urllib.request.Request(f"{url}/graphql", asked, {"Content-Type": "application/json", "Host": f"evil.example:{port}"}),
+        urllib.request.Request(f"{url}/graphql", asked, {"Content-Type": "application/json", "Origin": "https://evil.example"}),
+        urllib.request.Request(url, headers={"Host": f"evil.example:{port}"}),
+    ):
+        with pytest.raises(HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=30)
+        assert refused.value.code in (403, 405)
+    address, protocols = f"{url.replace('http', 'ws')}/graphql", [Subprotocol("graphql-ws")]
+    with pytest.raises(InvalidStatus):
+        connect(address, subprotocols=protocols, origin=Origin("https://evil.example"))
+    with connect(address, subprotocols=protocols, origin=Origin(url)) as own:
+        own.send(json.dumps({"type": "connection_init"}))
+        assert json.loads(own.recv(timeout=30)) == {"type": "connection_ack"}
 
 
 def test_nothing_stays_even_if_up_is_killed(up: Up, home: Path, program: Program) -> None:

@@ -19,6 +19,7 @@ from mypy_boto3_sqs import SQSClient
 from lakehouse_assets.errors import TemporaryOutage
 from lakehouse_assets.local.process import EmbeddedAws, embedded_aws, end_told, log_file, running
 from lakehouse_assets.surroundings import NOBODYS
+from lakehouse_assets_tests.local.clients import client
 from lakehouse_assets_tests.local.embedded_aws.steps import is_alive, wait_for
 
 # A command that uses the embedded AWS of a home until its standard input ends. It prints the endpoint and says when it is done.
@@ -83,7 +84,8 @@ def answers(aws: EmbeddedAws | str) -> bool:
 
 
 def s3_client(aws: EmbeddedAws) -> S3Client:
-    return boto3.client("s3", endpoint_url=aws.endpoint, region_name=aws.region, aws_access_key_id="test", aws_secret_access_key="test")
+    found: S3Client = client("s3", aws)
+    return found
 
 
 def gone(pid: int) -> None:
@@ -186,7 +188,9 @@ def test_it_outlives_a_starter_that_is_killed_as_long_as_it_is_used(tmp_path: Pa
 def test_it_goes_with_a_starter_that_is_killed_and_the_next_starts_anew(tmp_path: Path) -> None:
     with command(tmp_path) as starter:
         pid = server_pid(tmp_path)
-        s3 = boto3.client("s3", endpoint_url=starter.endpoint, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+        aws = running(tmp_path)
+        assert aws is not None
+        s3 = s3_client(aws)
         s3.create_bucket(Bucket="kept")
         s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
         starter.kill()

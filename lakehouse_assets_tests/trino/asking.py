@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import trino
@@ -98,6 +98,10 @@ def alike(one: Answer, other: Answer) -> bool:
         return False
     pairs = zip(one.rows, other.rows, strict=True)
     return all(_same(kind, ours, its) for left, right in pairs for kind, ours, its in zip(kinds, left, right, strict=True))
+
+
+def in_any_order(answer: Answer) -> Answer:
+    return replace(answer, rows=tuple(sorted(answer.rows, key=repr)))
 
 
 ATHENAS_NAMES = {"real": "float"}

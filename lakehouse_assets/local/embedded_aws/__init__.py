@@ -6,13 +6,14 @@ Each gap has its own file and its own contract test; `seams.py` says how they ar
 What it does not reproduce, so that nothing is concluded from it:
 
 - Athena answers one SELECT over tables: no SHOW, DESCRIBE, views, DDL, CTAS, UNLOAD, information_schema, time travel. The SQL is Trino's, run by
-  DuckDB: a date plus an interval is a timestamp, a quotient of decimals a double, some functions are missing (then the query fails). Some queries
-  that Trino refuses are answered: of columns of two kinds (`id = name`; with a literal they are refused), with a subscript past an array's end or
-  of a key that a map does not have (NULL).
+  DuckDB, and held against Trino 476 (`lakehouse_assets_tests/trino`). It knows the functions of `athena_vocabulary.py`; a query with another one, or with
+  an operation whose types it cannot tell, fails with the reason though Athena may answer it: JSON, intervals, rows and timestamps with a zone of their
+  own as values, doubles as texts, arrays or maps compared.
 - Delta tables that need more than reader version 1 are refused, though today's Athena reads column mapping and timestampNtz.
 - A query over Delta tables has 2 GiB of memory, its result 512 MiB; it ends a minute after whoever asked for its state
   asks no more.
 - DataScannedInBytes is the size of all live files of the tables; Athena reads only some columns and partitions of them.
+- One key, that of the home, may do everything: no roles, no credentials of STS, no unsigned requests, no Signature Version 2.
 - Step Functions: waits and pauses between tries take a twentieth of their time; a time-out or a stop does not end the job or the query that a
   state waits for; no time-out of the whole execution, no permissions of the role. Of S3's lifecycle rules only those
   about old versions are carried out; DynamoDB has no time to live.

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from lakehouse_assets.local.credentials import keep_credentials
 from lakehouse_assets.local.embedded_aws.damaged_state import complaint
 from lakehouse_assets.local.embedded_aws.unfinished_writes import finish_or_undo
 from lakehouse_assets.local.process import EmbeddedAws
@@ -34,7 +35,9 @@ def main() -> None:
     # Bound before anything else: the kernel picks a free port, and no one can take it in between.
     listener.bind(("127.0.0.1", 0))
     listener.listen(512)
-    aws = EmbeddedAws(endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}", region=REGION)
+    credentials = keep_credentials(folder)
+    endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    aws = EmbeddedAws(endpoint, REGION, credentials.access_key_id, credentials.secret_access_key)
     _prepare_environment(folder, aws)
 
     if problem := complaint(folder / "state"):
@@ -45,7 +48,7 @@ def main() -> None:
     from lakehouse_assets.local.embedded_aws.server import serve
 
     published = folder / "server.json"
-    serve(listener, folder / "users.lock", announce=lambda: _publish(published, aws))
+    serve(listener, folder / "users.lock", credentials, announce=lambda: _publish(published, aws))
     athena_process.stop()
     published.unlink(missing_ok=True)
     claim.close()

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+from sqlglot.dialects.duckdb import DuckDB
 
-from lakehouse_assets.local.embedded_aws.athena_functions import macros_for
+from lakehouse_assets.local.embedded_aws.athena_functions import Macros
 from lakehouse_assets.local.embedded_aws.athena_refusals import refuse
 from lakehouse_assets.local.embedded_aws.athena_results import QueryError
 from lakehouse_assets.local.embedded_aws.athena_sql import CATALOG, Query, TableName
+from lakehouse_assets.local.embedded_aws.athena_types import by_types, depends_on_types
 from lakehouse_assets.local.embedded_aws.delta_tables import DeltaType, Snapshot, type_in
 
 DUCKDB_NAMES = {
@@ -78,9 +80,9 @@ def answer(query: Query, tables: Mapping[TableName, DeltaFiles], database: str) 
             connection.execute(f"ATTACH ':memory:' AS {catalog}")
             for schema in {database.lower(), *(table.database for table in tables)} - {"main"}:
                 connection.execute(f"CREATE SCHEMA {catalog}.{_name(schema)}")
-        for macro in macros_for(" ".join([query.sql, *(question.sql for question in query.questions)])):
-            connection.execute(macro)
-        _refuse_what_trino_refuses(connection, query, tables, database)
+        macros = Macros(connection)
+        sql = _with_types(connection, macros, query, tables, database)
+        macros.make_for(sql)
         connection.execute(f"CREATE SCHEMA {CATALOG}.{LIVE_FILES}")
         readable: list[str] = []
         for number, (table, files) in enumerate(tables.items()):
@@ -90,19 +92,27 @@ def answer(query: Query, tables: Mapping[TableName, DeltaFiles], database: str) 
         connection.execute("SET lock_configuration = true")
         connection.execute(f"USE {CATALOG}.{_name(database.lower())}")
         with _failures_named():
-            description = connection.execute(query.sql).description or []
-            yield Answer(tuple(column[0] for column in description), tuple(column[1].id for column in description), _rows(connection))
+            description = connection.execute(sql).description or []
+            types = tuple(column[1].id for column in description)
+            if "interval" in types:
+                raise QueryError("NOT_SUPPORTED: the embedded Athena gives no intervals; ask for a number of units with date_diff")
+            yield Answer(tuple(column[0] for column in description), types, _rows(connection))
 
 
-def _refuse_what_trino_refuses(connection: duckdb.DuckDBPyConnection, query: Query, tables: Mapping[TableName, DeltaFiles], database: str) -> None:
-    if not query.questions:
-        return
+def _with_types(connection: duckdb.DuckDBPyConnection, macros: Macros, query: Query, tables: Mapping[TableName, DeltaFiles], database: str) -> str:
+    """The query in DuckDB's SQL, after what depends on its columns' types is refused or rewritten."""
+    statement = query.statement
+    if not query.questions and not depends_on_types(statement):
+        return statement.sql(dialect=DuckDB)
     for table, files in tables.items():
         columns = ", ".join(f"{_name(field.name.lower())} {_duckdb_type(field.type)}" for field in files.snapshot.fields)
         connection.execute(f"CREATE TABLE {SHAPES}.{_name(table.database)}.{_name(table.table)} ({columns})")
     connection.execute(f"USE {SHAPES}.{_name(database.lower())}")
     for question in query.questions:
+        macros.make_for(question.sql)
         refuse(connection, question)
+    by_types(statement, connection, macros)
+    return statement.sql(dialect=DuckDB)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]]:

@@ -1,17 +1,24 @@
 """What Trino computes otherwise than DuckDB does under the same name, as DuckDB's macros, and a query's calls of it turned into calls of them.
 
 A macro is asked for what it is given (`typeof`): of a column's type nothing is known before the query runs. Each case is held against Trino's documentation and
-source: `date_diff` counts whole units, a double becomes an integer half up and away from zero, and a text only if it is one; `substr` has no character 0;
+source: a double becomes an integer half up and away from zero, and a text only if it is one; `substr` has no character 0;
 `split_part` past the last part is NULL.
 """
 
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
 from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
 
 INTEGERS = {exp.DType.TINYINT: "TINYINT", exp.DType.SMALLINT: "SMALLINT", exp.DType.INT: "INTEGER", exp.DType.BIGINT: "BIGINT"}
 NO_INTEGER = "error('INVALID_CAST_ARGUMENT: Could not convert string ''' || x || ''' to {type}')"
-CAST = """{name}(x) AS CASE
+CAST = r"""{name}(x) AS CASE
     WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN {cast}(round(TRY_CAST(x AS DOUBLE)) AS {type})
-    WHEN typeof(x) = 'VARCHAR' AND NOT regexp_full_match(CAST(x AS VARCHAR), '[+-]?[0-9]+') THEN {no_integer}
+    WHEN typeof(x) = 'VARCHAR' AND NOT regexp_full_match(CAST(x AS VARCHAR), '\s*[+-]?[0-9]+\s*') THEN {no_integer}
     ELSE {cast}(x AS {type}) END"""
 SUBSTRING = """{name}({parameters}) AS CASE
     WHEN s IS NULL OR first IS NULL THEN NULL
@@ -22,11 +29,59 @@ SPLIT_PART = """trino_split_part(s, delimiter, part) AS CASE
     WHEN part <= len(string_split(s, delimiter)) THEN split_part(s, delimiter, part) END"""
 
 
-def macros_for(sql: str) -> list[str]:
-    """The statements that make the macros which some of DuckDB's SQL calls, in a database that goes with the connection. (All of them take 10 ms, as long as a
-    small query.)"""
-    called = sql.lower()
-    return [f"CREATE TEMP MACRO {macro}" for macro in MACROS if f"{macro.partition('(')[0]}(" in called]
+@dataclass
+class Macros:
+    """Those that a connection has, in a database that goes with it. (To make all of them takes 10 ms, as long as a small query.)"""
+
+    connection: duckdb.DuckDBPyConnection
+    made: set[str] = field(default_factory=set)
+
+    def make_for(self, sql: str) -> None:
+        """Makes the macros that this SQL calls."""
+        called = sql.lower()
+        for macro in MACROS:
+            if macro not in self.made and f"{macro.partition('(')[0]}(" in called:
+                self.connection.execute(f"CREATE TEMP MACRO {macro}")
+                self.made.add(macro)
+
+
+UNSCALED = "abs(CAST(replace(CAST({} AS VARCHAR), '.', '') AS HUGEINT))"
+OTHERS = (
+    # `/` of a double; by zero it is no error.
+    """trino_double_quotient(a, b) AS CASE
+        WHEN CAST(b AS DOUBLE) <> 0 THEN CAST(a AS DOUBLE) / CAST(b AS DOUBLE)
+        WHEN b IS NULL OR a IS NULL THEN NULL
+        WHEN CAST(a AS DOUBLE) > 0 THEN CAST('Infinity' AS DOUBLE)
+        WHEN CAST(a AS DOUBLE) < 0 THEN CAST('-Infinity' AS DOUBLE)
+        ELSE CAST('NaN' AS DOUBLE) END""",
+    # `/` of decimals, exact and rounded half up and away from zero, as a text: DuckDB divides them as doubles.
+    f"""trino_quotient(a, b, scale_a, scale_b, scale) AS CASE
+        WHEN a IS NULL OR b IS NULL THEN NULL
+        WHEN b = 0 THEN error('DIVISION_BY_ZERO: Division by zero')
+        ELSE (CASE WHEN (a < 0) <> (b < 0) THEN '-' ELSE '' END) || CAST(
+            (2 * {UNSCALED.format("a")} * CAST('1' || repeat('0', scale_b + scale - scale_a) AS HUGEINT) + {UNSCALED.format("b")})
+            // (2 * {UNSCALED.format("b")}) AS VARCHAR) || 'e-' || CAST(scale AS VARCHAR) END""",
+    """trino_element(items, n, found) AS CASE
+        WHEN n = 0 THEN error('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
+        WHEN n < 0 THEN error('INVALID_FUNCTION_ARGUMENT: Array subscript is negative')
+        WHEN n > len(items) THEN error('INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array length')
+        ELSE found END""",
+    "trino_element_at(items, n, found) AS CASE WHEN n = 0 THEN error('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1') ELSE found END",
+    """trino_value(items, k, found) AS CASE
+        WHEN found IS NULL AND NOT map_contains(items, k) THEN error('INVALID_FUNCTION_ARGUMENT: Key not present in map')
+        ELSE found END""",
+    "trino_timestamp_text(t, zone) AS strftime(t, '%Y-%m-%d %H:%M:%S.%g') || zone",
+    """trino_written(s, form) AS CASE
+        WHEN s IS NULL OR regexp_full_match(s, form) THEN s
+        ELSE error('INVALID_CAST_ARGUMENT: Cannot cast this text to the type') END""",
+    "trino_written_or_null(s, form) AS CASE WHEN regexp_full_match(s, form) THEN s END",
+    # DuckDB has a capital for the sharp s, Java has none.
+    "trino_upper(s) AS array_to_string(list_transform(string_split(s, 'ß'), lambda part : upper(part)), 'ß')",
+    "trino_regexp_extract(s, pattern, part) AS list_extract(regexp_extract_all(s, pattern, part), 1)",
+    """trino_contains(items, one) AS CASE
+        WHEN list_contains(items, one) THEN true WHEN list_count(items) < len(items) THEN NULL WHEN items IS NOT NULL AND one IS NOT NULL THEN false END""",
+    "trino_sequence(first, last) AS CASE WHEN first <= last THEN generate_series(first, last) ELSE generate_series(first, last, -1) END",
+)
 
 
 def _macros() -> list[str]:
@@ -39,22 +94,46 @@ def _macros() -> list[str]:
         SUBSTRING.format(name="trino_substring", parameters="s, first", nothing=""),
         SUBSTRING.format(name="trino_substring_of", parameters="s, first, characters", nothing=" OR characters <= 0"),
     ]
-    return [*casts, *substrings, SPLIT_PART]
+    return [*casts, *substrings, SPLIT_PART, *OTHERS]
 
 
 def call_macros(statement: exp.Expr) -> None:
-    """Turns what they stand for into calls of them, in place."""
-    for node in list(statement.find_all(exp.DateDiff, exp.Cast, exp.Substring, exp.SplitPart)):
-        if isinstance(node, exp.DateDiff):
-            # DuckDB's own date_sub: its date_diff counts the boundaries between units.
-            _call(node, "date_sub", exp.Literal.string(node.text("unit").lower()), node.expression, node.this)
-        elif isinstance(node, exp.Substring):
-            name = "trino_substring_of" if node.args.get("length") else "trino_substring"
-            _call(node, name, node.this, node.args["start"], node.args.get("length"))
-        elif isinstance(node, exp.SplitPart):
-            _call(node, "trino_split_part", node.this, node.args["delimiter"], node.args["part_index"])
-        elif isinstance(node, exp.Cast) and (type_ := INTEGERS.get(node.to.this)):
-            _call(node, _cast_to(type_, "TRY_CAST" if isinstance(node, exp.TryCast) else "CAST"), node.this)
+    """Turns what they stand for, whatever the types are, into calls of them, in place."""
+    for node in list(statement.find_all(*CALLS)):
+        CALLS[type(node)](node)
+
+
+def _substring(node: exp.Substring) -> None:
+    name = "trino_substring_of" if node.args.get("length") else "trino_substring"
+    _call(node, name, node.this, node.args["start"], node.args.get("length"))
+
+
+def _integer_cast(node: exp.Cast) -> None:
+    if type_ := INTEGERS.get(node.to.this):
+        _call(node, _cast_to(type_, "TRY_CAST" if isinstance(node, exp.TryCast) else "CAST"), node.this)
+
+
+def _regexp_replace(node: exp.RegexpReplace) -> None:
+    """Java writes a group as `$1`, DuckDB as `\\1`."""
+    node.set("replacement", exp.Literal.string(re.sub(r"\$(\d)", r"\\\1", node.text("replacement"))))
+
+
+def _bigint(node: exp.Expr) -> None:
+    node.replace(exp.cast(exp.paren(node.copy(), copy=False), "BIGINT", dialect=DuckDB))
+
+
+CALLS: dict[type[exp.Expr], Callable[[Any], None]] = {
+    exp.Cast: _integer_cast,
+    exp.TryCast: _integer_cast,
+    exp.Substring: _substring,
+    exp.SplitPart: lambda node: _call(node, "trino_split_part", node.this, node.args["delimiter"], node.args["part_index"]),
+    **dict.fromkeys((exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot), _bigint),
+    exp.Upper: lambda node: _call(node, "trino_upper", node.this),
+    exp.RegexpExtract: lambda node: _call(node, "trino_regexp_extract", node.this, node.expression, node.args.get("group") or exp.Literal.number(0)),
+    exp.RegexpReplace: _regexp_replace,
+    exp.ArrayContains: lambda node: _call(node, "trino_contains", node.this, node.expression),
+    exp.Date: lambda node: node.replace(exp.cast(node.this.copy(), "DATE", dialect=DuckDB)),
+}
 
 
 def _call(node: exp.Expr, name: str, *arguments: exp.Expr | None) -> None:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.athena import Athena
-from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
 from lakehouse_assets.local.embedded_aws.athena_functions import call_macros
 from lakehouse_assets.local.embedded_aws.athena_refusals import Question, questions
 from lakehouse_assets.local.embedded_aws.athena_results import QueryError
+from lakehouse_assets.local.embedded_aws.athena_vocabulary import refuse_forms, refuse_words
 from lakehouse_assets.local.embedded_aws.messages import plain
 
 CATALOG = "awsdatacatalog"
@@ -34,9 +34,9 @@ class TableName:
 
 @dataclass(frozen=True)
 class Query:
-    """One SELECT in DuckDB's SQL, every table that it may read, and what has to be asked before it runs."""
+    """One SELECT, as far as it can be turned into DuckDB's without the tables' columns; every table that it may read; what has to be asked before it."""
 
-    sql: str
+    statement: exp.Expr
     tables: frozenset[TableName]
     questions: tuple[Question, ...]
 
@@ -49,7 +49,8 @@ def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
     Raises QueryError if this is no single SELECT, or if the parameters do not fit.
     """
     try:
-        statements = sqlglot.parse(_with_parameters(sql, parameters), read=Athena)
+        whole = _with_typed_decimals(_with_parameters(sql, parameters))
+        statements = sqlglot.parse(whole, read=Athena)
     except SqlglotError as error:
         raise QueryError(f"SYNTAX_ERROR: {plain(error)}") from error
     if len(statements) != 1 or statements[0] is None:
@@ -57,11 +58,13 @@ def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
     statement = statements[0]
     if not isinstance(statement, exp.Query | exp.Values):
         raise QueryError("NOT_SUPPORTED: the embedded Athena answers SELECT only")
+    refuse_words(sqlglot.tokenize(whole, read=Athena), frozenset(cte.alias.lower() for cte in statement.find_all(exp.CTE)))
+    refuse_forms(statement)
     tables = frozenset(_table_names(statement, database.lower()))
     call_macros(statement)
     asked = questions(statement)
     _name_the_nameless(statement)
-    return Query(statement.sql(dialect=DuckDB), tables, asked)
+    return Query(statement, tables, asked)
 
 
 def _with_parameters(sql: str, parameters: Sequence[str]) -> str:
@@ -71,6 +74,20 @@ def _with_parameters(sql: str, parameters: Sequence[str]) -> str:
         raise QueryError(f"SYNTAX_ERROR: Incorrect number of parameters: expected {len(places)} but found {len(parameters)}")
     for place, parameter in reversed(list(zip(places, parameters, strict=True))):
         sql = sql[: place.start] + _literal(parameter) + sql[place.end + 1 :]
+    return sql
+
+
+def _with_typed_decimals(sql: str) -> str:
+    """`DECIMAL '1.50'` has the digits of its text, a cast to DECIMAL has none behind the point: sqlglot reads both as the same."""
+    tokens = sqlglot.tokenize(sql, read=Athena)
+    for before, word, text in reversed(list(zip([None, *tokens], tokens, tokens[1:], strict=False))):
+        if word.text.lower() != "decimal":
+            continue
+        if text.token_type == TokenType.STRING:
+            whole, _, part = text.text.lstrip("+-").partition(".")
+            sql = f"{sql[: word.start]}CAST('{text.text}' AS DECIMAL({max(1, len(whole + part))}, {len(part)})){sql[text.end + 1 :]}"
+        elif before and before.token_type == TokenType.ALIAS and text.token_type == TokenType.R_PAREN:
+            sql = f"{sql[: word.end + 1]}(38, 0){sql[word.end + 1 :]}"
     return sql
 
 

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import uvloop
 from hypercorn.asyncio import serve as serve_http
 from hypercorn.config import Config
 
+from lakehouse_assets.local.credentials import Credentials
 from lakehouse_assets.local.embedded_aws import (
     athena_queries,
     crawlers,
@@ -30,10 +31,11 @@ from lakehouse_assets.local.embedded_aws import (
     s3_objects,
     s3_writes,
     saved_state,
+    signatures,
     state_data,
     step_functions,
 )
-from lakehouse_assets.local.embedded_aws.strangers import refusal
+from lakehouse_assets.local.embedded_aws.strangers import HEALTH, refusal
 
 OPEN_FILES = 10_000
 GAPS = (
@@ -45,6 +47,7 @@ GAPS = (
     crawlers,
     athena_queries,
     named_queries,
+    signatures,
     lambda_errors,
     step_functions,
     state_data,
@@ -58,8 +61,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-def serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None]) -> None:
-    """Answers on the listening socket until standard input ends and no one holds `users_lock`, or until SIGTERM.
+def serve(listener: socket.socket, users_lock: Path, credentials: Credentials, announce: Callable[[], None]) -> None:
+    """Answers, on the listening socket, who has these credentials, until standard input ends and no one holds
+    `users_lock`, or until SIGTERM.
 
     `announce` is called once, when the state is loaded and requests will be answered.
     """
@@ -69,7 +73,7 @@ def serve(listener: socket.socket, users_lock: Path, announce: Callable[[], None
         gap.fill()
     # Last: what is written when a stack is made has to have all that the gaps add.
     state.fill()
-    uvloop.run(_serve(listener, users_lock, state, announce))
+    uvloop.run(_serve(listener, users_lock, credentials, state, announce))
 
 
 def _allow_many_connections() -> None:
@@ -80,7 +84,7 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-async def _serve(listener: socket.socket, users_lock: Path, state: saved_state.SavedState, announce: Callable[[], None]) -> None:
+async def _serve(listener: socket.socket, users_lock: Path, credentials: Credentials, state: saved_state.SavedState, announce: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -111,9 +115,14 @@ async def _serve(listener: socket.socket, users_lock: Path, state: saved_state.S
             return
         if scope["type"] == "http":
             if reason := refusal(scope["path"], scope["headers"]):
-                await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-                await send({"type": "http.response.body", "body": reason.encode()})
+                await _send(send, 403, {"Content-Type": "text/plain"}, reason.encode())
                 return
+            if scope["path"] != HEALTH:
+                try:
+                    receive = await signatures.authenticated(scope, receive, credentials)
+                except signatures.Refused as refused:
+                    await _send(send, *signatures.answer(refused, scope))
+                    return
             state.note(scope["method"])
         await ministack.app.app(scope, receive, send_and_tell if scope["type"] == "lifespan" else send)
 
@@ -131,3 +140,8 @@ async def _serve(listener: socket.socket, users_lock: Path, state: saved_state.S
     saving = loop.create_task(state.save_regularly())
     expiring = loop.create_task(s3_expiry.expire_regularly())
     await serve_http(application, config, shutdown_trigger=stopped)  # type: ignore[arg-type]
+
+
+async def _send(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(name.encode(), value.encode()) for name, value in headers.items()]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,8 +1,10 @@
-"""Gap: ministack asks for no signature and lets every web page read its answers, so any page that is open in a browser could run code here, or erase all.
+"""Gap: ministack lets every web page read its answers.
 
-Whoever may write files of this user may use the embedded AWS; a web page may not. A browser says where a request comes from: in `Origin` (all that
-is not a plain GET), in `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/), and in `Host`, where a name of the page's own leads to this machine (DNS
-rebinding). No AWS SDK sends the first two, and all reach 127.0.0.1. What ministack offers about itself, above all POST /_ministack/reset, is for no one.
+A web page may not use the embedded AWS, whatever it knows; `signatures` asks all others for the secret. A browser says
+where a request comes from: in `Origin` (all that is not a plain GET), in `Sec-Fetch-Site`
+(https://www.w3.org/TR/fetch-metadata/), and in `Host`, where a name of the page's own leads to this machine (DNS
+rebinding). No AWS SDK sends the first two, and all reach 127.0.0.1. What ministack offers about itself, above all
+POST /_ministack/reset, is for no one.
 """
 
 from collections.abc import Iterable

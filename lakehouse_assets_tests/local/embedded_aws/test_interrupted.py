@@ -1,15 +1,9 @@
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
-from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
-
-
-def client(service: str, aws: EmbeddedAws) -> Any:
-    options: dict[str, Any] = {"endpoint_url": aws.endpoint, "region_name": aws.region, "aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return boto3.client(service, **options)  # type: ignore[call-overload]
+from lakehouse_assets.local.process import embedded_aws
+from lakehouse_assets_tests.local.clients import client
 
 
 def test_a_crawler_that_was_under_way_when_the_server_was_killed_has_failed_and_can_be_started(tmp_path: Path) -> None:

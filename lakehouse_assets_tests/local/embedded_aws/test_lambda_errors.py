@@ -21,11 +21,23 @@ def handler(event, context):
 
 @pytest.fixture
 def function(aws: EmbeddedAws) -> str:
+    del aws
+    return made(CODE)
+
+
+def made(code_text: str) -> str:
+    """The name of a new function that runs `handler` of this code."""
     name, code = f"function-{uuid4().hex}", io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("code.py", CODE)
+        archive.writestr("code.py", code_text)
     boto3.client("lambda").create_function(
-        FunctionName=name, Runtime="python3.13", Handler="code.handler", Role="arn:aws:iam::000000000000:role/any", Code={"ZipFile": code.getvalue()}
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="code.handler",
+        Role="arn:aws:iam::000000000000:role/any",
+        Code={"ZipFile": code.getvalue()},
+        # Of its own accord a Lambda has three seconds, in which a machine at work does not import boto3.
+        Timeout=120,
     )
     return name
 

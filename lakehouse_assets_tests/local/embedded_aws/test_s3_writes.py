@@ -3,9 +3,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -13,7 +11,8 @@ from mypy_boto3_s3 import S3Client
 from mypy_boto3_s3.type_defs import CompletedMultipartUploadTypeDef
 
 from lakehouse_assets.local.embedded_aws.unfinished_writes import link_or_copy
-from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
+from lakehouse_assets.local.process import embedded_aws
+from lakehouse_assets_tests.local.clients import client
 from lakehouse_assets_tests.local.embedded_aws.test_s3_objects import put, versions
 
 BUCKET = "lakehouse"
@@ -23,12 +22,7 @@ BUCKET = "lakehouse"
 def s3_of(home: Path) -> Iterator[S3Client]:
     """An embedded AWS of its own; its client asks once."""
     with embedded_aws(home) as aws:
-        yield client(aws)
-
-
-def client(aws: EmbeddedAws) -> S3Client:
-    options: dict[str, Any] = {"endpoint_url": aws.endpoint, "region_name": aws.region, "aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return boto3.client("s3", config=Config(retries={"total_max_attempts": 1}), **options)
+        yield client("s3", aws, config=Config(retries={"total_max_attempts": 1}))
 
 
 def make_bucket(s3: S3Client) -> None:
