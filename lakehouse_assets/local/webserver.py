@@ -109,7 +109,7 @@ def _serve() -> None:
     def make_guarded(*arguments: Any, **named: Any) -> Guard:
         return Guard(make(*arguments, **named), os.environ.get("LAKEHOUSE_UI_URL"))
 
-    cli.create_app_from_workspace_process_context = make_guarded  # type: ignore[attr-defined]
+    cli.create_app_from_workspace_process_context = make_guarded  # type: ignore[attr-defined, assignment]
     cli.main()  # type: ignore[no-untyped-call]
 
 
@@ -127,7 +127,7 @@ def _dev() -> None:
             return start(command, **named)
         raise RuntimeError("This version of Dagster starts its webserver in another way: lakehouse_assets.local.webserver has to be looked at again.")
 
-    dev.open_ipc_subprocess = start_guarded  # type: ignore[attr-defined]
+    dev.open_ipc_subprocess = start_guarded  # type: ignore[attr-defined, assignment]
     sys.argv = ["dagster", "dev", *sys.argv[1:]]
     runpy.run_module("dagster", run_name="__main__", alter_sys=True)
 
