@@ -1,9 +1,9 @@
-"""The two layouts in use, as data: what each calls its things, and what starts a batch."""
+"""The two layouts in use, as data: what each calls its things, and what starts a batch. And the names of `make acceptance`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 QUEUE: Literal["queue"] = "queue"
@@ -84,4 +84,22 @@ ECOM_LAKEHOUSE = Preset(
         "glue_job": "etl_{dataset}",
     },
 )
-PRESETS = {preset.name: preset for preset in (ECOMMERCE, ECOM_LAKEHOUSE)}
+OWN = "acceptance-"
+ACCEPTANCE = replace(
+    ECOMMERCE,
+    name="acceptance",
+    stacks="LakehouseAcceptance",
+    state_machine=f"{OWN}{ECOMMERCE.state_machine}",
+    crawler=f"{OWN}{ECOMMERCE.crawler}",
+    functions={role: f"{OWN}{name}" for role, name in ECOMMERCE.functions.items()},
+    settings={
+        "bucket": "lakehouse-acceptance",
+        "database": "lakehouse_acceptance",
+        "workgroup": "lakehouse-acceptance",
+        "queue": "lakehouse-acceptance-queue",
+        "topic": "lakehouse-acceptance-notifications",
+        "glue_job": f"{OWN}{{job}}",
+    },
+)
+"""`ecommerce` under names of its own, so that `make acceptance` touches nothing that is deployed in the account."""
+PRESETS = {preset.name: preset for preset in (ECOMMERCE, ECOM_LAKEHOUSE, ACCEPTANCE)}
