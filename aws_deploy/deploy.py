@@ -42,9 +42,9 @@ OF_A_DEPLOYMENT = ("engine", "auto_bytes", "gate", "reject_limit", "reject_warni
 @app.command()
 def up(yes: Yes = False) -> None:
     """Create what is not there yet, and bring the rest up to this checkout. Can be repeated at any time."""
-    with _faults_told():
+    with faults_told():
         deployment, settings, aws = _what_and_where()
-        _ask(f"Deploy {deployment.preset} with bucket {settings.bucket} to {_place(aws)}?", yes, "make deploy")
+        ask_first(f"Deploy {deployment.preset} with bucket {settings.bucket} to {_place(aws)}?", yes, "make deploy")
         outputs = deploy(deployment, settings, aws)
         _say_what_is_there(settings, aws, outputs)
 
@@ -55,17 +55,17 @@ def down(
     data: Annotated[bool, typer.Option("--data", help="The bucket with all that is in it, too: every table, every file, every version.")] = False,
 ) -> None:
     """Remove the deployment. The storage stack with the data stays, unless --data says otherwise."""
-    with _faults_told():
+    with faults_told():
         deployment, settings, aws = _what_and_where()
         what = f"the pipeline AND ALL DATA in bucket {settings.bucket}" if data else f"the pipeline (bucket {settings.bucket} stays, with all data)"
-        _ask(f"Remove {what} from {_place(aws)}?", yes, f"make destroy{' DATA=1' if data else ''}")
+        ask_first(f"Remove {what} from {_place(aws)}?", yes, f"make destroy{' DATA=1' if data else ''}")
         remove(deployment.chosen_preset, settings, aws, data=data)
 
 
 @app.command()
 def smoke(load: Annotated[bool, typer.Option("--load", help="Load sample files, too. Not into tables that people rely on.")] = False) -> None:
     """Ask a deployment whether it works: nothing is changed, unless --load says otherwise."""
-    with _faults_told():
+    with faults_told():
         deployment, settings, aws = _what_and_where()
         smoke_test(deployment.chosen_preset, settings, aws, load=load, tell=print)
 
@@ -106,12 +106,13 @@ def remove(preset: Preset, settings: Settings, aws: Aws, *, data: bool) -> None:
     # While the stack still says whose the bucket is: it takes long, and what is cut short is done again.
     with failures_named(f"Emptying bucket {bucket}"):
         _empty(s3, bucket)
+    if key:
+        # While the stack still says which key is its own.
+        with failures_named(f"Deleting key {key}"):
+            _delete_key(aws.client("kms"), key)
     bring_down(cloudformation, preset.storage_stack, print)
     with failures_named(f"Deleting bucket {bucket}"):
-        _delete_bucket(s3, bucket)
-    if key:
-        with failures_named(f"Deleting key {key}"):
-            aws.client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+        delete_bucket(s3, bucket)
     print(f"Bucket {bucket} is gone; its key will be, in 7 days. (Until then: aws kms cancel-key-deletion.)")
 
 
@@ -151,8 +152,16 @@ def _empty(s3: Any, bucket: str) -> None:
         return
 
 
-def _delete_bucket(s3: Any, bucket: str) -> None:
-    """With what landed since it was emptied."""
+def _delete_key(kms: Any, key: str) -> None:
+    """After the least of AWS's waiting periods. One that waits for its deletion already goes on doing so."""
+    try:
+        kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    except kms.exceptions.KMSInvalidStateException:
+        return
+
+
+def delete_bucket(s3: Any, bucket: str) -> None:
+    """With all that is in it. One that is not there is no fault."""
     _empty(s3, bucket)
     try:
         s3.delete_bucket(Bucket=bucket)
@@ -182,7 +191,7 @@ def _place(aws: Aws) -> str:
         return f"account {aws.client('sts').get_caller_identity()['Account']}, {aws.client('s3').meta.region_name}"
 
 
-def _ask(question: str, yes: bool, command: str) -> None:
+def ask_first(question: str, yes: bool, command: str) -> None:
     """Goes on where the answer is yes. Raises BadConfiguration where there is nobody to answer: a pipe that is empty has agreed to nothing."""
     if yes:
         print(question.replace("?", " …"))
@@ -209,7 +218,8 @@ def environment_for(settings: Settings, aws: Aws) -> dict[str, str]:
 
 
 @contextmanager
-def _faults_told() -> Iterator[None]:
+def faults_told() -> Iterator[None]:
+    """What went wrong is written to stderr, and the exit code is 1."""
     try:
         yield
     except LakehouseError as error:

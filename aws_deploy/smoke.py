@@ -6,6 +6,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from lakehouse_assets.cli.progress import steps_shown
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.status import has_succeeded, in_words
 from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.landing.lease import LakehouseBusy
 from lakehouse_assets.local.sample_data import make_sample_data
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.stacks import outputs_of
@@ -54,18 +56,49 @@ def _called(aws: Aws, function: str, event: dict[str, Any]) -> Any:
 
 def _load(settings: Settings, aws: Aws, machine: str, tell: Tell) -> None:
     lakehouse = Lakehouse(settings, aws)
-    before = {report["batch_id"] for report in lakehouse.history()}
+    before = seen(lakehouse, machine)
     with tempfile.TemporaryDirectory() as folder, steps_shown() as steps:
         sample = make_sample_data(Path(folder), lakehouse.contracts)
         files, _ = find_files([sample.first], settings.home)
         upload(lakehouse, files, steps)
+    report = ended_batch(lakehouse, machine, before)
+    tell(f"Batch {report['batch_id']} {in_words(report)}")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The batches and the failed executions that there were before a batch."""
+
+    batches: frozenset[str]
+    failed: frozenset[str]
+
+
+def seen(lakehouse: Lakehouse, machine: str) -> Seen:
+    return Seen(frozenset(report["batch_id"] for report in lakehouse.history()), frozenset(_failed(lakehouse, machine)))
+
+
+def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> dict[str, Any]:
+    """The report of the next batch of the state machine. Raises NotWorking where it fails, or where an execution fails that cannot say so, or none ends."""
     deadline = time.monotonic() + SECONDS_FOR_A_BATCH
     while time.monotonic() < deadline:
+        failed = _failed(lakehouse, machine) - before.failed
+        # After the look at the executions: one that fails writes its report before it ends.
         for report in lakehouse.history():
-            if report["batch_id"] not in before:
+            if report["batch_id"] not in before.batches:
                 if not has_succeeded(report):
                     raise NotWorking(f"Batch {report['batch_id']} {report['status']}: {report.get('error')}")
-                tell(f"Batch {report['batch_id']} {in_words(report)}")
-                return
+                return report
+        for execution in failed:
+            ended = lakehouse.executions.look(execution)
+            # One that gave up waiting for another holder of the lease did not do this batch.
+            if ended.get("error") != LakehouseBusy.__name__:
+                raise NotWorking(f"Execution {execution} failed: {ended.get('error')}: {ended.get('cause')}")
         time.sleep(SECONDS_BETWEEN_LOOKS)
     raise NotWorking(f"No batch ended in {SECONDS_FOR_A_BATCH} s. Look at the executions of {machine}.")
+
+
+def _failed(lakehouse: Lakehouse, machine: str) -> set[str]:
+    """The latest executions that failed: ARNs."""
+    with failures_named("Looking at the executions"):
+        listed = lakehouse.aws.client("stepfunctions").list_executions(stateMachineArn=machine, statusFilter="FAILED", maxResults=20)
+    return {str(execution["executionArn"]) for execution in listed["executions"]}

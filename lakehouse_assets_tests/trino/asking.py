@@ -1,30 +1,18 @@
-"""A statement asked of Trino and of the embedded Athena, and both answers in the same words: the texts that Athena gives, and the names of the types."""
+"""A statement asked of Trino and of the embedded Athena, with both answers in the words of `aws_deploy.acceptance.answers`."""
 
 from __future__ import annotations
 
 import base64
-import math
-import re
-from dataclasses import dataclass, replace
 from typing import Any
 
 import trino
 from trino.exceptions import TrinoQueryError
 
+from aws_deploy.acceptance import answers
+from aws_deploy.acceptance.answers import Answer
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.embedded_aws.athena_results import text
-from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
 from lakehouse_assets_tests.trino.server import CATALOG, HOST, Server
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Rows as texts and the columns' types, or why there are none."""
-
-    rows: tuple[tuple[str | None, ...], ...] = ()
-    types: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    refused: str | None = None
 
 
 def ask_trino(server: Server, database: str, sql: str) -> Answer:
@@ -72,63 +60,4 @@ def _text(value: Any, signature: dict[str, Any]) -> str:
 
 def ask_athena(lakehouse: Lakehouse, sql: str) -> Answer:
     """The embedded Athena's answer."""
-    client = lakehouse.aws.client("athena")
-    query = {"QueryString": sql, "QueryExecutionContext": {"Database": lakehouse.settings.database}, "WorkGroup": lakehouse.settings.workgroup}
-    query_id = client.start_query_execution(**query)["QueryExecutionId"]
-
-    def ended() -> dict[str, Any] | None:
-        status = dict(client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"])
-        return None if status["State"] in ("QUEUED", "RUNNING") else status
-
-    status = wait_for(ended)
-    if status["State"] != "SUCCEEDED":
-        return Answer(refused=status["StateChangeReason"])
-    pages = list(client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id))
-    rows = [tuple(value.get("VarCharValue") for value in row["Data"]) for page in pages for row in page["ResultSet"]["Rows"]]
-    columns = pages[0]["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
-    return Answer(tuple(rows[1:]), tuple(column["Type"] for column in columns), tuple(column["Name"] for column in columns))
-
-
-def alike(one: Answer, other: Answer) -> bool:
-    """Whether both give the same rows, in the same order, of the same types, or both refuse. A double may differ in its last digits, as sums do."""
-    if one.refused or other.refused:
-        return bool(one.refused) and bool(other.refused)
-    kinds = [ATHENAS_NAMES.get(kind, kind) for kind in one.types]
-    if len(one.rows) != len(other.rows) or kinds != list(other.types):
-        return False
-    pairs = zip(one.rows, other.rows, strict=True)
-    return all(_same(kind, ours, its) for left, right in pairs for kind, ours, its in zip(kinds, left, right, strict=True))
-
-
-def in_any_order(answer: Answer) -> Answer:
-    return replace(answer, rows=tuple(sorted(answer.rows, key=repr)))
-
-
-ATHENAS_NAMES = {"real": "float"}
-"""Of types that Athena's results call otherwise than Trino."""
-
-
-def _same(kind: str, left: str | None, right: str | None) -> bool:
-    if left is None or right is None or left == right:
-        return left == right
-    match kind:
-        case "double" | "float":
-            return math.isclose(float(left), float(right), rel_tol=1e-12 if kind == "double" else 1e-6)
-        case "map":
-            return _entries(left) == _entries(right)
-        case "timestamp" | "timestamp with time zone":
-            return _milliseconds(left) == _milliseconds(right)
-        case "array" if left.startswith("[{"):
-            return _entries(left) == _entries(right)
-    return False
-
-
-def _entries(text: str) -> list[str]:
-    """A map has no order."""
-    return sorted(re.split(r"[\[\]{}]|, ", text))
-
-
-def _milliseconds(text: str) -> str:
-    """Athena's results have three digits of a second, whatever the precision is."""
-    found = re.fullmatch(r"(.{19})(?:\.(\d+))?(.*)", text)
-    return text if found is None else f"{found[1]}.{(found[2] or '').ljust(3, '0')[:3]}{found[3]}"
+    return answers.ask_athena(lakehouse.aws.client("athena"), lakehouse.settings.database, lakehouse.settings.workgroup, sql)

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from aws_deploy.acceptance.answers import Answer, alike
 from lakehouse_assets.catalog.entries import delta_entry
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.embedded_aws.athena_vocabulary import FUNCTIONS
 from lakehouse_assets_tests.local.embedded_aws.steps import write_delta
 from lakehouse_assets_tests.sql.test_queries import files, loaded  # noqa: F401 - fixtures
-from lakehouse_assets_tests.trino.asking import Answer, alike, ask_athena, ask_trino
+from lakehouse_assets_tests.trino.asking import ask_athena, ask_trino
 from lakehouse_assets_tests.trino.kinds import KINDS
 from lakehouse_assets_tests.trino.server import Server
 

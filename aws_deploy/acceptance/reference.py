@@ -1,0 +1,44 @@
+"""What the same files come to here, by the embedded engine and the embedded Athena (which the tests hold against Trino). An account is compared with it.
+
+In a process of its own, because whoever uses an embedded AWS gives up its environment's AWS account (`lakehouse_assets.surroundings`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from aws_deploy.acceptance.batches import run_dagster
+from aws_deploy.acceptance.comparison import Found, answers_of, from_json, rows_of, to_json
+from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.lakehouse import connected
+from lakehouse_assets.settings import read_settings
+
+
+class NoReference(LakehouseError):
+    """What the files come to here could not be found out, so nothing can be compared with it."""
+
+
+def reference(files: Sequence[Path]) -> Found:
+    """Loads the files on an embedded AWS that is gone afterwards. Raises NoReference where that fails."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LAKEHOUSE_", "AWS_"))}
+    command = [sys.executable, "-m", "aws_deploy.acceptance.reference", *map(str, files)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - this module
+    if done.returncode:
+        raise NoReference(f"The sample files could not be loaded on this machine: {done.stderr.strip()[-2000:]}")
+    return from_json(json.loads(done.stdout.splitlines()[-1]))
+
+
+def main(files: Sequence[Path]) -> None:
+    with tempfile.TemporaryDirectory(prefix="lakehouse-reference-", ignore_cleanup_errors=True) as home, connected(read_settings(home=Path(home))) as house:
+        report = run_dagster("embedded", {**os.environ, "LAKEHOUSE_AWS": "embedded"}, files, Path(home))
+        print(json.dumps(to_json(Found(rows_of(house), answers_of(house, report["batch_id"])))))
+
+
+if __name__ == "__main__":
+    main([Path(argument) for argument in sys.argv[1:]])

@@ -1,0 +1,98 @@
+"""The figures behind docs/aws.md's costs: AWS's list prices, what a small batch is assumed to take, and what follows from both.
+
+A test holds the document to them; `make acceptance` names its price by them, and measures whether an account agrees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DPU_HOUR = 0.44
+LAMBDA_GB_SECOND = 0.0000166667
+TRANSITION = 0.000025
+ATHENA_TB = 5.0
+ATHENA_LEAST_BYTES = 10_000_000
+KEY_MONTH = 1.0
+ALARM_MONTH = 0.10
+METRIC_MONTH = 0.30
+S3_LISTING = 0.000005
+SQS_MILLION = 0.40
+HOURS_OF_A_MONTH = 730
+"""List prices of us-east-1, November 2026, in dollars."""
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """What a small batch (three datasets, up to some 100 MB) is assumed to take."""
+
+    datasets: int = 3
+    glue_minutes: float = 1.5
+    glue_workers: int = 2
+    load_seconds: float = 15
+    load_gb: float = 2.9
+    other_lambdas: int = 9
+    other_seconds: float = 5
+    other_gb: float = 0.7
+    least_transitions: int = 60
+    most_transitions: int = 110
+    crawlers: int = 2
+    crawler_minutes: float = 10
+    crawler_dpus: int = 2
+
+    @property
+    def glue_dpu_seconds(self) -> float:
+        """Of one run: a worker of the type G.1X is one DPU."""
+        return self.glue_minutes * 60 * self.glue_workers
+
+
+ASSUMED = Assumed()
+ALARMS = 13
+LISTINGS_OF_A_MONTH = 4380
+POLLS_OF_A_MONTH = 650_000
+
+
+def dpus(seconds: float) -> float:
+    """Dollars for so many DPU seconds of Glue, of jobs or of crawlers."""
+    return seconds / 3600 * DPU_HOUR
+
+
+def lambdas(gb_seconds: float) -> float:
+    return gb_seconds * LAMBDA_GB_SECOND
+
+
+def transitions(number: float) -> float:
+    return number * TRANSITION
+
+
+def athena(queries: int, scanned_bytes: float = 0) -> float:
+    """Each query is billed for the bytes that it scanned, and for 10 MB at least: `scanned_bytes` are those above."""
+    return (queries * ATHENA_LEAST_BYTES + scanned_bytes) / 1e12 * ATHENA_TB
+
+
+def idle_month() -> dict[str, float]:
+    """What a deployment costs a month that does nothing."""
+    return {
+        "key": KEY_MONTH,
+        "alarms": ALARMS * ALARM_MONTH,
+        "metric `OldestFileWaiting`": METRIC_MONTH,
+        "looking at the bucket every 10 min": LISTINGS_OF_A_MONTH * (lambdas(1.73) + 3 * S3_LISTING),
+        "Lambda asking the queue": POLLS_OF_A_MONTH / 1e6 * SQS_MILLION,
+    }
+
+
+def batch(engine: str, assumed: Assumed = ASSUMED) -> dict[str, float]:
+    """What a batch costs with the state machine, by its parts. `engine`: glue, or embedded."""
+    a = assumed
+    loads = (
+        {"Glue runs": dpus(a.datasets * a.glue_dpu_seconds)} if engine == "glue" else {"the load's Lambda": lambdas(a.datasets * a.load_seconds * a.load_gb)}
+    )
+    return loads | {
+        "other Lambdas": lambdas(a.other_lambdas * a.other_seconds * a.other_gb),
+        "steps of the state machine": transitions((a.least_transitions + a.most_transitions) / 2),
+        "Athena's checks": athena(a.datasets),
+    }
+
+
+def crawls(assumed: Assumed = ASSUMED) -> float:
+    """Of both crawlers, once."""
+    return dpus(assumed.crawlers * assumed.crawler_minutes * 60 * assumed.crawler_dpus)

@@ -1,0 +1,44 @@
+"""docs/aws.md says what aws_deploy/costs.py reckons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_deploy import costs
+
+DOCUMENT = (Path(costs.__file__).parents[1] / "docs" / "aws.md").read_text("utf-8")
+
+
+def row(what: str) -> list[str]:
+    """The cells of the first row of the document's tables that begins so."""
+    line = next(line for line in DOCUMENT.splitlines() if line.startswith(f"| {what}"))
+    return [cell.strip(" *") for cell in line.strip("|").split("|")]
+
+
+def dollars(amount: float, digits: int) -> str:
+    return f"${amount:.{digits}f}"
+
+
+def test_the_documents_months_are_reckoned_from_the_figures() -> None:
+    for what, amount in costs.idle_month().items():
+        assert row(what)[-1] == dollars(amount, 2), what
+    whole = sum(costs.idle_month().values())
+    assert f"**{dollars(whole, 2)}, or {dollars(whole / costs.HOURS_OF_A_MONTH, 3)} an hour**" in DOCUMENT
+
+
+def test_the_documents_batches_are_reckoned_from_the_figures() -> None:
+    glue, embedded = costs.batch("glue"), costs.batch("embedded")
+    for what in glue | embedded:
+        cells = [dollars(parts[what], 3) if what in parts else "" for parts in (glue, embedded)]
+        assert row(what)[-2:] == cells, what
+    assert f"**{dollars(sum(glue.values()), 2)}** | **{dollars(sum(embedded.values()), 3)}**" in DOCUMENT
+    assert row("crawlers")[-2:] == [dollars(costs.crawls(), 3)] * 2
+
+
+def test_the_documents_arithmetic_has_the_assumed_figures() -> None:
+    a = costs.ASSUMED
+    assert row("Glue runs")[1] == f"{a.datasets} × {a.glue_minutes} min × {a.glue_workers} workers × ${costs.DPU_HOUR} / 60"
+    assert row("the load's Lambda")[1] == f"{a.datasets} × {a.load_seconds} s × {a.load_gb} GB × $0.0000166667"
+    assert row("other Lambdas")[1] == f"{a.other_lambdas} × {a.other_seconds} s × {a.other_gb} GB × $0.0000166667"
+    assert row("steps of the state machine")[1] == f"{a.least_transitions} to {a.most_transitions} × $0.000025"
+    assert row("alarms")[1] == f"{costs.ALARMS} × $0.10"
