@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 NAMED = re.compile(r"(?P<who>arn:\S+)? ?is not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?")
-LAKE_FORMATION = re.compile(r"Insufficient Lake Formation permission\(s\): (?P<action>[^:;\n]+)")
+LAKE_FORMATION = re.compile(r"Insufficient Lake Formation permission\(s\): (?P<action>[^:;(\n]+)")
 UNNAMED = re.compile(r"(?:AccessDenied\w*|UnauthorizedOperation|Access Denied)\b.*?(?:when calling the (?P<operation>\w+) operation|$)", re.DOTALL)
 
 

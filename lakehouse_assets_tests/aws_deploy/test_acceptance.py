@@ -1,4 +1,4 @@
-"""`make acceptance` as a whole on the embedded AWS, beside a deployment that is in use: real Spark in Glue's place, Lambdas, state machine, crawlers, Athena."""
+"""`make acceptance` as a whole on the embedded AWS, beside a deployment that is in use. Its Glue jobs run real Spark."""
 
 from __future__ import annotations
 

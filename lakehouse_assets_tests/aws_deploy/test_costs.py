@@ -12,7 +12,7 @@ DOCUMENT = (Path(costs.__file__).parents[1] / "docs" / "aws.md").read_text("utf-
 def row(what: str) -> list[str]:
     """The cells of the first row of the document's tables that begins so."""
     line = next(line for line in DOCUMENT.splitlines() if line.startswith(f"| {what}"))
-    return [cell.strip(" *") for cell in line.strip("|").split("|")]
+    return [cell.strip(" *").replace("\N{MULTIPLICATION SIGN}", "x") for cell in line.strip("|").split("|")]
 
 
 def dollars(amount: float, digits: int) -> str:
@@ -37,8 +37,8 @@ def test_the_documents_batches_are_reckoned_from_the_figures() -> None:
 
 def test_the_documents_arithmetic_has_the_assumed_figures() -> None:
     a = costs.ASSUMED
-    assert row("Glue runs")[1] == f"{a.datasets} × {a.glue_minutes} min × {a.glue_workers} workers × ${costs.DPU_HOUR} / 60"
-    assert row("the load's Lambda")[1] == f"{a.datasets} × {a.load_seconds} s × {a.load_gb} GB × $0.0000166667"
-    assert row("other Lambdas")[1] == f"{a.other_lambdas} × {a.other_seconds} s × {a.other_gb} GB × $0.0000166667"
-    assert row("steps of the state machine")[1] == f"{a.least_transitions} to {a.most_transitions} × $0.000025"
-    assert row("alarms")[1] == f"{costs.ALARMS} × $0.10"
+    assert row("Glue runs")[1] == f"{a.datasets} x {a.glue_minutes} min x {a.glue_workers} workers x ${costs.DPU_HOUR} / 60"
+    assert row("the load's Lambda")[1] == f"{a.datasets} x {a.load_seconds} s x {a.load_gb} GB x $0.0000166667"
+    assert row("other Lambdas")[1] == f"{a.other_lambdas} x {a.other_seconds} s x {a.other_gb} GB x $0.0000166667"
+    assert row("steps of the state machine")[1] == f"{a.least_transitions} to {a.most_transitions} x $0.000025"
+    assert row("alarms")[1] == f"{costs.ALARMS} x $0.10"
