@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -170,11 +170,11 @@ def _memory(setting_mb: int) -> Finding:
 
 def _aws(settings: Settings, home: Path) -> Iterator[Finding]:
     if settings.aws == "account":
+        from lakehouse_assets.cli.doctor_account import examined_account
         from lakehouse_assets.lakehouse import connected
 
         with connected(settings) as lakehouse:
-            yield _asked("Credentials", lambda: lakehouse.aws.client("sts").get_caller_identity()["Arn"])
-            yield _asked(f"Bucket {settings.bucket}", lambda: lakehouse.zone.store.s3.head_bucket(Bucket=settings.bucket) and "can be reached")
+            yield from examined_account(lakehouse)
         return
     from lakehouse_assets.cli.up import running_url
     from lakehouse_assets.local.process import running
@@ -184,16 +184,6 @@ def _aws(settings: Settings, home: Path) -> Iterator[Finding]:
     yield Finding("fine", f"Embedded AWS: {f'runs at {aws.endpoint}' if aws else 'does not run; a command that needs it starts it'}")
     yield Finding("fine", f"Dagster's UI: {f'runs at {url}' if url else 'does not run; lakehouse up starts it'}")
     yield Finding("fine", "Credentials: the embedded AWS has its own; lakehouse env prints them while it runs")
-
-
-def _asked(what: str, question: Callable[[], object]) -> Finding:
-    from lakehouse_assets.aws import ASK_DOCTOR, failures_named
-
-    try:
-        with failures_named(what):
-            return Finding("fine", f"{what}: {question()}")
-    except LakehouseError as error:
-        return Finding("broken", str(error).removesuffix(ASK_DOCTOR).rstrip(), "Correct the profile, the region, the name or the permissions, as it says.")
 
 
 def _free_port() -> Finding:

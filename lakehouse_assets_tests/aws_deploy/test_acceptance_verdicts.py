@@ -33,8 +33,8 @@ class Account(Aws):
 
     def __init__(self) -> None:
         super().__init__()
-        keys = {"region_name": "us-east-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
-        self.clients = {name: boto3.client(name, **keys) for name in ("glue", "stepfunctions", "logs", "athena")}
+        session: Any = boto3.Session("a", "b", region_name="us-east-1")
+        self.clients = {name: session.client(name) for name in ("glue", "stepfunctions", "logs", "athena")}
         self.stubs = {name: Stubber(client) for name, client in self.clients.items()}
         for stub in self.stubs.values():
             stub.activate()
