@@ -14,7 +14,7 @@ FIND_PYTHON = for python in $(PYTHON); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup spark demo test test-fast test-trino check check-deploy format bench synth deploy smoke destroy diff lock log-store clean
+.PHONY: help setup spark demo test test-fast test-trino check check-deploy format bench synth deploy smoke acceptance destroy diff lock log-store clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -64,6 +64,9 @@ deploy: .venv/installed-deploy ## create or update everything in the AWS account
 
 smoke: .venv/installed-deploy ## ask a deployment whether it works; LOAD=1 loads sample files into it
 	@$(BIN)/python -m aws_deploy.deploy smoke $(if $(LOAD),--load)
+
+acceptance: .venv/installed-deploy ## does everything work in an account? Deploys under names of its own, loads a batch by each path, reports, removes it; YES=1 asks nothing, KEEP=1 removes nothing
+	@$(BIN)/python -m aws_deploy.acceptance $(if $(YES),--yes) $(if $(KEEP),--keep)
 
 destroy: .venv/installed-deploy ## remove the deployment; DATA=1 also the bucket and all that is in it; YES=1 asks nothing
 	@$(BIN)/python -m aws_deploy.deploy down $(if $(YES),--yes) $(if $(DATA),--data)

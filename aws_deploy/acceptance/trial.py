@@ -15,6 +15,7 @@ from aws_deploy.packaging import AWS_LAMBDA, Target
 from aws_deploy.presets import ACCEPTANCE
 from aws_deploy.rollout import roll_out
 from lakehouse_assets.aws import failures_named
+from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.glue.runs import GlueRuns
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.deployment import kept
@@ -59,11 +60,13 @@ class Trial:
         """Everything under the acceptance's names, also what a run that was killed left behind. Raises LakehouseError with what could not be removed."""
         try:
             self._stop_what_runs()
-        finally:
-            remove(ACCEPTANCE, self.site.settings, self.site.aws, data=True)
-            # A run that was killed after its stack was gone left the bucket, of which no stack tells any more.
-            with failures_named(f"Deleting bucket {self.site.settings.bucket}"):
-                delete_bucket(self.site.aws.client("s3"), self.site.settings.bucket)
+        except LakehouseError as error:
+            # What still runs fails when its bucket is gone.
+            self.tell(str(error))
+        remove(ACCEPTANCE, self.site.settings, self.site.aws, data=True)
+        # A run that was killed after its stack was gone left the bucket, of which no stack tells any more.
+        with failures_named(f"Deleting bucket {self.site.settings.bucket}"):
+            delete_bucket(self.site.aws.client("s3"), self.site.settings.bucket)
 
     def _stop_what_runs(self) -> None:
         """An interrupted acceptance leaves executions and Glue runs, which would write into the bucket while it is emptied."""

@@ -11,10 +11,14 @@ import pytest
 
 from aws_deploy import packaging
 from aws_deploy.acceptance.__main__ import run
-from aws_deploy.acceptance.plan import EMBEDDED_ACCOUNT, PATHS
+from aws_deploy.acceptance.plan import EMBEDDED_ACCOUNT, PATHS, site_of
 from aws_deploy.acceptance.report import Report, markdown, write
+from aws_deploy.acceptance.trial import Trial
 from aws_deploy.packaging import this_machine
+from aws_deploy.presets import ACCEPTANCE
 from lakehouse_assets.aws import Aws
+from lakehouse_assets.local.deployment import kept
+from lakehouse_assets.stacks import bring_up, parameters_of
 from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
 from lakehouse_assets_tests.support import put
 
@@ -55,8 +59,8 @@ def everything_in(aws: Aws) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def accepted(in_use: Pipeline, lambda_zips: dict[str, Path]) -> tuple[Report, dict[str, Any], dict[str, Any]]:
-    """The report, and what there was before and after."""
+def accepted(in_use: Pipeline, lambda_zips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, dict[str, Any], dict[str, Any]]:
+    """The report, and what there was before and after: an acceptance was killed while it deployed, of which the first look knows nothing."""
     aws = in_use.house.aws
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(packaging, "build", lambda name, *_: lambda_zips[name])
@@ -64,6 +68,9 @@ def accepted(in_use: Pipeline, lambda_zips: dict[str, Path]) -> tuple[Report, di
         for name, value in aws.environment.items():
             patched.setenv(name, value)
         before = everything_in(aws)
+        left = site_of(Aws(), tmp_path_factory.mktemp("left")).settings
+        bring_up(aws.client("cloudformation"), ACCEPTANCE.storage_stack, kept(ACCEPTANCE.name).storage, parameters_of(left))
+        aws.client("s3").put_object(Bucket=left.bucket, Key="raw/orders/left.csv", Body=b"of the killed one")
         report = run(Aws(), yes=True, keep=False, target=this_machine())
     return report, before, everything_in(aws)
 
@@ -98,6 +105,15 @@ def test_nothing_is_left_and_what_was_there_is_as_it_was(accepted: tuple[Report,
     assert report.cleaned == "removed"
     for what, names in before.items():
         assert after[what] == names, what
+
+
+def test_a_bucket_that_a_killed_acceptance_left_without_a_stack_is_removed(in_use: Pipeline, tmp_path: Path) -> None:
+    site = site_of(in_use.house.aws, tmp_path)
+    s3 = site.aws.client("s3")
+    s3.create_bucket(Bucket=site.settings.bucket)
+    s3.put_object(Bucket=site.settings.bucket, Key="raw/orders/left.csv", Body=b"of the killed one")
+    Trial(site).remove()
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [in_use.house.settings.bucket]
 
 
 def test_the_reports_two_files_say_the_same_and_hold_no_row(accepted: tuple[Report, dict[str, Any], dict[str, Any]], tmp_path: Path) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
 import pytest
 
 from aws_deploy.acceptance import __main__ as command
+from aws_deploy.acceptance import trial
 from aws_deploy.acceptance.answers import Answer
 from aws_deploy.acceptance.batches import Batch
 from aws_deploy.acceptance.comparison import Found
@@ -69,8 +71,8 @@ class Standing(Trial):
         self._called("remove")
 
 
-def accepted(trial: Standing, *, keep: bool = False) -> Report:
-    return accept(trial, [Path("a"), Path("b"), Path("c")], FOUND, keep=keep)
+def accepted(standing: Standing, *, keep: bool = False) -> Report:
+    return accept(standing, [Path("a"), Path("b"), Path("c")], FOUND, keep=keep)
 
 
 def verdicts(report: Report, what: str) -> dict[str, str]:
@@ -78,28 +80,28 @@ def verdicts(report: Report, what: str) -> dict[str, str]:
 
 
 def test_where_all_goes_well_it_passes_and_removes_before_and_after() -> None:
-    trial = Standing()
-    report = accepted(trial)
+    standing = Standing()
+    report = accepted(standing)
     assert report.passed
-    assert [call for call in trial.calls if call[0] != "measure"][:2] == [("remove", ""), ("deploy", MACHINE_LAMBDA.name)]
-    assert trial.calls[-1] == ("remove", "")
-    assert trial.calls.count(("remove", "")) == 2
+    assert [call for call in standing.calls if call[0] != "measure"][:2] == [("remove", ""), ("deploy", MACHINE_LAMBDA.name)]
+    assert standing.calls[-1] == ("remove", "")
+    assert standing.calls.count(("remove", "")) == 2
 
 
 def test_asked_to_keep_it_removes_only_what_was_left_before() -> None:
-    trial = Standing()
-    assert accepted(trial, keep=True).cleaned == "kept"
-    assert trial.calls.count(("remove", "")) == 1
+    standing = Standing()
+    assert accepted(standing, keep=True).cleaned == "kept"
+    assert standing.calls.count(("remove", "")) == 1
 
 
 @pytest.mark.parametrize("call", ["deploy", "load", "look"])
 def test_a_path_that_fails_leaves_the_others_alone_and_fails_the_acceptance(call: str) -> None:
-    trial = Standing(faults={(call, MACHINE_GLUE.name): BadConfiguration("Glue version 6.0 is not supported")})
-    report = accepted(trial)
+    standing = Standing(faults={(call, MACHINE_GLUE.name): BadConfiguration("Glue version 6.0 is not supported")})
+    report = accepted(standing)
     assert not report.passed
     assert [it.path.name for it in report.outcomes if it.error] == [MACHINE_GLUE.name]
-    assert [path for name, path in trial.calls if name == "look"][-2:] == [DAGSTER_GLUE.name, DAGSTER_EMBEDDED.name]
-    assert trial.calls[-1] == ("remove", "")
+    assert [path for name, path in standing.calls if name == "look"][-2:] == [DAGSTER_GLUE.name, DAGSTER_EMBEDDED.name]
+    assert standing.calls[-1] == ("remove", "")
     assert "Glue version 6.0 is not supported" in markdown(report)
     assert "Something does not work." in markdown(report)
 
@@ -122,27 +124,27 @@ def test_a_missing_permission_is_named_with_what_it_is_for_and_the_other_paths_r
 
 
 def test_a_deployment_that_fails_is_said_of_each_path_and_removed() -> None:
-    trial = Standing(faults={("deploy", MACHINE_LAMBDA.name): BadConfiguration("Stack could not be deployed: is not authorized to perform: kms:CreateKey")})
-    report = accepted(trial)
+    standing = Standing(faults={("deploy", MACHINE_LAMBDA.name): BadConfiguration("Stack could not be deployed: is not authorized to perform: kms:CreateKey")})
+    report = accepted(standing)
     assert set(verdicts(report, "the batch").values()) == {"differs"}
     assert len(report.outcomes) == len(PATHS)
     assert all(told.startswith("kms:CreateKey") for told in report.missing_permissions)
-    assert [name for name, _ in trial.calls] == ["remove", "deploy", "remove"]
+    assert [name for name, _ in standing.calls] == ["remove", "deploy", "remove"]
 
 
 def test_what_an_earlier_one_left_and_cannot_be_removed_stops_it_before_anything_is_made() -> None:
-    trial = Standing(faults={("remove", ""): BadConfiguration("Stack could not be removed")})
+    standing = Standing(faults={("remove", ""): BadConfiguration("Stack could not be removed")})
     with pytest.raises(BadConfiguration, match="could not be removed"):
-        accepted(trial)
-    assert trial.calls == [("remove", "")]
+        accepted(standing)
+    assert standing.calls == [("remove", "")]
 
 
 @pytest.mark.parametrize("call", ["deploy", "load", "look", "measure"])
 def test_an_interrupted_one_removes_what_it_made(call: str) -> None:
-    trial = Standing(faults={(call, DAGSTER_GLUE.name): KeyboardInterrupt()})
-    report = accepted(trial)
+    standing = Standing(faults={(call, DAGSTER_GLUE.name): KeyboardInterrupt()})
+    report = accepted(standing)
     assert (report.stopped, report.passed, report.cleaned) == (INTERRUPTED, False, "removed")
-    assert trial.calls[-2:] == [(call, DAGSTER_GLUE.name), ("remove", "")]
+    assert standing.calls[-2:] == [(call, DAGSTER_GLUE.name), ("remove", "")]
 
 
 def test_rows_that_differ_are_counted_and_not_told() -> None:
@@ -195,3 +197,33 @@ def test_the_settings_of_this_shell_do_not_lead_it_to_another_lakehouse(asked: A
     with pytest.raises(BadConfiguration) as told:
         command.run(asked, yes=False, keep=False)
     assert "production" not in str(told.value)
+
+
+class Running(Aws):
+    """An account in which an execution and a run of the Glue job of orders are under way, until they are stopped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def client(self, service: str) -> Any:
+        return SimpleNamespace(
+            describe_stacks=lambda **_: {"Stacks": [{"Outputs": [{"OutputKey": "StateMachineArn", "OutputValue": "arn:m"}]}]},
+            list_executions=lambda **_: {"executions": [{"executionArn": "arn:e"}]},
+            stop_execution=lambda **told: self.asked.append(f"stop {told['executionArn']}"),
+            get_paginator=lambda _: SimpleNamespace(paginate=lambda **told: [{"JobRuns": self._runs(told["JobName"])}]),
+            batch_stop_job_run=lambda **told: self.asked.append(f"stop {told['JobName']}") or {},
+            get_job_run=lambda **_: {"JobRun": {"Id": "jr", "JobRunState": "STOPPED"}},
+            exceptions=SimpleNamespace(EntityNotFoundException=KeyError),
+        )
+
+    def _runs(self, job: str) -> list[dict[str, str]]:
+        return [{"Id": "jr", "JobRunState": "RUNNING"}] if job == "acceptance-orders_etl" else []
+
+
+def test_what_an_interrupted_one_left_running_is_stopped_before_its_bucket_is_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = Running()
+    monkeypatch.setattr(trial, "remove", lambda *_, **__: aws.asked.append("remove"))
+    monkeypatch.setattr(trial, "delete_bucket", lambda *_: None)
+    Trial(replace(SITE, aws=aws), tell=lambda _: None).remove()
+    assert aws.asked == ["stop arn:e", "stop acceptance-orders_etl", "remove"]
