@@ -55,15 +55,7 @@ def _mismatch(node: exp.Expr, *types: str) -> QueryError:
     return QueryError(f"TYPE_MISMATCH: Cannot apply operator to {', '.join(type_.lower() for type_ in types)}: {node.sql(dialect=Athena)}")
 
 
-def _widen(node: exp.Binary, ask: Ask) -> None:
-    """A literal is an integer for Trino, and of the other operand's type for DuckDB."""
-    for side, other in ((node.left, node.right), (node.right, node.left)):
-        if isinstance(side, exp.Literal) and not side.is_string and side.this.isdigit() and ask(other) in ("TINYINT", "SMALLINT"):
-            side.replace(exp.cast(side.copy(), "INTEGER", dialect=DuckDB))
-
-
 def _divide(node: exp.Div, ask: Ask) -> None:
-    _widen(node, ask)
     left, right = (_known(ask(side), node) for side in (node.left, node.right))
     if left in FLOATS or right in FLOATS:
         quotient = _call("trino_double_quotient", node.left, node.right)
@@ -105,7 +97,6 @@ def _sum(node: exp.Sum, ask: Ask) -> None:
 
 
 def _add(node: exp.Add | exp.Sub, ask: Ask) -> None:
-    _widen(node, ask)
     left, right = (ask(side) for side in (node.left, node.right))
     if {left, right} == {"DATE", "INTERVAL"}:
         interval = node.right if right == "INTERVAL" else node.left
@@ -251,6 +242,22 @@ def _condition(node: exp.Expr, ask: Ask) -> None:
             raise _mismatch(node, of)
 
 
+def _default(node: exp.Lag | exp.Lead, ask: Ask) -> None:
+    """DuckDB takes the default for one of the column's type, Trino takes the type that both have."""
+    if (default := node.args.get("default")) is None:
+        return
+    of, other = (_known(ask(side), node) for side in (node.this, default))
+    if of in INTEGERS and other in INTEGERS:
+        node.this.replace(exp.cast(node.this.copy(), max(of, other, key=INTEGERS.__getitem__), dialect=DuckDB))
+    elif of != other and not (other in INTEGERS and (of in FLOATS or _decimal(of))):
+        raise QueryError(f"NOT_SUPPORTED: the embedded Athena wants a default of the column's type: {node.sql(dialect=Athena)}")
+
+
+def _reverse(node: exp.Reverse, ask: Ask) -> None:
+    if (ask(node.this) or "").endswith("[]"):
+        node.replace(_call("list_reverse", node.this))
+
+
 def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=[argument.copy() for argument in arguments])
 
@@ -275,8 +282,9 @@ RULES: dict[type[exp.Expr], Callable[..., None]] = {
     exp.Sign: _sign,
     exp.Round: _round,
     exp.Trunc: _round,
-    exp.Mul: _widen,
-    exp.Mod: _widen,
+    exp.Lag: _default,
+    exp.Lead: _default,
+    exp.Reverse: _reverse,
     exp.Corr: _corr,
     exp.ArraySize: _cardinality,
     exp.GenerateSeries: _sequence,
