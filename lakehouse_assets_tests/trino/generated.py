@@ -41,7 +41,7 @@ COLUMNS_SHARE = 0.7
 
 TEMPLATES = {
     "integer": """
-        {integer} + {small} | {integer} - {small} | {integer} * {small} | {integer} / {small} | {integer} % {small} | abs({integer}) | sign({integer})
+        {integer} + {small} | {integer} - {small} | {integer} * {factor} | {integer} / {small} | {integer} % {small} | abs({integer}) | sign({integer})
         | -({integer}) | mod({integer}, {small}) | coalesce({integer}, {integer}) | nullif({integer}, {integer}) | if({truth}, {integer}, {integer})
         | greatest({integer}, {integer}) | least({integer}, {integer}) | case when {truth} then {integer} else {integer} end
         | case {integer} when 7 then {integer} when 0 then 5 end | {numbers}[1] | element_at({numbers}, {small}) | element_at({map}, {text})
@@ -79,7 +79,7 @@ TEMPLATES = {
     "truth": """
         {integer} = {integer} | {integer} < {bigint} | {double} >= {decimal} | {decimal} <> {integer} | {text} = {text} | {text} < {text} | {date} <= {date}
         | {moment} > {moment} | {date} < {moment} | not {truth} | ({truth} and {truth}) | ({truth} or {truth}) | {integer} is null | {text} is not null
-        | {integer} between {integer} and {integer} | {text} in ({text}, {text}) | {integer} not in ({integer}, {integer}) | {text} like '%a%'
+        | {integer} between {integer} and {integer} | {text} in ('a', '', {text}) | {integer} not in (1, 7, -3) | {text} like '%a%'
         | {text} not like '_t%' | {integer} is distinct from {integer} | {text} is not distinct from {text} | regexp_like({text}, '^[A-Z]')
         | starts_with({text}, 'S') | contains({words}, {text}) | contains({numbers}, {integer}) | coalesce({truth}, {truth}) | if({truth}, {truth}, {truth})
         | {date} = date '2025-04-01' | {decimal} between {decimal} and {integer} | try_cast({text} as boolean) | {truth} is distinct from {truth}
@@ -103,11 +103,13 @@ TEMPLATES = {
     "numbers": """
         transform({numbers}, v -> v + {small})
         | filter({numbers}, v -> v > {small}) | {numbers} || {numbers} | array_sort({numbers}) | array[{integer}, {integer}]
-        | map_values({map}) | transform({numbers}, v -> v * {digit}) | if({truth}, {numbers}, {numbers}) | reverse({numbers})
+        | map_values({map}) | transform({numbers}, v -> v * {factor}) | if({truth}, {numbers}, {numbers}) | reverse({numbers})
     """,
     "map": "map(array['k', 'q'], array[{integer}, {integer}]) | if({truth}, {map}, {map}) | coalesce({map}, {map})",
 }
 FIXED = {
+    # Not 0: DuckDB does not look for an overflow in what comes to nothing.
+    "factor": ("1", "2", "3", "-1", "-2", "7"),
     "small": ("1", "2", "3", "-1", "-2", "0", "7"),
     "digit": ("0", "1", "2", "3"),
     "unit": ("day", "week", "month", "quarter", "year"),

@@ -141,6 +141,11 @@ def _count_if(node: exp.CountIf) -> None:
     node.replace(exp.Count(this=exp.Case(ifs=[exp.If(this=node.this.copy(), true=exp.Literal.number(1))])))
 
 
+def _by(node: exp.ArgMax | exp.ArgMin, name: str) -> None:
+    """Those that look at each row: DuckDB's others leave out rows without a value."""
+    node.replace(exp.AnonymousAggFunc(this=name, expressions=[node.this, node.expression]))
+
+
 def _bigint(node: exp.Expr) -> None:
     node.replace(exp.cast(exp.paren(node.copy(), copy=False), "BIGINT", dialect=DuckDB))
 
@@ -156,6 +161,8 @@ CALLS: dict[type[exp.Expr], Callable[[Any], None]] = {
     exp.RegexpReplace: _regexp_replace,
     exp.Levenshtein: lambda node: _call(node, "trino_levenshtein", node.this, node.expression),
     exp.CountIf: _count_if,
+    exp.ArgMax: lambda node: _by(node, "arg_max_null"),
+    exp.ArgMin: lambda node: _by(node, "arg_min_null"),
     exp.ArrayContains: lambda node: _call(node, "trino_contains", node.this, node.expression),
     exp.Date: lambda node: node.replace(exp.cast(node.this.copy(), "DATE", dialect=DuckDB)),
 }

@@ -18,20 +18,8 @@ FLOATS = ("DOUBLE", "FLOAT")
 DATE_UNITS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
 TEXTLESS = ("", "BLOB", "INTERVAL", "DOUBLE", "FLOAT", "TIME")
 MOST_DIGITS = 38
-OF_A_ZONE = (
-    exp.Year,
-    exp.Quarter,
-    exp.Month,
-    exp.Week,
-    exp.Day,
-    exp.Hour,
-    exp.Minute,
-    exp.Extract,
-    exp.DayOfWeek,
-    exp.DayOfWeekIso,
-    exp.DayOfYear,
-    exp.TimeToStr,
-)
+OF_A_ZONE = exp.Year | exp.Quarter | exp.Month | exp.Week | exp.Day | exp.Hour | exp.Minute | exp.Extract
+OF_A_ZONE |= exp.DayOfWeek | exp.DayOfWeekIso | exp.DayOfYear | exp.TimeToStr
 """Functions that tell of a moment at a time zone what both tell: DuckDB's AT TIME ZONE gives the local time, Trino's the same moment."""
 
 Ask = Callable[[exp.Expr], str | None]
@@ -92,8 +80,14 @@ def _average(node: exp.Avg, ask: Ask) -> None:
 
 def _sum(node: exp.Sum, ask: Ask) -> None:
     """DuckDB adds integers to one of 128 bits; Trino's bigint overflows."""
-    if not isinstance(node.parent, exp.Window | exp.Filter) and ask(node.this) in INTEGERS:
-        node.replace(exp.cast(node.copy(), "BIGINT", dialect=DuckDB))
+    if ask(node.this) in INTEGERS:
+        whole: exp.Expr = node
+        while isinstance(whole.parent, exp.Window | exp.Filter) and whole.arg_key == "this":
+            whole = whole.parent
+        # Not a copy: parts of it may have rules that come later.
+        cast = exp.Cast(this=exp.Null(), to=exp.DataType.build("BIGINT", dialect=DuckDB))
+        whole.replace(cast)
+        cast.set("this", whole)
 
 
 def _add(node: exp.Add | exp.Sub, ask: Ask) -> None:
@@ -218,9 +212,7 @@ def _cardinality(node: exp.ArraySize, ask: Ask) -> None:
 
 
 def _sequence(node: exp.GenerateSeries, ask: Ask) -> None:
-    start, end, step = (node.args.get(name) for name in ("start", "end", "step"))
-    assert start is not None
-    assert end is not None
+    start, end, step = node.args["start"], node.args["end"], node.args.get("step")
     types = {ask(start), ask(end)}
     if types <= set(INTEGERS):
         node.replace(_call("trino_sequence", start, end) if step is None else node.copy())

@@ -117,6 +117,8 @@ def _form(node: exp.Expr) -> str | None:
             return f"NOT_SUPPORTED: the embedded Athena gives no rows without the names of their fields: {node.sql(dialect=Athena)}"
         case exp.StrPosition() if node.args.get("position") or node.args.get("occurrence"):
             return "NOT_SUPPORTED: the embedded Athena answers strpos(text, part) only"
+        case exp.ArgMax() | exp.ArgMin() if node.args.get("count"):
+            return "NOT_SUPPORTED: the embedded Athena answers max_by and min_by of one value only"
         case exp.Split() if node.args.get("limit"):
             return "NOT_SUPPORTED: the embedded Athena answers split(text, delimiter) only"
         case exp.Replace() if node.text("expression") == "":
