@@ -106,7 +106,8 @@ def _macros() -> list[str]:
 
 def call_macros(statement: exp.Expr) -> None:
     """Turns what they stand for, whatever the types are, into calls of them, in place."""
-    for node in list(statement.find_all(*CALLS)):
+    # The innermost first: what is around them is copied.
+    for node in reversed(list(statement.find_all(*CALLS))):
         CALLS[type(node)](node)
     for literal in list(statement.find_all(exp.Literal)):
         _type_integer(literal)
@@ -141,6 +142,14 @@ def _count_if(node: exp.CountIf) -> None:
     node.replace(exp.Count(this=exp.Case(ifs=[exp.If(this=node.this.copy(), true=exp.Literal.number(1))])))
 
 
+def _extreme(node: exp.Greatest | exp.Least) -> None:
+    """NULL beside a NULL, once all operands are computed: one that fails, fails."""
+    operands = [node.this, *node.expressions]
+    counted = exp.Anonymous(this="list_count", expressions=[exp.Array(expressions=[one.copy() for one in operands])])
+    extreme = type(node)(this=operands[0].copy(), expressions=[one.copy() for one in operands[1:]], ignore_nulls=True)
+    node.replace(exp.Case(ifs=[exp.If(this=exp.EQ(this=counted, expression=exp.Literal.number(len(operands))), true=extreme)]))
+
+
 def _by(node: exp.ArgMax | exp.ArgMin, name: str) -> None:
     """Those that look at each row: DuckDB's others leave out rows without a value."""
     node.replace(exp.AnonymousAggFunc(this=name, expressions=[node.this, node.expression]))
@@ -161,6 +170,7 @@ CALLS: dict[type[exp.Expr], Callable[[Any], None]] = {
     exp.RegexpReplace: _regexp_replace,
     exp.Levenshtein: lambda node: _call(node, "trino_levenshtein", node.this, node.expression),
     exp.CountIf: _count_if,
+    **dict.fromkeys((exp.Greatest, exp.Least), _extreme),
     exp.ArgMax: lambda node: _by(node, "arg_max_null"),
     exp.ArgMin: lambda node: _by(node, "arg_min_null"),
     exp.ArrayContains: lambda node: _call(node, "trino_contains", node.this, node.expression),

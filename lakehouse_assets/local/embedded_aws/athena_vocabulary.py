@@ -153,6 +153,8 @@ def _named_past_using(join: exp.Join) -> str | None:
 
 def _window_problem(window: exp.Window) -> str | None:
     """A function that looks at its place in the window takes no frame; DuckDB would not look at it."""
+    if isinstance(window.this, exp.Filter):
+        return f"NOT_SUPPORTED: FILTER is not yet supported for window functions: {window.sql(dialect=Athena)}"
     called = window.this.this if isinstance(window.this, exp.IgnoreNulls | exp.RespectNulls) else window.this
     if not isinstance(called, PLACES):
         return None
