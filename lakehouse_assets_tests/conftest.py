@@ -14,7 +14,9 @@ from lakehouse_assets.aws import Aws
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.bootstrap import bootstrap, storage_stack
 from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
+from lakehouse_assets.local.spark.ivy import MIRROR
 from lakehouse_assets.settings import Settings
+from lakehouse_assets_tests.local.spark.mirror import Mirror, mirror
 from lakehouse_assets_tests.second_s3 import make_bucket, moto_server
 from lakehouse_assets_tests.sensors.support import Daemon, Heard, subscribed
 from lakehouse_assets_tests.spark import forget_tables
@@ -26,20 +28,19 @@ EMBEDDED, SECOND_S3 = "embedded", "moto"
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What pytest-xdist keeps in one process: a file's tests, as they share what was set up; the tests in the process's own Spark, which takes 90 CPU
-    seconds to get going; the tests that ask Trino, and those on the second S3, as one server is enough. The first two come first, then long files."""
+    seconds to get going, and those that ask Trino, as one server is enough and Spark wrote some of its tables; those on the second S3, as one server is
+    enough. The first come first, then long files."""
 
     def group(item: pytest.Item) -> str:
-        if item.get_closest_marker("trino"):
-            return "trino"
         in_own_spark = item.get_closest_marker("spark") is not None and item.get_closest_marker("long") is None
-        if in_own_spark:
-            return "spark"
+        if in_own_spark or item.get_closest_marker("trino"):
+            return "java"
         return SECOND_S3 if isinstance(item, pytest.Function) and on_second_s3(item) else item.nodeid.partition("::")[0]
 
     groups = {item: group(item) for item in items}
     for item in items:
         item.add_marker(pytest.mark.xdist_group(groups[item]))
-    items.sort(key=lambda item: (groups[item] != "spark", groups[item] != "trino", item.get_closest_marker("long") is None))
+    items.sort(key=lambda item: (groups[item] != "java", item.get_closest_marker("long") is None))
 
 
 def on_second_s3(item: pytest.Function) -> bool:
@@ -141,6 +142,15 @@ def environment_of_lakehouse(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPat
     """The process's environment names `lakehouse`, as Dagster's resource and the command line read it."""
     for name, value in environment_of(lakehouse).items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
+    """A Maven repository that what is downloaded in this test comes from."""
+    (tmp_path / "repository").mkdir()
+    with mirror(tmp_path / "repository") as served:
+        monkeypatch.setenv(MIRROR, served.url)
+        yield served
 
 
 @pytest.fixture
