@@ -5,8 +5,6 @@ UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --c
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 # What stays together and what comes first, lakehouse_assets_tests/conftest.py says. Three workers for two cores: some tests mostly wait.
 PYTEST_SIDE_BY_SIDE := -n 3 --dist loadgroup --no-loadscope-reorder
-# Its tests import Trino's client, which only `make test-trino` installs.
-NO_TRINO := --ignore lakehouse_assets_tests/trino
 FIND_PYTHON = for python in $(PYTHON); do \
 		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break || python=; \
 	done; \
@@ -26,11 +24,11 @@ spark: .venv/installed-spark ## install Spark as well (needs Java 17; downloads 
 demo: $(if $(filter-out embedded,$(ENGINE)),.venv/installed-spark,.venv/installed) ## see it all: sample files become tables, a report, an answer; leaves nothing behind; ENGINE=spark: on Spark
 	@$(BIN)/lakehouse demo $(if $(ENGINE),--engine $(ENGINE))
 
-test: .venv/installed-spark .venv/installed-dev .venv/installed-deploy ## the whole test suite, but for what asks Trino (make test-trino)
-	$(BIN)/pytest $(PYTEST_SIDE_BY_SIDE) $(NO_TRINO)
+test: .venv/installed-spark .venv/installed-trino .venv/installed-dev .venv/installed-deploy ## the whole test suite (needs Java 17; downloads Spark, 480 MB, and Trino, 880 MB)
+	$(BIN)/pytest $(PYTEST_SIDE_BY_SIDE)
 
 test-fast: .venv/installed-dev .venv/installed-deploy ## the tests that need neither Spark nor Trino nor Java
-	$(BIN)/pytest $(PYTEST_SIDE_BY_SIDE) $(NO_TRINO) -m "not spark"
+	$(BIN)/pytest $(PYTEST_SIDE_BY_SIDE) -m "not spark and not trino"
 
 test-trino: .venv/installed-trino .venv/installed-dev ## the tests that ask Trino, Athena's engine (downloads 880 MB; 540 MB stay)
 	$(BIN)/pytest lakehouse_assets_tests/trino

@@ -34,10 +34,12 @@ def kill() -> None:
 
 @dataclass
 class Life:
-    """So many writes are left to a process; after the last of them comes its `end`. `writes`: what was written, in order."""
+    """So many writes are left to a process; after the last of them comes its `end`. `named`: only writes whose name begins so are counted.
+    `writes`: what was written, in order."""
 
     writes_left: int
     end: Callable[[], None] = die
+    named: str = ""
     writes: list[str] = field(default_factory=list)
 
     def goes_on(self) -> None:
@@ -49,7 +51,7 @@ class Life:
         try:
             return call()
         finally:
-            self.writes_left -= 1
+            self.writes_left -= what.startswith(self.named)
             self.writes.append(what)
             self.goes_on()
 

@@ -221,7 +221,7 @@ class Store:
         """Copies a version inside S3 and verifies the copy. False where the version is gone but a copy of it is there; raises GoneError where neither is."""
         exactly = _exactly(version)
         source = {"Bucket": self.bucket, "Key": version.key} | ({} if "IfMatch" in exactly else exactly)
-        condition = {"CopySourceIfMatch": version.etag} if "IfMatch" in exactly else {}
+        condition = {"CopySourceIfMatch": exactly["IfMatch"]} if "IfMatch" in exactly else {}
         # Unless it is told not to, S3 copies an object's annotations, too, and refuses that to whoever may not read and write them (CopyObject).
         # Past 8 MB boto3 copies in parts, and then copies no tags unless it is told to.
         how = condition | {"AnnotationDirective": "EXCLUDE", "TaggingDirective": "COPY"}
@@ -247,7 +247,8 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
 
 
 def _exactly(version: FileVersion) -> dict[str, str]:
-    return {"VersionId": version.version} if version.version != "null" else {"IfMatch": version.etag}
+    """The quotes are part of an ETag (RFC 9110, 8.8.3): S3 does without, others do not."""
+    return {"VersionId": version.version} if version.version != "null" else {"IfMatch": f'"{version.etag}"'}
 
 
 def _none_if_absent(error: ClientError, absent: Set[str] = ABSENT) -> None:

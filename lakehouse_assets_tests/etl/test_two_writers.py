@@ -18,6 +18,8 @@ from lakehouse_assets_tests.etl.support import Given, House, row, rows_file
 from lakehouse_assets_tests.spark import spark_of_tests
 from lakehouse_assets_tests.support import read_delta
 
+pytestmark = pytest.mark.every_s3
+
 
 @pytest.fixture
 def house(engine: Engine, lakehouse: Lakehouse, tmp_path: Path) -> House:

@@ -22,6 +22,8 @@ from lakehouse_assets_tests.support import (
     table_rows,
 )
 
+pytestmark = pytest.mark.every_s3
+
 PRODUCT = products_csv(product(1))
 
 

@@ -23,6 +23,8 @@ from lakehouse_assets_tests.support import (
     ran,
 )
 
+pytestmark = pytest.mark.every_s3
+
 PRODUCT = products_csv(product(1))
 
 

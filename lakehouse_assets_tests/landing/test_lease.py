@@ -25,6 +25,8 @@ from lakehouse_assets.landing.preflight import preflight
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets_tests.support import ClientWith, keys, put_one_of_each
 
+pytestmark = pytest.mark.every_s3
+
 KEY = "control/lease.json"
 ELSEWHERE = "another machine"
 

@@ -8,6 +8,8 @@ from lakehouse_assets.landing.model import Outcome
 from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets_tests.support import body, file_of, freeze, keys, product, products_csv, put, ran, run
 
+pytestmark = pytest.mark.every_s3
+
 
 def entry(lakehouse: Lakehouse, file_id: str) -> dict[str, object]:
     return dict(json.loads(body(lakehouse, f"control/ledger/{file_id}.json")))

@@ -17,6 +17,8 @@ from lakehouse_assets.landing.model import FileVersion
 from lakehouse_assets.landing.store import Store, in_parallel
 from lakehouse_assets_tests.support import ClientWith, body, keys, next_second, put
 
+pytestmark = pytest.mark.every_s3
+
 
 @pytest.fixture
 def store(lakehouse: Lakehouse) -> Store:

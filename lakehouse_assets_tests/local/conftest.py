@@ -25,12 +25,19 @@ def aws(home: Path) -> Iterator[EmbeddedAws]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def default_session(aws: EmbeddedAws) -> boto3.Session:
+    """boto3's, with the secret of `aws`."""
+    return boto3.Session(aws.access_key_id, aws.secret_access_key)
+
+
 @pytest.fixture(autouse=True)
 def aws_by_default(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """For each test anew: one that uses another embedded AWS hides this one's variables with all others."""
     if "aws" in request.fixturenames:
         for name, value in request.getfixturevalue("aws").environment().items():
             monkeypatch.setenv(name, value)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", request.getfixturevalue("default_session"))
 
 
 @pytest.fixture

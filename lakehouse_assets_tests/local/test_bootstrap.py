@@ -49,9 +49,9 @@ def test_each_dataset_has_a_glue_job_whose_code_is_in_the_bucket(lakehouse: Lake
     for dataset in lakehouse.contracts:
         job = job_of(lakehouse, dataset)
         assert job["DefaultArguments"]["--dataset"] == dataset
-        script = job["Command"]["ScriptLocation"].removeprefix(f"s3://{lakehouse.settings.bucket}/")
-        wheel = job["DefaultArguments"]["--additional-python-modules"].partition(",")[0].removeprefix(f"s3://{lakehouse.settings.bucket}/")
-        assert set(keys(lakehouse, "control/code/")) == {script, wheel}
+        arguments = job["DefaultArguments"]
+        files = [job["Command"]["ScriptLocation"], arguments["--additional-python-modules"].partition(",")[0], arguments["--extra-jars"]]
+        assert {f"s3://{lakehouse.settings.bucket}/{key}" for key in keys(lakehouse, "control/code/")} == set(files)
 
 
 def test_what_is_there_is_left_as_it_is(lakehouse: Lakehouse) -> None:

@@ -19,7 +19,7 @@ from mypy_boto3_sqs import SQSClient
 from lakehouse_assets.errors import TemporaryOutage
 from lakehouse_assets.local.process import EmbeddedAws, embedded_aws, end_told, log_file, running
 from lakehouse_assets.surroundings import NOBODYS
-from lakehouse_assets_tests.local.clients import client
+from lakehouse_assets_tests.local.clients import client, point_at
 from lakehouse_assets_tests.local.embedded_aws.steps import is_alive, wait_for
 
 # A command that uses the embedded AWS of a home until its standard input ends. It prints the endpoint and says when it is done.
@@ -370,11 +370,6 @@ def test_looking_at_it_imports_neither_the_emulator_nor_an_sdk() -> None:
     found = subprocess.run([sys.executable, "-c", imports], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
 
     assert found.stdout.strip() == "[]"
-
-
-def point_at(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in aws.environment().items():
-        monkeypatch.setenv(name, value)
 
 
 def run_job(script: str, target: Path) -> None:

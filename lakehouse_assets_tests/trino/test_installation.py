@@ -13,29 +13,19 @@ import socket
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 from lakehouse_assets.local.process import EmbeddedAws
-from lakehouse_assets.local.spark.ivy import MIRROR
 from lakehouse_assets_tests.local.embedded_aws.steps import is_alive, wait_for
-from lakehouse_assets_tests.local.spark.mirror import Mirror, mirror
+from lakehouse_assets_tests.local.spark.mirror import Mirror
 from lakehouse_assets_tests.trino import installation
 from lakehouse_assets_tests.trino.installation import install_server, installed_server
 from lakehouse_assets_tests.trino.server import Server, trino_server
 
 pytestmark = pytest.mark.trino
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
-    (tmp_path / "repository").mkdir()
-    with mirror(tmp_path / "repository") as served:
-        monkeypatch.setenv(MIRROR, served.url)
-        yield served
 
 
 @pytest.fixture

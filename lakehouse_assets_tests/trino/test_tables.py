@@ -80,9 +80,15 @@ def test_after_compaction_and_vacuum(lakehouse: Lakehouse, trino: Server) -> Non
 
 
 @pytest.mark.spark
-def test_after_loads_by_spark(lakehouse: Lakehouse, trino: Server) -> None:
-    load_with_rejects(on_spark(lakehouse))
+def test_after_loads_and_compaction_by_spark_with_partition_values_of_any_letters(lakehouse: Lakehouse, trino: Server) -> None:
+    by_spark = on_spark(lakehouse)
+    load_with_rejects(by_spark)
     assert rows_by_all(lakehouse, trino) == LOADED
+    put_partitions(lakehouse)
+    ran(by_spark)
+    by_spark.maintain(168)
+    assert rows_by_all(lakehouse, trino) == LOADED | {"products": LOADED["products"] + len(PARTITIONS)}
+    assert_found_by_partition(lakehouse, trino)
 
 
 def test_after_a_batch_was_abandoned(lakehouse: Lakehouse, trino: Server) -> None:
@@ -98,17 +104,25 @@ def test_after_a_batch_was_abandoned(lakehouse: Lakehouse, trino: Server) -> Non
 
 @pytest.mark.parametrize("registered_by", ["refresh", "crawler"])
 def test_partition_values_of_any_letters(lakehouse: Lakehouse, trino: Server, registered_by: str) -> None:
-    put(lakehouse, "raw/products/p.csv", products_csv(*((number, 1, value, "Atlas") for number, value in enumerate(PARTITIONS, 1))))
+    put_partitions(lakehouse)
     ran(lakehouse)
     if registered_by == "crawler":
         for name in ("products", "rejected_products"):
             lakehouse.catalog.glue.delete_table(DatabaseName=lakehouse.settings.database, Name=name)
         crawl(lakehouse, "products")
     assert rows_by_all(lakehouse, trino)["products"] == len(PARTITIONS)
-    for value in PARTITIONS:
-        quoted = value.replace("'", "''")
-        found = ask_trino(trino, lakehouse.settings.database, f"SELECT department, count(*) FROM products WHERE department = '{quoted}' GROUP BY 1")
-        assert found.rows == ((value, "1"),)
+    assert_found_by_partition(lakehouse, trino)
+
+
+def put_partitions(lakehouse: Lakehouse) -> None:
+    put(lakehouse, "raw/products/partitions.csv", products_csv(*((number, 1, value, "Atlas") for number, value in enumerate(PARTITIONS, 101))))
+
+
+def assert_found_by_partition(lakehouse: Lakehouse, trino: Server) -> None:
+    quoted = [value.replace("'", "''") for value in PARTITIONS]
+    each = [f"SELECT department, product_id FROM products WHERE department = '{value}'" for value in quoted]
+    found = ask_trino(trino, lakehouse.settings.database, " UNION ALL ".join(each))
+    assert sorted(found.rows) == sorted((value, str(number)) for number, value in enumerate(PARTITIONS, 101))
 
 
 def test_the_entries_that_a_crawler_writes(lakehouse: Lakehouse, trino: Server) -> None:

@@ -39,6 +39,8 @@ SETTINGS = {
     "enable_progress_bar": "false",
     # Trino divides integers to an integer.
     "integer_division": "true",
+    # It would compute less than is written, and not come upon an overflow: `n - 1 = 7` becomes `n = 8`.
+    "disabled_optimizers": "'expression_rewriter'",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",

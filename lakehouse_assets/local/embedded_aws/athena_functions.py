@@ -14,6 +14,9 @@ import duckdb
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
+BESIDE = exp.Add | exp.Sub | exp.Mul | exp.Div | exp.Mod | exp.Coalesce | exp.If | exp.Case | exp.Greatest | exp.Least | exp.Array | exp.Lag | exp.Lead
+"""Whose type is that of its operands."""
+INTEGER_LITERALS = 2**31
 INTEGERS = {exp.DType.TINYINT: "TINYINT", exp.DType.SMALLINT: "SMALLINT", exp.DType.INT: "INTEGER", exp.DType.BIGINT: "BIGINT"}
 NO_INTEGER = "error('INVALID_CAST_ARGUMENT: Could not convert string ''' || x || ''' to {type}')"
 CAST = r"""{name}(x) AS CASE
@@ -70,6 +73,10 @@ OTHERS = (
     """trino_value(items, k, found) AS CASE
         WHEN found IS NULL AND NOT map_contains(items, k) THEN error('INVALID_FUNCTION_ARGUMENT: Key not present in map')
         ELSE found END""",
+    # DuckDB's counts bytes.
+    """trino_levenshtein(a, b) AS CASE
+        WHEN strlen(a) = length(a) AND strlen(b) = length(b) THEN levenshtein(a, b)
+        WHEN a IS NOT NULL AND b IS NOT NULL THEN error('NOT_SUPPORTED: the embedded Athena compares by levenshtein_distance texts of ASCII only') END""",
     "trino_timestamp_text(t, zone) AS strftime(t, '%Y-%m-%d %H:%M:%S.%g') || zone",
     """trino_written(s, form) AS CASE
         WHEN s IS NULL OR regexp_full_match(s, form) THEN s
@@ -99,8 +106,20 @@ def _macros() -> list[str]:
 
 def call_macros(statement: exp.Expr) -> None:
     """Turns what they stand for, whatever the types are, into calls of them, in place."""
-    for node in list(statement.find_all(*CALLS)):
+    # The innermost first: what is around them is copied.
+    for node in reversed(list(statement.find_all(*CALLS))):
         CALLS[type(node)](node)
+    for literal in list(statement.find_all(exp.Literal)):
+        _type_integer(literal)
+
+
+def _type_integer(literal: exp.Literal) -> None:
+    """A literal beside a column is an integer for Trino, and of the column's type for DuckDB."""
+    around = literal.parent
+    while isinstance(around, exp.Neg | exp.Paren):
+        around = around.parent
+    if isinstance(around, BESIDE) and not literal.is_string and literal.this.isdigit() and int(literal.this) < INTEGER_LITERALS:
+        literal.replace(exp.cast(literal.copy(), "INTEGER", dialect=DuckDB))
 
 
 def _substring(node: exp.Substring) -> None:
@@ -118,6 +137,24 @@ def _regexp_replace(node: exp.RegexpReplace) -> None:
     node.set("replacement", exp.Literal.string(re.sub(r"\$(\d)", r"\\\1", node.text("replacement"))))
 
 
+def _count_if(node: exp.CountIf) -> None:
+    """DuckDB's is NULL over NULLs alone."""
+    node.replace(exp.Count(this=exp.Case(ifs=[exp.If(this=node.this.copy(), true=exp.Literal.number(1))])))
+
+
+def _extreme(node: exp.Greatest | exp.Least) -> None:
+    """NULL beside a NULL, once all operands are computed: one that fails, fails."""
+    operands = [node.this, *node.expressions]
+    counted = exp.Anonymous(this="list_count", expressions=[exp.Array(expressions=[one.copy() for one in operands])])
+    extreme = type(node)(this=operands[0].copy(), expressions=[one.copy() for one in operands[1:]], ignore_nulls=True)
+    node.replace(exp.Case(ifs=[exp.If(this=exp.EQ(this=counted, expression=exp.Literal.number(len(operands))), true=extreme)]))
+
+
+def _by(node: exp.ArgMax | exp.ArgMin, name: str) -> None:
+    """Those that look at each row: DuckDB's others leave out rows without a value."""
+    node.replace(exp.AnonymousAggFunc(this=name, expressions=[node.this, node.expression]))
+
+
 def _bigint(node: exp.Expr) -> None:
     node.replace(exp.cast(exp.paren(node.copy(), copy=False), "BIGINT", dialect=DuckDB))
 
@@ -131,6 +168,11 @@ CALLS: dict[type[exp.Expr], Callable[[Any], None]] = {
     exp.Upper: lambda node: _call(node, "trino_upper", node.this),
     exp.RegexpExtract: lambda node: _call(node, "trino_regexp_extract", node.this, node.expression, node.args.get("group") or exp.Literal.number(0)),
     exp.RegexpReplace: _regexp_replace,
+    exp.Levenshtein: lambda node: _call(node, "trino_levenshtein", node.this, node.expression),
+    exp.CountIf: _count_if,
+    **dict.fromkeys((exp.Greatest, exp.Least), _extreme),
+    exp.ArgMax: lambda node: _by(node, "arg_max_null"),
+    exp.ArgMin: lambda node: _by(node, "arg_min_null"),
     exp.ArrayContains: lambda node: _call(node, "trino_contains", node.this, node.expression),
     exp.Date: lambda node: node.replace(exp.cast(node.this.copy(), "DATE", dialect=DuckDB)),
 }

@@ -18,20 +18,8 @@ FLOATS = ("DOUBLE", "FLOAT")
 DATE_UNITS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
 TEXTLESS = ("", "BLOB", "INTERVAL", "DOUBLE", "FLOAT", "TIME")
 MOST_DIGITS = 38
-OF_A_ZONE = (
-    exp.Year,
-    exp.Quarter,
-    exp.Month,
-    exp.Week,
-    exp.Day,
-    exp.Hour,
-    exp.Minute,
-    exp.Extract,
-    exp.DayOfWeek,
-    exp.DayOfWeekIso,
-    exp.DayOfYear,
-    exp.TimeToStr,
-)
+OF_A_ZONE = exp.Year | exp.Quarter | exp.Month | exp.Week | exp.Day | exp.Hour | exp.Minute | exp.Extract
+OF_A_ZONE |= exp.DayOfWeek | exp.DayOfWeekIso | exp.DayOfYear | exp.TimeToStr
 """Functions that tell of a moment at a time zone what both tell: DuckDB's AT TIME ZONE gives the local time, Trino's the same moment."""
 
 Ask = Callable[[exp.Expr], str | None]
@@ -55,15 +43,7 @@ def _mismatch(node: exp.Expr, *types: str) -> QueryError:
     return QueryError(f"TYPE_MISMATCH: Cannot apply operator to {', '.join(type_.lower() for type_ in types)}: {node.sql(dialect=Athena)}")
 
 
-def _widen(node: exp.Binary, ask: Ask) -> None:
-    """A literal is an integer for Trino, and of the other operand's type for DuckDB."""
-    for side, other in ((node.left, node.right), (node.right, node.left)):
-        if isinstance(side, exp.Literal) and not side.is_string and side.this.isdigit() and ask(other) in ("TINYINT", "SMALLINT"):
-            side.replace(exp.cast(side.copy(), "INTEGER", dialect=DuckDB))
-
-
 def _divide(node: exp.Div, ask: Ask) -> None:
-    _widen(node, ask)
     left, right = (_known(ask(side), node) for side in (node.left, node.right))
     if left in FLOATS or right in FLOATS:
         quotient = _call("trino_double_quotient", node.left, node.right)
@@ -100,12 +80,17 @@ def _average(node: exp.Avg, ask: Ask) -> None:
 
 def _sum(node: exp.Sum, ask: Ask) -> None:
     """DuckDB adds integers to one of 128 bits; Trino's bigint overflows."""
-    if not isinstance(node.parent, exp.Window | exp.Filter) and ask(node.this) in INTEGERS:
-        node.replace(exp.cast(node.copy(), "BIGINT", dialect=DuckDB))
+    if ask(node.this) in INTEGERS:
+        whole: exp.Expr = node
+        while isinstance(whole.parent, exp.Window | exp.Filter) and whole.arg_key == "this":
+            whole = whole.parent
+        # Not a copy: parts of it may have rules that come later.
+        cast = exp.Cast(this=exp.Null(), to=exp.DataType.build("BIGINT", dialect=DuckDB))
+        whole.replace(cast)
+        cast.set("this", whole)
 
 
 def _add(node: exp.Add | exp.Sub, ask: Ask) -> None:
-    _widen(node, ask)
     left, right = (ask(side) for side in (node.left, node.right))
     if {left, right} == {"DATE", "INTERVAL"}:
         interval = node.right if right == "INTERVAL" else node.left
@@ -227,9 +212,7 @@ def _cardinality(node: exp.ArraySize, ask: Ask) -> None:
 
 
 def _sequence(node: exp.GenerateSeries, ask: Ask) -> None:
-    start, end, step = (node.args.get(name) for name in ("start", "end", "step"))
-    assert start is not None
-    assert end is not None
+    start, end, step = node.args["start"], node.args["end"], node.args.get("step")
     types = {ask(start), ask(end)}
     if types <= set(INTEGERS):
         node.replace(_call("trino_sequence", start, end) if step is None else node.copy())
@@ -249,6 +232,22 @@ def _condition(node: exp.Expr, ask: Ask) -> None:
         of = ask(side) if side is not None else None
         if of not in (None, "BOOLEAN", '"NULL"'):
             raise _mismatch(node, of)
+
+
+def _default(node: exp.Lag | exp.Lead, ask: Ask) -> None:
+    """DuckDB takes the default for one of the column's type, Trino takes the type that both have."""
+    if (default := node.args.get("default")) is None:
+        return
+    of, other = (_known(ask(side), node) for side in (node.this, default))
+    if of in INTEGERS and other in INTEGERS:
+        node.this.replace(exp.cast(node.this.copy(), max(of, other, key=INTEGERS.__getitem__), dialect=DuckDB))
+    elif of != other and not (other in INTEGERS and (of in FLOATS or _decimal(of))):
+        raise QueryError(f"NOT_SUPPORTED: the embedded Athena wants a default of the column's type: {node.sql(dialect=Athena)}")
+
+
+def _reverse(node: exp.Reverse, ask: Ask) -> None:
+    if (ask(node.this) or "").endswith("[]"):
+        node.replace(_call("list_reverse", node.this))
 
 
 def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
@@ -275,8 +274,9 @@ RULES: dict[type[exp.Expr], Callable[..., None]] = {
     exp.Sign: _sign,
     exp.Round: _round,
     exp.Trunc: _round,
-    exp.Mul: _widen,
-    exp.Mod: _widen,
+    exp.Lag: _default,
+    exp.Lead: _default,
+    exp.Reverse: _reverse,
     exp.Corr: _corr,
     exp.ArraySize: _cardinality,
     exp.GenerateSeries: _sequence,

@@ -50,6 +50,7 @@ SIGNS = {
 }
 DATE_FORMATS = re.compile(r"(?:[^%]|%[YymdHisSjaMbWT%])*")
 BIGINTS = 2**63
+PLACES = exp.Lag | exp.Lead | exp.RowNumber | exp.Rank | exp.DenseRank | exp.PercentRank | exp.CumeDist | exp.Ntile
 
 
 def refuse_words(tokens: Sequence[Token], named: frozenset[str]) -> None:
@@ -116,6 +117,8 @@ def _form(node: exp.Expr) -> str | None:
             return f"NOT_SUPPORTED: the embedded Athena gives no rows without the names of their fields: {node.sql(dialect=Athena)}"
         case exp.StrPosition() if node.args.get("position") or node.args.get("occurrence"):
             return "NOT_SUPPORTED: the embedded Athena answers strpos(text, part) only"
+        case exp.ArgMax() | exp.ArgMin() if node.args.get("count"):
+            return "NOT_SUPPORTED: the embedded Athena answers max_by and min_by of one value only"
         case exp.Split() if node.args.get("limit"):
             return "NOT_SUPPORTED: the embedded Athena answers split(text, delimiter) only"
         case exp.Replace() if node.text("expression") == "":
@@ -126,6 +129,10 @@ def _form(node: exp.Expr) -> str | None:
             return "NOT_SUPPORTED: the embedded Athena cannot tell a group that took no part in a match"
         case exp.ArraySort() if node.find(exp.Lambda):
             return "NOT_SUPPORTED: the embedded Athena sorts an array by its values only"
+        case exp.Order() if isinstance(node.this, exp.Distinct) and any(one.this not in node.this.expressions for one in node.expressions):
+            return f"EXPRESSION_NOT_IN_DISTINCT: ORDER BY expressions must appear in arguments: {node.sql(dialect=Athena)}"
+        case exp.Window():
+            return _window_problem(node)
         case exp.OverflowTruncateBehavior():
             return "NOT_SUPPORTED: the embedded Athena answers listagg without ON OVERFLOW only"
         case exp.GroupConcat() if not isinstance(node.this, exp.Order) or not node.args.get("separator"):
@@ -142,6 +149,25 @@ def _named_past_using(join: exp.Join) -> str | None:
     select = join.find_ancestor(exp.Select)
     columns = select.find_all(exp.Column) if select else ()
     return next((column.sql() for column in columns if column.table and column.name.lower() in shared and column.find_ancestor(exp.Select) is select), None)
+
+
+def _window_problem(window: exp.Window) -> str | None:
+    """A function that looks at its place in the window takes no frame; DuckDB would not look at it."""
+    if isinstance(window.this, exp.Filter):
+        return f"NOT_SUPPORTED: FILTER is not yet supported for window functions: {window.sql(dialect=Athena)}"
+    called = window.this.this if isinstance(window.this, exp.IgnoreNulls | exp.RespectNulls) else window.this
+    if not isinstance(called, PLACES):
+        return None
+    select = window.find_ancestor(exp.Select)
+    named = {one.name.lower(): one for one in (select.args.get("windows") if select else None) or ()}
+    parts = [window]
+    while (base := named.get(parts[-1].alias.lower())) is not None and base not in parts:
+        parts.append(base)
+    if any(part.args.get("spec") for part in parts):
+        return f"INVALID_WINDOW_FRAME: Cannot specify window frame for this function: {window.sql(dialect=Athena)}"
+    if isinstance(called, exp.Lag | exp.Lead) and not any(part.args.get("order") for part in parts):
+        return f"MISSING_ORDER_BY: the function requires an ORDER BY window clause: {window.sql(dialect=Athena)}"
+    return None
 
 
 def _is_escaped(node: exp.Escape) -> bool:

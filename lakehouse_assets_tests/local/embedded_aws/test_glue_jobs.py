@@ -13,6 +13,7 @@ from mypy_boto3_glue.type_defs import JobCommandTypeDef, JobRunTypeDef
 from mypy_boto3_s3 import S3Client
 
 from lakehouse_assets.local.process import embedded_aws, running
+from lakehouse_assets_tests.local.clients import point_at
 from lakehouse_assets_tests.local.embedded_aws.steps import SECONDS_TO_WAIT, wait_for
 
 WRITE_WHAT_IT_GOT = b"""
@@ -113,8 +114,7 @@ def test_a_run_that_someone_stopped_is_not_tried_again(bucket: str) -> None:
 def test_a_run_whose_server_was_killed_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was saved as RUNNING, and nobody is left who could end it: it would hold its job for ever, and whoever waits for it."""
     with embedded_aws(tmp_path) as first:
-        for name, value in first.environment().items():
-            monkeypatch.setenv(name, value)
+        point_at(first, monkeypatch)
         boto3.client("s3").create_bucket(Bucket="scripts")
         job = Job("scripts", UNTIL_THE_SERVER_ENDS)
         run_id = job.start()
@@ -124,8 +124,7 @@ def test_a_run_whose_server_was_killed_is_over(tmp_path: Path, monkeypatch: pyte
         wait_for(lambda: running(tmp_path) is None or None)
 
     with embedded_aws(tmp_path) as second:
-        for name, value in second.environment().items():
-            monkeypatch.setenv(name, value)
+        point_at(second, monkeypatch)
         job.glue = boto3.client("glue")
         run = job.ended(run_id)
         assert (run["JobRunState"], run["ErrorMessage"]) == ("FAILED", "The embedded AWS was killed while the run was under way")

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,7 @@ import pytest
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 from lakehouse_assets.local.spark.ivy import MIRROR, proxy_options
 from lakehouse_assets.local.spark.jars import Jar, install_jars, installed_jars, lock_jars, read_lock
-from lakehouse_assets_tests.local.spark.mirror import Mirror, mirror
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
-    (tmp_path / "repository").mkdir()
-    with mirror(tmp_path / "repository") as served:
-        monkeypatch.setenv(MIRROR, served.url)
-        yield served
+from lakehouse_assets_tests.local.spark.mirror import Mirror
 
 
 @pytest.fixture

@@ -31,6 +31,9 @@ CAUSES = (
     "No space left on device",
 )
 FULL_DISK = CAUSES[-1]
+NO_SUCH_VERSION = "Invalid table version"
+"""object_store takes S3's 409 (two writes met: try again) for its 412 (the object is there): apache/arrow-rs-object-store, pull
+request 852. So delta-rs looks for another's commit, and at a table's creation says this where it finds none."""
 PANIC_OF_RUST = "PanicException"
 """What pyo3 raises for a panic: a BaseException whose class no module has."""
 HEALED = {408, 429}
@@ -59,7 +62,7 @@ def failure(what: str, error: BaseException) -> LakehouseError:
         return BadConfiguration(
             f"{what}: S3 refused the request ({told}). Nothing is lost. Check the bucket's name and the permissions, then run the batch again."
         )
-    if isinstance(error, CommitFailedError):
+    if isinstance(error, CommitFailedError) or NO_SUCH_VERSION in text:
         return another_writer(what)
     if isinstance(error, OSError) or GENERIC in text:
         return TemporaryOutage(f"{what} cannot be reached: {told}. Nothing is lost; run the batch again.")

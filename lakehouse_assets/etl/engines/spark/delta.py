@@ -6,17 +6,16 @@ the same key would both be there. On S3 the log store holds Spark to it (`logsto
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
 from uuid import uuid4
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructType
 
+from lakehouse_assets.etl.engines.spark.kept import optimized
+from lakehouse_assets.etl.engines.spark.log import NO_TABLE, Log
 from lakehouse_assets.etl.engines.table import NEUTRAL_PATHS, PROPERTIES, TRANSACTION_VERSION, another_writer, check_reader_version, new_columns
 
 COMMIT_VERSION = "spark.lakehouse.commitVersion"
@@ -29,7 +28,8 @@ class Table:
 
     def __init__(self, spark: SparkSession, uri: str) -> None:
         self.spark, self.uri = spark, uri
-        self.version = -1
+        self.version = NO_TABLE
+        self._log = Log(spark, uri)
 
     def open(self, columns: Mapping[str, str], partition: str | None) -> Table:
         """Creates the table if it is not there, and gives it the columns that it lacks. Raises BadConfiguration where it has others than the contract."""
@@ -40,35 +40,33 @@ class Table:
             for name, value in PROPERTIES.items():
                 builder = builder.property(name, value)
             (builder.partitionedBy(partition) if partition else builder).execute()
-            self.version = self._snapshot().version()
+            self.version = self._log.version()
             return self
-        snapshot = self._snapshot()
-        present = StructType.fromJson(json.loads(snapshot.metadata().schemaString()))
-        check_reader_version(self.uri, snapshot.protocol().minReaderVersion())
-        if added := new_columns(self.uri, {field.name: field.dataType.simpleString() for field in present}, dict(columns)):
+        check_reader_version(self.uri, self._log.reader_version())
+        if added := new_columns(self.uri, self._log.columns(), dict(columns)):
             named = ", ".join(f"`{name}` {columns[name]}" for name in added)
             self.spark.sql(f"ALTER TABLE delta.`{self.uri}` ADD COLUMNS ({named})")
-        if not self._snapshot().metadata().configuration().contains(NEUTRAL_PATHS):
+        if not self._log.has_property(NEUTRAL_PATHS):
             self.spark.sql(f"ALTER TABLE delta.`{self.uri}` SET TBLPROPERTIES ('{NEUTRAL_PATHS}' = 'true')")
-        self.version = self._snapshot().version()
+        self.version = self._log.version()
         return self
 
     @property
     def exists(self) -> bool:
-        return bool(self._snapshot().version() >= 0)
+        return self._log.version() != NO_TABLE
 
     def rows(self, where: str) -> DataFrame:
         """The table's rows that satisfy a predicate, as the table is now; files are skipped by partition and statistics, once for all that is asked of them."""
         found = self.spark.read.format("delta").load(self.uri).where("FALSE" if self.empty else where)
-        return rows_of(self.spark, found._jdf.queryExecution().optimizedPlan())
+        return optimized(self.spark, found)
 
     def committed(self, transaction: str) -> bool:
         """Whether the table had the transaction when it was first asked: looked up once, as it takes a job, and nobody writes the same one meanwhile."""
-        return self._transactions is not None and bool(self._transactions.contains(transaction))
+        return not self._was_empty and self._log.has(transaction)
 
     @cached_property
-    def _transactions(self) -> Any:
-        return None if self.empty else self._snapshot().transactions()
+    def _was_empty(self) -> bool:
+        return self.empty
 
     def append(self, rows: DataFrame, transaction: str) -> int:
         """Appends rows in one commit. Returns how many the commit says it added."""
@@ -115,44 +113,18 @@ class Table:
         finally:
             for name in told:
                 self.spark.conf.unset(name)
-        if self._snapshot().version() > self.version:
-            who = self._commit(self.version + 1).userMetadata()
-            if who.isDefined() and who.get() == told[WHO_COMMITS]:
-                self.version += 1
-                return
+        if self._log.version() > self.version and self._log.commit(self.version + 1).user_metadata == told[WHO_COMMITS]:
+            self.version += 1
+            return
         if transaction:
             raise another_writer(self.uri)
 
     def _metrics(self, *names: str) -> tuple[int, ...]:
-        """Figures of this one's last commit, from its file. (`history(1)` takes a job to read the same.)"""
-        figures = self._commit(self.version).operationMetrics().get()
-        return tuple(int(figures.apply(name)) for name in names)
-
-    def _commit(self, version: int) -> Any:
-        """What a commit says of itself."""
-        jvm: Any = self.spark._jvm
-        delta, log = jvm.org.apache.spark.sql.delta, self._log()
-        file = delta.util.FileNames.unsafeDeltaFile(log.logPath(), version)
-        return delta.DeltaHistoryManager.getCommitInfoOpt(log.store(), file, log.newDeltaHadoopConf()).get()
+        """Figures of this one's last commit."""
+        metrics = self._log.commit(self.version).metrics
+        return tuple(int(metrics[name]) for name in names)
 
     @property
     def empty(self) -> bool:
-        """Whether the table is as it was created, without a file: so says the checksum beside its first commit, where to count them takes a job."""
-        snapshot = self._snapshot()
-        checksum = snapshot.checksumOpt()
-        return bool(snapshot.version() == 0 and checksum.isDefined() and checksum.get().numFiles() == 0)
-
-    def _snapshot(self) -> Any:
-        """The table's newest state. Python's API of Delta tells neither transactions nor, without a job, the schema: this is the JVM's own object."""
-        jvm: Any = self.spark._jvm
-        return self._log().update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty())
-
-    def _log(self) -> Any:
-        jvm: Any = self.spark._jvm
-        return jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.uri)
-
-
-def rows_of(spark: SparkSession, plan: Any) -> DataFrame:
-    """The rows of a plan of the JVM as it is: what led to it is not done again for each query on them."""
-    jvm: Any = spark._jvm
-    return DataFrame(jvm.org.apache.spark.sql.classic.Dataset.ofRows(spark._jsparkSession, plan), spark)
+        """Whether the table is as it was created, without a file."""
+        return self._log.is_empty()

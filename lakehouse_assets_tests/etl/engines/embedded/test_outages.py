@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, SchemaMismatchError
 
 from lakehouse_assets.contracts import read_contracts
@@ -14,6 +16,8 @@ from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryO
 from lakehouse_assets.etl.engines.embedded import EmbeddedEngine, delta, failures
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.etl.support import House, row, rows_file
+from lakehouse_assets_tests.s3_proxy import CONFLICT, s3_proxy
+from lakehouse_assets_tests.support import read_delta
 
 NOBODY_LISTENS = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
@@ -89,6 +93,25 @@ def test_an_outage_is_only_what_a_retry_can_heal(tmp_path: Path, raised: BaseExc
 def test_a_bucket_that_is_not_there_is_no_outage(lakehouse: Lakehouse) -> None:
     with pytest.raises(BadConfiguration, match=r"S3 refused the request .*NoSuchBucket"):
         delta.existing_table("s3://lakehouse-nobody-has/table", lakehouse.tables.storage_options)
+
+
+@pytest.mark.parametrize("version", [0, 1], ids=["created", "appended"])
+def test_a_commit_that_met_another_write_is_an_outage_and_tried_again_it_is_done(lakehouse: Lakehouse, version: int) -> None:
+    """S3's 409 says that two writes met, not that the other one was done; delta-rs takes it for a commit that is there."""
+    uri, options = f"{lakehouse.tables.data}probe", lakehouse.tables.storage_options
+
+    def write(options: dict[str, str]) -> None:
+        table = delta.open_table(uri, {"a": "int"}, None, options)
+        delta.append(table, duckdb.connect().sql("SELECT 1::INT AS a"), "load")
+
+    with s3_proxy(options["AWS_ENDPOINT_URL"]) as proxy:
+        met = f"{version:020d}.json"
+        proxy.before_put[met] = lambda: CONFLICT
+        with pytest.raises(TemporaryOutage, match="another writer committed"):
+            write({**options, "AWS_ENDPOINT_URL": proxy.endpoint})
+        assert (met, "*", 409) in proxy.commits()
+    write(options)
+    assert read_delta(DeltaTable(uri, storage_options=options))[1] == [(1,)]
 
 
 def test_rows_that_stop_coming_while_duckdb_reads_them_are_one_and_a_lost_file_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
