@@ -1,4 +1,5 @@
-"""Gap: Step Functions of ministack knows neither Glue jobs (`glue:startJobRun`) nor Athena (`startQueryExecution`, `getQueryResults`).
+"""Gap: Step Functions of ministack knows neither Glue jobs (`glue:startJobRun`) nor Athena (`startQueryExecution`, `getQueryResults`), and an
+execution's history lacks the states inside Parallel and Map.
 
 Input, output and errors are those of the optimized integrations (https://docs.aws.amazon.com/step-functions/latest/dg/connect-glue.html,
 connect-athena.html): with `.sync` the state ends when the job or the query has ended, its output is the run or the execution, and a
@@ -13,13 +14,16 @@ from typing import Any
 
 from ministack.services import stepfunctions  # type: ignore[import-untyped]
 
+from lakehouse_assets.local.embedded_aws.seams import wrap
+
 SECONDS_BETWEEN_LOOKS = 0.1
 
 Output = dict[str, Any]
 
 
 def fill() -> None:
-    """Lets state machines run Glue jobs and Athena queries."""
+    """Lets state machines run Glue jobs and Athena queries, and histories tell the states of branches."""
+    wrap(stepfunctions, "_run_sub_machine", _run_sub_machine)
     integrations: dict[str, Callable[[str, Output], Output]] = {
         "glue:startJobRun": _start_job_run,
         "athena:startQueryExecution": _start_query_execution,
@@ -27,6 +31,24 @@ def fill() -> None:
     }
     for name, integration in integrations.items():
         stepfunctions._SERVICE_DISPATCH[f"arn:aws:states:::{name}"] = integration
+
+
+class _Entered(dict[str, Any]):
+    """The states of a branch. ministack gets each by its name once, as it enters it."""
+
+    def __init__(self, states: dict[str, Any], execution: dict[str, Any]) -> None:
+        super().__init__(states)
+        self.execution = execution
+
+    def get(self, name: str, default: Any = None) -> Any:
+        state = super().get(name, default)
+        if state is not None:
+            stepfunctions._add_event(self.execution, f"{state.get('Type')}StateEntered", {"stateEnteredEventDetails": {"name": name}})
+        return state
+
+
+def _run_sub_machine(original: Callable[..., Any], states: dict[str, Any], start_at: str, given: Any, execution: dict[str, Any], context: Any) -> Any:
+    return original(_Entered(states, execution), start_at, given, execution, context)
 
 
 def _start_job_run(resource: str, parameters: Output) -> Output:

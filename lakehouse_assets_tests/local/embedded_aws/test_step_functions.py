@@ -3,6 +3,7 @@ from typing import Any
 from uuid import uuid4
 
 import boto3
+import pytest
 
 from lakehouse_assets_tests.local.embedded_aws.steps import Athena, register, wait_for, write_delta
 from lakehouse_assets_tests.local.embedded_aws.test_glue_jobs import Job
@@ -102,3 +103,20 @@ def test_a_query_that_fails_fails_the_state_with_the_execution_as_its_cause(athe
 
     assert (execution["status"], execution["error"]) == ("FAILED", "States.TaskFailed")
     assert "TABLE_NOT_FOUND" in json.loads(execution["cause"])["Status"]["StateChangeReason"]
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_history_has_the_states_of_parallel_branches() -> None:
+    branches = [{"StartAt": name, "States": {name: {"Type": "Pass", "Next": f"{name}Ends"}, f"{name}Ends": {"Type": "Succeed"}}} for name in ("One", "Other")]
+
+    execution = run({"Type": "Parallel", "Branches": branches})
+
+    history = boto3.client("stepfunctions").get_execution_history(executionArn=execution["executionArn"], includeExecutionData=False)["events"]
+    entered = [(event["type"], event["stateEnteredEventDetails"]["name"]) for event in history if "stateEnteredEventDetails" in event]
+    assert entered[0] == ("ParallelStateEntered", "State1")
+    assert sorted(entered[1:]) == [
+        ("PassStateEntered", "One"),
+        ("PassStateEntered", "Other"),
+        ("SucceedStateEntered", "OneEnds"),
+        ("SucceedStateEntered", "OtherEnds"),
+    ]
