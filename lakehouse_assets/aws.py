@@ -49,6 +49,23 @@ TEMPORARY = {
     CONFLICT,
 }
 """Answers that may be others the next time."""
+FORBIDDEN = {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError"}
+"""A permission is missing. (To a HEAD S3 answers without a code; the last is SNS's.)"""
+NOT_AUTHORIZED = re.compile(r'not authorized to perform: (\S+)(?: on resource: "?([^\s"]+))?')
+"""How AWS names what is missing. To a request from another account, and to each HEAD, S3 says no more than that access is denied."""
+ACTIONS_OF_S3 = {
+    "CompleteMultipartUpload": "s3:PutObject",
+    "CopyObject": "s3:GetObject of the source, s3:PutObject",
+    "CreateMultipartUpload": "s3:PutObject",
+    "HeadBucket": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "ListObjectsV2": "s3:ListBucket",
+    "UploadPart": "s3:PutObject",
+    "UploadPartCopy": "s3:GetObject of the source, s3:PutObject",
+}
+"""What IAM calls the operations whose permission has another name."""
+ASKED_OF_S3 = "lakehouse_asked"
 OUR_FAULTS = (
     ConfigParseError,
     InvalidConfigError,
@@ -104,12 +121,27 @@ def _client(service: str, environment: tuple[tuple[str, str], ...]) -> Any:
         session = boto3.Session(
             env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY"), region_name=region, botocore_session=_without_profile() if env else None
         )
-        return session.client(service, endpoint_url=env.get("AWS_ENDPOINT_URL"), config=config)  # type: ignore[call-overload]
+        client = session.client(service, endpoint_url=env.get("AWS_ENDPOINT_URL"), config=config)  # type: ignore[call-overload]
     except (ProfileNotFound, ConfigParseError) as error:
         raise BadConfiguration(
             f"The AWS account cannot be reached: {error}. Set AWS_PROFILE to one of those that `aws configure list-profiles` names, or unset it; profiles are "
             "read from ~/.aws/config and ~/.aws/credentials, or from the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name."
         ) from error
+    if service == "s3":
+        client.meta.events.register("provide-client-params.s3", _keep_what_is_asked)
+        client.meta.events.register("after-call.s3", _name_what_was_forbidden)
+    return client
+
+
+def _keep_what_is_asked(params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
+    context[ASKED_OF_S3] = f"s3://{params.get('Bucket', '')}/{params.get('Key', params.get('Prefix', ''))}"
+
+
+def _name_what_was_forbidden(parsed: dict[str, Any], model: Any, context: Mapping[str, Any], **_: Any) -> None:
+    error = parsed.get("Error", {})
+    if error.get("Code") in FORBIDDEN and not NOT_AUTHORIZED.search(error.get("Message", "")):
+        action = ACTIONS_OF_S3.get(model.name, f"s3:{model.name}")
+        error["Message"] = f"{error.get('Message')}: not authorized to perform: {action} on resource: {context.get(ASKED_OF_S3)}"
 
 
 def _without_profile() -> Session:
@@ -151,6 +183,11 @@ def _answered(doing: str, error: ClientError) -> LakehouseError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in TEMPORARY or status >= 500:
         return TemporaryOutage(f"{doing}: AWS answered {code} ({error}). Nothing is lost; run it again.")
+    if code in FORBIDDEN:
+        return BadConfiguration(
+            f"{doing}: a permission is missing: {error}. Allow it to the role or user that runs this, then run it again. (Where its policy allows it: a policy "
+            "of the bucket, of the key or of the organisation may deny it.)"
+        )
     return BadConfiguration(f"{doing}: AWS refused it with {code}: {error}. Check the name and the permissions.")
 
 

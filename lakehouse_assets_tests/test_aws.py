@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from boto3.exceptions import RetriesExceededError, S3UploadFailedError
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError, PartialCredentialsError, UnauthorizedSSOTokenError
+from botocore.stub import Stubber
 
 from lakehouse_assets.aws import Aws, failures_named
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
@@ -31,6 +32,31 @@ def test_a_region_that_is_told_goes_before_the_processs_environment(monkeypatch:
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     told = {"AWS_REGION": "us-west-2", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     assert Aws(told).client("s3").meta.region_name == "us-west-2"
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "answer", "missing"),
+    [
+        ("put_object", {"Bucket": "lake", "Key": "raw/a.csv"}, ("AccessDenied", "Access Denied"), "s3:PutObject on resource: s3://lake/raw/a.csv"),
+        ("head_object", {"Bucket": "lake", "Key": "raw/a.csv"}, ("403", "Forbidden"), "s3:GetObject on resource: s3://lake/raw/a.csv"),
+        ("list_objects_v2", {"Bucket": "lake", "Prefix": "raw/"}, ("AccessDenied", "Access Denied"), "s3:ListBucket on resource: s3://lake/raw/"),
+        (
+            "get_object",
+            {"Bucket": "lake", "Key": "raw/a.csv"},
+            ("AccessDenied", 'User: arn:aws:iam::1:user/u is not authorized to perform: kms:Decrypt on resource: "arn:aws:kms:k" because no policy allows it'),
+            'kms:Decrypt on resource: "arn:aws:kms:k"',
+        ),
+    ],
+    ids=["put", "head", "list", "said by AWS"],
+)
+def test_a_missing_permission_is_named_with_what_it_is_for(operation: str, request_: dict[str, str], answer: tuple[str, str], missing: str) -> None:
+    s3 = Aws({"AWS_REGION": "us-west-2", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}).client("s3")
+    with Stubber(s3) as stubbed:
+        stubbed.add_client_error(operation, *answer, http_status_code=403)
+        with pytest.raises(BadConfiguration) as refused, failures_named("Freezing a batch"):
+            getattr(s3, operation)(**request_)
+    assert str(refused.value).startswith("Freezing a batch: a permission is missing: ")
+    assert str(refused.value).count(f"not authorized to perform: {missing}") == 1
 
 
 def answered(code: str, status: int) -> ClientError:

@@ -21,7 +21,7 @@ import typer
 
 from lakehouse_assets.cli.home import absolute, read_home
 from lakehouse_assets.cli.told import FAILED, tell
-from lakehouse_assets.errors import LakehouseError, TemporaryOutage
+from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 from lakehouse_assets.local.process import end_told
 
 if TYPE_CHECKING:
@@ -45,13 +45,14 @@ def up(port: Annotated[int | None, typer.Option(help="The UI's port; otherwise 3
         if not stack.enter_context(_claimed(home)):
             typer.echo(f"It runs already: {running_url(home) or 'starting'} (lakehouse down stops it)")
             return
+        port = _own(port) if port else _free_port()
         typer.echo("Starting (a few seconds) ...")
         lakehouse = stack.enter_context(connected(settings))
         if settings.orchestrator == "state_machine" and settings.aws == "embedded":
             typer.echo("Deploying the state machine (the first time half a minute) ...")
             _deploy(lakehouse)
         end_dead_runs(home)
-        url = f"http://127.0.0.1:{port or _free_port()}"
+        url = f"http://127.0.0.1:{port}"
         dagster = stack.enter_context(_dagster(home, url, settings.ui_url or url))
         _wait_for(url, dagster, home)
         _note(home).write_text(json.dumps({"pid": os.getpid(), "url": url}), "utf-8")
@@ -208,6 +209,19 @@ def _wait_for(url: str, dagster: subprocess.Popen[bytes], home: Path) -> None:
             last = ([line for line in _last_lines(home) if line.strip()] or ["nothing yet"])[-1]
             typer.echo(f"Waiting for Dagster's UI for {told - begun:.0f} seconds; Ctrl-C gives up. The last it said ({_log(home)}): {last}")
     raise TemporaryOutage(f"Dagster did not start (exit code {dagster.returncode}). {_end_of_log(home)}")
+
+
+def _own(port: int) -> int:
+    """A port that nobody else has: else whoever has it would be taken for Dagster's UI."""
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return port
+    except (OSError, OverflowError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+        raise BadConfiguration(
+            f"The UI cannot have port {port} of 127.0.0.1: {reason}. Stop what listens there, give another --port, or "
+            "leave --port away: then a free one is taken. Nothing was started."
+        ) from error
 
 
 def _free_port() -> int:

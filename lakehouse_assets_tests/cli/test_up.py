@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -169,6 +170,16 @@ def _attack(url: str) -> None:
     with connect(address, subprotocols=protocols, origin=Origin(url)) as own:
         own.send(json.dumps({"type": "connection_init"}))
         assert json.loads(own.recv(timeout=30)) == {"type": "connection_ack"}
+
+
+def test_a_port_that_somebody_else_has_is_refused_before_anything_is_started(home: Path, program: Program) -> None:
+    """Whoever has it may answer as Dagster's UI does: another home's."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        refused = program("up", "--port", port, home=home)
+    assert refused.returncode == 2
+    assert f"The UI cannot have port {port} of 127.0.0.1: Address already in use. Stop what listens there, give another --port" in refused.stderr
+    assert not (home / "aws").exists()
 
 
 def test_nothing_stays_even_if_up_is_killed(up: Up, home: Path, program: Program) -> None:

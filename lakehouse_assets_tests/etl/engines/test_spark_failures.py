@@ -18,7 +18,13 @@ Caused by: {}
     ("cause", "kind", "told"),
     [
         ("org.apache.hadoop.fs.s3a.AWSBadRequestException: PUT s/shop=Secret: Your key is too long", BadConfiguration, "AWSBadRequestException"),
-        ("java.nio.file.AccessDeniedException: s3a://bucket/shop=Secret: 403", BadConfiguration, "S3 refused a request"),
+        ("java.nio.file.AccessDeniedException: s3a://bucket/shop=Secret: 403", BadConfiguration, "A permission is missing: to read, write, delete or list"),
+        (
+            "java.nio.file.AccessDeniedException: s3a://bucket/shop=Secret: User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: s3:PutObject "
+            'on resource: "arn:aws:s3:::bucket/shop=Secret" because no identity-based policy allows the s3:PutObject action (Status Code: 403)',
+            BadConfiguration,
+            "A permission is missing: s3:PutObject. Nothing is lost",
+        ),
         ("org.apache.hadoop.fs.s3a.UnknownStoreException: `s3a://bucket/shop=Secret'", BadConfiguration, "UnknownStoreException"),
         ("java.io.IOException: shop=Secret: No space left on device", LakehouseError, "A disk is full"),
         ("java.lang.OutOfMemoryError: Java heap space", LakehouseError, "Its memory was too small"),

@@ -10,7 +10,7 @@ import re
 
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from lakehouse_assets.aws import TEMPORARY
+from lakehouse_assets.aws import NOT_AUTHORIZED, TEMPORARY
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 from lakehouse_assets.etl.engines.table import another_writer
 
@@ -20,6 +20,8 @@ OF_STORE = (GENERIC, ABSENT, *FORBIDDEN)
 """Words of object_store, by which delta-rs reads and writes S3. Whoever reads a stream of rows passes them on."""
 STATUS = re.compile(r"non-2xx status code\W*(\d{3})")
 CODE = re.compile(r"<Code>(\w+)</Code>")
+REQUEST = re.compile(r"Error performing (GET|HEAD|PUT|POST|DELETE) \S*?(list-type=2)?[\s&]")
+PERMISSIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "POST": "s3:PutObject or s3:DeleteObject", "DELETE": "s3:DeleteObject"}
 CAUSES = (
     "connection refused",
     "connection reset",
@@ -36,7 +38,7 @@ NO_SUCH_VERSION = "Invalid table version"
 request 852. So delta-rs looks for another's commit, and at a table's creation says this where it finds none."""
 PANIC_OF_RUST = "PanicException"
 """What pyo3 raises for a panic: a BaseException whose class no module has."""
-HEALED = {408, 429}
+HEALED, NO_PERMISSION = {408, 429}, 403
 REPORT = "If it fails again, please report it with the whole message from the log."
 
 
@@ -58,7 +60,12 @@ def failure(what: str, error: BaseException) -> LakehouseError:
         return LakehouseError(
             f"{what} refers to a file that is not there: someone else deleted it. Restore it from its older version, then run the batch again."
         )
-    if status or any(words in text for words in FORBIDDEN):
+    if any(words in text for words in FORBIDDEN) or status == NO_PERMISSION:
+        return BadConfiguration(
+            f"{what}: a permission is missing ({told}){_permission(text)}. Nothing is lost. Allow it to the role or user that runs this, then run the batch "
+            "again. (Where its policy allows it: a policy of the bucket, of the key or of the organisation may deny it.)"
+        )
+    if status:
         return BadConfiguration(
             f"{what}: S3 refused the request ({told}). Nothing is lost. Check the bucket's name and the permissions, then run the batch again."
         )
@@ -71,6 +78,14 @@ def failure(what: str, error: BaseException) -> LakehouseError:
 
 def is_of_delta_rs(error: BaseException) -> bool:
     return isinstance(error, (OSError, DeltaError)) or type(error).__name__ == PANIC_OF_RUST
+
+
+def _permission(text: str) -> str:
+    if said := NOT_AUTHORIZED.search(text):
+        return f": {said[1]}"
+    if not (found := REQUEST.search(text)):
+        return ""
+    return f": {'s3:ListBucket' if found[2] else PERMISSIONS[found[1]]} on its files"
 
 
 def _told(text: str, error: BaseException) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from lakehouse_assets.aws import NOT_AUTHORIZED
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 from lakehouse_assets.etl.engines.table import another_writer
 
@@ -17,14 +18,14 @@ REFUSED = {
     "AWSBadRequestException",
     "AWSRedirectException",
     "AWSUnsupportedFeatureException",
-    "AccessDeniedException",
     "CredentialInitializationException",
     "InvalidRequestException",
     "NoAuthWithAWSException",
     "NoAwsCredentialsException",
     "UnknownStoreException",
 }
-"""What S3A makes of S3's answers that another try does not change (400, 301, 401, 403, and no such bucket)."""
+"""What S3A makes of S3's answers that another try does not change (400, 301, 401, and no such bucket)."""
+NO_PERMISSION = "AccessDeniedException"
 ANOTHER_WRITER, NOT_EXCLUSIVE = "AnotherWriterException", "UnsupportedFileSystemException"
 """What the log store raises (`logstore/`)."""
 FULL_DISK, FULL_MEMORY = "No space left on device", "OutOfMemoryError"
@@ -47,6 +48,12 @@ def failure(dataset: str, trace: str) -> LakehouseError:
         return LakehouseError(f"{died} A disk is full. Nothing is lost: free some space where Spark spills, then run the batch again.")
     if FULL_MEMORY in names:
         return LakehouseError(f"{died} Its memory was too small. Nothing is lost: give it more, or larger workers, then run the batch again.")
+    if NO_PERMISSION in names:
+        action = found[1] if (found := NOT_AUTHORIZED.search(trace)) else "to read, write, delete or list its files"
+        return BadConfiguration(
+            f"{died} A permission is missing: {action}. Nothing is lost. Allow it to the role or user that runs this, then run the batch again. (Where its "
+            "policy allows it: a policy of the bucket, of the key or of the organisation may deny it.)"
+        )
     if REFUSED.intersection(names):
         return BadConfiguration(f"{died} S3 refused a request. Nothing is lost. Check the bucket's name and the permissions, then run the batch again.")
     return TemporaryOutage(f"{died} No table was left in between; run the batch again. {REPORT}")

@@ -16,7 +16,7 @@ from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryO
 from lakehouse_assets.etl.engines.embedded import EmbeddedEngine, delta, failures
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.etl.support import House, row, rows_file
-from lakehouse_assets_tests.s3_proxy import CONFLICT, s3_proxy
+from lakehouse_assets_tests.s3_proxy import CONFLICT, DENIED, s3_proxy
 from lakehouse_assets_tests.support import read_delta
 
 NOBODY_LISTENS = {
@@ -112,6 +112,14 @@ def test_a_commit_that_met_another_write_is_an_outage_and_tried_again_it_is_done
         assert (met, "*", 409) in proxy.commits()
     write(options)
     assert read_delta(DeltaTable(uri, storage_options=options))[1] == [(1,)]
+
+
+def test_a_permission_that_is_missing_for_a_commit_is_named(lakehouse: Lakehouse) -> None:
+    uri, options = f"{lakehouse.tables.data}probe", lakehouse.tables.storage_options
+    with s3_proxy(options["AWS_ENDPOINT_URL"]) as proxy:
+        proxy.before_put[f"{0:020d}.json"] = lambda: DENIED
+        with pytest.raises(BadConfiguration, match=r"probe: a permission is missing \(.*\): s3:PutObject on its files\. Nothing is lost"):
+            delta.open_table(uri, {"a": "int"}, None, {**options, "AWS_ENDPOINT_URL": proxy.endpoint})
 
 
 def test_rows_that_stop_coming_while_duckdb_reads_them_are_one_and_a_lost_file_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
