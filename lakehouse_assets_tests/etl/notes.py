@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,28 +39,39 @@ def _filled(field: str) -> bool:
     return field.strip(" \t\r\n\xa0") != ""
 
 
-def outcome(house: House, *files: Given) -> tuple[dict[int, tuple[str | None, str | None]], dict[tuple[str, int], dict[str, str]]]:
-    """Loads the files as one batch: the table's rows by number, the raw fields of the rejected ones by file and row number."""
-    house.load("notes", "batch", *files)
-    table = {number: (one, two) for number, one, two in house.values("notes", *COLUMNS)}
+Row = tuple[str, str | None, str | None]
+"""The name of a row's file, and its two texts."""
+Outcome = tuple[dict[int, Row], dict[tuple[str, int], dict[str, str]]]
+"""The table's rows by number; the raw fields of the rejected rows by file and row number."""
+
+
+def outcome(house: House, *files: Given) -> Outcome:
+    """Loads the files as one batch, each a minute after the one before."""
+    house.load("notes", "batch", *(replace(file, minutes=place) for place, file in enumerate(files)))
+    table = {number: (name, one, two) for number, name, one, two in house.values("notes", "number", "source_file", "one", "two")}
     return table, {(found["source_file"], found["row_number"]): found["raw"] for found in house.rejects("notes")}
 
 
-def expected(*files: tuple[str, list[list[str]]]) -> tuple[dict[int, tuple[str | None, str | None]], dict[tuple[str, int], dict[str, str]]]:
-    """What `outcome` must be for files (name, records) of one time and of the header COLUMNS."""
-    competing: dict[int, list[tuple[str, tuple[bool, str], tuple[bool, str]]]] = {}
+def expected(*files: tuple[str, list[list[str]]]) -> Outcome:
+    """What `outcome` must be for files (name, records) of the header COLUMNS: of a number's rows the last one stays."""
+    table: dict[int, Row] = {}
     rejected: dict[tuple[str, int], dict[str, str]] = {}
     for name, rows in files:
         for place, fields in enumerate(rows, start=1):
             if len(fields) == len(COLUMNS) and re.fullmatch(" *[+-]?[0-9]{1,9} *", fields[0]):
-                one, two = ((text.strip(" ") != "", text) for text in fields[1:])
-                competing.setdefault(int(fields[0]), []).append((name, one, two))
+                one, two = (text if text.strip(" ") else None for text in fields[1:])
+                table[int(fields[0])] = (name, one, two)
             else:
                 names = [*COLUMNS, *(f"(field {extra})" for extra in range(len(COLUMNS) + 1, len(fields) + 1))]
                 rejected[name, place] = dict(zip(names, fields, strict=False))
-    greatest = {number: max(rows) for number, rows in competing.items()}
-    return {number: (_present(one), _present(two)) for number, (_, one, two) in greatest.items()}, rejected
+    return table, rejected
 
 
-def _present(value: tuple[bool, str]) -> str | None:
-    return value[1] if value[0] else None
+def differing_files(found: Outcome, wanted: Outcome) -> set[str]:
+    """The names of the files of which a row is not what it should be, or is missing."""
+    rows = {row[0] for number in found[0].keys() | wanted[0].keys() for row in _differing(found[0].get(number), wanted[0].get(number))}
+    return rows | {name for name, place in found[1].keys() | wanted[1].keys() if _differing(found[1].get((name, place)), wanted[1].get((name, place)))}
+
+
+def _differing(found: Any, wanted: Any) -> list[Any]:
+    return [] if found == wanted else [one for one in (found, wanted) if one is not None]

@@ -99,7 +99,7 @@ def test_one_ragged_file_among_many_is_found_and_the_others_stay_whole(notes: Ho
 def test_columns_in_another_order_and_extra_ones_are_mapped_by_name(notes: House) -> None:
     header = ("two", "_raw", "number", "quote's", "one")
     table, rejected = outcome(notes, rows_file("notes", ("b", "extra", "1", "", "a"), ("d", "more", "x", " ", "c"), ("e",), header=header))
-    assert table == {1: ("a", "b")}
+    assert table == {1: ("file.csv", "a", "b")}
     assert rejected == {
         ("file.csv", 2): {"two": "d", "_raw": "more", "number": "x", "quote's": " ", "one": "c"},
         ("file.csv", 3): {"two": "e"},
@@ -110,7 +110,7 @@ def test_a_converted_sheets_own_verdict_rejects_the_row(notes: House) -> None:
     header = ("number", "one", "_malformed", "two")
     given = rows_file("notes", ("1", "a", "", "b"), ("2", "c", "formula without a value in B3", "d"), ("3",), header=header)
     table, rejected = outcome(notes, given)
-    assert table == {1: ("a", "b")}
+    assert table == {1: ("file.csv", "a", "b")}
     assert rejected == {("file.csv", 2): {"number": "2", "one": "c", "two": "d"}, ("file.csv", 3): {"number": "3"}}
     assert notes.reasons("notes") == [["formula without a value in B3"], ["1 fields where the header has 4"]]
 
