@@ -87,6 +87,9 @@ OTHERS = (
     "trino_regexp_extract(s, pattern, part) AS list_extract(regexp_extract_all(s, pattern, part), 1)",
     """trino_contains(items, one) AS CASE
         WHEN list_contains(items, one) THEN true WHEN list_count(items) < len(items) THEN NULL WHEN items IS NOT NULL AND one IS NOT NULL THEN false END""",
+    "trino_array_join(items, separator) AS CASE WHEN items IS NOT NULL AND separator IS NOT NULL THEN coalesce(array_to_string(items, separator), '') END",
+    """trino_few(items) AS CASE
+        WHEN len(items) > 10000 THEN error('INVALID_FUNCTION_ARGUMENT: result of sequence function must not have more than 10000 entries') ELSE items END""",
     "trino_sequence(first, last) AS CASE WHEN first <= last THEN generate_series(first, last) ELSE generate_series(first, last, -1) END",
 )
 
@@ -164,7 +167,7 @@ CALLS: dict[type[exp.Expr], Callable[[Any], None]] = {
     exp.TryCast: _integer_cast,
     exp.Substring: _substring,
     exp.SplitPart: lambda node: _call(node, "trino_split_part", node.this, node.args["delimiter"], node.args["part_index"]),
-    **dict.fromkeys((exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot), _bigint),
+    **dict.fromkeys((exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.Extract, exp.YearOfWeek), _bigint),
     exp.Upper: lambda node: _call(node, "trino_upper", node.this),
     exp.RegexpExtract: lambda node: _call(node, "trino_regexp_extract", node.this, node.expression, node.args.get("group") or exp.Literal.number(0)),
     exp.RegexpReplace: _regexp_replace,

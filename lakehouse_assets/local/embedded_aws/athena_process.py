@@ -1,7 +1,7 @@
 """Runs the DuckDB of each query in a process of its own, with a bound on its memory: one query cannot take the machine
 from the server that batches need, and is gone as soon as it is stopped.
 
-DuckDB's own limit covers its buffers and not what a function makes: `lpad('x', 2000000000, 'x')` took the server past 4
+DuckDB's own limit covers its buffers and not what a function makes: `repeat('x', 2000000000)` took the server past 4
 GB. A process is forked from one that has imported all that is needed, in some ten milliseconds.
 """
 

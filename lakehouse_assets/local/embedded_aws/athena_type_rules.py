@@ -215,9 +215,9 @@ def _sequence(node: exp.GenerateSeries, ask: Ask) -> None:
     start, end, step = node.args["start"], node.args["end"], node.args.get("step")
     types = {ask(start), ask(end)}
     if types <= set(INTEGERS):
-        node.replace(_call("trino_sequence", start, end) if step is None else node.copy())
+        node.replace(_call("trino_few", _call("trino_sequence", start, end) if step is None else node))
     elif types == {"DATE"} and step is not None:
-        node.replace(exp.cast(node.copy(), "DATE[]", dialect=DuckDB))
+        node.replace(exp.cast(_call("trino_few", node), "DATE[]", dialect=DuckDB))
     else:
         raise QueryError(f"NOT_SUPPORTED: the embedded Athena makes sequences of integers, and of dates with a step: {node.sql(dialect=Athena)}")
 
@@ -225,6 +225,12 @@ def _sequence(node: exp.GenerateSeries, ask: Ask) -> None:
 def _unnest(node: exp.Unnest, ask: Ask) -> None:
     if len(node.expressions) != 1 or (ask(node.expressions[0]) or "").startswith(("STRUCT", "MAP")):
         raise QueryError(f"NOT_SUPPORTED: the embedded Athena unnests one array of values: {node.sql(dialect=Athena)}")
+
+
+def _array_join(node: exp.ArrayToString, ask: Ask) -> None:
+    if node.args.get("null") or (ask(node.this) or "").removesuffix("[]") not in ("VARCHAR", *INTEGERS):
+        raise QueryError(f"NOT_SUPPORTED: the embedded Athena answers array_join(texts or integers, separator) only: {node.sql(dialect=Athena)}")
+    node.replace(_call("trino_array_join", node.this, node.expression))
 
 
 def _condition(node: exp.Expr, ask: Ask) -> None:
@@ -280,6 +286,7 @@ RULES: dict[type[exp.Expr], Callable[..., None]] = {
     exp.Corr: _corr,
     exp.ArraySize: _cardinality,
     exp.GenerateSeries: _sequence,
+    exp.ArrayToString: _array_join,
     exp.Unnest: _unnest,
     exp.Where: _condition,
     exp.Having: _condition,

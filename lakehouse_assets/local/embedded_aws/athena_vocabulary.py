@@ -15,7 +15,7 @@ from lakehouse_assets.local.embedded_aws.athena_results import QueryError
 
 FUNCTIONS = frozenset(
     """
-    abs acos any_value approx_distinct arbitrary array_agg array_sort asin atan atan2 avg bitwise_and bitwise_not bitwise_or bitwise_xor bool_and
+    abs acos any_value approx_distinct arbitrary array_agg array_join array_sort asin atan atan2 avg bitwise_and bitwise_not bitwise_or bitwise_xor bool_and
     bool_or cardinality cast cbrt ceil ceiling chr coalesce concat concat_ws contains corr cos cosh count count_if cume_dist date date_add date_diff
     date_format date_parse date_trunc day day_of_month day_of_week day_of_year degrees dense_rank dow doy element_at exp extract filter first_value
     floor from_base64 from_hex from_unixtime from_utf8 geometric_mean greatest histogram hour if lag last_day_of_month last_value
