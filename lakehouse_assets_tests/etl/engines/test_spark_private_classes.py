@@ -58,5 +58,5 @@ def test_a_class_or_a_method_that_is_absent_is_missed_once_and_said(caplog: pyte
 
 def test_what_a_private_class_itself_fails_of_is_not_taken_for_its_absence() -> None:
     jvm: Any = spark_of_tests()._jvm
-    with pytest.raises(Py4JError, match="NumberFormatException"):
-        private.either("parseInt", lambda: jvm.java.lang.Integer.parseInt("x"), lambda: pytest.fail("the public way was taken"))
+    with pytest.raises(Py4JError, match="IndexOutOfBoundsException"):
+        private.either("get", lambda: jvm.java.util.ArrayList().get(1), lambda: pytest.fail("the public way was taken"))
