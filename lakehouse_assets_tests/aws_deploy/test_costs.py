@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from aws_deploy import costs
+from aws_deploy.acceptance.plan import price
+from aws_deploy.acceptance.statements import product_statements
+from lakehouse_assets.contracts import SHIPPED, read_contracts
 
 DOCUMENT = (Path(costs.__file__).parents[1] / "docs" / "aws.md").read_text("utf-8")
 
@@ -42,3 +45,10 @@ def test_the_documents_arithmetic_has_the_assumed_figures() -> None:
     assert row("other Lambdas")[1] == f"{a.other_lambdas} x {a.other_seconds} s x {a.other_gb} GB x $0.0000166667"
     assert row("steps of the state machine")[1] == f"{a.least_transitions} to {a.most_transitions} x $0.000025"
     assert row("alarms")[1] == f"{costs.ALARMS} x $0.10"
+
+
+def test_the_documents_name_the_price_of_an_acceptance() -> None:
+    asked = dollars(sum(price(len(product_statements(read_contracts(SHIPPED), ""))).values()), 2)
+    readme = (Path(costs.__file__).parents[1] / "README.md").read_text("utf-8")
+    assert f"(about {asked} by the figures" in DOCUMENT
+    assert f"About {asked} and an hour" in readme
