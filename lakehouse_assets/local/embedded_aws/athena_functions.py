@@ -88,6 +88,11 @@ OTHERS = (
     """trino_contains(items, one) AS CASE
         WHEN list_contains(items, one) THEN true WHEN list_count(items) < len(items) THEN NULL WHEN items IS NOT NULL AND one IS NOT NULL THEN false END""",
     "trino_array_join(items, separator) AS CASE WHEN items IS NOT NULL AND separator IS NOT NULL THEN coalesce(array_to_string(items, separator), '') END",
+    # All operands are computed, and written once: one that fails, fails.
+    *(
+        f"trino_{name}(items) AS list_reduce(items, lambda a, b : CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN a {sign} b THEN a ELSE b END)"
+        for name, sign in (("greatest", ">"), ("least", "<"))
+    ),
     """trino_few(items) AS CASE
         WHEN len(items) > 10000 THEN error('INVALID_FUNCTION_ARGUMENT: result of sequence function must not have more than 10000 entries') ELSE items END""",
     "trino_sequence(first, last) AS CASE WHEN first <= last THEN generate_series(first, last) ELSE generate_series(first, last, -1) END",
@@ -146,11 +151,8 @@ def _count_if(node: exp.CountIf) -> None:
 
 
 def _extreme(node: exp.Greatest | exp.Least) -> None:
-    """NULL beside a NULL, once all operands are computed: one that fails, fails."""
-    operands = [node.this, *node.expressions]
-    counted = exp.Anonymous(this="list_count", expressions=[exp.Array(expressions=[one.copy() for one in operands])])
-    extreme = type(node)(this=operands[0].copy(), expressions=[one.copy() for one in operands[1:]], ignore_nulls=True)
-    node.replace(exp.Case(ifs=[exp.If(this=exp.EQ(this=counted, expression=exp.Literal.number(len(operands))), true=extreme)]))
+    name = "trino_greatest" if isinstance(node, exp.Greatest) else "trino_least"
+    _call(node, name, exp.Array(expressions=[node.this, *node.expressions]))
 
 
 def _by(node: exp.ArgMax | exp.ArgMin, name: str) -> None:

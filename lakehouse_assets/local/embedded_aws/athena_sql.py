@@ -53,6 +53,8 @@ def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
         statements = sqlglot.parse(whole, read=Athena)
     except SqlglotError as error:
         raise QueryError(f"SYNTAX_ERROR: {plain(error)}") from error
+    except RecursionError as error:
+        raise QueryError("NOT_SUPPORTED: the statement is nested too deeply for the embedded Athena; name its parts with WITH") from error
     if len(statements) != 1 or statements[0] is None:
         raise QueryError("SYNTAX_ERROR: Only one sql statement is allowed")
     statement = statements[0]

@@ -48,7 +48,10 @@ def _divide(node: exp.Div, ask: Ask) -> None:
     if left in FLOATS or right in FLOATS:
         quotient = _call("trino_double_quotient", node.left, node.right)
         node.replace(quotient if "DOUBLE" in (left, right) else exp.cast(quotient, "FLOAT", dialect=DuckDB))
-    elif left not in INTEGERS or right not in INTEGERS:
+    elif left in INTEGERS and right in INTEGERS:
+        # sqlglot would make a BIGINT of the quotient of two casts.
+        node.set("typed", False)
+    else:
         _decimal_quotient(node, node.left, node.right, _decimal(left), _decimal(right))
 
 

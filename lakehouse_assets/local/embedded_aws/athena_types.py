@@ -52,6 +52,9 @@ def _refuse_other_kinds(operation: exp.SetOperation, statement: exp.Expr, connec
 
 def _type_of(select: exp.Select | None, statement: exp.Expr, connection: duckdb.DuckDBPyConnection, macros: Macros, part: exp.Expr) -> str | None:
     """DuckDB's type of an expression that stands in this SELECT; None where it cannot be told (a part of a lambda)."""
+    if isinstance(part.unnest(), exp.Predicate | exp.Connector | exp.Not):
+        # Not asked: a chain of hundreds of ORs would be asked for hundreds of times.
+        return "BOOLEAN"
     for asked in _questions(part, select, statement):
         sql = asked.sql(dialect=DuckDB)
         macros.make_for(sql)
