@@ -77,7 +77,7 @@ def _limits(path: LoadPath, datasets: int) -> dict[str, tuple[float, float, bool
     return {
         "crawls": (crawls, crawls, True),
         "Glue runs": (datasets, datasets, True),
-        "state transitions": (a.least_transitions, a.most_transitions, False),
+        "state transitions": (0, a.transitions + (a.crawl_transitions if crawls else 0), False),
         "start of a Glue run, the longest": (0, GLUE_START_SECONDS, False),
         "a Glue run, the longest": (0, a.glue_dpu_seconds, False),
         "start of a Lambda, the longest": (0, LAMBDA_START_SECONDS, False),
@@ -103,9 +103,7 @@ def _within(path: str, what: str, figure: Figure, least: float, most: float, *, 
 
 
 def _range(least: float, most: float, unit: str) -> str:
-    if least == most:
-        return in_words(most, unit)
-    return f"{in_words(least, unit)} to {in_words(most, unit)}" if least else f"at most {in_words(most, unit)}"
+    return in_words(most, unit) if least == most else f"at most {in_words(most, unit)}"
 
 
 def in_words(value: float, unit: str) -> str:
