@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 HOP_BY_HOP = {"transfer-encoding", "content-length", "connection", "expect"}
 Answer = tuple[int, bytes]
 CONFLICT: Answer = (409, b"<Error><Code>ConditionalRequestConflict</Code><Message>Retry the upload.</Message></Error>")
+DENIED: Answer = (403, b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
 LOST: Answer = (500, b"<Error><Code>InternalError</Code><Message>The answer is lost.</Message></Error>")
 
 
