@@ -11,6 +11,7 @@ import pytest
 
 from lakehouse_assets.errors import BadConfiguration, BadData
 from lakehouse_assets.etl import glue_job
+from lakehouse_assets.etl.engines.spark.session import LOG_STORE
 from lakehouse_assets.glue.uploads import upload_contracts
 from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.lease import LakehouseBusy, LeaseLostError
@@ -138,7 +139,8 @@ def test_of_a_batch_that_is_being_given_up_nothing_more_is_written(lakehouse: La
 def test_spark_submit_runs_it_on_any_cluster_and_bad_data_is_its_exit(lakehouse: Lakehouse, tmp_path: Path) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1), product("x")))
     manifest = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.manifest_key(freeze(lakehouse).batch_id)}"
-    environment = prepare({"--datalake-formats": "delta"}, lambda _: None, tmp_path, print)
+    jar = {"--extra-jars": "s3://bucket/log-store.jar"}
+    environment = prepare({"--datalake-formats": "delta"} | jar, lambda _: LOG_STORE.read_bytes(), tmp_path, print)
     environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "LAKEHOUSE_BUCKET": "someone-elses", "PATH": os.environ["PATH"]}
     submit = [str(Path(sys.executable).with_name("spark-submit")), glue_job.__file__]
 

@@ -45,7 +45,7 @@ def of_settled(transaction: str) -> str:
 
 def another_writer(what: str) -> TemporaryOutage:
     """A commit was refused, because another one came after the table was opened: rows that were judged by the table as it was may be there meanwhile."""
-    return TemporaryOutage(f"{what}: another writer committed after this load had begun. Nothing was written over it. Run the batch again.")
+    return TemporaryOutage(f"{what}: another writer committed after this had begun. Nothing was written over it. Run the same again.")
 
 
 def new_columns(uri: str, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

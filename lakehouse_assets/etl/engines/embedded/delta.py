@@ -10,14 +10,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 from deltalake import CommitProperties, DeltaTable, Field, QueryBuilder, Schema, Transaction, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import ArrayType, MapType, PrimitiveType
 
-from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.errors import BadConfiguration, LakehouseError
 from lakehouse_assets.etl.engines.embedded.failures import failure, is_of_delta_rs
-from lakehouse_assets.etl.engines.table import PROPERTIES, TRANSACTION_VERSION, check_reader_version, new_columns
+from lakehouse_assets.etl.engines.table import PROPERTIES, TRANSACTION_VERSION, another_writer, check_reader_version, new_columns
 
 DELTA_TYPES: dict[str, Any] = {
     "int": PrimitiveType("integer"),
@@ -30,6 +31,9 @@ DELTA_TYPES: dict[str, Any] = {
     "array<string>": ArrayType(PrimitiveType("string"), contains_null=True),
     "map<string,string>": MapType(PrimitiveType("string"), PrimitiveType("string"), value_contains_null=True),
 }
+
+NEXT_VERSION = CommitProperties(max_commit_retries=0)
+"""A commit at the version right after the one that was read, or none. (Behind another CREATE, delta-rs 1.6.6 creates the table anew, with another id.)"""
 
 
 @contextmanager
@@ -53,7 +57,14 @@ def open_table(uri: str, columns: Mapping[str, str], partition: str | None, opti
         partitions = [partition] if partition else None
         with outage_named(uri):
             return DeltaTable.create(
-                uri, schema, mode="ignore", partition_by=partitions, configuration=PROPERTIES, storage_options=options, raise_if_key_not_exists=False
+                uri,
+                schema,
+                mode="ignore",
+                partition_by=partitions,
+                configuration=PROPERTIES,
+                storage_options=options,
+                commit_properties=NEXT_VERSION,
+                raise_if_key_not_exists=False,
             )
     present = {field.name: field.type for field in table.schema().fields}
     wanted = {field.name: field.type for field in schema.fields}
@@ -104,7 +115,7 @@ def append(table: DeltaTable, rows: Any, transaction: str) -> int:
 
 def delete(table: DeltaTable, where: str) -> None:
     """Deletes the rows that satisfy a predicate, in one commit."""
-    with_outage_named(table, lambda: table.delete(where, commit_properties=CommitProperties(max_commit_retries=0)))
+    with_outage_named(table, lambda: table.delete(where, commit_properties=NEXT_VERSION))
 
 
 def merge(
@@ -121,9 +132,32 @@ def merge(
 def maintain(table: DeltaTable, retain_hours: int) -> tuple[int, int, int]:
     """OPTIMIZE and VACUUM. Returns how many files were compacted, into how many, and how many old ones were deleted."""
     refuse_paths_of_spark(table)
-    compacted = with_outage_named(table, table.optimize.compact)
+    compacted = _compact(table)
     deleted = with_outage_named(table, lambda: table.vacuum(retain_hours, dry_run=False))
     return int(compacted["numFilesRemoved"]), int(compacted["numFilesAdded"]), len(deleted)
+
+
+def _compact(table: DeltaTable) -> dict[str, Any]:
+    """OPTIMIZE, taken back at once where it did not become the version right after the one that was read.
+
+    delta-rs (1.6.6) moves it behind another OPTIMIZE of the same files, so that each row is there twice: its check for conflicts passes over files that were
+    removed without a change of data, and `max_commit_retries` has no effect here. Until it is taken back, and if the process dies before that, rows are there
+    twice: `lakehouse check` finds them.
+    """
+    before, mark = table.version(), uuid4().hex
+    marked = CommitProperties(custom_metadata={"userMetadata": mark})
+    metrics = dict(with_outage_named(table, lambda: table.optimize.compact(commit_properties=marked)))
+    with outage_named(table.table_uri):
+        [ours] = [commit["version"] for commit in table.history(table.version() - before) if commit.get("userMetadata") == mark] or [before + 1]
+    if ours == before + 1:
+        return metrics
+    if ours == table.version():
+        with_outage_named(table, lambda: table.restore(ours - 1, commit_properties=NEXT_VERSION))
+        raise another_writer(table.table_uri)
+    raise LakehouseError(
+        f"{table.table_uri}: others committed right before and after this OPTIMIZE, so it was not taken back. "
+        "`lakehouse check` says whether keys stand in the table twice."
+    )
 
 
 def _properties(transaction: str) -> CommitProperties:

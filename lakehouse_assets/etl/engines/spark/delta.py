@@ -34,13 +34,7 @@ class Table:
     def open(self, columns: Mapping[str, str], partition: str | None) -> Table:
         """Creates the table if it is not there, and gives it the columns that it lacks. Raises BadConfiguration where it has others than the contract."""
         if not self.exists:
-            builder = DeltaTable.createIfNotExists(self.spark).location(self.uri)
-            for name, kind in columns.items():
-                builder = builder.addColumn(name, kind)
-            for name, value in PROPERTIES.items():
-                builder = builder.property(name, value)
-            (builder.partitionedBy(partition) if partition else builder).execute()
-            self.version = self._log.version()
+            self._create(columns, partition)
             return self
         check_reader_version(self.uri, self._log.reader_version())
         if added := new_columns(self.uri, self._log.columns(), dict(columns)):
@@ -50,6 +44,14 @@ class Table:
             self.spark.sql(f"ALTER TABLE delta.`{self.uri}` SET TBLPROPERTIES ('{NEUTRAL_PATHS}' = 'true')")
         self.version = self._log.version()
         return self
+
+    def _create(self, columns: Mapping[str, str], partition: str | None) -> None:
+        """By a write of no rows. (Where a process died before its first commit, the log's folder is there. Delta's CREATE TABLE refuses such a place, and
+        CREATE TABLE IF NOT EXISTS creates nothing, each time.)"""
+        named = ", ".join(f"CAST(NULL AS {kind}) AS `{name}`" for name, kind in columns.items())
+        rows = self.spark.sql(f"SELECT {named} WHERE FALSE")
+        with self._one_commit():
+            rows.write.format("delta").mode("append").options(**PROPERTIES).partitionBy(*([partition] if partition else [])).save(self.uri)
 
     @property
     def exists(self) -> bool:

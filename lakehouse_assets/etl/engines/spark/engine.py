@@ -16,7 +16,6 @@ from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.engines.base import DatasetLoad, Maintained, Tables
 from lakehouse_assets.etl.engines.spark.failures import REPORT, failure
 from lakehouse_assets.etl.engines.spark.session import SURE, bucket_options, spark_session
-from lakehouse_assets.etl.engines.table import another_writer
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,11 +37,10 @@ class SparkEngine:
         from lakehouse_assets.etl.engines.spark.load import SparkLoad
 
         spark = self._own_session(tables)
-        with tempfile.TemporaryDirectory(prefix=f"{contract.dataset}-") as links:
+        with tempfile.TemporaryDirectory(prefix=f"{contract.dataset}-") as links, failures_named(contract):
             load = SparkLoad(contract, tables, batch_id, abandoned, spark, self.environment, Path(links))
             try:
-                with failures_named(contract):
-                    yield load
+                yield load
             finally:
                 with suppress(Py4JError, OSError):
                     # A JVM that died has nothing to free: what it died of is said.
@@ -73,14 +71,11 @@ class SparkEngine:
 
 @contextmanager
 def failures_named(contract: Contract) -> Iterator[None]:
-    from delta.exceptions import DeltaConcurrentModificationException
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
     try:
         yield
-    except DeltaConcurrentModificationException as error:
-        raise another_writer(contract.dataset) from error
     except PySparkException as error:
         said = error.getCondition() or type(error).__name__
         raise LakehouseError(f"{contract.dataset}: Spark refused a step of the load ({said}). Nothing is lost. {REPORT}") from error

@@ -10,6 +10,7 @@ import re
 
 from lakehouse_assets.aws import NOT_AUTHORIZED
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
+from lakehouse_assets.etl.engines.spark.session import EXCLUSIVE, LOG_STORE, LOG_STORE_SOURCES
 from lakehouse_assets.etl.engines.table import another_writer
 
 EXCEPTION = re.compile(r"\b(?:\w+\.)+(\w+(?:Exception|Error))\b")
@@ -26,8 +27,19 @@ REFUSED = {
 }
 """What S3A makes of S3's answers that another try does not change (400, 301, 401, and no such bucket)."""
 NO_PERMISSION = "AccessDeniedException"
-ANOTHER_WRITER, NOT_EXCLUSIVE = "AnotherWriterException", "UnsupportedFileSystemException"
-"""What the log store raises (`logstore/`)."""
+ANOTHER_WRITER = {
+    "AnotherWriterException",
+    "ConcurrentAppendException",
+    "ConcurrentDeleteDeleteException",
+    "ConcurrentDeleteReadException",
+    "ConcurrentTransactionException",
+    "ConcurrentWriteException",
+    "DeltaConcurrentModificationException",
+    "MetadataChangedException",
+    "ProtocolChangedException",
+}
+"""What the log store (`logstore/`) and Delta raise where another commit came first."""
+NOT_EXCLUSIVE, NO_LOG_STORE = "UnsupportedFileSystemException", f"ClassNotFoundException: {EXCLUSIVE}"
 FULL_DISK, FULL_MEMORY = "No space left on device", "OutOfMemoryError"
 REPORT = "If it fails again, please report it with the whole message from the log."
 
@@ -37,8 +49,13 @@ def failure(dataset: str, trace: str) -> LakehouseError:
     may go through."""
     names = list(dict.fromkeys(EXCEPTION.findall(trace)))
     died = f"{dataset}: Spark failed on the way ({', '.join(names) or 'Java gives no reason'})."
-    if ANOTHER_WRITER in names:
+    if ANOTHER_WRITER.intersection(names):
         return another_writer(dataset)
+    if NO_LOG_STORE in trace:
+        return BadConfiguration(
+            f"{died} Spark does not have the log store, so another writer's commit could be lost. Nothing was written. "
+            f"Start Spark with `--jars {LOG_STORE.name}` (on Glue: --extra-jars); it is in the package {__package__}.{LOG_STORE_SOURCES.name}."
+        )
     if NOT_EXCLUSIVE in names:
         return BadConfiguration(
             f"{died} Its file system cannot create a file only where there is none, so another writer's commit could be lost. Nothing was written. "

@@ -73,7 +73,7 @@ class PanicException(BaseException):
         (SchemaMismatchError("Cannot cast 'Secret' to int"), LakehouseError, "delta-rs failed (SchemaMismatchError)"),
         (DeltaError("Generic DeltaTable error: task 7 panicked with 'Secret'"), LakehouseError, "delta-rs failed (DeltaError)"),
         (PanicException("index out of bounds: Secret"), LakehouseError, "delta-rs failed (PanicException)"),
-        (CommitFailedError("a concurrent transaction read shop=Secret"), TemporaryOutage, "another writer committed after this load had begun"),
+        (CommitFailedError("a concurrent transaction read shop=Secret"), TemporaryOutage, "another writer committed after this had begun"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
