@@ -13,6 +13,8 @@ from lakehouse_assets_tests.trino.asking import alike, ask_athena, ask_trino, in
 from lakehouse_assets_tests.trino.server import Server
 
 pytestmark = pytest.mark.trino
+A_CENT = 0.0101
+"""Half a cent may be rounded either way: sums of doubles depend on their order."""
 
 
 @pytest.mark.parametrize("name", named_queries())
@@ -33,4 +35,4 @@ def assert_same(sql: str, lakehouse: Lakehouse, trino: Server) -> None:
     assert by_trino.rows
     if "ORDER BY" not in sql:
         by_trino, by_athena = in_any_order(by_trino), in_any_order(by_athena)
-    assert alike(by_trino, by_athena), (by_trino, by_athena)
+    assert alike(by_trino, by_athena, within=A_CENT), (by_trino, by_athena)
