@@ -308,7 +308,7 @@ def test_a_query_that_still_runs_ends_with_it(tmp_path: Path, monkeypatch: pytes
         point_at(aws, monkeypatch)
         pid = server_pid(tmp_path)
         athena: AthenaClient = boto3.client("athena")
-        endless = "SELECT sum(a.x * b.x % 7) FROM UNNEST(sequence(1, 1000000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 1000000)) AS b(x)"
+        endless = "SELECT sum(a.x * b.x * c.x % 7) FROM " + " CROSS JOIN ".join(f"UNNEST(sequence(1, 10000)) AS {name}(x)" for name in "abc")
         query = athena.start_query_execution(QueryString=endless, ResultConfiguration={"OutputLocation": "s3://nowhere/"})
         wait_for(lambda: state_of(athena, query["QueryExecutionId"]) == "RUNNING" or None)
 
@@ -375,6 +375,8 @@ def test_looking_at_it_imports_neither_the_emulator_nor_an_sdk() -> None:
 def point_at(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in aws.environment().items():
         monkeypatch.setenv(name, value)
+    # It keeps the credentials of the first home that it was used with.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 def run_job(script: str, target: Path) -> None:
