@@ -50,15 +50,20 @@ def _ended(client: Any, query_id: str) -> dict[str, Any]:
     raise AssertionError("pauses do not end")
 
 
-def alike(one: Answer, other: Answer) -> bool:
-    """Whether both give the same rows, in the same order, of the same types, or both refuse. A double may differ in its last digits, as sums do."""
+A_CENT = 0.0101
+"""Half a cent may be rounded either way: sums of doubles depend on their order."""
+
+
+def alike(one: Answer, other: Answer, within: float = 0.0) -> bool:
+    """Whether both give the same rows, in the same order, of the same types, or both refuse. A double may differ in its last digits, as sums do, or by
+    as much as `within`."""
     if one.refused or other.refused:
         return bool(one.refused) and bool(other.refused)
     kinds = [ATHENAS_NAMES.get(kind, kind) for kind in one.types]
     if len(one.rows) != len(other.rows) or kinds != list(other.types):
         return False
     pairs = zip(one.rows, other.rows, strict=True)
-    return all(_same(kind, ours, its) for left, right in pairs for kind, ours, its in zip(kinds, left, right, strict=True))
+    return all(_same(kind, ours, its, within) for left, right in pairs for kind, ours, its in zip(kinds, left, right, strict=True))
 
 
 def in_any_order(answer: Answer) -> Answer:
@@ -69,12 +74,12 @@ ATHENAS_NAMES = {"real": "float"}
 """Of types that Athena's results call otherwise than Trino."""
 
 
-def _same(kind: str, left: str | None, right: str | None) -> bool:
+def _same(kind: str, left: str | None, right: str | None, within: float) -> bool:
     if left is None or right is None or left == right:
         return left == right
     match kind:
         case "double" | "float":
-            return math.isclose(float(left), float(right), rel_tol=1e-12 if kind == "double" else 1e-6)
+            return math.isclose(float(left), float(right), rel_tol=1e-12 if kind == "double" else 1e-6, abs_tol=within)
         case "map":
             return _entries(left) == _entries(right)
         case "timestamp" | "timestamp with time zone":

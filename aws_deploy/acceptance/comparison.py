@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from aws_deploy.acceptance.answers import Answer, alike, ask_athena, in_any_order
+from aws_deploy.acceptance.answers import A_CENT, Answer, alike, ask_athena, in_any_order
 from aws_deploy.acceptance.statements import product_statements
 from lakehouse_assets.aws import failures_named
 from lakehouse_assets.catalog.glue import rejected_table
@@ -65,7 +65,7 @@ def different_rows(one: Mapping[str, Iterable[str]], other: Mapping[str, Iterabl
 
 def different_answers(one: Mapping[str, Answer], other: Mapping[str, Answer]) -> list[str]:
     """For each statement that is answered otherwise, or refused, how: in Athena's words or by numbers. No row's values."""
-    return [f"{name}: {_difference(one[name], other[name])}" for name in one if other[name].refused or not alike(one[name], other[name])]
+    return [f"{name}: {_difference(one[name], other[name])}" for name in one if other[name].refused or not alike(one[name], other[name], A_CENT)]
 
 
 def _difference(expected: Answer, found: Answer) -> str:

@@ -308,7 +308,7 @@ def test_a_query_that_still_runs_ends_with_it(tmp_path: Path, monkeypatch: pytes
         point_at(aws, monkeypatch)
         pid = server_pid(tmp_path)
         athena: AthenaClient = boto3.client("athena")
-        endless = "SELECT sum(a.x * b.x % 7) FROM UNNEST(sequence(1, 1000000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 1000000)) AS b(x)"
+        endless = "SELECT sum(a.x * b.x * c.x % 7) FROM " + " CROSS JOIN ".join(f"UNNEST(sequence(1, 10000)) AS {name}(x)" for name in "abc")
         query = athena.start_query_execution(QueryString=endless, ResultConfiguration={"OutputLocation": "s3://nowhere/"})
         wait_for(lambda: state_of(athena, query["QueryExecutionId"]) == "RUNNING" or None)
 

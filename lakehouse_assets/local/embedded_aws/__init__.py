@@ -8,7 +8,7 @@ What it does not reproduce, so that nothing is concluded from it:
 - Athena answers one SELECT over tables: no SHOW, DESCRIBE, views, DDL, CTAS, UNLOAD, information_schema, time travel. The SQL is Trino's, run by
   DuckDB, and held against Trino 476 (`lakehouse_assets_tests/trino`). It knows the functions of `athena_vocabulary.py`; a query with another one, or with
   an operation whose types it cannot tell, fails with the reason though Athena may answer it: JSON, intervals, rows and timestamps with a zone of their
-  own as values, doubles as texts, arrays or maps compared.
+  own as values, doubles as texts, arrays, maps or NaN compared.
 - Delta tables that need more than reader version 1 are refused, though today's Athena reads column mapping and timestampNtz.
 - A query over Delta tables has 2 GiB of memory, its result 512 MiB; it ends a minute after whoever asked for its state
   asks no more.

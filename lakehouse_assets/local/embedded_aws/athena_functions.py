@@ -88,6 +88,7 @@ OTHERS = (
     """trino_contains(items, one) AS CASE
         WHEN list_contains(items, one) THEN true WHEN list_count(items) < len(items) THEN NULL WHEN items IS NOT NULL AND one IS NOT NULL THEN false END""",
     "trino_array_join(items, separator) AS CASE WHEN items IS NOT NULL AND separator IS NOT NULL THEN coalesce(array_to_string(items, separator), '') END",
+    "trino_number(x) AS CASE WHEN isnan(x) THEN error('NOT_SUPPORTED: the embedded Athena does not compare NaN') ELSE x END",
     # All operands are computed, and written once: one that fails, fails.
     *(
         f"trino_{name}(items) AS list_reduce(items, lambda a, b : CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN a {sign} b THEN a ELSE b END)"

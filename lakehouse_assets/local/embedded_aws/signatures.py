@@ -11,16 +11,17 @@ Signature Version 2, which is what boto3 presigns with unless `signature_version
 import hashlib
 import hmac
 import os
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
 from ministack.core import lambda_runtime, sigv4  # type: ignore[import-untyped]
 from ministack.core.responses import error_response_json, error_response_xml  # type: ignore[import-untyped]
-from ministack.services import lambda_svc, s3  # type: ignore[import-untyped]
+from ministack.services import lambda_svc, s3, sts  # type: ignore[import-untyped]
 
 from lakehouse_assets.local.credentials import Credentials
-from lakehouse_assets.local.embedded_aws.seams import Response, replace
+from lakehouse_assets.local.embedded_aws.seams import Response, wrap
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 WITHOUT_HASH = (sigv4.UNSIGNED_PAYLOAD, "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
@@ -31,15 +32,39 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
 
+_secrets: dict[str, str] = {}
+"""Of the sessions of Lambdas' roles, by their access key."""
+
+
 def fill() -> None:
-    """Lets a Lambda sign with the secret of the home: ministack gives it the account's number for a key."""
+    """Gives a Lambda credentials that are answered here: ministack gives it the account's number for a key."""
     for module in (lambda_runtime, lambda_svc):
-        replace(module, "execution_credentials", _of_this_process)
+        wrap(module, "execution_credentials", _of_a_lambda)
 
 
-def _of_this_process(function: dict[str, Any]) -> dict[str, str]:
-    del function
-    return {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+def _of_a_lambda(of_its_role: Callable[[dict[str, Any]], dict[str, str]], function: dict[str, Any]) -> dict[str, str]:
+    """Those of the home. Where ministack asks the roles (AUTH, in a test), a session of the function's role, whose secret ministack makes of the
+    function's name: it is replaced."""
+    if not _asks_the_roles():
+        return {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    made = of_its_role(function)
+    secret = _secrets.setdefault(made["AWS_ACCESS_KEY_ID"], secrets.token_urlsafe(30))
+    sts._sessions[made["AWS_ACCESS_KEY_ID"]]["SecretAccessKey"] = secret
+    return made | {"AWS_SECRET_ACCESS_KEY": secret}
+
+
+def _asks_the_roles() -> bool:
+    from ministack import app  # type: ignore[import-untyped]
+
+    return bool(app.AUTH)
+
+
+def _secret_of(access_key_id: str, credentials: Credentials) -> str:
+    if hmac.compare_digest(access_key_id.encode(), credentials.access_key_id.encode()):
+        return credentials.secret_access_key
+    if _asks_the_roles() and (secret := _secrets.get(access_key_id)):
+        return secret
+    raise Refused("InvalidAccessKeyId", f"The AWS access key Id you provided does not exist in our records. {DO}")
 
 
 class Refused(Exception):
@@ -58,8 +83,7 @@ async def authenticated(scope: Message, receive: Receive, credentials: Credentia
     headers, query = _headers(scope), parse_qs(scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)
     presigned = not headers.get("authorization", "")
     signature = _signature(headers, query, presigned)
-    if not hmac.compare_digest(signature.access_key_id.encode(), credentials.access_key_id.encode()):
-        raise Refused("InvalidAccessKeyId", f"The AWS access key Id you provided does not exist in our records. {DO}")
+    secret = _secret_of(signature.access_key_id, credentials)
     _refuse_other_times(signature, query, presigned)
 
     hashed, read = hashlib.sha256(), []
@@ -78,7 +102,7 @@ async def authenticated(scope: Message, receive: Receive, credentials: Credentia
     digest = hashed.hexdigest()
     raw_path = scope["raw_path"].decode("ascii")
     signed = headers if told else headers | {"x-amz-content-sha256": digest}
-    if failure := sigv4.header_signature_failure(signature, credentials.secret_access_key, scope["method"], raw_path, query, signed, body, presigned=presigned):
+    if failure := sigv4.header_signature_failure(signature, secret, scope["method"], raw_path, query, signed, body, presigned=presigned):
         raise Refused(failure[0], f"{failure[1]} {DO}")
     if is_hashed and told and not hmac.compare_digest(told.encode(), digest.encode()):
         raise Refused("XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.")

@@ -14,7 +14,7 @@ from lakehouse_assets.local.embedded_aws.athena_results import QueryError
 from lakehouse_assets.local.embedded_aws.athena_sql import translate
 from lakehouse_assets_tests.local.embedded_aws.steps import Athena, is_alive, register, wait_for, write_delta
 
-ENDLESS = "SELECT sum(a.x * b.x % 7) FROM UNNEST(sequence(1, 1000000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 1000000)) AS b(x)"
+ENDLESS = "SELECT sum(a.x * b.x * c.x % 7) FROM " + " CROSS JOIN ".join(f"UNNEST(sequence(1, 10000)) AS {name}(x)" for name in "abc")
 
 
 @pytest.fixture

@@ -30,6 +30,11 @@ def test_what_cannot_be_answered_is_refused(sql: str) -> None:
         translate(sql, [], "dwh")
 
 
+def test_a_statement_that_is_nested_too_deeply_is_refused_in_words() -> None:
+    with pytest.raises(QueryError, match="nested too deeply"):
+        translate(f"SELECT {'(' * 500}1{')' * 500}", [], "dwh")
+
+
 def test_a_refusal_has_no_terminal_colours() -> None:
     with pytest.raises(QueryError) as refused:
         translate("SELECT (1", [], "dwh")
