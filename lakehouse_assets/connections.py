@@ -106,7 +106,7 @@ class Connections:
 
     @cached_property
     def queue(self) -> Queue:
-        return Queue(self.aws.client("sqs"), self.settings.queue)
+        return Queue(self.aws.client("sqs"), self.settings.queue, wait_seconds=1 if self.settings.aws == "account" else 0)
 
     @cached_property
     def athena(self) -> Athena:

@@ -28,8 +28,12 @@ class Received:
 
 @dataclass(frozen=True)
 class Queue:
+    """`wait_seconds`: how long to wait for a first message. SQS asks some of its servers alone where nobody waits, and may answer that nothing is there. The
+    embedded one knows all its messages at once."""
+
     sqs: Any
     name: str
+    wait_seconds: int = 0
 
     @cached_property
     def url(self) -> str:
@@ -58,7 +62,7 @@ class Queue:
         needless: list[str] = []
         malformed: list[str] = []
         for _ in range(MOST_AT_ONCE // A_CALL):
-            messages = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=A_CALL).get("Messages", [])
+            messages = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=A_CALL, WaitTimeSeconds=self.wait_seconds).get("Messages", [])
             for message in messages:
                 objects = objects_of(message["Body"])
                 if objects is None:
