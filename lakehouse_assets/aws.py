@@ -53,6 +53,7 @@ FORBIDDEN = {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError
 """A permission is missing. (To a HEAD S3 answers without a code; the last is SNS's.)"""
 NOT_AUTHORIZED = re.compile(r'not authorized to perform: (\S+)(?: on resource: "?([^\s"]+))?')
 """How AWS names what is missing. To a request from another account, and to each HEAD, S3 says no more than that access is denied."""
+LOOK_FOR_A_DENY = "(Where its policy allows it: a policy of the bucket, of the key or of the organisation may deny it.)"
 ACTIONS_OF_S3 = {
     "CompleteMultipartUpload": "s3:PutObject",
     "CopyObject": "s3:GetObject of the source, s3:PutObject",
@@ -184,10 +185,7 @@ def _answered(doing: str, error: ClientError) -> LakehouseError:
     if code in TEMPORARY or status >= 500:
         return TemporaryOutage(f"{doing}: AWS answered {code} ({error}). Nothing is lost; run it again.")
     if code in FORBIDDEN:
-        return BadConfiguration(
-            f"{doing}: a permission is missing: {error}. Allow it to the role or user that runs this, then run it again. (Where its policy allows it: a policy "
-            "of the bucket, of the key or of the organisation may deny it.)"
-        )
+        return BadConfiguration(f"{doing}: a permission is missing: {error}. Allow it to the role or user that runs this, then run it again. {LOOK_FOR_A_DENY}")
     return BadConfiguration(f"{doing}: AWS refused it with {code}: {error}. Check the name and the permissions.")
 
 

@@ -20,7 +20,7 @@ from lakehouse_assets.errors import TemporaryOutage
 from lakehouse_assets.local.process import EmbeddedAws, embedded_aws, end_told, log_file, running
 from lakehouse_assets.surroundings import NOBODYS
 from lakehouse_assets_tests.local.clients import client, point_at
-from lakehouse_assets_tests.local.embedded_aws.steps import is_alive, wait_for
+from lakehouse_assets_tests.local.embedded_aws.steps import ENDLESS, is_alive, wait_for
 
 # A command that uses the embedded AWS of a home until its standard input ends. It prints the endpoint and says when it is done.
 COMMAND = """
@@ -308,8 +308,7 @@ def test_a_query_that_still_runs_ends_with_it(tmp_path: Path, monkeypatch: pytes
         point_at(aws, monkeypatch)
         pid = server_pid(tmp_path)
         athena: AthenaClient = boto3.client("athena")
-        endless = "SELECT sum(a.x * b.x * c.x % 7) FROM " + " CROSS JOIN ".join(f"UNNEST(sequence(1, 10000)) AS {name}(x)" for name in "abc")
-        query = athena.start_query_execution(QueryString=endless, ResultConfiguration={"OutputLocation": "s3://nowhere/"})
+        query = athena.start_query_execution(QueryString=ENDLESS, ResultConfiguration={"OutputLocation": "s3://nowhere/"})
         wait_for(lambda: state_of(athena, query["QueryExecutionId"]) == "RUNNING" or None)
 
     assert not is_alive(pid)

@@ -17,6 +17,8 @@ from mypy_boto3_athena.type_defs import QueryExecutionTypeDef
 from lakehouse_assets.catalog.entries import delta_entry
 
 SECONDS_TO_WAIT = 30.0
+ENDLESS = "SELECT sum(a.x * b.x * c.x % 7) FROM " + " CROSS JOIN ".join(f"UNNEST(sequence(1, 10000)) AS {name}(x)" for name in "abc")
+"""A query that runs until it is stopped."""
 
 Seen = TypeVar("Seen")
 

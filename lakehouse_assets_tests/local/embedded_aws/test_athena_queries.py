@@ -12,9 +12,7 @@ from lakehouse_assets.local.embedded_aws.athena_process import Asked, ask
 from lakehouse_assets.local.embedded_aws.athena_queries import reason_to_stop
 from lakehouse_assets.local.embedded_aws.athena_results import QueryError
 from lakehouse_assets.local.embedded_aws.athena_sql import translate
-from lakehouse_assets_tests.local.embedded_aws.steps import Athena, is_alive, register, wait_for, write_delta
-
-ENDLESS = "SELECT sum(a.x * b.x * c.x % 7) FROM " + " CROSS JOIN ".join(f"UNNEST(sequence(1, 10000)) AS {name}(x)" for name in "abc")
+from lakehouse_assets_tests.local.embedded_aws.steps import ENDLESS, Athena, is_alive, register, wait_for, write_delta
 
 
 @pytest.fixture

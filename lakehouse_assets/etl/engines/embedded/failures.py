@@ -10,7 +10,7 @@ import re
 
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from lakehouse_assets.aws import NOT_AUTHORIZED, TEMPORARY
+from lakehouse_assets.aws import LOOK_FOR_A_DENY, NOT_AUTHORIZED, TEMPORARY
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 from lakehouse_assets.etl.engines.table import another_writer
 
@@ -63,7 +63,7 @@ def failure(what: str, error: BaseException) -> LakehouseError:
     if any(words in text for words in FORBIDDEN) or status == NO_PERMISSION:
         return BadConfiguration(
             f"{what}: a permission is missing ({told}){_permission(text)}. Nothing is lost. Allow it to the role or user that runs this, then run the batch "
-            "again. (Where its policy allows it: a policy of the bucket, of the key or of the organisation may deny it.)"
+            f"again. {LOOK_FOR_A_DENY}"
         )
     if status:
         return BadConfiguration(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from lakehouse_assets.aws import NOT_AUTHORIZED
+from lakehouse_assets.aws import LOOK_FOR_A_DENY, NOT_AUTHORIZED
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 from lakehouse_assets.etl.engines.spark.session import EXCLUSIVE, LOG_STORE, LOG_STORE_SOURCES
 from lakehouse_assets.etl.engines.table import another_writer
@@ -68,8 +68,8 @@ def failure(dataset: str, trace: str) -> LakehouseError:
     if NO_PERMISSION in names:
         action = found[1] if (found := NOT_AUTHORIZED.search(trace)) else "to read, write, delete or list its files"
         return BadConfiguration(
-            f"{died} A permission is missing: {action}. Nothing is lost. Allow it to the role or user that runs this, then run the batch again. (Where its "
-            "policy allows it: a policy of the bucket, of the key or of the organisation may deny it.)"
+            f"{died} A permission is missing: {action}. Nothing is lost. Allow it to the role or user that runs this, then run the batch again. "
+            f"{LOOK_FOR_A_DENY}"
         )
     if REFUSED.intersection(names):
         return BadConfiguration(f"{died} S3 refused a request. Nothing is lost. Check the bucket's name and the permissions, then run the batch again.")
