@@ -42,7 +42,7 @@ check: .venv/installed-dev .venv/installed-pyspark check-deploy ## format, lint,
 
 # cdk-nag checks each synthesis (make synth, and the test that the templates are fresh).
 check-deploy: .venv/installed-deploy ## lint the CloudFormation templates, the state machines and the workflows
-	$(BIN)/cfn-lint lakehouse_assets/local/templates/*.json aws_deploy/deploy-role.yaml
+	$(BIN)/cfn-lint lakehouse_assets/templates/*.json aws_deploy/deploy-role.yaml
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory aws_deploy/node_modules/.installed && $(BIN)/python -m aws_deploy.lint_states; \
 	else echo "asl-validator was left out: it runs on Node.js, which is not installed."; fi
 	$(BIN)/zizmor --offline --quiet --no-progress .github/workflows

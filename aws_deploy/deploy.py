@@ -16,18 +16,18 @@ from typing import Annotated, Any
 
 import typer
 
+from aws_deploy.embedded import kept
 from aws_deploy.packaging import AWS_LAMBDA, Target
 from aws_deploy.presets import PRESETS, Preset
 from aws_deploy.rollout import Templates, roll_out
 from aws_deploy.settings import Deployment, built_in_settings, lakehouse_settings, read_deployment
 from aws_deploy.smoke import smoke_test
 from aws_deploy.synth import synthesize
-from lakehouse_assets.aws import Aws, failures_named
+from lakehouse_assets.aws.client import Aws, failures_named
+from lakehouse_assets.aws.stacks import PARAMETERS as NAMES
+from lakehouse_assets.aws.stacks import bring_down, deployed_parameters, outputs_of, parameters_of
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
-from lakehouse_assets.local.deployment import kept
 from lakehouse_assets.settings import Settings
-from lakehouse_assets.stacks import PARAMETERS as NAMES
-from lakehouse_assets.stacks import bring_down, deployed_parameters, outputs_of, parameters_of
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

@@ -23,8 +23,8 @@ from pathlib import Path
 import lakehouse_assets
 from aws_deploy.handlers.engines import NAME as ENGINES_ZIP
 from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.etl.glue_job import CONTRACT
 from lakehouse_assets.glue.modules import MODULES
+from lakehouse_assets.glue_entry_point import CONTRACT
 from lakehouse_assets.landing.store import Store
 
 RUNTIME = "python3.13"
@@ -37,7 +37,22 @@ OF_A_STEP = tuple(name for name in MODULES if name != "dagster-pipes")
 PACKAGES = {STEPS: OF_A_STEP, LOAD: (*OF_A_STEP, "arro3-core", "deltalake", "deprecated", "duckdb", "pytz", "wrapt")}
 SERVICES = ("athena", "glue", "s3", "sns", "sqs", "sso", "sso-oidc", "signin", "stepfunctions", "sts")
 """Those that are called; sso and its kin are looked at by botocore's search for credentials."""
-NOT_IN_LAMBDAS = ("assets", "checks", "cli", "local", "resources", "sensors", "sql", "definitions.py", "jobs.py", "schedules.py", "stacks.py")
+NOT_IN_LAMBDAS = (
+    "assets",
+    "checks",
+    "cli",
+    "embedded_aws",
+    "local",
+    "resources",
+    "sample_data",
+    "sensors",
+    "sql",
+    "templates",
+    "definitions.py",
+    "glue_entry_point.py",
+    "jobs.py",
+    "schedules.py",
+)
 """Of lakehouse_assets: what no Lambda imports."""
 ENGINES = ("*duckdb*", "deltalake*", "arro3*")
 """What lies in a zip of its own in the load's, as it is called where packages are installed (aws_deploy.handlers.engines)."""

@@ -9,12 +9,12 @@ from typing import Literal
 from aws_deploy.glue_modules import upload_modules
 from aws_deploy.packaging import AWS_LAMBDA, Target, upload_lambda_code
 from aws_deploy.presets import Preset
-from lakehouse_assets.aws import Aws, failures_named
+from lakehouse_assets.aws.client import Aws, failures_named
+from lakehouse_assets.aws.stacks import bring_up, parameters_of
 from lakehouse_assets.glue.modules import of_this_machine
 from lakehouse_assets.glue.uploads import upload_code, upload_contracts
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets.settings import Settings
-from lakehouse_assets.stacks import bring_up, parameters_of
 
 Tell = Callable[[str], None]
 

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from aws_deploy.presets import Preset
-from lakehouse_assets.aws import Aws, failures_named
-from lakehouse_assets.cli.incoming import find_files
-from lakehouse_assets.cli.load import upload
-from lakehouse_assets.cli.progress import steps_shown
+from lakehouse_assets.aws.client import Aws, failures_named
+from lakehouse_assets.aws.stacks import outputs_of
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.batches.lease import LakehouseBusy
+from lakehouse_assets.cli.commands.load import upload
+from lakehouse_assets.cli.files import find_files
+from lakehouse_assets.cli.terminal.progress import steps_shown
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.status import has_succeeded, in_words
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.landing.lease import LakehouseBusy
-from lakehouse_assets.local.sample_data import make_sample_data
+from lakehouse_assets.sample_data.files import make_sample_data
 from lakehouse_assets.settings import Settings
-from lakehouse_assets.stacks import outputs_of
 
 SECONDS_FOR_A_BATCH = 2400
 SECONDS_BETWEEN_LOOKS = 2.0

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from aws_deploy.presets import PRESETS
 from aws_deploy.settings import Deployment, built_in_settings
+from lakehouse_assets import templates
 from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.local import templates
 from lakehouse_assets.settings import Settings
 
 KEPT = Path(templates.__path__[0])
@@ -57,7 +57,7 @@ def kept_templates() -> dict[Path, str]:
 def main() -> None:
     for path, template in kept_templates().items():
         path.write_text(template, "utf-8")
-        print(f"{path.relative_to(KEPT.parents[2])}: {len(template):,} bytes")
+        print(f"{path.relative_to(KEPT.parents[1])}: {len(template):,} bytes")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from lakehouse_assets.assets.tables import table_assets
 from lakehouse_assets.checks.athena import athena_checks
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.jobs import load_batch
-from lakehouse_assets.resources.handover import handover
+from lakehouse_assets.resources.io_manager import handover
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.schedules import maintain_tables, maintenance
 from lakehouse_assets.sensors.alerts import alerts_sensor

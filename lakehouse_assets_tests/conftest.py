@@ -10,10 +10,10 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
-from lakehouse_assets.aws import Aws
-from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.embedded_aws.process import EmbeddedAws, embedded_aws
 from lakehouse_assets.local.bootstrap import bootstrap, storage_stack
-from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
 from lakehouse_assets.local.spark.ivy import MIRROR
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.local.spark.mirror import Mirror, mirror

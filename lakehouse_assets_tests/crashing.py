@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse_assets.aws import Aws
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.etl.engines.embedded import delta
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing import store
 
 WRITING = {"put_object", "copy", "delete_object", "create_table", "update_table"}

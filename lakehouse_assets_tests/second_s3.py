@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lakehouse_assets.aws.environment import hide
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.embedded_aws.process import EmbeddedAws
 from lakehouse_assets.errors import TemporaryOutage
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.local.process import EmbeddedAws
-from lakehouse_assets.surroundings import hide
 
 HOST = "127.0.0.1"
 SECONDS_TO_START = 60.0
@@ -32,7 +32,7 @@ def moto_server(log: Path) -> Iterator[EmbeddedAws]:
     hide()
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "lakehouse_assets.local.tied", "moto.server", "-H", HOST, "-p", "0"],
+            [sys.executable, "-m", "lakehouse_assets.local.with_parent", "moto.server", "-H", HOST, "-p", "0"],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.etl.engines.spark import SparkEngine
 from lakehouse_assets.etl.engines.spark.session import COLLECTOR, spark_session
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.spark.session import local_configuration
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ import duckdb
 import xlsxwriter  # type: ignore[import-untyped]
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.checks import CheckResult
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.landing.closing import note_checks
 from lakehouse_assets.landing.model import Manifest
+from lakehouse_assets.landing.preconditions import note_checks
 
 PRODUCTS = ("product_id", "department_id", "department", "product_name")
 ORDERS = ("order_num", "order_id", "user_id", "order_timestamp", "total_amount", "date")

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from lakehouse_assets.aws import Aws
-from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.embedded_aws.process import EmbeddedAws
 from lakehouse_assets.local.bootstrap import bootstrap
-from lakehouse_assets.local.process import EmbeddedAws
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.crashing import Crash, Life, living
 from lakehouse_assets_tests.support import (
@@ -168,7 +168,7 @@ def test_a_killed_dagster_job_is_healed_by_the_next_run(lakehouse: Lakehouse, un
     ended = in_own_process(
         lakehouse,
         """
-        import lakehouse_assets.lakehouse
+        import lakehouse_assets.batches.lakehouse
         from lakehouse_assets.cli.batches import run_batch
         from lakehouse_assets_tests.crashing import Life, MortalAws, kill, make_commits_mortal
 
@@ -178,7 +178,7 @@ def test_a_killed_dagster_job_is_healed_by_the_next_run(lakehouse: Lakehouse, un
 
         life = Life(int(sys.argv[1]), told_then_killed, sys.argv[2])
         make_commits_mortal(setattr, life)
-        lakehouse_assets.lakehouse.Aws = lambda environment: MortalAws(environment, life)
+        lakehouse_assets.batches.lakehouse.Aws = lambda environment: MortalAws(environment, life)
         run_batch(lakehouse)
         """,
         str(writes),

@@ -15,8 +15,8 @@ import dagster as dg
 import pytest
 import yaml
 
-from lakehouse_assets.assets.described import athena_lineage, rejected_lineage, table_lineage
 from lakehouse_assets.assets.keys import BATCH, athena_key, raw_key, rejected_key, table_key
+from lakehouse_assets.assets.metadata import athena_lineage, rejected_lineage, table_lineage
 from lakehouse_assets.definitions import contracts, defs
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS
 from lakehouse_assets.jobs import LOAD_BATCH

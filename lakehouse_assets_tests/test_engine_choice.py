@@ -10,11 +10,11 @@ import pytest
 from deltalake import DeltaTable
 from typer.testing import CliRunner
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.main import app
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import TemporaryOutage
 from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.glue.jobs import SLEEP, make_job, stopped
 from lakehouse_assets_tests.spark import spark_of_tests
 from lakehouse_assets_tests.support import freeze, keys, product, products_csv, put, put_one_of_each, table_rows

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import SHIPPED, read_contracts
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.support import (

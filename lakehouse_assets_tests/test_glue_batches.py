@@ -10,9 +10,9 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.support import (

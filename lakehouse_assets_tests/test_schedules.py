@@ -7,10 +7,10 @@ import pytest
 from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 from dagster._core.instance.config import PoolGranularity
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.batches.lease import Lease
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.jobs import LOAD_BATCH, POOL
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.landing.lease import Lease
 from lakehouse_assets.local.dagster_home import dagster_home
 from lakehouse_assets.schedules import MAINTAIN_TABLES
 from lakehouse_assets_tests.support import delta_versions, product, products_csv, put, put_one_of_each, ran, table_rows

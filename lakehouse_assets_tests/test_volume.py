@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings

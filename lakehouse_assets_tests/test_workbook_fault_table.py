@@ -14,12 +14,12 @@ from typing import Any
 import openpyxl  # type: ignore[import-untyped]
 import pytest
 
-from lakehouse_assets.aws import Aws
-from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.embedded_aws.process import EmbeddedAws
 from lakehouse_assets.local.bootstrap import bootstrap
-from lakehouse_assets.local.process import EmbeddedAws
 from lakehouse_assets_tests.conftest import own_settings
-from lakehouse_assets_tests.landing.raw_workbook import MAIN, row, sheet, write_workbook
+from lakehouse_assets_tests.landing.workbooks.raw_workbook import MAIN, row, sheet, write_workbook
 from lakehouse_assets_tests.spark import on_spark
 from lakehouse_assets_tests.support import (
     ORDERS,

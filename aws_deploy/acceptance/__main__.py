@@ -19,10 +19,10 @@ from aws_deploy.acceptance.statements import product_statements
 from aws_deploy.acceptance.trial import Trial
 from aws_deploy.deploy import ask_first, faults_told
 from aws_deploy.packaging import AWS_LAMBDA, Target
-from lakehouse_assets.aws import Aws
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.aws.environment import refuse_division
 from lakehouse_assets.contracts import SHIPPED, read_contracts
 from lakehouse_assets.settings import read_settings
-from lakehouse_assets.surroundings import refuse_division
 
 FAILED, STOPPED = 1, 130
 

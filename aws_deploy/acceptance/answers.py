@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lakehouse_assets.aws import pauses
+from lakehouse_assets.aws.client import pauses
 from lakehouse_assets.errors import TemporaryOutage
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0

@@ -16,16 +16,16 @@ from aws_deploy.acceptance.plan import LoadPath
 from aws_deploy.deploy import environment_for
 from aws_deploy.presets import ACCEPTANCE
 from aws_deploy.smoke import NotWorking, ended_batch, seen
-from lakehouse_assets.aws import Aws, failures_named
-from lakehouse_assets.cli.incoming import find_files
-from lakehouse_assets.cli.load import upload
-from lakehouse_assets.cli.progress import Silent
+from lakehouse_assets.aws.client import Aws, failures_named
+from lakehouse_assets.aws.stacks import outputs_of
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.cli.commands.load import upload
+from lakehouse_assets.cli.files import find_files
+from lakehouse_assets.cli.terminal.progress import Silent
 from lakehouse_assets.contracts import Contracts
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.store import in_parallel
-from lakehouse_assets.local.sample_data import make_sample_data
+from lakehouse_assets.sample_data.files import make_sample_data
 from lakehouse_assets.settings import Settings
-from lakehouse_assets.stacks import outputs_of
 
 SECONDS_TO_REST = 300
 SECONDS_BETWEEN_LOOKS = 2.0

@@ -13,11 +13,11 @@ from typing import Any
 
 from aws_deploy.acceptance.answers import A_CENT, Answer, alike, ask_athena, in_any_order
 from aws_deploy.acceptance.statements import product_statements
-from lakehouse_assets.aws import failures_named
+from lakehouse_assets.aws.client import failures_named
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.glue import rejected_table
 from lakehouse_assets.etl.engines.embedded.delta import existing_table
 from lakehouse_assets.etl.rejected import ask, bounded
-from lakehouse_assets.lakehouse import Lakehouse
 
 OF_A_RECORD = ("source_file", "row_number", "reasons", "raw", "waiting")
 TIME_OF_A_FILE = "file_time"

@@ -19,7 +19,7 @@ from aws_deploy.acceptance.batches import Batch
 from aws_deploy.acceptance.permissions import missing_permission
 from aws_deploy.acceptance.plan import LoadPath, Site
 from aws_deploy.presets import ACCEPTANCE
-from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.batches.lakehouse import Lakehouse
 
 REPORT = re.compile(r"Billed Duration: (?P<billed>[\d.]+) ms\s+Memory Size: (?P<memory>\d+) MB.*?(?:Init Duration: (?P<init>[\d.]+) ms|$)", re.DOTALL)
 NOT_HERE = "not measured here: the embedded AWS bills nothing, and its times are this machine's"

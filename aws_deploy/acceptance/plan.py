@@ -9,7 +9,7 @@ from typing import Literal
 from aws_deploy import costs
 from aws_deploy.presets import ACCEPTANCE
 from aws_deploy.settings import built_in_settings
-from lakehouse_assets.aws import Aws, failures_named
+from lakehouse_assets.aws.client import Aws, failures_named
 from lakehouse_assets.settings import Settings
 
 EMBEDDED_ACCOUNT = "000000000000"

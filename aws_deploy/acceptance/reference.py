@@ -1,6 +1,6 @@
 """What the same files come to here, by the embedded engine and the embedded Athena (which the tests hold against Trino). An account is compared with it.
 
-In a process of its own, because whoever uses an embedded AWS gives up its environment's AWS account (`lakehouse_assets.surroundings`).
+In a process of its own, because whoever uses an embedded AWS gives up its environment's AWS account (`lakehouse_assets.aws.environment`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 
 from aws_deploy.acceptance.batches import run_dagster
 from aws_deploy.acceptance.comparison import Found, answers_of, from_json, rows_of, to_json
+from lakehouse_assets.batches.lakehouse import connected
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.lakehouse import connected
 from lakehouse_assets.settings import read_settings
 
 

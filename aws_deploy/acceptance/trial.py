@@ -11,16 +11,16 @@ from aws_deploy.acceptance.comparison import Found, answers_of, rows_of
 from aws_deploy.acceptance.measures import Figure, Measured
 from aws_deploy.acceptance.plan import LoadPath, Site
 from aws_deploy.deploy import delete_bucket, remove
+from aws_deploy.embedded import kept
 from aws_deploy.packaging import AWS_LAMBDA, Target
 from aws_deploy.presets import ACCEPTANCE
 from aws_deploy.rollout import roll_out
-from lakehouse_assets.aws import failures_named
+from lakehouse_assets.aws.client import failures_named
+from lakehouse_assets.aws.stacks import outputs_of
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.glue.runs import GlueRuns
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.local.deployment import kept
 from lakehouse_assets.settings import Settings
-from lakehouse_assets.stacks import outputs_of
 
 
 @dataclass(frozen=True)

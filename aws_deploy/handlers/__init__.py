@@ -1,1 +1,1 @@
-"""The Lambdas, one file per role (`aws_deploy.state_machine.LAMBDAS`), a few lines each over landing/, etl/ and catalog/."""
+"""The Lambdas, one file per role (`aws_deploy.state_machine.definition.LAMBDAS`), a few lines each over landing/, etl/ and catalog/."""

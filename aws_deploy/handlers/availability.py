@@ -12,11 +12,11 @@ import time
 from typing import Any
 
 from aws_deploy.handlers.step import Event, lakehouse
-from lakehouse_assets.aws import failures_named
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.landing.executions import execution_arn
-from lakehouse_assets.landing.lease import LakehouseBusy
-from lakehouse_assets.landing.queue import objects_of
+from lakehouse_assets.aws.client import failures_named
+from lakehouse_assets.aws.executions import execution_arn
+from lakehouse_assets.aws.queue import objects_of
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.batches.lease import LakehouseBusy
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:

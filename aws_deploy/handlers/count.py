@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from aws_deploy.handlers.step import Event, step
-from lakehouse_assets.aws import failures_named
+from lakehouse_assets.aws.client import failures_named
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.lakehouse import Lakehouse
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:

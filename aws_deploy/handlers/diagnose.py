@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from aws_deploy.handlers.step import Event
+from lakehouse_assets.aws.topic import cut
 from lakehouse_assets.errors import TemporaryOutage
 from lakehouse_assets.glue.runs import failure_of_task
-from lakehouse_assets.topic import cut
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aws_deploy.handlers.step import Event, step
-from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.landing.model import Manifest
 
 

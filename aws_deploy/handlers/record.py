@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from aws_deploy.handlers.step import Event, step
+from lakehouse_assets.aws.topic import cut
 from lakehouse_assets.etl.report import report_in_words
 from lakehouse_assets.etl.status import subject_of
-from lakehouse_assets.topic import cut
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:

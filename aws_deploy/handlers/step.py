@@ -10,10 +10,10 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from lakehouse_assets.aws import Aws
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contracts, read_contracts
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.settings import read_settings
 
 Event = Mapping[str, Any]

@@ -13,9 +13,9 @@ from aws_deploy.stacks.access import logs as writes_log
 from aws_deploy.stacks.site import Site, camel
 from aws_deploy.stacks.steps import may
 from aws_deploy.stacks.storage import AVAILABILITY_SECONDS
-from aws_deploy.state_machine import LAMBDA_SECONDS
-from lakehouse_assets.landing.workbook_archive import WorkbookLimits
-from lakehouse_assets.stacks import PARAMETERS
+from aws_deploy.state_machine.definition import LAMBDA_SECONDS
+from lakehouse_assets.aws.stacks import PARAMETERS
+from lakehouse_assets.landing.workbooks.archive import WorkbookLimits
 
 OF_THE_LOAD = "load"
 TIMEOUTS = {"availability": AVAILABILITY_SECONDS, "diagnose": 30}

@@ -6,8 +6,8 @@ from typing import Any
 
 import aws_cdk as cdk
 
+from lakehouse_assets.aws.stacks import PARAMETERS
 from lakehouse_assets.settings import Settings
-from lakehouse_assets.stacks import PARAMETERS
 
 
 def named_by_parameters(stack: cdk.Stack, settings: Settings) -> Settings:

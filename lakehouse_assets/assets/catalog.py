@@ -6,16 +6,16 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.assets.described import athena_lineage, owners, table_columns
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, REPORT, athena_key, rejected_key, table_key
+from lakehouse_assets.assets.metadata import athena_lineage, owners, table_columns
 from lakehouse_assets.assets.steps import for_batch, named_failures, step
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.glue import rejected_table
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.report import report_in_words
 from lakehouse_assets.etl.status import has_succeeded, subject_of
 from lakehouse_assets.jobs import POOL, STATUS_TAG
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import Settings
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.assets.described import owners, place, raw_columns
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, UPLOADS, raw_key, table_key
+from lakehouse_assets.assets.metadata import owners, place, raw_columns
 from lakehouse_assets.assets.steps import alone, for_batch, step
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.jobs import POOL
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.model import FileVersion, Manifest
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import Settings

@@ -12,11 +12,11 @@ from contextlib import contextmanager, suppress
 import dagster as dg
 
 from lakehouse_assets.assets.keys import BATCH
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.batches.lease import LakehouseBusy, LeaseLostError
 from lakehouse_assets.errors import LakehouseError, TemporaryOutage
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.landing.closing import NotDoneError
-from lakehouse_assets.landing.lease import LakehouseBusy, LeaseLostError
 from lakehouse_assets.landing.model import Manifest
+from lakehouse_assets.landing.preconditions import NotDoneError
 from lakehouse_assets.resources.glue import RunStopped
 
 STOPPED = "Stopped by hand; run the job again to go on."

@@ -8,14 +8,14 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.assets.described import owners, place, rejected_columns, rejected_lineage, rules, table_columns, table_lineage
 from lakehouse_assets.assets.keys import BATCH, raw_key, rejected_key, table_key
+from lakehouse_assets.assets.metadata import owners, place, rejected_columns, rejected_lineage, rules, table_columns, table_lineage
 from lakehouse_assets.assets.steps import for_batch, step
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.etl.engines import EngineName
 from lakehouse_assets.etl.engines.base import Judgement
 from lakehouse_assets.jobs import POOL
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.resources.glue import GlueRunner, LoadOutcome
 from lakehouse_assets.resources.lakehouse import LakehouseResource

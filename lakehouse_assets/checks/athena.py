@@ -7,10 +7,10 @@ import dagster as dg
 
 from lakehouse_assets.assets.keys import BATCH, athena_key
 from lakehouse_assets.assets.steps import for_batch, named_failures, step
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.checks import CHECKS, NO_ORPHANS, CheckResult
 from lakehouse_assets.contracts import Contracts
 from lakehouse_assets.jobs import POOL
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 
 

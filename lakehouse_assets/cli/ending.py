@@ -80,7 +80,7 @@ def last_words(said: Callable[[str], None]) -> Iterator[None]:
 def end_at_once(reason: str) -> None:
     """Ends this process with exit code 1, whatever its other threads wait for: boto3, delta-rs and Athena's client
     would go on trying for minutes. Several threads may notice that it has to end: the first one ends it."""
-    from lakehouse_assets.cli.told import FAILED, tell
+    from lakehouse_assets.cli.terminal.errors import FAILED, tell
 
     if not _ending.acquire(blocking=False):
         return

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakehouse_assets.aws.environment import hide
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
-from lakehouse_assets.surroundings import hide
 
 if TYPE_CHECKING:
-    from lakehouse_assets.lakehouse import Lakehouse
+    from lakehouse_assets.batches.lakehouse import Lakehouse
     from lakehouse_assets.settings import Settings
 
 UNUSABLE = "?%"

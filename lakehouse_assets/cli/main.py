@@ -12,22 +12,22 @@ from typing import Annotated
 
 import typer
 
-from lakehouse_assets.cli.abandon import abandon
-from lakehouse_assets.cli.check import check
-from lakehouse_assets.cli.doctor import doctor
+from lakehouse_assets.cli.commands.abandon import abandon
+from lakehouse_assets.cli.commands.check import check
+from lakehouse_assets.cli.commands.doctor import doctor
+from lakehouse_assets.cli.commands.env import env
+from lakehouse_assets.cli.commands.explain import explain
+from lakehouse_assets.cli.commands.history import history
+from lakehouse_assets.cli.commands.load import load, put
+from lakehouse_assets.cli.commands.maintain import maintain
+from lakehouse_assets.cli.commands.query import query
+from lakehouse_assets.cli.commands.rejects import rejects
+from lakehouse_assets.cli.commands.up import down, up
 from lakehouse_assets.cli.ending import end_at_once
-from lakehouse_assets.cli.engine import Engine
-from lakehouse_assets.cli.env import env
-from lakehouse_assets.cli.explain import explain
-from lakehouse_assets.cli.history import history
 from lakehouse_assets.cli.home import absolute
-from lakehouse_assets.cli.load import load, put
-from lakehouse_assets.cli.maintain import maintain
-from lakehouse_assets.cli.query import query
-from lakehouse_assets.cli.rejects import rejects
-from lakehouse_assets.cli.told import FAILED, Commands, tell_unforeseen
-from lakehouse_assets.cli.up import down, up
-from lakehouse_assets.local.process import end_told
+from lakehouse_assets.cli.options import Engine
+from lakehouse_assets.cli.terminal.errors import FAILED, Commands, tell_unforeseen
+from lakehouse_assets.embedded_aws.process import end_told
 
 app = typer.Typer(
     name="lakehouse",
@@ -42,7 +42,7 @@ app = typer.Typer(
 
 def demo(engine: Engine = None) -> None:
     """Show it all: sample files become tables, a report, an answer. It leaves nothing behind."""
-    from lakehouse_assets.local.demo import run_demo
+    from lakehouse_assets.cli.commands.demo import run_demo
 
     run_demo(engine)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lakehouse_assets import glue_entry_point as glue_job
 from lakehouse_assets.contracts import Contract
-from lakehouse_assets.etl import glue_job
 from lakehouse_assets.etl.engines.spark.session import COMPILE_ALL, DELTA
 from lakehouse_assets.glue.uploads import Code
 from lakehouse_assets.settings import Settings

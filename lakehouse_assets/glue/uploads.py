@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakehouse_assets.etl import glue_job
+from lakehouse_assets import glue_entry_point as glue_job
 from lakehouse_assets.etl.engines.spark.session import LOG_STORE
 from lakehouse_assets.glue.wheel import build_wheel
 from lakehouse_assets.landing.store import Store

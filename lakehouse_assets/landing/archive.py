@@ -14,7 +14,7 @@ from lakehouse_assets.landing.convert import is_made_of
 from lakehouse_assets.landing.ledger import enter, enter_content
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome
 from lakehouse_assets.landing.store import KEY_BYTES, GoneError, in_parallel
-from lakehouse_assets.landing.workbooks import safe_name
+from lakehouse_assets.landing.workbooks.convert import safe_name
 from lakehouse_assets.landing.zone import LandingZone
 
 UNREAD = (Outcome.QUARANTINED, Outcome.ABANDONED)

@@ -10,12 +10,12 @@ from typing import Literal
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadData, TemporaryOutage
-from lakehouse_assets.landing.column_names import shown
 from lakehouse_assets.landing.convert import own_name, provenance, warnings_of
+from lakehouse_assets.landing.csv_files.column_names import shown
+from lakehouse_assets.landing.csv_files.preflight import Preflight, preflight
 from lakehouse_assets.landing.ledger import seen_content, unknown_to_ledger
 from lakehouse_assets.landing.model import FileVersion, Manifest, ManifestFile, Noticed, Outcome, batch_id_of
 from lakehouse_assets.landing.order import SHEET, UPLOAD_ORDER, in_order
-from lakehouse_assets.landing.preflight import Preflight, preflight
 from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.landing.zone import LandingZone
 

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from lakehouse_assets.aws import CONFLICT
+from lakehouse_assets.aws.client import CONFLICT
 from lakehouse_assets.errors import BadData, LakehouseError
 from lakehouse_assets.landing.model import FileVersion
 

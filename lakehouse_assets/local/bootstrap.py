@@ -7,11 +7,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lakehouse_assets.aws import Aws
+from lakehouse_assets import templates
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.aws.stacks import FAILED_BEFORE_IT_WAS_MADE, PARAMETERS, bring_up, outputs_of, parameters_of
 from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.local import templates
 from lakehouse_assets.settings import Settings
-from lakehouse_assets.stacks import FAILED_BEFORE_IT_WAS_MADE, PARAMETERS, bring_up, outputs_of, parameters_of
 
 ROLE = "arn:aws:iam::000000000000:role/lakehouse-glue"
 """A job has a role; the embedded Glue asks it for nothing."""

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from lakehouse_assets.surroundings import THIS_MACHINE
+from lakehouse_assets.aws.environment import THIS_MACHINE
 
 OWN_SITES = ("none", "same-origin")
 READING = ("GET", "HEAD")

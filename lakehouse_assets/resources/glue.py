@@ -13,14 +13,14 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.aws import failures_named
+from lakehouse_assets import glue_entry_point as glue_job
+from lakehouse_assets.aws.client import failures_named
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
-from lakehouse_assets.etl import glue_job
 from lakehouse_assets.etl.engines.base import Judgement
 from lakehouse_assets.glue.runs import GlueRuns, Run, failure_of, patiently
 from lakehouse_assets.glue.uploads import upload_contracts
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.resources.pipes import ContextInPlace, MessagesInPlace, Place
 

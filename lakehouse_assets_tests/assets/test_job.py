@@ -11,13 +11,13 @@ import pytest
 from deltalake import DeltaTable
 
 from lakehouse_assets.assets.keys import UPLOADS
-from lakehouse_assets.cli.batches import run_batch
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.cli.runs import run_batch
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.engines.embedded import delta
 from lakehouse_assets.etl.report import NOTHING_TO_DO
 from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.support import (
     ORDERS,
     append_behind_its_back,

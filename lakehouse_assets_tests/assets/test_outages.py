@@ -8,12 +8,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.batches.lease import LakehouseBusy
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import BadConfiguration, BadData, TemporaryOutage
 from lakehouse_assets.jobs import LOAD_BATCH, RETRIES
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.freeze import close_batch
-from lakehouse_assets.landing.lease import LakehouseBusy
 from lakehouse_assets.resources.glue import RunStopped
 from lakehouse_assets.schedules import MAINTAIN_TABLES
 from lakehouse_assets_tests.sensors.support import Daemon
@@ -70,7 +70,7 @@ def test_an_outage_behind_the_last_write_leaves_the_batch_succeeded(
         raise AWAY
 
     put_one_of_each(lakehouse)
-    monkeypatch.setattr("lakehouse_assets.lakehouse.close_batch", closed_then_away)
+    monkeypatch.setattr("lakehouse_assets.batches.lakehouse.close_batch", closed_then_away)
     assert run_job(instance).success
     assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
     assert lakehouse.open_batch() is None

@@ -7,10 +7,10 @@ import dagster as dg
 import pytest
 from deltalake import DeltaTable
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.landing.closing import NotDoneError
+from lakehouse_assets.landing.preconditions import NotDoneError
 from lakehouse_assets_tests.sensors.support import Heard
 from lakehouse_assets_tests.support import (
     append_behind_its_back,

@@ -10,16 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from aws_deploy.embedded import deploy, kept
 from aws_deploy.packaging import address, this_machine
 from aws_deploy.presets import PRESETS, Preset
-from lakehouse_assets.aws import Aws
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.aws.stacks import bring_up, parameters_of
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.embedded_aws.process import embedded_aws
 from lakehouse_assets.etl.status import has_succeeded, subject_of
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.local.deployment import deploy, kept
-from lakehouse_assets.local.process import embedded_aws
 from lakehouse_assets.settings import Settings
-from lakehouse_assets.stacks import bring_up, parameters_of
-from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
+from lakehouse_assets_tests.embedded_aws.steps import wait_for
 
 SECONDS = 900.0
 """A guard against a hang, not a measure: three Spark runs on a busy machine take minutes."""

@@ -14,11 +14,11 @@ from aws_deploy.acceptance.__main__ import run
 from aws_deploy.acceptance.plan import EMBEDDED_ACCOUNT, PATHS, site_of
 from aws_deploy.acceptance.report import Report, markdown, write
 from aws_deploy.acceptance.trial import Trial
+from aws_deploy.embedded import kept
 from aws_deploy.packaging import this_machine
 from aws_deploy.presets import ACCEPTANCE
-from lakehouse_assets.aws import Aws
-from lakehouse_assets.local.deployment import kept
-from lakehouse_assets.stacks import bring_up, parameters_of
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.aws.stacks import bring_up, parameters_of
 from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
 from lakehouse_assets_tests.support import put
 

@@ -25,9 +25,9 @@ from aws_deploy.acceptance.run import INTERRUPTED, accept
 from aws_deploy.acceptance.trial import Looked, Trial
 from aws_deploy.presets import ACCEPTANCE
 from aws_deploy.settings import built_in_settings
-from lakehouse_assets.aws import Aws
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.embedded_aws.process import EmbeddedAws
 from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.local.process import EmbeddedAws
 
 FOUND = Found({"orders": ["[1]", "[2]"]}, {"daily_sales": Answer((("1",),), ("bigint",), ("n",))})
 DENIED = (

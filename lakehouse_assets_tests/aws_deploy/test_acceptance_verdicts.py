@@ -20,7 +20,7 @@ from aws_deploy.acceptance.plan import DAGSTER_EMBEDDED, MACHINE_GLUE, MACHINE_L
 from aws_deploy.acceptance.trial import Looked
 from aws_deploy.presets import ACCEPTANCE
 from aws_deploy.settings import built_in_settings
-from lakehouse_assets.aws import Aws
+from lakehouse_assets.aws.client import Aws
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BATCH = Batch("b1", "succeeded", NOW.timestamp(), NOW.timestamp() + 300, "arn:aws:states:us-east-1:111122223333:execution:m:e")

@@ -15,12 +15,12 @@ from aws_deploy.packaging import this_machine
 from aws_deploy.presets import ECOM_LAKEHOUSE, ECOMMERCE, Preset
 from aws_deploy.settings import Deployment, lakehouse_settings
 from aws_deploy.smoke import NotWorking, smoke_test
-from lakehouse_assets.aws import Aws
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.aws.stacks import PARAMETERS, bring_down, bring_up, deployed_parameters, parameters_of
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.embedded_aws.process import embedded_aws
 from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.local.process import embedded_aws
 from lakehouse_assets.settings import Settings
-from lakehouse_assets.stacks import PARAMETERS, bring_down, bring_up, deployed_parameters, parameters_of
 
 pytestmark = pytest.mark.long
 BAD = {"Type": "AWS::SQS::Queue", "Properties": {"RedrivePolicy": {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:none", "maxReceiveCount": 0}}}

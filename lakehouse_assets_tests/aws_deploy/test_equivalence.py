@@ -12,13 +12,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.local.bootstrap import bootstrap
-from lakehouse_assets.local.sample_data import make_sample_data
+from lakehouse_assets.sample_data.files import make_sample_data
 from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
 from lakehouse_assets_tests.conftest import own_settings
-from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
+from lakehouse_assets_tests.embedded_aws.steps import wait_for
 from lakehouse_assets_tests.support import (
     body,
     environment_of,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
 from lakehouse_assets_tests.support import (
     ITEMS,
@@ -53,7 +53,7 @@ def runs(house: Lakehouse, job: str) -> list[dict[str, Any]]:
 
 def script_of(house: Lakehouse) -> str:
     """The key of the jobs' script."""
-    [key] = [key for key in keys(house, "control/code/") if key.endswith("glue_job.py")]
+    [key] = [key for key in keys(house, "control/code/") if key.endswith("glue_entry_point.py")]
     return key
 
 

@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 
 from aws_deploy.handlers import availability, convert, count, diagnose, failure, marker, record, step
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, TemporaryOutage
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing import convert as uploads
-from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
+from lakehouse_assets_tests.embedded_aws.steps import wait_for
 from lakehouse_assets_tests.support import environment_of, freeze, keys, load_all, product, products_csv, put, put_one_of_each
 
 MOST_BYTES_OF_A_STATE = 262_144

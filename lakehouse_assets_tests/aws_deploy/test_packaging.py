@@ -17,7 +17,7 @@ import pytest
 from aws_deploy.handlers.engines import NAME as ENGINES_ZIP
 from aws_deploy.handlers.engines import unpack
 from aws_deploy.packaging import AWS_LAMBDA, LOAD, STEPS, address, build, this_machine
-from aws_deploy.state_machine import LAMBDAS
+from aws_deploy.state_machine.definition import LAMBDAS
 from lakehouse_assets.contracts import SHIPPED
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -91,7 +91,7 @@ def test_engines_are_unpacked_once_and_found_by_whoever_imports_them(tmp_path: P
 def test_a_zip_has_all_that_its_handlers_import(lambda_zips: dict[str, Path], name: str, tmp_path: Path) -> None:
     """In a Python that has the zip and nothing else. The load's also runs its engine, which is imported late."""
     roles = [role for role in LAMBDAS if (role == "load") == (name == LOAD)]
-    engine = "import lakehouse_assets.etl.engines.embedded.engine" if name == LOAD else "import lakehouse_assets.landing.workbook_reader"
+    engine = "import lakehouse_assets.etl.engines.embedded.engine" if name == LOAD else "import lakehouse_assets.landing.workbooks.reader"
     code = f"""
 import sys, json
 sys.path.insert(0, {str(unpacked(lambda_zips, name, tmp_path))!r})

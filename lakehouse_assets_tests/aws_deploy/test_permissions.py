@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
+from aws_deploy import embedded as deployment
 from aws_deploy.rollout import Templates
-from lakehouse_assets import surroundings
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.local import deployment
+from lakehouse_assets.aws import environment as surroundings
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets_tests.aws_deploy import pipelines
 from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
-from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
+from lakehouse_assets_tests.embedded_aws.steps import wait_for
 from lakehouse_assets_tests.support import ITEMS, archived, item, order, orders_csv, product, products_csv, put, rejects, table_rows, workbook
 
 pytestmark = pytest.mark.long

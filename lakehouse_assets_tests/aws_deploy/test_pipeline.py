@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.local.deployment import deploy
-from lakehouse_assets.local.sample_data import make_sample_data
+from aws_deploy.embedded import deploy
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.sample_data.files import make_sample_data
 from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
-from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
+from lakehouse_assets_tests.embedded_aws.steps import wait_for
 from lakehouse_assets_tests.support import (
     append_behind_its_back,
     item,

@@ -9,11 +9,11 @@ import pytest
 import typer
 
 from aws_deploy import deploy
+from aws_deploy.embedded import kept
 from aws_deploy.presets import ECOM_LAKEHOUSE, ECOMMERCE
 from aws_deploy.settings import Deployment, built_in_settings, lakehouse_settings, read_deployment
-from lakehouse_assets.aws import Aws
+from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.local.deployment import kept
 from lakehouse_assets.settings import read_settings
 
 

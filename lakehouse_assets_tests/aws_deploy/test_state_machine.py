@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aws_deploy.state_machine import LAMBDAS, Names, definition, levels
+from aws_deploy.state_machine.definition import LAMBDAS, Names, definition, levels
 from lakehouse_assets.contracts import SHIPPED, read_contracts
 
 HEALS = {"TemporaryOutage", "LakehouseBusy"}

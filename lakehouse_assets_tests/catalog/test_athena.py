@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.athena import BadQuery, Result
 from lakehouse_assets.errors import TemporaryOutage
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.support import item, items_csv, order, orders_csv, product, products_csv, put, ran
 
 

@@ -10,13 +10,13 @@ import duckdb
 import pytest
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
-from lakehouse_assets.aws import Aws
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.audit import RESOLVED, ROWS_BY_FILE, TRANSACTIONS, WAITING, WHAT_TO_DO, Audit
 from lakehouse_assets.catalog.checks import CheckResult
+from lakehouse_assets.embedded_aws.process import EmbeddedAws
 from lakehouse_assets.errors import BadData
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.bootstrap import bootstrap
-from lakehouse_assets.local.process import EmbeddedAws
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.support import (
     append_behind_its_back,

@@ -1,8 +1,8 @@
 import pytest
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.checks import BATCH_COUNTS, CHECKS, KEY_UNIQUE, NO_ORPHANS, NOT_EMPTY, REJECT_RATE, SCHEMA, WHAT_TO_DO, CheckResult, run_checks
 from lakehouse_assets.etl.engines.base import Counts, Judgement
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.support import append_behind_its_back, checked, item, items_csv, order, orders_csv, product, products_csv, put, put_one_of_each, ran
 
 

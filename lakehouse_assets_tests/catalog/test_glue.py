@@ -4,10 +4,10 @@ from typing import Any, cast
 
 import pytest
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Column, Contracts, Kind
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
+from lakehouse_assets_tests.embedded_aws.steps import wait_for
 from lakehouse_assets_tests.support import PRODUCTS, csv_text, freeze, load_all, product, products_csv, put, put_one_of_each, ran
 
 

@@ -18,7 +18,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from lakehouse_assets.cli import batches
+from lakehouse_assets.cli import runs as batches
 from lakehouse_assets.cli.main import app
 from lakehouse_assets.errors import TemporaryOutage
 from lakehouse_assets.landing.store import Store

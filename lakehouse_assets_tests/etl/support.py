@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.etl.engines.base import Engine, Judgement, RawFile, Tables, Written
-from lakehouse_assets.landing.records import FIELD_LIMIT
+from lakehouse_assets.landing.csv_files.records import FIELD_LIMIT
 from lakehouse_assets_tests.support import read_delta
 
 START = datetime(2025, 6, 1, 12, tzinfo=UTC)

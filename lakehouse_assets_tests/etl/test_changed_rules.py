@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import SHIPPED, read_contracts
 from lakehouse_assets.errors import BadConfiguration, BadData
 from lakehouse_assets.etl.engines.base import Engine
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.etl.support import House, row, rows_file
 from lakehouse_assets_tests.support import freeze, item, items_csv, nonzero, order, orders_csv, product, products_csv, put, ran, rejects, run, table_rows
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadData, TemporaryOutage
 from lakehouse_assets.etl.engines.base import DatasetLoad, Engine, Judgement, Maintained, Tables, Written
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.support import (
     archived,
     delta_versions,

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.errors import TemporaryOutage
 from lakehouse_assets.etl.engines.base import DatasetLoad, Engine, Judgement, Tables
 from lakehouse_assets.etl.engines.spark import SparkEngine
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.etl.support import Given, House, row, rows_file
 from lakehouse_assets_tests.spark import spark_of_tests
 from lakehouse_assets_tests.support import read_delta

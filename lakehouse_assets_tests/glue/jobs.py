@@ -10,10 +10,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lakehouse_assets.aws import Aws
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.glue.runs import GlueRuns, Run
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
+from lakehouse_assets_tests.embedded_aws.steps import wait_for
 from lakehouse_assets_tests.support import ClientWith, put
 
 SLEEP = "import time; time.sleep(600)"

@@ -14,11 +14,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from lakehouse_assets.contracts import read_contracts
-from lakehouse_assets.etl.glue_job import CONVERT
 from lakehouse_assets.glue.job import job_definition, step_definition
 from lakehouse_assets.glue.modules import MODULES, of_this_machine
 from lakehouse_assets.glue.uploads import Code
 from lakehouse_assets.glue.wheel import build_wheel
+from lakehouse_assets.glue_entry_point import CONVERT
 from lakehouse_assets.settings import Settings
 
 CONTRACTS = read_contracts()
@@ -113,7 +113,7 @@ def run_as_on_glue(folder: Path, wheel: Path, code: str, *brought_by_glue: str) 
 def test_the_entry_point_runs_with_the_modules_that_the_job_names(tmp_path: Path, wheel: Path) -> None:
     code = """
         from lakehouse_assets.contracts import read_contracts
-        from lakehouse_assets.etl import glue_job
+        from lakehouse_assets import glue_entry_point as glue_job
         read_contracts()
         glue_job.main(["--manifest", "s3://bucket/m.json"])
     """

@@ -11,10 +11,10 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.batches.lease import LeaseLostError
 from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, TemporaryOutage
 from lakehouse_assets.glue.runs import GlueRuns, failure_of
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.landing.lease import LeaseLostError
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.glue.jobs import SLEEP, failing, make_job, runs_of, said, started, stopped

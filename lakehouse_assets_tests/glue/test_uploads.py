@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lakehouse_assets import glue_entry_point as glue_job
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import SHIPPED
-from lakehouse_assets.etl import glue_job
 from lakehouse_assets.etl.engines.spark.session import LOG_STORE
 from lakehouse_assets.glue.uploads import upload_code, upload_contracts
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.support import ClientWith, body, keys
 
 

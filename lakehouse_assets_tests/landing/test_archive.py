@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadConfiguration, BadData
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.archive import archive
 from lakehouse_assets_tests.support import (
     ClientWith,

@@ -6,8 +6,8 @@ from typing import Any
 import openpyxl  # type: ignore[import-untyped]
 import pytest
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadData, LakehouseError, TemporaryOutage
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing import convert
 from lakehouse_assets.landing.convert import provenance
 from lakehouse_assets_tests.support import (

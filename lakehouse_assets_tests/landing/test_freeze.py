@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadData, TemporaryOutage
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.freeze import close_batch, freeze
 from lakehouse_assets.landing.model import FileVersion, Manifest, Outcome, batch_id_of
 from lakehouse_assets.landing.store import Store, in_parallel

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.landing.ledger import SeenContent, enter, seen_content, unknown_to_ledger
 from lakehouse_assets.landing.model import Outcome
 from lakehouse_assets.landing.store import in_parallel

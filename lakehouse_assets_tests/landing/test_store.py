@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadData
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing import store as store_module
 from lakehouse_assets.landing.model import FileVersion
 from lakehouse_assets.landing.store import Store, in_parallel

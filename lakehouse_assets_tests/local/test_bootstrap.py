@@ -13,14 +13,14 @@ from uuid import uuid4
 
 import pytest
 
-from lakehouse_assets.aws import Aws
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.embedded_aws.process import EmbeddedAws, embedded_aws
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.local.bootstrap import bootstrap, storage_stack
-from lakehouse_assets.local.process import EmbeddedAws, embedded_aws
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings
-from lakehouse_assets_tests.local.embedded_aws.steps import is_alive, wait_for
+from lakehouse_assets_tests.embedded_aws.steps import is_alive, wait_for
 from lakehouse_assets_tests.support import ClientWith, keys
 
 

@@ -17,14 +17,14 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from lakehouse_assets.assets.steps import named_failures
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.glue.runs import UNFINISHED, GlueRuns
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.resources.glue import GlueRunner
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings
+from lakehouse_assets_tests.embedded_aws.steps import wait_for
 from lakehouse_assets_tests.glue.jobs import SLEEP, AwsWith, failing, make_job, runs_of, started
-from lakehouse_assets_tests.local.embedded_aws.steps import wait_for
 from lakehouse_assets_tests.support import environment_of, freeze, keys, product, products_csv, put
 
 PROJECT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import dagster as dg
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.sensors.landing import Cursor, evaluate
 
 Heard = Callable[[], list[tuple[str, str]]]

@@ -7,16 +7,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lakehouse_assets.cli.batches import run_batch
+from lakehouse_assets.aws.topic import MOST_BYTES_TOLD
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.batches.lease import Lease
+from lakehouse_assets.cli.runs import run_batch
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 from lakehouse_assets.jobs import LOAD_BATCH, STARTED_BY_TAG
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.landing.lease import Lease
 from lakehouse_assets.schedules import MAINTAIN_TABLES
 from lakehouse_assets.sensors.alerts import evaluate
-from lakehouse_assets.sensors.tries import TRIES
-from lakehouse_assets.topic import MOST_BYTES_TOLD
+from lakehouse_assets.sensors.retries import TRIES
 from lakehouse_assets_tests.sensors.support import Heard
 from lakehouse_assets_tests.support import append_behind_its_back, item, items_csv, order, orders_csv, product, products_csv, put, put_one_of_each
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets_tests.sensors.support import comes_again_after_a_second, messages
 from lakehouse_assets_tests.support import put_one_of_each
 

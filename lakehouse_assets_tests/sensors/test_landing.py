@@ -10,10 +10,10 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.assets.landing import RUNS_OF_A_BATCH
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.batches.lease import Lease
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.landing.lease import Lease
 from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.sensors.landing import Cursor
 from lakehouse_assets_tests.sensors.support import Daemon, comes_again_after_a_second, messages

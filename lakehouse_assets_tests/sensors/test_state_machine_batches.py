@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.assets.keys import REPORT
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.definitions import defs
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets.sensors.state_machine_batches import Cursor, record, state_machine_batches
 from lakehouse_assets_tests.support import freeze, load_all, order, orders_csv, product, products_csv, put, put_one_of_each, ran
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from lakehouse_assets.aws import Aws
-from lakehouse_assets.cli.query import named_queries, statement_of
-from lakehouse_assets.lakehouse import Lakehouse
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.cli.commands.query import named_queries, statement_of
+from lakehouse_assets.embedded_aws.process import EmbeddedAws
 from lakehouse_assets.local.bootstrap import bootstrap
-from lakehouse_assets.local.process import EmbeddedAws
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.support import ITEMS, ORDERS, PRODUCTS, csv_text, put, ran
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from aws_deploy.acceptance.answers import Answer
 from aws_deploy.acceptance.answers import ask_athena as ask_in_workgroup
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.local.embedded_aws.athena_results import text
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.embedded_aws.athena.results import text
 from lakehouse_assets_tests.trino.server import CATALOG, HOST, Server
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lakehouse_assets.local.process import EmbeddedAws
+from lakehouse_assets.embedded_aws.process import EmbeddedAws
 from lakehouse_assets_tests.trino.server import Server, trino_server
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from aws_deploy.acceptance.answers import alike
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.entries import delta_entry
-from lakehouse_assets.lakehouse import Lakehouse
-from lakehouse_assets.local.embedded_aws.athena_vocabulary import FUNCTIONS
-from lakehouse_assets_tests.local.embedded_aws.steps import write_delta
+from lakehouse_assets.embedded_aws.athena.vocabulary import FUNCTIONS
+from lakehouse_assets_tests.embedded_aws.steps import write_delta
 from lakehouse_assets_tests.sql.test_queries import files, loaded  # noqa: F401 - fixtures
 from lakehouse_assets_tests.trino.asking import answers, ask_athena, ask_trino, over_kinds
 from lakehouse_assets_tests.trino.generated import generated_expressions, generated_statements

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse_assets.embedded_aws.process import EmbeddedAws
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
-from lakehouse_assets.local.process import EmbeddedAws
-from lakehouse_assets_tests.local.embedded_aws.steps import is_alive, wait_for
+from lakehouse_assets_tests.embedded_aws.steps import is_alive, wait_for
 from lakehouse_assets_tests.local.spark.mirror import Mirror
 from lakehouse_assets_tests.trino import installation
 from lakehouse_assets_tests.trino.installation import install_server, installed_server

@@ -6,8 +6,8 @@ import pytest
 
 from aws_deploy.acceptance.answers import A_CENT, alike, in_any_order
 from aws_deploy.acceptance.statements import product_statements
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import SHIPPED, read_contracts
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.sql.test_queries import files, loaded  # noqa: F401 - fixtures
 from lakehouse_assets_tests.trino.asking import ask_athena, ask_trino
 from lakehouse_assets_tests.trino.server import Server

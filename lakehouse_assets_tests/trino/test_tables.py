@@ -6,8 +6,8 @@ import pytest
 from deltalake import DeltaTable
 
 from aws_deploy.acceptance.answers import Answer
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadData
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.catalog.test_glue import crawl
 from lakehouse_assets_tests.spark import on_spark
 from lakehouse_assets_tests.support import item, items_csv, order, orders_csv, product, products_csv, put, ran, run, table_rows

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 from lakehouse_assets.etl.engines.embedded import delta as delta_rs
 from lakehouse_assets.etl.engines.spark.engine import failures_named
 from lakehouse_assets.etl.engines.spark.session import SURE, bucket_options
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.s3_proxy import CONFLICT, DENIED, LOST, Answer, S3Proxy, s3_proxy
 from lakehouse_assets_tests.spark import spark_of_tests
 from lakehouse_assets_tests.support import body, keys

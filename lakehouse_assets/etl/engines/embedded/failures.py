@@ -10,7 +10,7 @@ import re
 
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from lakehouse_assets.aws import LOOK_FOR_A_DENY, NOT_AUTHORIZED, TEMPORARY
+from lakehouse_assets.aws.client import LOOK_FOR_A_DENY, NOT_AUTHORIZED, TEMPORARY
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 from lakehouse_assets.etl.engines.table import another_writer
 

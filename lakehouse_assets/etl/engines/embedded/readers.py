@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from enum import Enum
 
 from lakehouse_assets.etl.engines.base import RawFile
-from lakehouse_assets.landing.blanks import BlankRows
+from lakehouse_assets.landing.csv_files.blanks import BlankRows
 
 CHUNK = 1 << 20
 ONE_BLOCK = 4_000_000

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lakehouse_assets.etl.engines.base import RawFile
-from lakehouse_assets.landing.records import records_below_header
+from lakehouse_assets.landing.csv_files.records import records_below_header
 from lakehouse_assets.landing.routing import MALFORMED
 
 RAW = "_RAW"

@@ -14,7 +14,7 @@ from uuid import uuid4
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
-from lakehouse_assets.etl.engines.spark.kept import optimized
+from lakehouse_assets.etl.engines.spark.cached import optimized
 from lakehouse_assets.etl.engines.spark.log import NO_TABLE, Log
 from lakehouse_assets.etl.engines.table import NEUTRAL_PATHS, PROPERTIES, TRANSACTION_VERSION, another_writer, check_reader_version, new_columns
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from lakehouse_assets.aws import LOOK_FOR_A_DENY, NOT_AUTHORIZED
+from lakehouse_assets.aws.client import LOOK_FOR_A_DENY, NOT_AUTHORIZED
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 from lakehouse_assets.etl.engines.spark.session import EXCLUSIVE, LOG_STORE, LOG_STORE_SOURCES
 from lakehouse_assets.etl.engines.table import another_writer

@@ -19,9 +19,9 @@ from lakehouse_assets.contracts import PROVENANCE, Contract, Kind, Parent
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Judgement, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.judgement import judgement_of
 from lakehouse_assets.etl.engines.ranges import Range, extent, key_ranges, ranges_between, same_row, spark_literal, within
+from lakehouse_assets.etl.engines.spark.cached import Kept, bytes_kept
 from lakehouse_assets.etl.engines.spark.delta import Table
-from lakehouse_assets.etl.engines.spark.kept import Kept, bytes_kept
-from lakehouse_assets.etl.engines.spark.listed import listed
+from lakehouse_assets.etl.engines.spark.inline import listed
 from lakehouse_assets.etl.engines.spark.raw import RawRows, first_rows, raw_rows
 from lakehouse_assets.etl.engines.spark.rejects import Rejects
 from lakehouse_assets.etl.engines.table import transaction_of

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from lakehouse_assets.aws import Aws
-from lakehouse_assets.landing.blanks import trimmed
-from lakehouse_assets.landing.records import FIELD_LIMIT, records_below_header
+from lakehouse_assets.aws.client import Aws
+from lakehouse_assets.landing.csv_files.blanks import trimmed
+from lakehouse_assets.landing.csv_files.records import FIELD_LIMIT, records_below_header
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pyspark.sql import DataFrame, SparkSession
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, RawFile
 from lakehouse_assets.etl.engines.ranges import spark_literal, within
+from lakehouse_assets.etl.engines.spark.cached import Kept
 from lakehouse_assets.etl.engines.spark.delta import Table
-from lakehouse_assets.etl.engines.spark.kept import Kept
-from lakehouse_assets.etl.engines.spark.listed import listed
+from lakehouse_assets.etl.engines.spark.inline import listed
 from lakehouse_assets.etl.engines.table import SAID_AGAIN, SAME_OPEN_RECORD, SAME_RECORD, SETTLED, STILL_SO, of_rejects, of_settled
 from lakehouse_assets.etl.plan import SEPARATOR
 from lakehouse_assets.etl.plan.resolve import CORRECTED, HEALED, REPLAYED, ROW_IN_TABLE, corrected_sql, open_records_sql, outdone_sql

@@ -11,10 +11,10 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, SchemaMismatchError
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 from lakehouse_assets.etl.engines.embedded import EmbeddedEngine, delta, failures
-from lakehouse_assets.lakehouse import Lakehouse
 from lakehouse_assets_tests.etl.support import House, row, rows_file
 from lakehouse_assets_tests.s3_proxy import CONFLICT, DENIED, s3_proxy
 from lakehouse_assets_tests.support import read_delta

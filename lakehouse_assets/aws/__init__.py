@@ -1,0 +1,1 @@
+"""What the lakehouse asks of AWS, a file per service, and which AWS it asks."""

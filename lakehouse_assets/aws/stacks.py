@@ -1,0 +1,217 @@
+"""CloudFormation as a deployment uses it: bring a stack to a template, or remove it; the same calls for an AWS account and for the embedded AWS.
+
+A stack that fails says which resource failed and why: CloudFormation itself hides that among its events.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+from botocore.exceptions import ClientError
+
+from lakehouse_assets.aws.client import failures_named, pauses
+from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
+from lakehouse_assets.settings import Settings
+
+PARAMETERS = {
+    "bucket": "BucketName",
+    "database": "DatabaseName",
+    "workgroup": "WorkgroupName",
+    "queue": "QueueName",
+    "topic": "TopicName",
+    "raw_prefix": "RawPrefix",
+    "uploads_prefix": "UploadsPrefix",
+    "tables_prefix": "TablesPrefix",
+    "rejected_prefix": "RejectedPrefix",
+    "archive_prefix": "ArchivePrefix",
+    "control_prefix": "ControlPrefix",
+}
+"""Setting of the lakehouse -> parameter of both templates."""
+
+MOST_BYTES_IN_A_CALL = 51_200
+"""A longer template is read by CloudFormation from S3."""
+CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
+HOLD_DATA = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SQS::Queue", "AWS::Glue::Database"}
+"""Types of resources whose content an update must not lose: files, what is encrypted, messages, the catalog's tables."""
+FAILED_BEFORE_IT_WAS_MADE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS"}
+"""A stack that never worked: CloudFormation wants it deleted before it is made again."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+MOST_SECONDS_UNDER_WAY = 3600.0
+
+Stack = dict[str, Any]
+"""As CloudFormation's DescribeStacks describes it."""
+Tell = Callable[[str], None]
+
+
+def untold(_: str) -> None:
+    return
+
+
+def bring_up(
+    cloudformation: Any, name: str, template: str, parameters: Mapping[str, str], tell: Tell = untold, put: Callable[[str], str] | None = None
+) -> dict[str, str]:
+    """Creates the stack, or updates it to the template; a stack that is there already is left alone. Returns its outputs.
+
+    `put` lays a template into S3 and returns its URL; it is asked for one that is too long for a call. Raises BadConfiguration with the resources that failed
+    and the reasons; the stack is then as it was before.
+    """
+    with failures_named(f"Deploying stack {name}"):
+        wanted: dict[str, Any] = {
+            "StackName": name,
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
+        }
+        wanted |= {"Capabilities": CAPABILITIES} | _place(template, put)
+        found = _settled(cloudformation, name, tell)
+        if found is not None and found["StackStatus"] in FAILED_BEFORE_IT_WAS_MADE:
+            bring_down(cloudformation, name, tell)
+            found = None
+        if found is None:
+            # What the template retains is kept when the stack is removed, not when it was never made.
+            cloudformation.create_stack(**wanted, OnFailure="ROLLBACK", RetainExceptOnCreate=True)
+        elif not _updated(cloudformation, wanted, tell):
+            return _outputs(found)
+        ended = _settled(cloudformation, name, tell)
+        if ended is None or ended["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            raise BadConfiguration(f"Stack {name} could not be deployed, and is as it was before:\n" + "\n".join(_failures(cloudformation, name)))
+        return _outputs(ended)
+
+
+def bring_down(cloudformation: Any, name: str, tell: Tell = untold) -> None:
+    """Deletes the stack and what it made, but for what the template retains. One that is not there is no fault.
+
+    Raises BadConfiguration with the resources that could not be deleted.
+    """
+    with failures_named(f"Removing stack {name}"):
+        if (found := _settled(cloudformation, name, tell)) is None:
+            return
+        cloudformation.delete_stack(StackName=name)
+        # By its id: a deleted stack has no name any more.
+        ended = _settled(cloudformation, found["StackId"], tell)
+        if ended is not None and ended["StackStatus"] != "DELETE_COMPLETE":
+            raise BadConfiguration(f"Stack {name} could not be removed:\n" + "\n".join(_failures(cloudformation, name)))
+
+
+def outputs_of(cloudformation: Any, name: str) -> dict[str, str] | None:
+    """The outputs of a stack; None where there is no such stack."""
+    with failures_named(f"Looking at stack {name}"):
+        found = _described(cloudformation, name)
+    return None if found is None else _outputs(found)
+
+
+def deployed_parameters(cloudformation: Any, name: str) -> dict[str, str] | None:
+    """The parameters that a stack was deployed with; None where there is no such stack, or where it never worked."""
+    with failures_named(f"Looking at stack {name}"):
+        found = _described(cloudformation, name)
+    if found is None or found["StackStatus"] in FAILED_BEFORE_IT_WAS_MADE:
+        return None
+    return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in found.get("Parameters", [])}
+
+
+def _place(template: str, put: Callable[[str], str] | None) -> dict[str, str]:
+    if len(template.encode()) <= MOST_BYTES_IN_A_CALL or put is None:
+        return {"TemplateBody": template}
+    return {"TemplateURL": put(template)}
+
+
+def _updated(cloudformation: Any, wanted: Mapping[str, Any], tell: Tell) -> bool:
+    _refuse_loss(wanted["StackName"], _changes(cloudformation, wanted), tell)
+    try:
+        cloudformation.update_stack(**wanted)
+    except ClientError as error:
+        # CloudFormation has no other way to say so.
+        if "No updates are to be performed" in error.response["Error"]["Message"]:
+            return False
+        raise
+    return True
+
+
+def _changes(cloudformation: Any, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What an update would do to each resource, by a change set that is looked at and deleted. Nothing where CloudFormation can make none: there is nothing to
+    change, or the update itself says why not."""
+    change_set = cloudformation.create_change_set(**wanted, ChangeSetName=f"look-{uuid4().hex}", ChangeSetType="UPDATE")["Id"]
+    try:
+        for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
+            page = cloudformation.describe_change_set(ChangeSetName=change_set)
+            if page["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+                break
+            time.sleep(pause)
+        found = list(page.get("Changes", []))
+        while page.get("NextToken"):
+            page = cloudformation.describe_change_set(ChangeSetName=change_set, NextToken=page["NextToken"])
+            found += page.get("Changes", [])
+    finally:
+        cloudformation.delete_change_set(ChangeSetName=change_set)
+    return [change["ResourceChange"] for change in found if "ResourceChange" in change]
+
+
+def _refuse_loss(name: str, changes: list[dict[str, Any]], tell: Tell) -> None:
+    """Raises BadConfiguration where an update would remove a resource that holds data, or make it anew. (A retained one is kept, but nothing uses it then.)"""
+    anew = [change for change in changes if change["Action"] == "Remove" or change.get("Replacement") == "True"]
+    lost = [f"  - {change['LogicalResourceId']} ({change['ResourceType']})" for change in anew if change["ResourceType"] in HOLD_DATA]
+    if lost:
+        raise BadConfiguration(
+            f"Stack {name} was not updated: the update would remove what holds data, or make it anew:\n"
+            + "\n".join(lost)
+            + "\n`make diff` shows what differs. "
+            "Set what is deployed; what shall be another one is deployed beside it, under other names."
+        )
+    if anew:
+        tell(f"Stack {name} removes or makes anew: {', '.join(change['LogicalResourceId'] for change in anew)}")
+
+
+def _settled(cloudformation: Any, name: str, tell: Tell) -> Stack | None:
+    """The stack once nothing is under way in it; None where there is none. Tells of each of its states on the way.
+
+    Raises TemporaryOutage where it takes longer than any stack of this project does.
+    """
+    told, waited = None, 0.0
+    for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
+        found = _described(cloudformation, name)
+        if found is None or not found["StackStatus"].endswith("_IN_PROGRESS") or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+            return found
+        if found["StackStatus"] != told:
+            told = found["StackStatus"]
+            tell(f"Stack {found['StackName']}: {told}")
+        if waited > MOST_SECONDS_UNDER_WAY:
+            raise TemporaryOutage(
+                f"Stack {found['StackName']} has been {told} for {waited / 60:.0f} minutes. Look at its events in CloudFormation, and run the command again "
+                "once nothing is under way in it."
+            )
+        waited += pause
+        time.sleep(pause)
+    raise AssertionError("pauses do not end")
+
+
+def _described(cloudformation: Any, name: str) -> Stack | None:
+    try:
+        return dict(cloudformation.describe_stacks(StackName=name)["Stacks"][0])
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return None
+        raise
+
+
+def _outputs(stack: Stack) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _failures(cloudformation: Any, name: str) -> list[str]:
+    """The resources that failed in the last operation, the first one first. Those that were only cancelled for it say nothing."""
+    failures: list[str] = []
+    # A hundred a page, the latest first: of a stack of that many resources the failure lies behind its own rollback.
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
+    for event in (event for page in pages for event in page["StackEvents"]):
+        status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
+        if status.endswith("_FAILED") and "cancelled" not in reason:
+            failures.append(f"  - {event['LogicalResourceId']} ({event['ResourceType']}): {reason}")
+        if event["ResourceType"] == "AWS::CloudFormation::Stack" and reason == "User Initiated":
+            break
+    return failures[::-1] or ["  - CloudFormation gives no reason; its console shows the stack's events"]
+
+
+def parameters_of(settings: Settings) -> dict[str, str]:
+    """The values that these settings give the parameters."""
+    return {parameter: str(getattr(settings, setting)) for setting, parameter in PARAMETERS.items()}

@@ -1,0 +1,40 @@
+"""`lakehouse history`: every batch and every file that was ever seen."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lakehouse_assets.cli.home import no_batch_yet, read_home
+
+
+def history(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of the load reports, oldest first.")] = False) -> None:
+    """Show every batch and file ever seen: when, outcome, counts."""
+    from lakehouse_assets.batches.lakehouse import connected
+    from lakehouse_assets.cli.terminal.errors import visible
+    from lakehouse_assets.cli.terminal.formats import print_json, stdout
+    from lakehouse_assets.cli.terminal.report_text import print_files, style_of
+    from lakehouse_assets.cli.terminal.tables import print_tally
+    from lakehouse_assets.etl.status import in_words
+
+    settings = read_home()
+    with connected(settings) as lakehouse:
+        reports = lakehouse.history()
+    if as_json:
+        print_json(reports)
+        return
+    console = stdout()
+    if not reports:
+        console.print(no_batch_yet(settings), soft_wrap=True)
+    for report in reports:
+        when = report["created_at"][:19].replace("T", " ")
+        console.print(f"{when} UTC  batch {report['batch_id']}  {in_words(report)}", style=f"bold {style_of(report)}", soft_wrap=True)
+        if report["error"]:
+            console.print(visible(report["error"], keep_lines=True), soft_wrap=True)
+        if report["datasets"]:
+            names = list(next(iter(report["datasets"].values())))
+            print_tally(("dataset", *names), [(dataset, *counts.values()) for dataset, counts in report["datasets"].items()])
+        if report["files"]:
+            print_files(report["files"])
+        console.print()

@@ -1,0 +1,190 @@
+"""Which files a command line means, and where in the bucket each goes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.landing.order import NaturalKey, natural_key
+
+if TYPE_CHECKING:
+    from lakehouse_assets.landing.zone import LandingZone
+
+TAKEN = (
+    *(".csv", ".tsv", ".txt", ".gz", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+    *(".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z"),
+)
+"""What is looked into by itself in a folder. Some of these are no data, and will be set aside with the reason; all else is only named in the report."""
+PART_BYTES, NAME_BYTES = 200, 700
+"""S3 keys may have 1,024 bytes, and a file on a disk (the embedded S3 keeps objects as files) 255 a name; the archive adds to both."""
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A file to upload, and its name in the bucket, below the dataset's folder. `dataset`: the one that the command
+    line states."""
+
+    path: Path
+    name: str
+    dataset: str | None = None
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """A file that lies in a given folder and is left alone."""
+
+    name: str
+    reason: str
+
+
+def find_files(paths: Iterable[Path], home: Path, dataset: str | None = None) -> tuple[list[Incoming], list[Ignored]]:
+    """Every file that is given by name, and those in the given folders that look like data. Nothing in `home` is taken.
+
+    In the order in which the paths are given; a folder's files by their times, then by name with numbers as numbers.
+    Of two files that have a row each for one key, the later one's stays.
+
+    A file is known by its path in the given folder. Where two would share a name, both get the names of the folders
+    above, until they differ. `dataset`: what the files are stated to be. Raises BadConfiguration, naming all of them,
+    for paths that are not there or cannot be read.
+    """
+    faults: list[str] = []
+    found: dict[Path, int] = {}
+    ignored: list[Ignored] = []
+    for given in paths:
+        path = Path(os.path.abspath(given.expanduser()))  # noqa: PTH100 - resolve() would follow links, and a file is known by the name it was given
+        if fault := _fault(path):
+            faults.append(f"{given}: {fault}")
+        elif path.is_dir():
+            items = list(_walk(path, path, home))
+            ignored += [item for item in items if isinstance(item, Ignored)]
+            for item in sorted((item for item in items if isinstance(item, Path)), key=_time_and_name):
+                found.setdefault(item, len(item.relative_to(path).parts))
+        else:
+            found[path] = 1
+    if faults:
+        raise BadConfiguration("Nothing was uploaded, because of:\n" + "\n".join(f"  - {fault}" for fault in faults))
+    lengths = _lengthened_until_unique(found)
+    return [Incoming(path, _name(path.parts[-lengths[path] :]), dataset) for path in found], ignored
+
+
+def _time_and_name(path: Path) -> tuple[int, NaturalKey]:
+    return path.stat().st_mtime_ns, natural_key(str(path))
+
+
+def _fault(path: Path) -> str | None:
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return "no such file or folder" if isinstance(error, FileNotFoundError) else str(error.strerror)
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        return "is neither a file nor a folder"
+    return None if os.access(path, os.R_OK) else "cannot be read (permissions)"
+
+
+def _walk(folder: Path, top: Path, home: Path) -> Iterator[Path | Ignored]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        yield Ignored(f"{folder.relative_to(top)}/", f"the folder cannot be read: {error.strerror}")
+        return
+    for entry in entries:
+        path = Path(entry.path)
+        name = str(path.relative_to(top))
+        if entry.is_dir(follow_symlinks=False):
+            if home.exists() and path.samefile(home):
+                continue
+            if entry.name.startswith("."):
+                yield Ignored(f"{name}/", "a hidden folder is not looked into; name it to load what is in it")
+            else:
+                yield from _walk(path, top, home)
+        elif reason := _why_not(path):
+            yield Ignored(name, reason)
+        else:
+            yield path
+
+
+def _why_not(path: Path) -> str | None:
+    if path.is_dir():
+        return "a link to a folder is not followed; name the folder itself"
+    if fault := _fault(path):
+        return fault
+    if path.name.startswith("~$"):
+        return "is the lock file of a workbook that is open in Excel"
+    if not path.name.lower().endswith(TAKEN):
+        return "is no CSV file or workbook by its name; name the file itself to load it all the same"
+    return None
+
+
+def _lengthened_until_unique(found: dict[Path, int]) -> dict[Path, int]:
+    """How many trailing parts of each path make its name."""
+    lengths = dict(found)
+    while True:
+        same: dict[tuple[str, ...], list[Path]] = defaultdict(list)
+        for path, length in lengths.items():
+            same[path.parts[-length:]].append(path)
+        clashing = [path for paths in same.values() if len(paths) > 1 for path in paths]
+        if not clashing:
+            return lengths
+        for path in clashing:
+            lengths[path] += 1
+
+
+def _name(parts: tuple[str, ...]) -> str:
+    name = "/".join(_safe_part(part) for part in parts if part != os.sep)
+    if len(name.encode()) <= NAME_BYTES:
+        return name
+    return f"{_digest(name)}/{name.rsplit('/', 1)[-1]}"
+
+
+def _safe_part(part: str) -> str:
+    """A name as a part of a key: as it is, with spaces, `+`, `%` and all scripts, but without control characters and broken UTF-8.
+
+    A name that had to be changed holds a hash of the original, so that two different names never become one.
+    """
+    kept = "".join("_" if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in "\ufffe\uffff" else c for c in part)
+    if kept == part and len(part.encode()) <= PART_BYTES:
+        return part
+    stem, dot, suffix = kept.partition(".")
+    short = stem.encode()[: PART_BYTES // 2].decode("utf-8", "ignore")
+    return f"{short}-{_digest(part)}{dot}{suffix.encode()[-PART_BYTES // 4 :].decode('utf-8', 'ignore')}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def key_of(file: Incoming, zone: LandingZone) -> str:
+    """Where a file waits: CSV in the folder of the dataset that was stated, else of the one that its name or its header
+    says (where the two do not agree it is quarantined there, with what it lacks).
+
+    Workbooks, and what is like no dataset, go to the uploads. Raises BadConfiguration for a stated dataset that there
+    is not, and for a workbook with one.
+    """
+    from lakehouse_assets.landing.convert import WORKBOOK_MAGIC, own_name
+    from lakehouse_assets.landing.csv_files.preflight import UnusableError, route_file
+    from lakehouse_assets.landing.routing import dataset_named
+
+    stated = file.dataset
+    if stated is not None and stated not in zone.contracts:
+        raise BadConfiguration(f"There is no dataset {stated} (--dataset); the datasets: {', '.join(zone.contracts)}. Nothing was uploaded.")
+    with file.path.open("rb") as content:
+        if content.read(4).startswith(WORKBOOK_MAGIC):
+            if stated is not None:
+                raise BadConfiguration(
+                    f"{file.path} is a workbook or an archive: each of its sheets is routed by itself. Load it without --dataset. Nothing was uploaded."
+                )
+            return f"{zone.uploads}{file.name}"
+    try:
+        found = None if stated else route_file(file.path, zone.contracts, own_name(file.name))
+        dataset = stated or (found.candidate if found else dataset_named(own_name(file.name), zone.contracts))
+    except UnusableError:
+        dataset = dataset_named(own_name(file.name), zone.contracts)
+    return f"{zone.raw}{dataset}/{file.name}" if dataset else f"{zone.uploads}{file.name}"

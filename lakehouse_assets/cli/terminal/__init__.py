@@ -1,0 +1,1 @@
+"""How the command line draws on a terminal: tables, progress, errors, reports."""

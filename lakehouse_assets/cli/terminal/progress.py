@@ -1,0 +1,53 @@
+"""How a batch goes, step by step, while it runs: drawn on stderr in a terminal, silent in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+
+NAMES = {
+    "convert_uploads": "Convert the workbooks",
+    "landing__batch": "Look at the files, freeze the batch",
+    "landing__archive": "Archive the files",
+    "refresh_catalog": "Refresh the catalog",
+    "athena_checks": "Check with Athena",
+    "reports__load_report": "Write the load report",
+}
+"""Steps of the Dagster job as people know them; `load_<dataset>` is "Load <dataset>"."""
+
+
+class Steps(Protocol):
+    """A listener to steps: called with a step of the Dagster job and what happens to it (started, succeeded, failed, skipped)."""
+
+    def __call__(self, name: str, what: str) -> None: ...
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        """Something that is no step of the job, from its start to its end."""
+
+
+class Silent:
+    """Says nothing."""
+
+    def __call__(self, name: str, what: str) -> None:
+        del name, what
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        del name
+        return nullcontext()
+
+
+@contextmanager
+def steps_shown() -> Iterator[Steps]:
+    if not sys.stderr.isatty():
+        yield Silent()
+        return
+    from lakehouse_assets.cli.terminal.spinner import steps_drawn
+
+    with steps_drawn() as steps:
+        yield steps
+
+
+def readable(name: str) -> str:
+    return NAMES.get(name, name.replace("_", " ").capitalize())

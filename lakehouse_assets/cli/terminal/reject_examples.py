@@ -1,0 +1,63 @@
+"""One rejected record for each reason: what a person looks at first to see what went wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from lakehouse_assets.cli.terminal.formats import short_text
+from lakehouse_assets.contracts import Contract, Contracts
+
+LONGEST_VALUE, MOST_VALUES = 30, 3
+
+
+@dataclass
+class Example:
+    """`shown`: the key and the values that the reason is about, of the first record that has it; then where that record stands."""
+
+    dataset: str
+    reason: str
+    records: int
+    shown: str
+    file: str
+    row: int
+
+
+def examples(records: Iterable[tuple[Any, ...]], contracts: Contracts) -> list[Example]:
+    """records: the columns dataset, state, reasons, raw, source_file, row_number, ... of rejected records. By dataset,
+    the most frequent reason first."""
+    found: dict[tuple[str, str], Example] = {}
+    for dataset, _, reasons, raw, source_file, row_number, *_ in records:
+        for reason in reasons:
+            known = found.get((dataset, reason))
+            if known:
+                known.records += 1
+            else:
+                shown = _shown(contracts[dataset], reason, raw)
+                found[dataset, reason] = Example(dataset, reason, 1, shown, source_file.split("/")[-1], row_number)
+    order = list(contracts)
+    return sorted(found.values(), key=lambda example: (order.index(example.dataset), -example.records, example.reason))
+
+
+def _shown(contract: Contract, reason: str, raw: dict[str, str | None]) -> str:
+    short = {name: _short(value) for name, value in raw.items()}
+    about = _columns_of(contract, reason) & short.keys()
+    if not about:
+        return ", ".join(list(short.values())[:MOST_VALUES]) + (", …" if len(short) > MOST_VALUES else "")
+    return short_text({name: short[name] for name in dict.fromkeys((contract.key, *contract.names)) if name in {*about, contract.key} & short.keys()})
+
+
+def _columns_of(contract: Contract, reason: str) -> set[str]:
+    """Reasons begin with a column's name; those that are a rule's name are about the columns of its predicate."""
+    first = reason.partition(":")[0]
+    if first in contract.names:
+        return {first}
+    predicate = next((rule.predicate for rule in contract.rules if rule.name == reason), "")
+    return {name for name in contract.names if re.search(rf"\b{name}\b", predicate)}
+
+
+def _short(value: str | None) -> str:
+    text = value or ""
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

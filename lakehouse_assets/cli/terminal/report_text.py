@@ -1,0 +1,163 @@
+"""The load report for people: what became of each dataset's rows, of each file, and why."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lakehouse_assets.cli.terminal.errors import visible
+from lakehouse_assets.cli.terminal.formats import stdout
+from lakehouse_assets.cli.terminal.tables import print_table, print_tally
+from lakehouse_assets.etl.status import (
+    ABANDONED,
+    FAILED,
+    NOTHING_TO_DO,
+    SUCCEEDED,
+    WITH_REJECTS,
+    counted,
+    in_words,
+    not_taken,
+    rejected_shares,
+)
+
+LOADED = "loaded"
+MOST_FILES, FEW_SHEETS, QUIET, ROOM_FOR_REMARKS = 40, 3, 2, 100
+COUNTED = re.compile(r"([0-9]+) rows: (.*)", re.DOTALL)
+MOST_REASONS = 5
+STYLES = {SUCCEEDED: "green", WITH_REJECTS: "yellow", FAILED: "bold red", ABANDONED: "bold yellow", NOTHING_TO_DO: "yellow"}
+
+
+def print_report(report: dict[str, Any], *, with_reasons: bool = True) -> None:
+    console = stdout()
+    if report["status"] == NOTHING_TO_DO:
+        console.print("Nothing to do: no file waits.", style=STYLES[NOTHING_TO_DO])
+    else:
+        console.print(f"Batch {report['batch_id']} {in_words(report)}.", style=style_of(report), soft_wrap=not console.is_terminal)
+    if report.get("error"):
+        console.print(visible(report["error"], keep_lines=True), soft_wrap=not console.is_terminal)
+    if report["status"] == WITH_REJECTS:
+        shares = sorted(rejected_shares(report).items(), key=lambda item: -item[1])
+        if told := ", ".join(f"{share:.1%} of {dataset}" for dataset, share in shares if share):
+            what = f"More rows are rejected than is usual: {told}. `lakehouse rejects` shows each with its reasons."
+            console.print(what, style="yellow", soft_wrap=not console.is_terminal)
+    # Of a batch that was given up each file's reason is the report's own.
+    _print_not_taken([file for file in not_taken(report) if file["reason"] != report.get("error")])
+    if report["datasets"]:
+        _heading("Rows")
+        more = [name for name in ("healed", "resolved") if report.get(name)]
+        names = [*next(iter(report["datasets"].values())), *more]
+        rows = [(dataset, *counts.values(), *(report[name].get(dataset, 0) for name in more)) for dataset, counts in report["datasets"].items()]
+        print_tally(("dataset", *names), rows)
+        for dataset, number in report.get("differing", {}).items():
+            what = f"{number:,} row{'s differ' if number > 1 else ' differs'} from a later one of the same key"
+            console.print(f"{dataset}: {what}, which was taken; no version column tells which is right.", style="yellow", soft_wrap=not console.is_terminal)
+    if report["files"]:
+        _heading("Files")
+        print_files(report["files"])
+    if report.get("reasons") and with_reasons:
+        _heading("Rejected rows, by reason (lakehouse rejects shows each)")
+        print_table(("dataset", "reason", "rows"), _tallies(report["reasons"]), counts=True)
+    if report.get("warnings"):
+        _heading("Warnings (these rows were loaded)")
+        print_table(("dataset", "rule", "rows"), _tallies(report["warnings"]), counts=True)
+
+
+def print_files(files: list[dict[str, Any]]) -> None:
+    """Loaded files shortly, all others with their reasons; bounded, and it is said how many more there are."""
+    lines = _grouped(files)
+    shown = lines[:MOST_FILES]
+    console = stdout()
+    names = ("file", "dataset", "outcome", "read", "rejected", "remark")
+    if console.is_terminal and console.width < ROOM_FOR_REMARKS:
+        print_table(names[:-1], [line[:-1] for line in shown], counts=True)
+        for name, *_, remark in shown:
+            if remark:
+                console.print(visible(f"  {name}: {remark}"))
+    else:
+        print_table(names, shown, counts=True)
+    if len(lines) > len(shown):
+        console.print(f"and {len(lines) - len(shown):,} more: lakehouse history --json")
+
+
+def style_of(report: dict[str, Any]) -> str:
+    """A batch that succeeded and left something out is no plain success."""
+    return STYLES[WITH_REJECTS] if report["status"] == SUCCEEDED and not_taken(report) else STYLES[report["status"]]
+
+
+def _print_not_taken(files: list[dict[str, Any]]) -> None:
+    """What the batch did not read, by reason: which file, or how many files and sheets, and how many rows they have."""
+    console = stdout()
+    by_reason: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for file in files:
+        by_reason[file["reason"] or file["outcome"]].append(file)
+    for reason, alike in list(by_reason.items())[:MOST_REASONS]:
+        what = f"{alike[0]['name']} was" if len(alike) == 1 else f"{counted(alike)} were"
+        rows = [file.get("rows_aside") for file in alike]
+        known = sum(number or 0 for number in rows)
+        how_many = f" ({known:,} row{'s' * (known != 1)}{' and more' * (None in rows)})" if known else ""
+        console.print(visible(f"{what} not taken{how_many}: {reason}"), style="yellow", soft_wrap=not console.is_terminal)
+    if len(by_reason) > MOST_REASONS:
+        console.print(f"and for {len(by_reason) - MOST_REASONS:,} more reasons: see the files", style="yellow")
+
+
+def _heading(text: str) -> None:
+    console = stdout()
+    console.print()
+    console.print(text, style="bold", soft_wrap=True)
+
+
+def _tallies(counts: dict[str, dict[str, int]]) -> list[tuple[str, str, int]]:
+    return [(dataset, text, rows) for dataset, tally in counts.items() for text, rows in sorted(tally.items(), key=lambda item: -item[1])]
+
+
+def _grouped(files: list[dict[str, Any]]) -> list[Sequence[Any]]:
+    """What needs a look comes first: what was not loaded, then what was loaded with rejected rows or a remark, then the rest.
+
+    Sheets of one workbook with one outcome share a line, and so do loaded files of one dataset of which there is nothing else to say.
+    """
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for file in files:
+        groups[_group(file)].append(file)
+    lines: list[tuple[int, Sequence[Any]]] = []
+    for alike in groups.values():
+        if len(alike) > FEW_SHEETS:
+            lines.append((min(_urgency(file) for file in alike), _line(_common_name(alike), alike)))
+        else:
+            lines += [(_urgency(file), _line(file["name"], [file])) for file in alike]
+    return [line for _, line in sorted(lines, key=lambda item: item[0])]
+
+
+def _group(file: dict[str, Any]) -> tuple[Any, ...]:
+    alike = (file["dataset"], file["outcome"], file["reason"])
+    if file.get("workbook"):
+        return ("sheets", file["workbook"], *alike)
+    return ("files", *alike) if _urgency(file) == QUIET else (file["source_file"], file["name"])
+
+
+def _urgency(file: dict[str, Any]) -> int:
+    if file["outcome"] != LOADED:
+        return 0
+    return 1 if file["rejected"] or file["warnings"] else QUIET
+
+
+def _common_name(files: list[dict[str, Any]]) -> str:
+    workbook = files[0].get("workbook")
+    return f"{workbook} ({len(files):,} sheets)" if workbook else f"{len(files):,} files"
+
+
+def _line(name: str, files: list[dict[str, Any]]) -> Sequence[Any]:
+    first = files[0]
+    remarks = [first["reason"], *_summed(warning for file in files for warning in file["warnings"])]
+    read, rejected = (sum(file[count] for file in files) for count in ("read", "rejected"))
+    return (name, first["dataset"], first["outcome"].replace("_", " "), read, rejected, "; ".join(remark for remark in remarks if remark))
+
+
+def _summed(warnings: Iterable[str]) -> list[str]:
+    """Each warning once; those that count rows, with the sum."""
+    sums: dict[str, int] = defaultdict(int)
+    for warning in warnings:
+        counted = COUNTED.match(warning)
+        sums[counted[2] if counted else warning] += int(counted[1]) if counted else 0
+    return [f"{rows:,} rows: {warning}" if rows else warning for warning, rows in sums.items()]

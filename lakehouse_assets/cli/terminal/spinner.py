@@ -1,0 +1,55 @@
+"""The steps of a batch in a terminal: one line a step, with a spinner and a clock; what is done keeps its time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, RenderableType
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
+from rich.text import Text
+
+from lakehouse_assets.cli.terminal.progress import readable
+
+MARKS = {"succeeded": Text("✓", "green"), "failed": Text("✗", "bold red"), "skipped": Text("-", "dim")}
+
+
+class Mark(SpinnerColumn):
+    def render(self, task: Task) -> RenderableType:
+        return MARKS[task.fields["ended"]] if task.fields["ended"] else super().render(task)
+
+
+class Seconds(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        seconds = task.finished_time if task.finished else task.elapsed
+        return Text(f"{seconds or 0:.1f} s", "dim", justify="right")
+
+
+class Drawn:
+    """See `Steps`."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, name: str, what: str) -> None:
+        if what == "started":
+            self._tasks[name] = self._progress.add_task(f"{readable(name):<38}", total=1, ended=None)
+        elif name in self._tasks:
+            self._progress.update(self._tasks.pop(name), completed=1, ended=what)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        self(name, "started")
+        try:
+            yield
+        except BaseException:
+            self(name, "failed")
+            raise
+        self(name, "succeeded")
+
+
+@contextmanager
+def steps_drawn() -> Iterator[Drawn]:
+    with Progress(Mark(), TextColumn("{task.description}", markup=False), Seconds(), console=Console(stderr=True)) as progress:
+        yield Drawn(progress)

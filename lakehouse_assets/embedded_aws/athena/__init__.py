@@ -1,0 +1,1 @@
+"""Athena on DuckDB: its SQL, types, functions, queries and results."""

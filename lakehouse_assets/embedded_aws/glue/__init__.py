@@ -1,0 +1,1 @@
+"""Glue's crawlers and jobs."""

@@ -1,0 +1,1 @@
+"""What is kept over a restart, and what a crash left of it."""

@@ -1,0 +1,1 @@
+"""What Step Functions does beyond ministack: integrations, redrive, limits."""

@@ -1,0 +1,208 @@
+"""The entry point of the Glue job, for every dataset: loads what a manifest holds for one of them, with the Spark engine.
+
+Dagster runs it through Pipes, Step Functions and `spark-submit` without: all that it needs comes in its own arguments. Glue adds arguments of its own, which
+are ignored. What it did is written down in the bucket by the load itself; Dagster, where there is one, is told of it besides. A failure is raised as it is:
+its class and message are what Glue shows as the run's error. It writes only while its batch is the open one, for it outlives a Dagster that is killed.
+With --execution it is a step of a state machine's execution, and writes only while that holds the lease, too. With --step it does another step of a batch
+than a load, where a deployment wants Glue to do them; these start no Spark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from dagster_pipes import PipesCliArgsParamsLoader, PipesContext, PipesS3ContextLoader, PipesS3MessageWriter, open_dagster_pipes
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from lakehouse_assets.aws.client import Aws, failures_named
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.etl.load import load_dataset
+from lakehouse_assets.landing.model import Manifest
+from lakehouse_assets.landing.store import Store
+from lakehouse_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from lakehouse_assets.etl.engines.base import Judgement
+
+CONTRACT = ".odcs.yaml"
+LOAD, CONVERT, ARCHIVE = STEPS = ("load", "convert", "archive")
+OF_SETTINGS = ("bucket", "raw_prefix", "uploads_prefix", "tables_prefix", "rejected_prefix", "archive_prefix", "control_prefix", "reject_limit")
+SECONDS_BETWEEN_MESSAGES = 5.0
+
+
+def arguments(settings: Settings, dataset: str, contracts: str) -> dict[str, str]:
+    """The arguments of every run for a dataset, beside its --manifest. `contracts`: the folder in S3 that holds all contracts' documents."""
+    return {"--dataset": dataset, "--contracts": contracts} | _of_settings(settings)
+
+
+def step_arguments(settings: Settings, step: str, contracts: str) -> dict[str, str]:
+    """The arguments of every run of a step that is no load: CONVERT, or ARCHIVE, to which each run adds its --batch."""
+    return {"--step": step, "--contracts": contracts} | _of_settings(settings)
+
+
+def _of_settings(settings: Settings) -> dict[str, str]:
+    return {_flag(name): str(getattr(settings, name)) for name in OF_SETTINGS}
+
+
+def main(given: Sequence[str]) -> None:
+    """Runs the job. Raises BadData, BadConfiguration or TemporaryOutage as the load does."""
+    # Dagster first: it is told of a failure of any of what follows, and of what Spark has to say.
+    with _dagster() as dagster, tempfile.TemporaryDirectory(prefix="lakehouse-") as folder:
+        asked = _read(given)
+        lakehouse = _lakehouse(asked, Path(folder))
+        if asked.execution:
+            lakehouse.take_lease(print)
+        if asked.step != LOAD:
+            _do(lakehouse, asked)
+            return
+        manifest = _read_manifest(lakehouse, asked.manifest)
+        files = manifest.to_load(asked.dataset)
+        print(f"{asked.dataset}: batch {manifest.batch_id} has {len(files)} files of {sum(file.size for file in files):,} bytes", flush=True)
+        with _spark() as session:
+            judgement = _load(lakehouse, asked.dataset, manifest, session)
+            print(f"{asked.dataset}: {judgement.counts}, healed: {judgement.healed}", flush=True)
+            if dagster is not None and dagster.is_asset_step:
+                _report(dagster, lakehouse, asked.dataset, manifest.batch_id, session)
+
+
+class _Settings(Settings):
+    """From the arguments alone: whatever a machine has in its environment, the same arguments do the same."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del settings_cls
+        return (init_settings,)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadConfiguration(f"The job's arguments cannot be used: {message}. Correct the job's definition, or what starts it.")
+
+
+def _read(given: Sequence[str]) -> argparse.Namespace:
+    # No abbreviations: an argument of Glue's own must not be taken for the beginning of one of these.
+    parser = _Parser(allow_abbrev=False)
+    parser.add_argument("--step", choices=STEPS, default=LOAD)
+    step = parser.parse_known_args(given)[0].step
+    needed = {LOAD: ("dataset", "manifest"), CONVERT: (), ARCHIVE: ("batch",)}[step]
+    for name in (*needed, "contracts", "bucket"):
+        parser.add_argument(_flag(name), required=True)
+    for name in ("execution", *OF_SETTINGS[1:]):
+        parser.add_argument(_flag(name))
+    return parser.parse_known_args(given)[0]
+
+
+def _do(lakehouse: Lakehouse, asked: argparse.Namespace) -> None:
+    if asked.step == CONVERT:
+        print(f"{len(lakehouse.convert())} uploads were converted", flush=True)
+    else:
+        print(f"{len(lakehouse.archive(lakehouse.manifest(asked.batch)))} files were archived", flush=True)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _lakehouse(asked: argparse.Namespace, home: Path) -> Lakehouse:
+    aws = Aws()
+    with failures_named("Reading the contracts"):
+        _download_folder(aws, asked.contracts, home / "contracts")
+    named = {name: value for name in OF_SETTINGS if (value := getattr(asked, name)) is not None}
+    try:
+        settings = _Settings(home=home, aws="account", contracts=home / "contracts", **named)
+    except ValidationError as error:
+        raise BadConfiguration(f"The job's arguments cannot be used: {error}") from None
+    lakehouse = Lakehouse(settings, aws, execution=asked.execution)
+    if asked.step == LOAD and asked.dataset not in lakehouse.contracts:
+        raise BadConfiguration(f"There is no contract of {asked.dataset}, only of {', '.join(lakehouse.contracts)}. Correct --dataset.")
+    return lakehouse
+
+
+def _download_folder(aws: Aws, location: str, folder: Path) -> None:
+    bucket, prefix = _place(location)
+    store = Store(aws.client("s3"), bucket)
+    folder.mkdir()
+    for key in store.keys(prefix):
+        if key.endswith(CONTRACT):
+            (folder / key.removeprefix(prefix)).write_bytes(store.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    if not any(folder.iterdir()):
+        raise BadConfiguration(f"There are no contracts at {location}. Deploy them again, or correct --contracts.")
+
+
+def _read_manifest(lakehouse: Lakehouse, location: str) -> Manifest:
+    bucket, key = _place(location)
+    with failures_named("Reading the manifest"):
+        found = Store(lakehouse.aws.client("s3"), bucket).get_json(key)
+    if found is None:
+        raise BadConfiguration(f"There is no manifest at {location}. Correct --manifest, or restore it from its older version.")
+    return Manifest.from_json(found)
+
+
+def _load(lakehouse: Lakehouse, dataset: str, manifest: Manifest, session: SparkSession) -> Judgement:
+    from lakehouse_assets.etl.engines.spark import SparkEngine
+
+    engine = SparkEngine(lambda: session, lakehouse.aws.environment)
+    with failures_named(f"Loading {dataset}"):
+        return load_dataset(
+            lakehouse.contracts[dataset],
+            manifest,
+            lakehouse.zone,
+            lakehouse.tables,
+            engine,
+            lakehouse.settings.reject_limit,
+            lambda: lakehouse.confirm_under_way(manifest.batch_id),
+        )
+
+
+def _place(location: str) -> tuple[str, str]:
+    if not location.startswith("s3://"):
+        raise BadConfiguration(f"{location} is no place in S3; it must begin with s3://.")
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+@contextmanager
+def _spark() -> Iterator[SparkSession]:
+    from lakehouse_assets.etl.engines.spark.session import spark_session
+
+    session = spark_session()
+    try:
+        yield session
+    finally:
+        session.stop()
+
+
+@contextmanager
+def _dagster() -> Iterator[PipesContext | None]:
+    """Dagster, where it started this run: it is told what is printed, what was loaded, and the failure if there is one."""
+    parameters = PipesCliArgsParamsLoader()  # type: ignore[no-untyped-call]
+    if not parameters.is_dagster_pipes_process():
+        yield None
+        return
+    s3 = Aws().client("s3")
+    writer = PipesS3MessageWriter(s3, interval=SECONDS_BETWEEN_MESSAGES)
+    with open_dagster_pipes(context_loader=PipesS3ContextLoader(s3), message_writer=writer, params_loader=parameters) as pipes:
+        yield pipes
+
+
+def _report(dagster: PipesContext, lakehouse: Lakehouse, dataset: str, batch_id: str, session: SparkSession) -> None:
+    """How many rows the two tables have now. Delta Lake answers from its log, so that nothing is read for it."""
+    for group, location in (("lakehouse", lakehouse.tables.table(dataset)), ("rejected", lakehouse.tables.rejects(dataset))):
+        rows = session.read.format("delta").load(location).count()
+        dagster.report_asset_materialization(asset_key=f"{group}/{dataset}", metadata={"batch_id": batch_id, "dagster/row_count": rows})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

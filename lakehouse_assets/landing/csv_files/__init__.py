@@ -1,0 +1,1 @@
+"""CSV files: unpacking, encoding, dialect, header, records."""

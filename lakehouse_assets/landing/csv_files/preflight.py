@@ -1,0 +1,215 @@
+"""Looks at one file before any engine does, and sets aside what no engine could read rightly.
+
+An engine that meets Latin-1, half a gzip file or an unclosed quote may guess, skip or stop the whole batch. So each
+file is streamed in bounded memory: once, at the disk's speed, and where it has quotes, blank rows or nameless columns a
+second time, record by record (`records`).
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lakehouse_assets.contracts import Contract
+from lakehouse_assets.landing.csv_files.blanks import BlankRows
+from lakehouse_assets.landing.csv_files.column_names import named_width, shown
+from lakehouse_assets.landing.csv_files.dialect import DELIMITERS, HEAD, FirstRecord, first_records
+from lakehouse_assets.landing.csv_files.encoding import Utf8Check, refuse_utf16
+from lakehouse_assets.landing.csv_files.header import find_header, taken_for_header, titles_problem
+from lakehouse_assets.landing.csv_files.records import Records, read_records
+from lakehouse_assets.landing.csv_files.unpacking import ArrivingFile, Limits, TextBytes, UnusableError
+from lakehouse_assets.landing.routing import HeaderCheck, Route, check_header, missing, route, shared
+
+__all__ = ["Limits", "Preflight", "UnusableError", "preflight", "route_file"]
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What one file is. Where there is a `problem` the file is set aside unread, and of the rest only `sha256` and `size` are certain."""
+
+    problem: str | None
+    """Why, worded to follow the file's name ('is not UTF-8: …'); names columns and places, never a row's values."""
+    empty: bool
+    """No bytes, blank lines, or nothing but a header."""
+    compression: str
+    """"none" or "gzip", by the content."""
+    delimiter: str
+    header: tuple[str, ...]
+    """Normalised names in the file's order. (In a file without a header these are a row's values.)"""
+    extra_columns: tuple[str, ...]
+    absent_columns: tuple[str, ...]
+    quoted: bool
+    """A quote character stands somewhere in the file."""
+    multiline: bool
+    """A quoted field holds a line break."""
+    newline: str
+    """What ends the lines: "\\n", "\\r\\n", "\\r" or "mixed"."""
+    sha256: str
+    """Of the bytes as they arrived."""
+    size: int
+    """Bytes as they arrived."""
+    skipped_lines: int = 0
+    """Lines before the header: blank ones, titles, Excel's `sep=` line."""
+    padded: bool = False
+    """Zeros stand behind its gzip content, or between its parts."""
+    header_lines: int = 1
+    """A name in quotes may hold a line break."""
+    notes: tuple[str, ...] = ()
+    """What was taken for something else than it is written as, or left out; each a warning of the report."""
+    rows_aside: int | None = None
+    """How many rows a file with a problem has, as far as its text can be read: its records below the header, or else
+    its lines; None without a text."""
+
+
+def preflight(
+    path: Path,
+    contract: Contract,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    contracts: Mapping[str, Contract] | None = None,
+    name: str = "",
+) -> Preflight:
+    """Reads a CSV file, gzipped or not, and says whether and how an engine can read it by the contract. Never raises
+    for what is in it.
+
+    `contracts`: all datasets, and `name`: the file's own name; the file may turn out to be meant for another dataset
+    than the contract's.
+    """
+    file = ArrivingFile(path, limits)
+    found = Preflight(None, False, "none", ",", (), (), (), False, False, "\n", "", 0)
+    try:
+        found = _read(file, contract, contracts or {contract.dataset: contract}, name, found)
+    except UnusableError as unusable:
+        found = replace(found, problem=str(unusable))
+    file.finish()
+    return replace(found, compression=file.compression, padded=file.padded, sha256=file.sha256, size=file.size)
+
+
+def route_file(path: Path, contracts: Mapping[str, Contract], name: str = "") -> Route | None:
+    """The dataset that a file is for, by its first bytes and its name; None if it is empty.
+
+    Raises UnusableError, with the reason, where these bytes are no text that could have a header.
+    """
+    scan = _Scan()
+    for chunk in ArrivingFile(path, Limits()).chunks():
+        scan.take(chunk)
+        if len(scan.head) >= HEAD:
+            break
+    read = first_records(scan.head_text(), whole=len(scan.head) < HEAD)
+    if not read:
+        return None
+    header = find_header(read, lambda cells: contracts.get(route(cells, contracts, name=name).candidate or ""))
+    found = route(header.cells, contracts, name=name)
+    return replace(found, reason=f"{found.reason} {taken_for_header(header)}") if found.reason else found
+
+
+def _read(file: ArrivingFile, contract: Contract, contracts: Mapping[str, Contract], name: str, found: Preflight) -> Preflight:
+    scan = _Scan()
+    for chunk in file.chunks():
+        scan.take(chunk)
+    scan.finish()
+    found = replace(found, quoted=scan.quoted, newline=_newline(scan.newlines()))
+    read = first_records(scan.head_text(), whole=not scan.beyond_head)
+    if not read:
+        if scan.text_beyond_head:
+            raise UnusableError(f"begins with more than {HEAD:,} bytes of blank lines: no header")
+        return replace(found, empty=True)
+    header = find_header(read, lambda _: contract)
+    check = check_header(header.cells, contract, contracts, name)
+    found = replace(
+        found,
+        delimiter=header.delimiter,
+        header=check.names,
+        extra_columns=check.extra,
+        absent_columns=check.absent,
+        skipped_lines=header.skipped_lines,
+        header_lines=header.end - header.skipped_lines,
+        empty=not scan.text_beyond_head and header.nothing_below,
+    )
+    problem = check.problem or titles_problem(header, contract)
+    if check.problem and missing(header.cells, contract):
+        problem = f"{problem} {taken_for_header(header)}"
+    named = named_width(header.cells)
+    if problem is None and named == len(header.cells) and not scan.quoted and not scan.blank_rows.found and found.newline in ("\n", "\r\n"):
+        return replace(found, notes=_notes(header, check, 0))
+    try:
+        records = read_records(TextBytes(ArrivingFile(file.path, file.limits).chunks()), header.delimiter, header.skipped_lines, named, len(header.cells))
+    except UnusableError as unusable:
+        return replace(found, problem=problem or str(unusable), rows_aside=max(0, scan.lines() - header.skipped_lines - 1))
+    found = replace(found, multiline=records.multiline, newline=_newline(records.newlines), empty=records.rows == 0)
+    if problem is not None:
+        return replace(found, problem=problem, rows_aside=records.rows + (not shared(header.cells, contract)))
+    return _without_nameless_end(replace(found, notes=_notes(header, check, records.blank_rows)), named, records)
+
+
+def _without_nameless_end(found: Preflight, named: int, records: Records) -> Preflight:
+    """Delimiters at the end of the header make no column where no row has something there."""
+    if records.beyond:
+        return found
+    kept = found.header[:named]
+    return replace(found, header=kept, extra_columns=tuple(column for column in found.extra_columns if column in kept))
+
+
+def _notes(header: FirstRecord, check: HeaderCheck, blank_rows: int) -> tuple[str, ...]:
+    notes = []
+    if header.above:
+        skipped = "1 row above it was" if header.skipped_lines == 1 else f"{header.skipped_lines} rows above it were"
+        notes.append(f"the header stands in row {header.row}; {skipped} skipped")
+    if check.respelled:
+        taken = ", ".join(f'"{shown(text.strip(" "))}" for {column}' for text, column in check.respelled)
+        notes.append(f"columns known by another spelling: {taken}")
+    if blank_rows:
+        notes.append(f"blank rows, left out: {blank_rows:,}")
+    return tuple(notes)
+
+
+def _newline(kinds: frozenset[str]) -> str:
+    return "mixed" if len(kinds) > 1 else next(iter(kinds), "\n")
+
+
+class _Scan:
+    """What one pass over a text's bytes shows. The header is parsed from `head`, its first bytes (HEAD of them, up to a piece more)."""
+
+    def __init__(self) -> None:
+        self.head = b""
+        self.encoding = Utf8Check()
+        self.blank_rows = BlankRows("".join(DELIMITERS))
+        self.quoted = False
+        self.beyond_head = False
+        self.text_beyond_head = False
+        self._feeds = self._returns = self._both = 0
+        self._last = b""
+
+    def take(self, chunk: bytes) -> None:
+        """Raises UnusableError where the text is not UTF-8."""
+        if not self.head:
+            refuse_utf16(chunk)
+        self.encoding.take(chunk)
+        self.blank_rows.take(chunk)
+        if len(self.head) < HEAD:
+            self.head += chunk
+        else:
+            self.beyond_head = True
+            self.text_beyond_head = self.text_beyond_head or bool(chunk.strip(b" \r\n"))
+        self.quoted = self.quoted or b'"' in chunk
+        self._feeds += chunk.count(b"\n")
+        if b"\r" in chunk or self._last == b"\r":
+            self._returns += chunk.count(b"\r")
+            self._both += chunk.count(b"\r\n") + (self._last == b"\r" and chunk.startswith(b"\n"))
+        self._last = chunk[-1:]
+
+    def finish(self) -> None:
+        """Raises UnusableError where the text ends in the middle of a character."""
+        self.encoding.finish()
+        self.blank_rows.finish()
+
+    def lines(self) -> int:
+        return self._feeds + self._returns - self._both + (self._last not in (b"", b"\n", b"\r"))
+
+    def head_text(self) -> str:
+        return codecs.utf_8_decode(self.head, "strict", False)[0]
+
+    def newlines(self) -> frozenset[str]:
+        counted = {"\r\n": self._both, "\n": self._feeds - self._both, "\r": self._returns - self._both}
+        return frozenset(newline for newline, times in counted.items() if times)

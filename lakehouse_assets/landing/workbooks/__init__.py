@@ -1,0 +1,1 @@
+"""Excel workbooks: their parts, sheets and cells, converted to CSV."""

@@ -1,0 +1,134 @@
+"""Excel workbooks become CSV files, one for each sheet that is a dataset's; every other sheet is named with the reason.
+
+The reading is done by another process (`workbook_reader`), so that neither a damaged nor a hostile workbook can take this one's memory or time.
+"""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import unicodedata
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lakehouse_assets.contracts import Contracts, Kind
+from lakehouse_assets.errors import BadData, LakehouseError, TemporaryOutage
+from lakehouse_assets.landing.workbooks.archive import WorkbookLimits
+
+__all__ = ["Sheet", "WorkbookLimits", "convert_workbook", "safe_name"]
+
+NAME_BYTES = 120
+HASH_LENGTH = 12
+LOOKS_HASHED = re.compile(rf"-[0-9a-f]{{{HASH_LENGTH}}}\Z")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What became of one sheet; where `dataset` is None it was not converted, for this `reason`.
+
+    Its rows are those above its header (a warning says how many), the header, `rows` and `skipped_blank_rows`.
+    """
+
+    index: int
+    name: str
+    hidden: bool
+    dataset: str | None
+    reason: str | None
+    rows: int
+    csv: Path | None
+    skipped_blank_rows: int
+    warnings: tuple[str, ...] = ()
+
+
+def convert_workbook(path: Path, contracts: Contracts, into: Path, limits: WorkbookLimits = WorkbookLimits()) -> tuple[Sheet, ...]:  # noqa: B008 - frozen
+    """Every sheet of an .xlsx workbook, in its order; those that are a dataset's are written to CSV files in `into`.
+
+    into: a folder for this workbook alone: the files' names say only the sheet's place. After an error it may hold some of them.
+
+    Raises BadData where the workbook cannot be read (its message is the reason to quarantine it), TemporaryOutage where the reading was
+    killed from outside, LakehouseError for other trouble of this machine (a full disk): then nothing is wrong with the workbook.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    job = {
+        "path": str(path.resolve()),
+        "into": str(into.resolve()),
+        "limits": asdict(limits),
+        "datasets": [
+            {
+                "dataset": contract.dataset,
+                "names": contract.names,
+                "required_names": contract.required_names,
+                "timestamps": [column.name for column in contract.columns if column.kind == Kind.TIMESTAMP],
+                "allows_unknown": contract.allows_unknown,
+            }
+            for contract in contracts.values()
+        ],
+    }
+    answer = _read_in_bounded_process(job, limits)
+    if "problem" in answer:
+        raise BadData(answer["problem"])
+    return tuple(Sheet(**{**sheet, "csv": Path(sheet["csv"]) if sheet["csv"] else None, "warnings": tuple(sheet["warnings"])}) for sheet in answer["sheets"])
+
+
+def _read_in_bounded_process(job: dict[str, Any], limits: WorkbookLimits) -> dict[str, Any]:
+    imports = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+    try:
+        reader = subprocess.run(
+            [sys.executable, "-P", "-m", "lakehouse_assets.landing.workbooks.reader"],
+            input=json.dumps(job),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=limits.seconds,
+            env={**os.environ, "PYTHONPATH": imports, "PYTHONUTF8": "1"},
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BadData(f"the workbook takes more than {limits.seconds:,} seconds to read, the limit") from error
+    if reader.returncode == 0:
+        answer: dict[str, Any] = json.loads(reader.stdout)
+        return answer
+    raise _failure(reader.returncode, reader.stderr, limits)
+
+
+def _failure(code: int, stderr: str, limits: WorkbookLimits) -> LakehouseError:
+    """Tells a workbook that breaks its reader from a machine that cannot read: only the first is the workbook's fault."""
+    if code == -signal.SIGXCPU:
+        return BadData(f"the workbook takes more than {limits.seconds:,} seconds to read, the limit")
+    if "memory allocation of" in stderr or "MemoryError" in stderr:
+        return BadData(f"the workbook needs more than {limits.memory_bytes:,} bytes of memory, the limit")
+    if code < 0 and code not in (-signal.SIGABRT, -signal.SIGSEGV):
+        return TemporaryOutage(f"Reading a workbook was ended by {signal.Signals(-code).name}, perhaps for want of memory. Run it again.")
+    last = stderr.strip().splitlines()[-1][:300] if stderr.strip() else f"exit code {code}"
+    raised = getattr(builtins, last.partition(":")[0], None)
+    if "No module named" in last or (isinstance(raised, type) and issubclass(raised, OSError)):
+        return LakehouseError(f"Reading a workbook failed on this machine, not because of the workbook: {last}")
+    return BadData(f"the workbook is damaged: its reader breaks on it ({last})")
+
+
+def safe_name(text: str) -> str:
+    """A file's or sheet's name as a part of an S3 key: letters and digits of any script, blanks and `-_.()`, at most 120 bytes of UTF-8.
+
+    A name that had to be changed ends in a hash of the original, so that two different names never become one. Never empty, never hidden
+    from Spark and Hive (which skip what begins with `_` or `.`).
+    """
+    kept = "".join(letter if _is_kept(letter) else "_" for letter in text)
+    kept = re.sub(r"\.{2,}", "_", kept).strip()
+    kept = re.sub(r"\A[._]+", "", kept).rstrip(".")
+    if kept == text and kept and len(kept.encode()) <= NAME_BYTES and not LOOKS_HASHED.search(kept):
+        return kept
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_LENGTH]
+    short = kept.encode()[: NAME_BYTES - HASH_LENGTH - 1].decode("utf-8", "ignore").strip()
+    return f"{short or 'name'}-{digest}"
+
+
+def _is_kept(letter: str) -> bool:
+    return letter.isalnum() or letter in " -_.()" or unicodedata.category(letter).startswith("M")

@@ -1,0 +1,229 @@
+"""One sheet becomes one CSV file (RFC 4180, UTF-8, lines ended by a line feed) with every row of the sheet accounted for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import compress, islice
+from pathlib import Path
+from typing import cast
+
+from python_calamine import CalamineSheet
+
+from lakehouse_assets.errors import BadData
+from lakehouse_assets.landing.routing import MALFORMED, Route, check_header, normalise, route
+from lakehouse_assets.landing.workbooks.cells import Value, cell_text
+from lakehouse_assets.landing.workbooks.scan import Part
+from lakehouse_assets.landing.workbooks.xml import SpecialCells
+
+HEADER_WITHIN = 20
+"""Of a sheet's filled rows: reports have a title, a date, perhaps filters above their header."""
+DATE_LENGTH = len("2025-04-01")
+needs_quotes = re.compile(r'[",\r\n]').search
+
+
+@dataclass(frozen=True)
+class DatasetColumns:
+    """What the reader's process is told of a contract: enough to route a header, and where a date is written as a timestamp."""
+
+    dataset: str
+    names: tuple[str, ...]
+    required_names: tuple[str, ...]
+    timestamps: tuple[str, ...]
+    allows_unknown: bool = False
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """Either `reason`, why the sheet was not converted, or `dataset` and what was written. `rows`: below the header, in either case."""
+
+    dataset: str | None = None
+    reason: str | None = None
+    rows: int = 0
+    skipped_blank_rows: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class Budget:
+    """Characters that may still be written for the whole workbook: a short text, shared by all cells, can make any amount of CSV."""
+
+    characters: int
+
+    def spend(self, characters: int) -> None:
+        self.characters -= characters
+        if self.characters < 0:
+            raise BadData("the workbook's rows make more text than the limit for a workbook allows")
+
+
+class SheetRows:
+    """A sheet's rows as texts, from its first row and column on; with those cells read from its XML that calamine does not tell apart."""
+
+    def __init__(self, sheet: CalamineSheet, part: Part, special: Callable[[], SpecialCells]) -> None:
+        """`special`: takes the second look at the sheet, once."""
+        self._sheet = sheet
+        self._offset: list[Value] = [""] * sheet.start[1] if sheet.start else []
+        self._special = special
+        rows = sheet.end[0] + 1 if sheet.end else 0
+        # As many row elements as rows: none was read over another. Then the second look, which takes three times the first, is left out.
+        self._looked_twice = part.suspicious or part.row_tags != rows
+        self.faults = self._special().faults if self._looked_twice else {}
+        self.count = max(rows, max(self.faults, default=-1) + 1)
+
+    def texts(self, timestamps: Sequence[int] = ()) -> Iterator[tuple[int, list[str]]]:
+        """Each row's number, from 0, and its cells; `timestamps` are the columns in which a date gets a time of day."""
+        number = -1
+        for number, values in enumerate(self._sheet.iter_rows()):
+            yield number, self._row(number, self._offset + values if self._offset else values, timestamps)
+        for beyond in range(number + 1, self.count):
+            yield beyond, self._row(beyond, [], timestamps)
+
+    def _row(self, number: int, values: Sequence[Value], timestamps: Sequence[int]) -> list[str]:
+        read = [value if value.__class__ is str else cell_text(value) for value in values]
+        if None in read:
+            large = self._special().large
+            read = [large[number, column] if text is None else text for column, text in enumerate(read)]
+        texts = cast("list[str]", read)
+        for column in timestamps:
+            if column < len(values) and isinstance(values[column], date) and len(texts[column]) == DATE_LENGTH:
+                texts[column] += "T00:00:00"
+        for column, fault in self.faults.get(number, {}).items():
+            texts += [""] * (column + 1 - len(texts))
+            texts[column] = fault.raw
+        return texts
+
+    def is_blank(self, number: int, texts: list[str]) -> bool:
+        return not "".join(texts).strip() and number not in self.faults
+
+    def reconcile(self, filled: int, blank: int) -> None:
+        """Raises BadData if the rows that were written and skipped are not all rows of the sheet."""
+        least, most = self._special().rows if self._looked_twice else (filled, filled)
+        if filled + blank != self.count or not least <= filled <= most:
+            raise BadData(
+                f"the sheet's rows do not add up: {self.count:,} rows, of which its XML fills {least:,} to {most:,}; "
+                f"read were {filled:,} filled and {blank:,} blank ones"
+            )
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The row taken for the header: its place from 0, its texts and names, the dataset that they are routed to, how many of a dataset's columns it has."""
+
+    row: int
+    texts: list[str]
+    names: tuple[str, ...]
+    route: Route
+    shared: int
+
+
+def convert_sheet(rows: SheetRows, datasets: Mapping[str, DatasetColumns], target: Path, budget: Budget, name: str) -> Conversion:
+    """Writes the sheet to `target` if one of its first filled rows is a dataset's header; what stands above that is skipped."""
+    header = _find_header(rows, datasets, name)
+    if header is None:
+        return Conversion(reason="empty sheet")
+    kept: list[bool] = []
+    if header.row in rows.faults:
+        reason: str | None = f"the header cannot be read: {'; '.join(fault.reason for fault in rows.faults[header.row].values())}"
+    elif header.route.dataset is None:
+        reason = f"{_taken_for_header(header)}{header.route.reason}; the header must be the first filled row"
+    else:
+        kept = _kept_columns(header.texts[: len(header.names)], rows, header.row)
+        reason = _header_problem(header.names, kept, datasets[header.route.dataset])
+    if reason is not None or header.route.dataset is None:
+        return _not_converted(rows, header, reason)
+    return _write(rows, header, kept, datasets[header.route.dataset], target, budget)
+
+
+def _find_header(rows: SheetRows, datasets: Mapping[str, DatasetColumns], sheet: str) -> _Header | None:
+    """The first row that a dataset's required columns stand in; else the one with most of a dataset's columns. None: all rows are blank."""
+    filled = ((number, texts) for number, texts in rows.texts() if not rows.is_blank(number, texts))
+    tried = []
+    for number, texts in islice(filled, HEADER_WITHIN):
+        names = _names(texts)
+        shared = max((len(set(names).intersection(dataset.names)) for dataset in datasets.values()), default=0)
+        header = _Header(number, texts, names, route(names, datasets, name=sheet), shared)
+        if header.route.dataset is not None and number not in rows.faults:
+            return header
+        tried.append(header)
+    return max(tried, key=lambda header: header.shared, default=None)
+
+
+def _taken_for_header(header: _Header) -> str:
+    return f"row {header.row + 1} was taken for the header: " if header.shared else ""
+
+
+def _header_problem(names: tuple[str, ...], kept: list[bool], dataset: DatasetColumns) -> str | None:
+    problem = check_header(list(compress(names, kept)), dataset).problem
+    if problem is None and MALFORMED in names:
+        problem = f"uses the reserved name {MALFORMED}: rename the column"
+    return f"the header {problem}" if problem else None
+
+
+def _not_converted(rows: SheetRows, header: _Header, reason: str | None) -> Conversion:
+    """Counts the filled rows below the row that was taken for the header; all of them where that has no column of any dataset."""
+    filled = [number for number, texts in rows.texts() if not rows.is_blank(number, texts)]
+    below = sum(number > header.row for number in filled) if header.shared else len(filled)
+    return Conversion(reason=reason, rows=below, skipped_blank_rows=rows.count - len(filled))
+
+
+def _names(header: list[str]) -> tuple[str, ...]:
+    width = max((column for column, name in enumerate(header, start=1) if name.strip()), default=0)
+    return normalise(header[:width])
+
+
+def _kept_columns(header: list[str], rows: SheetRows, top: int) -> list[bool]:
+    """A column without a name is left out if all its cells are blank."""
+    unnamed = [column for column, name in enumerate(header) if not name.strip()]
+    kept = [bool(name.strip()) for name in header]
+    if unnamed:
+        for number, texts in rows.texts():
+            for column in unnamed:
+                if number > top and column < len(texts) and texts[column].strip():
+                    kept[column] = True
+    return kept
+
+
+def _write(rows: SheetRows, header: _Header, kept: list[bool], dataset: DatasetColumns, target: Path, budget: Budget) -> Conversion:
+    """Header and rows. Cells beyond the header make the row longer than it, which the engine rejects; blank ones are left out."""
+    width = len(header.names)
+    timestamps = [column for column, name in enumerate(normalise(header.names, dataset.names)) if name in dataset.timestamps]
+    written = blank = above = 0
+    with target.open("w", encoding="utf-8", newline="") as file:
+        file.write(_line([*compress(header.names, kept), *([MALFORMED] if rows.faults else [])]))
+        for number, texts in rows.texts(timestamps):
+            if rows.is_blank(number, texts):
+                blank += 1
+            elif number < header.row:
+                above += 1
+            elif number > header.row:
+                cells = list(compress(texts[:width] + [""] * (width - len(texts)), kept))
+                if rows.faults:
+                    cells.append("; ".join(fault.reason for fault in rows.faults.get(number, {}).values()))
+                if len(texts) > width:
+                    cells += _without_blank_end(texts[width:])
+                line = _line(cells)
+                budget.spend(len(line))
+                file.write(line)
+                written += 1
+    rows.reconcile(above + 1 + written, blank)
+    return Conversion(dataset.dataset, None, written, blank, _skipped_above(header.row) if above else ())
+
+
+def _skipped_above(row: int) -> tuple[str, ...]:
+    return (f"the header stands in row {row + 1}; {row} {'row' if row == 1 else 'rows'} above it {'was' if row == 1 else 'were'} skipped",)
+
+
+def _without_blank_end(cells: list[str]) -> list[str]:
+    while cells and not cells[-1].strip():
+        cells.pop()
+    return cells
+
+
+def _line(cells: list[str]) -> str:
+    """A record. Not by the csv module: with "\\n" as its line end it leaves a carriage return in a field unquoted before Python 3.13."""
+    line = ",".join(cells)
+    if '"' in line or "\n" in line or "\r" in line or line.count(",") >= len(cells):
+        line = ",".join('"' + cell.replace('"', '""') + '"' if needs_quotes(cell) else cell for cell in cells)
+    return line + "\n"

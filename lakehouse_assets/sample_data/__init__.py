@@ -1,0 +1,1 @@
+"""Sample files of an e-commerce shop, with every kind of dirt."""

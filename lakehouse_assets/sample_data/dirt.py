@@ -1,0 +1,102 @@
+"""Every way in which the sample data is dirty: small named changes to a sound row, aimed by the contract. It knows no dataset and no column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+
+from lakehouse_assets.contracts import Column, Contract, Kind, Severity
+from lakehouse_assets.sample_data.rows import Row
+
+WHOLE, NUMBERS, TIMES = (Kind.INT, Kind.BIGINT), (Kind.INT, Kind.BIGINT, Kind.DOUBLE), (Kind.TIMESTAMP, Kind.DATE)
+Dirt = Callable[[Contract, Row], Row | None]
+"""Spoils a row; None where the contract has no column that could be spoiled in this way."""
+
+
+def blank_key(contract: Contract, row: Row) -> Row | None:
+    return row | {contract.key: ""}
+
+
+def text_in_a_number(contract: Contract, row: Row) -> Row | None:
+    return _spoiled(row, _first(contract, NUMBERS), "twelve")
+
+
+def exponent_in_a_whole_number(contract: Contract, row: Row) -> Row | None:
+    return _spoiled(row, _first(contract, WHOLE), "1e3")
+
+
+def too_great_a_number(contract: Contract, row: Row) -> Row | None:
+    return _spoiled(row, _first(contract, (Kind.INT,)), "99999999999")
+
+
+def below_the_minimum(contract: Contract, row: Row) -> Row | None:
+    bounded = [c for c in _values(contract, NUMBERS) if any(rule.name.startswith(f"{c.name}: minimum") for rule in contract.rules)]
+    column = next((c for c in bounded if c.kind is Kind.DOUBLE), bounded[-1] if bounded else None)
+    return _spoiled(row, column, "-19.99" if column and column.kind is Kind.DOUBLE else "-1")
+
+
+def no_date(contract: Contract, row: Row) -> Row | None:
+    return _spoiled(row, _first(contract, TIMES), "not-a-date")
+
+
+def no_day_of_the_calendar(contract: Contract, row: Row) -> Row | None:
+    column = _first(contract, TIMES)
+    return _spoiled(row, column, "2025-02-30" if column and column.kind is Kind.DATE else "2025-02-30T10:00:00")
+
+
+def no_value(contract: Contract, row: Row) -> Row | None:
+    return _spoiled(row, next((c for c in contract.columns if c.required and c.kind is Kind.STRING and c.name != contract.key), None), "   ")
+
+
+REJECTED: tuple[Dirt, ...] = (
+    blank_key,
+    text_in_a_number,
+    exponent_in_a_whole_number,
+    too_great_a_number,
+    below_the_minimum,
+    no_date,
+    no_day_of_the_calendar,
+    no_value,
+)
+"""Each makes a row that is rejected."""
+
+
+def moved_to_another_partition(contract: Contract, row: Row, partitions: list[str]) -> Row | None:
+    """A row that breaks a warning and no more, where the contract has one about its partition (such as: the date is the timestamp's day)."""
+    compared = any(rule.severity is Severity.WARN and contract.partition and f"`{contract.partition}`" in rule.predicate for rule in contract.rules)
+    others = [value for value in partitions if contract.partition and value != row[contract.partition]]
+    return row | {contract.partition: others[0]} if compared and contract.partition and others else None
+
+
+def corrected(contract: Contract, row: Row, steps: int = 1) -> Row | None:
+    """The same key with another value and a version `steps` greater (below zero: smaller). None where there is no version, or nothing to correct."""
+    free = [c for c in _values(contract, NUMBERS) if not any(rule.name == f"{c.name}: not an allowed value" for rule in contract.rules)]
+    column = next((c for c in free if c.kind is Kind.DOUBLE), free[-1] if free else None)
+    if contract.version is None or column is None or not row[column.name]:
+        return None
+    value = str(round(float(row[column.name]) + 1, 2)) if column.kind is Kind.DOUBLE else str(int(row[column.name]) + 1)
+    return row | {column.name: value, contract.version: _moved(contract.column(contract.version).kind, row[contract.version], steps)}
+
+
+def _moved(kind: Kind, text: str, steps: int) -> str:
+    if kind is Kind.TIMESTAMP:
+        return (datetime.fromisoformat(text) + timedelta(seconds=steps)).isoformat()
+    if kind is Kind.DATE:
+        return (date.fromisoformat(text) + timedelta(days=steps)).isoformat()
+    return str(int(text) + steps)
+
+
+def _values(contract: Contract, kinds: tuple[Kind, ...]) -> Iterator[Column]:
+    """Columns that hold a value of their own: neither key nor partition nor version nor a parent's key."""
+    apart = {contract.key, contract.partition, contract.version, *(parent.column for parent in contract.parents)}
+    return (column for column in contract.columns if column.kind in kinds and column.name not in apart)
+
+
+def _first(contract: Contract, kinds: tuple[Kind, ...]) -> Column | None:
+    """The first such value; a version too may be spoiled, and where there is nothing else a partition."""
+    values = next(_values(contract, kinds), None)
+    return values or next((c for c in contract.columns if c.kind in kinds and c.name in (contract.version, contract.partition)), None)
+
+
+def _spoiled(row: Row, column: Column | None, text: str) -> Row | None:
+    return row | {column.name: text} if column else None

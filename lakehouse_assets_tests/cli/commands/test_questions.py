@@ -1,0 +1,265 @@
+"""`query`, `rejects`, `history`, `explain` and `doctor`: what one can ask of a lakehouse that holds something."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.catalog.athena import Athena
+from lakehouse_assets.catalog.athena import Result as Answer
+from lakehouse_assets.cli.commands.query import named_queries
+from lakehouse_assets.cli.main import app
+from lakehouse_assets.contracts import read_contracts
+from lakehouse_assets.etl.plan.types import FORMS
+from lakehouse_assets_tests.support import item, items_csv, order, orders_csv, product, products_csv, put, ran
+
+
+def lakehouse_command(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def answered(*arguments: str) -> Any:
+    result = lakehouse_command(*arguments)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def reports(house: Lakehouse) -> list[dict[str, Any]]:
+    """Two batches: an item waits for its order, which comes in the second."""
+    put(house, "raw/products/p.csv", products_csv(product(1, "=HYPERLINK(1)"), product("x")))
+    put(house, "raw/orders/o.csv", orders_csv(order(1, amount=20.25), order(2, amount="a lot", day="2025-02-30")))
+    put(house, "raw/order_items/i.csv", items_csv(item(1, 1, 1), item(2, 3, 1)))
+    first = ran(house)
+    put(house, "raw/orders/late.csv", orders_csv(order(3)))
+    return [first, ran(house)]
+
+
+@pytest.fixture(autouse=True)
+def _there_is_something(reports: list[dict[str, Any]]) -> None:
+    """Each of these questions is asked of a lakehouse that holds two batches."""
+
+
+def test_an_answer_comes_with_its_types() -> None:
+    sql = 'SELECT order_id, total_amount, "date", CAST(NULL AS VARCHAR) AS nothing FROM orders ORDER BY 1'
+    assert answered("query", sql, "--format", "json") == [
+        {"order_id": 1, "total_amount": 20.25, "date": "2025-04-01", "nothing": None},
+        {"order_id": 3, "total_amount": 10.5, "date": "2025-04-01", "nothing": None},
+    ]
+
+
+def test_an_answer_as_csv_runs_nothing_in_a_spreadsheet() -> None:
+    result = lakehouse_command("query", "SELECT product_name, -1 AS less FROM products", "--format", "csv")
+    assert list(csv.reader(io.StringIO(result.stdout))) == [["product_name", "less"], ["'=HYPERLINK(1)", "-1"]]
+
+
+@pytest.mark.parametrize("name", named_queries())
+def test_a_kept_query_runs_by_its_name(name: str) -> None:
+    assert isinstance(answered("query", name, "--format", "json"), list)
+
+
+def test_the_kept_queries_say_what_the_tables_hold() -> None:
+    assert {row["wrong"] for row in answered("query", "validate_orders", "--format", "json")} == {0}
+    [customer] = answered("query", "top_customers", "--format", "json")
+    assert (customer["user_id"], customer["orders"], customer["total"], customer["favourite_department"]) == (7, 2, 30.75, "Books")
+    found = {(row["dataset"], row["reason"]): (row["records"], row["healed"]) for row in answered("query", "rejected_records_analysis", "--format", "json")}
+    assert found["order_items", "order_id: no such orders.order_id"] == (1, 1)
+    assert found["products", "product_id: not int"] == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE orders",
+        "/* a comment */ delete FROM orders",
+        "SELECT 1; DROP TABLE orders",
+        "WITH x AS (SELECT 1) INSERT INTO orders SELECT * FROM x",
+        "VACUUM orders",
+        "EXPLAIN ANALYZE DELETE FROM orders",
+        "UNLOAD (SELECT 1) TO 's3://elsewhere/' WITH (format = 'PARQUET')",
+        "MERGE INTO orders whatever cannot be read",
+        ";",
+    ],
+)
+def test_what_is_no_query_is_refused_before_athena_is_asked(sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Athena, "query", lambda *_, **__: pytest.fail("Athena was asked"))
+    result = lakehouse_command("query", sql)
+    assert result.exit_code == 2, result.output
+    assert "lakehouse query asks; it changes nothing." in result.stderr
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        *named_queries(),
+        "(SELECT 1) UNION ALL VALUES (2);",
+        "WITH x AS (SELECT 'DROP TABLE orders' AS \"delete\") SELECT * FROM x -- drop",
+        "SHOW TABLES",
+        "DESCRIBE orders",
+        "EXPLAIN ANALYZE VERBOSE SELECT 1",
+        "SELECT what only Athena can read",
+    ],
+)
+def test_every_query_reaches_athena(sql: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(Athena, "query", lambda *_, **__: Answer(("n",), [(1,)]))
+    assert lakehouse_command("query", sql).exit_code == 0
+    assert not caplog.records
+
+
+def test_a_kept_query_that_fails_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lakehouse_assets.cli.commands.query.statement_of", lambda _: "SELECT 1\nFROM nowhere")
+    result = lakehouse_command("query", "top_customers")
+    assert result.exit_code == 1
+    assert result.stderr.endswith("The query was: top_customers\n")
+
+
+@pytest.mark.parametrize(
+    ("sql", "code", "said"), [("SELEC 1", 1, "Athena:"), ("SELECT * FROM nowhere", 1, "nowhere"), ("top", 2, "top_customers"), (" ", 2, "")]
+)
+def test_a_wrong_question_ends_with_a_message(sql: str, code: int, said: str) -> None:
+    result = lakehouse_command("query", sql)
+    assert result.exit_code == code
+    assert result.stderr.startswith("Error: ")
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_rejected_records_have_these_columns_and_the_raw_text(reports: list[dict[str, Any]]) -> None:
+    [record] = answered("rejects", "--dataset", "orders", "--format", "json")
+    assert list(record) == [
+        *("dataset", "state", "reasons", "raw", "source_file", "row_number", "batch_id"),
+        *("healed_by", "resolved_by", "resolution"),
+    ]
+    assert record["reasons"][0] == "order_timestamp: not timestamp"
+    assert "total_amount: not double" in record["reasons"]
+    assert record["raw"]["total_amount"] == "a lot"
+    assert (record["source_file"], record["row_number"], record["batch_id"], record["healed_by"]) == ("raw/orders/o.csv", 2, reports[0]["batch_id"], None)
+    assert (record["state"], record["resolved_by"], record["resolution"]) == ("open", None, None)
+
+
+def test_a_healed_orphan_is_resolved_by_the_batch_that_healed_it(reports: list[dict[str, Any]]) -> None:
+    [record] = answered("rejects", "--dataset", "order_items", "--all", "--format", "json")
+    assert (record["state"], record["resolution"]) == ("resolved", "healed")
+    assert record["healed_by"] == record["resolved_by"] == reports[1]["batch_id"]
+
+
+def test_rejected_records_that_are_still_wrong_come_together_and_the_resolved_ones_are_counted() -> None:
+    assert [record["dataset"] for record in answered("rejects", "--format", "json")] == ["orders", "products"]
+    assert [record["dataset"] for record in answered("rejects", "--state", "resolved", "--format", "json")] == ["order_items"]
+    result = lakehouse_command("rejects", "--format", "csv")
+    [header, *rows] = csv.reader(io.StringIO(result.stdout))
+    assert header[:3] == ["dataset", "state", "reasons"]
+    assert json.loads(rows[1][3])["product_id"] == "x"
+    assert result.stderr == "Rejected records: 2 open, 0 waiting. Not shown: 1 resolved (--all shows them).\n"
+    assert "product_id=x" in lakehouse_command("rejects").stdout
+
+
+def test_rejected_records_can_be_asked_for_by_more_than_their_dataset(reports: list[dict[str, Any]]) -> None:
+    asked = ("--reason", "not double", "--file", "o.csv", "--batch", reports[0]["batch_id"], "--key", "2", "--since", "2025-01-01", "--format", "json")
+    assert [record["raw"]["order_id"] for record in answered("rejects", *asked)] == ["2"]
+    assert answered("rejects", *asked, "--until", "2025-01-01") == []
+
+
+@pytest.mark.parametrize("wrong", [("--state", "lost"), ("--since", "yesterday")])
+def test_a_question_about_rejected_records_that_makes_no_sense_is_wrong_usage(wrong: tuple[str, ...]) -> None:
+    assert lakehouse_command("rejects", *wrong).exit_code == 2
+
+
+def test_an_unknown_dataset_is_wrong_usage() -> None:
+    for arguments in (("rejects", "--dataset", "refunds"), ("explain", "refunds")):
+        result = lakehouse_command(*arguments)
+        assert result.exit_code == 2
+        assert "orders, products, order_items" in result.stderr
+
+
+def test_the_history_holds_every_batch_and_file_oldest_first(reports: list[dict[str, Any]]) -> None:
+    assert answered("history", "--json") == reports
+    text = lakehouse_command("history").stdout
+    assert text.index(reports[0]["batch_id"]) < text.index("i.csv") < text.index(reports[1]["batch_id"]) < text.index("late.csv")
+
+
+@pytest.mark.parametrize("dataset", read_contracts())
+def test_a_dataset_is_explained_by_all_that_its_contract_says(dataset: str) -> None:
+    contract = read_contracts()[dataset]
+    text = lakehouse_command("explain", dataset).stdout
+    for column in contract.columns:
+        assert column.description in text
+        assert FORMS[column.kind] in text
+    for rule in contract.rules:
+        assert rule.name in text
+        assert rule.description.rstrip(".") in text
+    assert all(parent.reason in text for parent in contract.parents)
+    assert "FROM raw" in text
+    assert "FROM parented" in text
+    assert "\x1b" not in text
+
+
+def test_a_sound_machine_gets_a_clean_bill() -> None:
+    result = lakehouse_command("doctor")
+    assert result.exit_code == 0
+    assert "not needed by the embedded engine" in result.stdout
+    assert "Embedded AWS: runs at http://127.0.0.1:" in result.stdout
+
+
+def test_what_is_broken_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LAKEHOUSE_CONTRACTS", str(tmp_path))
+    result = lakehouse_command("doctor")
+    assert result.exit_code == 1
+    assert f"No contract (*.odcs.yaml) in {tmp_path}" in result.stdout
+    assert "-> " in result.stdout
+    monkeypatch.undo()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path / "file" / "home"))
+    assert lakehouse_command("doctor").exit_code == 1
+
+
+def test_a_variable_that_nothing_reads_is_named_with_the_one_that_may_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LAKEHOUSE_BUKET", "LAKEHOUSE_WEATHER_REPORT", "DEPLOY_EMAIL", "DEPLOY_KEY_OF_ANOTHER_PROGRAM", "LAKEHOUSE_MAVEN_MIRROR"):
+        monkeypatch.setenv(name, "x")
+    result = lakehouse_command("doctor")
+    assert result.exit_code == 0
+    found = {line.split()[-1]: told.split("-> ")[1] for line, told in pairwise(result.stdout.splitlines()) if "Nothing reads the variable" in line}
+    assert found == {
+        "DEPLOY_EMAIL": "Is DEPLOY_EMAILS meant?",
+        "LAKEHOUSE_BUKET": "Is LAKEHOUSE_BUCKET meant?",
+        "LAKEHOUSE_WEATHER_REPORT": "README.md, Settings, has those that are read.",
+    }
+
+
+@pytest.fixture
+def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    for name, value in {"LAKEHOUSE_AWS": "account", "AWS_EC2_METADATA_DISABLED": "true"}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_missing_credentials_of_an_account_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    result = lakehouse_command("doctor")
+    assert result.exit_code == 1
+    assert "Credentials: Unable to locate credentials. Set AWS_PROFILE" in result.stdout
+    assert "lakehouse doctor" not in result.stdout
+
+
+@pytest.mark.usefixtures("no_credentials")
+@pytest.mark.parametrize(("region", "told"), [("", "You must specify a region."), ("eu-central-1", "Unable to locate credentials.")])
+@pytest.mark.parametrize("command", [("query", "SELECT 1"), ("check",), ("rejects",), ("history",)])
+def test_missing_credentials_are_no_unforeseen_fault(command: tuple[str, ...], region: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if region:
+        monkeypatch.setenv("AWS_REGION", region)
+    result = lakehouse_command(*command)
+    assert result.exit_code == 2, result.output
+    if command == ("query", "SELECT 1") or region:
+        assert f"{told} Set AWS_PROFILE" in result.stderr

@@ -1,0 +1,118 @@
+"""The sample data: made from the contracts alone, the same each time, and dirty in every way that its second batch then puts right or that stays rejected."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.cli.commands.load import load_with
+from lakehouse_assets.cli.files import find_files
+from lakehouse_assets.cli.terminal.progress import Silent
+from lakehouse_assets.contracts import SHIPPED, read_contracts
+from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.sample_data.files import SampleData, make_sample_data
+from lakehouse_assets_tests.support import rejects, table_rows
+
+RETURNS = """
+apiVersion: v3.1.0
+kind: DataContract
+id: returns
+name: returns
+version: 1.0.0
+status: active
+schema:
+  - name: returns
+    customProperties: [{property: version, value: returned_on}, {property: sampleRows, value: 50}]
+    properties:
+      - {name: return_id, physicalType: bigint, required: true, primaryKey: true, customProperties: [{property: sample, value: "n"}]}
+      - {name: item_id, physicalType: int, required: true, relationships: [{type: foreignKey, to: order_items.id}]}
+      - {name: refund, physicalType: double, required: true, logicalTypeOptions: {minimum: 0}, customProperties: [{property: sample, value: "n / 4"}]}
+      - name: returned_on
+        physicalType: date
+        required: true
+        customProperties: [{property: sample, value: "CAST(order_items.order_timestamp AS DATE) + 9"}]
+      - {name: remark, physicalType: string, required: false}
+"""
+
+
+def test_the_same_files_come_out_each_time(tmp_path: Path) -> None:
+    first, again = (make_sample_data(tmp_path / name, read_contracts()) for name in ("one", "two"))
+    assert first.contents == again.contents
+    assert {name: (first.folder / name).read_bytes() for name in first.contents} == {name: (again.folder / name).read_bytes() for name in again.contents}
+
+
+def test_a_new_contract_brings_files_of_its_own(tmp_path: Path) -> None:
+    contracts = shutil.copytree(SHIPPED, tmp_path / "contracts")
+    (contracts / "returns.odcs.yaml").write_text(RETURNS)
+    sample = make_sample_data(tmp_path / "sample", read_contracts(contracts))
+    assert {"first_batch/returns.xlsx", "second_batch/returns_corrections.csv"} <= set(sample.contents)
+
+
+def test_a_dataset_that_cannot_be_sampled_is_left_out(tmp_path: Path) -> None:
+    contracts = shutil.copytree(SHIPPED, tmp_path / "contracts")
+    (contracts / "returns.odcs.yaml").write_text(RETURNS.replace(', customProperties: [{property: sample, value: "n / 4"}]', ""))
+    sample = make_sample_data(tmp_path / "sample", read_contracts(contracts))
+    assert not any("returns" in name for name in sample.contents)
+    assert "first_batch/products.csv" in sample.contents
+
+
+def test_a_wrong_sample_expression_is_named_with_its_contract(tmp_path: Path) -> None:
+    contracts = shutil.copytree(SHIPPED, tmp_path / "contracts")
+    (contracts / "returns.odcs.yaml").write_text(RETURNS.replace("n / 4", "nonsense(n)"))
+    with pytest.raises(BadConfiguration, match=r"returns\.odcs\.yaml: a sample expression of returns cannot be used"):
+        make_sample_data(tmp_path / "sample", read_contracts(contracts))
+
+
+def load(lakehouse: Lakehouse, batch: Path) -> dict[str, Any]:
+    return load_with(lakehouse, find_files([batch], lakehouse.settings.home)[0], Silent())
+
+
+@pytest.mark.usefixtures("environment_of_lakehouse")
+def test_the_two_batches_show_every_kind_of_dirt_and_how_some_of_it_is_put_right(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    sample = make_sample_data(tmp_path, lakehouse.contracts)
+    first = load(lakehouse, sample.first)
+    assert first["status"] == "succeeded"
+    _check_the_first(lakehouse, sample, first)
+    second = load(lakehouse, sample.second)
+    assert second["status"] == "succeeded"
+    _check_the_second(lakehouse, second)
+
+
+def _check_the_first(lakehouse: Lakehouse, sample: SampleData, report: dict[str, Any]) -> None:
+    reasons = {f"{dataset}: {reason}" for dataset, counted in report["reasons"].items() for reason in counted}
+    assert reasons >= {
+        "products: product_id: required",
+        "products: department_id: not int",
+        "products: 3 fields where the header has 5",
+        "products: 6 fields where the header has 5",
+        "orders: total_amount: minimum 0",
+        "orders: order_timestamp: not timestamp",
+        "orders: date: required",
+        "order_items: id: required",
+        "order_items: order_id: no such orders.order_id",
+    }
+    raw = {value for dataset in lakehouse.contracts for record in rejects(lakehouse, dataset) for value in record["raw"].values()}
+    assert raw >= {"twelve", "1e3", "99999999999", "-19.99", "not-a-date", "2025-02-30T10:00:00", "   "}
+    assert {"orders", "order_items"} <= set(report["warnings"])
+    assert all(counts["duplicates"] for counts in report["datasets"].values())
+    assert {file["outcome"] for file in report["files"]} == {"loaded", "empty", "quarantined", "ignored"}
+    assert sum(file["outcome"] == "quarantined" for file in report["files"]) == 2
+    assert {file["name"] for file in report["files"] if file["outcome"] == "ignored"} == {"orders.xlsx#Empty", "orders.xlsx#Notes"}
+    assert any("remark" in warning for file in report["files"] for warning in file["warnings"])
+    uploaded = {Path(name).name for name in sample.contents if name.startswith("first_batch")}
+    assert {file["name"].split("#")[0] for file in report["files"]} == uploaded, "every file is accounted for"
+
+
+def _check_the_second(lakehouse: Lakehouse, report: dict[str, Any]) -> None:
+    assert {"products.csv": "duplicate", "orders_late.csv.gz": "loaded"}.items() <= {file["name"]: file["outcome"] for file in report["files"]}.items()
+    assert report["datasets"]["orders"]["updated"] == 11
+    assert report["datasets"]["orders"]["stale"] == 1
+    assert report["healed"]["order_items"] > 10
+    assert not any(record["waiting"] for record in rejects(lakehouse, "order_items"))
+    for dataset, contract in lakehouse.contracts.items():
+        sound = contract.sample_rows + (2 if dataset in report["healed"] or dataset == "orders" else 0)
+        assert len(table_rows(lakehouse, dataset, contract.key)) == sound, f"{dataset}: the sound rows, and the two that broke a warning only"
