@@ -36,6 +36,7 @@ test-trino: .venv/installed-trino .venv/installed-dev ## the tests that ask Trin
 check: .venv/installed-dev .venv/installed-pyspark check-deploy ## format, lint, types, contracts, templates, workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	@for contract in lakehouse_assets/contracts/*.odcs.yaml; do $(BIN)/datacontract lint $$contract || exit 1; done
 	DAGSTER_HOME= $(BIN)/dagster definitions validate

@@ -23,8 +23,8 @@ from pathlib import Path
 import lakehouse_assets
 from aws_deploy.handlers.engines import NAME as ENGINES_ZIP
 from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.glue.arguments import CONTRACT
 from lakehouse_assets.glue.modules import MODULES
-from lakehouse_assets.glue_entry_point import CONTRACT
 from lakehouse_assets.landing.store import Store
 
 RUNTIME = "python3.13"

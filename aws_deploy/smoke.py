@@ -14,12 +14,10 @@ from aws_deploy.presets import Preset
 from lakehouse_assets.aws.client import Aws, failures_named
 from lakehouse_assets.aws.stacks import outputs_of
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.batches.lease import LakehouseBusy
-from lakehouse_assets.cli.commands.load import upload
-from lakehouse_assets.cli.files import find_files
-from lakehouse_assets.cli.terminal.progress import steps_shown
-from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.errors import LakehouseBusy, LakehouseError
 from lakehouse_assets.etl.status import has_succeeded, in_words
+from lakehouse_assets.landing.local_files import find_files
+from lakehouse_assets.landing.uploading import upload
 from lakehouse_assets.sample_data.files import make_sample_data
 from lakehouse_assets.settings import Settings
 
@@ -57,10 +55,11 @@ def _called(aws: Aws, function: str, event: dict[str, Any]) -> Any:
 def _load(settings: Settings, aws: Aws, machine: str, tell: Tell) -> None:
     lakehouse = Lakehouse(settings, aws)
     before = seen(lakehouse, machine)
-    with tempfile.TemporaryDirectory() as folder, steps_shown() as steps:
+    with tempfile.TemporaryDirectory() as folder:
         sample = make_sample_data(Path(folder), lakehouse.contracts)
         files, _ = find_files([sample.first], settings.home)
-        upload(lakehouse, files, steps)
+        with failures_named("Uploading"):
+            upload(lakehouse.zone, files)
     report = ended_batch(lakehouse, machine, before)
     tell(f"Batch {report['batch_id']} {in_words(report)}")
 

@@ -59,8 +59,8 @@ class Timeline:
 def timeline() -> dict[str, float]:
     """Where the seconds of one load go: `lakehouse load`, taken apart. Loading the settings and Python itself (0.4 s) come before."""
     from lakehouse_assets.cli.commands.load import load_with, started
-    from lakehouse_assets.cli.files import find_files
     from lakehouse_assets.cli.home import read_home
+    from lakehouse_assets.landing.local_files import find_files
 
     settings, steps = read_home(), Timeline()
     incoming, _ = find_files([DATA], settings.home)

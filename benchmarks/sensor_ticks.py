@@ -20,8 +20,8 @@ from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.embedded_aws.process import embedded_aws
 from lakehouse_assets.landing.model import digest
-from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.local.bootstrap import bootstrap
+from lakehouse_assets.parallel import in_parallel
 from lakehouse_assets.sensors import alerts, landing
 from lakehouse_assets.settings import Settings
 

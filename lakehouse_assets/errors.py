@@ -20,3 +20,11 @@ class TemporaryOutage(LakehouseError):
 def our_errors(of: type[LakehouseError] = LakehouseError) -> set[str]:
     """The names of our errors, as far as the modules that have them are loaded."""
     return {of.__name__}.union(*(our_errors(more) for more in of.__subclasses__()))
+
+
+class LeaseLostError(LakehouseError):
+    """Another holder has taken over. Not to be retried by this one: the other goes on with the batch."""
+
+
+class LakehouseBusy(TemporaryOutage):
+    """Another holder works on the lakehouse now. Nothing was done."""

@@ -25,6 +25,7 @@ from lakehouse_assets.aws.client import Aws, failures_named
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.load import load_dataset
+from lakehouse_assets.glue.arguments import ARCHIVE, CONTRACT, CONVERT, LOAD, OF_SETTINGS, STEPS, flag
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets.settings import Settings
@@ -34,24 +35,7 @@ if TYPE_CHECKING:
 
     from lakehouse_assets.etl.engines.base import Judgement
 
-CONTRACT = ".odcs.yaml"
-LOAD, CONVERT, ARCHIVE = STEPS = ("load", "convert", "archive")
-OF_SETTINGS = ("bucket", "raw_prefix", "uploads_prefix", "tables_prefix", "rejected_prefix", "archive_prefix", "control_prefix", "reject_limit")
 SECONDS_BETWEEN_MESSAGES = 5.0
-
-
-def arguments(settings: Settings, dataset: str, contracts: str) -> dict[str, str]:
-    """The arguments of every run for a dataset, beside its --manifest. `contracts`: the folder in S3 that holds all contracts' documents."""
-    return {"--dataset": dataset, "--contracts": contracts} | _of_settings(settings)
-
-
-def step_arguments(settings: Settings, step: str, contracts: str) -> dict[str, str]:
-    """The arguments of every run of a step that is no load: CONVERT, or ARCHIVE, to which each run adds its --batch."""
-    return {"--step": step, "--contracts": contracts} | _of_settings(settings)
-
-
-def _of_settings(settings: Settings) -> dict[str, str]:
-    return {_flag(name): str(getattr(settings, name)) for name in OF_SETTINGS}
 
 
 def main(given: Sequence[str]) -> None:
@@ -98,9 +82,9 @@ def _read(given: Sequence[str]) -> argparse.Namespace:
     step = parser.parse_known_args(given)[0].step
     needed = {LOAD: ("dataset", "manifest"), CONVERT: (), ARCHIVE: ("batch",)}[step]
     for name in (*needed, "contracts", "bucket"):
-        parser.add_argument(_flag(name), required=True)
+        parser.add_argument(flag(name), required=True)
     for name in ("execution", *OF_SETTINGS[1:]):
-        parser.add_argument(_flag(name))
+        parser.add_argument(flag(name))
     return parser.parse_known_args(given)[0]
 
 
@@ -109,10 +93,6 @@ def _do(lakehouse: Lakehouse, asked: argparse.Namespace) -> None:
         print(f"{len(lakehouse.convert())} uploads were converted", flush=True)
     else:
         print(f"{len(lakehouse.archive(lakehouse.manifest(asked.batch)))} files were archived", flush=True)
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def _lakehouse(asked: argparse.Namespace, home: Path) -> Lakehouse:

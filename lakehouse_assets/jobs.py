@@ -27,3 +27,8 @@ load_batch = dg.define_asset_job(
     tags=ONLY_IF_KILLED,
     op_retry_policy=RETRIES,
 )
+
+
+BATCH_TAG = "lakehouse/batch"
+"""By it the runs of a batch are found in Dagster's list of runs."""
+SENSOR_TAG = "dagster/sensor_name"

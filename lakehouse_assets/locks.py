@@ -1,4 +1,4 @@
-"""One at a time: a lock that the kernel releases when its holder ends, in whatever way."""
+"""Lock files: the kernel releases a lock when its holder ends, in whatever way."""
 
 from __future__ import annotations
 
@@ -6,33 +6,57 @@ import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
+
+EXCLUSIVE, SHARED = fcntl.LOCK_EX, fcntl.LOCK_SH
 
 
 @contextmanager
-def only_one(path: Path, told_to_wait: Callable[[], None]) -> Iterator[None]:
-    """Holds the lock file. Where another process holds it, `told_to_wait` is called once, then this one waits its turn."""
+def locked(path: Path, mode: int = EXCLUSIVE, waiting: Callable[[], None] | None = None) -> Iterator[IO[bytes]]:
+    """Holds the lock file, EXCLUSIVE or SHARED, and creates it if need be. Waits for other holders.
+
+    `waiting`: called once before that, if another process holds it.
+    """
     with path.open("ab") as file:
+        if waiting is not None and not can_lock(file, mode):
+            waiting()
+        fcntl.flock(file, mode)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            told_to_wait()
-            fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
+            yield file
         finally:
+            # Explicitly, not by close(): a process forked meanwhile has a copy of this file and would keep the lock.
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
-def is_held(path: Path) -> bool:
-    """Whether a process holds the lock. Creates nothing."""
+def take_if_free(file: IO[Any]) -> bool:
+    """Takes the lock exclusively if it is free now, and says so. Closing the file, or the end of the process, releases it."""
     try:
-        file = path.open("rb")
+        fcntl.flock(file, EXCLUSIVE | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock exclusively. Creates nothing."""
+    try:
+        with path.open("rb") as file:
+            return not can_lock(file, SHARED)
     except FileNotFoundError:
         return False
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def is_shared(path: Path) -> bool:
+    """Whether processes hold the lock shared: it is neither free nor held exclusively."""
+    with path.open("rb") as file:
+        return not can_lock(file, EXCLUSIVE) and can_lock(file, SHARED)
+
+
+def can_lock(file: IO[bytes], mode: int) -> bool:
+    """Whether the lock could be had now. It is not held afterwards."""
+    try:
+        fcntl.flock(file, mode | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return True

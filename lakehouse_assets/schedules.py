@@ -3,9 +3,9 @@
 import dagster as dg
 
 from lakehouse_assets.assets.steps import alone
-from lakehouse_assets.etl.engines import A_WEEK
 from lakehouse_assets.jobs import ONLY_IF_KILLED, POOL
 from lakehouse_assets.resources.lakehouse import LakehouseResource
+from lakehouse_assets.settings import A_WEEK
 
 MAINTAIN_TABLES = "maintain_tables"
 

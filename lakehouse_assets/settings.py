@@ -11,11 +11,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lakehouse_assets.contracts import SHIPPED, Contract
 from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.etl.engines import EngineName
 
 Kind = TypeVar("Kind", bound=BaseSettings)
 PREFIX_BYTES = 200
 """Of a key's 1,024; `etl.plan.partition` says what takes the rest."""
+
+A_WEEK = 168
+"""Hours for which maintenance keeps old versions readable: longer than any query or batch takes, and what Delta Lake itself recommends at least."""
+EngineName = Literal["embedded", "spark", "glue", "auto"]
+"""As the setting names them: DuckDB and delta-rs in process, Spark in process, Spark by Glue job runs, and: embedded or glue, by the size of the batch."""
 
 
 class Settings(BaseSettings):

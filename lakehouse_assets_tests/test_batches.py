@@ -10,7 +10,7 @@ import pytest
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadData, TemporaryOutage
 from lakehouse_assets.etl.report import NOTHING_TO_DO
-from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.parallel import in_parallel
 from lakehouse_assets_tests.support import (
     archived,
     body,

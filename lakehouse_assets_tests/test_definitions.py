@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import subprocess
 import sys
@@ -151,19 +150,3 @@ def test_the_job_has_every_step() -> None:
     job = defs.resolve_job_def(LOAD_BATCH)
     steps = {"convert_uploads", "landing__batch", "landing__archive", "refresh_catalog", "athena_checks", "reports__load_report"}
     assert set(job.graph.node_dict) == steps | {f"load_{dataset}" for dataset in contracts}
-
-
-@pytest.mark.parametrize("package", ["contracts", "landing", "etl", "catalog"])
-def test_the_rooms_below_do_not_import_dagster(package: str) -> None:
-    imported: set[str] = set()
-    for path in (PROJECT / "lakehouse_assets" / package).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                imported |= {name.name.partition(".")[0] for name in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                imported.add(node.module.partition(".")[0])
-                imported.add(".".join(node.module.split(".")[:2]))
-    assert imported
-    allowed = {"dagster_pipes"} if package == "etl" else set()  # of the Glue job's entry point; it is a package of its own, without Dagster
-    assert not {name for name in imported if name.startswith("dagster")} - allowed
-    assert not {"lakehouse_assets.assets", "lakehouse_assets.checks", "lakehouse_assets.resources"} & imported

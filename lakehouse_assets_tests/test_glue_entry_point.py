@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets import glue_entry_point as glue_job
+from lakehouse_assets import glue_entry_point
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.batches.lease import LakehouseBusy, LeaseLostError
 from lakehouse_assets.embedded_aws.glue.platform import prepare
-from lakehouse_assets.errors import BadConfiguration, BadData
+from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseBusy, LeaseLostError
 from lakehouse_assets.etl.engines.spark.session import LOG_STORE
+from lakehouse_assets.glue.arguments import arguments, step_arguments
 from lakehouse_assets.glue.uploads import upload_contracts
 from lakehouse_assets_tests.spark import spark_of_tests
 from lakehouse_assets_tests.support import freeze, keys, product, products_csv, put, ran, rejects, table_rows
@@ -32,16 +32,16 @@ def aws_of_the_job(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("LAKEHOUSE_MEMORY_MB", "not a number")
 
 
-def arguments(lakehouse: Lakehouse, dataset: str = "products", **changed: str) -> list[str]:
+def given_arguments(lakehouse: Lakehouse, dataset: str = "products", **changed: str) -> list[str]:
     contracts = upload_contracts(lakehouse.zone.store, "control/", lakehouse.settings.contracts)
     manifest = f"s3://{lakehouse.settings.bucket}/control/manifests/1.json"
-    named = glue_job.arguments(lakehouse.settings, dataset, contracts) | {"--manifest": manifest}
+    named = arguments(lakehouse.settings, dataset, contracts) | {"--manifest": manifest}
     return [part for pair in (named | {f"--{name}": value for name, value in changed.items()}).items() for part in pair]
 
 
 def refusal(given: list[str]) -> str:
     with pytest.raises(BadConfiguration) as refused:
-        glue_job.main([*OF_GLUE, *given])
+        glue_entry_point.main([*OF_GLUE, *given])
     return str(refused.value)
 
 
@@ -53,39 +53,39 @@ def test_a_missing_argument_is_named() -> None:
 
 def test_what_the_arguments_name_must_be_there(lakehouse: Lakehouse) -> None:
     bucket = lakehouse.settings.bucket
-    assert refusal(arguments(lakehouse)) == (
+    assert refusal(given_arguments(lakehouse)) == (
         f"There is no manifest at s3://{bucket}/control/manifests/1.json. Correct --manifest, or restore it from its older version."
     )
-    assert refusal(arguments(lakehouse, contracts=f"s3://{bucket}/nowhere/")).startswith(f"There are no contracts at s3://{bucket}/nowhere/")
-    assert refusal(arguments(lakehouse, "customers")) == "There is no contract of customers, only of orders, products, order_items. Correct --dataset."
+    assert refusal(given_arguments(lakehouse, contracts=f"s3://{bucket}/nowhere/")).startswith(f"There are no contracts at s3://{bucket}/nowhere/")
+    assert refusal(given_arguments(lakehouse, "customers")) == "There is no contract of customers, only of orders, products, order_items. Correct --dataset."
 
 
 def test_a_wrong_value_is_named(lakehouse: Lakehouse) -> None:
-    assert "reject_limit" in refusal(arguments(lakehouse, **{"reject-limit": "7"}))
-    assert refusal(arguments(lakehouse, manifest="manifests/1.json")) == "manifests/1.json is no place in S3; it must begin with s3://."
+    assert "reject_limit" in refusal(given_arguments(lakehouse, **{"reject-limit": "7"}))
+    assert refusal(given_arguments(lakehouse, manifest="manifests/1.json")) == "manifests/1.json is no place in S3; it must begin with s3://."
 
 
 def test_every_setting_that_the_load_uses_is_an_argument(lakehouse: Lakehouse) -> None:
     """A prefix that the job did not know would be a table in the wrong place."""
     prefixes = {f"--{name.replace('_', '-')}" for name in type(lakehouse.settings).model_fields if name.endswith("_prefix")}
-    assert prefixes | {"--bucket", "--reject-limit"} <= set(glue_job.arguments(lakehouse.settings, "orders", "s3://bucket/contracts/"))
+    assert prefixes | {"--bucket", "--reject-limit"} <= set(arguments(lakehouse.settings, "orders", "s3://bucket/contracts/"))
 
 
 def steps_arguments(lakehouse: Lakehouse, step: str, **told: str) -> list[str]:
     contracts = upload_contracts(lakehouse.zone.store, "control/", lakehouse.settings.contracts)
-    named = glue_job.step_arguments(lakehouse.settings, step, contracts) | {f"--{name}": value for name, value in told.items()}
+    named = step_arguments(lakehouse.settings, step, contracts) | {f"--{name}": value for name, value in told.items()}
     return [part for pair in named.items() for part in pair]
 
 
 def test_other_steps_of_a_batch_run_without_spark_and_ask_for_what_they_need(lakehouse: Lakehouse) -> None:
     """There is no load in between, so that nothing may be archived yet: that is the step's own answer."""
     put(lakehouse, "uploads/p.csv", products_csv(product(1)))
-    glue_job.main([*OF_GLUE, *steps_arguments(lakehouse, "convert")])
+    glue_entry_point.main([*OF_GLUE, *steps_arguments(lakehouse, "convert")])
     manifest = lakehouse.freeze("any")
     assert manifest is not None
     assert [file.dataset for file in manifest.files if file.dataset] == ["products"]
     with pytest.raises(BadData, match="No load has read"):
-        glue_job.main([*OF_GLUE, *steps_arguments(lakehouse, "archive", batch=manifest.batch_id)])
+        glue_entry_point.main([*OF_GLUE, *steps_arguments(lakehouse, "archive", batch=manifest.batch_id)])
     assert "required: --batch" in refusal(steps_arguments(lakehouse, "archive"))
     assert "invalid choice: 'freeze'" in refusal(steps_arguments(lakehouse, "freeze"))
 
@@ -94,7 +94,7 @@ def test_a_run_of_an_execution_does_nothing_while_another_works(lakehouse: Lakeh
     put(lakehouse, "uploads/p.csv", products_csv(product(1)))
     lakehouse.take_lease(print)
     with pytest.raises(LakehouseBusy):
-        glue_job.main([*OF_GLUE, *steps_arguments(lakehouse, "convert", execution="arn:aws:states:us-east-1:000000000000:execution:m:x")])
+        glue_entry_point.main([*OF_GLUE, *steps_arguments(lakehouse, "convert", execution="arn:aws:states:us-east-1:000000000000:execution:m:x")])
     assert keys(lakehouse, "raw/") == []
     lakehouse.lease.release()
 
@@ -120,7 +120,7 @@ def test_a_run_that_outlived_its_batch_doubles_no_row(lakehouse: Lakehouse, monk
     batch = freeze(lakehouse)
 
     with pytest.raises(LeaseLostError, match=f"Batch {batch.batch_id} is not under way any more"):
-        glue_job._load(Lakehouse(lakehouse.settings, lakehouse.aws), "products", batch, spark_of_tests())
+        glue_entry_point._load(Lakehouse(lakehouse.settings, lakehouse.aws), "products", batch, spark_of_tests())
 
     assert table_rows(lakehouse, "products", "product_id", "product_name") == [(1, "Globe"), (2, "Atlas")]
     assert [len(lakehouse.history()), lakehouse.history()[0]["status"]] == [2, "abandoned"]
@@ -142,10 +142,10 @@ def test_spark_submit_runs_it_on_any_cluster_and_bad_data_is_its_exit(lakehouse:
     jar = {"--extra-jars": "s3://bucket/log-store.jar"}
     environment = prepare({"--datalake-formats": "delta"} | jar, lambda _: LOG_STORE.read_bytes(), tmp_path, print)
     environment |= {"PYTHONPATH": str(Path(__file__).parents[1]), "LAKEHOUSE_BUCKET": "someone-elses", "PATH": os.environ["PATH"]}
-    submit = [str(Path(sys.executable).with_name("spark-submit")), glue_job.__file__]
+    submit = [str(Path(sys.executable).with_name("spark-submit")), glue_entry_point.__file__]
 
     ended = subprocess.run(
-        [*submit, *OF_GLUE, *arguments(lakehouse, manifest=manifest, **{"reject-limit": "0.2"})],
+        [*submit, *OF_GLUE, *given_arguments(lakehouse, manifest=manifest, **{"reject-limit": "0.2"})],
         env=environment,
         capture_output=True,
         text=True,

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.cli.files import Incoming, key_of
 from lakehouse_assets.contracts import SHIPPED
+from lakehouse_assets.landing.local_files import Incoming
+from lakehouse_assets.landing.uploading import key_of
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.support import ORDERS, csv_text, file_of, nonzero, order, orders_csv, put, ran, table_rows, workbook

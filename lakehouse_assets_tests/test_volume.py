@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.parallel import in_parallel
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.support import ORDERS, archived, in_own_process, keys, nonzero, product, products_csv, put, ran, table_rows

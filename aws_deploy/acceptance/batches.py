@@ -19,11 +19,10 @@ from aws_deploy.smoke import NotWorking, ended_batch, seen
 from lakehouse_assets.aws.client import Aws, failures_named
 from lakehouse_assets.aws.stacks import outputs_of
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.cli.commands.load import upload
-from lakehouse_assets.cli.files import find_files
-from lakehouse_assets.cli.terminal.progress import Silent
 from lakehouse_assets.contracts import Contracts
-from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.landing.local_files import find_files
+from lakehouse_assets.landing.uploading import upload
+from lakehouse_assets.parallel import in_parallel
 from lakehouse_assets.sample_data.files import make_sample_data
 from lakehouse_assets.settings import Settings
 
@@ -83,7 +82,7 @@ def _by_state_machine(house: Lakehouse, files: Sequence[Path]) -> dict[str, Any]
     before = seen(house, machine)
     for file in files:
         # One by one: find_files has an order of its own.
-        upload(house, find_files([file], house.settings.home)[0], Silent())
+        upload(house.zone, find_files([file], house.settings.home)[0])
     try:
         return ended_batch(house, machine, before)
     finally:

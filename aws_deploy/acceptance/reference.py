@@ -15,7 +15,7 @@ from pathlib import Path
 
 from aws_deploy.acceptance.batches import run_dagster
 from aws_deploy.acceptance.comparison import Found, answers_of, from_json, rows_of, to_json
-from lakehouse_assets.batches.lakehouse import connected
+from lakehouse_assets.connect import connected
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import read_settings
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakehouse_assets.catalog.checks import checks_sql
-from lakehouse_assets.cli.commands.query import named_queries, statement_of
+from lakehouse_assets.catalog.queries import named_queries, statement_of
 from lakehouse_assets.contracts import Contracts
 
 

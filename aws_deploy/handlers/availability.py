@@ -16,7 +16,7 @@ from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.aws.executions import execution_arn
 from lakehouse_assets.aws.queue import objects_of
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.batches.lease import LakehouseBusy
+from lakehouse_assets.errors import LakehouseBusy
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:

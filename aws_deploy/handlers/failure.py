@@ -12,8 +12,7 @@ from typing import Any
 from aws_deploy.handlers.step import Event, lakehouse
 from lakehouse_assets.aws.topic import cut
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.batches.lease import LakehouseBusy
-from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.errors import LakehouseBusy, LakehouseError
 from lakehouse_assets.glue.runs import OURS, failure_of_task
 
 RAISED: dict[str, type[LakehouseError]] = {**OURS, LakehouseBusy.__name__: LakehouseBusy}

@@ -16,7 +16,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_deploy.presets import EVENTBRIDGE, QUEUE, Preset
 from aws_deploy.settings import Deployment
 from aws_deploy.stacks.names import named_by_parameters, output
-from lakehouse_assets.cli.commands.query import named_queries, statement_of
+from lakehouse_assets.catalog.queries import named_queries, statement_of
 from lakehouse_assets.settings import Settings
 
 RAW_SUFFIXES = (".csv", ".CSV", ".csv.gz")

@@ -13,7 +13,7 @@ from lakehouse_assets.assets.steps import alone, for_batch, step
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.jobs import POOL
+from lakehouse_assets.jobs import BATCH_TAG, POOL, SENSOR_TAG
 from lakehouse_assets.landing.model import FileVersion, Manifest
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import Settings
@@ -21,10 +21,6 @@ from lakehouse_assets.settings import Settings
 RAW = "raw"
 """One group as far as the batch: the graph of groups is then a line, from uploads to reports. The archive has a group of its own for the same reason."""
 
-BATCH_TAG = "lakehouse/batch"
-"""By it the runs of a batch are found in Dagster's list of runs."""
-
-SENSOR_TAG = "dagster/sensor_name"
 
 RUNS_OF_A_BATCH = 5
 """So many runs of one batch begin by themselves (by the sensor, or by Dagster's own retry of a run), if each ends without a word. What says why it failed is

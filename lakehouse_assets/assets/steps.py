@@ -13,8 +13,7 @@ import dagster as dg
 
 from lakehouse_assets.assets.keys import BATCH
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.batches.lease import LakehouseBusy, LeaseLostError
-from lakehouse_assets.errors import LakehouseError, TemporaryOutage
+from lakehouse_assets.errors import LakehouseBusy, LakehouseError, LeaseLostError, TemporaryOutage
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.preconditions import NotDoneError
 from lakehouse_assets.resources.glue import RunStopped

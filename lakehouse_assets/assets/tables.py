@@ -13,13 +13,12 @@ from lakehouse_assets.assets.metadata import owners, place, rejected_columns, re
 from lakehouse_assets.assets.steps import for_batch, step
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract, Contracts
-from lakehouse_assets.etl.engines import EngineName
 from lakehouse_assets.etl.engines.base import Judgement
 from lakehouse_assets.jobs import POOL
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.resources.glue import GlueRunner, LoadOutcome
 from lakehouse_assets.resources.lakehouse import LakehouseResource
-from lakehouse_assets.settings import Settings
+from lakehouse_assets.settings import EngineName, Settings
 
 KINDS: dict[EngineName, str] = {"embedded": "duckdb", "spark": "spark", "glue": "glue", "auto": "glue"}
 """How the UI marks what an engine makes."""

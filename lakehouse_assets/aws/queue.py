@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.parallel import in_parallel
 
 MOST_AT_ONCE = 100
 """Messages taken in one go. Their receipt handles are kept until the run is there, so there must not be too many."""

@@ -16,6 +16,7 @@ from lakehouse_assets.batches.lease import ExecutionLease, Lease
 from lakehouse_assets.catalog.athena import Athena
 from lakehouse_assets.catalog.glue import Catalog
 from lakehouse_assets.contracts import Contracts, read_contracts
+from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.engines.base import Engine, Tables
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets.landing.zone import LandingZone
@@ -25,23 +26,18 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def spark_on_this_machine(scratch: Path) -> SparkSession:
-    from lakehouse_assets.local.spark.session import local_session
-
-    return local_session(scratch)
-
-
 @dataclass(frozen=True)
 class Connections:
     """The settings, and how their AWS is reached.
 
-    `spark_session` gives the engine `spark` its session, by a folder for what it spills. `holder`: in whose name the lease is taken, in words for people.
-    `execution`: the ARN of the state machine's execution that this process is a step of; then the lease is taken in its name.
+    `spark_session`: makes the session of the engine `spark`, given a folder to spill to; None if Spark does not run in
+    this process. `holder`: in whose name the lease is taken, in words for people. `execution`: the ARN of the state
+    machine's execution that this process is a step of; then the lease is taken in its name.
     """
 
     settings: Settings
     aws: Aws
-    spark_session: Callable[[Path], SparkSession] = spark_on_this_machine
+    spark_session: Callable[[Path], SparkSession] | None = None
     holder: str = "lakehouse"
     execution: str | None = None
 
@@ -98,7 +94,10 @@ class Connections:
 
         scratch = self.settings.home / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
-        return SparkEngine(lambda: self.spark_session(scratch), self.aws.storage_options, reads_from_bucket=False)
+        session = self.spark_session
+        if session is None:
+            raise BadConfiguration("LAKEHOUSE_ENGINE is spark, but this process runs no Spark. Choose embedded, glue or auto.")
+        return SparkEngine(lambda: session(scratch), self.aws.storage_options, reads_from_bucket=False)
 
     @cached_property
     def console(self) -> Console:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lakehouse_assets.aws.client import Aws, failures_named
-from lakehouse_assets.aws.environment import refuse_division
+from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.aws.topic import publish
-from lakehouse_assets.batches.connections import spark_on_this_machine
-from lakehouse_assets.batches.lease import LeaseLostError
 from lakehouse_assets.batches.reports import Reports
 from lakehouse_assets.catalog.checks import CheckResult, run_checks
 from lakehouse_assets.contracts import Contract
-from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
+from lakehouse_assets.errors import BadConfiguration, LeaseLostError, TemporaryOutage
 from lakehouse_assets.etl.engines.base import Judgement, Maintained
 from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import facts_of, load_report
@@ -25,14 +20,14 @@ from lakehouse_assets.etl.status import ABANDONED, FAILED, has_succeeded, status
 from lakehouse_assets.glue.runs import GlueRuns
 from lakehouse_assets.landing.archive import archive, set_aside
 from lakehouse_assets.landing.convert import WORKBOOKS_AT_ONCE, convert_uploads
-from lakehouse_assets.landing.freeze import HeldBack, close_batch, freeze, held_back, waiting_files, waiting_since, work_to_do
+from lakehouse_assets.landing.freeze import close_batch, freeze
 from lakehouse_assets.landing.model import FileVersion, Manifest
 from lakehouse_assets.landing.preconditions import confirm_archived, confirm_checked, confirm_loaded, note_checks
-from lakehouse_assets.landing.store import in_parallel
-from lakehouse_assets.settings import Settings
+from lakehouse_assets.landing.waiting import HeldBack, held_back, waiting_files, waiting_since, work_to_do
+from lakehouse_assets.parallel import in_parallel
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    pass
 
 
 UNPACKED = 10
@@ -264,37 +259,3 @@ class Lakehouse(Reports):
                     f"Run {run['Id']} of Glue job {job} is {run['JobRunState'].lower()}, and may yet write. Wait for its end, or stop it "
                     f"(`aws glue batch-stop-job-run --job-name {job} --job-run-ids {run['Id']}`), then do this again."
                 )
-
-
-@contextmanager
-def connected(settings: Settings, spark_session: Callable[[Path], SparkSession] = spark_on_this_machine, holder: str = "lakehouse") -> Iterator[Lakehouse]:
-    """The lakehouse of these settings. With the embedded AWS: the one that runs for this home, or one started here and stopped at the end.
-
-    Raises BadConfiguration where the environment would lead the parts of a lakehouse in an account to different places.
-
-    `spark_session` gives the engine `spark` its session, by a folder for what it spills. `holder`: who takes the lease, if
-    it is taken; it is given back at the end.
-    """
-    if settings.aws == "account":
-        refuse_division()
-        with _leased(Lakehouse(settings, Aws(), spark_session, holder)) as lakehouse:
-            yield lakehouse
-        return
-    from lakehouse_assets.embedded_aws.process import embedded_aws
-    from lakehouse_assets.local.bootstrap import bootstrap
-
-    with embedded_aws(settings.home) as embedded:
-        aws = Aws(embedded.environment())
-        bootstrap(settings, aws)
-        with _leased(Lakehouse(settings, aws, spark_session, holder)) as lakehouse:
-            yield lakehouse
-
-
-@contextmanager
-def _leased(lakehouse: Lakehouse) -> Iterator[Lakehouse]:
-    """What it takes of the lease is given back at the end."""
-    try:
-        yield lakehouse
-    finally:
-        if "lease" in vars(lakehouse):
-            lakehouse.lease.release()

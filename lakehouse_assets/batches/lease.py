@@ -22,21 +22,13 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lakehouse_assets.errors import LakehouseError, TemporaryOutage
+from lakehouse_assets.errors import LakehouseBusy, LeaseLostError
 from lakehouse_assets.landing.store import JsonVersion, Store
 
 SECONDS_TO_LIVE = 60.0
 SECONDS_BETWEEN_LOOKS = 1.0
 TRIES_TO_JOIN = 3
 """Steps that run side by side may all want to take it for their execution: one does, the others find that at their next look."""
-
-
-class LeaseLostError(LakehouseError):
-    """Another holder has taken over. Not to be retried by this one: the other goes on with the batch."""
-
-
-class LakehouseBusy(TemporaryOutage):
-    """Another holder works on the lakehouse now. Nothing was done."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.batches.connections import Connections
-from lakehouse_assets.landing.freeze import open_batch, read_manifest
 from lakehouse_assets.landing.model import Manifest
+from lakehouse_assets.landing.waiting import open_batch, read_manifest
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from lakehouse_assets.etl.engines.ranges import key_ranges, sql_literal, within
 from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.plan import for_duckdb, judge_sql
 from lakehouse_assets.etl.rejected import Rejected, ask, bounded
-from lakehouse_assets.landing.freeze import open_batch
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.routing import MALFORMED
-from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.landing.waiting import open_batch
 from lakehouse_assets.landing.zone import LandingZone
+from lakehouse_assets.parallel import in_parallel
 
 ROWS_BY_FILE, TRANSACTIONS, WAITING, RESOLVED = "rows_by_file", "transactions", "waiting_records", "resolved_records"
 WHAT_TO_DO = {

@@ -8,9 +8,10 @@ from typing import Any
 
 import typer
 
-from lakehouse_assets.cli.ending import last_words
+from lakehouse_assets.cli.terminal.console import stdout_kept_clean
+from lakehouse_assets.cli.terminal.ending import last_words
 from lakehouse_assets.cli.terminal.errors import WRONG_USAGE, tell, tell_unforeseen
-from lakehouse_assets.cli.terminal.formats import print_json, stdout_kept_clean
+from lakehouse_assets.cli.terminal.formats import print_json
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
 
 

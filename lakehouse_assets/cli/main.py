@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from lakehouse_assets.cli.command_group import Commands
 from lakehouse_assets.cli.commands.abandon import abandon
 from lakehouse_assets.cli.commands.check import check
 from lakehouse_assets.cli.commands.doctor import doctor
@@ -23,10 +24,10 @@ from lakehouse_assets.cli.commands.maintain import maintain
 from lakehouse_assets.cli.commands.query import query
 from lakehouse_assets.cli.commands.rejects import rejects
 from lakehouse_assets.cli.commands.up import down, up
-from lakehouse_assets.cli.ending import end_at_once
 from lakehouse_assets.cli.home import absolute
 from lakehouse_assets.cli.options import Engine
-from lakehouse_assets.cli.terminal.errors import FAILED, Commands, tell_unforeseen
+from lakehouse_assets.cli.terminal.ending import end_at_once
+from lakehouse_assets.cli.terminal.errors import FAILED, tell_unforeseen
 from lakehouse_assets.embedded_aws.process import end_told
 
 app = typer.Typer(

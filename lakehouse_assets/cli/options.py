@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lakehouse_assets.etl.engines import EngineName
+from lakehouse_assets.settings import EngineName
 
 
 def use(engine: EngineName | None) -> EngineName | None:

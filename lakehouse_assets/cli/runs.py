@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.batches.lease import LeaseLostError
-from lakehouse_assets.cli.ending import last_words
-from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.cli.terminal.ending import last_words
+from lakehouse_assets.errors import LakehouseError, LeaseLostError
 from lakehouse_assets.etl.report import NOTHING_TO_DO
 from lakehouse_assets.local.dagster_home import dagster_home
 from lakehouse_assets.locks import is_held

@@ -4,7 +4,6 @@ It answers on a free port of 127.0.0.1, says in `FOLDER/server.json` where, and 
 standard input ends and no other process uses it any more, or on SIGTERM.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from lakehouse_assets.embedded_aws.credentials import keep_credentials
 from lakehouse_assets.embedded_aws.process import EmbeddedAws
 from lakehouse_assets.embedded_aws.s3.unfinished_writes import finish_or_undo
 from lakehouse_assets.embedded_aws.state.damaged_state import complaint
+from lakehouse_assets.locks import take_if_free
 
 REGION = "us-east-1"
 SECONDS_TO_CLAIM = 5.0
@@ -58,17 +58,13 @@ def _claimed(folder: Path) -> IO[bytes]:
     """The lock that says that this folder has a server. Someone who looks whether it is held may hold it for a moment."""
     lock = (folder / "server.lock").open("ab")
     deadline = time.monotonic() + SECONDS_TO_CLAIM
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                sys.exit(f"another embedded AWS runs in {folder}")
-            time.sleep(0.01)
-        else:
-            # What a server that was killed left behind.
-            (folder / "server.json").unlink(missing_ok=True)
-            return lock
+    while not take_if_free(lock):
+        if time.monotonic() > deadline:
+            sys.exit(f"another embedded AWS runs in {folder}")
+        time.sleep(0.01)
+    # What a server that was killed left behind.
+    (folder / "server.json").unlink(missing_ok=True)
+    return lock
 
 
 def _prepare_environment(folder: Path, aws: EmbeddedAws) -> None:

@@ -12,7 +12,6 @@ The starter keeps the write end of the server's standard input and nothing else.
 the end of the file, waits for the other users, writes its state and goes.
 """
 
-import fcntl
 import json
 import os
 import subprocess
@@ -24,11 +23,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from lakehouse_assets.aws.environment import hide, of_the_server
 from lakehouse_assets.embedded_aws.credentials import read_credentials
 from lakehouse_assets.errors import TemporaryOutage
+from lakehouse_assets.locks import SHARED, is_held, is_shared, locked
 
 SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 30.0
@@ -73,8 +72,8 @@ def embedded_aws(home: Path) -> Iterator[EmbeddedAws]:
     folder.mkdir(parents=True, exist_ok=True)
     server: subprocess.Popen[bytes] | None = None
     try:
-        with _locked(folder / "users.lock", fcntl.LOCK_SH):
-            with _locked(folder / "start.lock", fcntl.LOCK_EX):
+        with locked(folder / "users.lock", SHARED):
+            with locked(folder / "start.lock"):
                 aws = running(home)
                 if aws is None:
                     server, aws = _start(home)
@@ -99,7 +98,7 @@ def end_told(listener: Callable[[str], None]) -> Iterator[None]:
 def running(home: Path) -> EmbeddedAws | None:
     """The embedded AWS that runs for this home, if one does and is ready to answer. Starts nothing and creates nothing."""
     folder = home / "aws"
-    if not _is_held(folder / "server.lock"):
+    if not is_held(folder / "server.lock"):
         return None
     server, credentials = _published(folder), read_credentials(folder)
     if server is None or credentials is None:
@@ -162,7 +161,7 @@ def _stop(server: subprocess.Popen[bytes], home: Path) -> None:
     assert server.stdin is not None
     server.stdin.close()
     deadline = time.monotonic() + SECONDS_TO_STOP
-    while server.poll() is None and not _is_shared(home / "aws" / "users.lock"):
+    while server.poll() is None and not is_shared(home / "aws" / "users.lock"):
         if time.monotonic() > deadline:
             server.kill()
             raise _outage(home, f"did not stop within {SECONDS_TO_STOP:.0f} seconds and was killed")
@@ -177,7 +176,7 @@ def _watched(home: Path) -> Iterator[None]:
 
     def watch() -> None:
         while not leaving.wait(SECONDS_BETWEEN_WATCHES):
-            if not _is_held(home / "aws" / "server.lock"):
+            if not is_held(home / "aws" / "server.lock"):
                 if not leaving.is_set() and _listeners:
                     _listeners[-1](
                         f"The embedded AWS of {home} died, and with it what was under way. Nothing is lost: run the same command again, and it goes on from "
@@ -206,38 +205,3 @@ def _published(folder: Path) -> dict[str, object] | None:
     except FileNotFoundError:
         return None
     return published
-
-
-@contextmanager
-def _locked(path: Path, mode: int) -> Iterator[None]:
-    with path.open("ab") as file:
-        fcntl.flock(file, mode)
-        try:
-            yield
-        finally:
-            # Said aloud, not left to close(): a process forked meanwhile has a copy of this file and would keep the lock.
-            fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _is_held(path: Path) -> bool:
-    """Whether a process holds the lock for itself alone."""
-    try:
-        with path.open("rb") as file:
-            return not _can_lock(file, fcntl.LOCK_SH)
-    except FileNotFoundError:
-        return False
-
-
-def _is_shared(path: Path) -> bool:
-    """Whether processes hold the lock shared: neither is it free, nor does one hold it for itself alone."""
-    with path.open("rb") as file:
-        return not _can_lock(file, fcntl.LOCK_EX) and _can_lock(file, fcntl.LOCK_SH)
-
-
-def _can_lock(file: IO[bytes], mode: int) -> bool:
-    try:
-        fcntl.flock(file, mode | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    fcntl.flock(file, fcntl.LOCK_UN)
-    return True

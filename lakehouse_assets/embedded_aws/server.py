@@ -1,7 +1,6 @@
 """Serves ministack with the gaps filled, from the first request to the last state written."""
 
 import asyncio
-import fcntl
 import resource
 import signal
 import socket
@@ -31,6 +30,7 @@ from lakehouse_assets.embedded_aws.s3 import writes as s3_writes
 from lakehouse_assets.embedded_aws.state import interrupted, saved_state
 from lakehouse_assets.embedded_aws.step_functions import integrations as step_functions
 from lakehouse_assets.embedded_aws.step_functions import lambda_errors, redrive, state_data
+from lakehouse_assets.locks import locked
 
 OPEN_FILES = 10_000
 GAPS = (
@@ -87,8 +87,7 @@ async def _serve(listener: socket.socket, users_lock: Path, credentials: Credent
 
     def watch() -> None:
         sys.stdin.buffer.read()
-        with users_lock.open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(users_lock):
             loop.call_soon_threadsafe(stop.set)
             # Kept until the process is gone: whoever comes now waits, and then starts a server of their own.
             threading.Event().wait()

@@ -24,8 +24,8 @@ from lakehouse_assets.errors import BadConfiguration, BadData, TemporaryOutage
 from lakehouse_assets.etl.engines.base import Counts, Engine, FileCounts, Judgement, RawFile, Tables, Written
 from lakehouse_assets.etl.plan import fingerprint
 from lakehouse_assets.landing.model import Manifest, ManifestFile
-from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.landing.zone import LandingZone
+from lakehouse_assets.parallel import in_parallel
 
 
 def load_dataset(

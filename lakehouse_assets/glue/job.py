@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lakehouse_assets import glue_entry_point as glue_job
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.spark.session import COMPILE_ALL, DELTA
+from lakehouse_assets.glue.arguments import arguments, step_arguments
 from lakehouse_assets.glue.uploads import Code
 from lakehouse_assets.settings import Settings
 
@@ -30,7 +30,7 @@ def job_definition(settings: Settings, contract: Contract, code: Code, contracts
         "Description": f"Loads {contract.dataset}: {contract.description}"[:2048],
         "Role": role,
         "Command": {"Name": "glueetl", "ScriptLocation": code.script, "PythonVersion": "3"},
-        "DefaultArguments": {**platform_arguments(settings, code), **glue_job.arguments(settings, contract.dataset, contracts)},
+        "DefaultArguments": {**platform_arguments(settings, code), **arguments(settings, contract.dataset, contracts)},
         "ExecutionProperty": {"MaxConcurrentRuns": 1},
         "MaxRetries": 0,
         "Timeout": TIMEOUT_MINUTES,
@@ -41,11 +41,11 @@ def job_definition(settings: Settings, contract: Contract, code: Code, contracts
 
 
 def step_definition(settings: Settings, step: str, name: str, code: Code, contracts: str, role: str) -> dict[str, Any]:
-    """A job that does another step of a batch than a load (`glue_job.CONVERT`, `glue_job.ARCHIVE`). It starts no Spark, so it has as few workers as Glue gives.
+    """A job that does another step of a batch than a load (CONVERT, ARCHIVE). It starts no Spark, so it has as few workers as Glue gives.
 
     Not a Python shell job: those have Python 3.9 at most.
     """
-    arguments = platform_arguments(settings, code) | glue_job.step_arguments(settings, step, contracts)
+    arguments = platform_arguments(settings, code) | step_arguments(settings, step, contracts)
     return {
         "Name": name,
         "Description": f"The step {step} of a batch.",

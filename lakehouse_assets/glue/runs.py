@@ -16,8 +16,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from lakehouse_assets.aws.client import failures_named, pauses
-from lakehouse_assets.batches.lease import LeaseLostError
-from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, TemporaryOutage
+from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, LeaseLostError, TemporaryOutage
 
 UNFINISHED = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
 """All others are final: SUCCEEDED, FAILED, ERROR, TIMEOUT, STOPPED, EXPIRED."""

@@ -7,10 +7,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakehouse_assets import glue_entry_point as glue_job
 from lakehouse_assets.etl.engines.spark.session import LOG_STORE
+from lakehouse_assets.glue.arguments import CONTRACT
 from lakehouse_assets.glue.wheel import build_wheel
 from lakehouse_assets.landing.store import Store
+
+ENTRY_POINT = Path(__file__).parents[1] / "glue_entry_point.py"
+"""The script of every job. It is uploaded, not imported: it imports what defines the jobs."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +34,15 @@ def upload_code(store: Store, control: str, modules: str) -> Code:
         # The others are in the wheel too, so that one hash stands for all.
         code = f"{control}code/{_address(content)}/"
         _upload(store, code + wheel.name, content)
-    script = Path(glue_job.__file__)
-    for file in (script, LOG_STORE):
+    for file in (ENTRY_POINT, LOG_STORE):
         _upload(store, code + file.name, file.read_bytes())
     folder = f"s3://{store.bucket}/{code}"
-    return Code(folder + script.name, folder + wheel.name, folder + LOG_STORE.name, modules)
+    return Code(folder + ENTRY_POINT.name, folder + wheel.name, folder + LOG_STORE.name, modules)
 
 
 def upload_contracts(store: Store, control: str, contracts: Path) -> str:
     """Uploads the documents of all contracts. Returns their folder, an s3:// location that ends with '/'."""
-    documents = {path.name: path.read_bytes() for path in sorted(contracts.glob(f"*{glue_job.CONTRACT}"))}
+    documents = {path.name: path.read_bytes() for path in sorted(contracts.glob(f"*{CONTRACT}"))}
     folder = f"{control}contracts/{_address(*(part for name, content in documents.items() for part in (name.encode(), content)))}/"
     for name, content in documents.items():
         _upload(store, folder + name, content)

@@ -13,9 +13,10 @@ from lakehouse_assets.errors import BadData
 from lakehouse_assets.landing.convert import is_made_of
 from lakehouse_assets.landing.ledger import enter, enter_content
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome
-from lakehouse_assets.landing.store import KEY_BYTES, GoneError, in_parallel
-from lakehouse_assets.landing.workbooks.convert import safe_name
+from lakehouse_assets.landing.names import safe_name
+from lakehouse_assets.landing.store import KEY_BYTES, GoneError
 from lakehouse_assets.landing.zone import LandingZone
+from lakehouse_assets.parallel import in_parallel
 
 UNREAD = (Outcome.QUARANTINED, Outcome.ABANDONED)
 """What is set aside under rejected/files/ rather than archived."""

@@ -19,9 +19,10 @@ from urllib.parse import quote, unquote
 from lakehouse_assets.errors import BadData, LakehouseError
 from lakehouse_assets.landing.csv_files.preflight import UnusableError, route_file
 from lakehouse_assets.landing.model import FileVersion, Outcome
+from lakehouse_assets.landing.names import safe_name
 from lakehouse_assets.landing.order import SHEET, UPLOAD_ORDER
 from lakehouse_assets.landing.store import METADATA_BYTES
-from lakehouse_assets.landing.workbooks.convert import Sheet, convert_workbook, safe_name
+from lakehouse_assets.landing.workbooks.convert import Sheet, convert_workbook
 from lakehouse_assets.landing.zone import LandingZone
 
 SOURCE_FILE, SOURCE_MODIFIED_AT, ROWS, WARNINGS = "source-file", "source-modified-at", "rows", "warnings"

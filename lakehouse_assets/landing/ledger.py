@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lakehouse_assets.landing.model import FileVersion, ManifestFile, Outcome
-from lakehouse_assets.landing.store import in_parallel
 from lakehouse_assets.landing.zone import LandingZone
+from lakehouse_assets.parallel import in_parallel
 
 
 def unknown_to_ledger(zone: LandingZone, versions: list[FileVersion]) -> list[FileVersion]:

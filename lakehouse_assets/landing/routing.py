@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from lakehouse_assets.landing.csv_files.column_names import normalise, shown, spelled, spellings, unnamed
+from lakehouse_assets.landing.column_names import normalise, shown, spelled, spellings, unnamed
 
 __all__ = ["MALFORMED", "Columns", "HeaderCheck", "Route", "check_header", "dataset_named", "missing", "normalise", "route", "shared"]
 

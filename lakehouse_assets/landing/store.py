@@ -10,25 +10,24 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Set
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from lakehouse_assets.aws.client import CONFLICT
 from lakehouse_assets.errors import BadData, LakehouseError
 from lakehouse_assets.landing.model import FileVersion
+from lakehouse_assets.parallel import in_parallel
 
 KEY_BYTES, METADATA_BYTES = 1024, 2048
 """What S3 takes, in UTF-8: an object's key; its metadata, names and values together."""
-THREADS = 12
 ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchVersion"}
 REFUSED = {"412", "PreconditionFailed"}
 """A conditional write found something else than its condition."""
@@ -36,8 +35,6 @@ PAUSES = (0.05, 0.1, 0.2, 0.4)
 """Seconds before a conditional write is tried again that met another one."""
 GONE = ABSENT | {"412", "PreconditionFailed"}
 """A version that is there no more. In a bucket without versions it may have been overwritten: its ETag no longer matches."""
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -238,12 +235,6 @@ class Store:
         if copied is None or copied["ContentLength"] != version.size:
             raise BadData(f"The copy of {version.key} at {target} has not the {version.size} bytes of the original; nothing was deleted. Run the batch again.")
         return True
-
-
-def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """The results in order; the first failure is raised. For small requests to S3, which are all waiting."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(function, items))
 
 
 def _exactly(version: FileVersion) -> dict[str, str]:

@@ -13,12 +13,12 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets import glue_entry_point as glue_job
 from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 from lakehouse_assets.etl.engines.base import Judgement
+from lakehouse_assets.glue.arguments import arguments
 from lakehouse_assets.glue.runs import GlueRuns, Run, failure_of, patiently
 from lakehouse_assets.glue.uploads import upload_contracts
 from lakehouse_assets.landing.model import Manifest
@@ -102,7 +102,7 @@ class GlueRunner:
         zone, settings = self.lakehouse.zone, self.lakehouse.settings
         contracts = upload_contracts(zone.store, zone.control, settings.contracts)
         location = f"s3://{settings.bucket}/{zone.manifest_key(manifest.batch_id)}"
-        return glue_job.arguments(settings, contract.dataset, contracts) | {"--manifest": location}
+        return arguments(settings, contract.dataset, contracts) | {"--manifest": location}
 
     def _judgement(self, contract: Contract, manifest: Manifest) -> Judgement | None:
         return self.lakehouse.judgements(manifest).get(contract.dataset)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import PrivateAttr
 
-from lakehouse_assets.batches.lakehouse import Lakehouse, connected
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.connect import connected
 from lakehouse_assets.settings import read_settings
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, replace
 import dagster as dg
 
 from lakehouse_assets.assets.steps import named_failures
-from lakehouse_assets.batches.lakehouse import Lakehouse, connected
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.connect import connected
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.jobs import STARTED_BY_TAG
 from lakehouse_assets.sensors.messages import Message, checks_warn, dead_letters, files_wait, run_failed

@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, replace
 import dagster as dg
 
 from lakehouse_assets.assets.steps import named_failures
-from lakehouse_assets.batches.lakehouse import Lakehouse, connected
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.connect import connected
 from lakehouse_assets.jobs import LOAD_BATCH, load_batch
 from lakehouse_assets.sensors.retries import FILES_LANDED, RUN_KEY, NextTry, next_try
 from lakehouse_assets.settings import Settings, read_settings

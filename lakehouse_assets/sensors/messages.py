@@ -9,12 +9,11 @@ from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.events import JobFailureData
 from dagster_shared.error import SerializableErrorInfo
 
-from lakehouse_assets.assets.landing import BATCH_TAG, SENSOR_TAG
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.checks import WHAT_TO_DO
 from lakehouse_assets.errors import our_errors
-from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.landing.freeze import HeldBack
+from lakehouse_assets.jobs import BATCH_TAG, LOAD_BATCH, SENSOR_TAG
+from lakehouse_assets.landing.waiting import HeldBack
 from lakehouse_assets.schedules import MAINTAIN_TABLES
 from lakehouse_assets.sensors.retries import FILES_LANDED, TRIES, was_the_last_try
 

@@ -11,8 +11,7 @@ from itertools import takewhile
 
 import dagster as dg
 
-from lakehouse_assets.assets.landing import BATCH_TAG, SENSOR_TAG
-from lakehouse_assets.jobs import LOAD_BATCH
+from lakehouse_assets.jobs import BATCH_TAG, LOAD_BATCH, SENSOR_TAG
 
 FILES_LANDED = "files_landed"
 RUN_KEY = "dagster/run_key"

@@ -14,7 +14,8 @@ import dagster as dg
 
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, REPORT, athena_key, raw_key, rejected_key, table_key
 from lakehouse_assets.assets.steps import named_failures
-from lakehouse_assets.batches.lakehouse import Lakehouse, connected
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.connect import connected
 from lakehouse_assets.etl.status import FAILED, has_succeeded
 from lakehouse_assets.settings import read_settings
 

@@ -9,9 +9,8 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.batches.lease import LakehouseBusy
 from lakehouse_assets.definitions import defs
-from lakehouse_assets.errors import BadConfiguration, BadData, TemporaryOutage
+from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseBusy, TemporaryOutage
 from lakehouse_assets.jobs import LOAD_BATCH, RETRIES
 from lakehouse_assets.landing.freeze import close_batch
 from lakehouse_assets.resources.glue import RunStopped

@@ -6,7 +6,7 @@ import pytest
 
 from aws_deploy.synth import KEPT
 from lakehouse_assets.aws.stacks import MOST_BYTES_IN_A_CALL
-from lakehouse_assets.cli.commands.query import named_queries, statement_of
+from lakehouse_assets.catalog.queries import named_queries, statement_of
 from lakehouse_assets_tests.aws_deploy.templates import BOTH, Template, kept
 
 

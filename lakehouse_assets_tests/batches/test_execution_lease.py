@@ -12,9 +12,8 @@ from botocore.exceptions import ClientError
 
 from lakehouse_assets.aws.executions import Executions
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.batches.lease import LakehouseBusy, LeaseLostError
-from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.errors import BadConfiguration, LakehouseBusy, LeaseLostError
+from lakehouse_assets.parallel import in_parallel
 from lakehouse_assets_tests.support import ClientWith, keys, put_one_of_each
 
 WAITS = {"StartAt": "Work", "States": {"Work": {"Type": "Wait", "Seconds": 86_400, "End": True}}}

@@ -18,8 +18,8 @@ from botocore.exceptions import ClientError
 from lakehouse_assets.assets.steps import step
 from lakehouse_assets.aws.client import CONFLICT
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.batches.lease import Holding, Lease, LeaseLostError, this_machine
-from lakehouse_assets.errors import BadData, TemporaryOutage
+from lakehouse_assets.batches.lease import Holding, Lease, this_machine
+from lakehouse_assets.errors import BadData, LeaseLostError, TemporaryOutage
 from lakehouse_assets.landing.csv_files.preflight import preflight
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.store import Store

@@ -18,7 +18,7 @@ from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.jobs import LOAD_BATCH
 from lakehouse_assets.local.dagster_home import dagster_home
-from lakehouse_assets.locks import only_one
+from lakehouse_assets.locks import locked
 from lakehouse_assets_tests.support import in_own_process, put_one_of_each, ran, run, table_rows
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
@@ -73,7 +73,7 @@ def test_the_run_of_a_load_that_was_killed_is_ended_by_the_next_one_and_keeps_no
 def test_before_up_starts_dead_runs_are_ended_but_none_while_a_load_runs(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     home = lakehouse.settings.home
     run_id = started(instance, home)
-    with only_one(home / "load.lock", lambda: None):
+    with locked(home / "load.lock"):
         end_dead_runs(home)
         assert status(instance, run_id) == dg.DagsterRunStatus.STARTED
     end_dead_runs(home)

@@ -14,16 +14,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from lakehouse_assets.contracts import read_contracts
+from lakehouse_assets.glue.arguments import CONVERT
 from lakehouse_assets.glue.job import job_definition, step_definition
 from lakehouse_assets.glue.modules import MODULES, of_this_machine
 from lakehouse_assets.glue.uploads import Code
 from lakehouse_assets.glue.wheel import build_wheel
-from lakehouse_assets.glue_entry_point import CONVERT
 from lakehouse_assets.settings import Settings
 
 CONTRACTS = read_contracts()
 CODE = Code(
-    script="s3://bucket/control/code/1/glue_job.py",
+    script="s3://bucket/control/code/1/glue_entry_point.py",
     wheel="s3://bucket/control/code/1/lakehouse_assets-0.1.0-py3-none-any.whl",
     log_store="s3://bucket/control/code/1/log-store.jar",
     modules=of_this_machine(),
@@ -113,9 +113,9 @@ def run_as_on_glue(folder: Path, wheel: Path, code: str, *brought_by_glue: str) 
 def test_the_entry_point_runs_with_the_modules_that_the_job_names(tmp_path: Path, wheel: Path) -> None:
     code = """
         from lakehouse_assets.contracts import read_contracts
-        from lakehouse_assets import glue_entry_point as glue_job
+        from lakehouse_assets import glue_entry_point
         read_contracts()
-        glue_job.main(["--manifest", "s3://bucket/m.json"])
+        glue_entry_point.main(["--manifest", "s3://bucket/m.json"])
     """
     ended = run_as_on_glue(tmp_path, wheel, code)
     assert ended.stderr.splitlines()[-1].startswith("lakehouse_assets.errors.BadConfiguration: The job's arguments cannot be used"), ended.stderr

@@ -12,8 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.batches.lease import LeaseLostError
-from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, TemporaryOutage
+from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, LeaseLostError, TemporaryOutage
 from lakehouse_assets.glue.runs import GlueRuns, failure_of
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lakehouse_assets import glue_entry_point as glue_job
+from lakehouse_assets import glue_entry_point
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import SHIPPED
 from lakehouse_assets.etl.engines.spark.session import LOG_STORE
@@ -20,7 +20,7 @@ def test_the_code_is_uploaded_once(lakehouse: Lakehouse) -> None:
     store = lakehouse.zone.store
     code = upload_code(store, "control/", "boto3==1")
     assert code.modules == "boto3==1"
-    assert body(lakehouse, key_of(lakehouse, code.script)) == Path(glue_job.__file__).read_bytes()
+    assert body(lakehouse, key_of(lakehouse, code.script)) == Path(glue_entry_point.__file__).read_bytes()
     assert sorted(keys(lakehouse, "control/code/")) == sorted(key_of(lakehouse, location) for location in (code.script, code.wheel, code.log_store))
     assert body(lakehouse, key_of(lakehouse, code.log_store)) == LOG_STORE.read_bytes()
 

@@ -4,10 +4,11 @@ from typing import Any
 import pytest
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.errors import BadData, TemporaryOutage
+from lakehouse_assets.errors import BadConfiguration, BadData
 from lakehouse_assets.landing.freeze import close_batch, freeze
 from lakehouse_assets.landing.model import FileVersion, Manifest, Outcome, batch_id_of
-from lakehouse_assets.landing.store import Store, in_parallel
+from lakehouse_assets.landing.store import Store
+from lakehouse_assets.parallel import in_parallel
 from lakehouse_assets_tests.support import (
     body,
     csv_text,
@@ -77,8 +78,8 @@ def test_a_manifest_reads_back_as_it_was_written(lakehouse: Lakehouse) -> None:
     assert lakehouse.manifest(manifest.batch_id) == manifest == Manifest.from_json(manifest.to_json())
 
 
-def test_a_missing_manifest_is_named(lakehouse: Lakehouse) -> None:
-    with pytest.raises(TemporaryOutage, match=r"manifest of batch abc is not at control/manifests/abc\.json"):
+def test_a_deleted_manifest_is_named_and_is_not_an_outage(lakehouse: Lakehouse) -> None:
+    with pytest.raises(BadConfiguration, match=r"manifest of batch abc is missing: someone deleted control/manifests/abc\.json"):
         lakehouse.manifest("abc")
 
 

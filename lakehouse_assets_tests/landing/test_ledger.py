@@ -5,7 +5,7 @@ import pytest
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.landing.ledger import SeenContent, enter, seen_content, unknown_to_ledger
 from lakehouse_assets.landing.model import Outcome
-from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.parallel import in_parallel
 from lakehouse_assets_tests.support import body, file_of, freeze, keys, product, products_csv, put, ran, run
 
 pytestmark = pytest.mark.every_s3

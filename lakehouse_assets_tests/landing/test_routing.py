@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from lakehouse_assets.contracts import Contract, Contracts, read_contracts
-from lakehouse_assets.landing.csv_files.column_names import normalise, shown, spellings
+from lakehouse_assets.landing.column_names import normalise, shown, spellings
 from lakehouse_assets.landing.routing import MALFORMED, check_header, dataset_named, route
 
 CONTRACTS = read_contracts()

@@ -14,7 +14,8 @@ from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadData
 from lakehouse_assets.landing import store as store_module
 from lakehouse_assets.landing.model import FileVersion
-from lakehouse_assets.landing.store import Store, in_parallel
+from lakehouse_assets.landing.store import Store
+from lakehouse_assets.parallel import in_parallel
 from lakehouse_assets_tests.support import ClientWith, body, keys, next_second, put
 
 pytestmark = pytest.mark.every_s3

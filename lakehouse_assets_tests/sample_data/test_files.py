@@ -10,10 +10,10 @@ import pytest
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.commands.load import load_with
-from lakehouse_assets.cli.files import find_files
 from lakehouse_assets.cli.terminal.progress import Silent
 from lakehouse_assets.contracts import SHIPPED, read_contracts
 from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.landing.local_files import find_files
 from lakehouse_assets.sample_data.files import SampleData, make_sample_data
 from lakehouse_assets_tests.support import rejects, table_rows
 

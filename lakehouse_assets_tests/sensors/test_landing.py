@@ -14,7 +14,7 @@ from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.batches.lease import Lease
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.landing.store import in_parallel
+from lakehouse_assets.parallel import in_parallel
 from lakehouse_assets.sensors.landing import Cursor
 from lakehouse_assets_tests.sensors.support import Daemon, comes_again_after_a_second, messages
 from lakehouse_assets_tests.support import (

@@ -8,11 +8,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lakehouse_assets.assets.landing import BATCH_TAG
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
-from lakehouse_assets.jobs import LOAD_BATCH
+from lakehouse_assets.jobs import BATCH_TAG, LOAD_BATCH
 from lakehouse_assets.sensors.landing import Cursor
 from lakehouse_assets.sensors.retries import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, TRIES
 from lakehouse_assets_tests.sensors.support import Daemon, messages

@@ -19,7 +19,7 @@ import pytest
 
 from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.cli.commands.query import named_queries, statement_of
+from lakehouse_assets.catalog.queries import named_queries, statement_of
 from lakehouse_assets.embedded_aws.process import EmbeddedAws
 from lakehouse_assets.local.bootstrap import bootstrap
 from lakehouse_assets_tests.conftest import own_settings

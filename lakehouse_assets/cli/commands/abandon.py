@@ -21,8 +21,8 @@ def abandon(
     What it has loaded stays in the tables and its files are archived. All its other files are set aside under rejected/files/, each with the reason:
     put right and uploaded again they make a new batch. Rows that were loaded before come out as unchanged then.
     """
-    from lakehouse_assets.batches.lakehouse import connected
     from lakehouse_assets.cli.terminal.report_text import print_report
+    from lakehouse_assets.connect import connected
 
     with connected(read_home(), holder="lakehouse abandon") as lakehouse:
         lakehouse.take_lease(lambda waiting: typer.echo(waiting, err=True))

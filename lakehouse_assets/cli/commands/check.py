@@ -22,10 +22,10 @@ def check() -> None:
     the table's log, does no record wait whose parents are there, and is each record that was healed or corrected in the
     table? That a table is empty is a warning as long as no batch has written a row into it.
     """
-    from lakehouse_assets.batches.lakehouse import connected
     from lakehouse_assets.catalog import audit, checks
-    from lakehouse_assets.cli.terminal.formats import stdout
+    from lakehouse_assets.cli.terminal.console import stdout
     from lakehouse_assets.cli.terminal.tables import print_table
+    from lakehouse_assets.connect import connected
 
     with connected(read_home()) as lakehouse:
         with tables_asked(lakehouse):

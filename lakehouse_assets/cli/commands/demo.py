@@ -12,20 +12,20 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakehouse_assets.catalog.queries import statement_of
 from lakehouse_assets.cli.commands.load import load_with, started
-from lakehouse_assets.cli.commands.query import statement_of
 from lakehouse_assets.cli.commands.rejects import rejected_of
-from lakehouse_assets.cli.files import find_files
 from lakehouse_assets.cli.home import read_home
-from lakehouse_assets.cli.terminal.formats import stdout
+from lakehouse_assets.cli.terminal.console import stdout
 from lakehouse_assets.cli.terminal.progress import steps_shown
 from lakehouse_assets.cli.terminal.report_text import print_report
 from lakehouse_assets.cli.terminal.tables import print_table
+from lakehouse_assets.landing.local_files import find_files
 
 if TYPE_CHECKING:
     from lakehouse_assets.batches.lakehouse import Lakehouse
-    from lakehouse_assets.etl.engines import EngineName
     from lakehouse_assets.sample_data.files import SampleData
+    from lakehouse_assets.settings import EngineName
 
 QUERY = "top_customers"
 

@@ -7,14 +7,14 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from lakehouse_assets.cli.ending import ROOM_TO_WORK, TIMES_THE_FILES, existing
+from lakehouse_assets.cli.findings import MARKS, Finding
 from lakehouse_assets.cli.home import unusable
+from lakehouse_assets.cli.terminal.ending import ROOM_TO_WORK, TIMES_THE_FILES, existing
 from lakehouse_assets.cli.terminal.errors import FAILED, visible
 from lakehouse_assets.errors import LakehouseError
 
@@ -28,21 +28,11 @@ PYTHONS = ((3, 11), (3, 14))
 READ_ELSEWHERE = {"LAKEHOUSE_MAVEN_MIRROR", "LAKEHOUSE_GLUE_COMMAND"}
 """Variables that are no settings."""
 SCARCE_DISK = 5 << 30
-MARKS = {"fine": ("✓", "green"), "look": ("!", "yellow"), "broken": ("✗", "bold red")}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """`state`: fine, look (it works, but) or broken."""
-
-    state: str
-    what: str
-    to_do: str = ""
 
 
 def doctor() -> None:
     """Check versions, port, disk, home and credentials, and say what to do. Exit code 1 if something is broken."""
-    from lakehouse_assets.cli.terminal.formats import stdout
+    from lakehouse_assets.cli.terminal.console import stdout
 
     console = stdout()
     findings = list(examined())
@@ -135,14 +125,14 @@ def _settings() -> tuple[Settings, Finding]:
 
 
 def _writable(home: Path) -> Finding:
-    from lakehouse_assets.locks import only_one
+    from lakehouse_assets.locks import locked
 
     if wrong := unusable(home):
         return Finding("broken", f"The home {home} cannot be used: {wrong}", "Set LAKEHOUSE_HOME to another folder.")
     folder = existing(home)
     probe = folder / f".lakehouse-doctor-{os.getpid()}"
     try:
-        with only_one(probe, lambda: None):
+        with locked(probe):
             pass
         probe.unlink()
     except OSError as error:
@@ -170,8 +160,8 @@ def _memory(setting_mb: int) -> Finding:
 
 def _aws(settings: Settings, home: Path) -> Iterator[Finding]:
     if settings.aws == "account":
-        from lakehouse_assets.batches.lakehouse import connected
         from lakehouse_assets.cli.commands.doctor_account import examined_account
+        from lakehouse_assets.connect import connected
 
         with connected(settings) as lakehouse:
             yield from examined_account(lakehouse)

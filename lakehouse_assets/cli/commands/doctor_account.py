@@ -7,7 +7,7 @@ from typing import Any
 
 from lakehouse_assets.aws.client import ASK_DOCTOR, failures_named
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.cli.commands.doctor import Finding
+from lakehouse_assets.cli.findings import Finding
 from lakehouse_assets.errors import LakehouseError
 
 EVERYONE_OF_IAM = "IAM_ALLOWED_PRINCIPALS"

@@ -19,7 +19,7 @@ def explain(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A dataset that has a contract.", show_default=False, autocompletion=datasets)],
 ) -> None:
     """Explain what is rejected and why: the contract in plain words, then the SQL that judges each row."""
-    from lakehouse_assets.cli.terminal.formats import stdout
+    from lakehouse_assets.cli.terminal.console import stdout
     from lakehouse_assets.cli.terminal.tables import print_table
     from lakehouse_assets.contracts import read_contracts
     from lakehouse_assets.etl.plan import decide_sql, judge_sql
@@ -101,7 +101,7 @@ def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str,
 def _print_sql(sql: str) -> None:
     import sqlglot
 
-    from lakehouse_assets.cli.terminal.formats import stdout
+    from lakehouse_assets.cli.terminal.console import stdout
 
     console = stdout()
     pretty = sqlglot.transpile(sql, read="spark", write="spark", pretty=True)[0]

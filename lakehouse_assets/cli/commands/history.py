@@ -11,11 +11,12 @@ from lakehouse_assets.cli.home import no_batch_yet, read_home
 
 def history(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of the load reports, oldest first.")] = False) -> None:
     """Show every batch and file ever seen: when, outcome, counts."""
-    from lakehouse_assets.batches.lakehouse import connected
+    from lakehouse_assets.cli.terminal.console import stdout
     from lakehouse_assets.cli.terminal.errors import visible
-    from lakehouse_assets.cli.terminal.formats import print_json, stdout
+    from lakehouse_assets.cli.terminal.formats import print_json
     from lakehouse_assets.cli.terminal.report_text import print_files, style_of
     from lakehouse_assets.cli.terminal.tables import print_tally
+    from lakehouse_assets.connect import connected
     from lakehouse_assets.etl.status import in_words
 
     settings = read_home()

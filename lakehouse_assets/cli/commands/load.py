@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -11,20 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakehouse_assets.cli.ending import full_disk_named, is_full_disk, room_wanted
 from lakehouse_assets.cli.home import read_home
 from lakehouse_assets.cli.options import Engine
+from lakehouse_assets.cli.terminal.ending import full_disk_named, is_full_disk, room_wanted
 from lakehouse_assets.cli.terminal.errors import FAILED
-from lakehouse_assets.errors import LakehouseError
 
 if TYPE_CHECKING:
     from lakehouse_assets.batches.lakehouse import Lakehouse
-    from lakehouse_assets.cli.files import Ignored, Incoming
     from lakehouse_assets.cli.terminal.progress import Steps
+    from lakehouse_assets.landing.local_files import Ignored, Incoming
+    from lakehouse_assets.landing.uploading import Uploaded
     from lakehouse_assets.settings import Settings
 
-Uploaded = tuple[str, str | None]
-"""A file's key and version in the bucket; None where it was gone before its version could be asked for."""
 Stated = Annotated[str | None, typer.Option("--dataset", metavar="DATASET", help="The dataset that all given CSV files are.", show_default=False)]
 KINDS = "Files and folders: CSV (also gzipped) and Excel workbooks."
 
@@ -46,8 +43,8 @@ def load(
     loaded).
     """
     del engine  # its callback has put it into the environment
-    from lakehouse_assets.cli.files import find_files
     from lakehouse_assets.cli.json_output import printed_as_json
+    from lakehouse_assets.landing.local_files import find_files
 
     def load_all() -> dict[str, Any]:
         settings = read_home()
@@ -79,16 +76,16 @@ def _are_too_many_rejected(report: dict[str, Any], most: float | None) -> bool:
 
 def put(paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=KINDS, show_default=False)], dataset: Stated = None) -> None:
     """Upload files only: the next load takes them, or the sensor of a running lakehouse."""
-    from lakehouse_assets.batches.lakehouse import connected
-    from lakehouse_assets.cli.files import find_files
     from lakehouse_assets.cli.terminal.progress import steps_shown
     from lakehouse_assets.cli.terminal.tables import print_table
+    from lakehouse_assets.connect import connected
+    from lakehouse_assets.landing.local_files import find_files
 
     settings = read_home()
     incoming, ignored = find_files(paths, settings.home, dataset)
     if incoming:
         with connected(settings) as lakehouse, steps_shown() as steps:
-            uploaded = upload(lakehouse, incoming, steps)
+            uploaded = _upload(lakehouse, incoming, steps)
         print_table(("file", "waits at"), [(str(file.path), f"s3://{settings.bucket}/{key}") for file, (key, _) in zip(incoming, uploaded, strict=True)])
         typer.echo(
             f"A batch starts by itself when {'a file of each dataset' if settings.gate == 'all' else 'any file'} waits (LAKEHOUSE_GATE), where `lakehouse up` "
@@ -104,7 +101,7 @@ def put(paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=KIND
 def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignored]) -> dict[str, Any]:
     """Uploads the files and runs batches until they are processed. Returns the load report of the batch that took them, with the ignored files in it."""
     from lakehouse_assets.cli.terminal.progress import steps_shown
-    from lakehouse_assets.locks import only_one
+    from lakehouse_assets.locks import locked
 
     def told_to_wait() -> None:
         typer.echo(f"Another load runs in {settings.home}; this one waits for it.", err=True)
@@ -112,7 +109,7 @@ def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignor
     files = sum(file.path.stat().st_size for file in incoming)
     with (
         full_disk_named(settings.home, files),
-        only_one(settings.home / "load.lock", told_to_wait),
+        locked(settings.home / "load.lock", waiting=told_to_wait),
         steps_shown() as steps,
         started(settings, steps) as lakehouse,
     ):
@@ -136,7 +133,7 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> d
         typer.echo(f"Batch {interrupted.batch_id}: {in_words(report)} (lakehouse history shows it).", err=True)
         if report["status"] == "failed":
             return report | {"error": f"The batch that was interrupted before failed again, and nothing new was uploaded: {report['error']}"}
-    left = set(upload(lakehouse, incoming, steps))
+    left = set(_upload(lakehouse, incoming, steps))
     while True:
         report = run_batch(lakehouse, progress=steps)
         if report["status"] == "nothing_to_do":
@@ -147,6 +144,14 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> d
         if not left:
             return report
         typer.echo(f"Batch {report['batch_id']} was under way and did not hold these files; the next one does.", err=True)
+
+
+def _upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list[Uploaded]:
+    from lakehouse_assets.aws.client import failures_named
+    from lakehouse_assets.landing.uploading import upload
+
+    with steps.step(f"Upload {len(incoming):,} file{'s' * (len(incoming) != 1)}"), failures_named("Uploading"):
+        return upload(lakehouse.zone, incoming)
 
 
 def _taken(lakehouse: Lakehouse, batch_id: str) -> set[Uploaded]:
@@ -163,39 +168,6 @@ def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> dict[st
     return None
 
 
-def upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list[Uploaded]:
-    """Uploads the files, one after the other. Returns where each is, in the order of the files.
-
-    Of two rows for one key that of the later file stays. S3's times are whole seconds, so each object says which place it had.
-    """
-    from lakehouse_assets.aws.client import failures_named
-    from lakehouse_assets.cli.files import key_of
-    from lakehouse_assets.landing.order import UPLOAD_ORDER
-    from lakehouse_assets.landing.store import in_parallel
-
-    zone = lakehouse.zone
-
-    @contextmanager
-    def readable(file: Incoming) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise LakehouseError(f"{file.path} cannot be read any more ({error.strerror}). What was uploaded waits; correct it and run again.") from error
-
-    def key_for(file: Incoming) -> str:
-        with readable(file):
-            return key_of(file, zone)
-
-    with steps.step(f"Upload {len(incoming):,} file{'s' * (len(incoming) != 1)}"), failures_named("Uploading"):
-        keys = in_parallel(key_for, incoming)
-        begun = time.time_ns()
-        uploaded: list[Uploaded] = []
-        for place, (key, file) in enumerate(zip(keys, incoming, strict=True)):
-            with readable(file):
-                uploaded.append((key, zone.store.upload(file.path, key, {UPLOAD_ORDER: f"{begun:020}-{place:06}"})))
-        return uploaded
-
-
 @contextmanager
 def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
     """The connected lakehouse, with Dagster loaded: the embedded AWS (a process of its own) and Dagster (imports, databases) start side by side.
@@ -203,8 +175,8 @@ def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
     While they do, this thread only waits: a Ctrl-C in the midst of an import (to connect needs some, too) can leave Python's import lock taken, for which the
     thread that imports Dagster would wait for ever.
     """
-    from lakehouse_assets.batches.lakehouse import connected
     from lakehouse_assets.cli.runs import load_dagster
+    from lakehouse_assets.connect import connected
     from lakehouse_assets.embedded_aws.process import embedded_aws
 
     with ExitStack() as stack:

@@ -8,7 +8,7 @@ import typer
 
 from lakehouse_assets.cli.home import read_home
 from lakehouse_assets.cli.options import use
-from lakehouse_assets.etl.engines import A_WEEK, EngineName
+from lakehouse_assets.settings import A_WEEK, EngineName
 
 
 def maintain(
@@ -20,16 +20,16 @@ def maintain(
 ) -> None:
     """Compact the tables' small files (OPTIMIZE) and delete files that no recent version needs (VACUUM). No row changes."""
     del engine  # its callback has put it into the environment
-    from lakehouse_assets.batches.lakehouse import connected
     from lakehouse_assets.cli.terminal.tables import print_table
-    from lakehouse_assets.locks import only_one
+    from lakehouse_assets.connect import connected
+    from lakehouse_assets.locks import locked
 
     settings = read_home()
 
     def told_to_wait() -> None:
         typer.echo(f"A load runs in {settings.home}; this waits for it.", err=True)
 
-    with only_one(settings.home / "load.lock", told_to_wait), connected(settings, holder="lakehouse maintain") as lakehouse:
+    with locked(settings.home / "load.lock", waiting=told_to_wait), connected(settings, holder="lakehouse maintain") as lakehouse:
         lakehouse.take_lease(lambda waiting: typer.echo(waiting, err=True))
         done = lakehouse.maintain(retain_hours)
     print_table(("table", "files compacted", "into", "old files deleted"), [(it.table, it.compacted, it.into, it.deleted) for it in done], counts=True)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lakehouse_assets.catalog.queries import named_queries, statement_of
 from lakehouse_assets.cli.home import read_home, tables_asked
 from lakehouse_assets.cli.terminal.formats import Format, Raw, print_rows
 from lakehouse_assets.errors import BadConfiguration
 
-SQL = Path(__file__).parents[2] / "sql"
-NAME = re.compile(r"\w+\Z")
 CHANGES = re.compile(
     r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(?:ALTER|CALL|COMMENT|CREATE|DEALLOCATE|DELETE|DENY|DROP|EXECUTE|GRANT|INSERT|MERGE|MSCK|OPTIMIZE|PREPARE|REFRESH|"
     r"RENAME|REPLACE|REVOKE|SET|TRUNCATE|UNLOAD|UPDATE|USE|VACUUM)\b",
@@ -23,10 +21,6 @@ CHANGES = re.compile(
 """What a statement that changes something begins with, in Athena or in Trino, whose SQL it has."""
 EXECUTED = re.compile(r"\s*ANALYZE\s+(?:VERBOSE\s+)?(.*)", re.DOTALL | re.IGNORECASE)
 """Of an EXPLAIN: what it does not only plan, but carry out."""
-
-
-def named_queries() -> list[str]:
-    return sorted(path.stem for path in SQL.glob("*.sql"))
 
 
 def query(
@@ -44,7 +38,7 @@ def query(
 ) -> None:
     """Ask the tables, through Athena. Nothing is changed: what is no query is refused."""
     from lakehouse_assets.aws.client import failures_named
-    from lakehouse_assets.batches.lakehouse import connected
+    from lakehouse_assets.connect import connected
 
     statement = statement_of(sql)
     if not asks(statement):
@@ -76,14 +70,3 @@ def asks(statement: str) -> bool:
         executed = EXECUTED.match(found[0].text("expression"))
         return found[0].name.upper() in ("SHOW", "EXPLAIN") and (executed is None or asks(executed[1]))
     return isinstance(found[0], exp.Query | exp.Values | exp.Describe) and found[0].find(exp.DML, exp.DDL, exp.Into) is None
-
-
-def statement_of(text: str) -> str:
-    """The statement itself, or what the file of that name holds. Raises BadConfiguration for a name that no file has, and for nothing at all."""
-    if not text.strip():
-        raise BadConfiguration('There is no statement. Try: lakehouse query "SELECT 1"')
-    if not NAME.match(text):
-        return text
-    if text not in named_queries():
-        raise BadConfiguration(f'No query is named {text}. There are: {", ".join(named_queries())}. Or write a statement: lakehouse query "SELECT 1"')
-    return (SQL / f"{text}.sql").read_text("utf-8")

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakehouse_assets.cli.home import read_home
+from lakehouse_assets.cli.terminal.console import stdout
 from lakehouse_assets.cli.terminal.errors import visible
-from lakehouse_assets.cli.terminal.formats import MOST_TABLE_ROWS, Format, Raw, print_rows, short_text, stdout
+from lakehouse_assets.cli.terminal.formats import MOST_TABLE_ROWS, Format, Raw, print_rows
+from lakehouse_assets.cli.terminal.values import short_text
 from lakehouse_assets.errors import BadConfiguration
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def rejects(
     when it was healed (its parent came), corrected or replayed: resolved_by names the batch, resolution says how.
     """
     from lakehouse_assets.aws.client import failures_named
-    from lakehouse_assets.batches.lakehouse import connected
+    from lakehouse_assets.connect import connected
     from lakehouse_assets.etl.rejected import COLUMNS, Wanted
 
     wanted = Wanted(_states(state, every=every), reason, file, batch, key, _day(since), _day(until))

@@ -35,8 +35,8 @@ COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 def up(port: Annotated[int | None, typer.Option(help="The UI's port; otherwise 3000, or a free one if that is taken.", show_default=False)] = None) -> None:
     """Run the embedded AWS and Dagster's UI and daemon for this home, until Ctrl-C or lakehouse down."""
-    from lakehouse_assets.batches.lakehouse import connected
     from lakehouse_assets.cli.runs import end_dead_runs
+    from lakehouse_assets.connect import connected
 
     settings = read_home()
     home = settings.home
@@ -132,12 +132,10 @@ def running_url(home: Path) -> str | None:
 @contextmanager
 def _claimed(home: Path) -> Iterator[bool]:
     """Whether this process is now the one that runs this home's Dagster."""
-    from fcntl import LOCK_EX, LOCK_NB, flock
+    from lakehouse_assets.locks import take_if_free
 
     with _lock(home).open("a+", encoding="utf-8") as file:
-        try:
-            flock(file, LOCK_EX | LOCK_NB)
-        except BlockingIOError:
+        if not take_if_free(file):
             yield False
             return
         file.truncate(0)

@@ -7,27 +7,10 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import typer
-from typer.core import TyperGroup
-
-from lakehouse_assets.cli.ending import full_disk_named
-from lakehouse_assets.errors import BadConfiguration, LakehouseError
 
 FAILED, WRONG_USAGE = 1, 2
-
-
-class Commands(TyperGroup):
-    """The commands, each of which may raise LakehouseError: 2 for wrong usage and configuration, 1 for all else."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            with full_disk_named(_home()):
-                return super().invoke(ctx)
-        except LakehouseError as error:
-            tell(str(error))
-            raise typer.Exit(WRONG_USAGE if isinstance(error, BadConfiguration) else FAILED) from None
 
 
 def tell(reason: str) -> None:
@@ -46,7 +29,7 @@ def tell_unforeseen(error: Exception) -> None:
 
 
 def _log_file() -> Path:
-    folder = _home() / "logs"
+    folder = home_folder() / "logs"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lakehouse.log").open("a"):
@@ -57,7 +40,7 @@ def _log_file() -> Path:
         return Path(name)
 
 
-def _home() -> Path:
+def home_folder() -> Path:
     return Path(os.environ.get("LAKEHOUSE_HOME") or ".lakehouse").absolute()
 
 

@@ -7,26 +7,25 @@ import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from lakehouse_assets.cli.terminal.console import writes_utf8
 from lakehouse_assets.cli.terminal.errors import visible
+from lakehouse_assets.cli.terminal.values import is_number, text_of
 from lakehouse_assets.errors import BadConfiguration
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell that begins so: https://owasp.org/www-community/attacks/CSV_Injection"""
 MOST_TABLE_ROWS = 1000
 NEEDS_QUOTES = re.compile(r'[",\r\n]')
-CLEAR = re.compile(r"[^\s,'\"=]+( [^\s,'\"=]+)*\Z")
 
 
 class Format(StrEnum):
@@ -38,21 +37,8 @@ class Format(StrEnum):
 Raw = Annotated[bool, typer.Option("--raw", help="With --format csv: texts as they are, also those that a spreadsheet would run as formulas.")]
 
 
-def stdout() -> Console:
-    from rich.console import Console
-
-    return Console(highlight=False, markup=False, emoji=False)
-
-
-@contextmanager
-def stdout_kept_clean() -> Iterator[None]:
-    """What any library prints meanwhile goes to stderr: stdout is for the one object that the caller asked for."""
-    with redirect_stdout(sys.stderr):
-        yield
-
-
 def print_json(value: Any, file: TextIO | None = None) -> None:
-    print(json.dumps(value, ensure_ascii=not _writes_utf8(file or sys.stdout), default=str, indent=2), file=file, flush=True)
+    print(json.dumps(value, ensure_ascii=not writes_utf8(file or sys.stdout), default=str, indent=2), file=file, flush=True)
 
 
 def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format, *, raw: bool = False) -> None:
@@ -73,29 +59,6 @@ def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format
         print_table(names, list(islice(shown, MOST_TABLE_ROWS)))
         if more := sum(1 for _ in shown):
             print(f"and {more:,} more rows: --format csv or --format json gives them all", file=sys.stderr)
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-
-
-def text_of(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, list):
-        return "; ".join(text_of(item) for item in value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-
-
-def short_text(value: Any) -> str:
-    """As text_of, an object as name=value: quoted only where blanks or commas would mislead."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name}={text_of(text) if CLEAR.match(text_of(text)) else json.dumps(text, ensure_ascii=False)}" for name, text in value.items())
-    return text_of(value)
 
 
 def _csv_line(cells: Sequence[str]) -> str:
@@ -139,10 +102,6 @@ def _print_json_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Non
     between = "["
     for row in rows:
         values = (str(value) if isinstance(value, float) and not math.isfinite(value) else value for value in row)
-        _write(f"{between}\n {json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=not _writes_utf8(sys.stdout), default=text_of)}")
+        _write(f"{between}\n {json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=not writes_utf8(sys.stdout), default=text_of)}")
         between = ","
     sys.stdout.write("[]\n" if between == "[" else "\n]\n")
-
-
-def _writes_utf8(file: TextIO) -> bool:
-    return (getattr(file, "encoding", None) or "").lower().replace("-", "") == "utf8"

@@ -7,16 +7,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
-NAMES = {
-    "convert_uploads": "Convert the workbooks",
-    "landing__batch": "Look at the files, freeze the batch",
-    "landing__archive": "Archive the files",
-    "refresh_catalog": "Refresh the catalog",
-    "athena_checks": "Check with Athena",
-    "reports__load_report": "Write the load report",
-}
-"""Steps of the Dagster job as people know them; `load_<dataset>` is "Load <dataset>"."""
-
 
 class Steps(Protocol):
     """A listener to steps: called with a step of the Dagster job and what happens to it (started, succeeded, failed, skipped)."""
@@ -47,7 +37,3 @@ def steps_shown() -> Iterator[Steps]:
 
     with steps_drawn() as steps:
         yield steps
-
-
-def readable(name: str) -> str:
-    return NAMES.get(name, name.replace("_", " ").capitalize())

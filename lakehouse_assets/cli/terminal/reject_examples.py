@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lakehouse_assets.cli.terminal.formats import short_text
+from lakehouse_assets.cli.terminal.values import short_text
 from lakehouse_assets.contracts import Contract, Contracts
 
 LONGEST_VALUE, MOST_VALUES = 30, 3

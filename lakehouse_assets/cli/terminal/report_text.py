@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from lakehouse_assets.cli.terminal.console import stdout
 from lakehouse_assets.cli.terminal.errors import visible
-from lakehouse_assets.cli.terminal.formats import stdout
 from lakehouse_assets.cli.terminal.tables import print_table, print_tally
 from lakehouse_assets.etl.status import (
     ABANDONED,

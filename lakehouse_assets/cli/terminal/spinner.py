@@ -9,8 +9,6 @@ from rich.console import Console, RenderableType
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from lakehouse_assets.cli.terminal.progress import readable
-
 MARKS = {"succeeded": Text("✓", "green"), "failed": Text("✗", "bold red"), "skipped": Text("-", "dim")}
 
 
@@ -53,3 +51,18 @@ class Drawn:
 def steps_drawn() -> Iterator[Drawn]:
     with Progress(Mark(), TextColumn("{task.description}", markup=False), Seconds(), console=Console(stderr=True)) as progress:
         yield Drawn(progress)
+
+
+NAMES = {
+    "convert_uploads": "Convert the workbooks",
+    "landing__batch": "Look at the files, freeze the batch",
+    "landing__archive": "Archive the files",
+    "refresh_catalog": "Refresh the catalog",
+    "athena_checks": "Check with Athena",
+    "reports__load_report": "Write the load report",
+}
+"""Steps of the Dagster job as people know them; `load_<dataset>` is "Load <dataset>"."""
+
+
+def readable(name: str) -> str:
+    return NAMES.get(name, name.replace("_", " ").capitalize())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from lakehouse_assets.cli.terminal.console import stdout
 from lakehouse_assets.cli.terminal.errors import visible
-from lakehouse_assets.cli.terminal.formats import is_number, short_text, stdout
+from lakehouse_assets.cli.terminal.values import is_number, short_text
 
 GAP = 2
 SHORT = 28

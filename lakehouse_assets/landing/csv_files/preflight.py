@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lakehouse_assets.contracts import Contract
+from lakehouse_assets.landing.column_names import named_width, shown
 from lakehouse_assets.landing.csv_files.blanks import BlankRows
-from lakehouse_assets.landing.csv_files.column_names import named_width, shown
 from lakehouse_assets.landing.csv_files.dialect import DELIMITERS, HEAD, FirstRecord, first_records
 from lakehouse_assets.landing.csv_files.encoding import Utf8Check, refuse_utf16
 from lakehouse_assets.landing.csv_files.header import find_header, taken_for_header, titles_problem

@@ -6,14 +6,11 @@ The reading is done by another process (`workbook_reader`), so that neither a da
 from __future__ import annotations
 
 import builtins
-import hashlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-import unicodedata
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +19,7 @@ from lakehouse_assets.contracts import Contracts, Kind
 from lakehouse_assets.errors import BadData, LakehouseError, TemporaryOutage
 from lakehouse_assets.landing.workbooks.archive import WorkbookLimits
 
-__all__ = ["Sheet", "WorkbookLimits", "convert_workbook", "safe_name"]
-
-NAME_BYTES = 120
-HASH_LENGTH = 12
-LOOKS_HASHED = re.compile(rf"-[0-9a-f]{{{HASH_LENGTH}}}\Z")
+__all__ = ["Sheet", "WorkbookLimits", "convert_workbook"]
 
 
 @dataclass(frozen=True)
@@ -112,23 +105,3 @@ def _failure(code: int, stderr: str, limits: WorkbookLimits) -> LakehouseError:
     if "No module named" in last or (isinstance(raised, type) and issubclass(raised, OSError)):
         return LakehouseError(f"Reading a workbook failed on this machine, not because of the workbook: {last}")
     return BadData(f"the workbook is damaged: its reader breaks on it ({last})")
-
-
-def safe_name(text: str) -> str:
-    """A file's or sheet's name as a part of an S3 key: letters and digits of any script, blanks and `-_.()`, at most 120 bytes of UTF-8.
-
-    A name that had to be changed ends in a hash of the original, so that two different names never become one. Never empty, never hidden
-    from Spark and Hive (which skip what begins with `_` or `.`).
-    """
-    kept = "".join(letter if _is_kept(letter) else "_" for letter in text)
-    kept = re.sub(r"\.{2,}", "_", kept).strip()
-    kept = re.sub(r"\A[._]+", "", kept).rstrip(".")
-    if kept == text and kept and len(kept.encode()) <= NAME_BYTES and not LOOKS_HASHED.search(kept):
-        return kept
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_LENGTH]
-    short = kept.encode()[: NAME_BYTES - HASH_LENGTH - 1].decode("utf-8", "ignore").strip()
-    return f"{short or 'name'}-{digest}"
-
-
-def _is_kept(letter: str) -> bool:
-    return letter.isalnum() or letter in " -_.()" or unicodedata.category(letter).startswith("M")

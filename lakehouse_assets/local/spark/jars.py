@@ -6,7 +6,6 @@ lock: whenever the set-up is killed, each jar is there and right, or not there, 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.local.spark import ivy
+from lakehouse_assets.locks import locked
 
 LOCK = Path(__file__).with_name("jars.lock")
 
@@ -135,8 +135,7 @@ def alone(folder: Path) -> Iterator[Path]:
     What a killed set-up left is removed. The new folder has a name of its own: a Java that outlived its set-up may still write to the old one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f"{folder.name}.setting-up").open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with locked(folder.with_name(f"{folder.name}.setting-up")):
         prefix = f"{folder.name}.incoming-"
         for left in folder.parent.glob(f"{prefix}*"):
             shutil.rmtree(left, ignore_errors=True)

@@ -11,8 +11,8 @@ from botocore.stub import Stubber
 
 from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.cli.commands.doctor import Finding
 from lakehouse_assets.cli.commands.doctor_account import examined_account
+from lakehouse_assets.cli.findings import Finding
 
 EVERYONE = [{"Principal": {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "Permissions": ["ALL"]}]
 DENIED = "User: arn:aws:iam::1:user/me is not authorized to perform: glue:GetDatabase on resource: arn:aws:glue:us-east-1:1:database/default"

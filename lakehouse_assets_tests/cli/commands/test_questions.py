@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.athena import Athena
 from lakehouse_assets.catalog.athena import Result as Answer
-from lakehouse_assets.cli.commands.query import named_queries
+from lakehouse_assets.catalog.queries import named_queries
 from lakehouse_assets.cli.main import app
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.etl.plan.types import FORMS

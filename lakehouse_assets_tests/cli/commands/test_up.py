@@ -20,8 +20,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from lakehouse_assets.batches.lakehouse import connected
 from lakehouse_assets.cli.commands.up import running_url
+from lakehouse_assets.connect import connected
 from lakehouse_assets.embedded_aws.process import running
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.cli.conftest import PROGRAM, Program, clean_environment

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.errors import BadData, LakehouseError, TemporaryOutage
+from lakehouse_assets.landing.names import safe_name
 from lakehouse_assets.landing.workbooks import convert as workbooks
-from lakehouse_assets.landing.workbooks.convert import Sheet, WorkbookLimits, convert_workbook, safe_name
+from lakehouse_assets.landing.workbooks.convert import Sheet, WorkbookLimits, convert_workbook
 from lakehouse_assets_tests.landing.workbooks.raw_workbook import MAIN, row, sheet, text_cell, write_workbook
 
 CONTRACTS = read_contracts()

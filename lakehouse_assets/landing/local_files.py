@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,18 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.landing.names import object_name
 from lakehouse_assets.landing.order import NaturalKey, natural_key
 
 if TYPE_CHECKING:
-    from lakehouse_assets.landing.zone import LandingZone
+    pass
 
 TAKEN = (
     *(".csv", ".tsv", ".txt", ".gz", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
     *(".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z"),
 )
 """What is looked into by itself in a folder. Some of these are no data, and will be set aside with the reason; all else is only named in the report."""
-PART_BYTES, NAME_BYTES = 200, 700
-"""S3 keys may have 1,024 bytes, and a file on a disk (the embedded S3 keeps objects as files) 255 a name; the archive adds to both."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ def find_files(paths: Iterable[Path], home: Path, dataset: str | None = None) ->
     if faults:
         raise BadConfiguration("Nothing was uploaded, because of:\n" + "\n".join(f"  - {fault}" for fault in faults))
     lengths = _lengthened_until_unique(found)
-    return [Incoming(path, _name(path.parts[-lengths[path] :]), dataset) for path in found], ignored
+    return [Incoming(path, object_name(path.parts[-lengths[path] :]), dataset) for path in found], ignored
 
 
 def _time_and_name(path: Path) -> tuple[int, NaturalKey]:
@@ -135,56 +132,3 @@ def _lengthened_until_unique(found: dict[Path, int]) -> dict[Path, int]:
             return lengths
         for path in clashing:
             lengths[path] += 1
-
-
-def _name(parts: tuple[str, ...]) -> str:
-    name = "/".join(_safe_part(part) for part in parts if part != os.sep)
-    if len(name.encode()) <= NAME_BYTES:
-        return name
-    return f"{_digest(name)}/{name.rsplit('/', 1)[-1]}"
-
-
-def _safe_part(part: str) -> str:
-    """A name as a part of a key: as it is, with spaces, `+`, `%` and all scripts, but without control characters and broken UTF-8.
-
-    A name that had to be changed holds a hash of the original, so that two different names never become one.
-    """
-    kept = "".join("_" if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in "\ufffe\uffff" else c for c in part)
-    if kept == part and len(part.encode()) <= PART_BYTES:
-        return part
-    stem, dot, suffix = kept.partition(".")
-    short = stem.encode()[: PART_BYTES // 2].decode("utf-8", "ignore")
-    return f"{short}-{_digest(part)}{dot}{suffix.encode()[-PART_BYTES // 4 :].decode('utf-8', 'ignore')}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-
-
-def key_of(file: Incoming, zone: LandingZone) -> str:
-    """Where a file waits: CSV in the folder of the dataset that was stated, else of the one that its name or its header
-    says (where the two do not agree it is quarantined there, with what it lacks).
-
-    Workbooks, and what is like no dataset, go to the uploads. Raises BadConfiguration for a stated dataset that there
-    is not, and for a workbook with one.
-    """
-    from lakehouse_assets.landing.convert import WORKBOOK_MAGIC, own_name
-    from lakehouse_assets.landing.csv_files.preflight import UnusableError, route_file
-    from lakehouse_assets.landing.routing import dataset_named
-
-    stated = file.dataset
-    if stated is not None and stated not in zone.contracts:
-        raise BadConfiguration(f"There is no dataset {stated} (--dataset); the datasets: {', '.join(zone.contracts)}. Nothing was uploaded.")
-    with file.path.open("rb") as content:
-        if content.read(4).startswith(WORKBOOK_MAGIC):
-            if stated is not None:
-                raise BadConfiguration(
-                    f"{file.path} is a workbook or an archive: each of its sheets is routed by itself. Load it without --dataset. Nothing was uploaded."
-                )
-            return f"{zone.uploads}{file.name}"
-    try:
-        found = None if stated else route_file(file.path, zone.contracts, own_name(file.name))
-        dataset = stated or (found.candidate if found else dataset_named(own_name(file.name), zone.contracts))
-    except UnusableError:
-        dataset = dataset_named(own_name(file.name), zone.contracts)
-    return f"{zone.raw}{dataset}/{file.name}" if dataset else f"{zone.uploads}{file.name}"

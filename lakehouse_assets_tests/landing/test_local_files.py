@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.cli.files import Incoming, find_files, key_of
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.landing.local_files import Incoming, find_files
 from lakehouse_assets.landing.store import Store
+from lakehouse_assets.landing.uploading import key_of
 from lakehouse_assets.landing.zone import LandingZone
 from lakehouse_assets_tests.support import order, orders_csv, product, products_csv, workbook
 

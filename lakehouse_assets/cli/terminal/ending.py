@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lakehouse_assets.cli.terminal.errors import FAILED, tell
 from lakehouse_assets.errors import LakehouseError
 
 FULL = re.compile(r"no space left on device|database or disk is full|disk quota exceeded|max_temp_directory_size", re.IGNORECASE)
@@ -80,8 +81,6 @@ def last_words(said: Callable[[str], None]) -> Iterator[None]:
 def end_at_once(reason: str) -> None:
     """Ends this process with exit code 1, whatever its other threads wait for: boto3, delta-rs and Athena's client
     would go on trying for minutes. Several threads may notice that it has to end: the first one ends it."""
-    from lakehouse_assets.cli.terminal.errors import FAILED, tell
-
     if not _ending.acquire(blocking=False):
         return
     if sys.stderr.isatty():
