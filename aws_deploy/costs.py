@@ -1,4 +1,5 @@
-"""The figures behind docs/aws.md's costs: AWS's list prices, what a small batch is assumed to take, and what follows from both.
+"""The figures behind docs/aws.md's costs: AWS's list prices, what a small batch is assumed to take, and what follows
+from both.
 
 A test holds the document to them; `make acceptance` names its price by them, and measures whether an account agrees.
 """
@@ -23,8 +24,8 @@ HOURS_OF_A_MONTH = 730
 
 @dataclass(frozen=True)
 class Assumed:
-    """What a small batch (three datasets, up to some 100 MB) is assumed to take. `crawl_transitions`: more of them while crawlers are waited for, three for
-    each look at one."""
+    """What a small batch (three datasets, up to some 100 MB) is assumed to take. `crawl_transitions`: more of them
+    while crawlers are waited for, three for each look at one."""
 
     datasets: int = 3
     glue_minutes: float = 1.5
@@ -85,7 +86,9 @@ def batch(engine: str, assumed: Assumed = ASSUMED) -> dict[str, float]:
     """What a batch costs with the state machine, by its parts. `engine`: glue, or embedded."""
     a = assumed
     loads = (
-        {"Glue runs": dpus(a.datasets * a.glue_dpu_seconds)} if engine == "glue" else {"the load's Lambda": lambdas(a.datasets * a.load_seconds * a.load_gb)}
+        {"Glue runs": dpus(a.datasets * a.glue_dpu_seconds)}
+        if engine == "glue"
+        else {"the load's Lambda": lambdas(a.datasets * a.load_seconds * a.load_gb)}
     )
     return loads | {
         "other Lambdas": lambdas(a.other_lambdas * a.other_seconds * a.other_gb),

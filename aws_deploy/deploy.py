@@ -1,7 +1,8 @@
-"""`make deploy`, `make destroy` and `make smoke`: a deployment in the AWS account that boto3's own environment names (AWS_PROFILE, AWS_REGION, …).
+"""`make deploy`, `make destroy` and `make smoke`: a deployment in the AWS account that boto3's own environment names
+(AWS_PROFILE, AWS_REGION, …).
 
-What to deploy is settings: DEPLOY_… (aws_deploy/settings.py) and LAKEHOUSE_…. What is deployed already says which bucket and which names are its own: settings
-that say otherwise are refused before anything is changed.
+What to deploy is settings: DEPLOY_… (aws_deploy/settings.py) and LAKEHOUSE_…. What is deployed already says which
+bucket and which names are its own: settings that say otherwise are refused before anything is changed.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ PARAMETERS = {"orchestrator", "preset"}
 IN_TEMPLATES = ("contracts", "glue_job")
 """Settings of the lakehouse that are no parameters."""
 OF_A_DEPLOYMENT = ("engine", "auto_bytes", "gate", "reject_limit", "reject_warning", *IN_TEMPLATES)
-"""Settings that a deployment's Lambdas have, beside its names: whoever else works on it should judge and load as they do."""
+"""Settings that a deployment's Lambdas have, beside its names: whoever else works on it should judge and load as they
+do.
+"""
 
 
 @app.command()
@@ -52,18 +55,29 @@ def up(yes: Yes = False) -> None:
 @app.command()
 def down(
     yes: Yes = False,
-    data: Annotated[bool, typer.Option("--data", help="The bucket with all that is in it, too: every table, every file, every version.")] = False,
+    data: Annotated[
+        bool,
+        typer.Option("--data", help="The bucket with all that is in it, too: every table, every file, every version."),
+    ] = False,
 ) -> None:
     """Remove the deployment. The storage stack with the data stays, unless --data says otherwise."""
     with faults_told():
         deployment, settings, aws = _what_and_where()
-        what = f"the pipeline AND ALL DATA in bucket {settings.bucket}" if data else f"the pipeline (bucket {settings.bucket} stays, with all data)"
+        what = (
+            f"the pipeline AND ALL DATA in bucket {settings.bucket}"
+            if data
+            else f"the pipeline (bucket {settings.bucket} stays, with all data)"
+        )
         ask_first(f"Remove {what} from {_place(aws)}?", yes, f"make destroy{' DATA=1' if data else ''}")
         remove(deployment.chosen_preset, settings, aws, data=data)
 
 
 @app.command()
-def smoke(load: Annotated[bool, typer.Option("--load", help="Load sample files, too. Not into tables that people rely on.")] = False) -> None:
+def smoke(
+    load: Annotated[
+        bool, typer.Option("--load", help="Load sample files, too. Not into tables that people rely on.")
+    ] = False,
+) -> None:
     """Ask a deployment whether it works: nothing is changed, unless --load says otherwise."""
     with faults_told():
         deployment, settings, aws = _what_and_where()
@@ -72,7 +86,15 @@ def smoke(load: Annotated[bool, typer.Option("--load", help="Load sample files, 
 
 def deploy(deployment: Deployment, settings: Settings, aws: Aws, target: Target = AWS_LAMBDA) -> dict[str, str]:
     """Both stacks and the code. Returns the stacks' outputs."""
-    return roll_out(aws, settings, deployment.chosen_preset, templates_for(deployment, settings), deployment.orchestrator, target, print)
+    return roll_out(
+        aws,
+        settings,
+        deployment.chosen_preset,
+        templates_for(deployment, settings),
+        deployment.orchestrator,
+        target,
+        print,
+    )
 
 
 def templates_for(deployment: Deployment, settings: Settings) -> Templates:
@@ -90,7 +112,8 @@ def templates_for(deployment: Deployment, settings: Settings) -> Templates:
 def remove(preset: Preset, settings: Settings, aws: Aws, *, data: bool) -> None:
     """The pipeline stack; with `data` all the rest as well. The key is deleted by AWS after its waiting period.
 
-    No bucket is touched but the deployed storage stack's. Raises BadConfiguration where that one is another than the settings'.
+    No bucket is touched but the deployed storage stack's. Raises BadConfiguration where that one is another than the
+    settings'.
     """
     cloudformation, s3 = aws.client("cloudformation"), aws.client("s3")
     refuse_other_names(preset, settings, aws)
@@ -117,14 +140,19 @@ def remove(preset: Preset, settings: Settings, aws: Aws, *, data: bool) -> None:
 
 
 def refuse_other_names(preset: Preset, settings: Settings, aws: Aws) -> None:
-    """Raises BadConfiguration where the deployed storage stack has other names than the settings say, or where the bucket is another preset's."""
+    """Raises BadConfiguration where the deployed storage stack has other names than the settings say, or where the
+    bucket is another preset's.
+    """
     for other in PRESETS.values():
         if other != preset and _deployed_bucket(other, aws) == settings.bucket:
             raise BadConfiguration(
                 f"Bucket {settings.bucket} is that of stack {other.storage_stack}, and this is preset {preset.name}. "
                 f"Set DEPLOY_PRESET={other.name}, or another LAKEHOUSE_BUCKET."
             )
-    asked, deployed = parameters_of(settings), deployed_parameters(aws.client("cloudformation"), preset.storage_stack) or {}
+    asked, deployed = (
+        parameters_of(settings),
+        deployed_parameters(aws.client("cloudformation"), preset.storage_stack) or {},
+    )
     different = [
         f"  - LAKEHOUSE_{setting.upper()}: deployed is {deployed[name]}, asked for is {asked[name]}"
         for setting, name in NAMES.items()
@@ -132,8 +160,10 @@ def refuse_other_names(preset: Preset, settings: Settings, aws: Aws) -> None:
     ]
     if different:
         raise BadConfiguration(
-            f"Stack {preset.storage_stack} is deployed with other names than these settings say:\n" + "\n".join(different) + "\nSet what is deployed: "
-            "names are chosen at the first deployment. CloudFormation would make new, empty things under the new ones, and leave or delete the old ones."
+            f"Stack {preset.storage_stack} is deployed with other names than these settings say:\n"
+            + "\n".join(different)
+            + "\nSet what is deployed: names are chosen at the first deployment. CloudFormation would make new, empty"
+            " things under the new ones, and leave or delete the old ones."
         )
 
 
@@ -147,7 +177,13 @@ def _empty(s3: Any, bucket: str) -> None:
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             if found:
-                s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found], "Quiet": True})
+                s3.delete_objects(
+                    Bucket=bucket,
+                    Delete={
+                        "Objects": [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found],
+                        "Quiet": True,
+                    },
+                )
     except s3.exceptions.NoSuchBucket:
         return
 
@@ -174,7 +210,9 @@ def _what_and_where() -> tuple[Deployment, Settings, Aws]:
     preset, aws = deployment.chosen_preset, Aws()
     settings = lakehouse_settings(preset)
     if not os.environ.get("LAKEHOUSE_BUCKET"):
-        settings = settings.model_copy(update={"bucket": _deployed_bucket(preset, aws) or _new_bucket(settings.bucket, aws)})
+        settings = settings.model_copy(
+            update={"bucket": _deployed_bucket(preset, aws) or _new_bucket(settings.bucket, aws)}
+        )
     refuse_other_names(preset, settings, aws)
     return deployment, settings, aws
 
@@ -192,7 +230,9 @@ def _place(aws: Aws) -> str:
 
 
 def ask_first(question: str, yes: bool, command: str) -> None:
-    """Goes on where the answer is yes. Raises BadConfiguration where there is nobody to answer: a pipe that is empty has agreed to nothing."""
+    """Goes on where the answer is yes. Raises BadConfiguration where there is nobody to answer: a pipe that is empty
+    has agreed to nothing.
+    """
     if yes:
         print(question.replace("?", " …"))
     elif sys.stdin.isatty():
@@ -206,14 +246,26 @@ def _say_what_is_there(settings: Settings, aws: Aws, outputs: dict[str, str]) ->
         print(f"  {name} = {value}")
     print("The command line and Dagster work on it with:")
     print("  export " + " ".join(f"{name}={quote(value)}" for name, value in environment_for(settings, aws).items()))
-    print(f"  aws s3 cp orders.csv s3://{settings.bucket}/{settings.raw_prefix}orders/    # a file that lands starts a batch")
+    print(
+        f"  aws s3 cp orders.csv s3://{settings.bucket}/{settings.raw_prefix}orders/    # a file that lands starts a"
+        " batch"
+    )
 
 
 def environment_for(settings: Settings, aws: Aws) -> dict[str, str]:
-    """The environment in which the command line and Dagster work on this deployment: where it is, its bucket, and each setting of it that is no default."""
+    """The environment in which the command line and Dagster work on this deployment: where it is, its bucket, and each
+    setting of it that is no default.
+    """
     usual = Settings.model_construct()
-    chosen = {name: getattr(settings, name) for name in (*NAMES, *OF_A_DEPLOYMENT) if name == "bucket" or getattr(settings, name) != getattr(usual, name)}
-    named = {f"LAKEHOUSE_{name.upper()}": str(value.absolute() if isinstance(value, Path) else value) for name, value in chosen.items()}
+    chosen = {
+        name: getattr(settings, name)
+        for name in (*NAMES, *OF_A_DEPLOYMENT)
+        if name == "bucket" or getattr(settings, name) != getattr(usual, name)
+    }
+    named = {
+        f"LAKEHOUSE_{name.upper()}": str(value.absolute() if isinstance(value, Path) else value)
+        for name, value in chosen.items()
+    }
     return {"LAKEHOUSE_AWS": "account", "AWS_REGION": aws.client("s3").meta.region_name} | named
 
 

@@ -1,6 +1,8 @@
-"""A whole deployment on the embedded AWS: the very templates that `make deploy` brings up, as they are kept in templates/, so that no Node is needed.
+"""A whole deployment on the embedded AWS: the very templates that `make deploy` brings up, as they are kept in
+templates/, so that no Node is needed.
 
-The embedded AWS reproduces all of it but what `embedded_aws/__init__.py` lists. Needs the project's source tree: aws_deploy/ is in no wheel.
+The embedded AWS reproduces all of it but what `embedded_aws/__init__.py` lists. Needs the project's source tree:
+aws_deploy/ is in no wheel.
 """
 
 from __future__ import annotations
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
     from aws_deploy.rollout import Templates
 
 
-def deploy(settings: Settings, aws: Aws, preset: str = "ecommerce", orchestrator: Literal["state_machine", "dagster"] = "state_machine") -> dict[str, str]:
+def deploy(
+    settings: Settings,
+    aws: Aws,
+    preset: str = "ecommerce",
+    orchestrator: Literal["state_machine", "dagster"] = "state_machine",
+) -> dict[str, str]:
     """Brings up both stacks of a preset. Returns their outputs. Doing it again changes nothing, and takes a moment.
 
     Raises BadConfiguration where the source tree is not there.
@@ -29,7 +36,10 @@ def deploy(settings: Settings, aws: Aws, preset: str = "ecommerce", orchestrator
         from aws_deploy.presets import PRESETS
         from aws_deploy.rollout import roll_out
     except ModuleNotFoundError as error:
-        raise BadConfiguration("The state machine is deployed from the project's source tree only: run this in a checkout, after `make setup`.") from error
+        raise BadConfiguration(
+            "The state machine is deployed from the project's source tree only: run this in a checkout, after `make"
+            " setup`."
+        ) from error
     # A home that is in use has its storage already.
     present = outputs_of(aws.client("cloudformation"), storage_stack(settings)) is not None
     name = storage_stack(settings) if present else None

@@ -1,7 +1,8 @@
 """The Glue jobs' Python modules as one zip of wheels in the bucket: a run asks no package index.
 
-Glue 5.0 and later takes such a zip among --additional-python-modules: by its name's end, `.gluewheels.zip`, with the wheels and a `requirements.txt` in its
-folder `wheels/` (AWS Glue, Using Python libraries). The wheels are those of the locks, checked against their hashes.
+Glue 5.0 and later takes such a zip among --additional-python-modules: by its name's end, `.gluewheels.zip`, with the
+wheels and a `requirements.txt` in its folder `wheels/` (AWS Glue, Using Python libraries). The wheels are those of the
+locks, checked against their hashes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ PYTHON = "3.13"
 """Glue 6.0's."""
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64")
 OF_SPARK = ("delta-spark",)
-"""Its Python part is in Glue's jar of Delta Lake, and not on every image's path (awslabs/aws-glue-libs, issue 185). The version is that of Glue's jar."""
+"""Its Python part is in Glue's jar of Delta Lake, and not on every image's path (awslabs/aws-glue-libs, issue 185). The
+version is that of Glue's jar.
+"""
 NAME = "modules.gluewheels.zip"
 
 
@@ -40,10 +43,30 @@ def build_modules(folder: Path) -> Path:
     wheels.mkdir(parents=True)
     hashed = folder / "hashed.txt"
     hashed.write_text(_requirements(), "utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
-    target = ["--python-version", PYTHON, "--implementation", "cp", *(word for platform in PLATFORMS for word in ("--platform", platform))]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+    ]
+    target = [
+        "--python-version",
+        PYTHON,
+        "--implementation",
+        "cp",
+        *(word for platform in PLATFORMS for word in ("--platform", platform)),
+    ]
     done = subprocess.run(  # noqa: S603 - pip, with arguments of this file
-        [*command, *target, "--dest", str(wheels), "--requirement", str(hashed)], capture_output=True, text=True, check=False
+        [*command, *target, "--dest", str(wheels), "--requirement", str(hashed)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise BadConfiguration(f"The Glue jobs' modules could not be had for Python {PYTHON}: {done.stderr.strip()}")
@@ -58,4 +81,6 @@ def _requirements() -> str:
 
 
 def _address() -> str:
-    return hashlib.sha256(repr((PYTHON, PLATFORMS, _requirements())).encode() + Path(__file__).read_bytes()).hexdigest()[:24]
+    return hashlib.sha256(
+        repr((PYTHON, PLATFORMS, _requirements())).encode() + Path(__file__).read_bytes()
+    ).hexdigest()[:24]

@@ -1,7 +1,8 @@
-"""`python -m aws_deploy.lint_states` (part of `make check-deploy`): the kept templates' state machines, held to asl-validator (npm).
+"""`python -m aws_deploy.lint_states` (part of `make check-deploy`): the kept templates' state machines, held to
+asl-validator (npm).
 
-It reads the JSONata expressions and follows every transition; cfn-lint 1.58 says nothing of an expression that does not parse, nor of a
-`Next` that leads nowhere.
+It reads the JSONata expressions and follows every transition; cfn-lint 1.58 says nothing of an expression that does not
+parse, nor of a `Next` that leads nowhere.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ VALIDATOR = Path(__file__).parent / "node_modules" / ".bin" / "asl-validator"
 
 
 def problems(definitions: dict[str, str]) -> str | None:
-    """What the validator has against state machines, given by name; None where it has nothing. Needs Node.js, and what `npm ci` installs."""
+    """What the validator has against state machines, given by name; None where it has nothing. Needs Node.js, and what
+    `npm ci` installs.
+    """
     with tempfile.TemporaryDirectory() as folder:
         for name, definition in definitions.items():
             (Path(folder) / name).write_text(definition, "utf-8")
@@ -29,7 +32,10 @@ def problems(definitions: dict[str, str]) -> str | None:
 
 def kept_definitions() -> dict[str, str]:
     """The state machines of the kept templates, by their files' names."""
-    resources = {file.name: json.loads(file.read_text("utf-8"))["Resources"].values() for file in sorted(KEPT.glob("*-pipeline.json"))}
+    resources = {
+        file.name: json.loads(file.read_text("utf-8"))["Resources"].values()
+        for file in sorted(KEPT.glob("*-pipeline.json"))
+    }
     return {
         name: resource["Properties"]["DefinitionString"]
         for name, found in resources.items()

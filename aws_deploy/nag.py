@@ -1,4 +1,5 @@
-"""cdk-nag's AWS Solutions checks, and what is acknowledged of their findings, each with its reason. Any other finding fails the synthesis.
+"""cdk-nag's AWS Solutions checks, and what is acknowledged of their findings, each with its reason. Any other finding
+fails the synthesis.
 
 A permission that ends with `*` is acknowledged by its shape: one of a shape that is not named here is a finding.
 """
@@ -13,24 +14,45 @@ from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
 
 WILDCARDS = {
-    r"arn:.*:s3:::<BucketName>/.+\*": "A folder of the lakehouse's own bucket: keys are made of batch ids, hashes and the senders' file names.",
+    r"arn:.*:s3:::<BucketName>/.+\*": (
+        "A folder of the lakehouse's own bucket: keys are made of batch ids, hashes and the senders' file names."
+    ),
     r"arn:.*:logs:.*:log-group:/aws/lambda/[^*]+:\*": "The streams of the function's own log group: Lambda names them.",
-    r"arn:.*:logs:.*:log-group:/aws-glue/(jobs/|crawlers)\*": "Glue names the groups and streams that its jobs and crawlers write.",
-    r"arn:.*:states:.*:execution:[^*]+:\*": "Executions of the lakehouse's own state machine: they are named by their batch.",
-    r"arn:.*:glue:.*:table/<DatabaseName>/\*": "The tables of the lakehouse's own database: a contract that is added brings one.",
-    r"\*": "These calls know no resources: metrics (held to Glue's namespaces), X-Ray, and the delivery of Step Functions' log.",
+    r"arn:.*:logs:.*:log-group:/aws-glue/(jobs/|crawlers)\*": (
+        "Glue names the groups and streams that its jobs and crawlers write."
+    ),
+    r"arn:.*:states:.*:execution:[^*]+:\*": (
+        "Executions of the lakehouse's own state machine: they are named by their batch."
+    ),
+    r"arn:.*:glue:.*:table/<DatabaseName>/\*": (
+        "The tables of the lakehouse's own database: a contract that is added brings one."
+    ),
+    r"\*": (
+        "These calls know no resources: metrics (held to Glue's namespaces), X-Ray, and the delivery of Step Functions'"
+        " log."
+    ),
 }
 OF_TYPES = {
     "AWS::S3::Bucket": {
-        "AwsSolutions-S1": "Access logs are the account's to decide: DEPLOY_ACCESS_LOGS names a bucket for them; CloudTrail's data events say the same."
+        "AwsSolutions-S1": (
+            "Access logs are the account's to decide: DEPLOY_ACCESS_LOGS names a bucket for them; CloudTrail's data"
+            " events say the same."
+        )
     },
-    "AWS::Lambda::Function": {"AwsSolutions-L1": "Python 3.13 is the newest that every locked package and this project's tests support."},
+    "AWS::Lambda::Function": {
+        "AwsSolutions-L1": "Python 3.13 is the newest that every locked package and this project's tests support."
+    },
     "AWS::Glue::Job": {
-        "AwsSolutions-GL1": "The jobs' log groups are made by this stack with the lakehouse's key, and the bucket encrypts by default.",
+        "AwsSolutions-GL1": (
+            "The jobs' log groups are made by this stack with the lakehouse's key, and the bucket encrypts by default."
+        ),
         "AwsSolutions-GL3": "The jobs use no bookmarks: the manifest says what a run reads.",
     },
     "AWS::Glue::Crawler": {
-        "AwsSolutions-GL1": "All crawlers of an account share one log group, which is the account's to encrypt; they log names of tables only."
+        "AwsSolutions-GL1": (
+            "All crawlers of an account share one log group, which is the account's to encrypt; they log names of"
+            " tables only."
+        )
     },
 }
 
@@ -47,7 +69,9 @@ def checked(app: cdk.App) -> cdk.App:
 def _acknowledge(resource: cdk.CfnResource) -> None:
     findings = dict(OF_TYPES.get(resource.cfn_resource_type, {}))
     if isinstance(resource, iam.CfnRole):
-        findings |= {f"AwsSolutions-IAM5[Resource::{arn}]": reason for arn in _wildcards(resource) if (reason := reason_for(arn))}
+        findings |= {
+            f"AwsSolutions-IAM5[Resource::{arn}]": reason for arn in _wildcards(resource) if (reason := reason_for(arn))
+        }
     for finding, reason in findings.items():
         cdk.Validations.of(resource).acknowledge(cdk.Acknowledgment(id=finding, reason=reason))
 

@@ -1,8 +1,10 @@
-"""The code of the Lambdas as two zips: `steps` (no Spark, no Dagster, no engine) and `load`, with DuckDB and delta-rs besides.
+"""The code of the Lambdas as two zips: `steps` (no Spark, no Dagster, no engine) and `load`, with DuckDB and delta-rs
+besides.
 
-What is installed in them are the versions and hashes of requirements.lock, as wheels for the platform that runs them. Both are small because of what is left
-out: of botocore all services but those that are called, of this project what no Lambda imports. Compiled where this Python is the target's, because a Lambda's
-folder is read-only: without it every cold start compiles everything anew. The same inputs give the same bytes and the same place in the bucket.
+What is installed in them are the versions and hashes of requirements.lock, as wheels for the platform that runs them.
+Both are small because of what is left out: of botocore all services but those that are called, of this project what no
+Lambda imports. Compiled where this Python is the target's, because a Lambda's folder is read-only: without it every
+cold start compiles everything anew. The same inputs give the same bytes and the same place in the bucket.
 """
 
 from __future__ import annotations
@@ -55,7 +57,9 @@ NOT_IN_LAMBDAS = (
 )
 """Of lakehouse_assets: what no Lambda imports."""
 ENGINES = ("*duckdb*", "deltalake*", "arro3*")
-"""What lies in a zip of its own in the load's, as it is called where packages are installed (aws_deploy.handlers.engines)."""
+"""What lies in a zip of its own in the load's, as it is called where packages are installed
+(aws_deploy.handlers.engines).
+"""
 LONG_AGO = (2020, 2, 2, 0, 0, 0)
 
 
@@ -76,7 +80,9 @@ AWS_LAMBDA = Target(RUNTIME.removeprefix("python"), f"{ARCHITECTURE}-manylinux_2
 
 
 def this_machine() -> Target:
-    """For the embedded AWS, which runs Lambdas with this Python. Not compressed: nothing is sent anywhere, and each Lambda unpacks it anew."""
+    """For the embedded AWS, which runs Lambdas with this Python. Not compressed: nothing is sent anywhere, and each
+    Lambda unpacks it anew.
+    """
     return Target(f"{sys.version_info.major}.{sys.version_info.minor}", "", compression=0)
 
 
@@ -89,7 +95,9 @@ class LambdaCode:
 
 
 def upload_lambda_code(store: Store, control: str, contracts: Path, target: Target = AWS_LAMBDA) -> LambdaCode:
-    """Builds and uploads the zips that are not there yet. `control`: the prefix of the control folder; `contracts`: the documents that go into them."""
+    """Builds and uploads the zips that are not there yet. `control`: the prefix of the control folder; `contracts`: the
+    documents that go into them.
+    """
     keys = {name: f"{control}code/{address(name, contracts, target)}/{name}.zip" for name in ZIPS}
     for name, key in keys.items():
         if not store.exists(key):
@@ -99,8 +107,12 @@ def upload_lambda_code(store: Store, control: str, contracts: Path, target: Targ
 
 
 def address(name: str, contracts: Path, target: Target) -> str:
-    """Names what a zip is built from: the locked packages, this project's files, the contracts, and this recipe (which is one of the files)."""
-    told = hashlib.sha256(repr((name, target, target.is_this_python, sysconfig.get_platform() if not target.platform else "")).encode())
+    """Names what a zip is built from: the locked packages, this project's files, the contracts, and this recipe (which
+    is one of the files).
+    """
+    told = hashlib.sha256(
+        repr((name, target, target.is_this_python, sysconfig.get_platform() if not target.platform else "")).encode()
+    )
     told.update(locked(PACKAGES[name]).encode())
     for place, file in sorted([*_sources(contracts).items(), ("recipe", Path(__file__))]):
         told.update(place.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
@@ -132,17 +144,33 @@ def _pack_engines(content: Path, folder: Path, compression: int) -> None:
 
 
 def _compile(content: Path) -> None:
-    """The time of a file says nothing in a zip, and a Lambda's files do not change: no source is looked at. In a process of its own, because the bytes depend
-    on which texts a process has seen before (marshal writes what is shared once). A file that is not for this Python stays as it is."""
-    command = [sys.executable, "-P", "-m", "compileall", "-qq", "-s", str(content), "--invalidation-mode", "unchecked-hash", str(content)]
+    """The time of a file says nothing in a zip, and a Lambda's files do not change: no source is looked at. In a
+    process of its own, because the bytes depend on which texts a process has seen before (marshal writes what is shared
+    once). A file that is not for this Python stays as it is."""
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "compileall",
+        "-qq",
+        "-s",
+        str(content),
+        "--invalidation-mode",
+        "unchecked-hash",
+        str(content),
+    ]
     subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": "0"}, check=False)  # noqa: S603 - compileall, of the folder made here
 
 
 def locked(packages: Iterable[str], lock: str = "requirements.lock") -> str:
-    """The lock's lines of these packages, with their hashes. Raises BadConfiguration where the lock has one of them not."""
+    """The lock's lines of these packages, with their hashes. Raises BadConfiguration where the lock has one of them
+    not.
+    """
     found: dict[str, str] = {}
     for entry in re.split(r"\n(?=[A-Za-z0-9])", (PROJECT / lock).read_text("utf-8")):
-        found[re.split(r"[=\[ ;]", entry, maxsplit=1)[0]] = "\n".join(line for line in entry.splitlines() if not line.lstrip().startswith("#"))
+        found[re.split(r"[=\[ ;]", entry, maxsplit=1)[0]] = "\n".join(
+            line for line in entry.splitlines() if not line.lstrip().startswith("#")
+        )
     if absent := [package for package in packages if package not in found]:
         raise BadConfiguration(f"{lock} has no {', '.join(absent)}. Run `make lock`.")
     return "\n".join(found[package] for package in packages) + "\n"
@@ -154,13 +182,30 @@ def _install(name: str, into: Path, target: Target) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
         requirements.write(locked(PACKAGES[name]))
         requirements.flush()
-        command = [find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", str(into)]
+        command = [
+            find_uv_bin(),
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--target",
+            str(into),
+        ]
         platform = ["--python-version", target.python, "--python-platform", target.platform] if target.platform else []
         done = subprocess.run(  # noqa: S603 - uv, with arguments of this file
-            [*command, *platform, "--python", sys.executable, "-r", requirements.name], capture_output=True, text=True, check=False, env=os.environ
+            [*command, *platform, "--python", sys.executable, "-r", requirements.name],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ,
         )
     if done.returncode != 0:
-        raise BadConfiguration(f"The Lambdas' packages could not be installed for Python {target.python}: {done.stderr.strip()}")
+        raise BadConfiguration(
+            f"The Lambdas' packages could not be installed for Python {target.python}: {done.stderr.strip()}"
+        )
 
 
 def _leave_out(content: Path) -> None:
@@ -172,9 +217,15 @@ def _leave_out(content: Path) -> None:
 
 
 def _sources(contracts: Path) -> dict[str, Path]:
-    """This project's files, by their place in the zip: the modules, and the contracts in the place of those that are shipped."""
+    """This project's files, by their place in the zip: the modules, and the contracts in the place of those that are
+    shipped.
+    """
     package = Path(lakehouse_assets.__file__).parent
-    modules = [file for file in package.rglob("*") if file.suffix in (".py", ".typed") and file.relative_to(package).parts[0] not in NOT_IN_LAMBDAS]
+    modules = [
+        file
+        for file in package.rglob("*")
+        if file.suffix in (".py", ".typed") and file.relative_to(package).parts[0] not in NOT_IN_LAMBDAS
+    ]
     handlers = [Path(__file__).parent / "__init__.py", *(Path(__file__).parent / "handlers").glob("*.py")]
     return {
         **{str(file.relative_to(package.parent)): file for file in modules},

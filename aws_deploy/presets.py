@@ -1,4 +1,6 @@
-"""The two layouts in use, as data: what each calls its things, and what starts a batch. And the names of `make acceptance`."""
+"""The two layouts in use, as data: what each calls its things, and what starts a batch. And the names of `make
+acceptance`.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,12 @@ EVENTBRIDGE: Literal["eventbridge"] = "eventbridge"
 
 @dataclass(frozen=True)
 class Preset:
-    """`settings`: of the lakehouse (lakehouse_assets.settings), where they are not its defaults. `functions`: the name of the Lambda for each role
-    (aws_deploy.state_machine.definition.LAMBDAS). `step_jobs`: the name of the Glue job for each role that one does in place of a Lambda.
+    """`settings`: of the lakehouse (lakehouse_assets.settings), where they are not its defaults. `functions`: the name
+    of the Lambda for each role (aws_deploy.state_machine.definition.LAMBDAS). `step_jobs`: the name of the Glue job for
+    each role that one does in place of a Lambda.
 
-    `trigger`: S3 tells the queue, which calls the availability Lambda; or S3 tells EventBridge, and a rule tells the queue.
+    `trigger`: S3 tells the queue, which calls the availability Lambda; or S3 tells EventBridge, and a rule tells the
+    queue.
     """
 
     name: str

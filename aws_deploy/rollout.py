@@ -1,4 +1,6 @@
-"""A deployment from its two templates: the storage stack, the code into its bucket, the pipeline stack. `make deploy` and the embedded AWS do the same."""
+"""A deployment from its two templates: the storage stack, the code into its bucket, the pipeline stack. `make deploy`
+and the embedded AWS do the same.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,8 @@ def roll_out(
     tell: Tell = print,
     storage_stack: str | None = None,
 ) -> dict[str, str]:
-    """Brings both stacks up to the templates, and the bucket up to the code. Returns the outputs of both; doing it again changes nothing.
+    """Brings both stacks up to the templates, and the bucket up to the code. Returns the outputs of both; doing it
+    again changes nothing.
 
     `storage_stack`: its name, where it is not the preset's.
 
@@ -52,7 +55,9 @@ def roll_out(
         # By path, which CloudFormation takes as well as the bucket's own host: the embedded one knows this form only.
         return f"https://s3.{store.s3.meta.region_name}.amazonaws.com/{store.bucket}/{key}"
 
-    storage = bring_up(cloudformation, storage_stack or preset.storage_stack, templates.storage, parameters_of(settings), tell)
+    storage = bring_up(
+        cloudformation, storage_stack or preset.storage_stack, templates.storage, parameters_of(settings), tell
+    )
     with failures_named("Uploading the code"):
         located = _located(store, settings, target, tell)
     chosen = {
@@ -64,7 +69,14 @@ def roll_out(
         "RejectWarning": str(settings.reject_warning),
         "KeyArn": storage["KeyArn"],
     }
-    pipeline = bring_up(cloudformation, preset.pipeline_stack, templates.pipeline, {**parameters_of(settings), **chosen, **located}, tell, put)
+    pipeline = bring_up(
+        cloudformation,
+        preset.pipeline_stack,
+        templates.pipeline,
+        {**parameters_of(settings), **chosen, **located},
+        tell,
+        put,
+    )
     return storage | pipeline
 
 

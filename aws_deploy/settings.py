@@ -1,4 +1,6 @@
-"""What a deployment may choose beside the lakehouse's own settings, from the environment (DEPLOY_…), validated once, with all faults in one message."""
+"""What a deployment may choose beside the lakehouse's own settings, from the environment (DEPLOY_…), validated once,
+with all faults in one message.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +26,34 @@ class Deployment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DEPLOY_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     preset: str = Field("ecommerce", description="The names, the layout and the trigger: ecommerce or ecom_lakehouse.")
-    orchestrator: Literal["state_machine", "dagster"] = Field("state_machine", description="Who is started when files land. Both are deployed.")
+    orchestrator: Literal["state_machine", "dagster"] = Field(
+        "state_machine", description="Who is started when files land. Both are deployed."
+    )
     worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = Field("G.1X", description="The Glue jobs' workers.")
-    workers: int = Field(10, ge=2, le=299, description="The most workers of a load's Glue run; it takes as many as its tasks keep busy.")
-    load_memory_mb: int = Field(3008, ge=512, le=10_240, description="The memory of the Lambda that loads small batches (engines auto and embedded).")
-    listing_minutes: int = Field(10, ge=2, le=1440, description="How often the bucket is looked at for files that no event told of.")
-    waiting_minutes: int = Field(60, ge=10, le=20_160, description="How long a batch may wait or run before an alarm says so.")
+    workers: int = Field(
+        10, ge=2, le=299, description="The most workers of a load's Glue run; it takes as many as its tasks keep busy."
+    )
+    load_memory_mb: int = Field(
+        3008,
+        ge=512,
+        le=10_240,
+        description="The memory of the Lambda that loads small batches (engines auto and embedded).",
+    )
+    listing_minutes: int = Field(
+        10, ge=2, le=1440, description="How often the bucket is looked at for files that no event told of."
+    )
+    waiting_minutes: int = Field(
+        60, ge=10, le=20_160, description="How long a batch may wait or run before an alarm says so."
+    )
     scan_limit_gb: int = Field(100, ge=1, description="What one Athena query may read; Athena stops it there.")
     log_days: int = Field(90, description="How long logs are kept.")
     access_logs: str = Field("", description="The bucket for the lakehouse bucket's access logs, if it is to have any.")
-    emails: Annotated[tuple[str, ...], NoDecode] = Field((), description="Who is told by e-mail how batches went, with commas between.")
-    subscribers: Annotated[tuple[str, ...], NoDecode] = Field((), description="AWS accounts (or ARNs of principals) that may subscribe to the topic.")
+    emails: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Who is told by e-mail how batches went, with commas between."
+    )
+    subscribers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="AWS accounts (or ARNs of principals) that may subscribe to the topic."
+    )
 
     @field_validator("preset")
     @classmethod
@@ -61,17 +80,22 @@ class Deployment(BaseSettings):
 
 
 def read_deployment(**told: Any) -> Deployment:
-    """The choices of this process; what is told here goes before the environment. Raises BadConfiguration naming every variable that is wrong."""
+    """The choices of this process; what is told here goes before the environment. Raises BadConfiguration naming every
+    variable that is wrong.
+    """
     return validated(Deployment, "These settings of the deployment", told)
 
 
 def lakehouse_settings(preset: Preset) -> Settings:
-    """The lakehouse's settings in an AWS account: the environment's, else the preset's, else the defaults. Raises BadConfiguration for what cannot be there."""
+    """The lakehouse's settings in an AWS account: the environment's, else the preset's, else the defaults. Raises
+    BadConfiguration for what cannot be there.
+    """
     own = {name: value for name, value in preset.settings.items() if not os.environ.get(f"LAKEHOUSE_{name.upper()}")}
     settings = read_settings(aws="account", **own)
     if settings.chosen_engine not in ENGINES:
         raise BadConfiguration(
-            f"LAKEHOUSE_ENGINE={settings.chosen_engine}: a deployment loads with one of {', '.join(ENGINES)}. Spark runs there as Glue jobs."
+            f"LAKEHOUSE_ENGINE={settings.chosen_engine}: a deployment loads with one of {', '.join(ENGINES)}. Spark"
+            " runs there as Glue jobs."
         )
     return settings
 

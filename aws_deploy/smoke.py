@@ -1,4 +1,6 @@
-"""After a deployment: does it work? First what changes nothing; then, where it is asked for, sample files all the way to the success message's batch."""
+"""After a deployment: does it work? First what changes nothing; then, where it is asked for, sample files all the way
+to the success message's batch.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ def seen(lakehouse: Lakehouse, machine: str) -> Seen:
 
 
 def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> dict[str, Any]:
-    """The report of the next batch of the state machine. Raises NotWorking where it fails, or where an execution fails that cannot say so, or none ends."""
+    """The report of the next batch of the state machine. Raises NotWorking where it fails, or where an execution fails
+    that cannot say so, or none ends.
+    """
     deadline = time.monotonic() + SECONDS_FOR_A_BATCH
     while time.monotonic() < deadline:
         failed = _failed(lakehouse, machine) - before.failed
@@ -99,5 +103,7 @@ def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> dict[str, A
 def _failed(lakehouse: Lakehouse, machine: str) -> set[str]:
     """The latest executions that failed: ARNs."""
     with failures_named("Looking at the executions"):
-        listed = lakehouse.aws.client("stepfunctions").list_executions(stateMachineArn=machine, statusFilter="FAILED", maxResults=20)
+        listed = lakehouse.aws.client("stepfunctions").list_executions(
+            stateMachineArn=machine, statusFilter="FAILED", maxResults=20
+        )
     return {str(execution["executionArn"]) for execution in listed["executions"]}

@@ -1,4 +1,5 @@
-"""The templates: made by CDK (which needs Node), and kept as files so that whoever only deploys or tries them needs none.
+"""The templates: made by CDK (which needs Node), and kept as files so that whoever only deploys or tries them needs
+none.
 
 `python -m aws_deploy.synth` (`make synth`) writes the kept ones anew.
 """
@@ -24,7 +25,9 @@ KEPT = Path(templates.__path__[0])
 def synthesize(deployments: Iterable[tuple[Deployment, Settings]]) -> dict[str, str]:
     """The templates of these deployments, by the name of their stack. Raises BadConfiguration where Node is missing."""
     if shutil.which("node") is None:
-        raise BadConfiguration("CDK needs Node.js, version 20 or later, to make templates. Install it (nodejs.org), then run this again.")
+        raise BadConfiguration(
+            "CDK needs Node.js, version 20 or later, to make templates. Install it (nodejs.org), then run this again."
+        )
     # Node 20 is what many machines have; CDK works with it and says at length that it is old.
     os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
     # Slow to import (10 s: it starts Node): only here.
@@ -45,7 +48,9 @@ def written(template: object) -> str:
 
 def kept_templates() -> dict[Path, str]:
     """The files in the repository as they should be: each preset with its defaults."""
-    made = synthesize((Deployment.model_construct(preset=preset.name), built_in_settings(preset)) for preset in PRESETS.values())
+    made = synthesize(
+        (Deployment.model_construct(preset=preset.name), built_in_settings(preset)) for preset in PRESETS.values()
+    )
     stacks = {
         stack: KEPT / f"{preset.name}-{part}.json"
         for preset in PRESETS.values()

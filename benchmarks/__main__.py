@@ -1,6 +1,16 @@
 """`make bench`: every benchmark, one after the other, on a machine that does nothing else."""
 
-from benchmarks import april, big_batch, crossover, event_to_table, flat_cost, glue_on_paper, sensor_ticks, spark_batch, spark_growth
+from benchmarks import (
+    april,
+    big_batch,
+    crossover,
+    event_to_table,
+    flat_cost,
+    glue_on_paper,
+    sensor_ticks,
+    spark_batch,
+    spark_growth,
+)
 
 april.main()
 event_to_table.main()

@@ -1,7 +1,8 @@
-"""A real month (1,000 products, 7,500 orders, 40,803 items in two workbooks and a CSV) by `lakehouse load` in a fresh home, next to one plain script.
+"""A real month (1,000 products, 7,500 orders, 40,803 items in two workbooks and a CSV) by `lakehouse load` in a fresh
+home, next to one plain script.
 
-The script is the floor: convert, read, cast, dedupe, write, with the same libraries; no S3, no validation, no ledger, no Dagster.
-Skipped where the data is absent.
+The script is the floor: convert, read, cast, dedupe, write, with the same libraries; no S3, no validation, no ledger,
+no Dagster. Skipped where the data is absent.
 """
 
 from __future__ import annotations
@@ -33,7 +34,14 @@ def main() -> None:
         floors.append(run_python("-m", "benchmarks.april", "floor"))
     with tempfile.TemporaryDirectory() as home:
         steps = run(sys.executable, "-m", "benchmarks.april", "timeline", environment={"LAKEHOUSE_HOME": home}).printed
-    keep("april", {"load_seconds": median([r.seconds for r in loads]), "floor_seconds": median([r.seconds for r in floors]), "steps_of_one_run": steps})
+    keep(
+        "april",
+        {
+            "load_seconds": median([r.seconds for r in loads]),
+            "floor_seconds": median([r.seconds for r in floors]),
+            "steps_of_one_run": steps,
+        },
+    )
 
 
 class Timeline:
@@ -57,7 +65,9 @@ class Timeline:
 
 
 def timeline() -> dict[str, float]:
-    """Where the seconds of one load go: `lakehouse load`, taken apart. Loading the settings and Python itself (0.4 s) come before."""
+    """Where the seconds of one load go: `lakehouse load`, taken apart. Loading the settings and Python itself (0.4 s)
+    come before.
+    """
     from lakehouse_assets.cli.commands.load import load_with, started
     from lakehouse_assets.cli.home import read_home
     from lakehouse_assets.landing.local_files import find_files
@@ -80,7 +90,11 @@ def floor() -> dict[str, int]:
     with tempfile.TemporaryDirectory() as folder:
         connection = duckdb.connect()
         connection.execute("SET TimeZone='UTC'")
-        for dataset, key, partition in (("orders", "order_id", "date"), ("order_items", "id", "date"), ("products", "product_id", "department_id")):
+        for dataset, key, partition in (
+            ("orders", "order_id", "date"),
+            ("order_items", "id", "date"),
+            ("products", "product_id", "department_id"),
+        ):
             target = Path(folder) / f"{dataset}.csv"
             if dataset == "products":
                 target = DATA / "products.csv"
@@ -91,7 +105,10 @@ def floor() -> dict[str, int]:
                     for place, name in enumerate(book.sheet_names):
                         cells = book.get_sheet_by_name(name).to_python()
                         writer.writerows(cells if place == 0 else cells[1:])
-            connection.execute(f"CREATE TABLE {dataset} AS SELECT * FROM read_csv('{target}') QUALIFY row_number() OVER (PARTITION BY {key}) = 1")
+            connection.execute(
+                f"CREATE TABLE {dataset} AS SELECT * FROM read_csv('{target}') QUALIFY row_number() OVER (PARTITION BY"
+                f" {key}) = 1"
+            )
             rows[dataset] = connection.execute(f"SELECT count(*) FROM {dataset}").fetchall()[0][0]
             write_deltalake(f"{folder}/{dataset}", connection.sql(f"SELECT * FROM {dataset}"), partition_by=[partition])
     return rows

@@ -1,6 +1,8 @@
-"""The floor: the same bytes with the same libraries and nothing else. `python -m benchmarks.bare_engine TABLE CSV [merge]`.
+"""The floor: the same bytes with the same libraries and nothing else. `python -m benchmarks.bare_engine TABLE CSV
+[merge]`.
 
-Typed read, window dedupe, partitioned Delta write; or, into a table that is there, MERGE of the rows that differ. No validation, no parents, no rejects.
+Typed read, window dedupe, partitioned Delta write; or, into a table that is there, MERGE of the rows that differ. No
+validation, no parents, no rejects.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ def main(table: str, csv: Path, *, merge: bool) -> dict[str, float]:
         connection.execute("SET memory_limit='1024MB'; SET TimeZone='UTC'")
         connection.execute(f"CREATE TABLE rows AS SELECT * FROM read_csv('{csv}', header=true, columns={{{columns}}})")
         connection.execute(
-            "CREATE TABLE latest AS SELECT * EXCLUDE (place) FROM "
-            "(SELECT *, row_number() OVER (PARTITION BY id ORDER BY order_timestamp DESC) AS place FROM rows) WHERE place = 1"
+            "CREATE TABLE latest AS SELECT * EXCLUDE (place) FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER"
+            " BY order_timestamp DESC) AS place FROM rows) WHERE place = 1"
         )
         if not merge:
             write_deltalake(table, connection.sql("SELECT * FROM latest"), partition_by=["date"], mode="append")
@@ -38,7 +40,9 @@ def main(table: str, csv: Path, *, merge: bool) -> dict[str, float]:
             current = QueryBuilder().register("t", there).execute("SELECT * FROM t")  # noqa: F841 - DuckDB reads it by name
             connection.execute("CREATE TABLE present AS SELECT * FROM current")
             changed = connection.sql("SELECT * FROM latest EXCEPT SELECT * FROM present")
-            there.merge(changed, "t.id = s.id", source_alias="s", target_alias="t").when_matched_update_all().when_not_matched_insert_all().execute()
+            there.merge(
+                changed, "t.id = s.id", source_alias="s", target_alias="t"
+            ).when_matched_update_all().when_not_matched_insert_all().execute()
         connection.close()
     return {"seconds": round(time.perf_counter() - clock, 2), "peak_mb": peak_mb()}
 

@@ -1,4 +1,6 @@
-"""5 million order items (about 300 MB of CSV): the first load, and a second batch that corrects a tenth and repeats the rest, next to the bare engine."""
+"""5 million order items (about 300 MB of CSV): the first load, and a second batch that corrects a tenth and repeats the
+rest, next to the bare engine.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ TIMES = 3
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        first, second = items_csv(folder / "first.csv", ROWS), items_csv(folder / "second.csv", ROWS, corrected_one_in=10)
+        first, second = (
+            items_csv(folder / "first.csv", ROWS),
+            items_csv(folder / "second.csv", ROWS, corrected_one_in=10),
+        )
         products, orders = parents(folder, ROWS)
         loads: dict[str, list[tuple[Run, Run]]] = {"first": [], "second": []}
         for _ in range(TIMES):
@@ -26,9 +31,18 @@ def main() -> None:
             run_python("-m", "benchmarks.engine_load", "embedded", str(tables), "products", "1", str(products))
             run_python("-m", "benchmarks.engine_load", "embedded", str(tables), "orders", "1", str(orders))
             for label, batch, csv, merge in (("first", "2", first, ()), ("second", "3", second, ("merge",))):
-                ours = run_python("-m", "benchmarks.engine_load", "embedded", str(tables), "order_items", batch, str(csv))
+                ours = run_python(
+                    "-m", "benchmarks.engine_load", "embedded", str(tables), "order_items", batch, str(csv)
+                )
                 loads[label].append((ours, run_python("-m", "benchmarks.bare_engine", str(bare), str(csv), *merge)))
-        keep("big_batch", {"rows": ROWS, "csv_mb": first.stat().st_size >> 20, **{label: _figures(runs) for label, runs in loads.items()}})
+        keep(
+            "big_batch",
+            {
+                "rows": ROWS,
+                "csv_mb": first.stat().st_size >> 20,
+                **{label: _figures(runs) for label, runs in loads.items()},
+            },
+        )
 
 
 def _figures(runs: list[tuple[Run, Run]]) -> dict[str, object]:

@@ -1,4 +1,5 @@
-"""From how many rows on is Spark quicker than the embedded engine on this machine? First loads of order items into an empty table.
+"""From how many rows on is Spark quicker than the embedded engine on this machine? First loads of order items into an
+empty table.
 
 `python -m benchmarks.crossover [ROWS ...]`.
 """
@@ -42,7 +43,9 @@ def _load(rows: int) -> dict[str, Any]:
             for engine in ENGINES:
                 for written in (tables / "data" / "order_items", tables / "rejected" / "order_items"):
                     shutil.rmtree(written, ignore_errors=True)
-                runs[engine].append(run_python("-m", "benchmarks.engine_load", engine, str(tables), "order_items", "2", str(csv)))
+                runs[engine].append(
+                    run_python("-m", "benchmarks.engine_load", engine, str(tables), "order_items", "2", str(csv))
+                )
         megabytes = round(csv.stat().st_size / 1e6, 1)
     return {"csv_mb": megabytes, **{engine: _figures(of_engine) for engine, of_engine in runs.items()}}
 

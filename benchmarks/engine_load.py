@@ -1,4 +1,6 @@
-"""One dataset's load on local Delta tables, as a process of its own: `python -m benchmarks.engine_load embedded|spark TABLES DATASET BATCH CSV`."""
+"""One dataset's load on local Delta tables, as a process of its own: `python -m benchmarks.engine_load embedded|spark
+TABLES DATASET BATCH CSV`.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +22,35 @@ Bytes = Callable[[], tuple[int, int]]
 
 
 def load(
-    engine: Engine, tables: Path, dataset: str, batch_id: str, csv: Path, *, count: Bytes = io_bytes, after_step: Callable[[str], None] = lambda _: None
+    engine: Engine,
+    tables: Path,
+    dataset: str,
+    batch_id: str,
+    csv: Path,
+    *,
+    count: Bytes = io_bytes,
+    after_step: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Every step of the load. Returns seconds by step, bytes read and written (as `count` has them), and the counts. `after_step` is told each step's name."""
+    """Every step of the load. Returns seconds by step, bytes read and written (as `count` has them), and the counts.
+    `after_step` is told each step's name.
+    """
     header = tuple(csv.open().readline().strip().split(","))
-    file = RawFile(batch_id, csv.name, datetime.fromtimestamp(int(batch_id), UTC), str(csv), header, quoted=False, multiline=False, content=batch_id)
+    file = RawFile(
+        batch_id,
+        csv.name,
+        datetime.fromtimestamp(int(batch_id), UTC),
+        str(csv),
+        header,
+        quoted=False,
+        multiline=False,
+        content=batch_id,
+    )
     seconds: dict[str, float] = {}
     before, clock = count(), time.perf_counter()
     contract = read_contracts()[dataset]
-    with engine.dataset_load(contract, Tables(str(tables / "data"), str(tables / "rejected")), batch_id) as dataset_load:
+    with engine.dataset_load(
+        contract, Tables(str(tables / "data"), str(tables / "rejected")), batch_id
+    ) as dataset_load:
         after_step("open")
         for name, step in (
             ("read and judge", lambda: dataset_load.read([file])),
@@ -46,18 +68,34 @@ def load(
                 counts = outcome.counts.__dict__
     total = time.perf_counter() - clock
     read, written = (after - earlier for after, earlier in zip(count(), before, strict=True))
-    return {"seconds": round(total, 2), "steps": seconds, "read_mb": read >> 20, "written_mb": written >> 20, "counts": counts}
+    return {
+        "seconds": round(total, 2),
+        "steps": seconds,
+        "read_mb": read >> 20,
+        "written_mb": written >> 20,
+        "counts": counts,
+    }
 
 
 def main(engine: str, tables: Path, dataset: str, batch_id: str, csv: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         if engine == "embedded":
-            return load(EmbeddedEngine(Path(scratch)), tables, dataset, batch_id, csv) | {"start_seconds": 0.0, "peak_mb": peak_mb()}
+            return load(EmbeddedEngine(Path(scratch)), tables, dataset, batch_id, csv) | {
+                "start_seconds": 0.0,
+                "peak_mb": peak_mb(),
+            }
         from benchmarks.local_spark import LocalSpark
         from lakehouse_assets.etl.engines.spark import SparkEngine
 
         local = LocalSpark(Path(scratch))
-        figures = load(SparkEngine(lambda: local.spark, reads_from_bucket=False), tables, dataset, batch_id, csv, count=local.io_bytes)
+        figures = load(
+            SparkEngine(lambda: local.spark, reads_from_bucket=False),
+            tables,
+            dataset,
+            batch_id,
+            csv,
+            count=local.io_bytes,
+        )
         return figures | {"start_seconds": local.start_seconds} | local.used()
 
 

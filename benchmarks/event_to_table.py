@@ -1,7 +1,9 @@
-"""From the end of an upload to the end of its batch, with nobody asking: the April data is put into a lakehouse that is up, with the settings as they come.
+"""From the end of an upload to the end of its batch, with nobody asking: the April data is put into a lakehouse that is
+up, with the settings as they come.
 
-Where the seconds go: the wait for the sensor's next look (it looks every LAKEHOUSE_SENSOR_SECONDS, so half of that on average), the start (Dagster's queue, a
-process, imports), and each part of the batch. From Dagster's own records. Skipped where the data is absent.
+Where the seconds go: the wait for the sensor's next look (it looks every LAKEHOUSE_SENSOR_SECONDS, so half of that on
+average), the start (Dagster's queue, a process, imports), and each part of the batch. From Dagster's own records.
+Skipped where the data is absent.
 """
 
 from __future__ import annotations
@@ -38,7 +40,13 @@ def main() -> None:
         print(f"The real data is not at {DATA}: this benchmark is skipped.")
         return
     taken = [one_batch() for _ in range(TIMES)]
-    keep("event_to_table", {"seconds": {part: median([batch[part] for batch in taken]) for part in taken[0]}, "all": [batch["all"] for batch in taken]})
+    keep(
+        "event_to_table",
+        {
+            "seconds": {part: median([batch[part] for batch in taken]) for part in taken[0]},
+            "all": [batch["all"] for batch in taken],
+        },
+    )
 
 
 def one_batch() -> dict[str, float]:
@@ -51,7 +59,9 @@ def one_batch() -> dict[str, float]:
 
 @contextmanager
 def _up(home: str) -> Iterator[None]:
-    process = subprocess.Popen([LAKEHOUSE, "up"], stdout=subprocess.PIPE, env=_environment(home) | {"PYTHONUNBUFFERED": "1"}, text=True)
+    process = subprocess.Popen(
+        [LAKEHOUSE, "up"], stdout=subprocess.PIPE, env=_environment(home) | {"PYTHONUNBUFFERED": "1"}, text=True
+    )
     assert process.stdout is not None
     try:
         for line in process.stdout:

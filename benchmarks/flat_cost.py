@@ -1,4 +1,6 @@
-"""A batch of 50,000 items (45,000 new, 5,000 corrections of the day before) into tables of 0.5, 5 and 50 million rows: seconds, bytes read and written."""
+"""A batch of 50,000 items (45,000 new, 5,000 corrections of the day before) into tables of 0.5, 5 and 50 million rows:
+seconds, bytes read and written.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,23 @@ def main() -> None:
             for _ in range(TIMES):
                 shutil.rmtree(folder / "tables", ignore_errors=True)
                 shutil.copytree(folder / "template", folder / "tables")
-                run_python("-m", "benchmarks.engine_load", "embedded", str(folder / "tables"), "products", "1", str(products))
-                run_python("-m", "benchmarks.engine_load", "embedded", str(folder / "tables"), "orders", "1", str(orders))
-                runs.append(run_python("-m", "benchmarks.engine_load", "embedded", str(folder / "tables"), "order_items", "2", str(batch)))
+                run_python(
+                    "-m", "benchmarks.engine_load", "embedded", str(folder / "tables"), "products", "1", str(products)
+                )
+                run_python(
+                    "-m", "benchmarks.engine_load", "embedded", str(folder / "tables"), "orders", "1", str(orders)
+                )
+                runs.append(
+                    run_python(
+                        "-m",
+                        "benchmarks.engine_load",
+                        "embedded",
+                        str(folder / "tables"),
+                        "order_items",
+                        "2",
+                        str(batch),
+                    )
+                )
             figures[str(size)] = _figures(runs)
             shutil.rmtree(folder)
     smallest, largest = (figures[str(size)]["load_seconds"] for size in (SIZES[0], SIZES[-1]))
@@ -42,19 +58,23 @@ def main() -> None:
 
 
 def fill(tables: Path, rows: int) -> None:
-    """The table as the load would have left it, a file a day, written directly because only what comes after is measured."""
+    """The table as the load would have left it, a file a day, written directly because only what comes after is
+    measured.
+    """
     connection = duckdb.connect()
     connection.execute("SET TimeZone='UTC'")
     step = 100 * DAY
     for first in range(0, rows, step):
         items = ITEMS.format(rows=min(step, rows - first), first=first, correction="")
         typed = (
-            "SELECT id::INT AS id, order_id::INT AS order_id, user_id::INT AS user_id, days_since_prior_order::INT AS days_since_prior_order, "
-            "product_id::INT AS product_id, add_to_cart_order::INT AS add_to_cart_order, reordered::INT AS reordered, "
-            "order_timestamp::TIMESTAMPTZ AS order_timestamp, date, '1' AS batch_id, 'first.csv' AS source_file, "
-            f"TIMESTAMPTZ '1970-01-01 00:00:01+00' AS source_modified_at FROM ({items})"
+            "SELECT id::INT AS id, order_id::INT AS order_id, user_id::INT AS user_id, days_since_prior_order::INT AS"
+            " days_since_prior_order, product_id::INT AS product_id, add_to_cart_order::INT AS add_to_cart_order,"
+            " reordered::INT AS reordered, order_timestamp::TIMESTAMPTZ AS order_timestamp, date, '1' AS batch_id,"
+            f" 'first.csv' AS source_file, TIMESTAMPTZ '1970-01-01 00:00:01+00' AS source_modified_at FROM ({items})"
         )
-        write_deltalake(str(tables / "data" / "order_items"), connection.sql(typed), partition_by=["date"], mode="append")
+        write_deltalake(
+            str(tables / "data" / "order_items"), connection.sql(typed), partition_by=["date"], mode="append"
+        )
 
 
 def shift_orders(orders: Path, size: int) -> None:

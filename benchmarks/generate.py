@@ -1,4 +1,6 @@
-"""Order items as CSV for the benchmarks: `rows` items of 50,000 a day, keys from `first`; a share of them corrected where asked."""
+"""Order items as CSV for the benchmarks: `rows` items of 50,000 a day, keys from `first`; a share of them corrected
+where asked.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def items_csv(path: Path, rows: int, first: int = 0, corrected_one_in: int = 0) 
     """`corrected_one_in`: every so many-th item has another add_to_cart_order (0: none)."""
     correction = f"+ CASE WHEN n % {corrected_one_in} = 0 THEN 10 ELSE 0 END" if corrected_one_in else ""
     if not path.exists():
-        duckdb.connect().execute(f"COPY ({ITEMS.format(rows=rows, first=first, correction=correction)}) TO '{path}' (HEADER)")
+        duckdb.connect().execute(
+            f"COPY ({ITEMS.format(rows=rows, first=first, correction=correction)}) TO '{path}' (HEADER)"
+        )
     return path
 
 
@@ -28,12 +32,13 @@ def parents(folder: Path, items: int) -> tuple[Path, Path]:
     products, orders = folder / "products.csv", folder / "orders.csv"
     connection = duckdb.connect()
     connection.execute(
-        "COPY (SELECT n AS product_id, n % 20 AS department_id, 'Department' AS department, 'Product ' || n AS product_name "
-        f"FROM range(1, 1001) t(n)) TO '{products}' (HEADER)"
+        "COPY (SELECT n AS product_id, n % 20 AS department_id, 'Department' AS department, 'Product ' || n AS"
+        f" product_name FROM range(1, 1001) t(n)) TO '{products}' (HEADER)"
     )
     connection.execute(
-        "COPY (SELECT 1 + n % 100 AS order_num, 10000 + n AS order_id, 1 + hash(n) % 10000 AS user_id, "
-        "strftime(TIMESTAMP '2020-01-01' + INTERVAL (n * 6 // 50000) DAY, '%Y-%m-%dT%H:%M:%S') AS order_timestamp, 10.5 AS total_amount, "
-        f"strftime(TIMESTAMP '2020-01-01' + INTERVAL (n * 6 // 50000) DAY, '%Y-%m-%d') AS date FROM range({items // 6 + 1}) t(n)) TO '{orders}' (HEADER)"
+        "COPY (SELECT 1 + n % 100 AS order_num, 10000 + n AS order_id, 1 + hash(n) % 10000 AS user_id,"
+        " strftime(TIMESTAMP '2020-01-01' + INTERVAL (n * 6 // 50000) DAY, '%Y-%m-%dT%H:%M:%S') AS order_timestamp,"
+        " 10.5 AS total_amount, strftime(TIMESTAMP '2020-01-01' + INTERVAL (n * 6 // 50000) DAY, '%Y-%m-%d') AS date"
+        f" FROM range({items // 6 + 1}) t(n)) TO '{orders}' (HEADER)"
     )
     return products, orders

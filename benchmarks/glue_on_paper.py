@@ -1,4 +1,5 @@
-"""What Glue would take and cost, reckoned from what was measured here: `python -m benchmarks.glue_on_paper` after big_batch, spark_batch, crossover.
+"""What Glue would take and cost, reckoned from what was measured here: `python -m benchmarks.glue_on_paper` after
+big_batch, spark_batch, crossover.
 
 Prints Markdown and keeps it in results/glue_on_paper.md. Nothing here ran on Glue. The README names the assumptions.
 """
@@ -38,8 +39,21 @@ class Machine:
 
 MACHINES = (
     Machine("EC2 m7i.large", 0.1008, 2, least_seconds=60),
-    Machine("Fargate, 2 vCPU, 8 GB", 2 * 0.04048 + 8 * 0.004445 + 180 * 0.000111, 2, disk_gb=200, least_seconds=60, start_seconds=30),
-    Machine("Lambda, 3,538 MB (2 vCPU)", 3538 / 1024 * 0.0000166667 * 3600 + 9.5 * 0.0000000309 * 3600, 2, disk_gb=10, most_seconds=900),
+    Machine(
+        "Fargate, 2 vCPU, 8 GB",
+        2 * 0.04048 + 8 * 0.004445 + 180 * 0.000111,
+        2,
+        disk_gb=200,
+        least_seconds=60,
+        start_seconds=30,
+    ),
+    Machine(
+        "Lambda, 3,538 MB (2 vCPU)",
+        3538 / 1024 * 0.0000166667 * 3600 + 9.5 * 0.0000000309 * 3600,
+        2,
+        disk_gb=10,
+        most_seconds=900,
+    ),
 )
 
 
@@ -51,8 +65,12 @@ class Speed:
     gb_a_core_second: float
 
 
-def speed(measured: dict[str, Any], great_seconds: float, small_seconds: float, start_seconds: float, gb: float) -> Speed:
-    """From a great load (`great_seconds`, `gb`) and one of next to no rows (`small_seconds`), which takes as long as code does that runs for the first time."""
+def speed(
+    measured: dict[str, Any], great_seconds: float, small_seconds: float, start_seconds: float, gb: float
+) -> Speed:
+    """From a great load (`great_seconds`, `gb`) and one of next to no rows (`small_seconds`), which takes as long as
+    code does that runs for the first time.
+    """
     return Speed(start_seconds + small_seconds, gb / (great_seconds - small_seconds) / measured["machine"]["cores"])
 
 
@@ -72,26 +90,46 @@ def embedded(gb: float, machine: Machine, speed: Speed) -> tuple[float, float] |
 
 def crossing_gb(workers: int, spark: Speed, one_machine: Speed, machine: Machine) -> float | None:
     """From how many GB on Glue is done sooner than one machine; None if it never is."""
-    saved = 1 / (one_machine.gb_a_core_second * machine.cores) - 1 / (spark.gb_a_core_second * CORES_A_WORKER * (workers - 1))
-    return (START_SECONDS + spark.fixed_seconds - machine.start_seconds - one_machine.fixed_seconds) / saved if saved > 0 else None
+    saved = 1 / (one_machine.gb_a_core_second * machine.cores) - 1 / (
+        spark.gb_a_core_second * CORES_A_WORKER * (workers - 1)
+    )
+    return (
+        (START_SECONDS + spark.fixed_seconds - machine.start_seconds - one_machine.fixed_seconds) / saved
+        if saved > 0
+        else None
+    )
 
 
 def table(spark: Speed, one_machine: Speed) -> str:
     """A row for each place to run, a column for each size of batch: seconds, DPU-hours (of Glue), dollars."""
-    lines = [f"| | {' | '.join(f'{gb:g} GB' for gb in BATCHES_GB)} | Glue is done sooner from |", "| --- |" + " --- |" * (len(BATCHES_GB) + 1)]
+    lines = [
+        f"| | {' | '.join(f'{gb:g} GB' for gb in BATCHES_GB)} | Glue is done sooner from |",
+        "| --- |" + " --- |" * (len(BATCHES_GB) + 1),
+    ]
     for machine in MACHINES:
-        cells = [f"{_time(took[0])}, ${took[1]:.4f}" if (took := embedded(gb, machine, one_machine)) else "does not fit" for gb in BATCHES_GB]
+        cells = [
+            f"{_time(took[0])}, ${took[1]:.4f}" if (took := embedded(gb, machine, one_machine)) else "does not fit"
+            for gb in BATCHES_GB
+        ]
         lines.append(f"| embedded: {machine.name} | {' | '.join(cells)} | |")
     for workers in WORKERS:
         runs = [glue(gb, workers, spark) for gb in BATCHES_GB]
         crossing = crossing_gb(workers, spark, one_machine, MACHINES[0])
         cells = [f"{_time(seconds)}, {dollars / DPU_HOUR:.2f} DPU-hours, ${dollars:.2f}" for seconds, dollars in runs]
-        lines.append(f"| Glue: {workers} G.1X | {' | '.join(cells)} | {f'{crossing:.1f} GB' if crossing else 'never'} |")
+        lines.append(
+            f"| Glue: {workers} G.1X | {' | '.join(cells)} | {f'{crossing:.1f} GB' if crossing else 'never'} |"
+        )
     return "\n".join(lines)
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
 
 
 def _kept(name: str) -> dict[str, Any]:
@@ -108,10 +146,19 @@ def main() -> None:
         ours = by_spark[kind]["ours"]
         spark = speed(by_spark, ours["seconds"], small["spark"]["seconds"], ours["start_seconds"], gb)
         embedded_gb = gb * by_embedded["rows"] / by_spark["rows"]
-        one_machine = speed(by_embedded, by_embedded[kind]["seconds"], small["embedded"]["process_seconds"], 0, embedded_gb)
-        said.append(f"### {title}\n\n{table(spark, one_machine)}\n\n{_measured('Spark', spark)} {_measured('The embedded engine', one_machine)}")
+        one_machine = speed(
+            by_embedded, by_embedded[kind]["seconds"], small["embedded"]["process_seconds"], 0, embedded_gb
+        )
+        said.append(
+            f"### {title}\n\n{table(spark, one_machine)}\n\n{_measured('Spark', spark)}"
+            f" {_measured('The embedded engine', one_machine)}"
+        )
         crossing = crossing_gb(USUAL_WORKERS, spark, one_machine, MACHINES[0])
-        bytes_said = f"`LAKEHOUSE_AUTO_BYTES={float(f'{crossing:.1g}') * 1e9:.0f}`" if crossing else "no `auto`: they are never done sooner"
+        bytes_said = (
+            f"`LAKEHOUSE_AUTO_BYTES={float(f'{crossing:.1g}') * 1e9:.0f}`"
+            if crossing
+            else "no `auto`: they are never done sooner"
+        )
         said.append(f"By time, {USUAL_WORKERS} workers make it {bytes_said}.\n")
     text = "\n\n".join(said)
     (RESULTS / "glue_on_paper.md").write_text(text, "utf-8")
@@ -119,7 +166,10 @@ def main() -> None:
 
 
 def _measured(engine: str, speed: Speed) -> str:
-    return f"{engine}, as measured: {speed.fixed_seconds:.1f} s before any row, then {speed.gb_a_core_second * 1000:.2f} MB a second and core."
+    return (
+        f"{engine}, as measured: {speed.fixed_seconds:.1f} s before any row, then {speed.gb_a_core_second * 1000:.2f}"
+        " MB a second and core."
+    )
 
 
 if __name__ == "__main__":

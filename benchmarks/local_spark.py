@@ -1,4 +1,6 @@
-"""Spark as `lakehouse` starts it on this machine, with what it took: the JVM is a child of this process, so its memory and its reads are counted apart."""
+"""Spark as `lakehouse` starts it on this machine, with what it took: the JVM is a child of this process, so its memory
+and its reads are counted apart.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ class LocalSpark:
         self.process = str(jvm.java.lang.ProcessHandle.current().pid())
 
     def used(self) -> dict[str, float]:
-        """`peak_mb` is the JVM's: heap and all else that it holds; as are `cpu_seconds`, its start and its compiler included."""
+        """`peak_mb` is the JVM's: heap and all else that it holds; as are `cpu_seconds`, its start and its compiler
+        included.
+        """
         return {"peak_mb": peak_mb(self.process), "own_peak_mb": peak_mb(), "cpu_seconds": cpu_seconds(self.process)}
 
     def io_bytes(self) -> tuple[int, int]:

@@ -29,7 +29,9 @@ def run_python(*arguments: str) -> Run:
 
 def run(*command: str, environment: dict[str, str] | None = None) -> Run:
     start = time.perf_counter()
-    output = subprocess.run(command, stdout=subprocess.PIPE, env={**os.environ, **(environment or {})}, text=True, check=True).stdout
+    output = subprocess.run(
+        command, stdout=subprocess.PIPE, env={**os.environ, **(environment or {})}, text=True, check=True
+    ).stdout
     return Run(time.perf_counter() - start, json.loads(output))
 
 
@@ -38,7 +40,9 @@ def median(values: list[float]) -> float:
 
 
 def io_bytes(process: str = "self") -> tuple[int, int]:
-    """Bytes that a process (this one, or another by its id) has read and written so far, through system calls (Linux)."""
+    """Bytes that a process (this one, or another by its id) has read and written so far, through system calls
+    (Linux).
+    """
     counters = dict(line.split(": ") for line in Path(f"/proc/{process}/io").read_text().splitlines())
     return int(counters["rchar"]), int(counters["wchar"])
 
@@ -56,9 +60,22 @@ def cpu_seconds(process: str) -> float:
 
 
 def machine() -> dict[str, Any]:
-    model = next((line.split(": ")[1] for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.processor())
+    model = next(
+        (
+            line.split(": ")[1]
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
     memory = int(Path("/proc/meminfo").read_text().split()[1]) // 1024 // 1024
-    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "memory_gib": memory, "python": platform.python_version(), "system": platform.system()}
+    return {
+        "cpu": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": memory,
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
 
 
 def keep(name: str, figures: dict[str, Any]) -> None:

@@ -1,7 +1,9 @@
-"""What a tick of the sensors costs when 100, and when 100,000 files were ever processed: seconds and calls to AWS. It must not grow with the ledger.
+"""What a tick of the sensors costs when 100, and when 100,000 files were ever processed: seconds and calls to AWS. It
+must not grow with the ledger.
 
-Nothing landed; the bucket is looked at and nothing waits; three files wait; and the alerts, with and without a look at the bucket, which is due every
-LAKEHOUSE_LISTING_SECONDS. The embedded S3 goes through all its objects to list a folder, which S3 does not: of a look only the calls are the same as on AWS.
+Nothing landed; the bucket is looked at and nothing waits; three files wait; and the alerts, with and without a look at
+the bucket, which is due every LAKEHOUSE_LISTING_SECONDS. The embedded S3 goes through all its objects to list a folder,
+which S3 does not: of a look only the calls are the same as on AWS.
 """
 
 from __future__ import annotations
@@ -46,7 +48,11 @@ class CallsCounted(Aws):
 
 def main() -> None:
     figures: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as home, embedded_aws(Path(home)) as embedded, dg.DagsterInstance.ephemeral() as instance:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        embedded_aws(Path(home)) as embedded,
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
         house = Lakehouse(Settings(home=Path(home)), CallsCounted(embedded.environment()))
         bootstrap(house.settings, house.aws)
         entered = 0
@@ -60,7 +66,15 @@ def main() -> None:
 def _enter(house: Lakehouse, number: int) -> None:
     """As `ledger.enter` writes it."""
     key = f"{house.zone.raw}products/{number}.csv"
-    entry = {"file_id": digest(key), "batch_id": digest(str(number // 100)), "dataset": "products", "key": key, "version": "v", "size": 1, "outcome": "loaded"}
+    entry = {
+        "file_id": digest(key),
+        "batch_id": digest(str(number // 100)),
+        "dataset": "products",
+        "key": key,
+        "version": "v",
+        "size": 1,
+        "outcome": "loaded",
+    }
     house.zone.store.put_json(house.zone.ledger_key(digest(key)), entry)
 
 
@@ -69,7 +83,9 @@ def _ticks(house: Lakehouse, instance: dg.DagsterInstance) -> dict[str, dict[str
         return landing.evaluate(dg.build_sensor_context(instance, cursor=cursor), house)
 
     def told(looked_at: float) -> dg.SensorResult:
-        return alerts.evaluate(dg.build_sensor_context(instance, cursor=alerts.Cursor(0, 0, looked_at=looked_at).written()), house)
+        return alerts.evaluate(
+            dg.build_sensor_context(instance, cursor=alerts.Cursor(0, 0, looked_at=looked_at).written()), house
+        )
 
     ticks = {
         "nothing landed": _measured(lambda: landed(NOTHING_DUE)),

@@ -1,4 +1,5 @@
-"""5 million order items by Spark: the first load, and a second batch that corrects a tenth and repeats the rest; next to Spark's floor and to the usual way.
+"""5 million order items by Spark: the first load, and a second batch that corrects a tenth and repeats the rest; next
+to Spark's floor and to the usual way.
 
 `python -m benchmarks.spark_batch [ROWS]`.
 """
@@ -23,12 +24,20 @@ def main(rows: int = ROWS) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tables = folder / "tables"
-        csvs = {"first": items_csv(folder / "first.csv", rows), "second": items_csv(folder / "second.csv", rows, corrected_one_in=10)}
+        csvs = {
+            "first": items_csv(folder / "first.csv", rows),
+            "second": items_csv(folder / "second.csv", rows, corrected_one_in=10),
+        }
         for dataset, csv in zip(("products", "orders"), parents(folder, rows), strict=True):
             run_python("-m", "benchmarks.engine_load", "embedded", str(tables), dataset, "1", str(csv))
         runs: dict[str, dict[str, list[Run]]] = {label: {way: [] for way in WAYS} for label in csvs}
         for _ in range(TIMES):
-            for leftover in (tables / "data" / "order_items", tables / "rejected" / "order_items", folder / "floor", folder / "usual"):
+            for leftover in (
+                tables / "data" / "order_items",
+                tables / "rejected" / "order_items",
+                folder / "floor",
+                folder / "usual",
+            ):
                 shutil.rmtree(leftover, ignore_errors=True)
             for batch, (label, csv) in enumerate(csvs.items(), start=2):
                 commands = {
@@ -51,7 +60,10 @@ def _figures(runs: dict[str, list[Run]]) -> dict[str, Any]:
         way: {
             "seconds": median(printed[way]),
             "process_seconds": median(process[way]),
-            **{name: median([run.printed[name] for run in runs[way]]) for name in ("start_seconds", "peak_mb", "own_peak_mb", "cpu_seconds")},
+            **{
+                name: median([run.printed[name] for run in runs[way]])
+                for name in ("start_seconds", "peak_mb", "own_peak_mb", "cpu_seconds")
+            },
         }
         for way in WAYS
     }

@@ -1,6 +1,7 @@
 """Spark's floor: the same bytes in the same session and nothing else. `python -m benchmarks.spark_floor TABLE CSV`.
 
-Typed read, window dedupe, partitioned Delta write; or, into a table that is there, MERGE of the whole batch. No validation, no parents, no rejects.
+Typed read, window dedupe, partitioned Delta write; or, into a table that is there, MERGE of the whole batch. No
+validation, no parents, no rejects.
 """
 
 from __future__ import annotations

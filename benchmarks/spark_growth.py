@@ -1,7 +1,8 @@
-"""The batch of `flat_cost` by Spark, in one warm session: 50,000 items into tables of 0.5, 5 and 50 million rows; seconds, and what each step read.
+"""The batch of `flat_cost` by Spark, in one warm session: 50,000 items into tables of 0.5, 5 and 50 million rows;
+seconds, and what each step read.
 
-`python -m benchmarks.spark_growth [SIZE ...]`. The sizes take turns; the first turn, in which the JVM compiles, is thrown away; the last is only read by
-`Scans`, which would slow down those that are timed.
+`python -m benchmarks.spark_growth [SIZE ...]`. The sizes take turns; the first turn, in which the JVM compiles, is
+thrown away; the last is only read by `Scans`, which would slow down those that are timed.
 """
 
 from __future__ import annotations
@@ -54,22 +55,33 @@ def measure(name: str, *sizes: int) -> dict[str, Any]:
         runs: dict[int, list[dict[str, Any]]] = {size: [] for size in sizes}
         for _ in range(1 + TIMES):
             for size, folder in folders.items():
-                runs[size].append(load(engine, _copy(folder), "order_items", "2", folder / "batch.csv", count=local.io_bytes))
+                runs[size].append(
+                    load(engine, _copy(folder), "order_items", "2", folder / "batch.csv", count=local.io_bytes)
+                )
         figures = {}
         for size, folder in folders.items():
             table = _copy(folder)
             candidates = _candidates(local, table, size)
             scans = Scans(local)
             load(engine, table, "order_items", "2", folder / "batch.csv", after_step=scans)
-            figures[str(size)] = _figures(runs[size][1:]) | {"files_of_the_corrected_rows": candidates, "read_by_step": scans.by_step}
+            figures[str(size)] = _figures(runs[size][1:]) | {
+                "files_of_the_corrected_rows": candidates,
+                "read_by_step": scans.by_step,
+            }
         return figures
 
 
 def _copy(folder: Path) -> Path:
-    """The table anew. Its data files are never written again, so that links to them are as good as copies; its log is a copy."""
+    """The table anew. Its data files are never written again, so that links to them are as good as copies; its log is a
+    copy.
+    """
     copy = folder / "tables"
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(folder / "template", copy, copy_function=lambda source, target: (shutil.copy2 if "_delta_log" in source else os.link)(source, target))
+    shutil.copytree(
+        folder / "template",
+        copy,
+        copy_function=lambda source, target: (shutil.copy2 if "_delta_log" in source else os.link)(source, target),
+    )
     return copy
 
 
@@ -79,15 +91,24 @@ def _candidates(local: LocalSpark, tables: Path, size: int) -> dict[str, int]:
     first, last = size - CORRECTED, size - 1
     keys = f"id BETWEEN {first} AND {last}"
     days = (
-        f"date BETWEEN date_format(date_add('2020-01-01', {first // DAY}), 'yyyy-MM-dd') AND date_format(date_add('2020-01-01', {last // DAY}), 'yyyy-MM-dd')"
+        f"date BETWEEN date_format(date_add('2020-01-01', {first // DAY}), 'yyyy-MM-dd') AND"
+        f" date_format(date_add('2020-01-01', {last // DAY}), 'yyyy-MM-dd')"
     )
-    by_mechanism = {"none": "true", "key range on file statistics": keys, "partitions": days, "both": f"{keys} AND {days}"}
+    by_mechanism = {
+        "none": "true",
+        "key range on file statistics": keys,
+        "partitions": days,
+        "both": f"{keys} AND {days}",
+    }
     return {mechanism: len(rows.where(condition).inputFiles()) for mechanism, condition in by_mechanism.items()}
 
 
 def _figures(runs: list[dict[str, Any]]) -> dict[str, Any]:
     steps = {name: median([run["steps"][name] for run in runs]) for name in runs[0]["steps"]}
-    totals = {f"load_{name}" if name == "seconds" else name: median([run[name] for run in runs]) for name in ("seconds", "read_mb", "written_mb")}
+    totals = {
+        f"load_{name}" if name == "seconds" else name: median([run[name] for run in runs])
+        for name in ("seconds", "read_mb", "written_mb")
+    }
     return {**totals, "steps": steps, "counts": runs[-1]["counts"]}
 
 

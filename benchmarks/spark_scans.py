@@ -1,4 +1,6 @@
-"""Which files Spark has read since the last look: from its own record of each query's plan, in which a scan tells how many files it read, and their size."""
+"""Which files Spark has read since the last look: from its own record of each query's plan, in which a scan tells how
+many files it read, and their size.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ LOG = "_delta_log"
 
 
 class Scans:
-    """`by_step` has for each step, and in it for each table (or the tables' logs), files and the MB that they have; and the MB that the JVM read in all."""
+    """`by_step` has for each step, and in it for each table (or the tables' logs), files and the MB that they have; and
+    the MB that the JVM read in all.
+    """
 
     def __init__(self, local: LocalSpark) -> None:
         # A location is cut off after 100 letters otherwise.
@@ -29,7 +33,9 @@ class Scans:
 
     def __call__(self, step: str) -> None:
         read, _ = self.local.io_bytes()
-        found = {place: {"files": files, "mb": round(size / (1 << 20), 2)} for place, (files, size) in self._found().items()}
+        found = {
+            place: {"files": files, "mb": round(size / (1 << 20), 2)} for place, (files, size) in self._found().items()
+        }
         self.by_step[step] = {**found, "read_mb": (read - self.read) >> 20}
         self.read, _ = self.local.io_bytes()
 
@@ -37,7 +43,9 @@ class Scans:
         context: Any = self.local.spark.sparkContext._jsc
         context.sc().listenerBus().waitUntilEmpty()
         executions = self.store.executionsList()
-        numbers = [number for at in range(executions.size()) if (number := executions.apply(at).executionId()) > self.latest]
+        numbers = [
+            number for at in range(executions.size()) if (number := executions.apply(at).executionId()) > self.latest
+        ]
         self.latest = max([self.latest, *numbers])
         found: dict[str, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
         for number in numbers:

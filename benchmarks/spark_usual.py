@@ -1,6 +1,7 @@
 """The usual way to write such a job, in the same session: `python -m benchmarks.spark_usual TABLES TABLE CSV`.
 
-A typed read, a filter and a count for each rule of the contract, dropDuplicates, parents by a join with their whole table, MERGE of everything.
+A typed read, a filter and a count for each rule of the contract, dropDuplicates, parents by a join with their whole
+table, MERGE of everything.
 """
 
 from __future__ import annotations
@@ -56,7 +57,12 @@ def main(tables: Path, table: str, csv: Path) -> dict[str, Any]:
         clock = time.perf_counter()
         rejected = work(local.spark, tables, table, csv)
         seconds = round(time.perf_counter() - clock, 2)
-        return {"seconds": seconds, "start_seconds": local.start_seconds, "rejected": sum(rejected.values()), **local.used()}
+        return {
+            "seconds": seconds,
+            "start_seconds": local.start_seconds,
+            "rejected": sum(rejected.values()),
+            **local.used(),
+        }
 
 
 if __name__ == "__main__":

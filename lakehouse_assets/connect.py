@@ -24,13 +24,16 @@ def spark_on_this_machine(scratch: Path) -> SparkSession:
 
 
 @contextmanager
-def connected(settings: Settings, spark_session: Callable[[Path], SparkSession] = spark_on_this_machine, holder: str = "lakehouse") -> Iterator[Lakehouse]:
-    """The lakehouse of these settings. With the embedded AWS: the one that runs for this home, or one started here and stopped at the end.
+def connected(
+    settings: Settings, spark_session: Callable[[Path], SparkSession] = spark_on_this_machine, holder: str = "lakehouse"
+) -> Iterator[Lakehouse]:
+    """The lakehouse of these settings. With the embedded AWS: the one that runs for this home, or one started here and
+    stopped at the end.
 
     Raises BadConfiguration where the environment would lead the parts of a lakehouse in an account to different places.
 
-    `spark_session` gives the engine `spark` its session, by a folder for what it spills. `holder`: who takes the lease, if
-    it is taken; it is given back at the end.
+    `spark_session` gives the engine `spark` its session, by a folder for what it spills. `holder`: who takes the lease,
+    if it is taken; it is given back at the end.
     """
     if settings.aws == "account":
         refuse_division()

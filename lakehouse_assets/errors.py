@@ -14,7 +14,9 @@ class BadConfiguration(LakehouseError):
 
 
 class TemporaryOutage(LakehouseError):
-    """A service did not answer or answered with its own failure. The same call may succeed later, so it may be retried."""
+    """A service did not answer or answered with its own failure. The same call may succeed later, so it may be
+    retried.
+    """
 
 
 def our_errors(of: type[LakehouseError] = LakehouseError) -> set[str]:

@@ -1,10 +1,12 @@
-"""The entry point of the Glue job, for every dataset: loads what a manifest holds for one of them, with the Spark engine.
+"""The entry point of the Glue job, for every dataset: loads what a manifest holds for one of them, with the Spark
+engine.
 
-Dagster runs it through Pipes, Step Functions and `spark-submit` without: all that it needs comes in its own arguments. Glue adds arguments of its own, which
-are ignored. What it did is written down in the bucket by the load itself; Dagster, where there is one, is told of it besides. A failure is raised as it is:
-its class and message are what Glue shows as the run's error. It writes only while its batch is the open one, for it outlives a Dagster that is killed.
-With --execution it is a step of a state machine's execution, and writes only while that holds the lease, too. With --step it does another step of a batch
-than a load, where a deployment wants Glue to do them; these start no Spark.
+Dagster runs it through Pipes, Step Functions and `spark-submit` without: all that it needs comes in its own arguments.
+Glue adds arguments of its own, which are ignored. What it did is written down in the bucket by the load itself;
+Dagster, where there is one, is told of it besides. A failure is raised as it is: its class and message are what Glue
+shows as the run's error. It writes only while its batch is the open one, for it outlives a Dagster that is killed. With
+--execution it is a step of a state machine's execution, and writes only while that holds the lease, too. With --step it
+does another step of a batch than a load, where a deployment wants Glue to do them; these start no Spark.
 """
 
 from __future__ import annotations
@@ -17,7 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from dagster_pipes import PipesCliArgsParamsLoader, PipesContext, PipesS3ContextLoader, PipesS3MessageWriter, open_dagster_pipes
+from dagster_pipes import (
+    PipesCliArgsParamsLoader,
+    PipesContext,
+    PipesS3ContextLoader,
+    PipesS3MessageWriter,
+    open_dagster_pipes,
+)
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
@@ -51,7 +59,11 @@ def main(given: Sequence[str]) -> None:
             return
         manifest = _read_manifest(lakehouse, asked.manifest)
         files = manifest.to_load(asked.dataset)
-        print(f"{asked.dataset}: batch {manifest.batch_id} has {len(files)} files of {sum(file.size for file in files):,} bytes", flush=True)
+        print(
+            f"{asked.dataset}: batch {manifest.batch_id} has {len(files)} files of {sum(file.size for file in files):,}"
+            " bytes",
+            flush=True,
+        )
         with _spark() as session:
             judgement = _load(lakehouse, asked.dataset, manifest, session)
             print(f"{asked.dataset}: {judgement.counts}, healed: {judgement.healed}", flush=True)
@@ -72,7 +84,9 @@ class _Settings(Settings):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise BadConfiguration(f"The job's arguments cannot be used: {message}. Correct the job's definition, or what starts it.")
+        raise BadConfiguration(
+            f"The job's arguments cannot be used: {message}. Correct the job's definition, or what starts it."
+        )
 
 
 def _read(given: Sequence[str]) -> argparse.Namespace:
@@ -106,7 +120,9 @@ def _lakehouse(asked: argparse.Namespace, home: Path) -> Lakehouse:
         raise BadConfiguration(f"The job's arguments cannot be used: {error}") from None
     lakehouse = Lakehouse(settings, aws, execution=asked.execution)
     if asked.step == LOAD and asked.dataset not in lakehouse.contracts:
-        raise BadConfiguration(f"There is no contract of {asked.dataset}, only of {', '.join(lakehouse.contracts)}. Correct --dataset.")
+        raise BadConfiguration(
+            f"There is no contract of {asked.dataset}, only of {', '.join(lakehouse.contracts)}. Correct --dataset."
+        )
     return lakehouse
 
 
@@ -126,7 +142,9 @@ def _read_manifest(lakehouse: Lakehouse, location: str) -> Manifest:
     with failures_named("Reading the manifest"):
         found = Store(lakehouse.aws.client("s3"), bucket).get_json(key)
     if found is None:
-        raise BadConfiguration(f"There is no manifest at {location}. Correct --manifest, or restore it from its older version.")
+        raise BadConfiguration(
+            f"There is no manifest at {location}. Correct --manifest, or restore it from its older version."
+        )
     return Manifest.from_json(found)
 
 
@@ -166,22 +184,31 @@ def _spark() -> Iterator[SparkSession]:
 
 @contextmanager
 def _dagster() -> Iterator[PipesContext | None]:
-    """Dagster, where it started this run: it is told what is printed, what was loaded, and the failure if there is one."""
+    """Dagster, where it started this run: it is told what is printed, what was loaded, and the failure if there is
+    one.
+    """
     parameters = PipesCliArgsParamsLoader()  # type: ignore[no-untyped-call]
     if not parameters.is_dagster_pipes_process():
         yield None
         return
     s3 = Aws().client("s3")
     writer = PipesS3MessageWriter(s3, interval=SECONDS_BETWEEN_MESSAGES)
-    with open_dagster_pipes(context_loader=PipesS3ContextLoader(s3), message_writer=writer, params_loader=parameters) as pipes:
+    with open_dagster_pipes(
+        context_loader=PipesS3ContextLoader(s3), message_writer=writer, params_loader=parameters
+    ) as pipes:
         yield pipes
 
 
 def _report(dagster: PipesContext, lakehouse: Lakehouse, dataset: str, batch_id: str, session: SparkSession) -> None:
     """How many rows the two tables have now. Delta Lake answers from its log, so that nothing is read for it."""
-    for group, location in (("lakehouse", lakehouse.tables.table(dataset)), ("rejected", lakehouse.tables.rejects(dataset))):
+    for group, location in (
+        ("lakehouse", lakehouse.tables.table(dataset)),
+        ("rejected", lakehouse.tables.rejects(dataset)),
+    ):
         rows = session.read.format("delta").load(location).count()
-        dagster.report_asset_materialization(asset_key=f"{group}/{dataset}", metadata={"batch_id": batch_id, "dagster/row_count": rows})
+        dagster.report_asset_materialization(
+            asset_key=f"{group}/{dataset}", metadata={"batch_id": batch_id, "dagster/row_count": rows}
+        )
 
 
 if __name__ == "__main__":

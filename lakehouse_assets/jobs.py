@@ -4,11 +4,14 @@ import dagster as dg
 
 LOAD_BATCH = "load_batch"
 POOL = "lakehouse"
-"""Every step that takes the lease is in this pool, whatever run it is in: with dagster.yaml's limit of 1 such runs wait in Dagster's queue for each other, as
-they would for the lease, but hold no process. So each Glue job has one run at a time, too: its MaxConcurrentRuns."""
+"""Every step that takes the lease is in this pool, whatever run it is in: with dagster.yaml's limit of 1 such runs wait
+in Dagster's queue for each other, as they would for the lease, but hold no process. So each Glue job has one run at a
+time, too: its MaxConcurrentRuns."""
 
 RETRIES = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-"""Of a step that met an outage: of AWS, or of what a Glue run needs. Whatever else fails a step says itself that a retry heals nothing (`assets.steps`)."""
+"""Of a step that met an outage: of AWS, or of what a Glue run needs. Whatever else fails a step says itself that a
+retry heals nothing (`assets.steps`).
+"""
 
 STARTED_BY_TAG = "lakehouse/started_by"
 """Of the runs of `lakehouse load`, in whose process they are."""
@@ -17,8 +20,8 @@ STATUS_TAG = "lakehouse/status"
 """Of a run that wrote a batch's report: what the report says, as the UI's list of runs can be asked for it."""
 
 ONLY_IF_KILLED = {"dagster/retry_on_asset_or_op_failure": "false"}
-"""Tags of a run. Where an instance tries runs again, it does so by default also where a step failed (`RetryPolicy` has tried that before), bad data included.
-A run whose process died is tried again all the same."""
+"""Tags of a run. Where an instance tries runs again, it does so by default also where a step failed (`RetryPolicy` has
+tried that before), bad data included. A run whose process died is tried again all the same."""
 
 load_batch = dg.define_asset_job(
     LOAD_BATCH,

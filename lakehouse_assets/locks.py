@@ -29,7 +29,9 @@ def locked(path: Path, mode: int = EXCLUSIVE, waiting: Callable[[], None] | None
 
 
 def take_if_free(file: IO[Any]) -> bool:
-    """Takes the lock exclusively if it is free now, and says so. Closing the file, or the end of the process, releases it."""
+    """Takes the lock exclusively if it is free now, and says so. Closing the file, or the end of the process, releases
+    it.
+    """
     try:
         fcntl.flock(file, EXCLUSIVE | fcntl.LOCK_NB)
     except BlockingIOError:

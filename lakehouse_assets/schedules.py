@@ -10,12 +10,18 @@ from lakehouse_assets.settings import A_WEEK
 MAINTAIN_TABLES = "maintain_tables"
 
 
-@dg.op(pool=POOL, out=dg.Out(dg.Nothing), description="OPTIMIZE and VACUUM of every table and its rejected records. No row changes.")
+@dg.op(
+    pool=POOL,
+    out=dg.Out(dg.Nothing),
+    description="OPTIMIZE and VACUUM of every table and its rejected records. No row changes.",
+)
 def maintain(lakehouse: LakehouseResource) -> None:
     with alone(lakehouse.lakehouse):
         done = lakehouse.lakehouse.maintain(A_WEEK)
     for it in done:
-        dg.get_dagster_logger().info(f"{it.table}: {it.compacted} small files into {it.into}, {it.deleted} old files deleted")
+        dg.get_dagster_logger().info(
+            f"{it.table}: {it.compacted} small files into {it.into}, {it.deleted} old files deleted"
+        )
 
 
 @dg.job(
@@ -28,5 +34,9 @@ def maintain_tables() -> None:
 
 
 maintenance = dg.ScheduleDefinition(
-    name="maintenance", job=maintain_tables, cron_schedule="0 3 * * 0", execution_timezone="UTC", default_status=dg.DefaultScheduleStatus.RUNNING
+    name="maintenance",
+    job=maintain_tables,
+    cron_schedule="0 3 * * 0",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
 )

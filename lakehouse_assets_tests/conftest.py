@@ -1,4 +1,6 @@
-"""Parts that all tests share: one embedded AWS for the session (one per xdist worker), and a lakehouse of its own for each test."""
+"""Parts that all tests share: one embedded AWS for the session (one per xdist worker), and a lakehouse of its own for
+each test.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,9 @@ EMBEDDED, SECOND_S3 = "embedded", "moto"
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What pytest-xdist keeps in one process: a file's tests, as they share what was set up; the tests in the process's own Spark, which takes 90 CPU
-    seconds to get going, and those that ask Trino, as one server is enough and Spark wrote some of its tables; those on the second S3, as one server is
-    enough. The first come first, then long files."""
+    """What pytest-xdist keeps in one process: a file's tests, as they share what was set up; the tests in the process's
+    own Spark, which takes 90 CPU seconds to get going, and those that ask Trino, as one server is enough and Spark
+    wrote some of its tables; those on the second S3, as one server is enough. The first come first, then long files."""
 
     def group(item: pytest.Item) -> str:
         in_own_spark = item.get_closest_marker("spark") is not None and item.get_closest_marker("long") is None
@@ -92,7 +94,9 @@ def lakehouse_aws(lakehouse_home: Path) -> Iterator[EmbeddedAws]:
 
 @pytest.fixture
 def settings(lakehouse_home: Path) -> Settings:
-    """Settings that name a bucket, a database and a workgroup that nobody else has. A test module may override this fixture."""
+    """Settings that name a bucket, a database and a workgroup that nobody else has. A test module may override this
+    fixture.
+    """
     return own_settings(lakehouse_home)
 
 
@@ -117,7 +121,9 @@ def aws_of_lakehouse(request: pytest.FixtureRequest, reached: str) -> Aws:
 
 @pytest.fixture
 def lakehouse(settings: Settings, aws_of_lakehouse: Aws, reached: str) -> Iterator[Lakehouse]:
-    """An empty lakehouse: a versioned bucket, a database, a workgroup, over real sockets. (On the second S3 no workgroup.)"""
+    """An empty lakehouse: a versioned bucket, a database, a workgroup, over real sockets. (On the second S3 no
+    workgroup.)
+    """
     house = Lakehouse(settings, aws_of_lakehouse)
     if reached == SECOND_S3:
         make_bucket(house, versions=True)

@@ -34,8 +34,8 @@ def kill() -> None:
 
 @dataclass
 class Life:
-    """So many writes are left to a process; after the last of them comes its `end`. `named`: only writes whose name begins so are counted.
-    `writes`: what was written, in order."""
+    """So many writes are left to a process; after the last of them comes its `end`. `named`: only writes whose name
+    begins so are counted. `writes`: what was written, in order."""
 
     writes_left: int
     end: Callable[[], None] = die
@@ -70,7 +70,8 @@ class MortalClient:
 
         def call(*given: Any, **named: Any) -> Any:
             if str(named.get("Key")).endswith("/lease.json"):
-                # Renewed by a thread beside the steps and confirmed by them: how often is no property of theirs. test_lease.py has its crashes.
+                # Renewed by a thread beside the steps and confirmed by them: how often is no property of theirs.
+                # test_lease.py has its crashes.
                 return found(*given, **named)
             return self._life.write(f"{name} {named.get('Key') or given[-1:]}", lambda: found(*given, **named))
 
@@ -86,7 +87,9 @@ class MortalAws(Aws):
 
 
 def make_commits_mortal(patch: Callable[[Any, str, Any], None], life: Life) -> None:
-    """Commits to Delta tables do not go through boto3. Archiving is made to go one by one, so that the n-th write is the same each time."""
+    """Commits to Delta tables do not go through boto3. Archiving is made to go one by one, so that the n-th write is
+    the same each time.
+    """
 
     def counted(what: str, commit: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *given, **named: life.write(what, lambda: commit(*given, **named))

@@ -31,8 +31,17 @@ class Case:
 HEADER = ",".join(PRODUCTS)
 
 
-def loaded(name: str, content: str | bytes, *rows: tuple[Any, ...], rejected: Sequence[tuple[int, str]] = (), warning: str = "") -> Case:
-    return Case(name, content.encode() if isinstance(content, str) else content, "loaded", loaded=rows, rejected=rejected, warning=warning)
+def loaded(
+    name: str, content: str | bytes, *rows: tuple[Any, ...], rejected: Sequence[tuple[int, str]] = (), warning: str = ""
+) -> Case:
+    return Case(
+        name,
+        content.encode() if isinstance(content, str) else content,
+        "loaded",
+        loaded=rows,
+        rejected=rejected,
+        warning=warning,
+    )
 
 
 def empty(name: str, content: bytes) -> Case:
@@ -71,7 +80,10 @@ LAYOUTS = [
         "invisible and other spellings.csv",
         "product_id\u200b,\uff24epartment\u00a0ID,department,product-name\n1090,2,Books,Atlas\n",
         product(1090),
-        warning=f'{RESPELLED}"product_id\\u200b" for product_id, "\uff24epartment\\xa0ID" for department_id, "product-name" for product_name',
+        warning=(
+            f'{RESPELLED}"product_id\\u200b" for product_id, "\uff24epartment\\xa0ID" for department_id, "product-name"'
+            " for product_name"
+        ),
     ),
     loaded(
         "a line break in the header.csv",
@@ -112,7 +124,8 @@ LAYOUTS = [
     ),
     loaded(
         "delimiters behind the rows.csv",
-        f"{HEADER}\n1100,2,Books,Atlas,\n1101,2,Books,Globe,, \n1102,2,Books,Map\n1103,2,Books,Map,,x\n1104,2,Books,Map,x,\n",
+        f"{HEADER}\n1100,2,Books,Atlas,\n1101,2,Books,Globe,,"
+        " \n1102,2,Books,Map\n1103,2,Books,Map,,x\n1104,2,Books,Map,x,\n",
         product(1100),
         product(1101, "Globe"),
         product(1102, "Map"),

@@ -1,4 +1,6 @@
-"""A proxy before the embedded S3, for what happens between two requests of a client: someone else commits, an answer is lost, S3 answers otherwise."""
+"""A proxy before the embedded S3, for what happens between two requests of a client: someone else commits, an answer is
+lost, S3 answers otherwise.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,9 @@ LOST: Answer = (500, b"<Error><Code>InternalError</Code><Message>The answer is l
 
 @dataclass
 class S3Proxy:
-    """`before_put`: by the end of a key, what is done before the PUT goes on, once; an answer in its place if it gives one. `after_put`: the answer in place of
-    S3's own, once. `puts`: the ends of keys that were put, with the condition and the status."""
+    """`before_put`: by the end of a key, what is done before the PUT goes on, once; an answer in its place if it gives
+    one. `after_put`: the answer in place of S3's own, once. `puts`: the ends of keys that were put, with the condition
+    and the status."""
 
     endpoint: str
     before_put: dict[str, Callable[[], Answer | None]] = field(default_factory=dict)
@@ -42,7 +45,9 @@ def s3_proxy(endpoint: str) -> Iterator[S3Proxy]:
         def forward(self) -> None:
             body, name = self._body(), self.path.partition("?")[0].rpartition("/")[2]
             put = self.command == "PUT"
-            status, headers, content = self._answered(body, proxy.before_put.pop(name)() if put and name in proxy.before_put else None)
+            status, headers, content = self._answered(
+                body, proxy.before_put.pop(name)() if put and name in proxy.before_put else None
+            )
             if put:
                 proxy.puts.append((name, self.headers.get("If-None-Match"), status))
                 if name in proxy.after_put:

@@ -41,11 +41,15 @@ def spark_of_tests() -> SparkSession:
     atexit.register(gc.unfreeze)
     configuration = local_configuration(Path(tempfile.mkdtemp(prefix="lakehouse-spark-")))
     name = "spark.driver.extraJavaOptions"
-    return spark_session(configuration | FOR_SMALL_DATA | {name: configuration[name].replace(COLLECTOR, "-XX:+UseSerialGC")})
+    return spark_session(
+        configuration | FOR_SMALL_DATA | {name: configuration[name].replace(COLLECTOR, "-XX:+UseSerialGC")}
+    )
 
 
 def forget_tables() -> None:
-    """Drops what Delta keeps of the tables it has seen, with the session that saw them: each test has tables of its own."""
+    """Drops what Delta keeps of the tables it has seen, with the session that saw them: each test has tables of its
+    own.
+    """
     if spark_of_tests.cache_info().currsize:
         jvm: Any = spark_of_tests()._jvm
         jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()

@@ -1,4 +1,6 @@
-"""What tests of whole batches do again and again: make files, put them, run the steps, read back tables, rejects and what lies in the bucket."""
+"""What tests of whole batches do again and again: make files, put them, run the steps, read back tables, rejects and
+what lies in the bucket.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,17 @@ from lakehouse_assets.landing.preconditions import note_checks
 
 PRODUCTS = ("product_id", "department_id", "department", "product_name")
 ORDERS = ("order_num", "order_id", "user_id", "order_timestamp", "total_amount", "date")
-ITEMS = ("id", "order_id", "user_id", "days_since_prior_order", "product_id", "add_to_cart_order", "reordered", "order_timestamp", "date")
+ITEMS = (
+    "id",
+    "order_id",
+    "user_id",
+    "days_since_prior_order",
+    "product_id",
+    "add_to_cart_order",
+    "reordered",
+    "order_timestamp",
+    "date",
+)
 
 Row = Sequence[Any]
 
@@ -74,7 +86,9 @@ def workbook(path: Path, sheets: dict[str, Sequence[Row]]) -> Path:
 
 def put(lakehouse: Lakehouse, key: str, content: str | bytes | Path) -> str:
     """Puts an object; its version id ("null" in a bucket without versions)."""
-    body = content.read_bytes() if isinstance(content, Path) else content.encode() if isinstance(content, str) else content
+    body = (
+        content.read_bytes() if isinstance(content, Path) else content.encode() if isinstance(content, str) else content
+    )
     written = lakehouse.zone.store.s3.put_object(Bucket=lakehouse.settings.bucket, Key=key, Body=body)
     return str(written.get("VersionId", "null"))
 
@@ -105,8 +119,8 @@ def load_all(lakehouse: Lakehouse, manifest: Manifest) -> None:
 
 
 def run(lakehouse: Lakehouse, gate: str = "any") -> dict[str, Any] | None:
-    """One batch through all its steps, with Athena's checks noted as passed. The report; None if nothing waits. A failure is raised, and recorded as Dagster's
-    steps do."""
+    """One batch through all its steps, with Athena's checks noted as passed. The report; None if nothing waits. A
+    failure is raised, and recorded as Dagster's steps do."""
     lakehouse.convert()
     manifest = lakehouse.freeze(gate)
     if manifest is None:
@@ -155,7 +169,9 @@ def _database() -> duckdb.DuckDBPyConnection:
     return duckdb.connect()
 
 
-def read_delta(table: DeltaTable, columns: Iterable[str] = (), order: str = "ALL") -> tuple[list[str], list[tuple[Any, ...]]]:
+def read_delta(
+    table: DeltaTable, columns: Iterable[str] = (), order: str = "ALL"
+) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Names and rows, in order, of these columns of a Delta table, or of all."""
     listed = ", ".join(f'"{name}"' for name in columns) or "*"
     with _database().cursor() as cursor:
@@ -184,15 +200,26 @@ def rejects(lakehouse: Lakehouse, dataset: str) -> list[dict[str, Any]]:
 def delta_versions(lakehouse: Lakehouse) -> dict[str, int]:
     """The version of every table that is there, of data and of rejected records."""
     options = lakehouse.tables.storage_options
-    uris = [uri for dataset in lakehouse.contracts for uri in (lakehouse.tables.table(dataset), lakehouse.tables.rejects(dataset))]
-    return {uri: DeltaTable(uri, storage_options=options).version() for uri in uris if DeltaTable.is_deltatable(uri, options)}
+    uris = [
+        uri
+        for dataset in lakehouse.contracts
+        for uri in (lakehouse.tables.table(dataset), lakehouse.tables.rejects(dataset))
+    ]
+    return {
+        uri: DeltaTable(uri, storage_options=options).version()
+        for uri in uris
+        if DeltaTable.is_deltatable(uri, options)
+    }
 
 
 def append_behind_its_back(lakehouse: Lakehouse, dataset: str, **changed: Any) -> None:
     """A copy of the table's rows with some values changed, by a writer that knows no rules."""
     uri, options = lakehouse.tables.table(dataset), lakehouse.tables.storage_options
     table = DeltaTable(uri, storage_options=options)
-    columns = ", ".join(f"{changed[field.name]} AS {field.name}" if field.name in changed else field.name for field in table.schema().fields)
+    columns = ", ".join(
+        f"{changed[field.name]} AS {field.name}" if field.name in changed else field.name
+        for field in table.schema().fields
+    )
     rows = QueryBuilder().register("t", table).execute(f"SELECT {columns} FROM t")
     with duckdb.connect() as connection:
         connection.register("rows", rows)
@@ -220,13 +247,26 @@ def forget_local_copies(lakehouse: Lakehouse) -> None:
 def environment_of(lakehouse: Lakehouse) -> dict[str, str]:
     """The variables by which another process finds this lakehouse."""
     told = lakehouse.settings.model_dump(
-        include={"home", "bucket", "database", "workgroup", "queue", "topic", "contracts", "reject_limit", "gate", "memory_mb"}
+        include={
+            "home",
+            "bucket",
+            "database",
+            "workgroup",
+            "queue",
+            "topic",
+            "contracts",
+            "reject_limit",
+            "gate",
+            "memory_mb",
+        }
     )
     return {f"LAKEHOUSE_{name.upper()}": str(value) for name, value in told.items()}
 
 
 def in_own_process(lakehouse: Lakehouse, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs Python code in a process that has this lakehouse in its environment; `lakehouse` is connected when the code begins."""
+    """Runs Python code in a process that has this lakehouse in its environment; `lakehouse` is connected when the code
+    begins.
+    """
     prepared = f"""
 import sys
 from lakehouse_assets.lakehouse import connected
@@ -236,7 +276,14 @@ with connected(read_settings()) as lakehouse:
 {textwrap.indent(textwrap.dedent(code), "    ")}
 """
     environment = os.environ | environment_of(lakehouse) | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    return subprocess.run([sys.executable, "-c", prepared, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-c", prepared, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
 
 
 class ClientWith:

@@ -57,7 +57,10 @@ def test_the_same_content_again_is_a_duplicate_and_changes_no_value(lakehouse: L
     assert (file["outcome"], file["reason"], file["read"]) == ("duplicate", "its content was loaded before", 2)
     assert nonzero(report["datasets"]["products"]) == {"read": 2, "unchanged": 2}
     assert table_rows(lakehouse, "products") == before
-    assert table_rows(lakehouse, "products", "batch_id", "source_file") == [(report["batch_id"], f"raw/products/{name}")] * 2
+    assert (
+        table_rows(lakehouse, "products", "batch_id", "source_file")
+        == [(report["batch_id"], f"raw/products/{name}")] * 2
+    )
     assert len(keys(lakehouse, "archived/")) == 2
 
 
@@ -124,7 +127,10 @@ def test_content_with_rejected_rows_again_does_not_double_the_rejects(lakehouse:
         report = ran(lakehouse)
         assert file_of(report, name)["rejected"] == 2
     assert outcomes(report) == {"q.csv": "duplicate"}
-    assert [(record["row_number"], record["raw"]["product_id"]) for record in rejects(lakehouse, "products")] == [(2, "x"), (3, "y")]
+    assert [(record["row_number"], record["raw"]["product_id"]) for record in rejects(lakehouse, "products")] == [
+        (2, "x"),
+        (3, "y"),
+    ]
 
 
 def test_content_of_which_every_row_was_rejected_is_not_said_to_have_been_loaded(lakehouse: Lakehouse) -> None:
@@ -151,7 +157,9 @@ def test_new_content_with_the_same_bad_row_is_a_reject_of_its_own(lakehouse: Lak
 # Versions and withdrawal
 
 
-def test_an_object_overwritten_before_the_batch_is_loaded_in_both_versions_and_the_later_wins(lakehouse: Lakehouse) -> None:
+def test_an_object_overwritten_before_the_batch_is_loaded_in_both_versions_and_the_later_wins(
+    lakehouse: Lakehouse,
+) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1, "old"), product(2, "only in the old")))
     put(lakehouse, "raw/products/p.csv", products_csv(product(1, "new")))
     report = ran(lakehouse)
@@ -160,7 +168,9 @@ def test_an_object_overwritten_before_the_batch_is_loaded_in_both_versions_and_t
     assert len(keys(lakehouse, "archived/")) == 2
 
 
-def test_an_object_overwritten_after_the_freeze_is_read_and_archived_as_it_was_and_the_new_one_waits(lakehouse: Lakehouse) -> None:
+def test_an_object_overwritten_after_the_freeze_is_read_and_archived_as_it_was_and_the_new_one_waits(
+    lakehouse: Lakehouse,
+) -> None:
     put(lakehouse, "raw/products/p.csv", A)
     manifest = freeze(lakehouse)
     newer = put(lakehouse, "raw/products/p.csv", B)
@@ -206,7 +216,9 @@ def test_the_tables_rows_say_batch_file_and_time(lakehouse: Lakehouse) -> None:
     put_one_of_each(lakehouse)
     [modified] = [version.modified for version in lakehouse.zone.store.waiting("raw/products/")]
     batch_id = ran(lakehouse)["batch_id"]
-    assert table_rows(lakehouse, "products", "batch_id", "source_file", "source_modified_at") == [(batch_id, "raw/products/p.csv", modified)]
+    assert table_rows(lakehouse, "products", "batch_id", "source_file", "source_modified_at") == [
+        (batch_id, "raw/products/p.csv", modified)
+    ]
 
 
 def test_a_late_parent_heals_its_orphan_in_whichever_later_batch(lakehouse: Lakehouse) -> None:
@@ -218,7 +230,10 @@ def test_a_late_parent_heals_its_orphan_in_whichever_later_batch(lakehouse: Lake
     healing = ran(lakehouse)
     assert nonzero(healing["datasets"]["order_items"]) == {"retried": 2, "inserted": 1, "rejected": 1}
     assert healing["healed"] == {"order_items": 1}
-    told = {record["raw"]["id"]: (record["healed_by"], record["waiting"], record["reasons"]) for record in rejects(lakehouse, "order_items")}
+    told = {
+        record["raw"]["id"]: (record["healed_by"], record["waiting"], record["reasons"])
+        for record in rejects(lakehouse, "order_items")
+    }
     missing = ["order_id: no such orders.order_id", "product_id: no such products.product_id"]
     assert told == {"1": (healing["batch_id"], False, missing), "2": (None, True, missing[1:])}
     assert table_rows(lakehouse, "order_items", "id", "source_file") == [(1, "raw/order_items/i.csv")]
@@ -235,8 +250,12 @@ def test_the_history_has_every_batch_in_order(lakehouse: Lakehouse) -> None:
     assert [outcomes(report) for report in history] == [{"p.csv": "loaded"}] * 3
 
 
-def test_of_two_runs_of_one_batch_at_once_one_goes_through_and_nothing_doubles(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    """As from two machines: each has a scratch folder of its own. The other stops with a clear error, or comes too late and finds nothing to do."""
+def test_of_two_runs_of_one_batch_at_once_one_goes_through_and_nothing_doubles(
+    lakehouse: Lakehouse, tmp_path: Path
+) -> None:
+    """As from two machines: each has a scratch folder of its own. The other stops with a clear error, or comes too late
+    and finds nothing to do.
+    """
     elsewhere = Lakehouse(lakehouse.settings.model_copy(update={"home": tmp_path}), lakehouse.aws)
     put(lakehouse, "raw/products/p.csv", products_csv(product(1), product("x")))
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 9, 1)))
@@ -259,7 +278,12 @@ def test_of_two_runs_of_one_batch_at_once_one_goes_through_and_nothing_doubles(l
 
 
 def test_another_layout_of_the_bucket_is_a_matter_of_settings(lakehouse: Lakehouse) -> None:
-    prefixes = {"raw_prefix": "lakehouse/raw/", "uploads_prefix": "in/", "tables_prefix": "lakehouse/processed/", "archive_prefix": "lakehouse/archived/"}
+    prefixes = {
+        "raw_prefix": "lakehouse/raw/",
+        "uploads_prefix": "in/",
+        "tables_prefix": "lakehouse/processed/",
+        "archive_prefix": "lakehouse/archived/",
+    }
     other = Lakehouse(lakehouse.settings.model_copy(update=prefixes), lakehouse.aws)
     put(other, "lakehouse/raw/products/sub/p.csv", A)
     put(other, "in/o.csv", orders_csv(order(1)))

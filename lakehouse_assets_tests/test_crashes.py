@@ -1,7 +1,8 @@
 """A process dies after any of its writes; the same run again ends as if nothing had happened.
 
-Equal are then: tables and their versions, rejects, archive, ledger, reports, catalog. There are two batches, with dirt of every kind, orphans in the first and
-their late parents in the second. In-process a crash is an exception that nothing catches; a few are a real SIGKILL of the Dagster job in its own process.
+Equal are then: tables and their versions, rejects, archive, ledger, reports, catalog. There are two batches, with dirt
+of every kind, orphans in the first and their late parents in the second. In-process a crash is an exception that
+nothing catches; a few are a real SIGKILL of the Dagster job in its own process.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ def put_first(lakehouse: Lakehouse) -> None:
 
 
 def put_second(lakehouse: Lakehouse) -> None:
-    """A correction, a known content, the parent of two orphans (one of them waits for its product still), a new item."""
+    """A correction, a known content, the parent of two orphans (one of them waits for its product still), a new
+    item.
+    """
     put(lakehouse, "raw/orders/more.csv", orders_csv(order(1, amount=99), order(9)))
     put(lakehouse, "raw/products/again.csv", products_csv(product(1), product(2), product("x")))
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(5, 2, 2), item(6, 2, 77)))
@@ -79,20 +82,48 @@ def state(lakehouse: Lakehouse) -> dict[str, Any]:
     entries = [json.loads(body(lakehouse, key)) for key in everything if key.startswith("control/ledger/")]
     return {
         "tables": named(
-            {dataset: table_rows(lakehouse, dataset, *lakehouse.contracts[dataset].names, "batch_id", "source_file") for dataset in lakehouse.contracts}
+            {
+                dataset: table_rows(lakehouse, dataset, *lakehouse.contracts[dataset].names, "batch_id", "source_file")
+                for dataset in lakehouse.contracts
+            }
         ),
         "delta versions": named(delta_versions(lakehouse)),
         "rejects": named({dataset: rejects(lakehouse, dataset) for dataset in lakehouse.contracts}),
-        "files": sorted(named([(key, body(lakehouse, key).decode()) for key in everything if not key.startswith(TABLES_AND_CONTROL)])),
-        "ledger": sorted(map(str, named([{name: value for name, value in entry.items() if name not in ("file_id", "version")} for entry in entries]))),
-        "reports": named([{**report, "created_at": None, "files": sorted(report["files"], key=by_name)} for report in history]),
-        "control": sorted(key.split("/")[1] for key in everything if key.startswith("control/") and "athena" not in key and "lease" not in key),
-        "catalog": sorted(table["Name"] for table in lakehouse.catalog.glue.get_tables(DatabaseName=lakehouse.settings.database)["TableList"]),
+        "files": sorted(
+            named(
+                [(key, body(lakehouse, key).decode()) for key in everything if not key.startswith(TABLES_AND_CONTROL)]
+            )
+        ),
+        "ledger": sorted(
+            map(
+                str,
+                named(
+                    [
+                        {name: value for name, value in entry.items() if name not in ("file_id", "version")}
+                        for entry in entries
+                    ]
+                ),
+            )
+        ),
+        "reports": named(
+            [{**report, "created_at": None, "files": sorted(report["files"], key=by_name)} for report in history]
+        ),
+        "control": sorted(
+            key.split("/")[1]
+            for key in everything
+            if key.startswith("control/") and "athena" not in key and "lease" not in key
+        ),
+        "catalog": sorted(
+            table["Name"]
+            for table in lakehouse.catalog.glue.get_tables(DatabaseName=lakehouse.settings.database)["TableList"]
+        ),
     }
 
 
 def by_name(file: dict[str, Any]) -> str:
-    """A report has its files by time; whether two were put within one second of S3 differs from one lakehouse to the next."""
+    """A report has its files by time; whether two were put within one second of S3 differs from one lakehouse to the
+    next.
+    """
     return str(file["source_file"])
 
 
@@ -136,8 +167,26 @@ def assert_as_if_undisturbed(lakehouse: Lakehouse, undisturbed: dict[str, Any]) 
 
 def test_the_undisturbed_run_is_what_it_should_be(undisturbed: dict[str, Any]) -> None:
     assert [report["datasets"]["order_items"] for report in undisturbed["reports"]] == [
-        {"read": 4, "retried": 0, "inserted": 1, "updated": 0, "unchanged": 0, "duplicates": 0, "stale": 0, "rejected": 3},
-        {"read": 2, "retried": 2, "inserted": 2, "updated": 0, "unchanged": 0, "duplicates": 0, "stale": 0, "rejected": 2},
+        {
+            "read": 4,
+            "retried": 0,
+            "inserted": 1,
+            "updated": 0,
+            "unchanged": 0,
+            "duplicates": 0,
+            "stale": 0,
+            "rejected": 3,
+        },
+        {
+            "read": 2,
+            "retried": 2,
+            "inserted": 2,
+            "updated": 0,
+            "unchanged": 0,
+            "duplicates": 0,
+            "stale": 0,
+            "rejected": 2,
+        },
     ]
     assert [row[0] for row in undisturbed["tables"]["order_items"]] == [1, 2, 5]
     assert undisturbed["tables"]["orders"][0][4] == 99.0
@@ -155,15 +204,26 @@ def test_every_write_is_among_those_that_are_tried(lakehouse: Lakehouse) -> None
 
 
 @pytest.mark.parametrize("writes", range(WRITES_OF_SECOND))
-def test_a_crash_after_any_write_is_healed_by_the_next_run(lakehouse: Lakehouse, undisturbed: dict[str, Any], writes: int) -> None:
-    """Each write of the second batch is the last one once, and, for the sake of time, about every other of the first."""
+def test_a_crash_after_any_write_is_healed_by_the_next_run(
+    lakehouse: Lakehouse, undisturbed: dict[str, Any], writes: int
+) -> None:
+    """Each write of the second batch is the last one once, and, for the sake of time, about every other of the
+    first.
+    """
     both_batches(lakehouse, writes * WRITES_OF_FIRST // WRITES_OF_SECOND, writes)
     assert_as_if_undisturbed(lakehouse, undisturbed)
 
 
-@pytest.mark.parametrize(("writes", "named"), [(1, "put_object control/open_batch.json"), (5, "append"), (5, "copy"), (1, "put_object control/reports/")])
-def test_a_killed_dagster_job_is_healed_by_the_next_run(lakehouse: Lakehouse, undisturbed: dict[str, Any], writes: int, named: str) -> None:
-    """It dies after so many writes of that name. The fifth append is the items' own rows, the fifth copy that of the last file."""
+@pytest.mark.parametrize(
+    ("writes", "named"),
+    [(1, "put_object control/open_batch.json"), (5, "append"), (5, "copy"), (1, "put_object control/reports/")],
+)
+def test_a_killed_dagster_job_is_healed_by_the_next_run(
+    lakehouse: Lakehouse, undisturbed: dict[str, Any], writes: int, named: str
+) -> None:
+    """It dies after so many writes of that name. The fifth append is the items' own rows, the fifth copy that of the
+    last file.
+    """
     put_first(lakehouse)
     ended = in_own_process(
         lakehouse,
@@ -202,7 +262,9 @@ def test_a_process_that_dies_again_and_again_gets_there_too(lakehouse: Lakehouse
 
 
 def test_an_orphan_that_lacks_a_parent_still_is_counted_once_whatever_crashes(lakehouse: Lakehouse) -> None:
-    """Of its two parents one comes: that batch changes no row of the items, only the orphan's record, and leaves no other trace."""
+    """Of its two parents one comes: that batch changes no row of the items, only the orphan's record, and leaves no
+    other trace.
+    """
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 9, 9)))
     ran(lakehouse)
     put(lakehouse, "raw/products/p.csv", products_csv(product(9)))
@@ -210,4 +272,6 @@ def test_an_orphan_that_lacks_a_parent_still_is_counted_once_whatever_crashes(la
     assert writes[-1] == "merge", "the one merge is the one that settles the orphan"
     report = ran(lakehouse)
     assert nonzero(report["datasets"]["order_items"]) == {"retried": 1, "rejected": 1}
-    assert [record["reasons"] for record in rejects(lakehouse, "order_items")] == [["order_id: no such orders.order_id"]]
+    assert [record["reasons"] for record in rejects(lakehouse, "order_items")] == [
+        ["order_id: no such orders.order_id"]
+    ]

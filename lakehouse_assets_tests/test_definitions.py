@@ -25,10 +25,16 @@ PROJECT = Path(__file__).parents[1]
 
 
 def run(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """A command in the project's folder, with nothing of the lakehouse in the environment but a home that is not there yet."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LAKEHOUSE_", "AWS_", "DAGSTER_"))}
+    """A command in the project's folder, with nothing of the lakehouse in the environment but a home that is not there
+    yet.
+    """
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LAKEHOUSE_", "AWS_", "DAGSTER_"))
+    }
     environment |= {"LAKEHOUSE_HOME": str(tmp_path / "home"), "AWS_EC2_METADATA_DISABLED": "true"}
-    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 @pytest.mark.parametrize("named", [[], ["-w", "workspace.yaml"]])
@@ -42,10 +48,21 @@ def test_dagster_finds_and_validates_the_definitions_and_no_home_is_made(tmp_pat
 def test_the_code_location_has_one_name_however_it_is_served() -> None:
     """Sensors and schedules keep their state under it."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["tool"]
-    workspaces = [yaml.safe_load(text)["load_from"][0]["python_module"] for text in ((PROJECT / "workspace.yaml").read_text("utf-8"), WORKSPACE)]
-    names = {project["dagster"]["code_location_name"], project["dg"]["project"]["code_location_name"], *(it["location_name"] for it in workspaces)}
+    workspaces = [
+        yaml.safe_load(text)["load_from"][0]["python_module"]
+        for text in ((PROJECT / "workspace.yaml").read_text("utf-8"), WORKSPACE)
+    ]
+    names = {
+        project["dagster"]["code_location_name"],
+        project["dg"]["project"]["code_location_name"],
+        *(it["location_name"] for it in workspaces),
+    }
     assert names == {"lakehouse_assets"}
-    modules = {project["dagster"]["module_name"], project["dg"]["project"]["code_location_target_module"], *(it["module_name"] for it in workspaces)}
+    modules = {
+        project["dagster"]["module_name"],
+        project["dg"]["project"]["code_location_target_module"],
+        *(it["module_name"] for it in workspaces),
+    }
     assert modules == {"lakehouse_assets.definitions"}
 
 
@@ -75,8 +92,14 @@ def test_a_dataset_is_loaded_after_its_parents_and_archived_after_all() -> None:
     graph = defs.resolve_asset_graph()
     for dataset, contract in contracts.items():
         parents = graph.get(dg.AssetKey(["lakehouse", dataset])).parent_keys
-        assert parents == {BATCH, raw_key(dataset), *(dg.AssetKey(["lakehouse", parent.dataset]) for parent in contract.parents)}
-    assert graph.get(dg.AssetKey(["landing", "archive"])).parent_keys >= {dg.AssetKey(["lakehouse", dataset]) for dataset in contracts}
+        assert parents == {
+            BATCH,
+            raw_key(dataset),
+            *(dg.AssetKey(["lakehouse", parent.dataset]) for parent in contract.parents),
+        }
+    assert graph.get(dg.AssetKey(["landing", "archive"])).parent_keys >= {
+        dg.AssetKey(["lakehouse", dataset]) for dataset in contracts
+    }
 
 
 SPECS = {spec.key.to_user_string(): spec for spec in sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key)}
@@ -116,7 +139,11 @@ def test_every_asset_says_what_it_is_who_answers_for_it_and_where_it_lies(spec: 
 def test_each_column_is_traced_back_from_athena_to_the_files_along_the_graph(dataset: str) -> None:
     contract, graph = contracts[dataset], defs.resolve_asset_graph()
     of_table, of_athena, of_rejected = table_lineage(contract), athena_lineage(contract), rejected_lineage(contract)
-    for asset, lineage in ((table_key(dataset), of_table), (athena_key(dataset), of_athena), (rejected_key(dataset), of_rejected)):
+    for asset, lineage in (
+        (table_key(dataset), of_table),
+        (athena_key(dataset), of_athena),
+        (rejected_key(dataset), of_rejected),
+    ):
         named = {dep.asset_key for deps in lineage.deps_by_column.values() for dep in deps}
         assert named <= graph.get(asset).parent_keys, "each is an edge of the graph as well"
     for name in contract.names:
@@ -142,11 +169,19 @@ def test_what_is_rejected_by_which_rule_stands_at_the_table() -> None:
         table = SPECS[f"lakehouse/{dataset}"].metadata["rules"]
         assert isinstance(table, dg.TableMetadataValue)
         assert {(row.data["rule"], row.data["a row that breaks it"]) for row in table.records} == {
-            (rule.name, "is rejected" if rule.severity == "reject" else "is loaded and counted") for rule in contract.rules
+            (rule.name, "is rejected" if rule.severity == "reject" else "is loaded and counted")
+            for rule in contract.rules
         }
 
 
 def test_the_job_has_every_step() -> None:
     job = defs.resolve_job_def(LOAD_BATCH)
-    steps = {"convert_uploads", "landing__batch", "landing__archive", "refresh_catalog", "athena_checks", "reports__load_report"}
+    steps = {
+        "convert_uploads",
+        "landing__batch",
+        "landing__archive",
+        "refresh_catalog",
+        "athena_checks",
+        "reports__load_report",
+    }
     assert set(job.graph.node_dict) == steps | {f"load_{dataset}" for dataset in contracts}

@@ -1,4 +1,6 @@
-"""Which engine loads: the setting, unless a command or a run says otherwise. The tables' own history tells who wrote them."""
+"""Which engine loads: the setting, unless a command or a run says otherwise. The tables' own history tells who wrote
+them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from lakehouse_assets_tests.support import freeze, keys, product, products_csv, 
 
 @pytest.fixture
 def embedded_unless_told(environment_of_lakehouse: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a command puts into the process's environment is taken back; the Spark that runs is the one for small data."""
+    """What a command puts into the process's environment is taken back; the Spark that runs is the one for small
+    data.
+    """
     monkeypatch.setenv("LAKEHOUSE_ENGINE", "embedded")
     spark_of_tests()
 
@@ -73,14 +77,20 @@ def test_the_config_of_a_run_chooses_the_engine_of_that_run(lakehouse: Lakehouse
 
 
 def test_while_a_glue_run_may_write_no_other_engine_loads_the_dataset(lakehouse: Lakehouse) -> None:
-    """Dagster was killed, its Glue run was not, and someone tries another engine. What the run would load plays no part here, so it only sleeps."""
-    settings = lakehouse.settings.model_copy(update={"engine": "embedded", "aws": "account", "glue_job": "{job}-" + uuid4().hex[:12]})
+    """Dagster was killed, its Glue run was not, and someone tries another engine. What the run would load plays no part
+    here, so it only sleeps.
+    """
+    settings = lakehouse.settings.model_copy(
+        update={"engine": "embedded", "aws": "account", "glue_job": "{job}-" + uuid4().hex[:12]}
+    )
     house = Lakehouse(settings, lakehouse.aws)
     put_one_of_each(house)
     batch = freeze(house)
     runs = make_job(house, SLEEP)
     run_id = runs.start({"--manifest": "s3://bucket/1.json"}, {}, print)
-    with pytest.raises(TemporaryOutage, match=f"Run {run_id} of Glue job {runs.job} is (starting|running), and may yet write"):
+    with pytest.raises(
+        TemporaryOutage, match=f"Run {run_id} of Glue job {runs.job} is (starting|running), and may yet write"
+    ):
         house.load("products", batch)
     assert keys(house, "lakehouse-dwh/") == []
     assert house.load("orders", batch).counts.inserted == 1, "another dataset's table is another matter"

@@ -1,4 +1,5 @@
-"""The fault model's table "Files", its lines about CSV: all of it lands at once, in one batch, so that each case shows that it harms no neighbour.
+"""The fault model's table "Files", its lines about CSV: all of it lands at once, in one batch, so that each case shows
+that it harms no neighbour.
 
 Workbooks: test_workbook_fault_table. Many and large files: test_volume. The same content or name again: test_batches.
 """
@@ -195,7 +196,14 @@ def test_beside_a_file_set_aside_stands_the_reason(landed: Landed, case: Case) -
 def test_a_ragged_row_is_kept_with_the_fields_that_it_had(landed: Landed) -> None:
     short, long = (record["raw"] for record in landed.rejects["raw/products/ragged.csv"])
     assert short == {"product_id": "1041", "department_id": "2"}
-    assert long == {"product_id": "1042", "department_id": "2", "department": "Books", "product_name": "Atlas", "(field 5)": "more", "(field 6)": "and more"}
+    assert long == {
+        "product_id": "1042",
+        "department_id": "2",
+        "department": "Books",
+        "product_name": "Atlas",
+        "(field 5)": "more",
+        "(field 6)": "and more",
+    }
 
 
 def test_a_rejected_row_keeps_its_raw_values(landed: Landed) -> None:
@@ -205,7 +213,11 @@ def test_a_rejected_row_keeps_its_raw_values(landed: Landed) -> None:
 
 
 def test_strays_are_reported_and_left_alone(landed: Landed) -> None:
-    told = {file["source_file"]: (file["outcome"], file["reason"]) for file in landed.report["files"] if file["outcome"] == "ignored"}
+    told = {
+        file["source_file"]: (file["outcome"], file["reason"])
+        for file in landed.report["files"]
+        if file["outcome"] == "ignored"
+    }
     assert set(told) == set(STRAYS)
     assert all("lies in no dataset's folder (raw/" in reason for _, reason in told.values())
     assert set(keys(landed.lakehouse, "raw/")) == set(STRAYS)
@@ -215,8 +227,14 @@ def test_strays_are_reported_and_left_alone(landed: Landed) -> None:
 def test_every_row_of_the_batch_is_accounted_for_and_nothing_else_is_in_the_tables(landed: Landed) -> None:
     counts = landed.report["datasets"]["products"]
     assert counts["read"] == sum(len(case.loaded) + len(case.rejected) for case in CASES)
-    assert counts["inserted"] == sum(len(case.loaded) for case in CASES) == sum(len(rows) for rows in landed.rows.values())
-    assert counts["rejected"] == sum(len(case.rejected) for case in CASES) == sum(len(records) for records in landed.rejects.values())
+    assert (
+        counts["inserted"] == sum(len(case.loaded) for case in CASES) == sum(len(rows) for rows in landed.rows.values())
+    )
+    assert (
+        counts["rejected"]
+        == sum(len(case.rejected) for case in CASES)
+        == sum(len(records) for records in landed.rejects.values())
+    )
     assert not any("\ufffd" in str(value) for rows in landed.rows.values() for row in rows for value in row)
 
 

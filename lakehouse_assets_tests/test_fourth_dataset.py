@@ -1,4 +1,6 @@
-"""A fourth dataset is one more document: returns of order items are landed, loaded, rejected from, healed, catalogued, checked and queried by it alone."""
+"""A fourth dataset is one more document: returns of order items are landed, loaded, rejected from, healed, catalogued,
+checked and queried by it alone.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,9 @@ def returned(number: int, item_id: int, refund: float = 5.5, reason: str = "brok
 @pytest.fixture
 def settings(lakehouse_home: Path, tmp_path: Path) -> Settings:
     contracts = tmp_path / "contracts"
-    shutil.copytree(SHIPPED, contracts, ignore=lambda folder, names: [name for name in names if not name.endswith(".odcs.yaml")])
+    shutil.copytree(
+        SHIPPED, contracts, ignore=lambda folder, names: [name for name in names if not name.endswith(".odcs.yaml")]
+    )
     (contracts / "returns.odcs.yaml").write_text(RETURNS)
     return own_settings(lakehouse_home, contracts=contracts)
 
@@ -92,9 +96,15 @@ def test_it_comes_after_its_parents(settings: Settings) -> None:
     assert datasets.index("returns") > datasets.index("order_items")
 
 
-def test_its_rows_are_landed_loaded_rejected_from_catalogued_checked_and_queried(lakehouse: Lakehouse, tmp_path: Path) -> None:
+def test_its_rows_are_landed_loaded_rejected_from_catalogued_checked_and_queried(
+    lakehouse: Lakehouse, tmp_path: Path
+) -> None:
     put_one_of_each(lakehouse)
-    put(lakehouse, "raw/returns/r.csv", csv_text(COLUMNS, [returned(1, 1), returned(2, 1, refund=99999), returned(3, 7)]))
+    put(
+        lakehouse,
+        "raw/returns/r.csv",
+        csv_text(COLUMNS, [returned(1, 1), returned(2, 1, refund=99999), returned(3, 7)]),
+    )
     put(lakehouse, "uploads/book.xlsx", workbook(tmp_path / "b.xlsx", {"April": [COLUMNS, returned(4, 1)]}))
     put(lakehouse, "raw/returns/unusable.csv", "1,2,3\n")
 
@@ -104,18 +114,30 @@ def test_its_rows_are_landed_loaded_rejected_from_catalogued_checked_and_queried
     assert file_of(report, "book.xlsx#April")["dataset"] == "returns"
     assert outcomes(report)["unusable.csv"] == "quarantined"
     assert nonzero(report["datasets"]["returns"]) == {"read": 4, "inserted": 2, "rejected": 2}
-    assert table_rows(lakehouse, "returns", "return_id", "item_id", "refund", "day") == [(1, 1, 5.5, "2025-04-03"), (4, 1, 5.5, "2025-04-03")]
+    assert table_rows(lakehouse, "returns", "return_id", "item_id", "refund", "day") == [
+        (1, 1, 5.5, "2025-04-03"),
+        (4, 1, 5.5, "2025-04-03"),
+    ]
     told = {record["raw"]["return_id"]: record["reasons"] for record in rejects(lakehouse, "returns")}
     assert told == {"2": ["refund_is_not_absurd"], "3": ["item_id: no such order_items.id"]}
     assert "raw/returns/r.csv" in archived(lakehouse)
     assert lakehouse.athena.query("SELECT sum(refund) FROM returns").rows == [(11.0,)]
     assert lakehouse.athena.query("SELECT count(*) FROM rejected_returns").rows == [(2,)]
     found = {result.check: result.passed for result in checked(lakehouse, report["batch_id"])["returns"]}
-    assert found == {"not_empty": True, "schema": True, "key_unique": True, "no_orphans": True, "batch_counts": True, "reject_rate": False}
+    assert found == {
+        "not_empty": True,
+        "schema": True,
+        "key_unique": True,
+        "no_orphans": True,
+        "batch_counts": True,
+        "reject_rate": False,
+    }
 
 
 def test_an_orphan_of_it_is_healed_along_the_whole_line_of_parents(lakehouse: Lakehouse) -> None:
-    """The return waits for its item, the item for its order and product: one batch brings them, all three are loaded in it."""
+    """The return waits for its item, the item for its order and product: one batch brings them, all three are loaded in
+    it.
+    """
     put(lakehouse, "raw/returns/r.csv", csv_text(COLUMNS, [returned(1, 1)]))
     ran(lakehouse)
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1)))

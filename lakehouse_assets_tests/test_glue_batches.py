@@ -1,4 +1,6 @@
-"""Whole batches through the Dagster job, Pipes, the embedded Glue, Spark, Delta Lake, the catalog and Athena: the one test in which each of them is real."""
+"""Whole batches through the Dagster job, Pipes, the embedded Glue, Spark, Delta Lake, the catalog and Athena: the one
+test in which each of them is real.
+"""
 
 from __future__ import annotations
 
@@ -50,12 +52,18 @@ def instance(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 def run_job(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     job = defs.resolve_job_def(LOAD_BATCH)
-    return job.execute_in_process(instance=instance, raise_on_error=False, run_config={"ops": {"landing__batch": {"config": {"gate": "any"}}}})
+    return job.execute_in_process(
+        instance=instance, raise_on_error=False, run_config={"ops": {"landing__batch": {"config": {"gate": "any"}}}}
+    )
 
 
 def metadata(result: dg.ExecuteInProcessResult, *key: str) -> dict[str, Any]:
     [event] = [event for event in result.get_asset_materialization_events() if event.asset_key == dg.AssetKey(key)]
-    return {name: value.value for name, value in event.materialization.metadata.items() if not isinstance(value, dg.TableMetadataValue)}
+    return {
+        name: value.value
+        for name, value in event.materialization.metadata.items()
+        if not isinstance(value, dg.TableMetadataValue)
+    }
 
 
 def counts(told: dict[str, Any]) -> dict[str, int]:
@@ -72,7 +80,12 @@ def test_two_batches_with_rejects_and_late_parents(lakehouse: Lakehouse, instanc
     orders, items = metadata(first, "lakehouse", "orders"), metadata(first, "lakehouse", "order_items")
     assert counts(orders) == {"read": 2, "inserted": 1, "rejected": 1}
     assert counts(items) == {"read": 2, "rejected": 2}
-    rows = [(orders, 1), (metadata(first, "rejected", "orders"), 1), (items, 0), (metadata(first, "rejected", "order_items"), 2)]
+    rows = [
+        (orders, 1),
+        (metadata(first, "rejected", "orders"), 1),
+        (items, 0),
+        (metadata(first, "rejected", "order_items"), 2),
+    ]
     assert [told["dagster/row_count"] for told, _ in rows] == [expected for _, expected in rows]
     assert orders["glue_state"] == "SUCCEEDED"
     assert f"batch {orders['batch_id']} has 1 files" in Path(orders["glue_run"]).read_text()
@@ -88,7 +101,10 @@ def test_two_batches_with_rejects_and_late_parents(lakehouse: Lakehouse, instanc
     assert counts(metadata(second, "lakehouse", "order_items")) == {"retried": 1, "inserted": 1, "healed": 1}
     healed_by = {record["raw"]["id"]: record["healed_by"] for record in rejects(lakehouse, "order_items")}
     assert healed_by == {"1": metadata(second, "landing", "batch")["batch_id"], "2": None}
-    sql = "SELECT id, order_id, product_name FROM order_items i JOIN orders o USING (order_id) JOIN products p USING (product_id)"
+    sql = (
+        "SELECT id, order_id, product_name FROM order_items i JOIN orders o USING (order_id) JOIN products p USING"
+        " (product_id)"
+    )
     assert lakehouse.athena.query(sql).rows == [(1, 1, "Atlas")]
     assert [evaluation for evaluation in second.get_asset_check_evaluations() if not evaluation.passed] == []
     assert sorted(archived(lakehouse)) == ["raw/order_items/i.csv", "raw/orders/o +1.csv", "raw/products/late.csv"]

@@ -1,4 +1,6 @@
-"""The Glue job's entry point: what it makes of its arguments, and that it needs nothing else. (Whole batches through it: test_glue_batches.)"""
+"""The Glue job's entry point: what it makes of its arguments, and that it needs nothing else. (Whole batches through
+it: test_glue_batches.)
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,16 @@ from lakehouse_assets_tests.support import freeze, keys, product, products_csv, 
 
 pytestmark = pytest.mark.long
 
-OF_GLUE = ("--JOB_NAME", "products_etl", "--conf", "a=b --conf c=d", "--enable-metrics", "true", "--python-modules-installer-option", "--no-deps")
+OF_GLUE = (
+    "--JOB_NAME",
+    "products_etl",
+    "--conf",
+    "a=b --conf c=d",
+    "--enable-metrics",
+    "true",
+    "--python-modules-installer-option",
+    "--no-deps",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -46,29 +57,45 @@ def refusal(given: list[str]) -> str:
 
 
 def test_a_missing_argument_is_named() -> None:
-    assert refusal(["--dataset", "products", "--bucket", "lake"]) == (
-        "The job's arguments cannot be used: the following arguments are required: --manifest, --contracts. Correct the job's definition, or what starts it."
+    assert (
+        refusal(["--dataset", "products", "--bucket", "lake"])
+        == "The job's arguments cannot be used: the following arguments are required: --manifest, --contracts. Correct"
+        " the job's definition, or what starts it."
     )
 
 
 def test_what_the_arguments_name_must_be_there(lakehouse: Lakehouse) -> None:
     bucket = lakehouse.settings.bucket
-    assert refusal(given_arguments(lakehouse)) == (
-        f"There is no manifest at s3://{bucket}/control/manifests/1.json. Correct --manifest, or restore it from its older version."
+    assert (
+        refusal(given_arguments(lakehouse))
+        == f"There is no manifest at s3://{bucket}/control/manifests/1.json. Correct --manifest, or restore it from its"
+        " older version."
     )
-    assert refusal(given_arguments(lakehouse, contracts=f"s3://{bucket}/nowhere/")).startswith(f"There are no contracts at s3://{bucket}/nowhere/")
-    assert refusal(given_arguments(lakehouse, "customers")) == "There is no contract of customers, only of orders, products, order_items. Correct --dataset."
+    assert refusal(given_arguments(lakehouse, contracts=f"s3://{bucket}/nowhere/")).startswith(
+        f"There are no contracts at s3://{bucket}/nowhere/"
+    )
+    assert (
+        refusal(given_arguments(lakehouse, "customers"))
+        == "There is no contract of customers, only of orders, products, order_items. Correct --dataset."
+    )
 
 
 def test_a_wrong_value_is_named(lakehouse: Lakehouse) -> None:
     assert "reject_limit" in refusal(given_arguments(lakehouse, **{"reject-limit": "7"}))
-    assert refusal(given_arguments(lakehouse, manifest="manifests/1.json")) == "manifests/1.json is no place in S3; it must begin with s3://."
+    assert (
+        refusal(given_arguments(lakehouse, manifest="manifests/1.json"))
+        == "manifests/1.json is no place in S3; it must begin with s3://."
+    )
 
 
 def test_every_setting_that_the_load_uses_is_an_argument(lakehouse: Lakehouse) -> None:
     """A prefix that the job did not know would be a table in the wrong place."""
-    prefixes = {f"--{name.replace('_', '-')}" for name in type(lakehouse.settings).model_fields if name.endswith("_prefix")}
-    assert prefixes | {"--bucket", "--reject-limit"} <= set(arguments(lakehouse.settings, "orders", "s3://bucket/contracts/"))
+    prefixes = {
+        f"--{name.replace('_', '-')}" for name in type(lakehouse.settings).model_fields if name.endswith("_prefix")
+    }
+    assert prefixes | {"--bucket", "--reject-limit"} <= set(
+        arguments(lakehouse.settings, "orders", "s3://bucket/contracts/")
+    )
 
 
 def steps_arguments(lakehouse: Lakehouse, step: str, **told: str) -> list[str]:
@@ -94,16 +121,24 @@ def test_a_run_of_an_execution_does_nothing_while_another_works(lakehouse: Lakeh
     put(lakehouse, "uploads/p.csv", products_csv(product(1)))
     lakehouse.take_lease(print)
     with pytest.raises(LakehouseBusy):
-        glue_entry_point.main([*OF_GLUE, *steps_arguments(lakehouse, "convert", execution="arn:aws:states:us-east-1:000000000000:execution:m:x")])
+        glue_entry_point.main(
+            [
+                *OF_GLUE,
+                *steps_arguments(lakehouse, "convert", execution="arn:aws:states:us-east-1:000000000000:execution:m:x"),
+            ]
+        )
     assert keys(lakehouse, "raw/") == []
     lakehouse.lease.release()
 
 
 @pytest.mark.spark
 @pytest.mark.parametrize("write", [1, 2], ids=["before it rejects", "before it merges"])
-def test_a_run_that_outlived_its_batch_doubles_no_row(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, write: int) -> None:
-    """Dagster was killed, its Glue run was not; someone gives the batch up meanwhile, and a correction is loaded. (The load as the job does it, in the tests'
-    own session, which the whole job would end. The run's look at what is under way is real; the others act right before it.)"""
+def test_a_run_that_outlived_its_batch_doubles_no_row(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, write: int
+) -> None:
+    """Dagster was killed, its Glue run was not; someone gives the batch up meanwhile, and a correction is loaded. (The
+    load as the job does it, in the tests' own session, which the whole job would end. The run's look at what is under
+    way is real; the others act right before it.)"""
     looks: list[str] = []
     look = Lakehouse.confirm_under_way
 
@@ -130,7 +165,9 @@ def test_of_a_batch_that_is_being_given_up_nothing_more_is_written(lakehouse: La
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     batch = freeze(lakehouse)
     lakehouse.confirm_under_way(batch.batch_id)
-    lakehouse.zone.store.put_json(lakehouse.zone.report_key(batch), lakehouse.record_failure(batch, "too big") | {"status": "abandoned"})
+    lakehouse.zone.store.put_json(
+        lakehouse.zone.report_key(batch), lakehouse.record_failure(batch, "too big") | {"status": "abandoned"}
+    )
     with pytest.raises(LeaseLostError, match="is not under way any more"):
         lakehouse.confirm_under_way(batch.batch_id)
 
@@ -141,7 +178,11 @@ def test_spark_submit_runs_it_on_any_cluster_and_bad_data_is_its_exit(lakehouse:
     manifest = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.manifest_key(freeze(lakehouse).batch_id)}"
     jar = {"--extra-jars": "s3://bucket/log-store.jar"}
     environment = prepare({"--datalake-formats": "delta"} | jar, lambda _: LOG_STORE.read_bytes(), tmp_path, print)
-    environment |= {"PYTHONPATH": str(Path(__file__).parents[1]), "LAKEHOUSE_BUCKET": "someone-elses", "PATH": os.environ["PATH"]}
+    environment |= {
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "LAKEHOUSE_BUCKET": "someone-elses",
+        "PATH": os.environ["PATH"],
+    }
     submit = [str(Path(sys.executable).with_name("spark-submit")), glue_entry_point.__file__]
 
     ended = subprocess.run(

@@ -13,7 +13,18 @@ from lakehouse_assets.landing.local_files import Incoming
 from lakehouse_assets.landing.uploading import key_of
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings
-from lakehouse_assets_tests.support import ORDERS, csv_text, file_of, nonzero, order, orders_csv, put, ran, table_rows, workbook
+from lakehouse_assets_tests.support import (
+    ORDERS,
+    csv_text,
+    file_of,
+    nonzero,
+    order,
+    orders_csv,
+    put,
+    ran,
+    table_rows,
+    workbook,
+)
 
 CUSTOMERS = {
     "apiVersion": "v3.1.0",
@@ -27,7 +38,13 @@ CUSTOMERS = {
             "name": "customers",
             "logicalType": "object",
             "properties": [
-                {"name": "user_id", "logicalType": "integer", "physicalType": "int", "required": True, "primaryKey": True},
+                {
+                    "name": "user_id",
+                    "logicalType": "integer",
+                    "physicalType": "int",
+                    "required": True,
+                    "primaryKey": True,
+                },
                 {"name": "country", "logicalType": "string", "physicalType": "string"},
             ],
         }
@@ -58,9 +75,23 @@ def test_an_orders_file_without_a_column_never_reaches_customers(lakehouse: Lake
         (tmp_path / name).write_text(WITHOUT_DATE)
         by_command[name] = key_of(Incoming(tmp_path / name, f"command/{name}", dataset), lakehouse.zone)
         put(lakehouse, by_command[name], WITHOUT_DATE)
-    for place, key in enumerate(("raw/customers/direct.csv", "raw/customers/orders 1.csv", "raw/orders/direct.csv", "uploads/any.csv", "uploads/orders-1.csv")):
+    for place, key in enumerate(
+        (
+            "raw/customers/direct.csv",
+            "raw/customers/orders 1.csv",
+            "raw/orders/direct.csv",
+            "uploads/any.csv",
+            "uploads/orders-1.csv",
+        )
+    ):
         put(lakehouse, key, WITHOUT_DATE + "\n" * place)
-    put(lakehouse, "uploads/orders.xlsx", workbook(tmp_path / "o.xlsx", {"Orders": [ORDERS[:-1], order(1)[:-1]], "Customers": [ORDERS[:-1], order(1)[:-1]]}))
+    put(
+        lakehouse,
+        "uploads/orders.xlsx",
+        workbook(
+            tmp_path / "o.xlsx", {"Orders": [ORDERS[:-1], order(1)[:-1]], "Customers": [ORDERS[:-1], order(1)[:-1]]}
+        ),
+    )
     report = ran(lakehouse)
     texts = [file for file in report["files"] if file["name"].endswith(".csv")]
     assert by_command == {
@@ -75,7 +106,9 @@ def test_an_orders_file_without_a_column_never_reaches_customers(lakehouse: Lake
         assert "orders" in file["reason"]
         assert "customers" in file["reason"]
         assert "date" in file["reason"] or "has 5 columns of orders and 1 of customers" in file["reason"]
-    assert {dataset: nonzero(counts) for dataset, counts in report["datasets"].items()} == {dataset: {} for dataset in lakehouse.contracts}
+    assert {dataset: nonzero(counts) for dataset, counts in report["datasets"].items()} == {
+        dataset: {} for dataset in lakehouse.contracts
+    }
     assert table_rows(lakehouse, "customers", "user_id", "country") == [(7, "Germany")]
 
 
@@ -85,6 +118,10 @@ def test_a_file_that_fits_what_its_sender_says_is_loaded(lakehouse: Lakehouse) -
     report = ran(lakehouse)
     assert file_of(report, "customers.csv")["outcome"] == "loaded"
     told = file_of(report, "customers_2025.csv")
-    assert (told["outcome"], told["dataset"], told["warnings"]) == ("loaded", "customers", ['columns known by another spelling: "User ID" for user_id'])
+    assert (told["outcome"], told["dataset"], told["warnings"]) == (
+        "loaded",
+        "customers",
+        ['columns known by another spelling: "User ID" for user_id'],
+    )
     assert table_rows(lakehouse, "orders", "order_id") == [(1,)]
     assert table_rows(lakehouse, "customers", "user_id") == [(7,)]

@@ -54,7 +54,9 @@ def tables(loaded: tuple[Lakehouse, dict[str, Any]]) -> dict[str, Table]:
     return all_tables(loaded[0])
 
 
-def test_every_row_is_loaded_and_none_is_rejected(loaded: tuple[Lakehouse, dict[str, Any]], tables: dict[str, Table]) -> None:
+def test_every_row_is_loaded_and_none_is_rejected(
+    loaded: tuple[Lakehouse, dict[str, Any]], tables: dict[str, Table]
+) -> None:
     lakehouse, report = loaded
     assert {dataset: nonzero(counts) for dataset, counts in report["datasets"].items()} == {
         dataset: {"read": rows, "inserted": rows} for dataset, rows in ROWS.items()
@@ -70,11 +72,17 @@ def test_every_row_is_loaded_and_none_is_rejected(loaded: tuple[Lakehouse, dict[
 
 def test_athena_finds_the_tables_sound(loaded: tuple[Lakehouse, dict[str, Any]]) -> None:
     lakehouse, report = loaded
-    assert [result for results in checked(lakehouse, report["batch_id"]).values() for result in results if not result.passed] == []
-    assert lakehouse.athena.query("SELECT count(*), count(DISTINCT order_id), sum(total_amount) > 0 FROM orders").rows == [(7_500, 7_500, True)]
+    assert [
+        result for results in checked(lakehouse, report["batch_id"]).values() for result in results if not result.passed
+    ] == []
+    assert lakehouse.athena.query(
+        "SELECT count(*), count(DISTINCT order_id), sum(total_amount) > 0 FROM orders"
+    ).rows == [(7_500, 7_500, True)]
 
 
-def test_loaded_again_every_file_is_a_duplicate_and_no_value_changes(loaded: tuple[Lakehouse, dict[str, Any]], tables: dict[str, Table]) -> None:
+def test_loaded_again_every_file_is_a_duplicate_and_no_value_changes(
+    loaded: tuple[Lakehouse, dict[str, Any]], tables: dict[str, Table]
+) -> None:
     lakehouse, _ = loaded
     put_april(lakehouse, *FILES)
     report = ran(lakehouse)
@@ -86,7 +94,9 @@ def test_loaded_again_every_file_is_a_duplicate_and_no_value_changes(loaded: tup
     assert run(lakehouse) is None
 
 
-def test_file_by_file_with_the_items_first_gives_the_same_tables(lakehouse: Lakehouse, tables: dict[str, Table]) -> None:
+def test_file_by_file_with_the_items_first_gives_the_same_tables(
+    lakehouse: Lakehouse, tables: dict[str, Table]
+) -> None:
     for dataset in ("order_items", "products", "orders"):
         put_april(lakehouse, dataset)
         report = ran(lakehouse)
@@ -100,7 +110,12 @@ def test_sheet_by_sheet_in_a_shuffled_order_gives_the_same_tables(
     lakehouse: Lakehouse, loaded: tuple[Lakehouse, dict[str, Any]], tables: dict[str, Table]
 ) -> None:
     """Each day's sheet as a CSV of its own, in six batches; the first holds nothing but items."""
-    sheets = [(key, content) for content, key in {content: key for key, content in archived(loaded[0]).items() if key.startswith("raw/")}.items()]
+    sheets = [
+        (key, content)
+        for content, key in {
+            content: key for key, content in archived(loaded[0]).items() if key.startswith("raw/")
+        }.items()
+    ]
     random.Random(2025).shuffle(sheets)
     items = [sheet for sheet in sheets if sheet[0].startswith("raw/order_items/")][:4]
     rest = [sheet for sheet in sheets if sheet not in items]

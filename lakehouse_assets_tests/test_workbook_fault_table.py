@@ -1,4 +1,6 @@
-"""The fault model's table "Files", its lines about workbooks and about what else lies under uploads/: all of it lands at once, in one batch."""
+"""The fault model's table "Files", its lines about workbooks and about what else lies under uploads/: all of it lands
+at once, in one batch.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 def month(path: Path) -> None:
-    """15 sheets, the last day first; an empty sheet, a hidden one, one of another dataset, one of none, one with half a header."""
+    """15 sheets, the last day first; an empty sheet, a hidden one, one of another dataset, one of none, one with half a
+    header.
+    """
     book = openpyxl.Workbook()
     book.remove(book.active)
     for day in range(15, 0, -1):
@@ -73,7 +77,9 @@ def cells(path: Path) -> None:
     dated = '<c s="1"><v>45748.5</v></c>'
     orders = [row(*ORDERS), row(1, 105, 7, dated, 10.5, '<c s="2"><v>45748</v></c>')]
     elsewhere = sheet(row(*PRODUCTS), row(105, 2, "Books", "Atlas"))
-    write_workbook(path, {"formulas": sheet(*rows), "dates": sheet(*orders), "../../elsewhere": elsewhere}, formats=(0, 22, 14))
+    write_workbook(
+        path, {"formulas": sheet(*rows), "dates": sheet(*orders), "../../elsewhere": elsewhere}, formats=(0, 22, 14)
+    )
 
 
 def merged(path: Path) -> None:
@@ -97,7 +103,10 @@ def lying_bomb(path: Path) -> None:
 
 def billion_laughs(path: Path) -> None:
     entities = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
-    laughs = f'<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY l0 "lol">{entities}]><sst xmlns="{MAIN}"><si><t>&l9;</t></si></sst>'
+    laughs = (
+        f'<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY l0 "lol">{entities}]><sst'
+        f' xmlns="{MAIN}"><si><t>&l9;</t></si></sst>'
+    )
     write_workbook(path, {"S": sheet(row(*PRODUCTS))}, parts={"xl/sharedStrings.xml": laughs})
 
 
@@ -149,7 +158,12 @@ class Landed:
 
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("spark", marks=pytest.mark.spark)])
-def landed(request: pytest.FixtureRequest, lakehouse_home: Path, lakehouse_aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Landed:
+def landed(
+    request: pytest.FixtureRequest,
+    lakehouse_home: Path,
+    lakehouse_aws: EmbeddedAws,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Landed:
     """Each engine reads the sheets."""
     lakehouse = Lakehouse(own_settings(lakehouse_home), Aws(lakehouse_aws.environment()))
     if request.param == "spark":
@@ -171,10 +185,14 @@ def landed(request: pytest.FixtureRequest, lakehouse_home: Path, lakehouse_aws: 
 
 
 def test_every_sheet_is_accounted_for(landed: Landed) -> None:
-    told = {file["name"].partition("#")[2]: file for file in landed.report["files"] if file["name"].startswith("month.xlsx")}
+    told = {
+        file["name"].partition("#")[2]: file for file in landed.report["files"] if file["name"].startswith("month.xlsx")
+    }
     days = [f"2025-04-{day:02}" for day in range(1, 16)]
     assert sorted(told) == sorted([*days, "empty", "hidden", "notes", "half", "header only"])
-    assert {(told[day]["outcome"], told[day]["dataset"], told[day]["read"]) for day in days} == {("loaded", "orders", 1)}
+    assert {(told[day]["outcome"], told[day]["dataset"], told[day]["read"]) for day in days} == {
+        ("loaded", "orders", 1)
+    }
     assert (told["hidden"]["outcome"], told["hidden"]["dataset"]) == ("loaded", "products")
     assert told["header only"]["outcome"] == "empty"
     left_out = {name: told[name]["reason"] for name in ("empty", "notes", "half")}
@@ -187,7 +205,9 @@ def test_every_sheet_is_accounted_for(landed: Landed) -> None:
 def test_the_sheets_rows_are_in_the_tables_with_their_sheet_and_the_workbooks_time(landed: Landed) -> None:
     rows = table_rows(landed.lakehouse, "orders", "order_id", "date", "source_file", "source_modified_at")
     month_rows = [row for row in rows if str(row[2]).startswith("uploads/month.xlsx#")]
-    assert [row[:3] for row in month_rows] == [(day, f"2025-04-{day:02}", f"uploads/month.xlsx#2025-04-{day:02}") for day in range(1, 16)]
+    assert [row[:3] for row in month_rows] == [
+        (day, f"2025-04-{day:02}", f"uploads/month.xlsx#2025-04-{day:02}") for day in range(1, 16)
+    ]
     assert {row[3].replace(microsecond=0) for row in month_rows} == {landed.modified["uploads/month.xlsx"]}
 
 
@@ -195,7 +215,11 @@ def test_a_formula_gives_its_saved_value_and_one_without_is_a_reject(landed: Lan
     rows = table_rows(landed.lakehouse, "products")
     assert (101, 2, "Books", "Globe") in rows
     assert (104, 2, "Books", "=cmd()") in rows
-    found = {record["row_number"]: record for record in rejects(landed.lakehouse, "products") if record["source_file"] == "uploads/cells.xlsx#formulas"}
+    found = {
+        record["row_number"]: record
+        for record in rejects(landed.lakehouse, "products")
+        if record["source_file"] == "uploads/cells.xlsx#formulas"
+    }
     assert {number: record["reasons"] for number, record in found.items()} == {
         2: ["cell B3: a formula without a saved value (=1+1)"],
         3: ["cell D4: #DIV/0!, an error value (=1/0)"],
@@ -211,7 +235,11 @@ def test_date_cells_are_timestamps_and_days(landed: Landed) -> None:
 
 def test_a_merged_cell_has_its_value_once_and_the_other_rows_are_rejected_not_filled(landed: Landed) -> None:
     assert (111, 2, "Books", "Atlas") in table_rows(landed.lakehouse, "products")
-    [record] = [record for record in rejects(landed.lakehouse, "products") if record["source_file"].startswith("uploads/merged.xlsx#")]
+    [record] = [
+        record
+        for record in rejects(landed.lakehouse, "products")
+        if record["source_file"].startswith("uploads/merged.xlsx#")
+    ]
     assert (record["row_number"], record["reasons"]) == (2, ["department: required"])
 
 

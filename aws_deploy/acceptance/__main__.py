@@ -1,4 +1,6 @@
-"""`make acceptance`: asks, runs, reports, in the AWS account that boto3's own environment names (AWS_PROFILE, AWS_REGION, …)."""
+"""`make acceptance`: asks, runs, reports, in the AWS account that boto3's own environment names (AWS_PROFILE,
+AWS_REGION, …).
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def main(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Remove nothing at the end.")] = False,
 ) -> None:
-    """Try everything in an account with one small batch by each path, report, and remove it. Exit code 1 if something does not work."""
+    """Try everything in an account with one small batch by each path, report, and remove it. Exit code 1 if something
+    does not work.
+    """
     signal.signal(signal.SIGTERM, _end_in_order)
     with faults_told():
         report = run(Aws(), yes=yes, keep=keep)
@@ -43,7 +47,9 @@ def main(
 
 
 def run(aws: Aws, *, yes: bool, keep: bool, target: Target = AWS_LAMBDA) -> Report:
-    """Asks, and runs the acceptance. Raises LakehouseError where it cannot begin, and typer.Abort where the answer is no: then nothing was made."""
+    """Asks, and runs the acceptance. Raises LakehouseError where it cannot begin, and typer.Abort where the answer is
+    no: then nothing was made.
+    """
     refuse_division()
     contracts = read_contracts(SHIPPED)
     with tempfile.TemporaryDirectory(prefix="lakehouse-acceptance-", ignore_cleanup_errors=True) as folder:

@@ -1,4 +1,6 @@
-"""What a SQL engine answers, as the texts that Athena gives and the names of the types; and whether two answers are alike."""
+"""What a SQL engine answers, as the texts that Athena gives and the names of the types; and whether two answers are
+alike.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +28,22 @@ class Answer:
 
 
 def ask_athena(client: Any, database: str, workgroup: str, sql: str) -> Answer:
-    """What Athena answers, or its reason. Raises TemporaryOutage where the query does not end, ClientError where AWS refuses the call."""
+    """What Athena answers, or its reason. Raises TemporaryOutage where the query does not end, ClientError where AWS
+    refuses the call.
+    """
     query = {"QueryString": sql, "QueryExecutionContext": {"Database": database}, "WorkGroup": workgroup}
     query_id = client.start_query_execution(**query)["QueryExecutionId"]
     status = _ended(client, query_id)
     if status["State"] != "SUCCEEDED":
         return Answer(refused=str(status.get("StateChangeReason", status["State"])))
     pages = list(client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id))
-    rows = [tuple(value.get("VarCharValue") for value in row["Data"]) for page in pages for row in page["ResultSet"]["Rows"]]
+    rows = [
+        tuple(value.get("VarCharValue") for value in row["Data"]) for page in pages for row in page["ResultSet"]["Rows"]
+    ]
     columns = pages[0]["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
-    return Answer(tuple(rows[1:]), tuple(column["Type"] for column in columns), tuple(column["Name"] for column in columns))
+    return Answer(
+        tuple(rows[1:]), tuple(column["Type"] for column in columns), tuple(column["Name"] for column in columns)
+    )
 
 
 def _ended(client: Any, query_id: str) -> dict[str, Any]:
@@ -55,15 +63,19 @@ A_CENT = 0.0101
 
 
 def alike(one: Answer, other: Answer, within: float = 0.0) -> bool:
-    """Whether both give the same rows, in the same order, of the same types, or both refuse. A double may differ in its last digits, as sums do, or by
-    as much as `within`."""
+    """Whether both give the same rows, in the same order, of the same types, or both refuse. A double may differ in its
+    last digits, as sums do, or by as much as `within`."""
     if one.refused or other.refused:
         return bool(one.refused) and bool(other.refused)
     kinds = [ATHENAS_NAMES.get(kind, kind) for kind in one.types]
     if len(one.rows) != len(other.rows) or kinds != list(other.types):
         return False
     pairs = zip(one.rows, other.rows, strict=True)
-    return all(_same(kind, ours, its, within) for left, right in pairs for kind, ours, its in zip(kinds, left, right, strict=True))
+    return all(
+        _same(kind, ours, its, within)
+        for left, right in pairs
+        for kind, ours, its in zip(kinds, left, right, strict=True)
+    )
 
 
 def in_any_order(answer: Answer) -> Answer:

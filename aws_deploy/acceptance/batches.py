@@ -1,4 +1,6 @@
-"""One batch by one path: the bucket is emptied of the batch before, the same files are uploaded, and the batch's end is waited for."""
+"""One batch by one path: the bucket is emptied of the batch before, the same files are uploaded, and the batch's end is
+waited for.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ PROGRAM = Path(sys.executable).with_name("lakehouse")
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch that succeeded. `began` and `ended`: seconds since 1970, by this machine's clock. `execution`: the state machine's, where it ran the batch."""
+    """A batch that succeeded. `began` and `ended`: seconds since 1970, by this machine's clock. `execution`: the state
+    machine's, where it ran the batch.
+    """
 
     batch_id: str
     status: str
@@ -43,15 +47,18 @@ class Batch:
 
 
 def make_files(folder: Path, contracts: Contracts) -> list[Path]:
-    """The sample files, rejected rows and orphans included. A workbook's dataset is known once it is converted, so a CSV file is last: the gate then holds the
-    batch back until all files are there, and each path loads them as one batch."""
+    """The sample files, rejected rows and orphans included. A workbook's dataset is known once it is converted, so a
+    CSV file is last: the gate then holds the batch back until all files are there, and each path loads them as one
+    batch."""
     first = make_sample_data(folder, contracts).first
     whole = [path for dataset in contracts for path in first.glob(f"{dataset}.*")]
     return sorted(whole, key=lambda path: (path.suffix == ".csv", path.name))
 
 
 def load(path: LoadPath, settings: Settings, aws: Aws, files: Sequence[Path]) -> Batch:
-    """Loads the files as one batch. Raises LakehouseError, in AWS's words where AWS refused something, unless the batch succeeds."""
+    """Loads the files as one batch. Raises LakehouseError, in AWS's words where AWS refused something, unless the batch
+    succeeds.
+    """
     house = Lakehouse(settings, aws)
     with failures_named("Removing the batch before"):
         clear(house, new_catalog=path.new_catalog)
@@ -60,11 +67,19 @@ def load(path: LoadPath, settings: Settings, aws: Aws, files: Sequence[Path]) ->
         report = _by_state_machine(house, files)
     else:
         report = run_dagster(path.engine, environment_of(settings, aws), files, settings.home)
-    return Batch(str(report["batch_id"]), str(report["status"]), began, time.time(), (report.get("run_by") or {}).get("execution"))
+    return Batch(
+        str(report["batch_id"]),
+        str(report["status"]),
+        began,
+        time.time(),
+        (report.get("run_by") or {}).get("execution"),
+    )
 
 
 def clear(house: Lakehouse, *, new_catalog: bool) -> None:
-    """Deletes what a batch before left behind: files, tables and records; the code stays. With `new_catalog` also the catalog's tables."""
+    """Deletes what a batch before left behind: files, tables and records; the code stays. With `new_catalog` also the
+    catalog's tables.
+    """
     s, store = house.settings, house.zone.store
     code = (f"{s.control_prefix}code/", f"{s.control_prefix}contracts/")
     folders = (s.raw_prefix, s.uploads_prefix, s.tables_prefix, s.rejected_prefix, s.archive_prefix, s.control_prefix)
@@ -90,7 +105,9 @@ def _by_state_machine(house: Lakehouse, files: Sequence[Path]) -> dict[str, Any]
 
 
 def _at_rest(house: Lakehouse, machine: str) -> None:
-    """Waits for the executions that still look for work; stops those that do not end: nothing of them may write into the next path's batch."""
+    """Waits for the executions that still look for work; stops those that do not end: nothing of them may write into
+    the next path's batch.
+    """
     client = house.aws.client("stepfunctions")
     deadline = time.monotonic() + SECONDS_TO_REST
     while running := client.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]:
@@ -101,7 +118,9 @@ def _at_rest(house: Lakehouse, machine: str) -> None:
 
 
 def environment_of(settings: Settings, aws: Aws) -> dict[str, str]:
-    """For `lakehouse` as a program: this lakehouse and no other setting of this shell. (What AWS it is this shell says, as for this process.)"""
+    """For `lakehouse` as a program: this lakehouse and no other setting of this shell. (What AWS it is this shell says,
+    as for this process.)
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith("LAKEHOUSE_")}
     return own | dict(aws.environment) | environment_for(settings, aws)
 
@@ -110,11 +129,15 @@ def run_dagster(engine: str, environment: Mapping[str, str], files: Sequence[Pat
     """`lakehouse load` with Dagster on this machine. The batch's report; raises NotWorking unless it succeeded."""
     command = [str(PROGRAM), "load", "--json", "--engine", engine, *map(str, files)]
     # The program and the files are this project's own.
-    done = subprocess.run(command, env={**environment, "LAKEHOUSE_HOME": str(home)}, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(
+        command, env={**environment, "LAKEHOUSE_HOME": str(home)}, capture_output=True, text=True, check=False
+    )  # noqa: S603
     try:
         report = dict(json.loads(done.stdout))
     except ValueError:
-        raise NotWorking(f"`lakehouse load` ended with exit code {done.returncode} and no report: {done.stderr.strip()[-2000:]}") from None
+        raise NotWorking(
+            f"`lakehouse load` ended with exit code {done.returncode} and no report: {done.stderr.strip()[-2000:]}"
+        ) from None
     if done.returncode or report["status"] == "failed":
         raise NotWorking(f"`lakehouse load` with engine {engine}: {report.get('error') or done.stderr.strip()[-2000:]}")
     return report

@@ -1,4 +1,5 @@
-"""What is in a lakehouse after a batch, in a form that can be compared with another's: the rows of its tables, and Athena's answers.
+"""What is in a lakehouse after a batch, in a form that can be compared with another's: the rows of its tables, and
+Athena's answers.
 
 Ids of batches and times of uploads differ between two lakehouses that were given the same files: they are left out.
 """
@@ -26,7 +27,9 @@ TIME_OF_A_FILE = "file_time"
 
 @dataclass(frozen=True)
 class Found:
-    """`tables`: for each table, its rows as texts. `answers`: for each statement, what Athena said. Rows are compared and counted, and never told."""
+    """`tables`: for each table, its rows as texts. `answers`: for each statement, what Athena said. Rows are compared
+    and counted, and never told.
+    """
 
     tables: Mapping[str, list[str]] = field(default_factory=dict)
     answers: Mapping[str, Answer] = field(default_factory=dict)
@@ -59,13 +62,22 @@ def different_rows(one: Mapping[str, Iterable[str]], other: Mapping[str, Iterabl
     for table in one.keys() | other.keys():
         left, right = Counter(one.get(table, ())), Counter(other.get(table, ()))
         if left != right:
-            told.append(f"{table}: {(left - right).total()} rows are missing, {(right - left).total()} are too many, of {left.total()}")
+            told.append(
+                f"{table}: {(left - right).total()} rows are missing, {(right - left).total()} are too many, of"
+                f" {left.total()}"
+            )
     return sorted(told)
 
 
 def different_answers(one: Mapping[str, Answer], other: Mapping[str, Answer]) -> list[str]:
-    """For each statement that is answered otherwise, or refused, how: in Athena's words or by numbers. No row's values."""
-    return [f"{name}: {_difference(one[name], other[name])}" for name in one if other[name].refused or not alike(one[name], other[name], A_CENT)]
+    """For each statement that is answered otherwise, or refused, how: in Athena's words or by numbers. No row's
+    values.
+    """
+    return [
+        f"{name}: {_difference(one[name], other[name])}"
+        for name in one
+        if other[name].refused or not alike(one[name], other[name], A_CENT)
+    ]
 
 
 def _difference(expected: Answer, found: Answer) -> str:
@@ -75,7 +87,10 @@ def _difference(expected: Answer, found: Answer) -> str:
         return f"{len(found.rows)} rows instead of {len(expected.rows)}"
     if expected.types != found.types:
         return f"the types are {', '.join(found.types)} instead of {', '.join(expected.types)}"
-    return f"{sum(a != b for a, b in zip(expected.rows, found.rows, strict=True))} of {len(found.rows)} rows have other values"
+    return (
+        f"{sum(a != b for a, b in zip(expected.rows, found.rows, strict=True))} of {len(found.rows)} rows have other"
+        " values"
+    )
 
 
 def _rows(house: Lakehouse, uri: str, columns: tuple[str, ...]) -> list[str]:
@@ -84,7 +99,11 @@ def _rows(house: Lakehouse, uri: str, columns: tuple[str, ...]) -> list[str]:
         return []
     listed = ", ".join(f'"{name}"' for name in columns)
     with bounded(house.settings.home / "scratch", house.settings.memory_mb) as connection:
-        rows = connection.register("found", ask(table, "SELECT * FROM t")).execute(f"SELECT {listed} FROM found").fetchall()
+        rows = (
+            connection.register("found", ask(table, "SELECT * FROM t"))
+            .execute(f"SELECT {listed} FROM found")
+            .fetchall()
+        )
     # A map has no order.
     return [json.dumps(row, default=str, ensure_ascii=False, sort_keys=True) for row in rows]
 
@@ -104,7 +123,12 @@ def to_json(found: Found) -> dict[str, Any]:
 
 def from_json(told: Mapping[str, Any]) -> Found:
     answers = {
-        name: Answer(tuple(tuple(row) for row in answer["rows"]), tuple(answer["types"]), tuple(answer["columns"]), answer["refused"])
+        name: Answer(
+            tuple(tuple(row) for row in answer["rows"]),
+            tuple(answer["types"]),
+            tuple(answer["columns"]),
+            answer["refused"],
+        )
         for name, answer in told["answers"].items()
     }
     return Found(told["tables"], answers)

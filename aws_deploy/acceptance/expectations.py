@@ -1,4 +1,6 @@
-"""What is expected of each path, what was found, and the verdict. The limits of times and dollars are the figures that docs/aws.md reckons with."""
+"""What is expected of each path, what was found, and the verdict. The limits of times and dollars are the figures that
+docs/aws.md reckons with.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ LAMBDA_START_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Expectation:
-    """`severe`: where it differs, the acceptance has failed. A time or a price that differs is a reason to correct the documentation."""
+    """`severe`: where it differs, the acceptance has failed. A time or a price that differs is a reason to correct the
+    documentation.
+    """
 
     path: str
     what: str
@@ -45,7 +49,9 @@ class Outcome:
 
 
 def expectations(outcomes: list[Outcome], reference: Found, datasets: int) -> list[Expectation]:
-    """All that is expected of these outcomes. `reference`: what the same files come to on this machine; `datasets`: how many the batch has."""
+    """All that is expected of these outcomes. `reference`: what the same files come to on this machine; `datasets`: how
+    many the batch has.
+    """
     return [expectation for outcome in outcomes for expectation in _of(outcome, reference, datasets)]
 
 
@@ -59,12 +65,21 @@ def _of(outcome: Outcome, reference: Found, datasets: int) -> Iterator[Expectati
     else:
         rows = sum(map(len, reference.tables.values()))
         same = f"the {rows} rows of this machine's embedded engine"
-        yield _exactly(name, "the tables", same, "; ".join(different_rows(reference.tables, looked.found.tables)) or same)
+        yield _exactly(
+            name, "the tables", same, "; ".join(different_rows(reference.tables, looked.found.tables)) or same
+        )
     if looked is not None and outcome.path.new_catalog:
         entries = "the contracts' columns"
-        yield _exactly(name, "the catalog's entries", entries, f"differ: {', '.join(looked.outdated)}" if looked.outdated else entries)
+        yield _exactly(
+            name,
+            "the catalog's entries",
+            entries,
+            f"differ: {', '.join(looked.outdated)}" if looked.outdated else entries,
+        )
         alike = f"{len(reference.answers)} answers as the embedded Athena's"
-        yield _exactly(name, "Athena", alike, "; ".join(different_answers(reference.answers, looked.found.answers)) or alike)
+        yield _exactly(
+            name, "Athena", alike, "; ".join(different_answers(reference.answers, looked.found.answers)) or alike
+        )
     for what, (least, most, severe) in _limits(outcome.path, datasets).items():
         if figure := outcome.figures.get(what):
             yield _within(name, what, figure, least, most, severe=severe)

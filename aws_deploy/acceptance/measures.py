@@ -1,6 +1,8 @@
-"""What a batch took, by the services' own figures: Glue's DPU seconds, Lambda's billed durations, Step Functions' history, Athena's scanned bytes.
+"""What a batch took, by the services' own figures: Glue's DPU seconds, Lambda's billed durations, Step Functions'
+history, Athena's scanned bytes.
 
-Calls of Lambdas and queries are the batch's if they fall into its time, by this machine's clock: nothing else runs in these stacks.
+Calls of Lambdas and queries are the batch's if they fall into its time, by this machine's clock: nothing else runs in
+these stacks.
 """
 
 from __future__ import annotations
@@ -21,13 +23,19 @@ from aws_deploy.acceptance.plan import LoadPath, Site
 from aws_deploy.presets import ACCEPTANCE
 from lakehouse_assets.batches.lakehouse import Lakehouse
 
-REPORT = re.compile(r"Billed Duration: (?P<billed>[\d.]+) ms\s+Memory Size: (?P<memory>\d+) MB.*?(?:Init Duration: (?P<init>[\d.]+) ms|$)", re.DOTALL)
+REPORT = re.compile(
+    r"Billed Duration: (?P<billed>[\d.]+) ms\s+Memory Size: (?P<memory>\d+) MB.*?(?:Init Duration: (?P<init>[\d.]+)"
+    r" ms|$)",
+    re.DOTALL,
+)
 NOT_HERE = "not measured here: the embedded AWS bills nothing, and its times are this machine's"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured number; None, with the reason, where it could not be measured. `of_aws`: a time or a price, which only an AWS account can tell."""
+    """A measured number; None, with the reason, where it could not be measured. `of_aws`: a time or a price, which only
+    an AWS account can tell.
+    """
 
     value: float | None
     unit: str
@@ -45,18 +53,28 @@ class Measured:
 
     def figures(self) -> dict[str, Figure]:
         """Each figure by its name. One that AWS does not tell says why; nothing is raised."""
-        wanted: dict[str, tuple[str, bool, Callable[[], float | None]]] = {"batch": ("s", False, lambda: self.batch.ended - self.batch.began)}
+        wanted: dict[str, tuple[str, bool, Callable[[], float | None]]] = {
+            "batch": ("s", False, lambda: self.batch.ended - self.batch.began)
+        }
         if self.path.orchestrator == "state_machine":
             wanted |= {
                 "state transitions": ("", False, lambda: float(len(self._entered))),
                 "crawls": ("", False, lambda: float(sum(name.startswith("StartCrawler") for name in self._entered))),
                 "execution": ("s", True, self._execution_seconds),
                 "start of a Lambda, the longest": ("s", True, lambda: _most(start for _, _, _, start in self._calls)),
-                "other Lambdas, each": ("s", True, lambda: _mean([billed for role, billed, _, _ in self._calls if role != "load"])),
+                "other Lambdas, each": (
+                    "s",
+                    True,
+                    lambda: _mean([billed for role, billed, _, _ in self._calls if role != "load"]),
+                ),
                 "Lambdas": ("GB s", True, lambda: sum(billed * gb for _, billed, gb, _ in self._calls)),
             }
             if self.path.engine == "embedded":
-                wanted["the load's Lambda, the longest"] = ("s", True, lambda: _most(billed for role, billed, _, _ in self._calls if role == "load"))
+                wanted["the load's Lambda, the longest"] = (
+                    "s",
+                    True,
+                    lambda: _most(billed for role, billed, _, _ in self._calls if role == "load"),
+                )
         if self.path.engine == "glue":
             wanted |= {
                 "Glue runs": ("", False, lambda: float(len(self._runs))),
@@ -66,12 +84,24 @@ class Measured:
             }
         if self.path.orchestrator == "state_machine" and self.path.new_catalog:
             wanted |= {
-                "a crawl, the longest": ("s", True, lambda: _most((crawl["EndTime"] - crawl["StartTime"]).total_seconds() for crawl in self._crawls)),
+                "a crawl, the longest": (
+                    "s",
+                    True,
+                    lambda: _most((crawl["EndTime"] - crawl["StartTime"]).total_seconds() for crawl in self._crawls),
+                ),
                 "crawlers": ("DPU h", True, lambda: _sum(crawl.get("DPUHour") for crawl in self._crawls)),
             }
         wanted |= {
-            "Athena, bytes scanned by a query, the most": ("bytes", False, lambda: _most(query["DataScannedInBytes"] for query in self._queries)),
-            "Athena, a query, the longest": ("s", True, lambda: _most(query["TotalExecutionTimeInMillis"] / 1000 for query in self._queries)),
+            "Athena, bytes scanned by a query, the most": (
+                "bytes",
+                False,
+                lambda: _most(query["DataScannedInBytes"] for query in self._queries),
+            ),
+            "Athena, a query, the longest": (
+                "s",
+                True,
+                lambda: _most(query["TotalExecutionTimeInMillis"] / 1000 for query in self._queries),
+            ),
             "Athena": ("dollars", True, lambda: _athena_dollars(self._queries)),
         }
         found = {name: self._figure(unit, of_aws, ask) for name, (unit, of_aws, ask) in wanted.items()}
@@ -84,14 +114,28 @@ class Measured:
             value = ask()
         except (ClientError, BotoCoreError) as error:
             missing = missing_permission(str(error))
-            return Figure(None, unit, f"not measured: the permission {missing} is missing" if missing else f"not measured: {error}", of_aws)
+            return Figure(
+                None,
+                unit,
+                f"not measured: the permission {missing} is missing" if missing else f"not measured: {error}",
+                of_aws,
+            )
         return Figure(value, unit, "" if value is not None else "not measured: AWS gave no figure", of_aws)
 
     @cached_property
     def _entered(self) -> list[str]:
         """The states that the execution entered: a transition is billed for each."""
-        pages = self.site.aws.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=self.batch.execution)
-        return [event["stateEnteredEventDetails"]["name"] for page in pages for event in page["events"] if "stateEnteredEventDetails" in event]
+        pages = (
+            self.site.aws.client("stepfunctions")
+            .get_paginator("get_execution_history")
+            .paginate(executionArn=self.batch.execution)
+        )
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for page in pages
+            for event in page["events"]
+            if "stateEnteredEventDetails" in event
+        ]
 
     def _execution_seconds(self) -> float:
         found = self.site.aws.client("stepfunctions").describe_execution(executionArn=self.batch.execution)
@@ -99,15 +143,25 @@ class Measured:
 
     @cached_property
     def _calls(self) -> list[tuple[str, float, float, float | None]]:
-        """Each call of a Lambda: its role, the billed seconds, its memory in GB, and the seconds of its start where it was one."""
+        """Each call of a Lambda: its role, the billed seconds, its memory in GB, and the seconds of its start where it
+        was one.
+        """
         return [(role, *call) for role, function in ACCEPTANCE.functions.items() for call in self._calls_of(function)]
 
     def _calls_of(self, function: str) -> Iterator[tuple[float, float, float | None]]:
-        asked = {"logGroupName": f"/aws/lambda/{function}", "filterPattern": '"REPORT RequestId"', **self._window_in_ms()}
+        asked = {
+            "logGroupName": f"/aws/lambda/{function}",
+            "filterPattern": '"REPORT RequestId"',
+            **self._window_in_ms(),
+        }
         for page in self.site.aws.client("logs").get_paginator("filter_log_events").paginate(**asked):
             for event in page["events"]:
                 if said := REPORT.search(event["message"]):
-                    yield float(said["billed"]) / 1000, int(said["memory"]) / 1024, float(said["init"]) / 1000 if said["init"] else None
+                    yield (
+                        float(said["billed"]) / 1000,
+                        int(said["memory"]) / 1024,
+                        float(said["init"]) / 1000 if said["init"] else None,
+                    )
 
     @cached_property
     def _runs(self) -> list[dict[str, Any]]:
@@ -129,10 +183,16 @@ class Measured:
         athena = self.site.aws.client("athena")
         pages = athena.get_paginator("list_query_executions").paginate(WorkGroup=self.site.settings.workgroup)
         asked = [page["QueryExecutionIds"] for page in pages if page["QueryExecutionIds"]]
-        found = [query for ids in asked for query in athena.batch_get_query_execution(QueryExecutionIds=ids)["QueryExecutions"]]
+        found = [
+            query
+            for ids in asked
+            for query in athena.batch_get_query_execution(QueryExecutionIds=ids)["QueryExecutions"]
+        ]
         began, ended = (datetime.fromtimestamp(seconds, UTC) for seconds in (self.batch.began, self.batch.ended))
         return [
-            query["Statistics"] for query in found if began <= query["Status"]["SubmissionDateTime"] <= ended and "DataScannedInBytes" in query["Statistics"]
+            query["Statistics"]
+            for query in found
+            if began <= query["Status"]["SubmissionDateTime"] <= ended and "DataScannedInBytes" in query["Statistics"]
         ]
 
     def _window_in_ms(self) -> dict[str, int]:
@@ -140,7 +200,9 @@ class Measured:
 
 
 def _start_of(run: Mapping[str, Any]) -> float | None:
-    """From a run's order to its work: what is not billed (ExecutionTime is "the amount of time that the job run consumed resources")."""
+    """From a run's order to its work: what is not billed (ExecutionTime is "the amount of time that the job run
+    consumed resources").
+    """
     if "CompletedOn" not in run:
         return None
     return float((run["CompletedOn"] - run["StartedOn"]).total_seconds()) - float(run["ExecutionTime"])
@@ -165,7 +227,9 @@ def _price(found: Mapping[str, Figure]) -> Figure:
     billed = {name: figure for name, figure in found.items() if name in DOLLARS}
     if missing := next((figure for figure in billed.values() if figure.value is None), None):
         return Figure(None, "dollars", missing.why_not)
-    return Figure(sum(DOLLARS[name](figure.value) for name, figure in billed.items() if figure.value is not None), "dollars")
+    return Figure(
+        sum(DOLLARS[name](figure.value) for name, figure in billed.items() if figure.value is not None), "dollars"
+    )
 
 
 def _most(values: Iterator[float | None] | Any) -> float | None:

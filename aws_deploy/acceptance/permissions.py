@@ -5,21 +5,30 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-NAMED = re.compile(r"(?P<who>arn:\S+)? ?is not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?")
+NAMED = re.compile(
+    r"(?P<who>arn:\S+)? ?is not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?"
+)
 LAKE_FORMATION = re.compile(r"Insufficient Lake Formation permission\(s\): (?P<action>[^:;(\n]+)")
-UNNAMED = re.compile(r"(?:AccessDenied\w*|UnauthorizedOperation|Access Denied)\b.*?(?:when calling the (?P<operation>\w+) operation|$)", re.DOTALL)
+UNNAMED = re.compile(
+    r"(?:AccessDenied\w*|UnauthorizedOperation|Access Denied)\b.*?(?:when calling the (?P<operation>\w+) operation|$)",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
 class Missing:
-    """`action`: as IAM calls it, or the operation's name where AWS did not say. `who`: the role or user that lacks it, where AWS said."""
+    """`action`: as IAM calls it, or the operation's name where AWS did not say. `who`: the role or user that lacks it,
+    where AWS said.
+    """
 
     action: str
     resource: str | None = None
     who: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.action}{f' on {self.resource}' if self.resource else ''}{f', for {self.who}' if self.who else ''}"
+        return (
+            f"{self.action}{f' on {self.resource}' if self.resource else ''}{f', for {self.who}' if self.who else ''}"
+        )
 
 
 def missing_permission(said: str) -> Missing | None:

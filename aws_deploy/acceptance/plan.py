@@ -19,7 +19,9 @@ HOURS = 1.0
 
 @dataclass(frozen=True)
 class LoadPath:
-    """One way to load a batch. `new_catalog`: the catalog has no tables before it, so that its own way to register them is seen."""
+    """One way to load a batch. `new_catalog`: the catalog has no tables before it, so that its own way to register them
+    is seen.
+    """
 
     name: str
     orchestrator: Literal["state_machine", "dagster"]
@@ -32,7 +34,9 @@ MACHINE_GLUE = LoadPath("state machine, Glue", "state_machine", "glue", new_cata
 DAGSTER_GLUE = LoadPath("Dagster here, Glue", "dagster", "glue", new_catalog=True)
 DAGSTER_EMBEDDED = LoadPath("Dagster here, embedded engine", "dagster", "embedded", new_catalog=False)
 PATHS = (MACHINE_LAMBDA, MACHINE_GLUE, DAGSTER_GLUE, DAGSTER_EMBEDDED)
-"""In this order. The first registers its tables by the crawlers, the third by Dagster; those after them find theirs in the catalog."""
+"""In this order. The first registers its tables by the crawlers, the third by Dagster; those after them find theirs in
+the catalog.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,23 @@ class Site:
 
 
 def site_of(aws: Aws, home: Path) -> Site:
-    """The site in the account of these credentials, under names that only the acceptance has, whatever LAKEHOUSE_… says. `home`: for scratch files.
+    """The site in the account of these credentials, under names that only the acceptance has, whatever LAKEHOUSE_…
+    says. `home`: for scratch files.
 
     Raises BadConfiguration where AWS does not know the credentials, or no region is set.
     """
     with failures_named("Asking AWS who this is"):
-        account, region = str(aws.client("sts").get_caller_identity()["Account"]), str(aws.client("s3").meta.region_name)
+        account, region = (
+            str(aws.client("sts").get_caller_identity()["Account"]),
+            str(aws.client("s3").meta.region_name),
+        )
     settings = built_in_settings(ACCEPTANCE)
-    return Site(account, region, aws, settings.model_copy(update={"bucket": f"{settings.bucket}-{account}-{region}", "home": home}))
+    return Site(
+        account,
+        region,
+        aws,
+        settings.model_copy(update={"bucket": f"{settings.bucket}-{account}-{region}", "home": home}),
+    )
 
 
 def price(statements: int, paths: tuple[LoadPath, ...] = PATHS) -> dict[str, float]:
@@ -70,7 +83,9 @@ def price(statements: int, paths: tuple[LoadPath, ...] = PATHS) -> dict[str, flo
 
 
 def dollars_of(path: LoadPath) -> float:
-    """What its batch costs. Dagster takes the place of the state machine, its Lambdas and crawlers; it and its embedded engine run on this machine."""
+    """What its batch costs. Dagster takes the place of the state machine, its Lambdas and crawlers; it and its embedded
+    engine run on this machine.
+    """
     parts = costs.batch(path.engine)
     if path.orchestrator == "dagster":
         return sum(dollars for what, dollars in parts.items() if what in ("Glue runs", "Athena's checks"))
@@ -82,7 +97,8 @@ def question(site: Site, statements: int, *, keep: bool) -> str:
     parts = ", ".join(f"{what} ${dollars:.3f}" for what, dollars in asked.items())
     end = "everything stays" if keep else "everything of it is removed at the end"
     return (
-        f"Acceptance in account {site.account}, {site.region}: {len(PATHS)} small batches and {statements} queries in stacks of its own "
-        f"({ACCEPTANCE.storage_stack}, {ACCEPTANCE.pipeline_stack}; bucket {site.settings.bucket}; what an earlier acceptance left there is removed first). "
-        f"About ${sum(asked.values()):.2f} by list prices ({parts}) and an hour; {end}. Go on?"
+        f"Acceptance in account {site.account}, {site.region}: {len(PATHS)} small batches and {statements} queries in"
+        f" stacks of its own ({ACCEPTANCE.storage_stack}, {ACCEPTANCE.pipeline_stack}; bucket {site.settings.bucket};"
+        f" what an earlier acceptance left there is removed first). About ${sum(asked.values()):.2f} by list prices"
+        f" ({parts}) and an hour; {end}. Go on?"
     )

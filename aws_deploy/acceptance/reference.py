@@ -1,6 +1,8 @@
-"""What the same files come to here, by the embedded engine and the embedded Athena (which the tests hold against Trino). An account is compared with it.
+"""What the same files come to here, by the embedded engine and the embedded Athena (which the tests hold against
+Trino). An account is compared with it.
 
-In a process of its own, because whoever uses an embedded AWS gives up its environment's AWS account (`lakehouse_assets.aws.environment`).
+In a process of its own, because whoever uses an embedded AWS gives up its environment's AWS account
+(`lakehouse_assets.aws.environment`).
 """
 
 from __future__ import annotations
@@ -35,7 +37,10 @@ def reference(files: Sequence[Path]) -> Found:
 
 
 def main(files: Sequence[Path]) -> None:
-    with tempfile.TemporaryDirectory(prefix="lakehouse-reference-", ignore_cleanup_errors=True) as home, connected(read_settings(home=Path(home))) as house:
+    with (
+        tempfile.TemporaryDirectory(prefix="lakehouse-reference-", ignore_cleanup_errors=True) as home,
+        connected(read_settings(home=Path(home))) as house,
+    ):
         report = run_dagster("embedded", {**os.environ, "LAKEHOUSE_AWS": "embedded"}, files, Path(home))
         print(json.dumps(to_json(Found(rows_of(house), answers_of(house, report["batch_id"])))))
 

@@ -16,7 +16,9 @@ REMOVED, KEPT = "removed", "kept"
 
 @dataclass(frozen=True)
 class Report:
-    """`began` and `ended`: ISO times in UTC. `cleaned`: REMOVED, KEPT, or why something is left. `stopped`: why not all paths ran."""
+    """`began` and `ended`: ISO times in UTC. `cleaned`: REMOVED, KEPT, or why something is left. `stopped`: why not all
+    paths ran.
+    """
 
     account: str
     region: str
@@ -31,17 +33,34 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether everything works: figures that differ from the documentation's are no failure."""
-        return not self.stopped and self.cleaned in (REMOVED, KEPT) and not any(it.severe and it.verdict == "differs" for it in self.expectations)
+        return (
+            not self.stopped
+            and self.cleaned in (REMOVED, KEPT)
+            and not any(it.severe and it.verdict == "differs" for it in self.expectations)
+        )
 
     @property
     def missing_permissions(self) -> list[str]:
         """Each permission that is missing, and for what."""
         paths = [f"{it.missing} (the path {it.path.name} did not run to its end)" for it in self.outcomes if it.missing]
-        figures = [f"{it.path.name}: {name}: {figure.why_not}" for it in self.outcomes for name, figure in it.figures.items() if "permission" in figure.why_not]
+        figures = [
+            f"{it.path.name}: {name}: {figure.why_not}"
+            for it in self.outcomes
+            for name, figure in it.figures.items()
+            if "permission" in figure.why_not
+        ]
         return paths + figures
 
 
-def report_of(site: Site, began: str, ended: str, outcomes: Sequence[Outcome], expected: Sequence[Expectation], cleaned: str, stopped: str | None) -> Report:
+def report_of(
+    site: Site,
+    began: str,
+    ended: str,
+    outcomes: Sequence[Outcome],
+    expected: Sequence[Expectation],
+    cleaned: str,
+    stopped: str | None,
+) -> Report:
     return Report(site.account, site.region, site.is_embedded, began, ended, outcomes, expected, cleaned, stopped)
 
 
@@ -83,20 +102,45 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def markdown(report: Report) -> str:
-    where = "an embedded AWS on this machine, which has neither AWS's times nor its prices" if report.embedded else f"account {report.account}, {report.region}"
+    where = (
+        "an embedded AWS on this machine, which has neither AWS's times nor its prices"
+        if report.embedded
+        else f"account {report.account}, {report.region}"
+    )
     said = "Everything works." if report.passed else "Something does not work."
-    lines = ["# Acceptance", "", f"In {where}, {report.began} to {report.ended}. **{said}**", "", f"What was deployed: {report.cleaned}."]
+    lines = [
+        "# Acceptance",
+        "",
+        f"In {where}, {report.began} to {report.ended}. **{said}**",
+        "",
+        f"What was deployed: {report.cleaned}.",
+    ]
     if report.stopped:
         lines += ["", f"Not all paths ran: {_cell(report.stopped)}"]
     if report.missing_permissions:
         lines += ["", "## Missing permissions", "", *(f"- {_cell(it)}" for it in report.missing_permissions)]
-    for verdict, heading in (("differs", "What differs"), ("as expected", "As expected"), ("not measured", "Not measured")):
+    for verdict, heading in (
+        ("differs", "What differs"),
+        ("as expected", "As expected"),
+        ("not measured", "Not measured"),
+    ):
         found = [it for it in report.expectations if it.verdict == verdict]
         if found:
-            rows = [(it.path, it.what, it.expected, it.found + ("" if it.severe or verdict != "differs" else " (no failure)")) for it in found]
+            rows = [
+                (
+                    it.path,
+                    it.what,
+                    it.expected,
+                    it.found + ("" if it.severe or verdict != "differs" else " (no failure)"),
+                )
+                for it in found
+            ]
             lines += ["", f"## {heading}", "", *_table(("path", "what", "expected", "found"), rows)]
     measured = [
-        (it.path.name, name, in_words(figure.value, figure.unit)) for it in report.outcomes for name, figure in it.figures.items() if figure.value is not None
+        (it.path.name, name, in_words(figure.value, figure.unit))
+        for it in report.outcomes
+        for name, figure in it.figures.items()
+        if figure.value is not None
     ]
     if measured:
         lines += ["", "## All figures", "", *_table(("path", "what", "measured"), measured)]

@@ -1,4 +1,6 @@
-"""An acceptance from its beginning to its end: whatever happens on the way, what was made is removed, and what was found is reported."""
+"""An acceptance from its beginning to its end: whatever happens on the way, what was made is removed, and what was
+found is reported.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ INTERRUPTED = "interrupted"
 def accept(trial: Trial, files: Sequence[Path], reference: Found, *, keep: bool) -> Report:
     """Runs every path. `files`: the batch, one of each dataset; `reference`: what they come to on this machine.
 
-    Raises LakehouseError where what an earlier acceptance left cannot be removed: then nothing is made. What fails later is in the report.
+    Raises LakehouseError where what an earlier acceptance left cannot be removed: then nothing is made. What fails
+    later is in the report.
     """
     trial.tell("Removing what an earlier acceptance may have left")
     trial.remove()
@@ -40,9 +43,13 @@ def accept(trial: Trial, files: Sequence[Path], reference: Found, *, keep: bool)
         stopped = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - whatever it is, what was made has to be removed; the report has it
         stopped = _said(error)
-        outcomes += [Outcome(path, error=stopped, missing=missing_permission(stopped)) for path in PATHS[len(outcomes) :]]
+        outcomes += [
+            Outcome(path, error=stopped, missing=missing_permission(stopped)) for path in PATHS[len(outcomes) :]
+        ]
     cleaned = KEPT if keep else _removed(trial)
-    return report_of(trial.site, began, _now(), outcomes, expectations(outcomes, reference, len(files)), cleaned, stopped)
+    return report_of(
+        trial.site, began, _now(), outcomes, expectations(outcomes, reference, len(files)), cleaned, stopped
+    )
 
 
 def _run(trial: Trial, path: LoadPath, files: Sequence[Path]) -> Outcome:

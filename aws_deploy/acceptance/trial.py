@@ -25,7 +25,9 @@ from lakehouse_assets.settings import Settings
 
 @dataclass(frozen=True)
 class Looked:
-    """What is there after a batch. `outdated`: tables whose entries in the catalog are not the contracts'. `answers` are asked for a new catalog only."""
+    """What is there after a batch. `outdated`: tables whose entries in the catalog are not the contracts'. `answers`
+    are asked for a new catalog only.
+    """
 
     found: Found
     outdated: list[str] = field(default_factory=list)
@@ -40,8 +42,18 @@ class Trial:
     tell: Callable[[str], None] = print
 
     def deploy(self, path: LoadPath) -> None:
-        """Brings the stacks up, or updates their parameters, for this path. Raises BadConfiguration with what could not be made."""
-        roll_out(self.site.aws, self._settings(path), ACCEPTANCE, kept(ACCEPTANCE.name), path.orchestrator, self.target, self.tell)
+        """Brings the stacks up, or updates their parameters, for this path. Raises BadConfiguration with what could not
+        be made.
+        """
+        roll_out(
+            self.site.aws,
+            self._settings(path),
+            ACCEPTANCE,
+            kept(ACCEPTANCE.name),
+            path.orchestrator,
+            self.target,
+            self.tell,
+        )
 
     def load(self, path: LoadPath, files: Sequence[Path]) -> Batch:
         """One batch. Raises LakehouseError unless it succeeds."""
@@ -57,7 +69,9 @@ class Trial:
         return Measured(self.site, path, batch).figures()
 
     def remove(self) -> None:
-        """Everything under the acceptance's names, also what a run that was killed left behind. Raises LakehouseError with what could not be removed."""
+        """Everything under the acceptance's names, also what a run that was killed left behind. Raises LakehouseError
+        with what could not be removed.
+        """
         try:
             self._stop_what_runs()
         except LakehouseError as error:
@@ -69,7 +83,9 @@ class Trial:
             delete_bucket(self.site.aws.client("s3"), self.site.settings.bucket)
 
     def _stop_what_runs(self) -> None:
-        """An interrupted acceptance leaves executions and Glue runs, which would write into the bucket while it is emptied."""
+        """An interrupted acceptance leaves executions and Glue runs, which would write into the bucket while it is
+        emptied.
+        """
         outputs = outputs_of(self.site.aws.client("cloudformation"), ACCEPTANCE.pipeline_stack) or {}
         with failures_named("Stopping what runs"):
             states = self.site.aws.client("stepfunctions")

@@ -1,1 +1,3 @@
-"""The Lambdas, one file per role (`aws_deploy.state_machine.definition.LAMBDAS`), a few lines each over landing/, etl/ and catalog/."""
+"""The Lambdas, one file per role (`aws_deploy.state_machine.definition.LAMBDAS`), a few lines each over landing/, etl/
+and catalog/.
+"""

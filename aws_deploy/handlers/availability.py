@@ -1,7 +1,8 @@
 """CheckDataAvailability: is there something to do? Then an execution is started, one for each piece of work.
 
-Called by the queue, by the schedule for events that were lost, and by an execution at its end, for files that landed while it worked. An event is a wake-up
-call and no more: what there is to do is asked of the bucket, and the execution's name names it. So a thousand events start one execution.
+Called by the queue, by the schedule for events that were lost, and by an execution at its end, for files that landed
+while it worked. An event is a wake-up call and no more: what there is to do is asked of the bucket, and the execution's
+name names it. So a thousand events start one execution.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from lakehouse_assets.errors import LakehouseBusy
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
-    """Messages that cannot be read are given back: received often enough, they end in the dead-letter queue. Where this raises, all come again."""
+    """Messages that cannot be read are given back: received often enough, they end in the dead-letter queue. Where this
+    raises, all come again.
+    """
     told = {record["messageId"]: objects_of(record["body"]) for record in event.get("Records", [])}
     malformed = [{"itemIdentifier": message} for message, objects in told.items() if objects is None]
     calls = not told or any(told.values())
@@ -34,9 +37,15 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
 
 
 def _metric(machine: str, seconds: float) -> str:
-    """A line that CloudWatch Logs makes a metric of (embedded metric format): an alarm says when files wait too long."""
+    """A line that CloudWatch Logs makes a metric of (embedded metric format): an alarm says when files wait too
+    long.
+    """
     dimension = "StateMachine"
-    metric = {"Namespace": "Lakehouse", "Dimensions": [[dimension]], "Metrics": [{"Name": "OldestFileWaiting", "Unit": "Seconds"}]}
+    metric = {
+        "Namespace": "Lakehouse",
+        "Dimensions": [[dimension]],
+        "Metrics": [{"Name": "OldestFileWaiting", "Unit": "Seconds"}],
+    }
     described = {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [metric]}}
     return json.dumps({**described, dimension: machine.rpartition(":")[2], "OldestFileWaiting": round(seconds)})
 
@@ -47,7 +56,10 @@ def wake(house: Lakehouse, machine: str) -> str:
         return f"{other}; what landed meanwhile is looked for at its end."
     work = house.work_to_do()
     if work is None:
-        return "Nothing waits, or not yet what the gate asks for; or it waits behind a batch that failed, which a person redrives or abandons."
+        return (
+            "Nothing waits, or not yet what the gate asks for; or it waits behind a batch that failed, which a person"
+            " redrives or abandons."
+        )
     with failures_named("Starting an execution"):
         if house.executions.start(machine, work, {"work": work}):
             return f"Execution {work} is started."
@@ -55,4 +67,8 @@ def wake(house: Lakehouse, machine: str) -> str:
             return f"The execution for it is there: {work}."
         # It gave up waiting for another holder, who may have left the files where they are. Once for each holder since.
         again = f"{work}-waited-{house.lease_epoch()}"
-        return f"Execution {again} is started." if house.executions.start(machine, again, {"work": work}) else f"The execution for it is there: {again}."
+        return (
+            f"Execution {again} is started."
+            if house.executions.start(machine, again, {"work": work})
+            else f"The execution for it is there: {again}."
+        )

@@ -1,6 +1,8 @@
-"""CountRows: how many rows the batch wrote into each table, by what its loads wrote down, and which crawlers have something to register.
+"""CountRows: how many rows the batch wrote into each table, by what its loads wrote down, and which crawlers have
+something to register.
 
-Athena is held against the one. The other saves the crawlers of every batch that made no table and changed no column: Glue bills ten minutes for a crawl.
+Athena is held against the one. The other saves the crawlers of every batch that made no table and changed no column:
+Glue bills ten minutes for a crawl.
 """
 
 from __future__ import annotations
@@ -18,8 +20,14 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
     with step(event) as house:
         judgements = house.judgements(house.manifest(event["batch_id"]))
         if silent := [dataset for dataset in house.contracts if dataset not in judgements]:
-            raise BadConfiguration(f"The load of {', '.join(silent)} succeeded, but wrote no judgement. Are their Glue jobs the jobs of this project?")
-        return {"written": {dataset: judgement.written for dataset, judgement in judgements.items()}, "crawl": _to_crawl(house)}
+            raise BadConfiguration(
+                f"The load of {', '.join(silent)} succeeded, but wrote no judgement. Are their Glue jobs the jobs of"
+                " this project?"
+            )
+        return {
+            "written": {dataset: judgement.written for dataset, judgement in judgements.items()},
+            "crawl": _to_crawl(house),
+        }
 
 
 def _to_crawl(house: Lakehouse) -> dict[str, bool]:

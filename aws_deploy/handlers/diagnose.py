@@ -1,4 +1,6 @@
-"""Why did a Glue run fail? Returns where another run may heal it; raises the failure where none will, or when there were enough."""
+"""Why did a Glue run fail? Returns where another run may heal it; raises the failure where none will, or when there
+were enough.
+"""
 
 from __future__ import annotations
 

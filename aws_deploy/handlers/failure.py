@@ -1,7 +1,9 @@
-"""RecordFailure: a batch failed. Its report says why, the lease is given back, and the topic's message is worded. The last state of a failed execution, too.
+"""RecordFailure: a batch failed. Its report says why, the lease is given back, and the topic's message is worded. The
+last state of a failed execution, too.
 
-An execution that was stopped or that ran out of time has no state left to say so: then EventBridge calls this, and it tells the topic itself. It calls for
-each that failed, too: nearly all of them came through here before, and gave the lease back. One that still has it failed where no Catch sees it.
+An execution that was stopped or that ran out of time has no state left to say so: then EventBridge calls this, and it
+tells the topic itself. It calls for each that failed, too: nearly all of them came through here before, and gave the
+lease back. One that still has it failed where no Catch sees it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ from lakehouse_assets.glue.runs import OURS, failure_of_task
 RAISED: dict[str, type[LakehouseError]] = {**OURS, LakehouseBusy.__name__: LakehouseBusy}
 
 ENDS = {
-    "FAILED": "failed before a state could say why (States.Runtime and States.DataLimitExceeded are such errors); its history in the console has the reason",
+    "FAILED": (
+        "failed before a state could say why (States.Runtime and States.DataLimitExceeded are such errors); its history"
+        " in the console has the reason"
+    ),
     "TIMED_OUT": "took longer than it may",
     "ABORTED": "was stopped from outside",
 }
@@ -41,7 +46,9 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
 
 
 def _raise(event: Event) -> dict[str, Any]:
-    """The execution fails with this. A redrive begins with the state that failed, which is this one: then it goes on to the first state."""
+    """The execution fails with this. A redrive begins with the state that failed, which is this one: then it goes on to
+    the first state.
+    """
     if event["redrives_now"] > event["redrives_then"]:
         return {}
     raise RAISED.get(event["error"], BatchFailed)(event["message"])
@@ -49,7 +56,9 @@ def _raise(event: Event) -> dict[str, Any]:
 
 def _ended(detail: Event) -> dict[str, Any]:
     with lakehouse(detail["executionArn"]) as house:
-        if detail["status"] == "FAILED" and (not house.holds_lease() or house.executions.is_running(detail["executionArn"])):
+        if detail["status"] == "FAILED" and (
+            not house.holds_lease() or house.executions.is_running(detail["executionArn"])
+        ):
             return {"message": "It has told so itself, or goes on."}
         message = _recorded(house, f"The execution ended in state {detail['status']}.", f"It {ENDS[detail['status']]}")
         house.tell("A batch failed", message)
@@ -64,8 +73,9 @@ def _recorded(house: Lakehouse, reason: str, where: str) -> str:
             house.record_failure(manifest, reason)
         house.lease.release()
     return (
-        f"{where}: {cut(reason)}\n\nNothing is lost: the batch stays open. When the cause is gone, redrive the execution, or start a new one: it goes on with "
-        f"the batch.\n{house.run_by['execution']}\n{house.run_by['link']}"
+        f"{where}: {cut(reason)}\n\nNothing is lost: the batch stays open. When the cause is gone, redrive the"
+        " execution, or start a new one: it goes on with the"
+        f" batch.\n{house.run_by['execution']}\n{house.run_by['link']}"
     )
 
 

@@ -1,4 +1,6 @@
-"""TakeLease: the execution works on the lakehouse alone. While another does this raises LakehouseBusy, and the state machine waits."""
+"""TakeLease: the execution works on the lakehouse alone. While another does this raises LakehouseBusy, and the state
+machine waits.
+"""
 
 from __future__ import annotations
 

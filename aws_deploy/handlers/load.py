@@ -1,4 +1,6 @@
-"""LoadDataset: loads one dataset of the batch with the embedded engine; one that is loaded already, or of which the batch has nothing, takes a moment."""
+"""LoadDataset: loads one dataset of the batch with the embedded engine; one that is loaded already, or of which the
+batch has nothing, takes a moment.
+"""
 
 from __future__ import annotations
 

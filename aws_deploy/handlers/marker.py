@@ -1,4 +1,6 @@
-"""CheckMarker: freezes what waits less what the ledger knows (the batch under way is taken up again), and says what loads each dataset of it."""
+"""CheckMarker: freezes what waits less what the ledger knows (the batch under way is taken up again), and says what
+loads each dataset of it.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +28,8 @@ def _loads(house: Lakehouse, manifest: Manifest) -> dict[str, str]:
     """A Glue run costs its start: none for a dataset that is loaded already, or of which the batch has nothing."""
     done = house.judgements(manifest)
     return {
-        dataset: "glue" if dataset not in done and house.has_work(dataset, manifest) and house.engine_for(dataset, manifest) == "glue" else "lambda"
+        dataset: "glue"
+        if dataset not in done and house.has_work(dataset, manifest) and house.engine_for(dataset, manifest) == "glue"
+        else "lambda"
         for dataset in house.contracts
     }

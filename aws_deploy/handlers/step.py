@@ -1,4 +1,6 @@
-"""What every Lambda does around its work: the lakehouse of the environment's settings, scratch space for this call, and errors that say no row's values."""
+"""What every Lambda does around its work: the lakehouse of the environment's settings, scratch space for this call, and
+errors that say no row's values.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class UnexpectedFailure(LakehouseError):
 
 
 class KeptAws(Aws):
-    """One client per service for as long as the Lambda's process lives: making one takes longer than most calls, and its credentials are the process's."""
+    """One client per service for as long as the Lambda's process lives: making one takes longer than most calls, and
+    its credentials are the process's.
+    """
 
     def client(self, service: str) -> Any:
         return _client(service)
@@ -50,14 +54,18 @@ def _contracts(folder: Path) -> Contracts:
 
 @contextmanager
 def lakehouse(execution: str | None = None) -> Iterator[Lakehouse]:
-    """The lakehouse, as a step of an execution if there is one. /tmp outlives a call, so what this one puts there is gone at its end."""
+    """The lakehouse, as a step of an execution if there is one. /tmp outlives a call, so what this one puts there is
+    gone at its end.
+    """
     with tempfile.TemporaryDirectory(prefix="lakehouse-", ignore_cleanup_errors=True) as home, _named():
         yield KeptContracts(read_settings(home=Path(home)), KeptAws(), holder="Lambda", execution=execution)
 
 
 @contextmanager
 def step(event: Event) -> Iterator[Lakehouse]:
-    """The lakehouse for a step that writes: the execution holds the lease, or takes it. Raises LakehouseBusy where another has it."""
+    """The lakehouse for a step that writes: the execution holds the lease, or takes it. Raises LakehouseBusy where
+    another has it.
+    """
     with lakehouse(str(event["execution"])) as house:
         house.take_lease(print)
         yield house
@@ -71,4 +79,6 @@ def _named() -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001 - it is raised again, in words that may be told
         traceback.print_exc()
-        raise UnexpectedFailure(f"{type(error).__name__}; the log of this Lambda says where, and what was being done.") from None
+        raise UnexpectedFailure(
+            f"{type(error).__name__}; the log of this Lambda says where, and what was being done."
+        ) from None

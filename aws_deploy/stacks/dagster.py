@@ -1,4 +1,6 @@
-"""The role of the task that runs Dagster (its daemon, its runs) where that is the orchestrator: on ECS, or by a trust of your own."""
+"""The role of the task that runs Dagster (its daemon, its runs) where that is the orchestrator: on ECS, or by a trust
+of your own.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,12 @@ from aws_deploy.stacks.site import Site
 def dagster_role(site: Site) -> None:
     """It does every step of a batch but what Glue does, and the upkeep of the tables."""
     settings = site.settings
-    raw, uploads, archive, control = settings.raw_prefix, settings.uploads_prefix, settings.archive_prefix, settings.control_prefix
+    raw, uploads, archive, control = (
+        settings.raw_prefix,
+        settings.uploads_prefix,
+        settings.archive_prefix,
+        settings.control_prefix,
+    )
     tables, rejected = settings.tables_prefix, settings.rejected_prefix
     statements = [
         *objects(
@@ -20,11 +27,18 @@ def dagster_role(site: Site) -> None:
             # Never from the archive; of control/ what is done with.
             removes=[
                 *(f"{folder}*" for folder in (raw, uploads, tables, rejected)),
-                *(f"{control}{place}" for place in ("open_batch.json", "abandoned.json", "staging/*", "pipes/*", "dagster/*")),
+                *(
+                    f"{control}{place}"
+                    for place in ("open_batch.json", "abandoned.json", "staging/*", "pipes/*", "dagster/*")
+                ),
             ],
         ),
         *tags(site, of=(raw, uploads), onto=(archive, f"{rejected}files/", f"{control}staging/")),
-        allow("TakesMessages", ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], site.queue),
+        allow(
+            "TakesMessages",
+            ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            site.queue,
+        ),
         allow("CountsDeadLetters", ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"], site.dead_letters),
         *runs_jobs(site),
         *queries(site),

@@ -20,10 +20,17 @@ from lakehouse_assets.landing.workbooks.archive import WorkbookLimits
 OF_THE_LOAD = "load"
 TIMEOUTS = {"availability": AVAILABILITY_SECONDS, "diagnose": 30}
 """Seconds, where it is not all that Lambda gives."""
-MEMORY = {"availability": 1769, "convert": WORKBOOKS_AT_ONCE * (WorkbookLimits.memory_bytes >> 20) + 512, "marker": 1024, "archive": 512}
-"""MiB. Each workbook is read by a process of its own, up to its limit: one that needs more is set aside, where with less memory the Lambda would end.
+MEMORY = {
+    "availability": 1769,
+    "convert": WORKBOOKS_AT_ONCE * (WorkbookLimits.memory_bytes >> 20) + 512,
+    "marker": 1024,
+    "archive": 512,
+}
+"""MiB. Each workbook is read by a process of its own, up to its limit: one that needs more is set aside, where with
+less memory the Lambda would end.
 
-The availability Lambda asks S3 once for each file that waits, which takes a processor's time: 1,769 MB is where Lambda gives a whole one."""
+The availability Lambda asks S3 once for each file that waits, which takes a processor's time: 1,769 MB is where Lambda
+gives a whole one."""
 USUAL_MEMORY = 512
 DISK = {"convert": 10_240, "marker": 10_240, OF_THE_LOAD: 10_240}
 """MiB of /tmp: the files of a batch are looked at there, and the embedded engine spills there."""
@@ -39,7 +46,11 @@ def functions(site: Site) -> dict[str, lambda_.CfnFunction]:
 def _function(site: Site, role: str, name: str) -> lambda_.CfnFunction:
     word = camel(role)
     group = log_group(site, f"{word}Log", f"/aws/lambda/{name}")
-    statements = [*writes_log(site, f"/aws/lambda/{name}"), *may(site, role), *(_of_the_trigger(site) if role == "availability" else ())]
+    statements = [
+        *writes_log(site, f"/aws/lambda/{name}"),
+        *may(site, role),
+        *(_of_the_trigger(site) if role == "availability" else ()),
+    ]
     memory = site.deployment.load_memory_mb if role == OF_THE_LOAD else MEMORY.get(role, USUAL_MEMORY)
     return lambda_.CfnFunction(
         site.stack,
@@ -82,4 +93,6 @@ def _of_the_trigger(site: Site) -> list[iam.PolicyStatement]:
 
 
 def log_group(site: Site, identifier: str, name: str) -> logs.CfnLogGroup:
-    return logs.CfnLogGroup(site.stack, identifier, log_group_name=name, retention_in_days=site.deployment.log_days, kms_key_id=site.key)
+    return logs.CfnLogGroup(
+        site.stack, identifier, log_group_name=name, retention_in_days=site.deployment.log_days, kms_key_id=site.key
+    )

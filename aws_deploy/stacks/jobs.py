@@ -19,7 +19,9 @@ from lakehouse_assets.glue.job import job_definition, step_definition
 OF_ALL_JOBS = "/aws-glue/jobs/"
 OF_ALL_CRAWLERS = "/aws-glue/crawlers"
 """Shared by all crawlers of an account: Glue gives them no other log."""
-OF_A_RUN = Touches(reads=("code/", "contracts/", "glue-temp/", "pipes/"), writes=("glue-temp/", "pipes/"), removes=("glue-temp/",))
+OF_A_RUN = Touches(
+    reads=("code/", "contracts/", "glue-temp/", "pipes/"), writes=("glue-temp/", "pipes/"), removes=("glue-temp/",)
+)
 """Beside its step: its code, its temporary folder, and what it tells the Dagster run that started it."""
 
 
@@ -41,13 +43,22 @@ def jobs(site: Site) -> None:
 def _role(site: Site, word: str, statements: list[iam.PolicyStatement]) -> str:
     metrics = allow("WritesMetrics", ["cloudwatch:PutMetricData"], "*")
     metrics.add_conditions({"StringEquals": {"cloudwatch:namespace": ["Glue", "Glue/Job"]}})
-    writes_logs = allow("WritesLogs", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], site.arn("logs", f"log-group:{OF_ALL_JOBS}*"))
+    writes_logs = allow(
+        "WritesLogs",
+        ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+        site.arn("logs", f"log-group:{OF_ALL_JOBS}*"),
+    )
     return site.role(f"{word}Job", "glue", [*statements, metrics, writes_logs], f"Glue job: {word}")
 
 
 def _job(site: Site, word: str, definition: dict[str, Any], log: str) -> None:
     arguments = definition.pop("DefaultArguments") | {"--custom-logGroup-prefix": log}
-    glue.CfnJob(site.stack, f"{word}Job", default_arguments=arguments, **{_snake(name): _as_property(value) for name, value in definition.items()})
+    glue.CfnJob(
+        site.stack,
+        f"{word}Job",
+        default_arguments=arguments,
+        **{_snake(name): _as_property(value) for name, value in definition.items()},
+    )
 
 
 def crawlers(site: Site) -> None:
@@ -59,13 +70,23 @@ def crawlers(site: Site) -> None:
 
 def _crawler(site: Site, word: str, folder: str, prefix: str | None, description: str) -> None:
     name = site.crawlers[word]
-    logs = allow("WritesLogs", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], site.arn("logs", f"log-group:{OF_ALL_CRAWLERS}*"))
+    logs = allow(
+        "WritesLogs",
+        ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+        site.arn("logs", f"log-group:{OF_ALL_CRAWLERS}*"),
+    )
     metrics = allow("WritesMetrics", ["cloudwatch:PutMetricData"], "*")
     metrics.add_conditions({"StringEquals": {"cloudwatch:namespace": "Glue"}})
-    # "When crawling a Delta Lake data store, you must have Read/Write permissions to the Amazon S3 location" (AWS Glue, Crawler prerequisites),
-    # though a crawl that writes no manifest writes nothing that is documented.
+    # "When crawling a Delta Lake data store, you must have Read/Write permissions to the Amazon S3 location" (AWS Glue,
+    # Crawler prerequisites), though a crawl that writes no manifest writes nothing that is documented.
     writes = [f"{folder}{dataset}/*" for dataset in site.contracts]
-    statements = [*objects(site, reads=[f"{folder}*"], writes=writes), *writes_catalog(site), writes_partitions(site), logs, metrics]
+    statements = [
+        *objects(site, reads=[f"{folder}*"], writes=writes),
+        *writes_catalog(site),
+        writes_partitions(site),
+        logs,
+        metrics,
+    ]
     tables = [f"s3://{site.settings.bucket}/{folder}{dataset}/" for dataset in site.contracts]
     glue.CfnCrawler(
         site.stack,

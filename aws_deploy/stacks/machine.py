@@ -54,7 +54,9 @@ def state_machine(site: Site, functions: Mapping[str, lambda_.CfnFunction]) -> s
         site.stack,
         "StateMachine",
         state_machine_name=site.preset.state_machine,
-        role_arn=site.role("Machine", "states", _may_call(site, list(called.values())), f"State machine {site.preset.state_machine}"),
+        role_arn=site.role(
+            "Machine", "states", _may_call(site, list(called.values())), f"State machine {site.preset.state_machine}"
+        ),
         definition_string=json.dumps(definition(site.contracts, names), indent=1),
         definition_substitutions=values,
         logging_configuration={
@@ -71,7 +73,13 @@ def state_machine(site: Site, functions: Mapping[str, lambda_.CfnFunction]) -> s
 def _may_call(site: Site, functions: list[str]) -> list[iam.PolicyStatement]:
     crawlers = [site.arn("glue", f"crawler/{name}") for name in site.crawlers.values()]
     results = f"{site.settings.control_prefix}athena/*"
-    delivery = ["logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries"]
+    delivery = [
+        "logs:CreateLogDelivery",
+        "logs:GetLogDelivery",
+        "logs:UpdateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:ListLogDeliveries",
+    ]
     delivery += ["logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"]
     traces = ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"]
     return [
@@ -112,13 +120,17 @@ def _by_queue(site: Site, function: lambda_.CfnFunction) -> None:
 
 
 def _by_eventbridge(site: Site) -> None:
-    """S3 tells EventBridge, and a rule the queue: a rule that called the Lambda itself would call it once for each file."""
+    """S3 tells EventBridge, and a rule the queue: a rule that called the Lambda itself would call it once for each
+    file.
+    """
     landed = {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
         "detail": {
             "bucket": {"name": [site.settings.bucket]},
-            "object": {"key": [{"wildcard": f"{site.settings.uploads_prefix}*{suffix}"} for suffix in LANDING_SUFFIXES]},
+            "object": {
+                "key": [{"wildcard": f"{site.settings.uploads_prefix}*{suffix}"} for suffix in LANDING_SUFFIXES]
+            },
         },
     }
     _rule(site, "UploadsLanded", landed, site.queue, "A file landed: tells the queue.")
@@ -130,8 +142,15 @@ def _stopped(site: Site, function: lambda_.CfnFunction) -> None:
         "detail-type": ["Step Functions Execution Status Change"],
         "detail": {"status": ["FAILED", "TIMED_OUT", "ABORTED"], "stateMachineArn": [site.machine]},
     }
-    # One that failed has told it itself, but for a failure that no Catch sees (States.Runtime, States.DataLimitExceeded).
-    rule = _rule(site, "ExecutionStopped", ended, function.attr_arn, "An execution ended that may have had no state left to say so.")
+    # One that failed has told it itself, but for a failure that no Catch sees (States.Runtime,
+    # States.DataLimitExceeded).
+    rule = _rule(
+        site,
+        "ExecutionStopped",
+        ended,
+        function.attr_arn,
+        "An execution ended that may have had no state left to say so.",
+    )
     lambda_.CfnPermission(
         site.stack,
         "ExecutionStoppedCalls",
@@ -162,7 +181,10 @@ def _rule(site: Site, name: str, pattern: dict[str, Any], target: str, descripti
 
 def _by_clock(site: Site, function: lambda_.CfnFunction) -> None:
     role = site.role(
-        "Listing", "scheduler", [allow("CallsIt", ["lambda:InvokeFunction"], function.attr_arn)], "Schedule that looks for files that no event told of"
+        "Listing",
+        "scheduler",
+        [allow("CallsIt", ["lambda:InvokeFunction"], function.attr_arn)],
+        "Schedule that looks for files that no event told of",
     )
     scheduler.CfnSchedule(
         site.stack,
@@ -171,5 +193,10 @@ def _by_clock(site: Site, function: lambda_.CfnFunction) -> None:
         schedule_expression=f"rate({site.deployment.listing_minutes} minutes)",
         flexible_time_window={"mode": "OFF"},
         state=site.if_started("ENABLED", "DISABLED"),
-        target={"arn": function.attr_arn, "roleArn": role, "input": json.dumps({"listing": True}), "retryPolicy": {"maximumRetryAttempts": 2}},
+        target={
+            "arn": function.attr_arn,
+            "roleArn": role,
+            "input": json.dumps({"listing": True}),
+            "retryPolicy": {"maximumRetryAttempts": 2},
+        },
     )

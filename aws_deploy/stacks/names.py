@@ -1,4 +1,6 @@
-"""The names that a deployment may choose, as parameters of a template: one template serves every bucket, and every home of the embedded AWS."""
+"""The names that a deployment may choose, as parameters of a template: one template serves every bucket, and every home
+of the embedded AWS.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,16 @@ from lakehouse_assets.settings import Settings
 
 
 def named_by_parameters(stack: cdk.Stack, settings: Settings) -> Settings:
-    """The settings, with a reference to a parameter in place of each name; the parameter's default is the setting itself."""
+    """The settings, with a reference to a parameter in place of each name; the parameter's default is the setting
+    itself.
+    """
     references = {
         setting: cdk.CfnParameter(
-            stack, parameter, type="String", default=getattr(settings, setting), description=Settings.model_fields[setting].description
+            stack,
+            parameter,
+            type="String",
+            default=getattr(settings, setting),
+            description=Settings.model_fields[setting].description,
         ).value_as_string
         for setting, parameter in PARAMETERS.items()
     }

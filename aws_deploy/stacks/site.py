@@ -1,4 +1,6 @@
-"""What every part of a pipeline stack needs to know: the names, the ARNs made of them, where the code lies, and the roles."""
+"""What every part of a pipeline stack needs to know: the names, the ARNs made of them, where the code lies, and the
+roles.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from lakehouse_assets.settings import Settings
 
 @dataclass(frozen=True)
 class Site:
-    """`settings`: with references to the template's parameters in place of names. `starts_machine`: the condition that files which land start the machine."""
+    """`settings`: with references to the template's parameters in place of names. `starts_machine`: the condition that
+    files which land start the machine.
+    """
 
     stack: cdk.Stack
     preset: Preset
@@ -91,7 +95,13 @@ class Site:
             f"{name}Role",
             description=description,
             assume_role_policy_document=iam.PolicyDocument(statements=[trust]),
-            policies=[iam.CfnRole.PolicyProperty(policy_name="Needed", policy_document=iam.PolicyDocument(statements=[*statements]))] if statements else None,
+            policies=[
+                iam.CfnRole.PolicyProperty(
+                    policy_name="Needed", policy_document=iam.PolicyDocument(statements=[*statements])
+                )
+            ]
+            if statements
+            else None,
         )
         return role.attr_arn
 

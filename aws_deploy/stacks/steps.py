@@ -1,4 +1,6 @@
-"""What each step of a batch may do with the bucket, be it a Lambda or a Glue job: the folders that it reads, writes and removes from, and no others."""
+"""What each step of a batch may do with the bucket, be it a Lambda or a Glue job: the folders that it reads, writes and
+removes from, and no others.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from lakehouse_assets.contracts import Contract
 
 @dataclass(frozen=True)
 class Touches:
-    """Keys with `{raw}` and the like for the folders (the fields of the settings that end with _prefix); under `control/` unless a folder is named."""
+    """Keys with `{raw}` and the like for the folders (the fields of the settings that end with _prefix); under
+    `control/` unless a folder is named.
+    """
 
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
@@ -34,7 +38,20 @@ TOUCHES = {
     "lease": Touches(reads=(LEASE,), writes=(LEASE,)),
     "convert": Touches(reads=(LEASE, OPEN, CONVERSIONS, "{uploads}", "{raw}"), writes=(LEASE, CONVERSIONS, "{raw}")),
     "marker": Touches(
-        reads=(LEASE, OPEN, ABANDONED, LAST_FILE, MANIFESTS, REPORTS, LEDGER, CONTENTS, CONVERSIONS, JUDGEMENTS, "{raw}", "{uploads}"),
+        reads=(
+            LEASE,
+            OPEN,
+            ABANDONED,
+            LAST_FILE,
+            MANIFESTS,
+            REPORTS,
+            LEDGER,
+            CONTENTS,
+            CONVERSIONS,
+            JUDGEMENTS,
+            "{raw}",
+            "{uploads}",
+        ),
         writes=(LEASE, OPEN, LAST_FILE, MANIFESTS),
     ),
     "load": Touches(
@@ -78,7 +95,9 @@ def may(site: Site, role: str) -> list[iam.PolicyStatement]:
 
 
 def load_of(contract: Contract) -> Touches:
-    """The load of one dataset by a job of its own: its tables and no others, but for reading its parents'. Spark reads copies of the files."""
+    """The load of one dataset by a job of its own: its tables and no others, but for reading its parents'. Spark reads
+    copies of the files.
+    """
     own = (f"{{tables}}{contract.dataset}/", f"{{rejected}}{contract.dataset}/")
     parents = tuple(f"{{tables}}{parent.dataset}/" for parent in contract.parents)
     return Touches(
@@ -99,7 +118,9 @@ def may_touch(site: Site, role: str, touched: Touches) -> list[iam.PolicyStateme
 def keys(site: Site, places: tuple[str, ...]) -> list[str]:
     """The keys in the bucket, a folder with `*` at its end."""
     settings = site.settings
-    folders = {name: getattr(settings, f"{name}_prefix") for name in ("raw", "uploads", "tables", "rejected", "archive")}
+    folders = {
+        name: getattr(settings, f"{name}_prefix") for name in ("raw", "uploads", "tables", "rejected", "archive")
+    }
     found = [place.format(**folders) if "{" in place else f"{settings.control_prefix}{place}" for place in places]
     # Not the key's end decides: a reference to a parameter does not end as its value does.
     return [f"{key}*" if place.endswith(("/", "}")) else key for place, key in zip(places, found, strict=True)]

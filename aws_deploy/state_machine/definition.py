@@ -1,9 +1,12 @@
-"""The state machine: one batch from what waits to the success message, as plain Amazon States Language (JSONata), made from the contracts.
+"""The state machine: one batch from what waits to the success message, as plain Amazon States Language (JSONata), made
+from the contracts.
 
-TakeLease -> Convert -> Freeze -> the datasets, level by level of their parents -> Archive -> Count -> Crawl -> CheckTables -> Record -> Notify -> LookAgain.
-Every step finds out by itself what of it is done already, so an execution may begin at the top for a batch that another one left behind. A failure anywhere is
-recorded, told, and ends in a Task that raises, not in a Fail state: a redrive begins there, and that Task then leads to the first state again.
-Bad data fails at once; only what an outage caused is tried again. No state's data holds a row's values: batch id, counts, reasons.
+TakeLease -> Convert -> Freeze -> the datasets, level by level of their parents -> Archive -> Count -> Crawl ->
+CheckTables -> Record -> Notify -> LookAgain. Every step finds out by itself what of it is done already, so an execution
+may begin at the top for a batch that another one left behind. A failure anywhere is recorded, told, and ends in a Task
+that raises, not in a Fail state: a redrive begins there, and that Task then leads to the first state again. Bad data
+fails at once; only what an outage caused is tried again. No state's data holds a row's values: batch id, counts,
+reasons.
 """
 
 from __future__ import annotations
@@ -40,7 +43,9 @@ MAY_BE_GLUE = ("convert", "archive")
 WHOLE_SECONDS = 12 * 3600
 LAMBDA_SECONDS = 900
 TASK_SECONDS = LAMBDA_SECONDS + 30
-"""Of the state that calls a Lambda: where both ended at the same moment, nobody could say which of them ran out of time, and only one is tried again."""
+"""Of the state that calls a Lambda: where both ended at the same moment, nobody could say which of them ran out of
+time, and only one is tried again.
+"""
 GLUE_SECONDS = 3 * 3600
 MOST_RUNS = 3
 """Of a Glue job for one step: the first, and two more where infrastructure failed it."""
@@ -56,8 +61,9 @@ BATCH = "{% $batch.batch_id %}"
 class Names:
     """What the definition calls, by name or ARN; a deployment may put placeholders here.
 
-    `functions`: by role, each of LAMBDAS (but for those in `step_jobs`). `step_jobs`: by role, Glue jobs that do a step of MAY_BE_GLUE. `load_jobs`: by
-    dataset. `crawlers`: by a word for the state's name (Tables, Rejected). `topic`: an ARN. `results`: where Athena writes, s3://.../.
+    `functions`: by role, each of LAMBDAS (but for those in `step_jobs`). `step_jobs`: by role, Glue jobs that do a step
+    of MAY_BE_GLUE. `load_jobs`: by dataset. `crawlers`: by a word for the state's name (Tables, Rejected). `topic`: an
+    ARN. `results`: where Athena writes, s3://.../.
     """
 
     functions: Mapping[str, str]
@@ -76,16 +82,36 @@ def definition(contracts: Contracts, names: Names) -> State:
         _lambda(names, "TakeLease", "lease", retries=[BUSY, OUTAGES]),
         _step(names, "Convert", "convert", {}),
         _lambda(names, "Freeze", "marker", Assign={"batch": "{% $states.result.Payload %}"}),
-        {"IsThereWork": {"Type": "Choice", "Choices": [{"Condition": "{% $batch.batch_id = null %}", "Next": "Record"}]}},
-        *({f"LoadLevel{number}": parallel([_load(names, contract) for contract in level])} for number, level in enumerate(levels(contracts), 1)),
+        {
+            "IsThereWork": {
+                "Type": "Choice",
+                "Choices": [{"Condition": "{% $batch.batch_id = null %}", "Next": "Record"}],
+            }
+        },
+        *(
+            {f"LoadLevel{number}": parallel([_load(names, contract) for contract in level])}
+            for number, level in enumerate(levels(contracts), 1)
+        ),
         _step(names, "Archive", "archive", {"--batch": BATCH}),
-        _lambda(names, "Count", "count", Assign={name: f"{{% $states.result.Payload.{name} %}}" for name in ("written", "crawl")}),
+        _lambda(
+            names,
+            "Count",
+            "count",
+            Assign={name: f"{{% $states.result.Payload.{name} %}}" for name in ("written", "crawl")},
+        ),
         {"Crawl": parallel([crawl(word, crawler) for word, crawler in names.crawlers.items()])},
-        {"CheckTables": parallel([check(contract, names.database, names.workgroup, names.results) for contract in contracts.values()])},
+        {
+            "CheckTables": parallel(
+                [check(contract, names.database, names.workgroup, names.results) for contract in contracts.values()]
+            )
+        },
         _lambda(names, "Record", "record", Output="{% $states.result.Payload %}"),
     ]
     return {
-        "Comment": "One batch: what waits under raw/ and uploads/ becomes rows of the tables. Made from the contracts by aws_deploy.",
+        "Comment": (
+            "One batch: what waits under raw/ and uploads/ becomes rows of the tables. Made from the contracts by"
+            " aws_deploy."
+        ),
         "QueryLanguage": "JSONata",
         "TimeoutSeconds": WHOLE_SECONDS,
         "StartAt": "TakeLease",
@@ -94,7 +120,9 @@ def definition(contracts: Contracts, names: Names) -> State:
 
 
 def levels(contracts: Contracts) -> list[list[Contract]]:
-    """Datasets that may be loaded side by side: those without parents, then those whose parents are all in levels before."""
+    """Datasets that may be loaded side by side: those without parents, then those whose parents are all in levels
+    before.
+    """
     waiting, done, found = list(contracts.values()), set[str](), list[list[Contract]]()
     while waiting:
         level = [contract for contract in waiting if {parent.dataset for parent in contract.parents} <= done]
@@ -105,17 +133,41 @@ def levels(contracts: Contracts) -> list[list[Contract]]:
 
 
 def _ending(names: Names) -> States:
-    """After the batch: who wants to know is told, and files that landed meanwhile start the next one. Or the failure's way."""
+    """After the batch: who wants to know is told, and files that landed meanwhile start the next one. Or the failure's
+    way.
+    """
     failure = {"step": "record", "failed": "{% $failed %}", "redrives": REDRIVES}
-    both = "'State ' & $failed.state & ' failed (' & $failed.error & '), and so did recording it: look at the execution ' & $states.context.Execution.Id"
-    unrecorded = {"subject": "A batch failed", "message": f"{{% {both} %}}", "error": "{% $failed.error %}", "redrives": REDRIVES}
-    raised = {"step": "raise", "error": "{% $states.input.error %}", "message": "{% $states.input.message %}", "redrives_then": "{% $states.input.redrives %}"}
+    both = (
+        "'State ' & $failed.state & ' failed (' & $failed.error & '), and so did recording it: look at the execution '"
+        " & $states.context.Execution.Id"
+    )
+    unrecorded = {
+        "subject": "A batch failed",
+        "message": f"{{% {both} %}}",
+        "error": "{% $failed.error %}",
+        "redrives": REDRIVES,
+    }
+    raised = {
+        "step": "raise",
+        "error": "{% $states.input.error %}",
+        "message": "{% $states.input.message %}",
+        "redrives_then": "{% $states.input.redrives %}",
+    }
     return {
-        "WasThereWork": {"Type": "Choice", "Choices": [{"Condition": "{% $batch.batch_id = null %}", "Next": "LookAgain"}], "Default": "NotifySuccess"},
+        "WasThereWork": {
+            "Type": "Choice",
+            "Choices": [{"Condition": "{% $batch.batch_id = null %}", "Next": "LookAgain"}],
+            "Default": "NotifySuccess",
+        },
         # The tables are written and the batch is closed: that nobody could be told makes it no failure.
-        "NotifySuccess": _publish(names) | {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "LookAgain"}], "Next": "LookAgain"},
+        "NotifySuccess": (
+            _publish(names) | {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "LookAgain"}], "Next": "LookAgain"}
+        ),
         **each_with(
-            _lambda(names, "LookAgain", "availability", {"look_again": True}), Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Done"}], Output={}, Next="Done"
+            _lambda(names, "LookAgain", "availability", {"look_again": True}),
+            Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Done"}],
+            Output={},
+            Next="Done",
         ),
         "Done": {"Type": "Succeed"},
         **each_with(
@@ -124,10 +176,18 @@ def _ending(names: Names) -> States:
             Catch=[{"ErrorEquals": ["States.ALL"], "Output": unrecorded, "Next": "NotifyFailure"}],
             Next="NotifyFailure",
         ),
-        "NotifyFailure": _publish(names)
-        | {"Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.input %}", "Next": "BatchFailed"}], "Next": "BatchFailed"},
+        "NotifyFailure": (
+            _publish(names)
+            | {
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.input %}", "Next": "BatchFailed"}],
+                "Next": "BatchFailed",
+            }
+        ),
         # Raises; in a redrive, which begins here, it returns.
-        **each_with(_lambda(names, "BatchFailed", "failure", raised | {"redrives_now": REDRIVES}, [LAMBDA_OUTAGES]), Next="TakeLease"),
+        **each_with(
+            _lambda(names, "BatchFailed", "failure", raised | {"redrives_now": REDRIVES}, [LAMBDA_OUTAGES]),
+            Next="TakeLease",
+        ),
     }
 
 
@@ -139,16 +199,29 @@ def _caught(states: States) -> States:
         return [{"ErrorEquals": ["States.ALL"], "Assign": {"failed": failed}, "Output": {}, "Next": "RecordFailure"}]
 
     can_fail = ("Task", "Parallel")
-    return {name: state | ({"Catch": [*state.get("Catch", []), *catch(name)]} if state["Type"] in can_fail else {}) for name, state in states.items()}
+    return {
+        name: state | ({"Catch": [*state.get("Catch", []), *catch(name)]} if state["Type"] in can_fail else {})
+        for name, state in states.items()
+    }
 
 
-def _lambda(names: Names, name: str, role: str, told: Mapping[str, Any] | None = None, retries: Sequence[State] = (OUTAGES,), **fields: Any) -> States:
+def _lambda(
+    names: Names,
+    name: str,
+    role: str,
+    told: Mapping[str, Any] | None = None,
+    retries: Sequence[State] = (OUTAGES,),
+    **fields: Any,
+) -> States:
     """One step as a Lambda. It is told the execution, which holds the lease, and what else is said here."""
     return {
         name: {
             "Type": "Task",
             "Resource": "arn:aws:states:::lambda:invoke",
-            "Arguments": {"FunctionName": names.functions[role], "Payload": {"execution": EXECUTION, **_about_batch(role), **(told or {})}},
+            "Arguments": {
+                "FunctionName": names.functions[role],
+                "Payload": {"execution": EXECUTION, **_about_batch(role), **(told or {})},
+            },
             "TimeoutSeconds": TASK_SECONDS,
             "Retry": list(retries),
             "Output": {},
@@ -169,10 +242,16 @@ def _step(names: Names, name: str, role: str, arguments: Mapping[str, str]) -> S
 
 
 def _glue(names: Names, name: str, job: str, arguments: Mapping[str, str]) -> States:
-    """A run of a Glue job. How it failed decides whether there is another: the state after it knows, and raises where there is not."""
+    """A run of a Glue job. How it failed decides whether there is another: the state after it knows, and raises where
+    there is not.
+    """
     tries = "$exists($states.input.tries) ? $states.input.tries : 1"
     failed = {"tries": f"{{% {tries} %}}", "error": "{% $states.errorOutput.Error %}", "cause": CAUSE}
-    asked = {"run": {"error": "{% $states.input.error %}", "cause": "{% $states.input.cause %}"}, "tries": "{% $states.input.tries %}", "most": MOST_RUNS}
+    asked = {
+        "run": {"error": "{% $states.input.error %}", "cause": "{% $states.input.cause %}"},
+        "tries": "{% $states.input.tries %}",
+        "most": MOST_RUNS,
+    }
     return {
         name: {
             "Type": "Task",
@@ -183,19 +262,41 @@ def _glue(names: Names, name: str, job: str, arguments: Mapping[str, str]) -> St
             "Output": {},
             "Catch": [{"ErrorEquals": ["States.TaskFailed"], "Output": failed, "Next": f"{name}RunFailed"}],
         },
-        **_lambda(names, f"{name}RunFailed", "diagnose", asked, [LAMBDA_OUTAGES], Output={"tries": "{% $states.input.tries + 1 %}"}, Next=f"{name}Pause"),
-        f"{name}Pause": {"Type": "Wait", "Seconds": "{% $round(30 * $power(2, $states.input.tries - 2) * (0.5 + $random())) %}", "Next": name},
+        **_lambda(
+            names,
+            f"{name}RunFailed",
+            "diagnose",
+            asked,
+            [LAMBDA_OUTAGES],
+            Output={"tries": "{% $states.input.tries + 1 %}"},
+            Next=f"{name}Pause",
+        ),
+        f"{name}Pause": {
+            "Type": "Wait",
+            "Seconds": "{% $round(30 * $power(2, $states.input.tries - 2) * (0.5 + $random())) %}",
+            "Next": name,
+        },
     }
 
 
 def _load(names: Names, contract: Contract) -> States:
     """A dataset of the batch: by its Glue job, or by the Lambda, as Freeze found for it."""
     word = camel(contract.dataset)
-    by_glue = {"Condition": f"{{% $lookup($batch.load, '{contract.dataset}') = 'glue' %}}", "Next": f"Load{word}WithGlue"}
+    by_glue = {
+        "Condition": f"{{% $lookup($batch.load, '{contract.dataset}') = 'glue' %}}",
+        "Next": f"Load{word}WithGlue",
+    }
     return {
         f"Load{word}": {"Type": "Choice", "Choices": [by_glue], "Default": f"Load{word}WithLambda"},
-        **ended_at(f"Load{word}WithGlue", _glue(names, f"Load{word}WithGlue", names.load_jobs[contract.dataset], {"--manifest": "{% $batch.manifest %}"})),
-        **ended_at(f"Load{word}WithLambda", _lambda(names, f"Load{word}WithLambda", "load", {"dataset": contract.dataset})),
+        **ended_at(
+            f"Load{word}WithGlue",
+            _glue(
+                names, f"Load{word}WithGlue", names.load_jobs[contract.dataset], {"--manifest": "{% $batch.manifest %}"}
+            ),
+        ),
+        **ended_at(
+            f"Load{word}WithLambda", _lambda(names, f"Load{word}WithLambda", "load", {"dataset": contract.dataset})
+        ),
     }
 
 
@@ -204,7 +305,11 @@ def _publish(names: Names) -> State:
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::sns:publish",
-        "Arguments": {"TopicArn": names.topic, "Subject": "{% $states.input.subject %}", "Message": "{% $states.input.message %}"},
+        "Arguments": {
+            "TopicArn": names.topic,
+            "Subject": "{% $states.input.subject %}",
+            "Message": "{% $states.input.message %}",
+        },
         "TimeoutSeconds": CALL_SECONDS,
         "Retry": [SNS_OUTAGES],
         "Output": "{% $states.input %}",

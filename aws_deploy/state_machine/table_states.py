@@ -1,11 +1,22 @@
-"""The states that look at the tables after a batch was loaded: their crawlers, and Athena's checks. Each begins a branch of its own."""
+"""The states that look at the tables after a batch was loaded: their crawlers, and Athena's checks. Each begins a
+branch of its own.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from aws_deploy.state_machine.asl import ATHENA_OUTAGES, ATHENA_UNNAMED, CRAWLER_BUSY, GLUE_OUTAGES, GLUE_UNNAMED, State, States, camel
+from aws_deploy.state_machine.asl import (
+    ATHENA_OUTAGES,
+    ATHENA_UNNAMED,
+    CRAWLER_BUSY,
+    GLUE_OUTAGES,
+    GLUE_UNNAMED,
+    State,
+    States,
+    camel,
+)
 from lakehouse_assets.catalog.checks import BATCH_COUNTS, KEY_UNIQUE, NO_ORPHANS, NOT_EMPTY, checks_sql
 from lakehouse_assets.contracts import Contract
 
@@ -17,14 +28,22 @@ BATCH_PLACE = "<batch>"
 
 
 def crawl(word: str, crawler: str) -> States:
-    """One crawler: where there is something to register, it is started, waited for, and the outcome of this crawl looked at."""
+    """One crawler: where there is something to register, it is started, waited for, and the outcome of this crawl
+    looked at.
+    """
     found = (
-        "{% {'state': $states.result.Crawler.State, 'status': $states.result.Crawler.LastCrawl.Status, "
-        "'why': $states.result.Crawler.LastCrawl.ErrorMessage, 'looks': ($exists($states.input.looks) ? $states.input.looks : 0) + 1} %}"
+        "{% {'state': $states.result.Crawler.State, 'status': $states.result.Crawler.LastCrawl.Status, 'why':"
+        " $states.result.Crawler.LastCrawl.ErrorMessage, 'looks': ($exists($states.input.looks) ? $states.input.looks :"
+        " 0) + 1} %}"
     )
 
     def call(action: str, **fields: Any) -> State:
-        task = {"Type": "Task", "Resource": f"arn:aws:states:::aws-sdk:glue:{action}", "Arguments": {"Name": crawler}, "TimeoutSeconds": CALL_SECONDS}
+        task = {
+            "Type": "Task",
+            "Resource": f"arn:aws:states:::aws-sdk:glue:{action}",
+            "Arguments": {"Name": crawler},
+            "TimeoutSeconds": CALL_SECONDS,
+        }
         return task | fields
 
     return {
@@ -33,9 +52,13 @@ def crawl(word: str, crawler: str) -> States:
             "Choices": [{"Condition": f"{{% $crawl.{word} %}}", "Next": f"StartCrawler{word}"}],
             "Default": f"Crawled{word}",
         },
-        f"StartCrawler{word}": call("startCrawler", Retry=[CRAWLER_BUSY, GLUE_OUTAGES, GLUE_UNNAMED], Output={}, Next=f"Wait{word}"),
+        f"StartCrawler{word}": call(
+            "startCrawler", Retry=[CRAWLER_BUSY, GLUE_OUTAGES, GLUE_UNNAMED], Output={}, Next=f"Wait{word}"
+        ),
         f"Wait{word}": {"Type": "Wait", "Seconds": SECONDS_BETWEEN_LOOKS, "Next": f"LookAtCrawler{word}"},
-        f"LookAtCrawler{word}": call("getCrawler", Retry=[GLUE_OUTAGES, GLUE_UNNAMED], Output=found, Next=f"IsCrawled{word}"),
+        f"LookAtCrawler{word}": call(
+            "getCrawler", Retry=[GLUE_OUTAGES, GLUE_UNNAMED], Output=found, Next=f"IsCrawled{word}"
+        ),
         f"IsCrawled{word}": {
             "Type": "Choice",
             "Choices": [
@@ -49,7 +72,10 @@ def crawl(word: str, crawler: str) -> States:
         f"CrawlFailed{word}": {
             "Type": "Fail",
             "Error": "CrawlFailed",
-            "Cause": f"{{% 'Crawler {crawler} is ' & $states.input.state & ', its last crawl ' & $states.input.status & ': ' & $states.input.why %}}",
+            "Cause": (
+                f"{{% 'Crawler {crawler} is ' & $states.input.state & ', its last crawl ' & $states.input.status & ': '"
+                " & $states.input.why %}"
+            ),
         },
     }
 
@@ -100,5 +126,9 @@ def check(contract: Contract, database: str, workgroup: str, results: str) -> St
             "Default": f"CheckFailed{word}",
         },
         f"Sound{word}": {"Type": "Succeed"},
-        f"CheckFailed{word}": {"Type": "Fail", "Error": "CheckFailed", "Cause": f"{{% '{dataset}: ' & $join($states.input.failed, '; {dataset}: ') %}}"},
+        f"CheckFailed{word}": {
+            "Type": "Fail",
+            "Error": "CheckFailed",
+            "Cause": f"{{% '{dataset}: ' & $join($states.input.failed, '; {dataset}: ') %}}",
+        },
     }

@@ -21,13 +21,24 @@ from lakehouse_assets.settings import Settings
 
 
 def catalog_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:
-    @dg.multi_asset(name="refresh_catalog", ins=for_batch(), pool=POOL, specs=[_athena_spec(contract, settings) for contract in contracts.values()])
+    @dg.multi_asset(
+        name="refresh_catalog",
+        ins=for_batch(),
+        pool=POOL,
+        specs=[_athena_spec(contract, settings) for contract in contracts.values()],
+    )
     def refresh_catalog(lakehouse: LakehouseResource, batch_id: str) -> Iterator[dg.MaterializeResult[None]]:
         with step(lakehouse.lakehouse, batch_id):
             outcomes = lakehouse.lakehouse.refresh_catalog()
         for dataset, outcome in outcomes.items():
-            described = {"batch_id": batch_id, "catalog": outcome, "see": f'lakehouse query "SELECT * FROM {dataset} LIMIT 10"'}
-            yield dg.MaterializeResult(athena_key(dataset), metadata=described | {"dagster/column_lineage": athena_lineage(contracts[dataset])})
+            described = {
+                "batch_id": batch_id,
+                "catalog": outcome,
+                "see": f'lakehouse query "SELECT * FROM {dataset} LIMIT 10"',
+            }
+            yield dg.MaterializeResult(
+                athena_key(dataset), metadata=described | {"dagster/column_lineage": athena_lineage(contracts[dataset])}
+            )
 
     return refresh_catalog
 
@@ -40,8 +51,14 @@ def _athena_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
         group_name="athena",
         kinds={"glue", "athena"},
         owners=owners([contract]),
-        description=f"The table {dataset} as analysts ask it with Athena, and {rejected_table(dataset)} beside it. The checks ask here, after each load.",
-        metadata={"dagster/table_name": f"{settings.database}.{dataset}", "dagster/column_schema": table_columns(contract)},
+        description=(
+            f"The table {dataset} as analysts ask it with Athena, and {rejected_table(dataset)} beside it. The checks"
+            " ask here, after each load."
+        ),
+        metadata={
+            "dagster/table_name": f"{settings.database}.{dataset}",
+            "dagster/column_schema": table_columns(contract),
+        },
     )
 
 
@@ -55,9 +72,14 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         owners=owners(contracts.values()),
         pool=POOL,
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}reports/"},
-        description="What became of each file and each row of the batch. Written last: with it the batch is done, and the topic of alerts hears of it.",
+        description=(
+            "What became of each file and each row of the batch. Written last: with it the batch is done, and the topic"
+            " of alerts hears of it."
+        ),
     )
-    def load_report(context: dg.AssetExecutionContext, lakehouse: LakehouseResource, batch_id: str) -> dg.MaterializeResult[None]:
+    def load_report(
+        context: dg.AssetExecutionContext, lakehouse: LakehouseResource, batch_id: str
+    ) -> dg.MaterializeResult[None]:
         house = lakehouse.lakehouse
         report = _report_of_before(house, batch_id)
         if report is None:
@@ -69,7 +91,9 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
                 # The tables are written and the batch is closed: that nobody was told makes it no failure.
                 context.log.warning(f"The batch succeeded, but nobody could be told: {error}")
         context.instance.add_run_tags(context.run.run_id, {STATUS_TAG: report["status"]})
-        return dg.MaterializeResult(metadata=_described(report) | {"report": _link(house, house.zone.report_key(house.manifest(batch_id)))})
+        return dg.MaterializeResult(
+            metadata=_described(report) | {"report": _link(house, house.zone.report_key(house.manifest(batch_id)))}
+        )
 
     return load_report
 
@@ -114,10 +138,18 @@ def _link(house: Lakehouse, key: str) -> dg.MetadataValue[str]:
 def _rows_table(report: dict[str, Any]) -> dg.TableMetadataValue:
     records = [dg.TableRecord({"dataset": dataset, **counts}) for dataset, counts in report["datasets"].items()]
     names = list(next(iter(report["datasets"].values()), {}))
-    return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn("dataset", "string"), *(dg.TableColumn(name, "int") for name in names)]))
+    return dg.MetadataValue.table(
+        records, dg.TableSchema([dg.TableColumn("dataset", "string"), *(dg.TableColumn(name, "int") for name in names)])
+    )
 
 
 def _files_table(report: dict[str, Any]) -> dg.TableMetadataValue:
     names = ("name", "dataset", "outcome", "reason", "read", "rejected")
-    records = [dg.TableRecord({name: file[name] if file[name] is not None else "" for name in names}) for file in report["files"]]
-    return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name, "int" if name in ("read", "rejected") else "string") for name in names]))
+    records = [
+        dg.TableRecord({name: file[name] if file[name] is not None else "" for name in names})
+        for file in report["files"]
+    ]
+    return dg.MetadataValue.table(
+        records,
+        dg.TableSchema([dg.TableColumn(name, "int" if name in ("read", "rejected") else "string") for name in names]),
+    )

@@ -1,4 +1,6 @@
-"""Files before any engine: uploads become CSV under raw/, what waits is frozen as a batch, and after the load it is archived."""
+"""Files before any engine: uploads become CSV under raw/, what waits is frozen as a batch, and after the load it is
+archived.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -19,16 +21,20 @@ from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import Settings
 
 RAW = "raw"
-"""One group as far as the batch: the graph of groups is then a line, from uploads to reports. The archive has a group of its own for the same reason."""
+"""One group as far as the batch: the graph of groups is then a line, from uploads to reports. The archive has a group
+of its own for the same reason.
+"""
 
 
 RUNS_OF_A_BATCH = 5
-"""So many runs of one batch begin by themselves (by the sensor, or by Dagster's own retry of a run), if each ends without a word. What says why it failed is
-not begun again at all."""
+"""So many runs of one batch begin by themselves (by the sensor, or by Dagster's own retry of a run), if each ends
+without a word. What says why it failed is not begun again at all."""
 
 
 class Gate(StrEnum):
-    """What a batch needs: a file of each dataset, or any file. (An enum, because Dagster's config knows no `Literal | None`; it takes the members' names.)"""
+    """What a batch needs: a file of each dataset, or any file. (An enum, because Dagster's config knows no `Literal |
+    None`; it takes the members' names.)
+    """
 
     all = "all"
     any = "any"
@@ -51,21 +57,30 @@ def _uploads(contracts: Contracts, settings: Settings) -> dg.AssetSpec:
         group_name="uploads",
         kinds={"s3", "excel"},
         owners=owners(contracts.values()),
-        description="What people drop: workbooks with a sheet a day, and CSV files of whichever dataset. Each sheet finds its dataset by its header.",
+        description=(
+            "What people drop: workbooks with a sheet a day, and CSV files of whichever dataset. Each sheet finds its"
+            " dataset by its header."
+        ),
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.uploads_prefix}"},
     )
 
 
 def _raw_assets(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:
-    @dg.multi_asset(name="convert_uploads", specs=[_raw_spec(contract, settings) for contract in contracts.values()], pool=POOL)
-    def convert_uploads(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[dg.MaterializeResult[None] | dg.AssetObservation]:
+    @dg.multi_asset(
+        name="convert_uploads", specs=[_raw_spec(contract, settings) for contract in contracts.values()], pool=POOL
+    )
+    def convert_uploads(
+        context: dg.AssetExecutionContext, lakehouse: LakehouseResource
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetObservation]:
         house = lakehouse.lakehouse
         with alone(house):
             records = house.convert()
             waiting = house.waiting_files()
         sheets = [sheet for record in records for sheet in record["sheets"]]
         outcomes = Counter(str(record["outcome"]) for record in records)
-        yield dg.AssetObservation(UPLOADS, metadata={"uploads": len(records), "sheets": len(sheets), "rows": _rows(sheets), **outcomes})
+        yield dg.AssetObservation(
+            UPLOADS, metadata={"uploads": len(records), "sheets": len(sheets), "rows": _rows(sheets), **outcomes}
+        )
         for record in records:
             if record["reason"]:
                 context.log.warning(f"{record['key']} {record['reason']}")
@@ -85,13 +100,24 @@ def _raw_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
         group_name=RAW,
         kinds={"s3", "csv"},
         owners=owners([contract]),
-        description=f"The CSV files of {dataset} that wait: dropped there by people, or made of a workbook's sheets. A batch takes and archives them.",
-        metadata={"dagster/column_schema": raw_columns(contract), "dagster/uri": f"s3://{settings.bucket}/{settings.raw_prefix}{dataset}"},
+        description=(
+            f"The CSV files of {dataset} that wait: dropped there by people, or made of a workbook's sheets. A batch"
+            " takes and archives them."
+        ),
+        metadata={
+            "dagster/column_schema": raw_columns(contract),
+            "dagster/uri": f"s3://{settings.bucket}/{settings.raw_prefix}{dataset}",
+        },
     )
 
 
 def _waiting(files: list[FileVersion], sheets: list[Mapping[str, Any]]) -> dict[str, int]:
-    return {"files": len(files), "bytes": sum(file.size for file in files), "converted": len(sheets), "rows_converted": _rows(sheets)}
+    return {
+        "files": len(files),
+        "bytes": sum(file.size for file in files),
+        "converted": len(sheets),
+        "rows_converted": _rows(sheets),
+    }
 
 
 def _rows(sheets: list[Mapping[str, Any]]) -> int:
@@ -109,10 +135,14 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         pool=POOL,
         output_required=False,
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}manifests/"},
-        description="The frozen list of file versions that this run processes (a manifest; the same files always make the same batch). A batch that was "
-        "interrupted is taken up again. Nothing waits: what follows is skipped.",
+        description=(
+            "The frozen list of file versions that this run processes (a manifest; the same files always make the same"
+            " batch). A batch that was interrupted is taken up again. Nothing waits: what follows is skipped."
+        ),
     )
-    def batch(context: dg.AssetExecutionContext, config: BatchConfig, lakehouse: LakehouseResource) -> Iterator[dg.Output[str]]:
+    def batch(
+        context: dg.AssetExecutionContext, config: BatchConfig, lakehouse: LakehouseResource
+    ) -> Iterator[dg.Output[str]]:
         house = lakehouse.lakehouse
         with alone(house):
             manifest = house.freeze(config.gate)
@@ -131,16 +161,20 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
 
 
 def _refuse_what_kills_each_run(context: dg.AssetExecutionContext, house: Lakehouse, manifest: Manifest) -> None:
-    """A run that is killed leaves no report, so the sensor begins another: for ever, if it is the batch that kills it. A person's run is never refused."""
+    """A run that is killed leaves no report, so the sensor begins another: for ever, if it is the batch that kills it.
+    A person's run is never refused.
+    """
     sensor = context.run.tags.get(SENSOR_TAG)
     if sensor is None or house.report(manifest) is not None:
         return
     runs = context.instance.get_runs_count(dg.RunsFilter(tags={BATCH_TAG: manifest.batch_id, SENSOR_TAG: sensor}))
     if runs > RUNS_OF_A_BATCH:
         raise BadConfiguration(
-            f"{RUNS_OF_A_BATCH} runs of batch {manifest.batch_id} ended without a word: each was killed, perhaps for want of memory. The sensor begins no "
-            f"more. Look at their logs (the runs with the tag {BATCH_TAG}={manifest.batch_id}), then give them what they lack, or another engine "
-            "(LAKEHOUSE_ENGINE), and run the batch yourself (`lakehouse load`, or the job in the UI); or give it up by `lakehouse abandon`."
+            f"{RUNS_OF_A_BATCH} runs of batch {manifest.batch_id} ended without a word: each was killed, perhaps for"
+            " want of memory. The sensor begins no more. Look at their logs (the runs with the tag"
+            f" {BATCH_TAG}={manifest.batch_id}), then give them what they lack, or another engine (LAKEHOUSE_ENGINE),"
+            " and run the batch yourself (`lakehouse load`, or the job in the UI); or give it up by `lakehouse"
+            " abandon`."
         )
 
 
@@ -156,7 +190,10 @@ def archive_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
         owners=owners(contracts.values()),
         pool=POOL,
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.archive_prefix}"},
-        description="The batch's files, moved out of raw/ and uploads/: entered into the ledger, copied, verified, deleted. Unusable ones: rejected/files/.",
+        description=(
+            "The batch's files, moved out of raw/ and uploads/: entered into the ledger, copied, verified, deleted."
+            " Unusable ones: rejected/files/."
+        ),
     )
     def archive(lakehouse: LakehouseResource, batch_id: str) -> dg.MaterializeResult[None]:
         house = lakehouse.lakehouse
@@ -164,6 +201,8 @@ def archive_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
             moved = house.archive(manifest)
         address = f"s3://{house.settings.bucket}/{house.zone.archive}{batch_id}"
         size = sum(file.size for file in manifest.files)
-        return dg.MaterializeResult(metadata={"batch_id": batch_id, "files": len(moved), "bytes": size, "place": place(house.console, address)})
+        return dg.MaterializeResult(
+            metadata={"batch_id": batch_id, "files": len(moved), "bytes": size, "place": place(house.console, address)}
+        )
 
     return archive

@@ -1,4 +1,6 @@
-"""What the UI shows of an asset beside its numbers: who answers for it, its columns and where they come from, its place. All of it from the contracts."""
+"""What the UI shows of an asset beside its numbers: who answers for it, its columns and where they come from, its
+place. All of it from the contracts.
+"""
 
 from __future__ import annotations
 
@@ -42,19 +44,34 @@ def raw_columns(contract: Contract) -> dg.TableSchema:
 
 def table_columns(contract: Contract) -> dg.TableSchema:
     described = {column.name: column.description for column in contract.columns} | PROVENANCE_DESCRIBED
-    required, parents = contract.required_names, {parent.column: f"in {parent.dataset}.{parent.key}" for parent in contract.parents}
+    required, parents = (
+        contract.required_names,
+        {parent.column: f"in {parent.dataset}.{parent.key}" for parent in contract.parents},
+    )
 
     def constraints(name: str) -> dg.TableColumnConstraints:
-        return dg.TableColumnConstraints(nullable=name not in required, unique=name == contract.key, other=[parents[name]] if name in parents else None)
+        return dg.TableColumnConstraints(
+            nullable=name not in required,
+            unique=name == contract.key,
+            other=[parents[name]] if name in parents else None,
+        )
 
-    columns = [dg.TableColumn(name, kind, described.get(name), constraints(name)) for name, kind in contract.table_columns.items()]
+    columns = [
+        dg.TableColumn(name, kind, described.get(name), constraints(name))
+        for name, kind in contract.table_columns.items()
+    ]
     return dg.TableSchema(columns, dg.TableConstraints([rule.name for rule in contract.rules]))
 
 
 def rules(contract: Contract) -> dg.TableMetadataValue:
     """What is asked of a row, and what becomes of one that breaks it."""
-    records = [dg.TableRecord({"rule": rule.name, "says": rule.description, "a row that breaks it": BREAKS[rule.severity]}) for rule in contract.rules]
-    return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in ("rule", "says", "a row that breaks it")]))
+    records = [
+        dg.TableRecord({"rule": rule.name, "says": rule.description, "a row that breaks it": BREAKS[rule.severity]})
+        for rule in contract.rules
+    ]
+    return dg.MetadataValue.table(
+        records, dg.TableSchema([dg.TableColumn(name) for name in ("rule", "says", "a row that breaks it")])
+    )
 
 
 def rejected_columns() -> dg.TableSchema:
@@ -63,7 +80,9 @@ def rejected_columns() -> dg.TableSchema:
 
 def table_lineage(contract: Contract) -> dg.TableColumnLineage:
     """Each column is read from the files' column of the same name; the provenance is written by the load."""
-    return dg.TableColumnLineage({name: [dg.TableColumnDep(raw_key(contract.dataset), name)] for name in contract.names})
+    return dg.TableColumnLineage(
+        {name: [dg.TableColumnDep(raw_key(contract.dataset), name)] for name in contract.names}
+    )
 
 
 def rejected_lineage(contract: Contract) -> dg.TableColumnLineage:
@@ -71,7 +90,9 @@ def rejected_lineage(contract: Contract) -> dg.TableColumnLineage:
 
 
 def athena_lineage(contract: Contract) -> dg.TableColumnLineage:
-    return dg.TableColumnLineage({name: [dg.TableColumnDep(table_key(contract.dataset), name)] for name in contract.table_columns})
+    return dg.TableColumnLineage(
+        {name: [dg.TableColumnDep(table_key(contract.dataset), name)] for name in contract.table_columns}
+    )
 
 
 def place(console: Console, uri: str) -> dg.MetadataValue[str]:

@@ -1,7 +1,8 @@
-"""What every step of a batch does around its work: read the manifest; write a failure into the batch's report, and tell Dagster whether a retry can heal it.
+"""What every step of a batch does around its work: read the manifest; write a failure into the batch's report, and tell
+Dagster whether a retry can heal it.
 
-With a retry policy Dagster (1.13.27, `op_execution_error_boundary`) tries again whatever is no `Failure` of ours: what nobody thought of, and a run that is
-stopped. So here the one becomes a `Failure`, the other `RunStopped`.
+With a retry policy Dagster (1.13.27, `op_execution_error_boundary`) tries again whatever is no `Failure` of ours: what
+nobody thought of, and a run that is stopped. So here the one becomes a `Failure`, the other `RunStopped`.
 """
 
 from __future__ import annotations
@@ -22,17 +23,23 @@ STOPPED = "Stopped by hand; run the job again to go on."
 
 
 def for_batch() -> dict[str, dg.AssetIn]:
-    """The batch's id, handed on from the step that froze it. Where nothing was frozen, every step that needs it is skipped."""
+    """The batch's id, handed on from the step that froze it. Where nothing was frozen, every step that needs it is
+    skipped.
+    """
     return {"batch_id": dg.AssetIn(BATCH)}
 
 
 @contextmanager
 def named_failures() -> Iterator[None]:
-    """Our errors as Dagster failures: bad data and bad configuration are never retried, nor is waiting for another, which the settings limit."""
+    """Our errors as Dagster failures: bad data and bad configuration are never retried, nor is waiting for another,
+    which the settings limit.
+    """
     try:
         yield
     except LakehouseError as error:
-        raise dg.Failure(str(error), allow_retries=isinstance(error, TemporaryOutage) and not isinstance(error, LakehouseBusy)) from error
+        raise dg.Failure(
+            str(error), allow_retries=isinstance(error, TemporaryOutage) and not isinstance(error, LakehouseBusy)
+        ) from error
 
 
 @contextmanager
@@ -47,14 +54,15 @@ def alone(lakehouse: Lakehouse) -> Iterator[None]:
     except dg.DagsterExecutionInterruptedError as interrupt:
         raise RunStopped("The run is stopped.") from interrupt
     except Exception as error:
-        # Without a description: whoever tells people of it leaves out the words of an engine, which may quote a row's value.
+        # Without a description: whoever tells people of it leaves out the words of an engine, which may quote a row's
+        # value.
         raise dg.Failure(allow_retries=False) from error
 
 
 @contextmanager
 def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Manifest]:
-    """The manifest of the batch, which must be under way. A failure inside, ours or one that nobody thought of, is recorded in its report before Dagster hears
-    of it."""
+    """The manifest of the batch, which must be under way. A failure inside, ours or one that nobody thought of, is
+    recorded in its report before Dagster hears of it."""
     with alone(lakehouse):
         manifest = lakehouse.manifest(batch_id)
         _refuse_what_ended(lakehouse, manifest)
@@ -64,7 +72,8 @@ def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Manifest]:
             # The report is the other's, who goes on with the batch.
             raise
         except NotDoneError:
-            # The step was run out of turn. A batch that was interrupted goes on by itself only as long as no report says that it failed.
+            # The step was run out of turn. A batch that was interrupted goes on by itself only as long as no report
+            # says that it failed.
             raise
         except dg.DagsterExecutionInterruptedError:
             if _asked_to_stop():
@@ -78,24 +87,33 @@ def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Manifest]:
 
 
 def _record(lakehouse: Lakehouse, manifest: Manifest, reason: str) -> None:
-    """Not where a step was paused, and fails on what another did meanwhile, nor where the last one fails when the batch is closed: then the report stands."""
+    """Not where a step was paused, and fails on what another did meanwhile, nor where the last one fails when the batch
+    is closed: then the report stands.
+    """
     lakehouse.confirm_lease()
     if lakehouse.is_under_way(manifest.batch_id):
         lakehouse.record_failure(manifest, reason)
 
 
 def _asked_to_stop() -> bool:
-    """Whether a person stopped this run. One whose machine is shut down has no report, so that the sensor begins another."""
+    """Whether a person stopped this run. One whose machine is shut down has no report, so that the sensor begins
+    another.
+    """
     context = dg.OpExecutionContext.get()
     run = context.instance.get_run_by_id(context.run_id)
     return run is not None and run.status in (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 
 
 def _refuse_what_ended(lakehouse: Lakehouse, manifest: Manifest) -> None:
-    """A step of a batch of before: materialized alone, executed again, or by Dagster's retry after another run has finished it. Its report stands."""
+    """A step of a batch of before: materialized alone, executed again, or by Dagster's retry after another run has
+    finished it. Its report stands.
+    """
     if not lakehouse.is_under_way(manifest.batch_id):
         report = lakehouse.report(manifest)
-        raise LakehouseError(f"Batch {manifest.batch_id} has ended ({report['status'] if report else 'it never began'}). Nothing was done.")
+        raise LakehouseError(
+            f"Batch {manifest.batch_id} has ended ({report['status'] if report else 'it never began'}). Nothing was"
+            " done."
+        )
 
 
 def _told(error: Exception) -> str:

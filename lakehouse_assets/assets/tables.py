@@ -9,7 +9,15 @@ from typing import Any
 import dagster as dg
 
 from lakehouse_assets.assets.keys import BATCH, raw_key, rejected_key, table_key
-from lakehouse_assets.assets.metadata import owners, place, rejected_columns, rejected_lineage, rules, table_columns, table_lineage
+from lakehouse_assets.assets.metadata import (
+    owners,
+    place,
+    rejected_columns,
+    rejected_lineage,
+    rules,
+    table_columns,
+    table_lineage,
+)
 from lakehouse_assets.assets.steps import for_batch, step
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract, Contracts
@@ -31,8 +39,15 @@ def table_assets(contracts: Contracts, settings: Settings) -> list[dg.AssetsDefi
 def _table_asset(contract: Contract, settings: Settings) -> dg.AssetsDefinition:
     dataset = contract.dataset
 
-    @dg.multi_asset(name=f"load_{dataset}", ins=for_batch(), pool=POOL, specs=[_table_spec(contract, settings), _rejected_spec(contract, settings)])
-    def load(context: dg.AssetExecutionContext, lakehouse: LakehouseResource, batch_id: str) -> Iterator[dg.MaterializeResult[None]]:
+    @dg.multi_asset(
+        name=f"load_{dataset}",
+        ins=for_batch(),
+        pool=POOL,
+        specs=[_table_spec(contract, settings), _rejected_spec(contract, settings)],
+    )
+    def load(
+        context: dg.AssetExecutionContext, lakehouse: LakehouseResource, batch_id: str
+    ) -> Iterator[dg.MaterializeResult[None]]:
         begun = time.monotonic()
         house = lakehouse.lakehouse
         table, rejected = house.tables.table(dataset), house.tables.rejects(dataset)
@@ -53,7 +68,9 @@ def _table_asset(contract: Contract, settings: Settings) -> dg.AssetsDefinition:
         }
         of_rejected = {"batch_id": batch_id, **_rejected(contract, judgement), "place": place(house.console, rejected)}
         yield dg.MaterializeResult(table_key(dataset), metadata=of_table | rows | outcome.metadata(table_key(dataset)))
-        yield dg.MaterializeResult(rejected_key(dataset), metadata=of_rejected | rejected_rows | outcome.metadata(rejected_key(dataset)))
+        yield dg.MaterializeResult(
+            rejected_key(dataset), metadata=of_rejected | rejected_rows | outcome.metadata(rejected_key(dataset))
+        )
 
     return load
 
@@ -86,13 +103,23 @@ def _rejected_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
         group_name="rejected",
         kinds={"deltalake", KINDS[settings.chosen_engine]},
         owners=owners([contract]),
-        description=f"Rows of {dataset} that were not loaded: raw values, every reason, where they came from. Orphans wait here for their parents.",
-        metadata={"dagster/column_schema": rejected_columns(), "dagster/uri": f"s3://{settings.bucket}/{settings.rejected_prefix}{dataset}"},
+        description=(
+            f"Rows of {dataset} that were not loaded: raw values, every reason, where they came from. Orphans wait here"
+            " for their parents."
+        ),
+        metadata={
+            "dagster/column_schema": rejected_columns(),
+            "dagster/uri": f"s3://{settings.bucket}/{settings.rejected_prefix}{dataset}",
+        },
     )
 
 
 def _upstream(contract: Contract) -> list[dg.AssetKey]:
-    return [BATCH, raw_key(contract.dataset), *(table_key(name) for name in dict.fromkeys(parent.dataset for parent in contract.parents))]
+    return [
+        BATCH,
+        raw_key(contract.dataset),
+        *(table_key(name) for name in dict.fromkeys(parent.dataset for parent in contract.parents)),
+    ]
 
 
 def _loaded(context: dg.AssetExecutionContext, house: Lakehouse, contract: Contract, manifest: Manifest) -> LoadOutcome:
@@ -103,7 +130,9 @@ def _loaded(context: dg.AssetExecutionContext, house: Lakehouse, contract: Contr
 
 
 def _row_count(context: dg.AssetExecutionContext, house: Lakehouse, outcome: LoadOutcome, uri: str) -> dict[str, int]:
-    """How many rows a table has now. A Glue run says it itself: the log of a table that needs Glue is not for this process to read."""
+    """How many rows a table has now. A Glue run says it itself: the log of a table that needs Glue is not for this
+    process to read.
+    """
     try:
         rows = house.rows_in(uri) if outcome.run.get("engine") != "glue" else None
     except Exception as error:  # noqa: BLE001 - the load is done, and a number for the UI is no reason to call it failed
@@ -114,7 +143,10 @@ def _row_count(context: dg.AssetExecutionContext, house: Lakehouse, outcome: Loa
 
 def _rejected(contract: Contract, judgement: Judgement) -> dict[str, Any]:
     """Counts only: a rejected value may be personal data."""
-    records = [dg.TableRecord({"reason": reason, "rows": rows}) for reason, rows in sorted(judgement.reasons.items(), key=lambda item: -item[1])]
+    records = [
+        dg.TableRecord({"reason": reason, "rows": rows})
+        for reason, rows in sorted(judgement.reasons.items(), key=lambda item: -item[1])
+    ]
     schema = dg.TableSchema([dg.TableColumn("reason", "string"), dg.TableColumn("rows", "int")])
     return {
         "rejected": judgement.counts.rejected,

@@ -1,4 +1,6 @@
-"""How AWS is reached, and what its failures mean: one place that tells an outage (try again) from a wrong name or a missing permission (someone has to act)."""
+"""How AWS is reached, and what its failures mean: one place that tells an outage (try again) from a wrong name or a
+missing permission (someone has to act).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ ASK_DOCTOR = "`lakehouse doctor` checks them."
 CONNECTIONS = 16
 AWS_OWN = re.compile(r"https://s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
 CONFLICT = "ConditionalRequestConflict"
-"""S3's 409 to a write on a condition: another write was under way. "Retry the upload" (PutObject); whether the condition holds, only 412 says."""
+"""S3's 409 to a write on a condition: another write was under way. "Retry the upload" (PutObject); whether the
+condition holds, only 412 says.
+"""
 TEMPORARY = {
     "SlowDown",
     "Throttling",
@@ -52,7 +56,9 @@ TEMPORARY = {
 FORBIDDEN = {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError"}
 """A permission is missing. (To a HEAD S3 answers without a code; the last is SNS's.)"""
 NOT_AUTHORIZED = re.compile(r'not authorized to perform: (\S+)(?: on resource: "?([^\s"]+))?')
-"""How AWS names what is missing. To a request from another account, and to each HEAD, S3 says no more than that access is denied."""
+"""How AWS names what is missing. To a request from another account, and to each HEAD, S3 says no more than that access
+is denied.
+"""
 LOOK_FOR_A_DENY = "(Where its policy allows it: a policy of the bucket, of the key or of the organisation may deny it.)"
 ACTIONS_OF_S3 = {
     "CompleteMultipartUpload": "s3:PutObject",
@@ -82,14 +88,17 @@ OUR_FAULTS = (
 
 @dataclass(frozen=True)
 class Aws:
-    """`environment`: AWS_… variables that name an endpoint and credentials; empty means boto3's own environment, profiles and configuration files included."""
+    """`environment`: AWS_… variables that name an endpoint and credentials; empty means boto3's own environment,
+    profiles and configuration files included.
+    """
 
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         """A client, safe to share between threads. One that names its endpoint is made once for the process.
 
-        Raises BadConfiguration where boto3's environment names a profile that is not there, or a configuration file that cannot be read.
+        Raises BadConfiguration where boto3's environment names a profile that is not there, or a configuration file
+        that cannot be read.
         """
         named = tuple(sorted(self.environment.items()))
         return _client(service, named) if named else _client.__wrapped__(service, named)
@@ -107,26 +116,37 @@ def _where_boto3_finds_s3(s3: Any) -> dict[str, str]:
     endpoint = str(s3.meta.endpoint_url)
     if AWS_OWN.fullmatch(endpoint):
         return {}
-    # Where an endpoint is named, delta-rs looks for credentials in variables only, unless it is told to look everywhere.
-    told = {"AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": endpoint, "AWS_REGION": str(s3.meta.region_name), "AWS_FORCE_CREDENTIAL_LOAD": "true"}
+    # Where an endpoint is named, delta-rs looks for credentials in variables only, unless it is told to look
+    # everywhere.
+    told = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ENDPOINT_URL_S3": endpoint,
+        "AWS_REGION": str(s3.meta.region_name),
+        "AWS_FORCE_CREDENTIAL_LOAD": "true",
+    }
     return told | ({"AWS_ALLOW_HTTP": "true"} if endpoint.startswith("http:") else {})
 
 
 @lru_cache
 def _client(service: str, environment: tuple[tuple[str, str], ...]) -> Any:
     env = dict(environment)
-    # Of the process's environment botocore reads AWS_DEFAULT_REGION only; all other AWS SDKs, and our own messages, know AWS_REGION.
+    # Of the process's environment botocore reads AWS_DEFAULT_REGION only; all other AWS SDKs, and our own messages,
+    # know AWS_REGION.
     region = env.get("AWS_REGION") if env else os.environ.get("AWS_REGION") or None
     config = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=CONNECTIONS)
     try:
         session = boto3.Session(
-            env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY"), region_name=region, botocore_session=_without_profile() if env else None
+            env.get("AWS_ACCESS_KEY_ID"),
+            env.get("AWS_SECRET_ACCESS_KEY"),
+            region_name=region,
+            botocore_session=_without_profile() if env else None,
         )
         client = session.client(service, endpoint_url=env.get("AWS_ENDPOINT_URL"), config=config)  # type: ignore[call-overload]
     except (ProfileNotFound, ConfigParseError) as error:
         raise BadConfiguration(
-            f"The AWS account cannot be reached: {error}. Set AWS_PROFILE to one of those that `aws configure list-profiles` names, or unset it; profiles are "
-            "read from ~/.aws/config and ~/.aws/credentials, or from the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name."
+            f"The AWS account cannot be reached: {error}. Set AWS_PROFILE to one of those that `aws configure"
+            " list-profiles` names, or unset it; profiles are read from ~/.aws/config and ~/.aws/credentials, or from"
+            " the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name."
         ) from error
     if service == "s3":
         client.meta.events.register("provide-client-params.s3", _keep_what_is_asked)
@@ -142,20 +162,28 @@ def _name_what_was_forbidden(parsed: dict[str, Any], model: Any, context: Mappin
     error = parsed.get("Error", {})
     if error.get("Code") in FORBIDDEN and not NOT_AUTHORIZED.search(error.get("Message", "")):
         action = ACTIONS_OF_S3.get(model.name, f"s3:{model.name}")
-        error["Message"] = f"{error.get('Message')}: not authorized to perform: {action} on resource: {context.get(ASKED_OF_S3)}"
+        error["Message"] = (
+            f"{error.get('Message')}: not authorized to perform: {action} on resource: {context.get(ASKED_OF_S3)}"
+        )
 
 
 def _without_profile() -> Session:
-    """Where everything is told, a person's profile and configuration files have no say: an AWS_PROFILE that is no more failed the embedded AWS."""
+    """Where everything is told, a person's profile and configuration files have no say: an AWS_PROFILE that is no more
+    failed the embedded AWS.
+    """
     nothing = (None, None, os.devnull, None)
-    session = Session(session_vars={"profile": (None, None, None, None), "config_file": nothing, "credentials_file": nothing})
+    session = Session(
+        session_vars={"profile": (None, None, None, None), "config_file": nothing, "credentials_file": nothing}
+    )
     session.register_component("data_loader", _service_descriptions())
     return session
 
 
 @lru_cache
 def _service_descriptions() -> Loader:
-    """What botocore reads of AWS's services. Each session would parse it anew: of the 50 ms that a client takes all but 10."""
+    """What botocore reads of AWS's services. Each session would parse it anew: of the 50 ms that a client takes all but
+    10.
+    """
     return create_loader()
 
 
@@ -166,7 +194,9 @@ def failures_named(doing: str) -> Iterator[None]:
         yield
     except (NoCredentialsError, NoRegionError) as error:
         told = str(error).rstrip(".")
-        raise BadConfiguration(f"{doing}: {told}. Set AWS_PROFILE or AWS_ACCESS_KEY_ID, and AWS_REGION. {ASK_DOCTOR}") from error
+        raise BadConfiguration(
+            f"{doing}: {told}. Set AWS_PROFILE or AWS_ACCESS_KEY_ID, and AWS_REGION. {ASK_DOCTOR}"
+        ) from error
     except ClientError as error:
         raise _answered(doing, error) from error
     except S3UploadFailedError as error:
@@ -185,7 +215,10 @@ def _answered(doing: str, error: ClientError) -> LakehouseError:
     if code in TEMPORARY or status >= 500:
         return TemporaryOutage(f"{doing}: AWS answered {code} ({error}). Nothing is lost; run it again.")
     if code in FORBIDDEN:
-        return BadConfiguration(f"{doing}: a permission is missing: {error}. Allow it to the role or user that runs this, then run it again. {LOOK_FOR_A_DENY}")
+        return BadConfiguration(
+            f"{doing}: a permission is missing: {error}. Allow it to the role or user that runs this, then run it"
+            f" again. {LOOK_FOR_A_DENY}"
+        )
     return BadConfiguration(f"{doing}: AWS refused it with {code}: {error}. Check the name and the permissions.")
 
 
@@ -194,7 +227,9 @@ def _unanswered(doing: str, error: Exception) -> TemporaryOutage:
 
 
 def pauses(first: float, longest: float) -> Iterator[float]:
-    """Seconds between looks at what AWS has under way: each half as long again as the one before, up to the longest. Without end."""
+    """Seconds between looks at what AWS has under way: each half as long again as the one before, up to the longest.
+    Without end.
+    """
     pause = first
     while True:
         yield pause

@@ -14,17 +14,63 @@ from lakehouse_assets.errors import BadConfiguration
 
 OF_BOTO3_AND_DELTA_RS = frozenset(
     {
-        *("access_key_id", "secret_access_key", "session_token", "region", "default_region", "endpoint_url", "endpoint_url_s3", "endpoint_url_sts"),
-        *("role_arn", "role_session_name", "web_identity_token_file", "container_credentials_relative_uri", "container_credentials_full_uri"),
+        *(
+            "access_key_id",
+            "secret_access_key",
+            "session_token",
+            "region",
+            "default_region",
+            "endpoint_url",
+            "endpoint_url_s3",
+            "endpoint_url_sts",
+        ),
+        *(
+            "role_arn",
+            "role_session_name",
+            "web_identity_token_file",
+            "container_credentials_relative_uri",
+            "container_credentials_full_uri",
+        ),
         "container_authorization_token_file",
     }
 )
 WHERE_AND_HOW = frozenset(
     {
-        *("endpoint", "s3_endpoint", "endpoint_url_dynamodb", "bucket", "bucket_name", "token", "virtual_hosted_style_request", "s3_express"),
-        *("metadata_endpoint", "imdsv1_fallback", "skip_signature", "unsigned_payload", "checksum_algorithm", "conditional_put", "copy_if_not_exists"),
-        *("request_payer", "server_side_encryption", "sse_kms_key_id", "sse_bucket_key_enabled", "sse_customer_key_base64", "proxy_url", "proxy_excludes"),
-        *("proxy_ca_certificate", "root_certificate", "allow_invalid_certificates", "s3_locking_provider", "s3_allow_unsafe_rename"),
+        *(
+            "endpoint",
+            "s3_endpoint",
+            "endpoint_url_dynamodb",
+            "bucket",
+            "bucket_name",
+            "token",
+            "virtual_hosted_style_request",
+            "s3_express",
+        ),
+        *(
+            "metadata_endpoint",
+            "imdsv1_fallback",
+            "skip_signature",
+            "unsigned_payload",
+            "checksum_algorithm",
+            "conditional_put",
+            "copy_if_not_exists",
+        ),
+        *(
+            "request_payer",
+            "server_side_encryption",
+            "sse_kms_key_id",
+            "sse_bucket_key_enabled",
+            "sse_customer_key_base64",
+            "proxy_url",
+            "proxy_excludes",
+        ),
+        *(
+            "proxy_ca_certificate",
+            "root_certificate",
+            "allow_invalid_certificates",
+            "s3_locking_provider",
+            "s3_allow_unsafe_rename",
+        ),
         *("iam_role_arn", "iam_role_session_name", "s3_assume_role_arn", "s3_role_session_name"),
     }
 )
@@ -41,8 +87,19 @@ HOW_FAST = frozenset(
             "http1_only",
             "http2_only",
         ),
-        *("http2_keep_alive_interval", "http2_keep_alive_timeout", "http2_keep_alive_while_idle", "http2_max_frame_size", "pool_idle_timeout"),
-        *("pool_max_idle_per_host", "force_credential_load", "s3_pool_idle_timeout_seconds", "sts_pool_idle_timeout_seconds"),
+        *(
+            "http2_keep_alive_interval",
+            "http2_keep_alive_timeout",
+            "http2_keep_alive_while_idle",
+            "http2_max_frame_size",
+            "pool_idle_timeout",
+        ),
+        *(
+            "pool_max_idle_per_host",
+            "force_credential_load",
+            "s3_pool_idle_timeout_seconds",
+            "sts_pool_idle_timeout_seconds",
+        ),
         "s3_get_internal_server_error_retries",
     }
 )
@@ -54,12 +111,31 @@ PREFIXES = ("AWS_", "BOTO_", "BOTOCORE_", "SPARK_", "PYSPARK_", "HADOOP_", "HDFS
 """Of AWS's SDKs, boto3 among them, and of Spark and Hadoop, whose configuration files may name an S3 as well."""
 OPTIONS_OF_JAVA = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
 """With these any -Daws.endpointUrl… or -Dspark.hadoop.… may come in."""
-NOBODYS = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
+NOBODYS = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 """Every AWS SDK reads ~/.aws unless it is told of another file, and asks the machine that it runs on for credentials
 unless it is told not to."""
 THIS_MACHINE = ("127.0.0.1", "localhost")
 OF_THE_SERVER = ("LAKEHOUSE_", "PYTHON", "LC_", "LD_", "DYLD_")
-NAMES_OF_THE_SERVER = frozenset({"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "JAVA_HOME", "NO_PROXY", "no_proxy"})
+NAMES_OF_THE_SERVER = frozenset(
+    {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "TMPDIR",
+        "VIRTUAL_ENV",
+        "JAVA_HOME",
+        "NO_PROXY",
+        "no_proxy",
+    }
+)
 
 
 def hide(environment: MutableMapping[str, str] = os.environ) -> None:
@@ -75,7 +151,11 @@ def hide(environment: MutableMapping[str, str] = os.environ) -> None:
 def of_the_server(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:
     """What the embedded AWS may know: the emulator reads some hundred variables with names such as SERVICES, AUTH or
     LAMBDA_EXECUTOR, which LocalStack reads, too."""
-    return {name: value for name, value in environment.items() if name in NAMES_OF_THE_SERVER or name.startswith(OF_THE_SERVER)}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in NAMES_OF_THE_SERVER or name.startswith(OF_THE_SERVER)
+    }
 
 
 def refuse_division(environment: MutableMapping[str, str] = os.environ) -> None:
@@ -88,7 +168,9 @@ def refuse_division(environment: MutableMapping[str, str] = os.environ) -> None:
         del environment[name]
     faults = [f"  - {name}: {reason}" for name, reason in sorted(_faults(environment))]
     if faults:
-        raise BadConfiguration("These variables would divide the lakehouse between two places; unset them:\n" + "\n".join(faults))
+        raise BadConfiguration(
+            "These variables would divide the lakehouse between two places; unset them:\n" + "\n".join(faults)
+        )
 
 
 def _faults(environment: MutableMapping[str, str]) -> Iterator[tuple[str, str]]:

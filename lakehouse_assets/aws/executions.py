@@ -1,4 +1,6 @@
-"""Executions of the state machine, as far as landing knows them: whether one still runs (it may hold the lease), and one started for each piece of work."""
+"""Executions of the state machine, as far as landing knows them: whether one still runs (it may hold the lease), and
+one started for each piece of work.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ class Executions:
     client: Any
 
     def is_running(self, arn: str) -> bool:
-        """Whether an execution goes on; one that nobody knows does not. Raises ClientError where Step Functions cannot be asked: that says nothing."""
+        """Whether an execution goes on; one that nobody knows does not. Raises ClientError where Step Functions cannot
+        be asked: that says nothing.
+        """
         return self.look(arn).get("status") == RUNNING
 
     def look(self, arn: str) -> dict[str, Any]:
@@ -33,7 +37,9 @@ class Executions:
             raise
 
     def start(self, machine: str, name: str, told: Mapping[str, Any]) -> bool:
-        """Starts an execution of this name. False where there is one, running or ended (names are kept for 90 days): it is for the same work."""
+        """Starts an execution of this name. False where there is one, running or ended (names are kept for 90 days): it
+        is for the same work.
+        """
         try:
             self.client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(told))
         except ClientError as error:

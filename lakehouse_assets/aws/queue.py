@@ -1,4 +1,6 @@
-"""The queue into which S3 tells of files that landed. An event is a wake-up call and no more: what there is to do is asked of the bucket."""
+"""The queue into which S3 tells of files that landed. An event is a wake-up call and no more: what there is to do is
+asked of the bucket.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ A_CALL = 10
 
 @dataclass(frozen=True)
 class Received:
-    """`handles`: of messages that tell of objects. `needless`: of those that tell of none (S3's test event). `malformed`: the ids of those that cannot be read.
+    """`handles`: of messages that tell of objects. `needless`: of those that tell of none (S3's test event).
+    `malformed`: the ids of those that cannot be read.
 
     These are left in the queue, which hands them to the dead-letter queue when they were received often enough.
     """
@@ -28,8 +31,8 @@ class Received:
 
 @dataclass(frozen=True)
 class Queue:
-    """`wait_seconds`: how long to wait for a first message. SQS asks some of its servers alone where nobody waits, and may answer that nothing is there. The
-    embedded one knows all its messages at once."""
+    """`wait_seconds`: how long to wait for a first message. SQS asks some of its servers alone where nobody waits, and
+    may answer that nothing is there. The embedded one knows all its messages at once."""
 
     sqs: Any
     name: str
@@ -57,12 +60,16 @@ class Queue:
         return sum(int(found[name]) for name in names)
 
     def receive(self) -> Received:
-        """At most a hundred messages. They stay invisible to others for the queue's time-out, and come again if they are not deleted."""
+        """At most a hundred messages. They stay invisible to others for the queue's time-out, and come again if they
+        are not deleted.
+        """
         handles: list[str] = []
         needless: list[str] = []
         malformed: list[str] = []
         for _ in range(MOST_AT_ONCE // A_CALL):
-            messages = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=A_CALL, WaitTimeSeconds=self.wait_seconds).get("Messages", [])
+            messages = self.sqs.receive_message(
+                QueueUrl=self.url, MaxNumberOfMessages=A_CALL, WaitTimeSeconds=self.wait_seconds
+            ).get("Messages", [])
             for message in messages:
                 objects = objects_of(message["Body"])
                 if objects is None:
@@ -84,7 +91,9 @@ class Queue:
 
 
 def objects_of(body: str) -> list[str] | None:
-    """The keys (as written there) that a message tells of, from S3 itself or by EventBridge; none for S3's test event; None where it is no such message."""
+    """The keys (as written there) that a message tells of, from S3 itself or by EventBridge; none for S3's test event;
+    None where it is no such message.
+    """
     try:
         event = json.loads(body)
         if event.get("Event") == "s3:TestEvent":

@@ -1,4 +1,5 @@
-"""CloudFormation as a deployment uses it: bring a stack to a template, or remove it; the same calls for an AWS account and for the embedded AWS.
+"""CloudFormation as a deployment uses it: bring a stack to a template, or remove it; the same calls for an AWS account
+and for the embedded AWS.
 
 A stack that fails says which resource failed and why: CloudFormation itself hides that among its events.
 """
@@ -35,7 +36,9 @@ MOST_BYTES_IN_A_CALL = 51_200
 """A longer template is read by CloudFormation from S3."""
 CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
 HOLD_DATA = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SQS::Queue", "AWS::Glue::Database"}
-"""Types of resources whose content an update must not lose: files, what is encrypted, messages, the catalog's tables."""
+"""Types of resources whose content an update must not lose: files, what is encrypted, messages, the catalog's
+tables.
+"""
 FAILED_BEFORE_IT_WAS_MADE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS"}
 """A stack that never worked: CloudFormation wants it deleted before it is made again."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
@@ -51,12 +54,18 @@ def untold(_: str) -> None:
 
 
 def bring_up(
-    cloudformation: Any, name: str, template: str, parameters: Mapping[str, str], tell: Tell = untold, put: Callable[[str], str] | None = None
+    cloudformation: Any,
+    name: str,
+    template: str,
+    parameters: Mapping[str, str],
+    tell: Tell = untold,
+    put: Callable[[str], str] | None = None,
 ) -> dict[str, str]:
-    """Creates the stack, or updates it to the template; a stack that is there already is left alone. Returns its outputs.
+    """Creates the stack, or updates it to the template; a stack that is there already is left alone. Returns its
+    outputs.
 
-    `put` lays a template into S3 and returns its URL; it is asked for one that is too long for a call. Raises BadConfiguration with the resources that failed
-    and the reasons; the stack is then as it was before.
+    `put` lays a template into S3 and returns its URL; it is asked for one that is too long for a call. Raises
+    BadConfiguration with the resources that failed and the reasons; the stack is then as it was before.
     """
     with failures_named(f"Deploying stack {name}"):
         wanted: dict[str, Any] = {
@@ -75,7 +84,10 @@ def bring_up(
             return _outputs(found)
         ended = _settled(cloudformation, name, tell)
         if ended is None or ended["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            raise BadConfiguration(f"Stack {name} could not be deployed, and is as it was before:\n" + "\n".join(_failures(cloudformation, name)))
+            raise BadConfiguration(
+                f"Stack {name} could not be deployed, and is as it was before:\n"
+                + "\n".join(_failures(cloudformation, name))
+            )
         return _outputs(ended)
 
 
@@ -129,9 +141,11 @@ def _updated(cloudformation: Any, wanted: Mapping[str, Any], tell: Tell) -> bool
 
 
 def _changes(cloudformation: Any, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What an update would do to each resource, by a change set that is looked at and deleted. Nothing where CloudFormation can make none: there is nothing to
-    change, or the update itself says why not."""
-    change_set = cloudformation.create_change_set(**wanted, ChangeSetName=f"look-{uuid4().hex}", ChangeSetType="UPDATE")["Id"]
+    """What an update would do to each resource, by a change set that is looked at and deleted. Nothing where
+    CloudFormation can make none: there is nothing to change, or the update itself says why not."""
+    change_set = cloudformation.create_change_set(
+        **wanted, ChangeSetName=f"look-{uuid4().hex}", ChangeSetType="UPDATE"
+    )["Id"]
     try:
         for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
             page = cloudformation.describe_change_set(ChangeSetName=change_set)
@@ -148,9 +162,15 @@ def _changes(cloudformation: Any, wanted: Mapping[str, Any]) -> list[dict[str, A
 
 
 def _refuse_loss(name: str, changes: list[dict[str, Any]], tell: Tell) -> None:
-    """Raises BadConfiguration where an update would remove a resource that holds data, or make it anew. (A retained one is kept, but nothing uses it then.)"""
+    """Raises BadConfiguration where an update would remove a resource that holds data, or make it anew. (A retained one
+    is kept, but nothing uses it then.)
+    """
     anew = [change for change in changes if change["Action"] == "Remove" or change.get("Replacement") == "True"]
-    lost = [f"  - {change['LogicalResourceId']} ({change['ResourceType']})" for change in anew if change["ResourceType"] in HOLD_DATA]
+    lost = [
+        f"  - {change['LogicalResourceId']} ({change['ResourceType']})"
+        for change in anew
+        if change["ResourceType"] in HOLD_DATA
+    ]
     if lost:
         raise BadConfiguration(
             f"Stack {name} was not updated: the update would remove what holds data, or make it anew:\n"
@@ -170,15 +190,19 @@ def _settled(cloudformation: Any, name: str, tell: Tell) -> Stack | None:
     told, waited = None, 0.0
     for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
         found = _described(cloudformation, name)
-        if found is None or not found["StackStatus"].endswith("_IN_PROGRESS") or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+        if (
+            found is None
+            or not found["StackStatus"].endswith("_IN_PROGRESS")
+            or found["StackStatus"] == "REVIEW_IN_PROGRESS"
+        ):
             return found
         if found["StackStatus"] != told:
             told = found["StackStatus"]
             tell(f"Stack {found['StackName']}: {told}")
         if waited > MOST_SECONDS_UNDER_WAY:
             raise TemporaryOutage(
-                f"Stack {found['StackName']} has been {told} for {waited / 60:.0f} minutes. Look at its events in CloudFormation, and run the command again "
-                "once nothing is under way in it."
+                f"Stack {found['StackName']} has been {told} for {waited / 60:.0f} minutes. Look at its events in"
+                " CloudFormation, and run the command again once nothing is under way in it."
             )
         waited += pause
         time.sleep(pause)
@@ -199,7 +223,9 @@ def _outputs(stack: Stack) -> dict[str, str]:
 
 
 def _failures(cloudformation: Any, name: str) -> list[str]:
-    """The resources that failed in the last operation, the first one first. Those that were only cancelled for it say nothing."""
+    """The resources that failed in the last operation, the first one first. Those that were only cancelled for it say
+    nothing.
+    """
     failures: list[str] = []
     # A hundred a page, the latest first: of a stack of that many resources the failure lies behind its own rollback.
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)

@@ -8,8 +8,9 @@ from bisect import bisect_right
 from lakehouse_assets.aws.client import Aws
 
 MOST_BYTES_TOLD = 200_000
-"""SNS takes 262,144 bytes, and refuses a message that has more: a batch of thousands of unusable files must not keep all other news from being told. On its
-way there through a state machine it is JSON, and a state's data has 262,144 bytes, too (States.DataLimitExceeded, which no Catch of States.ALL catches)."""
+"""SNS takes 262,144 bytes, and refuses a message that has more: a batch of thousands of unusable files must not keep
+all other news from being told. On its way there through a state machine it is JSON, and a state's data has 262,144
+bytes, too (States.DataLimitExceeded, which no Catch of States.ALL catches)."""
 CUT = "\n... and more."
 
 
@@ -20,10 +21,14 @@ def publish(aws: Aws, topic: str, subject: str, message: str) -> None:
 
 
 def cut(message: str) -> str:
-    """The message, or as much of it as fits, wherever it goes: counted is the JSON of it, in which a letter beyond ASCII may take six bytes."""
+    """The message, or as much of it as fits, wherever it goes: counted is the JSON of it, in which a letter beyond
+    ASCII may take six bytes.
+    """
     if _bytes(message) <= MOST_BYTES_TOLD:
         return message
-    too_long = bisect_right(range(MOST_BYTES_TOLD), MOST_BYTES_TOLD, key=lambda characters: _bytes(message[:characters]))
+    too_long = bisect_right(
+        range(MOST_BYTES_TOLD), MOST_BYTES_TOLD, key=lambda characters: _bytes(message[:characters])
+    )
     return message[: too_long - 1] + CUT
 
 

@@ -1,4 +1,6 @@
-"""What a lakehouse is reached by: its bucket, tables, engines, catalog, queue and lease, each made when it is first asked for."""
+"""What a lakehouse is reached by: its bucket, tables, engines, catalog, queue and lease, each made when it is first
+asked for.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,16 @@ class Connections:
         scratch = s.home / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
         store = Store(self.aws.client("s3"), s.bucket)
-        return LandingZone(store, self.contracts, s.raw_prefix, s.uploads_prefix, s.rejected_prefix, s.archive_prefix, s.control_prefix, scratch)
+        return LandingZone(
+            store,
+            self.contracts,
+            s.raw_prefix,
+            s.uploads_prefix,
+            s.rejected_prefix,
+            s.archive_prefix,
+            s.control_prefix,
+            scratch,
+        )
 
     @cached_property
     def lease(self) -> Lease:
@@ -69,7 +80,9 @@ class Connections:
 
     @property
     def run_by(self) -> dict[str, str | None]:
-        """Who runs a batch now, for its report: in words, and for a state machine the execution's ARN and a link to it in AWS's console."""
+        """Who runs a batch now, for its report: in words, and for a state machine the execution's ARN and a link to it
+        in AWS's console.
+        """
         if self.execution is None:
             return {"name": self.holder, "execution": None, "link": None}
         region = self.execution.split(":")[3]
@@ -78,7 +91,9 @@ class Connections:
     @cached_property
     def tables(self) -> Tables:
         s = self.settings
-        return Tables(f"s3://{s.bucket}/{s.tables_prefix}", f"s3://{s.bucket}/{s.rejected_prefix}", self.aws.storage_options)
+        return Tables(
+            f"s3://{s.bucket}/{s.tables_prefix}", f"s3://{s.bucket}/{s.rejected_prefix}", self.aws.storage_options
+        )
 
     @cached_property
     def engine(self) -> Engine:
@@ -96,7 +111,9 @@ class Connections:
         scratch.mkdir(parents=True, exist_ok=True)
         session = self.spark_session
         if session is None:
-            raise BadConfiguration("LAKEHOUSE_ENGINE is spark, but this process runs no Spark. Choose embedded, glue or auto.")
+            raise BadConfiguration(
+                "LAKEHOUSE_ENGINE is spark, but this process runs no Spark. Choose embedded, glue or auto."
+            )
         return SparkEngine(lambda: session(scratch), self.aws.storage_options, reads_from_bucket=False)
 
     @cached_property
@@ -105,7 +122,9 @@ class Connections:
 
     @cached_property
     def queue(self) -> Queue:
-        return Queue(self.aws.client("sqs"), self.settings.queue, wait_seconds=1 if self.settings.aws == "account" else 0)
+        return Queue(
+            self.aws.client("sqs"), self.settings.queue, wait_seconds=1 if self.settings.aws == "account" else 0
+        )
 
     @cached_property
     def athena(self) -> Athena:

@@ -1,11 +1,14 @@
-"""One batch at a time: the lease on a lakehouse, whatever starts a batch: the UI, the sensor, the command line, a state machine.
+"""One batch at a time: the lease on a lakehouse, whatever starts a batch: the UI, the sensor, the command line, a state
+machine.
 
-It is an object in the bucket that names its holder. Every write of it is conditional on what was read before, so of two who want it one gets it. The
-holder renews it while it works. It is taken over only from a holder that is dead: its process is gone from this machine, or it has not renewed for a minute
-by S3's own clock. A holder that was only paused finds out before its next write (`confirm`), because its renewal is refused.
+It is an object in the bucket that names its holder. Every write of it is conditional on what was read before, so of two
+who want it one gets it. The holder renews it while it works. It is taken over only from a holder that is dead: its
+process is gone from this machine, or it has not renewed for a minute by S3's own clock. A holder that was only paused
+finds out before its next write (`confirm`), because its renewal is refused.
 
-An execution of a state machine is a holder too. Its steps are processes that come and go, on machines that nobody knows; they hold the lease together, and
-nobody renews it: it lives as long as Step Functions says that the execution runs.
+An execution of a state machine is a holder too. Its steps are processes that come and go, on machines that nobody
+knows; they hold the lease together, and nobody renews it: it lives as long as Step Functions says that the execution
+runs.
 """
 
 from __future__ import annotations
@@ -28,14 +31,18 @@ from lakehouse_assets.landing.store import JsonVersion, Store
 SECONDS_TO_LIVE = 60.0
 SECONDS_BETWEEN_LOOKS = 1.0
 TRIES_TO_JOIN = 3
-"""Steps that run side by side may all want to take it for their execution: one does, the others find that at their next look."""
+"""Steps that run side by side may all want to take it for their execution: one does, the others find that at their next
+look.
+"""
 
 
 @dataclass(frozen=True)
 class Holding:
-    """What the object says. `token` is None when nobody holds the lease; `epoch` counts its holders; `renewals` makes each renewal another content.
+    """What the object says. `token` is None when nobody holds the lease; `epoch` counts its holders; `renewals` makes
+    each renewal another content.
 
-    `execution`: the ARN of the state machine's execution that holds it; then machine and process say only where the step ran that took it.
+    `execution`: the ARN of the state machine's execution that holds it; then machine and process say only where the
+    step ran that took it.
     """
 
     token: str | None
@@ -53,7 +60,9 @@ class Holding:
 
     @property
     def process_is_gone(self) -> bool:
-        """Known only on the holder's own machine. (A process that got the same id later counts as the holder: then the minute decides.)"""
+        """Known only on the holder's own machine. (A process that got the same id later counts as the holder: then the
+        minute decides.)
+        """
         if self.machine != this_machine():
             return False
         try:
@@ -72,9 +81,20 @@ class Lease:
     """
 
     def __init__(
-        self, store: Store, key: str, holder: str, seconds_to_live: float = SECONDS_TO_LIVE, is_running: Callable[[str], bool] = lambda _: True
+        self,
+        store: Store,
+        key: str,
+        holder: str,
+        seconds_to_live: float = SECONDS_TO_LIVE,
+        is_running: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        self._store, self._key, self._holder, self._seconds_to_live, self._is_running = store, key, holder, seconds_to_live, is_running
+        self._store, self._key, self._holder, self._seconds_to_live, self._is_running = (
+            store,
+            key,
+            holder,
+            seconds_to_live,
+            is_running,
+        )
         self._held: Holding | None = None
         self._taken = False
         self._etag = ""
@@ -123,15 +143,18 @@ class Lease:
         threading.Thread(target=self._keep, args=(self._done,), name="lease", daemon=True).start()
 
     def confirm(self) -> None:
-        """Renews, and so makes sure before a write that nobody has taken over. Raises LeaseLostError where someone has."""
+        """Renews, and so makes sure before a write that nobody has taken over. Raises LeaseLostError where someone
+        has.
+        """
         with self._lock:
             held = self._held
             if held is None or not self._written(replace(held, renewals=held.renewals + 1), self._etag):
                 self._held = None
                 self._done.set()
                 raise LeaseLostError(
-                    f"{self._holder} was silent for more than {self._seconds_to_live:.0f} s, and another took the lakehouse over: it goes on with the batch. "
-                    "This one stops here; nothing is lost and nothing doubled. `lakehouse history` shows what became of the batch."
+                    f"{self._holder} was silent for more than {self._seconds_to_live:.0f} s, and another took the"
+                    " lakehouse over: it goes on with the batch. This one stops here; nothing is lost and nothing"
+                    " doubled. `lakehouse history` shows what became of the batch."
                 )
 
     def release(self) -> None:
@@ -151,7 +174,11 @@ class Lease:
         if found is None:
             return None, None
         holding = Holding(**found.value)
-        return found, None if holding.token is None or self._is_own(holding) or self._is_dead(holding, found.age_seconds) else holding
+        return found, (
+            None
+            if holding.token is None or self._is_own(holding) or self._is_dead(holding, found.age_seconds)
+            else holding
+        )
 
     def _is_own(self, holding: Holding) -> bool:
         return self._held is not None and holding.token == self._held.token
@@ -163,8 +190,8 @@ class Lease:
 
     def _busy(self, other: Holding | None, since: str = "") -> LakehouseBusy:
         return LakehouseBusy(
-            f"{other.holder if other else 'Another'} still works on this lakehouse (s3://{self._store.bucket}/{self._key}){since}. "
-            "Nothing was done; run it again when that is finished."
+            f"{other.holder if other else 'Another'} still works on this lakehouse"
+            f" (s3://{self._store.bucket}/{self._key}){since}. Nothing was done; run it again when that is finished."
         )
 
     def _next_holding(self, found: JsonVersion | None) -> Holding:
@@ -200,9 +227,11 @@ class Lease:
 
 
 class ExecutionLease(Lease):
-    """The lease as one step of a state machine's execution sees it. All its steps hold it together, so a step that ends gives nothing back: the last one does.
+    """The lease as one step of a state machine's execution sees it. All its steps hold it together, so a step that ends
+    gives nothing back: the last one does.
 
-    `execution`: its ARN. A step of an execution that was stopped, and that wakes up after another has taken over, finds out before its next write.
+    `execution`: its ARN. A step of an execution that was stopped, and that wakes up after another has taken over, finds
+    out before its next write.
     """
 
     def __init__(self, store: Store, key: str, execution: str, is_running: Callable[[str], bool]) -> None:
@@ -210,28 +239,34 @@ class ExecutionLease(Lease):
         self._execution = execution
 
     def take(self, wait_seconds: float, told: Callable[[str], None]) -> None:
-        """Joins the execution's other steps, or takes the lease for them all where it is free. Raises LakehouseBusy where another has it: whoever wants to
-        wait is the state machine, which pays for no waiting process."""
+        """Joins the execution's other steps, or takes the lease for them all where it is free. Raises LakehouseBusy
+        where another has it: whoever wants to wait is the state machine, which pays for no waiting process."""
         del wait_seconds, told
         for _ in range(TRIES_TO_JOIN):
             found, other = self._look()
             if other is not None:
                 raise self._busy(other)
-            if (found is not None and self._is_own(Holding(**found.value))) or self._written(self._next_holding(found), found.etag if found else None):
+            if (found is not None and self._is_own(Holding(**found.value))) or self._written(
+                self._next_holding(found), found.etag if found else None
+            ):
                 self._taken = True
                 return
         raise self._busy(None)
 
     def confirm(self) -> None:
-        """Reads, and so makes sure before a write that the execution still holds it. Raises LeaseLostError where it does not."""
+        """Reads, and so makes sure before a write that the execution still holds it. Raises LeaseLostError where it
+        does not.
+        """
         if not self.is_held():
             raise LeaseLostError(
-                f"{self._holder} does not hold the lakehouse any more: it was stopped, or another took over. This step stops here; nothing is lost and nothing "
-                "doubled. `lakehouse history` shows what became of the batch."
+                f"{self._holder} does not hold the lakehouse any more: it was stopped, or another took over. This step"
+                " stops here; nothing is lost and nothing doubled. `lakehouse history` shows what became of the batch."
             )
 
     def release(self) -> None:
-        """Gives the lease back for all steps, if the execution holds it. Where that cannot be told, it is free as soon as the execution has ended."""
+        """Gives the lease back for all steps, if the execution holds it. Where that cannot be told, it is free as soon
+        as the execution has ended.
+        """
         found = self._store.get_json_version(self._key)
         self._taken = False
         if found is not None and self._is_own(holding := Holding(**found.value)):
@@ -245,7 +280,9 @@ class ExecutionLease(Lease):
 
 
 def this_machine() -> str:
-    """The same for processes that see each other's ids: one start of one machine, one space of process ids (a container has its own)."""
+    """The same for processes that see each other's ids: one start of one machine, one space of process ids (a container
+    has its own).
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{socket.gethostname()}/{boot}/{Path('/proc/self/ns/pid').readlink()}"

@@ -1,4 +1,6 @@
-"""Queries through Athena, and their results with Python's types. A query never reuses an older result: the checks after a load must see the load."""
+"""Queries through Athena, and their results with Python's types. A query never reuses an older result: the checks after
+a load must see the load.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Athena:
-    """One workgroup and database. `timeout` in seconds: past it the query is stopped, so that it does not go on scanning."""
+    """One workgroup and database. `timeout` in seconds: past it the query is stopped, so that it does not go on
+    scanning.
+    """
 
     client: Any
     database: str
@@ -37,10 +41,11 @@ class Athena:
     timeout: float = 600
 
     def query(self, sql: str, called: str = "") -> Result:
-        """Runs one statement and reads its whole result; numbers (decimals exact) and booleans come with their types, all else as text, NULL as None.
+        """Runs one statement and reads its whole result; numbers (decimals exact) and booleans come with their types,
+        all else as text, NULL as None.
 
-        `called`: what a failure calls it; without, the statement is given whole.
-        Raises LakehouseError with Athena's reason when the statement fails, TemporaryOutage when it takes longer than the time-out.
+        `called`: what a failure calls it; without, the statement is given whole. Raises LakehouseError with Athena's
+        reason when the statement fails, TemporaryOutage when it takes longer than the time-out.
         """
         called = called or sql
         query_id = self._start(sql, called)
@@ -70,7 +75,9 @@ class Athena:
                 raise _bad_query(status.get("StateChangeReason", status["State"]), called)
             if time.monotonic() > deadline:
                 self.client.stop_query_execution(QueryExecutionId=query_id)
-                raise TemporaryOutage(f"Athena did not finish query {query_id} within {self.timeout:.0f} s; it was stopped. Run it again.")
+                raise TemporaryOutage(
+                    f"Athena did not finish query {query_id} within {self.timeout:.0f} s; it was stopped. Run it again."
+                )
             time.sleep(pause)
             pause = min(pause * 1.5, SLOWEST_POLL_SECONDS)
 
@@ -87,7 +94,9 @@ class Athena:
                 # The first page of a SELECT begins with a header; that of SHOW and DESCRIBE with a row.
                 if kind == "DML" and found[:1] == [list(columns)]:
                     del found[0]
-            rows += [tuple(_value(cell, convert) for cell, convert in zip(row, converters, strict=True)) for row in found]
+            rows += [
+                tuple(_value(cell, convert) for cell, convert in zip(row, converters, strict=True)) for row in found
+            ]
         return Result(columns, rows)
 
 
@@ -100,7 +109,9 @@ def _bad_query(reason: str, called: str) -> BadQuery:
 
 
 def _cells(row: list[dict[str, str]], columns: int) -> list[str | None]:
-    """One text for each column. DESCRIBE has three columns, and gives them in one cell with tabs between (github.com/uber/athenadriver, UndocumentedAthena)."""
+    """One text for each column. DESCRIBE has three columns, and gives them in one cell with tabs between
+    (github.com/uber/athenadriver, UndocumentedAthena).
+    """
     cells = [cell.get("VarCharValue") for cell in row]
     if len(cells) == 1 < columns and cells[0] is not None:
         cells = [part.strip() for part in cells[0].split("\t", columns - 1)]

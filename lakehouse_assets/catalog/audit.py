@@ -31,14 +31,23 @@ from lakehouse_assets.parallel import in_parallel
 
 ROWS_BY_FILE, TRANSACTIONS, WAITING, RESOLVED = "rows_by_file", "transactions", "waiting_records", "resolved_records"
 WHAT_TO_DO = {
-    ROWS_BY_FILE: "Someone else writes to the table, or a manifest or report under control/ was deleted. Find the "
-    "writer (the table's Delta log names each commit), restore the table to the version before, then load what came "
-    "since again. The query where_rows_came_from lists the rows by file.",
-    TRANSACTIONS: "The table lost commits: it was restored, deleted or written elsewhere. Load the files of these "
-    "batches again (they are in archived/): rows that the table has come out as unchanged.",
-    WAITING: "Load a file with these parents again: what waits for them is tried again then. If it stays so, please report it.",
-    RESOLVED: "These rows are said to be in the table and are not: load their files again. `lakehouse rejects "
-    "--dataset {dataset} --state resolved` lists them.",
+    ROWS_BY_FILE: (
+        "Someone else writes to the table, or a manifest or report under control/ was deleted. Find the writer (the"
+        " table's Delta log names each commit), restore the table to the version before, then load what came since"
+        " again. The query where_rows_came_from lists the rows by file."
+    ),
+    TRANSACTIONS: (
+        "The table lost commits: it was restored, deleted or written elsewhere. Load the files of these "
+        "batches again (they are in archived/): rows that the table has come out as unchanged."
+    ),
+    WAITING: (
+        "Load a file with these parents again: what waits for them is tried again then. If it stays so, please"
+        " report it."
+    ),
+    RESOLVED: (
+        "These rows are said to be in the table and are not: load their files again. `lakehouse rejects "
+        "--dataset {dataset} --state resolved` lists them."
+    ),
 }
 """When one of these checks of a dataset fails."""
 REMEMBERED = timedelta(days=89)
@@ -120,7 +129,13 @@ class Audit:
         """A file's rows in the table are at most those that were accepted of it, and another file's at most those that
         the batch tried again."""
         table = existing_table(self.tables.table(contract.dataset), self.tables.storage_options)
-        found = None if table is None else ask(table, "SELECT batch_id, source_file, count(*) AS rows_there FROM t GROUP BY batch_id, source_file")
+        found = (
+            None
+            if table is None
+            else ask(
+                table, "SELECT batch_id, source_file, count(*) AS rows_there FROM t GROUP BY batch_id, source_file"
+            )
+        )
         rows, unknown, more = 0, 0, 0
         if found is not None:
             connection.execute("CREATE OR REPLACE TABLE there AS SELECT * FROM found")
@@ -129,7 +144,12 @@ class Audit:
             [(more,)] = connection.execute(MORE, asked).fetchall()
         wrong = f"{unknown:,} of a file or batch that nobody knows, {more:,} more than the reports say"
         message = f"{rows:,} rows, {wrong if unknown or more else 'all as the reports say'}"
-        return CheckResult(ROWS_BY_FILE, not unknown and not more, message, {"rows": int(rows), "unknown": int(unknown), "more": int(more)})
+        return CheckResult(
+            ROWS_BY_FILE,
+            not unknown and not more,
+            message,
+            {"rows": int(rows), "unknown": int(unknown), "more": int(more)},
+        )
 
     def _transactions(self, connection: duckdb.DuckDBPyConnection, contract: Contract) -> CheckResult:
         table = existing_table(self.tables.table(contract.dataset), self.tables.storage_options)
@@ -137,13 +157,22 @@ class Audit:
             "SELECT batch_id FROM batches WHERE dataset = ? AND written > 0 AND created_at > ? ORDER BY created_at",
             [contract.dataset, datetime.now(UTC) - REMEMBERED],
         ).fetchall()
-        lost = [batch_id for (batch_id,) in wrote if table is None or not committed(table, transaction_of(contract.dataset, batch_id))]
+        lost = [
+            batch_id
+            for (batch_id,) in wrote
+            if table is None or not committed(table, transaction_of(contract.dataset, batch_id))
+        ]
         named = f"{', '.join(lost[:3])}{', …' if len(lost) > 3 else ''}"
         wrong = f"the table's log lacks {len(lost):,} of them: {named}"
-        message = f"{len(wrote):,} batches wrote rows in the last {REMEMBERED.days} days, {wrong if lost else 'all in the log'}"
+        message = (
+            f"{len(wrote):,} batches wrote rows in the last {REMEMBERED.days} days,"
+            f" {wrong if lost else 'all in the log'}"
+        )
         return CheckResult(TRANSACTIONS, not lost, message, {"batches": len(wrote), "lost": len(lost)})
 
-    def _of_rejected(self, connection: duckdb.DuckDBPyConnection, contract: Contract, *, unsettled: bool) -> Iterator[CheckResult]:
+    def _of_rejected(
+        self, connection: duckdb.DuckDBPyConnection, contract: Contract, *, unsettled: bool
+    ) -> Iterator[CheckResult]:
         rejected = Rejected.of(contract, self.tables, self.zone.scratch, self.memory_mb)
         if contract.parents:
             waiting = self._typed(connection, contract, rejected, "waiting = true")
@@ -159,17 +188,27 @@ class Audit:
         message = f"{resolved:,} healed or corrected rows, {found}"
         yield CheckResult(RESOLVED, absent == 0, message, {"resolved": resolved, "absent": absent})
 
-    def _typed(self, connection: duckdb.DuckDBPyConnection, contract: Contract, rejected: Rejected | None, where: str) -> int:
+    def _typed(
+        self, connection: duckdb.DuckDBPyConnection, contract: Contract, rejected: Rejected | None, where: str
+    ) -> int:
         """Makes `typed` of the records: their columns as the plan reads them today, and what they break by today's
         rules. Returns how many there are."""
         if rejected is None:
             return 0
-        records = ask(rejected.table, f"SELECT raw FROM ({rejected.told(('raw', 'resolution', 'waiting'))}) WHERE {where}")
+        records = ask(
+            rejected.table, f"SELECT raw FROM ({rejected.told(('raw', 'resolution', 'waiting'))}) WHERE {where}"
+        )
         connection.register("records", records)
         columns = ", ".join(f'raw[{sql_literal(name)}] AS "{name}"' for name in contract.names)
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM records")
-        kept = ", ".join(f'"{name}"' for name in dict.fromkeys((contract.key, *(parent.column for parent in contract.parents))))
-        connection.execute(f"CREATE OR REPLACE TABLE typed AS SELECT {kept}, broken FROM ({for_duckdb(judge_sql(contract))})")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM records"
+        )
+        kept = ", ".join(
+            f'"{name}"' for name in dict.fromkeys((contract.key, *(parent.column for parent in contract.parents)))
+        )
+        connection.execute(
+            f"CREATE OR REPLACE TABLE typed AS SELECT {kept}, broken FROM ({for_duckdb(judge_sql(contract))})"
+        )
         return int(connection.execute("SELECT count(*) FROM typed").fetchall()[0][0])
 
     def _with_parents(self, connection: duckdb.DuckDBPyConnection, contract: Contract) -> int:
@@ -180,18 +219,22 @@ class Audit:
             connection.execute(f'DELETE FROM typed WHERE "{parent.column}" IN (SELECT key FROM absent)')
         return int(connection.execute("SELECT count(*) FROM typed").fetchall()[0][0])
 
-    def _absent(self, connection: duckdb.DuckDBPyConnection, contract: Contract, column: str, dataset: str, key: str) -> int:
+    def _absent(
+        self, connection: duckdb.DuckDBPyConnection, contract: Contract, column: str, dataset: str, key: str
+    ) -> int:
         """Makes `absent` of the values of a column of `typed` that are no key of a dataset's table. Returns how many
         rows have one."""
         table = existing_table(self.tables.table(dataset), self.tables.storage_options)
-        ranges = key_ranges(lambda sql: connection.execute(for_duckdb(sql)).fetchall(), "typed", column, contract.column(column).kind)
+        ranges = key_ranges(
+            lambda sql: connection.execute(for_duckdb(sql)).fetchall(), "typed", column, contract.column(column).kind
+        )
         there = "SELECT NULL AS key WHERE false"
         if table is not None and ranges:
             connection.register("keys_there", look_up(table, [key], within(f'"{key}"', ranges, sql_literal)))
             there = f'SELECT "{key}" AS key FROM keys_there'
         connection.execute(
-            f'CREATE OR REPLACE TABLE absent AS SELECT "{column}" AS key FROM typed ANTI JOIN ({there}) there ON there.key = "{column}" '
-            f'WHERE "{column}" IS NOT NULL'
+            f'CREATE OR REPLACE TABLE absent AS SELECT "{column}" AS key FROM typed ANTI JOIN ({there}) there ON'
+            f' there.key = "{column}" WHERE "{column}" IS NOT NULL'
         )
         return int(connection.execute("SELECT count(*) FROM absent").fetchall()[0][0])
 
@@ -204,7 +247,9 @@ def in_the_tables(judgements: Mapping[str, Judgement], batch_id: str, tables: Ta
         table = existing_table(tables.table(dataset), tables.storage_options)
         return table is not None and committed(table, transaction_of(dataset, batch_id))
 
-    return {dataset: judgement for dataset, judgement in judgements.items() if not judgement.written or is_there(dataset)}
+    return {
+        dataset: judgement for dataset, judgement in judgements.items() if not judgement.written or is_there(dataset)
+    }
 
 
 def _batches_of(report: dict[str, Any], contracts: Contracts) -> Iterator[tuple[Any, ...]]:
@@ -226,8 +271,14 @@ def _enter_manifest(connection: duckdb.DuckDBPyConnection, manifest: Manifest, c
     goes."""
     for relation in ("batches", "files"):
         connection.execute(f"DELETE FROM {relation} WHERE batch_id = ?", [manifest.batch_id])
-    _insert(connection, "batches", ((manifest.batch_id, dataset, None, None, manifest.created_at) for dataset in contracts))
-    _insert(connection, "files", ((manifest.batch_id, file.dataset, file.source_file, None) for file in manifest.files if file.dataset))
+    _insert(
+        connection, "batches", ((manifest.batch_id, dataset, None, None, manifest.created_at) for dataset in contracts)
+    )
+    _insert(
+        connection,
+        "files",
+        ((manifest.batch_id, file.dataset, file.source_file, None) for file in manifest.files if file.dataset),
+    )
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: Iterable[tuple[Any, ...]]) -> None:

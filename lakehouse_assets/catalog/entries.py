@@ -1,7 +1,9 @@
-"""What the Glue catalog says of a Delta table, by whoever registers it: what Glue's crawler writes with CreateNativeDeltaTable.
+"""What the Glue catalog says of a Delta table, by whoever registers it: what Glue's crawler writes with
+CreateNativeDeltaTable.
 
-Trino, the engine of Athena version 3, needs more of an entry than AWS's page on Delta tables names. It takes the table's location from the SerDe's parameter
-`path` alone (`No path property defined for table`), and fails without a SerDe (`StorageDescriptor SerDeInfo is null`).
+Trino, the engine of Athena version 3, needs more of an entry than AWS's page on Delta tables names. It takes the
+table's location from the SerDe's parameter `path` alone (`No path property defined for table`), and fails without a
+SerDe (`StorageDescriptor SerDeInfo is null`).
 """
 
 from __future__ import annotations
@@ -22,14 +24,19 @@ OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.HiveSequenceFileOutputFormat"
 SERDE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 
 
-def delta_entry(name: str, columns: Mapping[str, str], location: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The TableInput of a Delta table. `columns`: each one's Hive type, partition columns among them. `parameters` come on top of every Delta table's own."""
+def delta_entry(
+    name: str, columns: Mapping[str, str], location: str, parameters: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The TableInput of a Delta table. `columns`: each one's Hive type, partition columns among them. `parameters` come
+    on top of every Delta table's own.
+    """
     said = {**DELTA, **(parameters or {})}
     return {
         "Name": name,
         "Owner": "owner",
         "TableType": "EXTERNAL_TABLE",
-        # Delta's log knows the partitions. Athena wants the list all the same, "at least set to an empty list" (Glue's API reference, TableInput).
+        # Delta's log knows the partitions. Athena wants the list all the same, "at least set to an empty list" (Glue's
+        # API reference, TableInput).
         "PartitionKeys": [],
         "Parameters": said,
         "StorageDescriptor": {
@@ -51,8 +58,9 @@ def delta_entry(name: str, columns: Mapping[str, str], location: str, parameters
 def says_the_same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether a reader learns the same of an entry of the catalog as of this TableInput.
 
-    Not told apart is what no reader looks at and the two who register tables write differently: the order of the columns, a slash at the end of the location,
-    the case of `delta`, parameters beyond those of every Delta table, the description.
+    Not told apart is what no reader looks at and the two who register tables write differently: the order of the
+    columns, a slash at the end of the location, the case of `delta`, parameters beyond those of every Delta table, the
+    description.
     """
     return _said(found) == _said(wanted)
 

@@ -1,4 +1,6 @@
-"""Registers the Delta tables in the Glue catalog, from their contracts. Athena reads a table's own log, so only a new table or column needs a refresh."""
+"""Registers the Delta tables in the Glue catalog, from their contracts. Athena reads a table's own log, so only a new
+table or column needs a refresh.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +22,34 @@ class Catalog:
     tables: Tables
 
     def refresh(self, contract: Contract) -> str:
-        """Brings the catalog's entries of a dataset's table and its rejected records up to the contract. Returns created, updated or up to date."""
+        """Brings the catalog's entries of a dataset's table and its rejected records up to the contract. Returns
+        created, updated or up to date.
+        """
         said = [contract.description, f"Rejected records of {contract.dataset}."]
         entries = self._entries(contract).items()
-        data, _ = [self._register(name, *entry, description) for (name, entry), description in zip(entries, said, strict=True)]
+        data, _ = [
+            self._register(name, *entry, description) for (name, entry), description in zip(entries, said, strict=True)
+        ]
         return data
 
     def columns(self, name: str) -> dict[str, str]:
         """The columns of a table and their types, as the catalog has them; none where it does not know the table."""
         found = self._found(name)
-        return {column["Name"]: column["Type"] for column in _one_list(found)["StorageDescriptor"]["Columns"]} if found else {}
+        return (
+            {column["Name"]: column["Type"] for column in _one_list(found)["StorageDescriptor"]["Columns"]}
+            if found
+            else {}
+        )
 
     def outdated(self, contract: Contract) -> list[str]:
-        """The entries of a dataset that its readers lack: of its table, of its rejected records. One that is there with the contract's columns is not among
-        them: Athena reads the table's own log, so no other change of a table needs its crawler."""
-        return [name for name, (columns, location) in self._entries(contract).items() if not self._has(name, columns, location)]
+        """The entries of a dataset that its readers lack: of its table, of its rejected records. One that is there with
+        the contract's columns is not among them: Athena reads the table's own log, so no other change of a table needs
+        its crawler."""
+        return [
+            name
+            for name, (columns, location) in self._entries(contract).items()
+            if not self._has(name, columns, location)
+        ]
 
     def _entries(self, contract: Contract) -> dict[str, tuple[Mapping[str, str], str]]:
         """Columns and location, by the entry's name."""
@@ -44,14 +59,18 @@ class Catalog:
         }
 
     def _has(self, name: str, columns: Mapping[str, str], location: str) -> bool:
-        """A crawler registers what the Delta log says: columns beyond the contract's (those of a contract before it) stay."""
+        """A crawler registers what the Delta log says: columns beyond the contract's (those of a contract before it)
+        stay.
+        """
         found = self._found(name)
         if found is None:
             return False
         entry = _one_list(found)
         storage = entry["StorageDescriptor"]
         known = [column for column in storage["Columns"] if column["Name"] in columns]
-        return says_the_same({**entry, "StorageDescriptor": {**storage, "Columns": known}}, delta_entry(name, columns, location))
+        return says_the_same(
+            {**entry, "StorageDescriptor": {**storage, "Columns": known}}, delta_entry(name, columns, location)
+        )
 
     def _found(self, name: str) -> dict[str, Any] | None:
         try:
@@ -72,11 +91,17 @@ class Catalog:
 
 
 def _one_list(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry with its partition keys among its columns. Glue's crawlers have written them in either place; a Delta table's readers take them from its log."""
+    """An entry with its partition keys among its columns. Glue's crawlers have written them in either place; a Delta
+    table's readers take them from its log.
+    """
     keys, storage = entry.get("PartitionKeys") or [], entry["StorageDescriptor"]
     named = {column["Name"] for column in keys}
     columns = [column for column in storage["Columns"] if column["Name"] not in named]
-    return {**entry, "PartitionKeys": [], "StorageDescriptor": {**storage, "Columns": [*columns, *keys]}} if keys else entry
+    return (
+        {**entry, "PartitionKeys": [], "StorageDescriptor": {**storage, "Columns": [*columns, *keys]}}
+        if keys
+        else entry
+    )
 
 
 def rejected_table(dataset: str) -> str:

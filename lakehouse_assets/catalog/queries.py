@@ -17,11 +17,16 @@ def named_queries() -> list[str]:
 
 
 def statement_of(text: str) -> str:
-    """The statement itself, or what the file of that name holds. Raises BadConfiguration for a name that no file has, and for nothing at all."""
+    """The statement itself, or what the file of that name holds. Raises BadConfiguration for a name that no file has,
+    and for nothing at all.
+    """
     if not text.strip():
         raise BadConfiguration('There is no statement. Try: lakehouse query "SELECT 1"')
     if not NAME.match(text):
         return text
     if text not in named_queries():
-        raise BadConfiguration(f'No query is named {text}. There are: {", ".join(named_queries())}. Or write a statement: lakehouse query "SELECT 1"')
+        raise BadConfiguration(
+            f"No query is named {text}. There are: {', '.join(named_queries())}. Or write a statement: lakehouse query"
+            ' "SELECT 1"'
+        )
     return (SQL / f"{text}.sql").read_text("utf-8")

@@ -1,5 +1,6 @@
-"""Per table: not empty, key unique, no orphans, the contract's columns, this batch's counts are there. They block: the batch is not reported as done while a
-severe one fails. A share of rejected rows that is unusual is a warning: what is in the tables is right."""
+"""Per table: not empty, key unique, no orphans, the contract's columns, this batch's counts are there. They block: the
+batch is not reported as done while a severe one fails. A share of rejected rows that is unusual is a warning: what is
+in the tables is right."""
 
 from collections.abc import Iterator
 
@@ -16,14 +17,18 @@ from lakehouse_assets.resources.lakehouse import LakehouseResource
 
 def athena_checks(contracts: Contracts) -> dg.AssetChecksDefinition:
     specs = [
-        dg.AssetCheckSpec(check, asset=athena_key(dataset), description=description, blocking=True, additional_deps=[BATCH])
+        dg.AssetCheckSpec(
+            check, asset=athena_key(dataset), description=description, blocking=True, additional_deps=[BATCH]
+        )
         for dataset, contract in contracts.items()
         for check, description in CHECKS.items()
         if check != NO_ORPHANS or contract.parents
     ]
 
     @dg.multi_asset_check(name="athena_checks", specs=specs, ins=for_batch(), pool=POOL, can_subset=True)
-    def check_tables(context: dg.AssetCheckExecutionContext, lakehouse: LakehouseResource, batch_id: str) -> Iterator[dg.AssetCheckResult]:
+    def check_tables(
+        context: dg.AssetCheckExecutionContext, lakehouse: LakehouseResource, batch_id: str
+    ) -> Iterator[dg.AssetCheckResult]:
         for dataset, results in _found(lakehouse.lakehouse, batch_id).items():
             for result in results:
                 if dg.AssetCheckKey(athena_key(dataset), result.check) not in context.selected_asset_check_keys:
@@ -42,7 +47,9 @@ def athena_checks(contracts: Contracts) -> dg.AssetChecksDefinition:
 
 
 def _found(house: Lakehouse, batch_id: str) -> dict[str, list[CheckResult]]:
-    """All checks for a batch under way. Later batches change the rows of one that has ended: then the tables alone are checked, and no report hears of it."""
+    """All checks for a batch under way. Later batches change the rows of one that has ended: then the tables alone are
+    checked, and no report hears of it.
+    """
     if not house.is_under_way(batch_id):
         with named_failures():
             return house.check()

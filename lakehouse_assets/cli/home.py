@@ -21,7 +21,8 @@ UNUSABLE = "?%"
 
 
 def read_home() -> Settings:
-    """The settings of this process. Its home is created if need be and, absolute, put into the environment: whatever this process starts uses the same one.
+    """The settings of this process. Its home is created if need be and, absolute, put into the environment: whatever
+    this process starts uses the same one.
 
     Raises BadConfiguration for wrong settings, and for a home that cannot be used or written.
     """
@@ -29,13 +30,21 @@ def read_home() -> Settings:
 
     home = absolute(read_settings().home)
     if wrong := unusable(home):
-        raise BadConfiguration(f"The home {home} cannot be used: {wrong}. Set LAKEHOUSE_HOME (or --home) to another folder.")
+        raise BadConfiguration(
+            f"The home {home} cannot be used: {wrong}. Set LAKEHOUSE_HOME (or --home) to another folder."
+        )
     try:
         (home / "logs").mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadConfiguration(f"The home {home} cannot be made: {error.strerror}. Set LAKEHOUSE_HOME (or --home) to a folder that can be written.") from error
+        raise BadConfiguration(
+            f"The home {home} cannot be made: {error.strerror}. Set LAKEHOUSE_HOME (or --home) to a folder that can be"
+            " written."
+        ) from error
     if not os.access(home, os.W_OK | os.X_OK):
-        raise BadConfiguration(f"The home {home} cannot be written. Correct its permissions, or set LAKEHOUSE_HOME (or --home) to another folder.")
+        raise BadConfiguration(
+            f"The home {home} cannot be written. Correct its permissions, or set LAKEHOUSE_HOME (or --home) to another"
+            " folder."
+        )
     os.environ["LAKEHOUSE_HOME"] = str(home)
     settings = read_settings()
     if settings.aws == "embedded":
@@ -47,7 +56,11 @@ def read_home() -> Settings:
 def unusable(home: Path) -> str | None:
     """What in a home's path no lakehouse can work with."""
     wrong = sorted({character for character in str(home) if character in UNUSABLE or not character.isprintable()})
-    return f"its path holds {' '.join(map(repr, wrong))}, and the addresses of Dagster's databases cannot" if wrong else None
+    return (
+        f"its path holds {' '.join(map(repr, wrong))}, and the addresses of Dagster's databases cannot"
+        if wrong
+        else None
+    )
 
 
 def absolute(home: Path) -> Path:

@@ -1,4 +1,6 @@
-"""The command line's entry point. It imports nothing heavy: each command imports what it needs when it runs, so that `lakehouse --help` is quick."""
+"""The command line's entry point. It imports nothing heavy: each command imports what it needs when it runs, so that
+`lakehouse --help` is quick.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Files of CSV or Excel become validated, deduplicated Delta tables: nothing lost, nothing doubled, nothing silently changed.",
+    help=(
+        "Files of CSV or Excel become validated, deduplicated Delta tables: nothing lost, nothing doubled, nothing"
+        " silently changed."
+    ),
     epilog="Each command explains itself: lakehouse load --help",
 )
 
@@ -60,9 +65,14 @@ def _print_version(wanted: bool) -> None:
 def lakehouse(
     home: Annotated[
         Path | None,
-        typer.Option(help="Where all local state lives; like LAKEHOUSE_HOME, which is .lakehouse in this folder unless set.", show_default=False),
+        typer.Option(
+            help="Where all local state lives; like LAKEHOUSE_HOME, which is .lakehouse in this folder unless set.",
+            show_default=False,
+        ),
     ] = None,
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     del version
     # Of a run that finds nothing to do it warns once for each check that had nothing to look at.

@@ -18,5 +18,9 @@ def use(engine: EngineName | None) -> EngineName | None:
 
 Engine = Annotated[
     EngineName | None,
-    typer.Option(callback=use, help="What loads the rows; like LAKEHOUSE_ENGINE. spark and glue need `make spark` once.", show_default=False),
+    typer.Option(
+        callback=use,
+        help="What loads the rows; like LAKEHOUSE_ENGINE. spark and glue need `make spark` once.",
+        show_default=False,
+    ),
 ]

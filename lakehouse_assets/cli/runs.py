@@ -25,15 +25,21 @@ Progress = Callable[[str, str], None]
 """Called with a step's name and what happens to it: started, succeeded, failed or skipped."""
 TOLD = {"STEP_START": "started", "STEP_SUCCESS": "succeeded", "STEP_FAILURE": "failed", "STEP_SKIPPED": "skipped"}
 BATCH_STEP = "landing__batch"
-KILLED = "Its process is gone: it was killed, or the machine went down. Nothing is lost; the next `lakehouse load` goes on with the batch."
-INTERRUPTED = "It was interrupted. Nothing is lost: what was uploaded waits, and the next `lakehouse load` goes on from here."
+KILLED = (
+    "Its process is gone: it was killed, or the machine went down. Nothing is lost; the next `lakehouse load` goes on"
+    " with the batch."
+)
+INTERRUPTED = (
+    "It was interrupted. Nothing is lost: what was uploaded waits, and the next `lakehouse load` goes on from here."
+)
 
 
 def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None = None) -> dict[str, Any]:
     """Runs the job once: the batch that is under way, or a new one of what waits. Returns its load report.
 
-    The process's environment must hold the settings of `lakehouse`: the job's resource reads them anew and joins the same embedded AWS. The caller holds
-    load.lock. Raises LakehouseError where the job fails before there is a batch, or where another goes on with the batch and has not ended it yet.
+    The process's environment must hold the settings of `lakehouse`: the job's resource reads them anew and joins the
+    same embedded AWS. The caller holds load.lock. Raises LakehouseError where the job fails before there is a batch, or
+    where another goes on with the batch and has not ended it yet.
     """
     from lakehouse_assets.definitions import defs
     from lakehouse_assets.jobs import LOAD_BATCH
@@ -61,24 +67,33 @@ def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None
         return NOTHING_TO_DO
     manifest = lakehouse.manifest(batch_id)
     report = lakehouse.report(manifest)
-    if failure is not None and (report is None or report["status"] != "failed") and _is_ours_to_record(lakehouse, batch_id, result):
+    if (
+        failure is not None
+        and (report is None or report["status"] != "failed")
+        and _is_ours_to_record(lakehouse, batch_id, result)
+    ):
         return lakehouse.record_failure(manifest, failure)
     if report is None:
-        gone = f"Batch {batch_id} ran, but its report is not at {lakehouse.zone.report_key(manifest)}. Run `lakehouse load` again."
+        gone = (
+            f"Batch {batch_id} ran, but its report is not at {lakehouse.zone.report_key(manifest)}. Run `lakehouse"
+            " load` again."
+        )
         raise LakehouseError(failure or gone)
     return report
 
 
 def _is_ours_to_record(lakehouse: Lakehouse, batch_id: str, result: ExecuteInProcessResult) -> bool:
-    """Whether the failure of a run that no step recorded (it was interrupted, say) is the batch's. It is not where another took the lakehouse over while this
-    process slept: what became of the batch is then the other's to say."""
-    lost = any(LeaseLostError.__name__ in _causes(event.step_failure_data.error) for event in result.get_step_failure_events())
+    """Whether the failure of a run that no step recorded (it was interrupted, say) is the batch's. It is not where
+    another took the lakehouse over while this process slept: what became of the batch is then the other's to say."""
+    lost = any(
+        LeaseLostError.__name__ in _causes(event.step_failure_data.error) for event in result.get_step_failure_events()
+    )
     return not lost and lakehouse.is_under_way(batch_id) and lakehouse.lease_holder() is None
 
 
 def end_dead_runs(home: Path) -> None:
-    """Dagster's runs of a `lakehouse load` of this home that was killed are reported as failed: unfinished they keep the one place of the pool, and every later
-    run waits in Dagster's queue for ever. Does nothing while a load runs."""
+    """Dagster's runs of a `lakehouse load` of this home that was killed are reported as failed: unfinished they keep
+    the one place of the pool, and every later run waits in Dagster's queue for ever. Does nothing while a load runs."""
     if (home / "dagster").exists() and not is_held(home / "load.lock"):
         with _instance(home) as instance:
             _end_dead_runs(instance, home)
@@ -90,7 +105,8 @@ def _end_dead_runs(instance: DagsterInstance, home: Path) -> None:
     from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
     for run in instance.get_runs(filters=RunsFilter(tags=_of_this_home(home), statuses=NOT_FINISHED_STATUSES)):
-        # One that was executed again in the UI has the tags of the first, but a process of its own, which Dagster watches.
+        # One that was executed again in the UI has the tags of the first, but a process of its own, which Dagster
+        # watches.
         if run.remote_job_origin is None:
             instance.report_run_failed(run, KILLED)
 
@@ -102,14 +118,18 @@ def _end_run(home: Path, run_id: str, reason: str) -> None:
 
 
 def _of_this_home(home: Path) -> dict[str, str]:
-    """The tags of its runs. Where dagster.yaml keeps the runs of several homes or machines in one database, each ends its own only."""
+    """The tags of its runs. Where dagster.yaml keeps the runs of several homes or machines in one database, each ends
+    its own only.
+    """
     from lakehouse_assets.jobs import STARTED_BY_TAG
 
     return {STARTED_BY_TAG: "lakehouse load", "lakehouse/home": f"{socket.gethostname()}:{home.resolve()}"}
 
 
 def load_dagster(home: Path) -> None:
-    """Imports Dagster and the definitions and sees to the instance's databases: 1.5 of the 2 seconds that a first batch in a home takes to start."""
+    """Imports Dagster and the definitions and sees to the instance's databases: 1.5 of the 2 seconds that a first batch
+    in a home takes to start.
+    """
     import lakehouse_assets.definitions  # noqa: F401
 
     with _instance(home):

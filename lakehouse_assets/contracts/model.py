@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 PROVENANCE = {"batch_id": "string", "source_file": "string", "source_modified_at": "timestamp"}
-"""Columns that each table carries after the contract's own: they make rows traceable and files that come out of order safe."""
+"""Columns that each table carries after the contract's own: they make rows traceable and files that come out of order
+safe.
+"""
 
 
 class Kind(StrEnum):
@@ -29,7 +31,9 @@ class Severity(StrEnum):
 
 
 class WhenAbsent(StrEnum):
-    """What a file that lacks an optional column says of it: nothing, so that the table's value stays; that it is empty; or the file is quarantined."""
+    """What a file that lacks an optional column says of it: nothing, so that the table's value stays; that it is empty;
+    or the file is quarantined.
+    """
 
     KEEP = "keep"
     EMPTY = "empty"
@@ -38,7 +42,9 @@ class WhenAbsent(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """A predicate over one row's typed columns, in Spark SQL. A row breaks it where it is FALSE; NULL (a value is missing) breaks nothing."""
+    """A predicate over one row's typed columns, in Spark SQL. A row breaks it where it is FALSE; NULL (a value is
+    missing) breaks nothing.
+    """
 
     name: str
     predicate: str
@@ -71,9 +77,10 @@ class Parent:
 
 @dataclass(frozen=True)
 class Contract:
-    """One dataset's contract. `version` is the column whose greater value wins among rows of one key (None: the file's time decides);
-    `job` is the name of the Glue job that loads it; `team`: who answers for the dataset. `allows_unknown`: of a file's columns more than half may be
-    unknown to the contract (custom property `unknownColumns: allow`)."""
+    """One dataset's contract. `version` is the column whose greater value wins among rows of one key (None: the file's
+    time decides); `job` is the name of the Glue job that loads it; `team`: who answers for the dataset.
+    `allows_unknown`: of a file's columns more than half may be unknown to the contract (custom property
+    `unknownColumns: allow`)."""
 
     dataset: str
     document: str
@@ -105,7 +112,9 @@ class Contract:
     @property
     def kept_names(self) -> tuple[str, ...]:
         """The columns of which the table's value stays where a file lacks them."""
-        return tuple(c.name for c in self.columns if c.name not in self.required_names and c.when_absent is WhenAbsent.KEEP)
+        return tuple(
+            c.name for c in self.columns if c.name not in self.required_names and c.when_absent is WhenAbsent.KEEP
+        )
 
     @property
     def table_columns(self) -> dict[str, str]:

@@ -1,10 +1,10 @@
 r"""Regular expressions that mean the same to both engines: Java's in Spark, RE2's in DuckDB.
 
-Only their common part is taken, and what they read differently is written so that they do not: `.` (Java's stops at \r and U+2028, too), `\s` (RE2's lacks
-the vertical tab), `$` (Java's also matches before a last newline).
+Only their common part is taken, and what they read differently is written so that they do not: `.` (Java's stops at \r
+and U+2028, too), `\s` (RE2's lacks the vertical tab), `$` (Java's also matches before a last newline).
 
-Java matches a repeated group by calling itself, once for each repeat: text of a few thousand letters overflows its stack, which ends Spark's process. So a
-group has a limit to its repeats, and so have groups in groups together.
+Java matches a repeated group by calling itself, once for each repeat: text of a few thousand letters overflows its
+stack, which ends Spark's process. So a group has a limit to its repeats, and so have groups in groups together.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ MOST_REPEATS = 999
 SPACE = r" \t\n\f\r"
 PART = re.compile(r"\\.|\[\^?\]?|\(\?:|\(\?|[*+?]|\{[0-9]+(?:,[0-9]*)?\}|.", re.DOTALL)
 ESCAPES = re.compile(r"\\[dDwWtnrfAz]\Z|\\[^A-Za-z0-9]\Z", re.DOTALL)
-r"""Others are read differently, or by one engine only: `\b` (Java's knows letters of all scripts), `\h`, `\v`, `\R`, `\p`, `\Q`, `\x`, back references."""
+r"""Others are read differently, or by one engine only: `\b` (Java's knows letters of all scripts), `\h`, `\v`, `\R`,
+`\p`, `\Q`, `\x`, back references.
+"""
 
 
 class UnfitPattern(ValueError):
@@ -68,7 +70,8 @@ def _parts(pattern: str) -> Iterator[str]:
             if before == ")" and most > 1:
                 if most * closed > MOST_REPEATS:
                     raise UnfitPattern(
-                        f"repeats a group without a limit, or more than {MOST_REPEATS} times: long text would end Spark. Say how often: {{0,99}}."
+                        f"repeats a group without a limit, or more than {MOST_REPEATS} times: long text would end"
+                        " Spark. Say how often: {0,99}."
                     )
                 depths[-1] = max(depths[-1], int(most) * closed)
             yield part

@@ -1,8 +1,10 @@
-"""What a row rule may say: SQL that both engines answer alike, that fails on no row, and whose answer is the same tomorrow.
+"""What a row rule may say: SQL that both engines answer alike, that fails on no row, and whose answer is the same
+tomorrow.
 
-A batch that was cut off is judged a second time, so a rule must not ask for the time, or for chance. Spark 4 fails on a division by zero and on a cast that
-does not fit; DuckDB gives NULL. And some functions differ (`upper('ß')`, `trim` of a no-break space, `dayofweek`, `round(1.005, 2)`). So a rule is made of
-what is listed here, each held to both engines by `etl/test_rules_of_both_engines.py`.
+A batch that was cut off is judged a second time, so a rule must not ask for the time, or for chance. Spark 4 fails on a
+division by zero and on a cast that does not fit; DuckDB gives NULL. And some functions differ (`upper('ß')`, `trim` of
+a no-break space, `dayofweek`, `round(1.005, 2)`). So a rule is made of what is listed here, each held to both engines
+by `etl/test_rules_of_both_engines.py`.
 """
 
 from __future__ import annotations
@@ -20,17 +22,59 @@ from lakehouse_assets.contracts.patterns import UnfitPattern, portable
 
 LOGIC = (exp.And, exp.Or, exp.Not, exp.Paren, exp.Is, exp.Case, exp.If, exp.Coalesce, exp.Nullif)
 VALUES = (exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.DataType, exp.Var)
-COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.In, exp.Between, exp.Greatest, exp.Least)
+COMPARISONS = (
+    exp.EQ,
+    exp.NEQ,
+    exp.GT,
+    exp.GTE,
+    exp.LT,
+    exp.LTE,
+    exp.NullSafeEQ,
+    exp.NullSafeNEQ,
+    exp.In,
+    exp.Between,
+    exp.Greatest,
+    exp.Least,
+)
 ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Abs)
-TEXT = (exp.Length, exp.Concat, exp.DPipe, exp.Substring, exp.StartsWith, exp.EndsWith, exp.Contains, exp.StrPosition, exp.Like, exp.RegexpLike)
-TIME = (exp.Year, exp.Quarter, exp.Month, exp.Day, exp.Hour, exp.DateDiff, exp.TsOrDsAdd, exp.TsOrDsToDate, exp.Cast, exp.TryCast)
+TEXT = (
+    exp.Length,
+    exp.Concat,
+    exp.DPipe,
+    exp.Substring,
+    exp.StartsWith,
+    exp.EndsWith,
+    exp.Contains,
+    exp.StrPosition,
+    exp.Like,
+    exp.RegexpLike,
+)
+TIME = (
+    exp.Year,
+    exp.Quarter,
+    exp.Month,
+    exp.Day,
+    exp.Hour,
+    exp.DateDiff,
+    exp.TsOrDsAdd,
+    exp.TsOrDsToDate,
+    exp.Cast,
+    exp.TryCast,
+)
 TAKEN = (*LOGIC, *VALUES, *COMPARISONS, *ARITHMETIC, *TEXT, *TIME)
 MAY_BE_SAID = (
-    "AND OR NOT, comparisons, <=>, IN, BETWEEN, IS NULL, CASE, if, coalesce, nullif, greatest, least, + - * / %, abs, length, concat, substring, "
-    "startswith, endswith, contains, instr, LIKE, RLIKE, year, quarter, month, day, hour, datediff, date_add, date_sub, try_cast(… AS DATE), "
-    "CAST(a timestamp AS DATE), DATE '…', TIMESTAMP '…'"
+    "AND OR NOT, comparisons, <=>, IN, BETWEEN, IS NULL, CASE, if, coalesce, nullif, greatest, least, + - * / %, abs,"
+    " length, concat, substring, startswith, endswith, contains, instr, LIKE, RLIKE, year, quarter, month, day, hour,"
+    " datediff, date_add, date_sub, try_cast(… AS DATE), CAST(a timestamp AS DATE), DATE '…', TIMESTAMP '…'"
 )
-SQL_TYPES = {Kind.INT: "int", Kind.BIGINT: "bigint", Kind.DOUBLE: "double", Kind.STRING: "string", Kind.DATE: "date", Kind.TIMESTAMP: "timestamp"}
+SQL_TYPES = {
+    Kind.INT: "int",
+    Kind.BIGINT: "bigint",
+    Kind.DOUBLE: "double",
+    Kind.STRING: "string",
+    Kind.DATE: "date",
+    Kind.TIMESTAMP: "timestamp",
+}
 NO_PREDICATE = "it must be one predicate, TRUE or FALSE of a row."
 NUMBER, WORDS, DAY, MOMENT = "a number", "a text", "a date", "a timestamp"
 
@@ -40,8 +84,9 @@ class UnfitPredicate(ValueError):
 
 
 def predicate_of(text: str, columns: Mapping[str, Column]) -> str:
-    """The predicate as the plan puts it into its SQL: as it was written, but for its patterns, which both engines are to read alike, and for what it reckons
-    with: that is done in doubles, because whole numbers overflow, which fails in both engines. Raises UnfitPredicate."""
+    """The predicate as the plan puts it into its SQL: as it was written, but for its patterns, which both engines are
+    to read alike, and for what it reckons with: that is done in doubles, because whole numbers overflow, which fails in
+    both engines. Raises UnfitPredicate."""
     try:
         tree = sqlglot.parse_one(text, read="spark")
     except SqlglotError as error:
@@ -52,7 +97,12 @@ def predicate_of(text: str, columns: Mapping[str, Column]) -> str:
     typed = _typed(tree, columns)
     _look_at_types(typed)
     patterns = [node.expression for node in tree.find_all(exp.RegexpLike)]
-    numbers = [part for node in tree.find_all(*ARITHMETIC) for part in _operands(node) if not isinstance(part.unnest(), (exp.Literal, *ARITHMETIC))]
+    numbers = [
+        part
+        for node in tree.find_all(*ARITHMETIC)
+        for part in _operands(node)
+        if not isinstance(part.unnest(), (exp.Literal, *ARITHMETIC))
+    ]
     if not patterns and not numbers:
         return text
     for literal in patterns:
@@ -72,20 +122,33 @@ def _look_at_words(tree: exp.Expr, columns: Mapping[str, Column]) -> None:
         raise UnfitPredicate("a row rule looks at one row: no subquery, aggregate or window.")
     others = sorted({_word(found) for found in tree.walk() if not isinstance(found, TAKEN)})
     if others:
-        raise UnfitPredicate(f"the engines may differ on {', '.join(others)}, or from one day to the next. A rule may say: {MAY_BE_SAID}.")
+        raise UnfitPredicate(
+            f"the engines may differ on {', '.join(others)}, or from one day to the next. A rule may say:"
+            f" {MAY_BE_SAID}."
+        )
     if any(node.comments for node in tree.walk()):
         raise UnfitPredicate("write the comment as its description: SQL follows the predicate.")
 
 
 def _word(node: exp.Expr) -> str:
-    return (node.name if isinstance(node, exp.Anonymous) else node.sql_names()[0] if isinstance(node, exp.Func) else node.key).lower()
+    return (
+        node.name
+        if isinstance(node, exp.Anonymous)
+        else node.sql_names()[0]
+        if isinstance(node, exp.Func)
+        else node.key
+    ).lower()
 
 
 def _typed(tree: exp.Expr, columns: Mapping[str, Column]) -> exp.Expr:
     """The tree with the type of each part; each column is cast to its own, as the typed columns are."""
 
     def of_its_type(node: exp.Expr) -> exp.Expr:
-        return exp.cast(node, SQL_TYPES[columns[node.name].kind], dialect="spark") if isinstance(node, exp.Column) else node
+        return (
+            exp.cast(node, SQL_TYPES[columns[node.name].kind], dialect="spark")
+            if isinstance(node, exp.Column)
+            else node
+        )
 
     typed = annotate_types(tree.copy().transform(of_its_type), dialect="spark")
     if typed.type is None or not typed.type.is_type(exp.DType.BOOLEAN):
@@ -96,13 +159,24 @@ def _typed(tree: exp.Expr, columns: Mapping[str, Column]) -> exp.Expr:
 def _look_at_types(typed: exp.Expr) -> None:
     for node in typed.walk():
         if isinstance(node, COMPARISONS):
-            parts = [node.this, node.args.get("low"), node.args.get("high"), node.args.get("expression"), *node.expressions]
+            parts = [
+                node.this,
+                node.args.get("low"),
+                node.args.get("high"),
+                node.args.get("expression"),
+                *node.expressions,
+            ]
             found = sorted({sort for part in parts if part is not None and (sort := _sort(part))})
             if len(found) > 1:
-                raise UnfitPredicate(f"`{_told(node)}` compares {' with '.join(found)}: say both as one type (DATE '2025-01-31', CAST(a timestamp AS DATE)).")
+                raise UnfitPredicate(
+                    f"`{_told(node)}` compares {' with '.join(found)}: say both as one type (DATE '2025-01-31', CAST(a"
+                    " timestamp AS DATE))."
+                )
         elif isinstance(node, ARITHMETIC):
             if any(_sort(part) not in (NUMBER, None) for part in _operands(node)):
-                raise UnfitPredicate(f"`{_told(node)}` reckons with what is no number: datediff and date_add are for dates.")
+                raise UnfitPredicate(
+                    f"`{_told(node)}` reckons with what is no number: datediff and date_add are for dates."
+                )
             if isinstance(node, (exp.Div, exp.Mod)) and not _is_never_zero(node.expression):
                 raise UnfitPredicate(f"`{_told(node)}` fails where the divisor is 0: write nullif(…, 0) for it.")
         elif isinstance(node, exp.Cast):
@@ -110,13 +184,17 @@ def _look_at_types(typed: exp.Expr) -> None:
         elif isinstance(node, exp.TsOrDsToDate) and _sort(node.this) not in (DAY, MOMENT):
             raise UnfitPredicate("to_date fails on a text that is no date: write try_cast(… AS DATE).")
         elif isinstance(node, exp.Like) and (not node.expression.is_string or "\\" in node.expression.name):
-            raise UnfitPredicate("LIKE takes a text without backslashes: the engines read them differently. RLIKE can say the same.")
+            raise UnfitPredicate(
+                "LIKE takes a text without backslashes: the engines read them differently. RLIKE can say the same."
+            )
         elif isinstance(node, exp.Substring) and not (node.args["start"].is_int and int(node.args["start"].name) >= 1):
             raise UnfitPredicate("substring begins at a number, 1 or more: the engines read 0 and less differently.")
 
 
 def _look_at_cast(node: exp.Cast) -> None:
-    """A column (of its type, by `_typed`), a literal of a date or a timestamp, a timestamp's date, or a try_cast to a date."""
+    """A column (of its type, by `_typed`), a literal of a date or a timestamp, a timestamp's date, or a try_cast to a
+    date.
+    """
     literal, wanted = node.this, node.to
     if isinstance(literal, exp.Column) or (wanted.is_type("date") and _sort(literal) in (DAY, MOMENT)):
         return
@@ -127,7 +205,10 @@ def _look_at_cast(node: exp.Cast) -> None:
             raise UnfitPredicate(f"{literal.name!r} is no date or timestamp.") from None
         return
     if not (wanted.is_type("date") and node.sql("spark").startswith("TRY_CAST")):
-        raise UnfitPredicate(f"`{_told(node)}` may fail, or differ between the engines. A rule may say try_cast(… AS DATE), or CAST(a timestamp AS DATE).")
+        raise UnfitPredicate(
+            f"`{_told(node)}` may fail, or differ between the engines. A rule may say try_cast(… AS DATE), or CAST(a"
+            " timestamp AS DATE)."
+        )
 
 
 def _operands(node: exp.Expr) -> list[exp.Expr]:
@@ -155,7 +236,9 @@ def _sort(node: exp.Expr) -> str | None:
 
 
 def _told(node: exp.Expr) -> str:
-    as_written = node.copy().transform(lambda part: part.this if isinstance(part, exp.Cast) and isinstance(part.this, exp.Column) else part)
+    as_written = node.copy().transform(
+        lambda part: part.this if isinstance(part, exp.Cast) and isinstance(part.this, exp.Column) else part
+    )
     return " ".join(as_written.sql("spark").split())[:80]
 
 

@@ -1,4 +1,5 @@
-"""Reads the contracts (Open Data Contract Standard v3 documents) into frozen objects, and says of each fault what is wrong and where.
+"""Reads the contracts (Open Data Contract Standard v3 documents) into frozen objects, and says of each fault what is
+wrong and where.
 
 All faults of all documents come in one message: who writes a contract should not have to find them one by one.
 """
@@ -46,7 +47,9 @@ RESERVED = {
 RESERVED_DATASETS = {"files"}
 """rejected/files/ holds the files that were set aside unread."""
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, which every wheel of PyYAML has: 3 ms for the shipped documents where the other takes 18, and every command and every step reads them."""
+"""libyaml's, which every wheel of PyYAML has: 3 ms for the shipped documents where the other takes 18, and every
+command and every step reads them.
+"""
 
 
 def read_contracts(folder: Path = SHIPPED) -> Contracts:
@@ -54,7 +57,10 @@ def read_contracts(folder: Path = SHIPPED) -> Contracts:
     faults: list[str] = []
     documents = sorted(folder.glob("*.odcs.yaml"))
     if not documents:
-        raise BadConfiguration(f"No contract (*.odcs.yaml) in {folder}. Put one document per dataset there, or correct LAKEHOUSE_CONTRACTS.")
+        raise BadConfiguration(
+            f"No contract (*.odcs.yaml) in {folder}. Put one document per dataset there, or correct"
+            " LAKEHOUSE_CONTRACTS."
+        )
     read = [contract for path in documents if (contract := _read_document(path, faults)) is not None]
     ordered = _parents_first(read, faults, complete=len(read) == len(documents))
     if faults:
@@ -83,7 +89,9 @@ def _where(error: Any) -> str:
     return f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
 
 
-def _read_schema(document: OpenDataContractStandard, schema: SchemaObject, path: Path, fault: Callable[[str], None]) -> Contract | None:
+def _read_schema(
+    document: OpenDataContractStandard, schema: SchemaObject, path: Path, fault: Callable[[str], None]
+) -> Contract | None:
     name = schema.name or ""
     if not IDENTIFIER.match(name):
         fault(f"schema name {name!r} must be lower-case letters, digits and '_', starting with a letter.")
@@ -93,7 +101,9 @@ def _read_schema(document: OpenDataContractStandard, schema: SchemaObject, path:
         fault("relationships of the whole schema are not read: write each at its column.")
     faults_before: list[str] = []
     by_default = _when_absent(schema, WhenAbsent.KEEP, "schema", faults_before.append)
-    columns = tuple(c for p in schema.properties or [] if (c := _column(p, by_default, faults_before.append)) is not None)
+    columns = tuple(
+        c for p in schema.properties or [] if (c := _column(p, by_default, faults_before.append)) is not None
+    )
     for text in faults_before:
         fault(text)
     by_name = {column.name: column for column in columns}
@@ -114,7 +124,9 @@ def _read_schema(document: OpenDataContractStandard, schema: SchemaObject, path:
     elif version is not None and (by_name[version].kind not in VERSION_KINDS or not by_name[version].required):
         fault(f"version column {version} must be required and of type {_list(VERSION_KINDS)}.")
     sample_rows = _custom(schema, "sampleRows")
-    if sample_rows is not None and (not isinstance(sample_rows, int) or isinstance(sample_rows, bool) or sample_rows < 1):
+    if sample_rows is not None and (
+        not isinstance(sample_rows, int) or isinstance(sample_rows, bool) or sample_rows < 1
+    ):
         fault(f"sampleRows is {sample_rows!r}; it must be a whole number above 0.")
     job = _custom(schema, "job")
     if job is not None and (not isinstance(job, str) or not JOB_NAME.match(job)):
@@ -122,7 +134,10 @@ def _read_schema(document: OpenDataContractStandard, schema: SchemaObject, path:
 
     unknown_columns = _custom(schema, "unknownColumns")
     if unknown_columns not in (None, "allow"):
-        fault(f"unknownColumns is {unknown_columns!r}; it can only be 'allow': of a file's columns more than half may be unknown to the contract.")
+        fault(
+            f"unknownColumns is {unknown_columns!r}; it can only be 'allow': of a file's columns more than half may be"
+            " unknown to the contract."
+        )
 
     rules = tuple(_rules(schema, by_name, fault))
     for repeated in sorted({r.name for r in rules if [q.name for q in rules].count(r.name) > 1}):
@@ -150,7 +165,9 @@ def _team(document: OpenDataContractStandard) -> str | None:
     return document.team.name if isinstance(document.team, Team) else None
 
 
-def _when_absent(owner: SchemaObject | SchemaProperty, default: WhenAbsent, what: str, fault: Callable[[str], None]) -> WhenAbsent:
+def _when_absent(
+    owner: SchemaObject | SchemaProperty, default: WhenAbsent, what: str, fault: Callable[[str], None]
+) -> WhenAbsent:
     said = _custom(owner, "whenAbsent")
     if said is None:
         return default
@@ -184,7 +201,10 @@ def _column(prop: SchemaProperty, when_absent: WhenAbsent, fault: Callable[[str]
 def _rules(schema: SchemaObject, columns: dict[str, Column], fault: Callable[[str], None]) -> Iterator[Rule]:
     for prop in schema.properties or []:
         yield from options_rules(columns[prop.name or ""], prop, fault)
-    qualities: list[DataQuality] = [*(schema.quality or []), *(q for p in schema.properties or [] for q in p.quality or [])]
+    qualities: list[DataQuality] = [
+        *(schema.quality or []),
+        *(q for p in schema.properties or [] for q in p.quality or []),
+    ]
     for quality in qualities:
         rule = quality_rule(quality, columns, fault)
         if rule is not None:
@@ -204,16 +224,28 @@ def _parents(schema: SchemaObject, fault: Callable[[str], None]) -> Iterator[Par
 
 
 def _parents_first(contracts: list[Contract], faults: list[str], *, complete: bool) -> tuple[Contract, ...]:
-    """`complete`: every document could be read; else a missing parent may be in one that could not, whose own fault says enough."""
+    """`complete`: every document could be read; else a missing parent may be in one that could not, whose own fault
+    says enough.
+    """
     by_dataset: dict[str, Contract] = {}
     for contract in contracts:
         if contract.dataset in by_dataset:
-            faults.append(f"{contract.document}: dataset {contract.dataset} is described by {by_dataset[contract.dataset].document} already.")
+            faults.append(
+                f"{contract.document}: dataset {contract.dataset} is described by"
+                f" {by_dataset[contract.dataset].document} already."
+            )
         by_dataset[contract.dataset] = contract
     for contract in contracts:
         known = [parent for parent in contract.parents if complete or parent.dataset in by_dataset]
-        faults += [f"{contract.document}: {fault}" for parent in known if (fault := _parent_fault(contract, parent, by_dataset))]
-    graph = {contract.dataset: sorted({p.dataset for p in contract.parents if p.dataset in by_dataset}) for contract in contracts}
+        faults += [
+            f"{contract.document}: {fault}"
+            for parent in known
+            if (fault := _parent_fault(contract, parent, by_dataset))
+        ]
+    graph = {
+        contract.dataset: sorted({p.dataset for p in contract.parents if p.dataset in by_dataset})
+        for contract in contracts
+    }
     try:
         return tuple(by_dataset[dataset] for dataset in TopologicalSorter(graph).static_order())
     except CycleError as error:
@@ -226,13 +258,22 @@ def _parent_fault(contract: Contract, parent: Parent, by_dataset: dict[str, Cont
     if target is None:
         return f"column {parent.column}: parent dataset {parent.dataset!r} has no contract."
     if target.key != parent.key:
-        return f"column {parent.column}: {parent.dataset}.{parent.key} is not the key of {parent.dataset} ({target.key})."
+        return (
+            f"column {parent.column}: {parent.dataset}.{parent.key} is not the key of {parent.dataset} ({target.key})."
+        )
     if contract.column(parent.column).kind != target.column(target.key).kind:
         return f"column {parent.column} and {parent.dataset}.{parent.key} must be of one type."
     return None
 
 
-def _one(schema: SchemaObject, chosen: Callable[[SchemaProperty], bool], word: str, fault: Callable[[str], None], *, needed: bool) -> str | None:
+def _one(
+    schema: SchemaObject,
+    chosen: Callable[[SchemaProperty], bool],
+    word: str,
+    fault: Callable[[str], None],
+    *,
+    needed: bool,
+) -> str | None:
     found = [prop.name or "" for prop in schema.properties or [] if chosen(prop)]
     if len(found) > 1:
         fault(f"{len(found)} columns are {word} ({', '.join(found)}); exactly one is supported.")

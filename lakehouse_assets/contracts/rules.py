@@ -35,7 +35,10 @@ def options_rules(column: Column, prop: SchemaProperty, fault: Fault) -> Iterato
     """The rules of one column that its logicalTypeOptions and its enum state. A broken one rejects the row."""
     options: dict[str, Any] = prop.logicalTypeOptions or {}
     for unknown in sorted(set(options) - OPTIONS):
-        fault(f"column {column.name}: logicalTypeOptions.{unknown} is not supported; use {', '.join(sorted(OPTIONS))} or a quality rule.")
+        fault(
+            f"column {column.name}: logicalTypeOptions.{unknown} is not supported; use {', '.join(sorted(OPTIONS))} or"
+            " a quality rule."
+        )
     for option, comparison, words in (
         ("minimum", ">=", "is at least"),
         ("maximum", "<=", "is at most"),
@@ -46,9 +49,15 @@ def options_rules(column: Column, prop: SchemaProperty, fault: Fault) -> Iterato
             continue
         bound = options[option]
         if column.kind not in NUMBERS or not _is_number(bound):
-            fault(f"column {column.name}: {option} {bound!r} needs a number, and a column of type int, bigint or double.")
+            fault(
+                f"column {column.name}: {option} {bound!r} needs a number, and a column of type int, bigint or double."
+            )
             continue
-        yield _rule(f"{column.name}: {option} {bound}", f"`{column.name}` {comparison} {bound}", f"{column.name} {words} {bound}.")
+        yield _rule(
+            f"{column.name}: {option} {bound}",
+            f"`{column.name}` {comparison} {bound}",
+            f"{column.name} {words} {bound}.",
+        )
     for option, comparison, words in (("minLength", ">=", "has at least"), ("maxLength", "<=", "has at most")):
         if option not in options:
             continue
@@ -56,7 +65,11 @@ def options_rules(column: Column, prop: SchemaProperty, fault: Fault) -> Iterato
         if column.kind != Kind.STRING or isinstance(length, bool) or not isinstance(length, int) or length < 0:
             fault(f"column {column.name}: {option} {length!r} needs a whole number, and a column of type string.")
             continue
-        yield _rule(f"{column.name}: {option} {length}", f"length(`{column.name}`) {comparison} {length}", f"{column.name} {words} {length} characters.")
+        yield _rule(
+            f"{column.name}: {option} {length}",
+            f"length(`{column.name}`) {comparison} {length}",
+            f"{column.name} {words} {length} characters.",
+        )
     if "pattern" in options:
         yield from _pattern_rule(column, str(options["pattern"]), fault)
     if prop.enum:
@@ -69,9 +82,16 @@ def _enum_rule(column: Column, values: list[Any], fault: Fault) -> Iterator[Rule
     )
     unsuited = [value for value in values if column.kind not in {Kind.STRING, *NUMBERS} or not suits(value)]
     if unsuited:
-        return fault(f"column {column.name}: enum holds {', '.join(map(repr, unsuited))}: a column of type {column.kind} cannot be that (put text in quotes).")
+        return fault(
+            f"column {column.name}: enum holds {', '.join(map(repr, unsuited))}: a column of type {column.kind} cannot"
+            " be that (put text in quotes)."
+        )
     listed = ", ".join(_literal(value) for value in values)
-    yield _rule(f"{column.name}: not an allowed value", f"`{column.name}` IN ({listed})", f"{column.name} is one of {', '.join(map(str, values))}.")
+    yield _rule(
+        f"{column.name}: not an allowed value",
+        f"`{column.name}` IN ({listed})",
+        f"{column.name} is one of {', '.join(map(str, values))}.",
+    )
 
 
 def _pattern_rule(column: Column, pattern: str, fault: Fault) -> Iterator[Rule]:
@@ -81,16 +101,22 @@ def _pattern_rule(column: Column, pattern: str, fault: Fault) -> Iterator[Rule]:
         same = portable(pattern)
     except UnfitPattern as unfit:
         return fault(f"column {column.name}: pattern {pattern!r} {unfit}")
-    yield _rule(f"{column.name}: pattern", f"`{column.name}` RLIKE {_literal(same)}", f"{column.name} matches {pattern}.")
+    yield _rule(
+        f"{column.name}: pattern", f"`{column.name}` RLIKE {_literal(same)}", f"{column.name} matches {pattern}."
+    )
 
 
 def quality_rule(quality: DataQuality, columns: Mapping[str, Column], fault: Fault) -> Rule | None:
-    """A row rule of the contract's `quality`: type custom, engine lakehouse, its implementation a Spark SQL predicate over the typed columns."""
+    """A row rule of the contract's `quality`: type custom, engine lakehouse, its implementation a Spark SQL predicate
+    over the typed columns.
+    """
     name = quality.name or ""
     if quality.type != "custom" or quality.engine != "lakehouse":
         return fault(f"quality rule {name or '?'}: only 'type: custom' with 'engine: lakehouse' is a row rule here.")
     if not RULE_NAME.match(name):
-        return fault(f"quality rule {name!r}: a name is letters, digits, spaces and _ . , : ( ) -, up to 80 characters.")
+        return fault(
+            f"quality rule {name!r}: a name is letters, digits, spaces and _ . , : ( ) -, up to 80 characters."
+        )
     if quality.severity not in set(Severity):
         return fault(f"quality rule {name}: severity {quality.severity!r} must be {' or '.join(Severity)}.")
     if not isinstance(quality.implementation, str):

@@ -1,7 +1,7 @@
 """Runs the embedded AWS: `python -m lakehouse_assets.embedded_aws FOLDER`, with its data in FOLDER.
 
-It answers on a free port of 127.0.0.1, says in `FOLDER/server.json` where, and ends in order (its state written) when its
-standard input ends and no other process uses it any more, or on SIGTERM.
+It answers on a free port of 127.0.0.1, says in `FOLDER/server.json` where, and ends in order (its state written) when
+its standard input ends and no other process uses it any more, or on SIGTERM.
 """
 
 import json
@@ -23,7 +23,9 @@ from lakehouse_assets.locks import take_if_free
 REGION = "us-east-1"
 SECONDS_TO_CLAIM = 5.0
 SHARE_OF_A_WAIT = "0.05"
-"""Of the seconds that a state machine waits, or pauses before it tries again: what it waits for is done sooner here, and so is the person who looks."""
+"""Of the seconds that a state machine waits, or pauses before it tries again: what it waits for is done sooner here,
+and so is the person who looks.
+"""
 
 
 def main() -> None:
@@ -55,7 +57,9 @@ def main() -> None:
 
 
 def _claimed(folder: Path) -> IO[bytes]:
-    """The lock that says that this folder has a server. Someone who looks whether it is held may hold it for a moment."""
+    """The lock that says that this folder has a server. Someone who looks whether it is held may hold it for a
+    moment.
+    """
     lock = (folder / "server.lock").open("ab")
     deadline = time.monotonic() + SECONDS_TO_CLAIM
     while not take_if_free(lock):

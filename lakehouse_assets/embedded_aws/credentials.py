@@ -1,6 +1,7 @@
 """The secret of a home's embedded AWS: whoever can read it may use that AWS, and so run code as the owner of the home.
 
-It lies in a file that its owner alone may read, in a folder that its owner alone may enter. Each home has its own, and keeps it.
+It lies in a file that its owner alone may read, in a folder that its owner alone may enter. Each home has its own, and
+keeps it.
 """
 
 from __future__ import annotations

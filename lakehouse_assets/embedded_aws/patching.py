@@ -1,7 +1,7 @@
 """How a gap is filled: a function of ministack gives way to ours.
 
-ministack has no plug-in interface, so its version is pinned and every seam is checked when the server starts: an upgrade that
-renames one stops the server with its name, instead of bringing a silent gap back.
+ministack has no plug-in interface, so its version is pinned and every seam is checked when the server starts: an
+upgrade that renames one stops the server with its name, instead of bringing a silent gap back.
 """
 
 from collections.abc import Callable
@@ -27,5 +27,8 @@ def wrap(module: ModuleType, name: str, wrapper: Callable[..., Any]) -> None:
 def _function(module: ModuleType, name: str) -> Callable[..., Any]:
     function: Callable[..., Any] | None = getattr(module, name, None)
     if not callable(function):
-        raise TypeError(f"this version of ministack has no {module.__name__}.{name}: the gap that is filled there has to be looked at again")
+        raise TypeError(
+            f"this version of ministack has no {module.__name__}.{name}: the gap that is filled there has to be looked"
+            " at again"
+        )
     return function

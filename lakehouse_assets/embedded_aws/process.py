@@ -1,15 +1,17 @@
-"""The life of the embedded AWS of one home: the first command that needs it starts it, all share it, it goes with the last.
+"""The life of the embedded AWS of one home: the first command that needs it starts it, all share it, it goes with the
+last.
 
 Five files under `<home>/aws` settle who may do what, and the kernel keeps them true even when a process is killed:
 
-- `users.lock`: every user holds it shared. The server takes it exclusively before it stops, so it never stops under a user.
+- `users.lock`: every user holds it shared. The server takes it exclusively before it stops, so it never stops under a
+  user.
 - `start.lock`: held while looking whether a server runs and starting one, so that two processes never start two.
 - `server.lock`: held by the server for as long as it lives: the truth about "does it run".
 - `server.json`: where the server answers, written by it once it does.
 - `credentials.json`: the secret that each request is signed with (`credentials`), made by the first server.
 
-The starter keeps the write end of the server's standard input and nothing else. When it ends, in whatever way, the server reads
-the end of the file, waits for the other users, writes its state and goes.
+The starter keeps the write end of the server's standard input and nothing else. When it ends, in whatever way, the
+server reads the end of the file, waits for the other users, writes its state and goes.
 """
 
 import json
@@ -96,14 +98,18 @@ def end_told(listener: Callable[[str], None]) -> Iterator[None]:
 
 
 def running(home: Path) -> EmbeddedAws | None:
-    """The embedded AWS that runs for this home, if one does and is ready to answer. Starts nothing and creates nothing."""
+    """The embedded AWS that runs for this home, if one does and is ready to answer. Starts nothing and creates
+    nothing.
+    """
     folder = home / "aws"
     if not is_held(folder / "server.lock"):
         return None
     server, credentials = _published(folder), read_credentials(folder)
     if server is None or credentials is None:
         return None
-    return EmbeddedAws(str(server["endpoint"]), str(server["region"]), credentials.access_key_id, credentials.secret_access_key)
+    return EmbeddedAws(
+        str(server["endpoint"]), str(server["region"]), credentials.access_key_id, credentials.secret_access_key
+    )
 
 
 def log_file(home: Path) -> Path:
@@ -139,7 +145,8 @@ def _environment_of_the_server() -> dict[str, str]:
     environment = of_the_server()
     package_folder = str(Path(__file__).resolve().parents[2])
     if package_folder not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
-        # A checkout that is not installed: the server runs in another folder, so it has to be told where this package is.
+        # A checkout that is not installed: the server runs in another folder, so it has to be told where this package
+        # is.
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [environment.get("PYTHONPATH"), package_folder]))
     return environment
 
@@ -179,8 +186,9 @@ def _watched(home: Path) -> Iterator[None]:
             if not is_held(home / "aws" / "server.lock"):
                 if not leaving.is_set() and _listeners:
                     _listeners[-1](
-                        f"The embedded AWS of {home} died, and with it what was under way. Nothing is lost: run the same command again, and it goes on from "
-                        f"here. Its log is {log_file(home)}; where that does not say why, the process was killed, perhaps for want of memory."
+                        f"The embedded AWS of {home} died, and with it what was under way. Nothing is lost: run the"
+                        f" same command again, and it goes on from here. Its log is {log_file(home)}; where that does"
+                        " not say why, the process was killed, perhaps for want of memory."
                     )
                 return
 
@@ -196,7 +204,10 @@ def _watched(home: Path) -> Iterator[None]:
 def _outage(home: Path, what: str) -> TemporaryOutage:
     log = log_file(home)
     last_lines = log.read_text(errors="replace").splitlines()[-8:]
-    return TemporaryOutage(f"The embedded AWS {what}. Run the command again; if it stays so, see {log}, which ends with:\n" + "\n".join(last_lines))
+    return TemporaryOutage(
+        f"The embedded AWS {what}. Run the command again; if it stays so, see {log}, which ends with:\n"
+        + "\n".join(last_lines)
+    )
 
 
 def _published(folder: Path) -> dict[str, object] | None:

@@ -79,7 +79,13 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-async def _serve(listener: socket.socket, users_lock: Path, credentials: Credentials, state: saved_state.SavedState, announce: Callable[[], None]) -> None:
+async def _serve(
+    listener: socket.socket,
+    users_lock: Path,
+    credentials: Credentials,
+    state: saved_state.SavedState,
+    announce: Callable[[], None],
+) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -137,5 +143,11 @@ async def _serve(listener: socket.socket, users_lock: Path, credentials: Credent
 
 
 async def _send(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(name.encode(), value.encode()) for name, value in headers.items()]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+    )
     await send({"type": "http.response.body", "body": body})

@@ -1,11 +1,12 @@
-"""Gap: ministack answers whoever reaches its port, so any user of this machine could run code as the owner of the home (a Lambda, a Glue job, an object that a
-job reads).
+"""Gap: ministack answers whoever reaches its port, so any user of this machine could run code as the owner of the home
+(a Lambda, a Glue job, an object that a job reads).
 
-Here a request is answered only if it is signed with the secret of the home (`local.credentials`), by Signature Version 4 in the header or in the query (a
-presigned URL). The key and the signature are compared in constant time, the body is held against the hash that was signed, and a body in chunks against the
-signature of each chunk. Not verified, as their clients do not sign it: the body under UNSIGNED-PAYLOAD and STREAMING-UNSIGNED-PAYLOAD-TRAILER, and that of a
-presigned URL of S3. The signature of a trailer, which repeats a checksum of chunks that are signed, is not looked at. Refused, as by AWS's newer regions:
-Signature Version 2, which is what boto3 presigns with unless `signature_version` is `s3v4`.
+Here a request is answered only if it is signed with the secret of the home (`local.credentials`), by Signature Version
+4 in the header or in the query (a presigned URL). The key and the signature are compared in constant time, the body is
+held against the hash that was signed, and a body in chunks against the signature of each chunk. Not verified, as their
+clients do not sign it: the body under UNSIGNED-PAYLOAD and STREAMING-UNSIGNED-PAYLOAD-TRAILER, and that of a presigned
+URL of S3. The signature of a trailer, which repeats a checksum of chunks that are signed, is not looked at. Refused, as
+by AWS's newer regions: Signature Version 2, which is what boto3 presigns with unless `signature_version` is `s3v4`.
 """
 
 import hashlib
@@ -43,8 +44,8 @@ def fill() -> None:
 
 
 def _of_a_lambda(of_its_role: Callable[[dict[str, Any]], dict[str, str]], function: dict[str, Any]) -> dict[str, str]:
-    """Those of the home. Where ministack asks the roles (AUTH, in a test), a session of the function's role, whose secret ministack makes of the
-    function's name: it is replaced."""
+    """Those of the home. Where ministack asks the roles (AUTH, in a test), a session of the function's role, whose
+    secret ministack makes of the function's name: it is replaced."""
     if not _asks_the_roles():
         return {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     made = of_its_role(function)
@@ -102,17 +103,26 @@ async def authenticated(scope: Message, receive: Receive, credentials: Credentia
     digest = hashed.hexdigest()
     raw_path = scope["raw_path"].decode("ascii")
     signed = headers if told else headers | {"x-amz-content-sha256": digest}
-    if failure := sigv4.header_signature_failure(signature, secret, scope["method"], raw_path, query, signed, body, presigned=presigned):
+    if failure := sigv4.header_signature_failure(
+        signature, secret, scope["method"], raw_path, query, signed, body, presigned=presigned
+    ):
         raise Refused(failure[0], f"{failure[1]} {DO}")
     if is_hashed and told and not hmac.compare_digest(told.encode(), digest.encode()):
-        raise Refused("XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.")
+        raise Refused(
+            "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed."
+        )
     return _again({"type": "http.request", "body": body, "more_body": False}, receive)
 
 
 def answer(refused: Refused, scope: Message) -> Response:
-    """As the service that is meant would say it: S3 and the services of the query protocol in XML, all others in JSON."""
+    """As the service that is meant would say it: S3 and the services of the query protocol in XML, all others in
+    JSON.
+    """
     headers = _headers(scope)
-    authorization, is_form = headers.get("authorization", ""), headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    authorization, is_form = (
+        headers.get("authorization", ""),
+        headers.get("content-type", "").startswith("application/x-www-form-urlencoded"),
+    )
     if "/s3/aws4_request" in authorization or not (authorization or is_form or "x-amz-target" in headers):
         found = s3._error(refused.code, str(refused), 403, scope["path"])
     elif is_form:
@@ -150,7 +160,9 @@ def _signature(headers: Mapping[str, str], query: Mapping[str, list[str]], presi
 
 
 def _unsupported() -> Refused:
-    return Refused("InvalidRequest", f"The authorization mechanism you have provided is not supported. Please use {ALGORITHM}.")
+    return Refused(
+        "InvalidRequest", f"The authorization mechanism you have provided is not supported. Please use {ALGORITHM}."
+    )
 
 
 def _refuse_other_times(signature: sigv4.HeaderSignature, query: Mapping[str, list[str]], presigned: bool) -> None:
@@ -161,7 +173,9 @@ def _refuse_other_times(signature: sigv4.HeaderSignature, query: Mapping[str, li
     try:
         expired = sigv4.presigned_request_is_expired(signature.amz_date, query["X-Amz-Expires"][0])
     except (KeyError, ValueError):
-        raise Refused("AuthorizationQueryParametersError", "X-Amz-Date and X-Amz-Expires have to say a time and seconds.") from None
+        raise Refused(
+            "AuthorizationQueryParametersError", "X-Amz-Date and X-Amz-Expires have to say a time and seconds."
+        ) from None
     if expired:
         raise Refused("AccessDenied", "Request has expired")
 

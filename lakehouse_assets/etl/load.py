@@ -1,15 +1,19 @@
-"""The load of one dataset of a batch, whatever the engine: the order of its steps, and why a crash between any two of them is harmless.
+"""The load of one dataset of a batch, whatever the engine: the order of its steps, and why a crash between any two of
+them is harmless.
 
-1. Read and judge the batch's files; take up waiting orphans whose parent this batch brought; decide what becomes of each row.
-2. Conservation: every row read or tried again is in exactly one place, and each converted sheet has the rows that it had in its workbook.
-3. Write the judgement down (once, before any table changes): tried again after the MERGE, the same rows would count as unchanged. Another run's judgement is
-   not written over, if it came after this run looked for one.
-4. Append the rejected records, then look at the reject limit: who has to act on it finds the records there. Where the rules were changed since a former try
-   wrote its records, these are taken out first.
+1. Read and judge the batch's files; take up waiting orphans whose parent this batch brought; decide what becomes of
+   each row.
+2. Conservation: every row read or tried again is in exactly one place, and each converted sheet has the rows that it
+   had in its workbook.
+3. Write the judgement down (once, before any table changes): tried again after the MERGE, the same rows would count as
+   unchanged. Another run's judgement is not written over, if it came after this run looked for one.
+4. Append the rejected records, then look at the reject limit: who has to act on it finds the records there. Where the
+   rules were changed since a former try wrote its records, these are taken out first.
 5. MERGE inserts, updates, and rows that were said again. Mark the rejected records that the batch settled.
-Each write carries a transaction id made of dataset and batch, so that doing it again changes nothing. What is rejected does not depend on the dataset's own
-table, so a second try by the same rules finds the same rejects. After the MERGE nothing is judged anew: what was written down stands.
-A record that says that a dataset was merged is believed only where the tables' own logs have the commits; else the rows are written.
+Each write carries a transaction id made of dataset and batch, so that doing it again changes nothing. What is rejected
+does not depend on the dataset's own table, so a second try by the same rules finds the same rejects. After the MERGE
+nothing is judged anew: what was written down stands. A record that says that a dataset was merged is believed only
+where the tables' own logs have the commits; else the rows are written.
 """
 
 from __future__ import annotations
@@ -54,7 +58,11 @@ def load_dataset(
     files, rules = manifest.to_load(contract.dataset), fingerprint(contract)
     revision = _revision(recorded, rules)
     with engine.dataset_load(contract, tables, manifest.batch_id, manifest.abandoned) as load:
-        if recorded and recorded["merged"] and load.has_written(done := judgement_from_json(recorded), recorded.get("revision")):
+        if (
+            recorded
+            and recorded["merged"]
+            and load.has_written(done := judgement_from_json(recorded), recorded.get("revision"))
+        ):
             return done
         load.read(in_parallel(lambda file: _raw_file(zone, file, in_bucket=engine.reads_from_bucket), files))
         load.retry_orphans()
@@ -70,7 +78,10 @@ def load_dataset(
             confirm()
             decided = {"merged": False, "rules": rules, "revision": revision} | asdict(judgement)
             if zone.store.replace_json(judgement_key, decided, found.etag if found else None) is None:
-                raise TemporaryOutage(f"{contract.dataset}: another run loads batch {manifest.batch_id} at the same time. Run the batch again.")
+                raise TemporaryOutage(
+                    f"{contract.dataset}: another run loads batch {manifest.batch_id} at the same time. Run the batch"
+                    " again."
+                )
             load.write_rejects(revision)
             _check_reject_limit(contract, judgement, reject_limit)
         confirm()
@@ -121,8 +132,9 @@ def _check_rules(contract: Contract, batch_id: str, counts: Counts, recorded: di
     """Orphans are marked by what this try decides: by other rules that would not be what the MERGE did."""
     if counts.retried and recorded.get("rules") != rules:
         raise BadConfiguration(
-            f"{contract.dataset}: the contract, or this program, was changed after batch {batch_id} wrote its rows to the table and before it marked the "
-            "orphans among them. Run the batch again with both as they were; then change them."
+            f"{contract.dataset}: the contract, or this program, was changed after batch {batch_id} wrote its rows to"
+            " the table and before it marked the orphans among them. Run the batch again with both as they were; then"
+            " change them."
         )
 
 
@@ -140,8 +152,9 @@ def _check_sheets(files: tuple[ManifestFile, ...], judgement: Judgement) -> None
         read = judgement.files[file.file_id].read
         if file.expected_rows is not None and read != file.expected_rows:
             raise BadData(
-                f"{file.source_file} had {file.expected_rows} rows in its workbook, but {read} were read from {file.key}: it was changed after the conversion. "
-                "Nothing of it was merged or archived. `lakehouse abandon` gives this batch up; then upload the workbook again."
+                f"{file.source_file} had {file.expected_rows} rows in its workbook, but {read} were read from"
+                f" {file.key}: it was changed after the conversion. Nothing of it was merged or archived. `lakehouse"
+                " abandon` gives this batch up; then upload the workbook again."
             )
 
 
@@ -160,11 +173,13 @@ def _check_reject_limit(contract: Contract, judgement: Judgement, limit: float) 
 
 
 def _fault_of_commit(contract: Contract, judgement: Judgement, written: Written | None) -> str | None:
-    """The commit's own figures against the verdicts. A second try cannot ask again (None: the commit was made before), so the answer is written down."""
+    """The commit's own figures against the verdicts. A second try cannot ask again (None: the commit was made before),
+    so the answer is written down.
+    """
     counts, renewed = judgement.counts, judgement.written - judgement.counts.inserted
     if written is None or (written.inserted, written.updated) == (counts.inserted, renewed):
         return None
     return (
-        f"{contract.dataset}: {counts.inserted} inserts and {renewed} updates were decided, "
-        f"but the commit says {written.inserted} and {written.updated}. Nothing was archived. Please report it with the batch's files."
+        f"{contract.dataset}: {counts.inserted} inserts and {renewed} updates were decided, but the commit says"
+        f" {written.inserted} and {written.updated}. Nothing was archived. Please report it with the batch's files."
     )

@@ -24,7 +24,18 @@ from lakehouse_assets.etl.engines.base import Tables
 from lakehouse_assets.etl.engines.embedded.delta import existing_table, outage_named
 from lakehouse_assets.etl.engines.ranges import sql_literal
 
-COLUMNS = ("dataset", "state", "reasons", "raw", "source_file", "row_number", "batch_id", "healed_by", "resolved_by", "resolution")
+COLUMNS = (
+    "dataset",
+    "state",
+    "reasons",
+    "raw",
+    "source_file",
+    "row_number",
+    "batch_id",
+    "healed_by",
+    "resolved_by",
+    "resolution",
+)
 ROWS_AT_ONCE = 1000
 
 
@@ -72,13 +83,18 @@ class Rejected:
         waiting = "" if State.WAITING in wanted.states else " AND waiting = false"  # the table's partition
         inside = f"SELECT * FROM ({self.told(COLUMNS)} WHERE {self._where(wanted)}{waiting}) WHERE state IN ({states})"
         with bounded(self.scratch, self.memory_mb) as connection, outage_named(self.table.table_uri):
-            found = connection.register("records", ask(self.table, inside)).execute("SELECT * FROM records ORDER BY source_file, row_number, batch_id")
+            found = connection.register("records", ask(self.table, inside)).execute(
+                "SELECT * FROM records ORDER BY source_file, row_number, batch_id"
+            )
             while rows := found.fetchmany(ROWS_AT_ONCE):
                 yield from rows
 
     def counts(self, wanted: Wanted) -> dict[State, int]:
         """How many records there are of each state, of those that are asked for in any state."""
-        inside = f"SELECT state, count(*) AS records FROM ({self.told(('state',))} WHERE {self._where(wanted)}) GROUP BY state"
+        inside = (
+            f"SELECT state, count(*) AS records FROM ({self.told(('state',))} WHERE {self._where(wanted)}) GROUP BY"
+            " state"
+        )
         with bounded(self.scratch, self.memory_mb) as connection, outage_named(self.table.table_uri):
             rows = connection.register("records", ask(self.table, inside)).execute("SELECT * FROM records").fetchall()
         return {State(state): int(number) for state, number in rows}
@@ -91,7 +107,10 @@ class Rejected:
         resolved_by, resolution = (self._own(own) for own in ("resolved_by", "resolution"))
         match name:
             case "state":
-                return f"CASE WHEN waiting THEN 'waiting' WHEN coalesce({resolved_by}, healed_by) IS NOT NULL THEN 'resolved' ELSE 'open' END"
+                return (
+                    f"CASE WHEN waiting THEN 'waiting' WHEN coalesce({resolved_by}, healed_by) IS NOT NULL THEN"
+                    " 'resolved' ELSE 'open' END"
+                )
             case "resolved_by":
                 return f"coalesce({resolved_by}, healed_by)"
             case "resolution":

@@ -1,4 +1,6 @@
-"""The load report: what became of each file and each row of a batch. It is what people read, and what `lakehouse load --json` prints."""
+"""The load report: what became of each file and each row of a batch. It is what people read, and what `lakehouse load
+--json` prints.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,21 @@ from lakehouse_assets.etl import status as statuses
 from lakehouse_assets.etl.engines.base import FileCounts, Judgement
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Noticed, Outcome
 
-NOTHING_TO_DO: dict[str, Any] = {"batch_id": None, "status": statuses.NOTHING_TO_DO, "datasets": {}, "rows_aside": 0, "files": []}
+NOTHING_TO_DO: dict[str, Any] = {
+    "batch_id": None,
+    "status": statuses.NOTHING_TO_DO,
+    "datasets": {},
+    "rows_aside": 0,
+    "files": [],
+}
 
 
 def load_report(
-    manifest: Manifest, judgements: Mapping[str, Judgement], status: str, error: str | None = None, run_by: Mapping[str, str | None] | None = None
+    manifest: Manifest,
+    judgements: Mapping[str, Judgement],
+    status: str,
+    error: str | None = None,
+    run_by: Mapping[str, str | None] | None = None,
 ) -> dict[str, Any]:
     """One object: batch_id, status (as `etl.status` names them), error, who ran it (`run_by`), when it was frozen, per
     dataset its counts, reasons and warnings, and the numbers that a `Judgement` explains, per file its outcome, and
@@ -42,10 +54,22 @@ def _told(judgements: Mapping[str, Judgement], name: str) -> dict[str, int]:
 
 
 def report_in_words(report: Mapping[str, Any]) -> str:
-    """For a message: per dataset what became of its rows, and which files were set aside. Counts only: a row's values may be personal data."""
-    rows = [f"{dataset}: {', '.join(f'{count} {name}' for name, count in counts.items() if count)}" for dataset, counts in report["datasets"].items()]
+    """For a message: per dataset what became of its rows, and which files were set aside. Counts only: a row's values
+    may be personal data.
+    """
+    rows = [
+        f"{dataset}: {', '.join(f'{count} {name}' for name, count in counts.items() if count)}"
+        for dataset, counts in report["datasets"].items()
+    ]
     aside = [f"not taken: {file['name']}{_rows_aside(file)}: {file['reason']}" for file in statuses.not_taken(report)]
-    return "\n".join([f"Batch {report['batch_id']}: {statuses.in_words(report)}.", *rows, *aside, "`lakehouse history` shows all of it."])
+    return "\n".join(
+        [
+            f"Batch {report['batch_id']}: {statuses.in_words(report)}.",
+            *rows,
+            *aside,
+            "`lakehouse history` shows all of it.",
+        ]
+    )
 
 
 def _rows_aside(file: Mapping[str, Any]) -> str:
@@ -57,7 +81,11 @@ def file_reports(manifest: Manifest, judgements: Mapping[str, Judgement]) -> lis
     """Each file and sheet of the batch. A converted workbook stands for itself only when no sheet does."""
     counted = {file_id: counts for judgement in judgements.values() for file_id, counts in judgement.files.items()}
     converted = {file.key for file in manifest.files if file.outcome is Outcome.CONVERTED}
-    files = [_file_report(file, counted.get(file.file_id)) for file in manifest.files if file.outcome is not Outcome.CONVERTED]
+    files = [
+        _file_report(file, counted.get(file.file_id))
+        for file in manifest.files
+        if file.outcome is not Outcome.CONVERTED
+    ]
     reports = [*files, *map(_noticed_report, manifest.noticed)]
     return [report | {"workbook": _workbook(report["source_file"], converted)} for report in reports]
 
@@ -72,7 +100,10 @@ def _file_report(file: ManifestFile, counts: FileCounts | None) -> dict[str, Any
         "read": counts.read if counts else 0,
         "rejected": counts.rejected if counts else 0,
         "rows_aside": file.rows_aside if outcome in statuses.NOT_TAKEN else 0,
-        "warnings": [*file.warnings, *(f"{rows} rows: {rule}" for rule, rows in (counts.warnings if counts else {}).items())],
+        "warnings": [
+            *file.warnings,
+            *(f"{rows} rows: {rule}" for rule, rows in (counts.warnings if counts else {}).items()),
+        ],
         "source_file": file.source_file,
     }
 
@@ -95,7 +126,12 @@ def facts_of(manifest: Manifest, judgements: Mapping[str, Judgement]) -> dict[st
     """What the loads say of each file that they read, by its id: for the ledger."""
     by_id = {file.file_id: file for file in manifest.files}
     return {
-        file_id: {"outcome": str(outcome_of(by_id[file_id], counts)), "read": counts.read, "rejected": counts.rejected, "changed": counts.changed}
+        file_id: {
+            "outcome": str(outcome_of(by_id[file_id], counts)),
+            "read": counts.read,
+            "rejected": counts.rejected,
+            "changed": counts.changed,
+        }
         for judgement in judgements.values()
         for file_id, counts in judgement.files.items()
     }
@@ -116,7 +152,11 @@ def _why_repeated(file: ManifestFile) -> str:
     many of its rows were accepted."""
     if file.accepted_before is None:
         return "its content came before"
-    return "its content was loaded before" if file.accepted_before else "its content came before; all its rows were rejected then"
+    return (
+        "its content was loaded before"
+        if file.accepted_before
+        else "its content came before; all its rows were rejected then"
+    )
 
 
 def _workbook(name: str, converted: Set[str]) -> str | None:
@@ -127,4 +167,8 @@ def _workbook(name: str, converted: Set[str]) -> str | None:
 
 def _short(file: ManifestFile) -> str:
     """raw/<dataset>/x/y.csv is known as x/y.csv, uploads/book.xlsx#sheet as book.xlsx#sheet."""
-    return file.source_file.split(f"/{file.dataset}/", 1)[-1] if file.source_file == file.key else file.source_file.split("/", 1)[-1]
+    return (
+        file.source_file.split(f"/{file.dataset}/", 1)[-1]
+        if file.source_file == file.key
+        else file.source_file.split("/", 1)[-1]
+    )

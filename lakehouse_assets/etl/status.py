@@ -9,7 +9,13 @@ from typing import Any
 from lakehouse_assets.etl.engines.base import Judgement
 from lakehouse_assets.landing.model import ManifestFile, Outcome
 
-SUCCEEDED, WITH_REJECTS, FAILED, ABANDONED, NOTHING_TO_DO = "succeeded", "succeeded_with_rejects", "failed", "abandoned", "nothing_to_do"
+SUCCEEDED, WITH_REJECTS, FAILED, ABANDONED, NOTHING_TO_DO = (
+    "succeeded",
+    "succeeded_with_rejects",
+    "failed",
+    "abandoned",
+    "nothing_to_do",
+)
 NOT_TAKEN = (Outcome.QUARANTINED, Outcome.IGNORED, Outcome.ABANDONED)
 """The outcomes of files and sheets of which no row was read."""
 

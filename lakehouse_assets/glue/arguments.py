@@ -6,11 +6,22 @@ from lakehouse_assets.settings import Settings
 
 CONTRACT = ".odcs.yaml"
 LOAD, CONVERT, ARCHIVE = STEPS = ("load", "convert", "archive")
-OF_SETTINGS = ("bucket", "raw_prefix", "uploads_prefix", "tables_prefix", "rejected_prefix", "archive_prefix", "control_prefix", "reject_limit")
+OF_SETTINGS = (
+    "bucket",
+    "raw_prefix",
+    "uploads_prefix",
+    "tables_prefix",
+    "rejected_prefix",
+    "archive_prefix",
+    "control_prefix",
+    "reject_limit",
+)
 
 
 def arguments(settings: Settings, dataset: str, contracts: str) -> dict[str, str]:
-    """The arguments of every run for a dataset, beside its --manifest. `contracts`: the folder in S3 that holds all contracts' documents."""
+    """The arguments of every run for a dataset, beside its --manifest. `contracts`: the folder in S3 that holds all
+    contracts' documents.
+    """
     return {"--dataset": dataset, "--contracts": contracts} | of_settings(settings)
 
 

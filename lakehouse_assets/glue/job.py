@@ -1,4 +1,6 @@
-"""The definition of the Glue jobs, one per dataset, as plain data: the embedded AWS's bootstrap and the deployment make the same jobs of it."""
+"""The definition of the Glue jobs, one per dataset, as plain data: the embedded AWS's bootstrap and the deployment make
+the same jobs of it.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,17 @@ MOST_WORKERS = 10
 TIMEOUT_MINUTES = 120
 
 CONFIGURATION = DELTA | {"spark.executorEnv.JAVA_TOOL_OPTIONS": COMPILE_ALL}
-"""What must be said before Spark starts. As a variable the Java option stands beside Glue's own; spark.executor.extraJavaOptions would replace them."""
+"""What must be said before Spark starts. As a variable the Java option stands beside Glue's own;
+spark.executor.extraJavaOptions would replace them.
+"""
 
 
 def job_definition(settings: Settings, contract: Contract, code: Code, contracts: str, role: str) -> dict[str, Any]:
-    """The job that loads a dataset, as CreateJob takes it. `contracts`: the folder in S3 (`upload_contracts`); `role`: the job's IAM role.
+    """The job that loads a dataset, as CreateJob takes it. `contracts`: the folder in S3 (`upload_contracts`); `role`:
+    the job's IAM role.
 
-    One run at a time and no retries of Glue's own: a table has one writer, and who submits a run decides whether another can heal it.
+    One run at a time and no retries of Glue's own: a table has one writer, and who submits a run decides whether
+    another can heal it.
     """
     return {
         "Name": settings.job_name(contract),
@@ -41,7 +47,8 @@ def job_definition(settings: Settings, contract: Contract, code: Code, contracts
 
 
 def step_definition(settings: Settings, step: str, name: str, code: Code, contracts: str, role: str) -> dict[str, Any]:
-    """A job that does another step of a batch than a load (CONVERT, ARCHIVE). It starts no Spark, so it has as few workers as Glue gives.
+    """A job that does another step of a batch than a load (CONVERT, ARCHIVE). It starts no Spark, so it has as few
+    workers as Glue gives.
 
     Not a Python shell job: those have Python 3.9 at most.
     """
@@ -62,14 +69,17 @@ def step_definition(settings: Settings, step: str, name: str, code: Code, contra
 
 
 def platform_arguments(settings: Settings, code: Code) -> dict[str, str]:
-    """What Glue itself reads: Delta Lake and the log store, the wheel and what it needs, logs and metrics while it runs."""
+    """What Glue itself reads: Delta Lake and the log store, the wheel and what it needs, logs and metrics while it
+    runs.
+    """
     return {
         "--job-language": "python",
         "--datalake-formats": "delta",
         "--extra-jars": code.log_store,
         "--conf": " --conf ".join(f"{name}={value}" for name, value in CONFIGURATION.items()),
         "--additional-python-modules": f"{code.wheel},{code.modules}",
-        # All that is needed is named, and lies in the bucket: a run asks no package index, which may be out of reach or have taken a version back.
+        # All that is needed is named, and lies in the bucket: a run asks no package index, which may be out of reach or
+        # have taken a version back.
         "--python-modules-installer-option": "--no-deps --no-index",
         "--enable-auto-scaling": "true",
         "--enable-continuous-cloudwatch-log": "true",

@@ -1,6 +1,7 @@
 """The Python modules of a Glue job beside this project's wheel.
 
-An account's jobs find them in the bucket, as a zip of wheels (aws_deploy/glue_modules.py). The embedded Glue has those of this machine, by name and version.
+An account's jobs find them in the bucket, as a zip of wheels (aws_deploy/glue_modules.py). The embedded Glue has those
+of this machine, by name and version.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ MODULES = (
     "typing-inspection",
     "urllib3",
 )
-"""What the entry point imports, and what that needs, to the last: they are installed with --no-deps.
-pip would otherwise bring all that the wheel names, with Dagster, DuckDB and delta-rs, none of which the Spark engine touches."""
+"""What the entry point imports, and what that needs, to the last: they are installed with --no-deps. pip would
+otherwise bring all that the wheel names, with Dagster, DuckDB and delta-rs, none of which the Spark engine touches."""
 
 
 def of_this_machine() -> str:

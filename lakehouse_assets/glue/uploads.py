@@ -1,4 +1,6 @@
-"""What a job run reads from the bucket: code and contracts. Each lies in a folder named by its content, so that a run under way keeps what it began with."""
+"""What a job run reads from the bucket: code and contracts. Each lies in a folder named by its content, so that a run
+under way keeps what it began with.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ ENTRY_POINT = Path(__file__).parents[1] / "glue_entry_point.py"
 
 @dataclass(frozen=True)
 class Code:
-    """Where a job's code lies: s3:// locations. `modules`: what it needs besides, as --additional-python-modules takes it."""
+    """Where a job's code lies: s3:// locations. `modules`: what it needs besides, as --additional-python-modules takes
+    it.
+    """
 
     script: str
     wheel: str
@@ -27,7 +31,9 @@ class Code:
 
 
 def upload_code(store: Store, control: str, modules: str) -> Code:
-    """Uploads the entry point, the wheel of this project and the log store, where they are not there yet. `control`: the prefix of the control folder."""
+    """Uploads the entry point, the wheel of this project and the log store, where they are not there yet. `control`:
+    the prefix of the control folder.
+    """
     with tempfile.TemporaryDirectory() as built:
         wheel = build_wheel(Path(built))
         content = wheel.read_bytes()
@@ -43,7 +49,8 @@ def upload_code(store: Store, control: str, modules: str) -> Code:
 def upload_contracts(store: Store, control: str, contracts: Path) -> str:
     """Uploads the documents of all contracts. Returns their folder, an s3:// location that ends with '/'."""
     documents = {path.name: path.read_bytes() for path in sorted(contracts.glob(f"*{CONTRACT}"))}
-    folder = f"{control}contracts/{_address(*(part for name, content in documents.items() for part in (name.encode(), content)))}/"
+    parts = (part for name, content in documents.items() for part in (name.encode(), content))
+    folder = f"{control}contracts/{_address(*parts)}/"
     for name, content in documents.items():
         _upload(store, folder + name, content)
     return f"s3://{store.bucket}/{folder}"

@@ -17,7 +17,8 @@ LONG_AGO = (2020, 2, 2, 0, 0, 0)
 def build_wheel(folder: Path, project: Path = PROJECT) -> Path:
     """Builds the wheel into a folder; the same code always gives the same bytes. `project`: where this package lies.
 
-    A source tree is built by hatchling (0.2 s). A package that was installed from a wheel is packed again. Raises BadConfiguration where neither can be done.
+    A source tree is built by hatchling (0.2 s). A package that was installed from a wheel is packed again. Raises
+    BadConfiguration where neither can be done.
     """
     if (project / "pyproject.toml").exists():
         return _built(project, folder)
@@ -28,7 +29,9 @@ def _built(project: Path, folder: Path) -> Path:
     try:
         from hatchling.builders.wheel import WheelBuilder
     except ImportError:
-        raise BadConfiguration("The wheel that Glue runs cannot be built: hatchling is not installed. Run `make setup`.") from None
+        raise BadConfiguration(
+            "The wheel that Glue runs cannot be built: hatchling is not installed. Run `make setup`."
+        ) from None
     [wheel] = WheelBuilder(str(project)).build(directory=str(folder), versions=["standard"])
     return Path(wheel)
 
@@ -36,8 +39,15 @@ def _built(project: Path, folder: Path) -> Path:
 def _packed_again(project: Path, folder: Path) -> Path:
     installed = next(iter(importlib.metadata.distributions(name=DISTRIBUTION, path=[str(project)])), None)
     if installed is None:
-        raise BadConfiguration(f"The wheel that Glue runs cannot be made: {project} is neither the project's source tree nor has it {DISTRIBUTION} installed.")
-    files = [file for file in installed.files or [] if file.suffix != ".pyc" and ".." not in file.parts and file.name not in OF_THE_INSTALLER]
+        raise BadConfiguration(
+            f"The wheel that Glue runs cannot be made: {project} is neither the project's source tree nor has it"
+            f" {DISTRIBUTION} installed."
+        )
+    files = [
+        file
+        for file in installed.files or []
+        if file.suffix != ".pyc" and ".." not in file.parts and file.name not in OF_THE_INSTALLER
+    ]
     record = "".join(f"{file},{file.hash.mode}={file.hash.value},{file.size}\n" for file in files if file.hash)
     metadata = next(file.parent for file in files if file.name == "METADATA")
     wheel = folder / f"{DISTRIBUTION.replace('-', '_')}-{installed.version}-py3-none-any.whl"

@@ -26,19 +26,27 @@ from lakehouse_assets.landing.workbooks.convert import Sheet, convert_workbook
 from lakehouse_assets.landing.zone import LandingZone
 
 SOURCE_FILE, SOURCE_MODIFIED_AT, ROWS, WARNINGS = "source-file", "source-modified-at", "rows", "warnings"
-"""S3 metadata of a converted CSV. `source-file` and `warnings` are URL-quoted: metadata is ASCII. Others: see `landing.order`."""
+"""S3 metadata of a converted CSV. `source-file` and `warnings` are URL-quoted: metadata is ASCII. Others: see
+`landing.order`.
+"""
 ORDER_BYTES = 64
 """Of a longer upload-order nothing is taken over: it is a sender's own metadata."""
 FOLDER_BYTES = 600
-"""Of the folders of a converted CSV; a dataset's folder before them and a sheet's name behind them fit into S3's 1,024, too."""
+"""Of the folders of a converted CSV; a dataset's folder before them and a sheet's name behind them fit into S3's 1,024,
+too.
+"""
 WORKBOOKS_AT_ONCE = 2
-"""Each is read by a process of its own, with memory of its own (`WorkbookLimits`). Who has less memory converts fewer at once."""
+"""Each is read by a process of its own, with memory of its own (`WorkbookLimits`). Who has less memory converts fewer
+at once.
+"""
 WORKBOOK_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What became of one sheet, or of a CSV as a whole. `rows`: of a sheet, taken or not; None where it cannot have any."""
+    """What became of one sheet, or of a CSV as a whole. `rows`: of a sheet, taken or not; None where it cannot have
+    any.
+    """
 
     name: str
     outcome: Outcome
@@ -48,9 +56,11 @@ class Converted:
 
 
 def convert_uploads(zone: LandingZone, at_once: int = WORKBOOKS_AT_ONCE) -> list[dict[str, Any]]:
-    """Converts every waiting upload that has no record yet. Returns the records written now: the version, its outcome and reason, its sheets.
+    """Converts every waiting upload that has no record yet. Returns the records written now: the version, its outcome
+    and reason, its sheets.
 
-    While a batch is open, none: it is gone on with by the files that it has. So an upload that cannot be converted now does not hold it up.
+    While a batch is open, none: it is gone on with by the files that it has. So an upload that cannot be converted now
+    does not hold it up.
     """
     if zone.store.exists(zone.open_batch_key):
         return []
@@ -76,7 +86,11 @@ def _convert(zone: LandingZone, version: FileVersion) -> tuple[Outcome, str | No
     if not start:
         return Outcome.EMPTY, None, []
     try:
-        return Outcome.CONVERTED, None, _sheets(zone, version, path, order) if start in WORKBOOK_MAGIC else [_csv(zone, version, path, order)]
+        return (
+            Outcome.CONVERTED,
+            None,
+            _sheets(zone, version, path, order) if start in WORKBOOK_MAGIC else [_csv(zone, version, path, order)],
+        )
     except BadData as problem:
         return Outcome.QUARANTINED, str(problem), []
     except LakehouseError as trouble:
@@ -94,7 +108,9 @@ def _sheets(zone: LandingZone, version: FileVersion, path: Path, order: dict[str
         sheets = convert_workbook(path, zone.contracts, Path(folder))
         # All of them before the first CSV is there: a workbook is converted as a whole, or set aside as a whole.
         names = [f"{version.key}#{sheet.name}" for sheet in sheets]
-        metadata = [_metadata(version, name, order | _of_sheet(sheet)) for sheet, name in zip(sheets, names, strict=True)]
+        metadata = [
+            _metadata(version, name, order | _of_sheet(sheet)) for sheet, name in zip(sheets, names, strict=True)
+        ]
         for sheet, name, said in zip(sheets, names, metadata, strict=True):
             if sheet.dataset is None or sheet.csv is None:
                 results.append(Converted(name, Outcome.IGNORED, sheet.reason, rows=sheet.rows))
@@ -124,12 +140,16 @@ def _csv(zone: LandingZone, version: FileVersion, path: Path, order: dict[str, s
     if found.candidate is None:
         raise BadData(found.reason or "")
     with path.open("rb") as body:
-        zone.store.create(f"{_folder(zone, found.candidate, version)}.csv", body, _metadata(version, version.key, order))
+        zone.store.create(
+            f"{_folder(zone, found.candidate, version)}.csv", body, _metadata(version, version.key, order)
+        )
     return Converted(version.key, Outcome.CONVERTED, None, found.candidate)
 
 
 def _folder(zone: LandingZone, dataset: str, version: FileVersion) -> str:
-    """One folder per upload version: two versions of one workbook never share a CSV. Of many folders the last are kept that fit into a key."""
+    """One folder per upload version: two versions of one workbook never share a CSV. Of many folders the last are kept
+    that fit into a key.
+    """
     parts = [safe_name(part) for part in version.key.removeprefix(zone.uploads).split("/")]
     while len("/".join(parts).encode()) > FOLDER_BYTES:
         del parts[0]
@@ -140,7 +160,10 @@ def _metadata(version: FileVersion, source_file: str, more: dict[str, str]) -> d
     """Raises BadData where the name is longer than S3's metadata."""
     metadata = {SOURCE_FILE: quote(source_file), SOURCE_MODIFIED_AT: version.modified.isoformat()} | more
     if sum(len(name) + len(value) for name, value in metadata.items()) > METADATA_BYTES:
-        raise BadData(f"has a name (its sheets' included) that is too long for S3's metadata, {METADATA_BYTES:,} bytes, URL-quoted: give it a shorter one")
+        raise BadData(
+            f"has a name (its sheets' included) that is too long for S3's metadata, {METADATA_BYTES:,} bytes,"
+            " URL-quoted: give it a shorter one"
+        )
     return metadata
 
 
@@ -155,7 +178,8 @@ def is_made_of(upload: str, source_file: str) -> bool:
 
 
 def provenance(version: FileVersion, metadata: dict[str, str]) -> tuple[str, str, int | None]:
-    """(source_file, source_modified_at, expected rows) of a file under raw/: those of the upload that it was converted from, or its own.
+    """(source_file, source_modified_at, expected rows) of a file under raw/: those of the upload that it was converted
+    from, or its own.
 
     A sender's own file may have metadata of these names, too: only together do they mean ours.
     """

@@ -1,4 +1,6 @@
-"""Freezing a batch: what waits, less what the ledger knows, each file preflighted, becomes a manifest. Later steps read the manifest, never the prefix."""
+"""Freezing a batch: what waits, less what the ledger knows, each file preflighted, becomes a manifest. Later steps read
+the manifest, never the prefix.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +22,25 @@ from lakehouse_assets.landing.zone import LandingZone
 from lakehouse_assets.parallel import in_parallel
 
 
-def freeze(zone: LandingZone, gate: Gate, confirm: Callable[[], None] = lambda: None, *, keep_copies: bool = True) -> Manifest | None:
+def freeze(
+    zone: LandingZone, gate: Gate, confirm: Callable[[], None] = lambda: None, *, keep_copies: bool = True
+) -> Manifest | None:
     """The open batch, or a new one of all that waits. None where nothing waits, or not yet what the gate asks for.
 
-    `confirm` is called before the batch is opened, when all files have been looked at: it raises where this process may not write any more. `keep_copies`: the
-    files that were fetched to be looked at stay here for a load on this machine; else a batch may be larger than this machine's disk.
+    `confirm` is called before the batch is opened, when all files have been looked at: it raises where this process may
+    not write any more. `keep_copies`: the files that were fetched to be looked at stay here for a load on this machine;
+    else a batch may be larger than this machine's disk.
 
-    Order of writes: the manifest, then the pointer to it. A crash between them leaves a manifest that nothing points to; the same files make the same id,
-    so the next try finds it there and goes on with it.
+    Order of writes: the manifest, then the pointer to it. A crash between them leaves a manifest that nothing points
+    to; the same files make the same id, so the next try finds it there and goes on with it.
     """
     under_way = open_batch(zone)
     if under_way:
         if reported_status(zone, under_way) == "abandoned":
-            raise BadData(f"Batch {under_way.batch_id} is being abandoned, and that was interrupted. Run `lakehouse abandon` again.")
+            raise BadData(
+                f"Batch {under_way.batch_id} is being abandoned, and that was interrupted. Run `lakehouse abandon`"
+                " again."
+            )
         return under_way
     uploads, fresh, strays = pending(zone)
     if (not fresh and not uploads) or not gate_is_open(gate, zone, fresh):
@@ -55,7 +63,10 @@ def freeze(zone: LandingZone, gate: Gate, confirm: Callable[[], None] = lambda: 
     )
     confirm()
     zone.store.create_json(zone.manifest_key(manifest.batch_id), manifest.to_json())
-    zone.store.put_json(zone.last_file_key, {"source_modified_at": max([files[-1].source_modified_at, *([last["source_modified_at"]] if last else [])])})
+    zone.store.put_json(
+        zone.last_file_key,
+        {"source_modified_at": max([files[-1].source_modified_at, *([last["source_modified_at"]] if last else [])])},
+    )
     zone.store.create_json(zone.open_batch_key, {"batch_id": manifest.batch_id})
     return open_batch(zone)
 
@@ -104,8 +115,12 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
 
 
 def _is_regular(found: Preflight) -> bool:
-    """Whether the strict reader may take it: one kind of line end, the header is the first line, and gzip without padding."""
-    return not found.padded and found.newline in ("", "\n", "\r\n") and not found.skipped_lines and found.header_lines == 1
+    """Whether the strict reader may take it: one kind of line end, the header is the first line, and gzip without
+    padding.
+    """
+    return (
+        not found.padded and found.newline in ("", "\n", "\r\n") and not found.skipped_lines and found.header_lines == 1
+    )
 
 
 def _warnings(found: Preflight, contract: Contract) -> tuple[str, ...]:
@@ -120,7 +135,9 @@ def _warnings(found: Preflight, contract: Contract) -> tuple[str, ...]:
 
 
 def _without_repeats(files: tuple[ManifestFile, ...]) -> tuple[ManifestFile, ...]:
-    """Of files with one content in one batch the latest is loaded: whatever an earlier copy says, it says too, and it wins over what came between them."""
+    """Of files with one content in one batch the latest is loaded: whatever an earlier copy says, it says too, and it
+    wins over what came between them.
+    """
     latest = {(file.dataset, file.content): file for file in files}
     return tuple(_as_duplicate(file, latest[file.dataset, file.content]) for file in files)
 
@@ -148,5 +165,9 @@ def _conversions(zone: LandingZone, uploads: Iterable[FileVersion]) -> tuple[lis
                 reason=record["reason"],
             )
         )
-        noticed += [Noticed(s["name"], Outcome.IGNORED, s["reason"], s["rows"]) for s in record["sheets"] if s["outcome"] == Outcome.IGNORED]
+        noticed += [
+            Noticed(s["name"], Outcome.IGNORED, s["reason"], s["rows"])
+            for s in record["sheets"]
+            if s["outcome"] == Outcome.IGNORED
+        ]
     return files, noticed

@@ -1,6 +1,8 @@
-"""The ledger: one entry per file version that a batch took, written once. A version that is in it is not processed again; new content under an old key is.
+"""The ledger: one entry per file version that a batch took, written once. A version that is in it is not processed
+again; new content under an old key is.
 
-Beside it, the contents seen per dataset: the same content under another name, or again under the same, is recognised by it.
+Beside it, the contents seen per dataset: the same content under another name, or again under the same, is recognised by
+it.
 """
 
 from __future__ import annotations
@@ -49,8 +51,17 @@ def enter_content(zone: LandingZone, batch_id: str, file: ManifestFile, accepted
 
 
 def enter(zone: LandingZone, batch_id: str, file: ManifestFile, facts: dict[str, Any]) -> bool:
-    """Enters a file version with what became of it. False if the entry was there already (a former try of the same batch)."""
+    """Enters a file version with what became of it. False if the entry was there already (a former try of the same
+    batch).
+    """
     if file.outcome is Outcome.LOAD:
         enter_content(zone, batch_id, file, facts["read"] - facts["rejected"] if "read" in facts else None)
-    entry = {"file_id": file.file_id, "batch_id": batch_id, "dataset": file.dataset, "key": file.key, "version": file.version, "size": file.size}
+    entry = {
+        "file_id": file.file_id,
+        "batch_id": batch_id,
+        "dataset": file.dataset,
+        "key": file.key,
+        "version": file.version,
+        "size": file.size,
+    }
     return zone.store.create_json(zone.ledger_key(file.file_id), entry | facts)

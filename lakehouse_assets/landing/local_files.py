@@ -21,7 +21,9 @@ TAKEN = (
     *(".csv", ".tsv", ".txt", ".gz", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
     *(".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z"),
 )
-"""What is looked into by itself in a folder. Some of these are no data, and will be set aside with the reason; all else is only named in the report."""
+"""What is looked into by itself in a folder. Some of these are no data, and will be set aside with the reason; all else
+is only named in the report.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""What landing knows of files: the versions that wait, what became of each, and the manifest that freezes a batch of them."""
+"""What landing knows of files: the versions that wait, what became of each, and the manifest that freezes a batch of
+them.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +103,8 @@ class ManifestFile:
 
 @dataclass(frozen=True)
 class Noticed:
-    """Something that is no part of the batch's data but must be accounted for: a sheet that was not converted, a stray object left alone.
+    """Something that is no part of the batch's data but must be accounted for: a sheet that was not converted, a stray
+    object left alone.
 
     `rows`: how many rows a sheet has that was not converted; None where they cannot be counted.
     """
@@ -116,7 +119,8 @@ class Noticed:
 class Manifest:
     """A frozen batch. Its id is a hash of its file versions: the same files always make the same batch.
 
-    `abandoned`: the batches that were given up since the last one that succeeded. What they wrote may be the parents that orphans wait for.
+    `abandoned`: the batches that were given up since the last one that succeeded. What they wrote may be the parents
+    that orphans wait for.
     """
 
     batch_id: str
@@ -134,7 +138,15 @@ class Manifest:
     @staticmethod
     def from_json(value: dict[str, Any]) -> Manifest:
         files = tuple(
-            ManifestFile(**{**f, "outcome": Outcome(f["outcome"]), "header": tuple(f["header"]), "warnings": tuple(f["warnings"])}) for f in value["files"]
+            ManifestFile(
+                **{
+                    **f,
+                    "outcome": Outcome(f["outcome"]),
+                    "header": tuple(f["header"]),
+                    "warnings": tuple(f["warnings"]),
+                }
+            )
+            for f in value["files"]
         )
         noticed = tuple(Noticed(n["name"], Outcome(n["outcome"]), n["reason"], n.get("rows")) for n in value["noticed"])
         return Manifest(value["batch_id"], value["created_at"], files, noticed, tuple(value.get("abandoned", ())))

@@ -1,7 +1,8 @@
-"""Names of files and sheets as parts of S3 keys. A changed name holds a hash of the original: two different names never become one.
+"""Names of files and sheets as parts of S3 keys. A changed name holds a hash of the original: two different names never
+become one.
 
-`safe_name` makes keys that Spark and Hive read (sheets, archived files); `object_name` keeps as much as S3 allows of the name
-by which a person knows an uploaded file.
+`safe_name` makes keys that Spark and Hive read (sheets, archived files); `object_name` keeps as much as S3 allows of
+the name by which a person knows an uploaded file.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ import unicodedata
 NAME_BYTES = 120
 HASH_LENGTH = 12
 PART_BYTES, PATH_BYTES = 200, 700
-"""S3 keys may have 1,024 bytes, and a file on a disk (the embedded S3 keeps objects as files) 255 a name; the archive adds to both."""
+"""S3 keys may have 1,024 bytes, and a file on a disk (the embedded S3 keeps objects as files) 255 a name; the archive
+adds to both.
+"""
 LOOKS_HASHED = re.compile(rf"-[0-9a-f]{{{HASH_LENGTH}}}\Z")
 
 
 def safe_name(text: str) -> str:
-    """A file's or sheet's name as a part of an S3 key: letters and digits of any script, blanks and `-_.()`, at most 120 bytes of UTF-8.
+    """A file's or sheet's name as a part of an S3 key: letters and digits of any script, blanks and `-_.()`, at most
+    120 bytes of UTF-8.
 
-    A name that had to be changed ends in a hash of the original, so that two different names never become one. Never empty, never hidden
-    from Spark and Hive (which skip what begins with `_` or `.`).
+    A name that had to be changed ends in a hash of the original, so that two different names never become one. Never
+    empty, never hidden from Spark and Hive (which skip what begins with `_` or `.`).
     """
     kept = "".join(letter if _is_kept(letter) else "_" for letter in text)
     kept = re.sub(r"\.{2,}", "_", kept).strip()
@@ -46,11 +50,14 @@ def object_name(parts: tuple[str, ...]) -> str:
 
 
 def _safe_part(part: str) -> str:
-    """A name as a part of a key: as it is, with spaces, `+`, `%` and all scripts, but without control characters and broken UTF-8.
+    """A name as a part of a key: as it is, with spaces, `+`, `%` and all scripts, but without control characters and
+    broken UTF-8.
 
     A name that had to be changed holds a hash of the original, so that two different names never become one.
     """
-    kept = "".join("_" if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in "\ufffe\uffff" else c for c in part)
+    kept = "".join(
+        "_" if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in "\ufffe\uffff" else c for c in part
+    )
     if kept == part and len(part.encode()) <= PART_BYTES:
         return part
     stem, dot, suffix = kept.partition(".")

@@ -1,4 +1,5 @@
-"""Whether a batch may be closed: each dataset that it has work for is loaded, each file archived, the tables checked. A step may be run alone, and out of turn.
+"""Whether a batch may be closed: each dataset that it has work for is loaded, each file archived, the tables checked. A
+step may be run alone, and out of turn.
 
 A batch that were closed before would leave its files under raw/, where the next one takes them again.
 """
@@ -34,7 +35,9 @@ def confirm_loaded(batch_id: str, unloaded: Iterable[str]) -> None:
 def confirm_archived(zone: LandingZone, manifest: Manifest) -> None:
     """Raises NotDoneError where the ledger does not know a file of the batch."""
     if left := unknown_to_ledger(zone, [file.as_version(zone.store.bucket) for file in manifest.files]):
-        named = ", ".join(version.key for version in left[:FEW]) + (f" and {len(left) - FEW:,} more" if len(left) > FEW else "")
+        named = ", ".join(version.key for version in left[:FEW]) + (
+            f" and {len(left) - FEW:,} more" if len(left) > FEW else ""
+        )
         raise NotDoneError(f"Batch {manifest.batch_id} is not archived yet: {named}. {DO_THE_REST}")
 
 

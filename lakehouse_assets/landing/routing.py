@@ -10,16 +10,31 @@ from typing import Literal, Protocol
 
 from lakehouse_assets.landing.column_names import normalise, shown, spelled, spellings, unnamed
 
-__all__ = ["MALFORMED", "Columns", "HeaderCheck", "Route", "check_header", "dataset_named", "missing", "normalise", "route", "shared"]
+__all__ = [
+    "MALFORMED",
+    "Columns",
+    "HeaderCheck",
+    "Route",
+    "check_header",
+    "dataset_named",
+    "missing",
+    "normalise",
+    "route",
+    "shared",
+]
 
 MALFORMED = "_malformed"
-"""Reserved column of a converted sheet: a text in it rejects the row, and is the reason. It is never an extra column."""
+"""Reserved column of a converted sheet: a text in it rejects the row, and is the reason. It is never an extra
+column.
+"""
 Source = Literal["folder", "name", "columns"]
 """What names the dataset that a header is held against."""
 
 
 class Columns(Protocol):
-    """What routing asks of a `Contract`. The workbook reader's process has only this much of it: importing the contracts takes 0.7 s."""
+    """What routing asks of a `Contract`. The workbook reader's process has only this much of it: importing the
+    contracts takes 0.7 s.
+    """
 
     @property
     def dataset(self) -> str: ...
@@ -69,13 +84,17 @@ def route(header: Sequence[str], contracts: Mapping[str, Columns], *, said: str 
         if not candidates:
             return Route(None, f"no dataset has these columns (the datasets: {', '.join(contracts)})")
         if len(candidates) > 1:
-            return Route(None, f"the header fits {' and '.join(candidates)} alike: add a column that only one of them has")
+            return Route(
+                None, f"the header fits {' and '.join(candidates)} alike: add a column that only one of them has"
+            )
         [candidate] = candidates
     problem = _misfit(header, contracts[candidate], contracts, source, named)
     return Route(None if problem else candidate, problem, candidate)
 
 
-def check_header(header: Sequence[str], contract: Columns, contracts: Mapping[str, Columns] | None = None, name: str = "") -> HeaderCheck:
+def check_header(
+    header: Sequence[str], contract: Columns, contracts: Mapping[str, Columns] | None = None, name: str = ""
+) -> HeaderCheck:
     """What a header lacks or has too much of for the dataset in whose folder the file lies; `contracts`: all datasets,
     `name`: the file's name.
 
@@ -86,7 +105,9 @@ def check_header(header: Sequence[str], contract: Columns, contracts: Mapping[st
     everything = contracts or {contract.dataset: contract}
     names = normalise(header, contract.names)
     absent = tuple(column for column in contract.names if column not in contract.required_names and column not in names)
-    problem = _misfit(header, contract, everything, "folder", dataset_named(name, everything)) or _repeated(header, names)
+    problem = _misfit(header, contract, everything, "folder", dataset_named(name, everything)) or _repeated(
+        header, names
+    )
     if problem:
         return HeaderCheck(problem, (), absent, names)
     extra = tuple(dict.fromkeys(column for column in names if column not in contract.names and column != MALFORMED))
@@ -100,9 +121,15 @@ def dataset_named(name: str, contracts: Iterable[str]) -> str | None:
     found = []
     for dataset in contracts:
         parts = dataset.split("_")
-        found += [(start, start + len(parts), dataset) for start in range(len(words)) if words[start : start + len(parts)] == parts]
+        found += [
+            (start, start + len(parts), dataset)
+            for start in range(len(words))
+            if words[start : start + len(parts)] == parts
+        ]
     longest = {
-        dataset for start, end, dataset in found if not any(other[0] <= start and end <= other[1] and other[1] - other[0] > end - start for other in found)
+        dataset
+        for start, end, dataset in found
+        if not any(other[0] <= start and end <= other[1] and other[1] - other[0] > end - start for other in found)
     }
     return longest.pop() if len(longest) == 1 else None
 
@@ -125,7 +152,9 @@ def _closest(header: Sequence[str], contracts: Mapping[str, Columns]) -> list[st
     return [dataset for dataset in columns if most and columns[dataset] == most]
 
 
-def _misfit(header: Sequence[str], contract: Columns, contracts: Mapping[str, Columns], source: Source, named: str | None) -> str | None:
+def _misfit(
+    header: Sequence[str], contract: Columns, contracts: Mapping[str, Columns], source: Source, named: str | None
+) -> str | None:
     """Why a file with this header is not taken for the dataset that `source` says; None where it is.
 
     Another dataset shares more columns with the header; required columns are missing; the folder and the name disagree
@@ -140,18 +169,24 @@ def _misfit(header: Sequence[str], contract: Columns, contracts: Mapping[str, Co
     nearest = max(others, key=lambda other: others[other], default=None)
     if nearest is not None and others[nearest] > own:
         lacks = f", and lacks of {dataset}: {', '.join(lacking)}" if lacking else ""
-        return f"has {_columns(others[nearest])} of {nearest} and {own} of {dataset}, the dataset that its {source} says{lacks}"
+        return (
+            f"has {_columns(others[nearest])} of {nearest} and {own} of {dataset}, the dataset that its {source}"
+            f" says{lacks}"
+        )
     if lacking:
         fitting = next((other for other in others if others[other] and not missing(header, contracts[other])), None)
         return _lacking(header, contract, lacking, source, fitting)
     if named is not None and named != dataset and own <= others[named]:
-        return f"lies in the folder of {dataset}, its name says {named}, and its header does not settle it: it has {_columns(own)} of each"
+        return (
+            f"lies in the folder of {dataset}, its name says {named}, and its header does not settle it: it has"
+            f" {_columns(own)} of each"
+        )
     unknown = _unknown(header, contract)
     total = len(unknown) + own
     if 2 * len(unknown) > total and not contract.allows_unknown:
         return (
-            f"has {len(unknown):,} columns that {dataset} does not know, of {total:,}: more than half; correct the header, or set the custom property "
-            "unknownColumns: allow in the contract"
+            f"has {len(unknown):,} columns that {dataset} does not know, of {total:,}: more than half; correct the"
+            " header, or set the custom property unknownColumns: allow in the contract"
         )
     return None
 
@@ -167,15 +202,27 @@ def _lacking(header: Sequence[str], contract: Columns, lacking: list[str], sourc
         else f"lacks required columns of {dataset}: {', '.join(lacking)}"
     )
     unknown = _unknown(header, contract)
-    instead = f" (it has instead: {', '.join(shown(name) for name in unknown)})" if own > 1 and own >= len(unknown) > 0 else ""
+    instead = (
+        f" (it has instead: {', '.join(shown(name) for name in unknown)})"
+        if own > 1 and own >= len(unknown) > 0
+        else ""
+    )
     by = "it shares more columns with" if source == "columns" else f"its {source} says"
-    other = f"; it has the required columns of {fitting}, but {by} {dataset}" if fitting else f"; its name says {dataset}" if source == "name" else ""
+    other = (
+        f"; it has the required columns of {fitting}, but {by} {dataset}"
+        if fitting
+        else f"; its name says {dataset}"
+        if source == "name"
+        else ""
+    )
     return what + instead + other
 
 
 def _unknown(header: Sequence[str], contract: Columns) -> list[str]:
     """The header's names that the contract does not know, without columns that have no name."""
-    names = dict.fromkeys(name for place, name in enumerate(normalise(header, contract.names), start=1) if name != unnamed(place))
+    names = dict.fromkeys(
+        name for place, name in enumerate(normalise(header, contract.names), start=1) if name != unnamed(place)
+    )
     return [name for name in names if name not in contract.names and name != MALFORMED]
 
 

@@ -22,8 +22,9 @@ Uploaded = tuple[str, str | None]
 def upload(zone: LandingZone, incoming: list[Incoming]) -> list[Uploaded]:
     """Uploads the files one after the other. Returns where each is, in the order of the files.
 
-    Of two rows with one key, that of the later file stays. S3's times are whole seconds, so each object's metadata holds
-    its place in the order. Raises LakehouseError for a file that cannot be read any more, BadConfiguration as `key_of` does.
+    Of two rows with one key, that of the later file stays. S3's times are whole seconds, so each object's metadata
+    holds its place in the order. Raises LakehouseError for a file that cannot be read any more, BadConfiguration as
+    `key_of` does.
     """
 
     def key_for(file: Incoming) -> str:
@@ -45,7 +46,8 @@ def _readable(file: Incoming) -> Iterator[None]:
         yield
     except OSError as error:
         raise LakehouseError(
-            f"{file.path} cannot be read any more ({error.strerror}). What was uploaded stays in the bucket; correct it and run again."
+            f"{file.path} cannot be read any more ({error.strerror}). What was uploaded stays in the bucket; correct it"
+            " and run again."
         ) from error
 
 
@@ -58,12 +60,16 @@ def key_of(file: Incoming, zone: LandingZone) -> str:
     """
     stated = file.dataset
     if stated is not None and stated not in zone.contracts:
-        raise BadConfiguration(f"There is no dataset {stated} (--dataset); the datasets: {', '.join(zone.contracts)}. Nothing was uploaded.")
+        raise BadConfiguration(
+            f"There is no dataset {stated} (--dataset); the datasets: {', '.join(zone.contracts)}. Nothing was"
+            " uploaded."
+        )
     with file.path.open("rb") as content:
         if content.read(4).startswith(WORKBOOK_MAGIC):
             if stated is not None:
                 raise BadConfiguration(
-                    f"{file.path} is a workbook or an archive: each of its sheets is routed by itself. Load it without --dataset. Nothing was uploaded."
+                    f"{file.path} is a workbook or an archive: each of its sheets is routed by itself. Load it without"
+                    " --dataset. Nothing was uploaded."
                 )
             return f"{zone.uploads}{file.name}"
     try:

@@ -26,17 +26,18 @@ def read_manifest(zone: LandingZone, batch_id: str) -> Manifest:
     value = zone.store.get_json(zone.manifest_key(batch_id))
     if value is None:
         raise BadConfiguration(
-            f"The manifest of batch {batch_id} is missing: someone deleted {zone.manifest_key(batch_id)}. Restore that object from its older version, "
-            "then run again. (Without it nobody knows which files the batch holds.)"
+            f"The manifest of batch {batch_id} is missing: someone deleted {zone.manifest_key(batch_id)}. Restore that"
+            " object from its older version, then run again. (Without it nobody knows which files the batch holds.)"
         )
     return Manifest.from_json(value)
 
 
 def work_to_do(zone: LandingZone, gate: Gate) -> str | None:
-    """A name for what a batch would do now, the same for the same work; None where nothing waits, or not yet what the gate asks for.
+    """A name for what a batch would do now, the same for the same work; None where nothing waits, or not yet what the
+    gate asks for.
 
-    A batch that was interrupted is work; one that failed is work for a person, and what waits behind it is none before that: it would be the same batch again,
-    with every file that lands.
+    A batch that was interrupted is work; one that failed is work for a person, and what waits behind it is none before
+    that: it would be the same batch again, with every file that lands.
     """
     under_way = open_batch(zone)
     if under_way is not None:
@@ -58,7 +59,9 @@ def _are_unknown(zone: LandingZone, uploads: list[FileVersion]) -> bool:
 
 @dataclass(frozen=True)
 class HeldBack:
-    """Files that the gate holds back. `oldest`: the one that waits longest; `missing`: the datasets of which no file waits."""
+    """Files that the gate holds back. `oldest`: the one that waits longest; `missing`: the datasets of which no file
+    waits.
+    """
 
     oldest: FileVersion
     files: int
@@ -66,7 +69,9 @@ class HeldBack:
 
 
 def held_back(zone: LandingZone, gate: Gate, longer_than: timedelta) -> HeldBack | None:
-    """What waits for the gate longer than that. None where nothing does, and while a batch is under way: it takes what waits, or is itself what to look at."""
+    """What waits for the gate longer than that. None where nothing does, and while a batch is under way: it takes what
+    waits, or is itself what to look at.
+    """
     if gate == "any" or zone.store.exists(zone.open_batch_key):
         return None
     uploads, fresh, _ = pending(zone)
@@ -74,13 +79,18 @@ def held_back(zone: LandingZone, gate: Gate, longer_than: timedelta) -> HeldBack
     if oldest is None or datetime.now(UTC) - oldest.modified < longer_than:
         return None
     present = {dataset_of(zone, version.key) for version in fresh}
-    return HeldBack(oldest, len(uploads) + len(fresh), tuple(dataset for dataset in zone.contracts if dataset not in present))
+    return HeldBack(
+        oldest, len(uploads) + len(fresh), tuple(dataset for dataset in zone.contracts if dataset not in present)
+    )
 
 
 def waiting_files(zone: LandingZone) -> dict[str, list[FileVersion]]:
     """What lies in each dataset's folder now."""
     inside, _ = _by_dataset(zone, zone.store.waiting(zone.raw))
-    return {dataset: [version for version in inside if dataset_of(zone, version.key) == dataset] for dataset in zone.contracts}
+    return {
+        dataset: [version for version in inside if dataset_of(zone, version.key) == dataset]
+        for dataset in zone.contracts
+    }
 
 
 def reported_status(zone: LandingZone, manifest: Manifest) -> str | None:
@@ -90,7 +100,9 @@ def reported_status(zone: LandingZone, manifest: Manifest) -> str | None:
 
 
 def waiting_since(zone: LandingZone) -> datetime | None:
-    """When the oldest file landed that no batch has taken yet (the one under way has not until it is archived); None where none waits."""
+    """When the oldest file landed that no batch has taken yet (the one under way has not until it is archived); None
+    where none waits.
+    """
     uploads, fresh, _ = pending(zone)
     oldest = _oldest((*uploads, *fresh))
     return oldest.modified if oldest else None
@@ -117,7 +129,14 @@ def dataset_of(zone: LandingZone, key: str) -> str:
 
 def _by_dataset(zone: LandingZone, versions: list[FileVersion]) -> tuple[list[FileVersion], list[Noticed]]:
     """What lies in a dataset's folder, and what does not: that is left alone and reported."""
-    inside = [version for version in versions if "/" in version.key.removeprefix(zone.raw) and dataset_of(zone, version.key) in zone.contracts]
+    inside = [
+        version
+        for version in versions
+        if "/" in version.key.removeprefix(zone.raw) and dataset_of(zone, version.key) in zone.contracts
+    ]
     ids = {version.file_id for version in inside}
-    reason = f"lies in no dataset's folder ({', '.join(f'{zone.raw}{dataset}/' for dataset in zone.contracts)}); left where it is"
+    reason = (
+        f"lies in no dataset's folder ({', '.join(f'{zone.raw}{dataset}/' for dataset in zone.contracts)}); left where"
+        " it is"
+    )
     return inside, [Noticed(version.key, Outcome.IGNORED, reason) for version in versions if version.file_id not in ids]

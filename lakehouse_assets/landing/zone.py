@@ -1,4 +1,6 @@
-"""The landing zone: the bucket with its folders, the contracts, and scratch space. Where each object of `control/` lives is written here and nowhere else."""
+"""The landing zone: the bucket with its folders, the contracts, and scratch space. Where each object of `control/`
+lives is written here and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ class LandingZone:
 
     @property
     def open_batch_key(self) -> str:
-        """Names the batch that is under way. While it is there, nothing else is frozen: a batch that was interrupted is finished first."""
+        """Names the batch that is under way. While it is there, nothing else is frozen: a batch that was interrupted is
+        finished first.
+        """
         return f"{self.control}open_batch.json"
 
     @property
@@ -64,7 +68,8 @@ class LandingZone:
 
     def report_key(self, manifest: Manifest) -> str:
         """Begins with the time, so that a listing is the history in order."""
-        return f"{self.reports_prefix}{manifest.created_at.replace(':', '').replace('+0000', 'Z')}-{manifest.batch_id}.json"
+        created_at = manifest.created_at.replace(":", "").replace("+0000", "Z")
+        return f"{self.reports_prefix}{created_at}-{manifest.batch_id}.json"
 
     @property
     def staging_prefix(self) -> str:
@@ -75,14 +80,18 @@ class LandingZone:
         return f"{self.staging_prefix}{file_id}.csv{'.gz' if compression == 'gzip' else ''}"
 
     def staged_copy(self, version: FileVersion, compression: str) -> str:
-        """Copies a version inside the bucket, for engines that read from there: they know no versions, and the object may be overwritten meanwhile."""
+        """Copies a version inside the bucket, for engines that read from there: they know no versions, and the object
+        may be overwritten meanwhile.
+        """
         key = self.staged_key(version.file_id, compression)
         if not self.store.exists(key):
             self.store.copy(version, key)
         return f"s3://{self.store.bucket}/{key}"
 
     def local_copy(self, version: FileVersion) -> Path:
-        """Downloads a version once; a later step on the same machine finds it there, on another machine it is fetched anew."""
+        """Downloads a version once; a later step on the same machine finds it there, on another machine it is fetched
+        anew.
+        """
         path = self.scratch / "files" / version.file_id
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

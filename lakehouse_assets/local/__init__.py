@@ -1,1 +1,3 @@
-"""What a laptop needs in place of an AWS account. Nothing outside this room knows that the AWS it talks to is embedded."""
+"""What a laptop needs in place of an AWS account. Nothing outside this room knows that the AWS it talks to is
+embedded.
+"""

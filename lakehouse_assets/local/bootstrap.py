@@ -1,4 +1,6 @@
-"""What a fresh embedded AWS needs before the first batch: the very storage stack that a deployment brings up in an account, and the Glue jobs. Idempotent."""
+"""What a fresh embedded AWS needs before the first batch: the very storage stack that a deployment brings up in an
+account, and the Glue jobs. Idempotent.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,11 @@ STORAGE = Path(templates.__path__[0]) / "ecommerce-storage.json"
 
 
 def bootstrap(settings: Settings, aws: Aws) -> None:
-    """Brings up what is not there, or is of another version. In an AWS account the deployment does this, never the program.
+    """Brings up what is not there, or is of another version. In an AWS account the deployment does this, never the
+    program.
 
-    A bucket that came from elsewhere (another stack; a home from before there were stacks) is left as it is, with all that belongs to it.
-    Raises BadConfiguration where another bucket's lakehouse has the names that this one would have.
+    A bucket that came from elsewhere (another stack; a home from before there were stacks) is left as it is, with all
+    that belongs to it. Raises BadConfiguration where another bucket's lakehouse has the names that this one would have.
     """
     cloudformation, stack = aws.client("cloudformation"), storage_stack(settings)
     is_new = outputs_of(cloudformation, stack) is None
@@ -43,14 +46,21 @@ def storage_stack(settings: Settings) -> str:
 
 def _refuse_names_of_another(settings: Settings, cloudformation: Any) -> None:
     wanted, bucket = parameters_of(settings), PARAMETERS["bucket"]
-    for stack in (stack for page in cloudformation.get_paginator("describe_stacks").paginate() for stack in page["Stacks"]):
+    for stack in (
+        stack for page in cloudformation.get_paginator("describe_stacks").paginate() for stack in page["Stacks"]
+    ):
         held = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack.get("Parameters", [])}
         taken = [name for name in OF_ONE_LAKEHOUSE if held.get(PARAMETERS[name]) == wanted[PARAMETERS[name]]]
-        if taken and held.get(bucket, settings.bucket) != settings.bucket and stack["StackStatus"] not in {"DELETE_COMPLETE", *FAILED_BEFORE_IT_WAS_MADE}:
+        if (
+            taken
+            and held.get(bucket, settings.bucket) != settings.bucket
+            and stack["StackStatus"] not in {"DELETE_COMPLETE", *FAILED_BEFORE_IT_WAS_MADE}
+        ):
             raise BadConfiguration(
-                f"The home {settings.home} has a lakehouse in the bucket {held[bucket]}; another in {settings.bucket} cannot have the same "
-                f"{', '.join(taken)}. Set LAKEHOUSE_BUCKET={held[bucket]}, or LAKEHOUSE_HOME to another folder; to have both in this home, give "
-                f"this one names of its own: {', '.join(f'LAKEHOUSE_{name.upper()}' for name in taken)}."
+                f"The home {settings.home} has a lakehouse in the bucket {held[bucket]}; another in {settings.bucket}"
+                f" cannot have the same {', '.join(taken)}. Set LAKEHOUSE_BUCKET={held[bucket]}, or LAKEHOUSE_HOME to"
+                " another folder; to have both in this home, give this one names of its own:"
+                f" {', '.join(f'LAKEHOUSE_{name.upper()}' for name in taken)}."
             )
 
 
@@ -85,4 +95,6 @@ def _make_job(glue: Any, wanted: dict[str, Any]) -> None:
         return
     # A job of another role is a deployment's.
     if found["Role"] == ROLE and any(found.get(name) != value for name, value in wanted.items()):
-        glue.update_job(JobName=wanted["Name"], JobUpdate={name: value for name, value in wanted.items() if name != "Name"})
+        glue.update_job(
+            JobName=wanted["Name"], JobUpdate={name: value for name, value in wanted.items() if name != "Name"}
+        )

@@ -1,4 +1,4 @@
-"""Dagster's instance of one home: its runs, events and assets live under LAKEHOUSE_HOME, so that two homes never see each other's."""
+"""Dagster's instance of one home: its runs, events and assets live under LAKEHOUSE_HOME. Two homes share nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ nux:
 concurrency:
   pools:
     granularity: run  # a run is in the queue or it runs: half a batch that waits would hold the lease
-    default_limit: 1  # the pool `lakehouse`: a second batch would only wait for the lease; queued it holds no process. Glue's jobs take one run, too
+    # The pool `lakehouse`. A second batch would wait for the lease; in the queue it holds no process. Glue's jobs take
+    # one run at a time, too.
+    default_limit: 1
 run_monitoring:
   enabled: true  # a run whose process died is marked as failed, and so told of
 run_retries:
@@ -26,7 +28,7 @@ freshness:
 
 
 WORKSPACE = """\
-# Written by lakehouse: under this name the code location is known wherever it is served, so that its sensors keep their cursors.
+# Written by lakehouse. The location has the same name wherever it is served, so that its sensors keep their cursors.
 load_from:
   - python_module:
       module_name: lakehouse_assets.definitions

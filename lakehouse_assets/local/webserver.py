@@ -1,11 +1,11 @@
-"""Dagster's UI for `lakehouse up`, closed to other web pages: `python -m lakehouse_assets.local.webserver ARGUMENTS…` is `dagster dev ARGUMENTS…` with a
-guard before its webserver.
+"""Dagster's UI for `lakehouse up`, closed to other web pages: `python -m lakehouse_assets.local.webserver ARGUMENTS…`
+is `dagster dev ARGUMENTS…` with a guard before its webserver.
 
 Dagster asks for no password, takes mutations by GET (an <img> is enough) and whatever name leads to it (DNS rebinding),
-so any page that is open in a browser could start runs and stop sensors. Here a request has to name this machine, or what
-LAKEHOUSE_UI_URL says, in `Host`. Where it says what page it comes from (`Origin`, which browsers send with all that is
-not a plain GET; `Sec-Fetch-Site`), that is the UI itself. GraphQL is answered by POST alone, and no other page may frame
-the UI. Other users of the machine are not kept out.
+so any page that is open in a browser could start runs and stop sensors. Here a request has to name this machine, or
+what LAKEHOUSE_UI_URL says, in `Host`. Where it says what page it comes from (`Origin`, which browsers send with all
+that is not a plain GET; `Sec-Fetch-Site`), that is the UI itself. GraphQL is answered by POST alone, and no other page
+may frame the UI. Other users of the machine are not kept out.
 
 `dagster dev` has no option for a middleware. It starts `python -m dagster_webserver` as a process, in whose place this
 module is put, and that makes its application by one function. A Dagster that lacks either does not start.
@@ -53,7 +53,9 @@ class Guard:
     def _refusal(self, scope: Message) -> tuple[int, str] | None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         origins = self._own | {f"http://{name}:{scope['server'][1]}" for name in THIS_MACHINE}
-        if headers.get("host", "").lower() not in {authority for origin in origins for authority in _authorities(origin)}:
+        if headers.get("host", "").lower() not in {
+            authority for origin in origins for authority in _authorities(origin)
+        }:
             return 403, "Dagster's UI answers to 127.0.0.1, to localhost and to what LAKEHOUSE_UI_URL names alone."
         changes = scope["type"] == "websocket" or scope["method"] not in READING
         if "origin" in headers and headers["origin"].lower() not in {_origin(origin) for origin in origins}:
@@ -87,7 +89,9 @@ async def _refuse(scope: Message, send: Send, status: int, reason: str) -> None:
         # Before it is accepted: the server then answers 403.
         await send({"type": "websocket.close"})
         return
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain; charset=utf-8")]})
+    await send(
+        {"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain; charset=utf-8")]}
+    )
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reason.encode()})
 
 
@@ -125,7 +129,10 @@ def _dev() -> None:
             return start([*command[:place], __spec__.name, WEBSERVER, *command[place + 1 :]], **named)
         if DAEMON in command:
             return start(command, **named)
-        raise RuntimeError("This version of Dagster starts its webserver in another way: lakehouse_assets.local.webserver has to be looked at again.")
+        raise RuntimeError(
+            "This version of Dagster starts its webserver in another way: lakehouse_assets.local.webserver has to be"
+            " looked at again."
+        )
 
     dev.open_ipc_subprocess = start_guarded  # type: ignore[attr-defined, assignment]
     sys.argv = ["dagster", "dev", *sys.argv[1:]]

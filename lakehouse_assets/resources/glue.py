@@ -1,8 +1,10 @@
-"""Loads a dataset with a Glue job run, through Dagster Pipes: as PipesGlueClient does, with runs that can be taken up again, waited for and stopped.
+"""Loads a dataset with a Glue job run, through Dagster Pipes: as PipesGlueClient does, with runs that can be taken up
+again, waited for and stopped.
 
-Why not PipesGlueClient's own `run` (dagster-aws 0.29.27): it polls for ever on state EXPIRED; one throttled poll fails the step and leaves the run behind,
-and the retry starts a second one; stopping ends in KeyError('errors'); a failed run is a bare RuntimeError without link or reason; it writes into the
-caller's arguments; and zero messages are a success. Here what a run did is read from its judgement, which the load itself writes down.
+Why not PipesGlueClient's own `run` (dagster-aws 0.29.27): it polls for ever on state EXPIRED; one throttled poll fails
+the step and leaves the run behind, and the retry starts a second one; stopping ends in KeyError('errors'); a failed run
+is a bare RuntimeError without link or reason; it writes into the caller's arguments; and zero messages are a success.
+Here what a run did is read from its judgement, which the load itself writes down.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ from lakehouse_assets.resources.pipes import ContextInPlace, MessagesInPlace, Pl
 
 @dataclass(frozen=True)
 class LoadOutcome:
-    """What a load did. `run`: metadata of the run that did it; empty where an earlier run had loaded the batch already, so that none was needed."""
+    """What a load did. `run`: metadata of the run that did it; empty where an earlier run had loaded the batch already,
+    so that none was needed.
+    """
 
     judgement: Judgement
     run: Mapping[str, Any] = field(default_factory=dict)
@@ -39,22 +43,29 @@ class LoadOutcome:
 
 
 class RunStopped(dg.DagsterExecutionInterruptedError, dg.DagsterError):
-    """The Dagster run is stopped. An interrupt to Dagster, and an error of Dagster's too: a bare interrupt is tried again where the step has a retry policy
-    (1.13.27), which would start a second Glue run in a run that someone wants to end."""
+    """The Dagster run is stopped. An interrupt to Dagster, and an error of Dagster's too: a bare interrupt is tried
+    again where the step has a retry policy (1.13.27), which would start a second Glue run in a run that someone wants
+    to end."""
 
 
 @dataclass(frozen=True)
 class GlueRunner:
-    """Runs the Glue jobs of a lakehouse. `patience`: how many seconds an outage of Glue, or a run that holds the job, is waited out."""
+    """Runs the Glue jobs of a lakehouse. `patience`: how many seconds an outage of Glue, or a run that holds the job,
+    is waited out.
+    """
 
     lakehouse: Lakehouse
     patience: float = 1800
 
-    def run(self, context: dg.AssetExecutionContext | dg.OpExecutionContext, contract: Contract, manifest: Manifest) -> LoadOutcome:
-        """Loads what a manifest holds for one dataset: starts a run of its job, or takes up the one under way, and waits for its end.
+    def run(
+        self, context: dg.AssetExecutionContext | dg.OpExecutionContext, contract: Contract, manifest: Manifest
+    ) -> LoadOutcome:
+        """Loads what a manifest holds for one dataset: starts a run of its job, or takes up the one under way, and
+        waits for its end.
 
-        Stops the run when the Dagster run is stopped. Raises dg.Failure, with the run's link, where the run fails: it allows retries unless data, configuration
-        or a time-out are at fault. Raises TemporaryOutage and BadConfiguration where the run can be neither started nor followed.
+        Stops the run when the Dagster run is stopped. Raises dg.Failure, with the run's link, where the run fails: it
+        allows retries unless data, configuration or a time-out are at fault. Raises TemporaryOutage and
+        BadConfiguration where the run can be neither started nor followed.
         """
         with failures_named(f"Loading {contract.dataset} with Glue"):
             done = self._judgement(contract, manifest)
@@ -65,14 +76,20 @@ class GlueRunner:
                 return LoadOutcome(self.lakehouse.load(contract.dataset, manifest), {"engine": "embedded"})
             return self._followed(context, contract, manifest)
 
-    def _followed(self, context: dg.AssetExecutionContext | dg.OpExecutionContext, contract: Contract, manifest: Manifest) -> LoadOutcome:
+    def _followed(
+        self, context: dg.AssetExecutionContext | dg.OpExecutionContext, contract: Contract, manifest: Manifest
+    ) -> LoadOutcome:
         zone = self.lakehouse.zone
         runs = GlueRuns(self.lakehouse.aws.client("glue"), self.lakehouse.settings.job_name(contract), self.patience)
         arguments = self._arguments(contract, manifest)
         which = {name: arguments[name] for name in ("--dataset", "--manifest")}
         former = patiently(lambda: runs.under_way(which), self.patience, context.log.warning)
         # A run that is being stopped is waited for, and a new one is started.
-        listened = Place.of_run(zone.store, former.get("Arguments", {})) if former and former["JobRunState"] != "STOPPING" else None
+        listened = (
+            Place.of_run(zone.store, former.get("Arguments", {}))
+            if former and former["JobRunState"] != "STOPPING"
+            else None
+        )
         place = listened or Place.fresh(zone.store, f"{zone.control}pipes/{manifest.batch_id}/{contract.dataset}/")
         with dg.open_pipes_session(context, ContextInPlace(place), MessagesInPlace(place, context.log.info)) as session:
             run = self._run(context, runs, {**arguments, **session.get_bootstrap_cli_arguments()}, which)
@@ -83,17 +100,29 @@ class GlueRunner:
         judgement = self._judgement(contract, manifest)
         if judgement is None:
             wrote_nothing = (
-                f"Run {run['Id']} of Glue job {runs.job} succeeded, but wrote no judgement of {contract.dataset}. Is {runs.job} the job of this project?"
+                f"Run {run['Id']} of Glue job {runs.job} succeeded, but wrote no judgement of {contract.dataset}. Is"
+                f" {runs.job} the job of this project?"
             )
             raise _as_dagsters(BadConfiguration(wrote_nothing), described)
         results = [result for result in session.get_reported_results() if isinstance(result, dg.MaterializeResult)]
-        return LoadOutcome(judgement, described, {result.asset_key: result.metadata or {} for result in results if result.asset_key})
+        return LoadOutcome(
+            judgement, described, {result.asset_key: result.metadata or {} for result in results if result.asset_key}
+        )
 
-    def _run(self, context: dg.AssetExecutionContext | dg.OpExecutionContext, runs: GlueRuns, arguments: Mapping[str, str], which: Mapping[str, str]) -> Run:
+    def _run(
+        self,
+        context: dg.AssetExecutionContext | dg.OpExecutionContext,
+        runs: GlueRuns,
+        arguments: Mapping[str, str],
+        which: Mapping[str, str],
+    ) -> Run:
         run_id = None
         try:
             run_id = runs.start(arguments, which, context.log.warning)
-            context.log.info(f"Run {run_id} of Glue job {runs.job}: {self.lakehouse.console.glue_run(runs.job, run_id) or 'under way'}")
+            context.log.info(
+                f"Run {run_id} of Glue job {runs.job}:"
+                f" {self.lakehouse.console.glue_run(runs.job, run_id) or 'under way'}"
+            )
             return runs.wait(run_id, context.log.info)
         except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt) as interrupt:
             raise RunStopped(_stopped(runs, run_id, which)) from interrupt
@@ -112,7 +141,11 @@ class GlueRunner:
         link = self.lakehouse.console.glue_run(run["JobName"], run["Id"])
         return {
             "engine": "glue",
-            "glue_run": dg.MetadataValue.url(link) if link else dg.MetadataValue.path(f"{run.get('LogGroupName')}/{run['Id']}.log"),
+            "glue_run": (
+                dg.MetadataValue.url(link)
+                if link
+                else dg.MetadataValue.path(f"{run.get('LogGroupName')}/{run['Id']}.log")
+            ),
             "glue_run_id": run["Id"],
             "glue_job": run["JobName"],
             "glue_state": run["JobRunState"],

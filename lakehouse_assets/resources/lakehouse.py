@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class LakehouseResource(dg.ConfigurableResource["LakehouseResource"]):
-    """Gives assets the `Lakehouse` of this process's settings. The embedded AWS is shared with whatever runs it for this home, or started for the run.
+    """Gives assets the `Lakehouse` of this process's settings. The embedded AWS is shared with whatever runs it for
+    this home, or started for the run.
 
     `engine`: for this run another engine than the setting LAKEHOUSE_ENGINE names: embedded, spark, glue or auto.
     """
@@ -31,7 +32,9 @@ class LakehouseResource(dg.ConfigurableResource["LakehouseResource"]):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[LakehouseResource]:
         told = {"engine": self.engine} if self.engine else {}
-        with connected(read_settings(**told), _spark_session, f"Dagster run {context.run.run_id}" if context.run else "Dagster") as lakehouse:
+        with connected(
+            read_settings(**told), _spark_session, f"Dagster run {context.run.run_id}" if context.run else "Dagster"
+        ) as lakehouse:
             self._lakehouse = lakehouse
             yield self
 
@@ -43,7 +46,9 @@ class LakehouseResource(dg.ConfigurableResource["LakehouseResource"]):
 
 
 def _spark_session(scratch: Path) -> SparkSession:
-    """Through dagster-pyspark, whose session every resource of this process shares. Imported late: without the engine `spark` nobody needs it installed."""
+    """Through dagster-pyspark, whose session every resource of this process shares. Imported late: without the engine
+    `spark` nobody needs it installed.
+    """
     from lakehouse_assets.local.spark.session import local_configuration
 
     configuration = local_configuration(scratch)

@@ -1,10 +1,12 @@
 """Dagster Pipes through the lakehouse's bucket: where a Glue run finds its context, and where it leaves its messages.
 
-Each run has a place of its own under control/pipes/<batch>/<dataset>/. The place stands in the run's arguments, so that a run which a former Dagster run
-started can be listened to by the next one, from its first message on. What Dagster's own S3 reader and injector do otherwise (0.29.27): the reader takes no
-prefix, keeps its place in a counter that a second use goes on with, stops for good when S3 does not answer once, drops what comes after the message
-`closed` (the last of stdout and stderr does), waits ten seconds for messages of a run that has ended, deletes none, and prints what the run printed into
-this process's own output, all that was on stderr twice; the injector leaves its object behind when a run fails.
+Each run has a place of its own under control/pipes/<batch>/<dataset>/. The place stands in the run's arguments, so that
+a run which a former Dagster run started can be listened to by the next one, from its first message on. What Dagster's
+own S3 reader and injector do otherwise (0.29.27): the reader takes no prefix, keeps its place in a counter that a
+second use goes on with, stops for good when S3 does not answer once, drops what comes after the message `closed` (the
+last of stdout and stderr does), waits ten seconds for messages of a run that has ended, deletes none, and prints what
+the run printed into this process's own output, all that was on stderr twice; the injector leaves its object behind when
+a run fails.
 """
 
 from __future__ import annotations
@@ -69,7 +71,9 @@ class ContextInPlace(dg.PipesContextInjector):
 
 
 class MessagesInPlace(dg.PipesMessageReader):
-    """Reads messages while the run goes on, and once more when it has ended: then all that it said is in the bucket. `tell` gets what it prints."""
+    """Reads messages while the run goes on, and once more when it has ended: then all that it said is in the bucket.
+    `tell` gets what it prints.
+    """
 
     def __init__(self, place: Place, tell: Callable[[str], None]) -> None:
         self._place = place
@@ -117,7 +121,8 @@ class MessagesInPlace(dg.PipesMessageReader):
             for message in map(json.loads, chunk.splitlines()):
                 match message["method"]:
                     case "closed":
-                        # The writer says so before the last of what was printed: held back, so that nothing comes after it.
+                        # The writer says so before the last of what was printed: held back, so that nothing comes after
+                        # it.
                         self._closed.append(message)
                     case "log_external_stream":
                         self._printed(**message["params"])
@@ -135,5 +140,6 @@ class MessagesInPlace(dg.PipesMessageReader):
             found = store.s3.get_object(Bucket=store.bucket, Key=f"{self._place.prefix}/{self._next_chunk}.json")
             return bytes(found["Body"].read()).decode()
         except (ClientError, BotoCoreError):
-            # Not there yet, or S3 does not answer: looked for again. What a run did stands in its judgement, whatever is lost here.
+            # Not there yet, or S3 does not answer: looked for again. What a run did stands in its judgement, whatever
+            # is lost here.
             return None

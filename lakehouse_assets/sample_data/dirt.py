@@ -1,4 +1,6 @@
-"""Every way in which the sample data is dirty: small named changes to a sound row, aimed by the contract. It knows no dataset and no column."""
+"""Every way in which the sample data is dirty: small named changes to a sound row, aimed by the contract. It knows no
+dataset and no column.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,11 @@ def too_great_a_number(contract: Contract, row: Row) -> Row | None:
 
 
 def below_the_minimum(contract: Contract, row: Row) -> Row | None:
-    bounded = [c for c in _values(contract, NUMBERS) if any(rule.name.startswith(f"{c.name}: minimum") for rule in contract.rules)]
+    bounded = [
+        c
+        for c in _values(contract, NUMBERS)
+        if any(rule.name.startswith(f"{c.name}: minimum") for rule in contract.rules)
+    ]
     column = next((c for c in bounded if c.kind is Kind.DOUBLE), bounded[-1] if bounded else None)
     return _spoiled(row, column, "-19.99" if column and column.kind is Kind.DOUBLE else "-1")
 
@@ -45,7 +51,11 @@ def no_day_of_the_calendar(contract: Contract, row: Row) -> Row | None:
 
 
 def no_value(contract: Contract, row: Row) -> Row | None:
-    return _spoiled(row, next((c for c in contract.columns if c.required and c.kind is Kind.STRING and c.name != contract.key), None), "   ")
+    return _spoiled(
+        row,
+        next((c for c in contract.columns if c.required and c.kind is Kind.STRING and c.name != contract.key), None),
+        "   ",
+    )
 
 
 REJECTED: tuple[Dirt, ...] = (
@@ -62,20 +72,34 @@ REJECTED: tuple[Dirt, ...] = (
 
 
 def moved_to_another_partition(contract: Contract, row: Row, partitions: list[str]) -> Row | None:
-    """A row that breaks a warning and no more, where the contract has one about its partition (such as: the date is the timestamp's day)."""
-    compared = any(rule.severity is Severity.WARN and contract.partition and f"`{contract.partition}`" in rule.predicate for rule in contract.rules)
+    """A row that breaks a warning and no more, where the contract has one about its partition (such as: the date is the
+    timestamp's day).
+    """
+    compared = any(
+        rule.severity is Severity.WARN and contract.partition and f"`{contract.partition}`" in rule.predicate
+        for rule in contract.rules
+    )
     others = [value for value in partitions if contract.partition and value != row[contract.partition]]
     return row | {contract.partition: others[0]} if compared and contract.partition and others else None
 
 
 def corrected(contract: Contract, row: Row, steps: int = 1) -> Row | None:
-    """The same key with another value and a version `steps` greater (below zero: smaller). None where there is no version, or nothing to correct."""
-    free = [c for c in _values(contract, NUMBERS) if not any(rule.name == f"{c.name}: not an allowed value" for rule in contract.rules)]
+    """The same key with another value and a version `steps` greater (below zero: smaller). None where there is no
+    version, or nothing to correct.
+    """
+    free = [
+        c
+        for c in _values(contract, NUMBERS)
+        if not any(rule.name == f"{c.name}: not an allowed value" for rule in contract.rules)
+    ]
     column = next((c for c in free if c.kind is Kind.DOUBLE), free[-1] if free else None)
     if contract.version is None or column is None or not row[column.name]:
         return None
     value = str(round(float(row[column.name]) + 1, 2)) if column.kind is Kind.DOUBLE else str(int(row[column.name]) + 1)
-    return row | {column.name: value, contract.version: _moved(contract.column(contract.version).kind, row[contract.version], steps)}
+    return row | {
+        column.name: value,
+        contract.version: _moved(contract.column(contract.version).kind, row[contract.version], steps),
+    }
 
 
 def _moved(kind: Kind, text: str, steps: int) -> str:
@@ -95,7 +119,9 @@ def _values(contract: Contract, kinds: tuple[Kind, ...]) -> Iterator[Column]:
 def _first(contract: Contract, kinds: tuple[Kind, ...]) -> Column | None:
     """The first such value; a version too may be spoiled, and where there is nothing else a partition."""
     values = next(_values(contract, kinds), None)
-    return values or next((c for c in contract.columns if c.kind in kinds and c.name in (contract.version, contract.partition)), None)
+    return values or next(
+        (c for c in contract.columns if c.kind in kinds and c.name in (contract.version, contract.partition)), None
+    )
 
 
 def _spoiled(row: Row, column: Column | None, text: str) -> Row | None:

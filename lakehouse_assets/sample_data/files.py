@@ -1,6 +1,8 @@
-"""Two batches of sample files, made from the contracts: the first with dirt of every kind in it, the second with what puts some of it right.
+"""Two batches of sample files, made from the contracts: the first with dirt of every kind in it, the second with what
+puts some of it right.
 
-The same files in each call. A dataset without parents and without a version is a CSV file, each other one a workbook with a sheet for each of its partitions.
+The same files in each call. A dataset without parents and without a version is a CSV file, each other one a workbook
+with a sheet for each of its partitions.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ class SampleData:
 
 
 def make_sample_data(folder: Path, contracts: Contracts) -> SampleData:
-    """Writes the files into two new folders in `folder`. Raises BadConfiguration where a contract's sample expression cannot be used."""
+    """Writes the files into two new folders in `folder`. Raises BadConfiguration where a contract's sample expression
+    cannot be used.
+    """
     return _Maker(folder, contracts).make()
 
 
@@ -83,7 +87,9 @@ class _Maker:
         return self.rows[contract.dataset][: contract.sample_rows - late]
 
     def _dirty(self, contract: Contract) -> list[Row]:
-        """The sound rows, with spoiled copies (under keys of their own) and repeated rows among them, each next to the row that it was made from."""
+        """The sound rows, with spoiled copies (under keys of their own) and repeated rows among them, each next to the
+        row that it was made from.
+        """
         sound = self._sound(contract)
         free_keys = [row[contract.key] for row in self.rows[contract.dataset][len(sound) :]]
         partitions = sorted({row[contract.partition] for row in sound}) if contract.partition else []
@@ -93,7 +99,9 @@ class _Maker:
             if spoiled := spoil(contract, sound[place] | {contract.key: free_keys.pop()}):
                 after.setdefault(place, []).append(spoiled)
         for place in self.random.sample(range(len(sound)), WARNED_ROWS):
-            if warned := moved_to_another_partition(contract, sound[place] | {contract.key: free_keys.pop()}, partitions):
+            if warned := moved_to_another_partition(
+                contract, sound[place] | {contract.key: free_keys.pop()}, partitions
+            ):
                 after.setdefault(place, []).append(warned)
         for place in self.random.sample(range(len(sound)), REPEATED_ROWS):
             after.setdefault(place, []).append(sound[place])
@@ -104,17 +112,25 @@ class _Maker:
         rows[0][-1] = "an extra column"
         short, long = rows[3][:-2], [*rows[7], "one field too many"]
         rows = [*rows[:4], short, *rows[4:], long]
-        self._write(self.data.first / f"{contract.dataset}.csv", _csv([*contract.names, REMARK], rows), "CSV, with bad rows, ragged rows and an extra column")
+        self._write(
+            self.data.first / f"{contract.dataset}.csv",
+            _csv([*contract.names, REMARK], rows),
+            "CSV, with bad rows, ragged rows and an extra column",
+        )
 
     def _workbook(self, contract: Contract) -> None:
         sheets: dict[str, list[Row]] = {}
-        places = {row[contract.key]: row[contract.partition] for row in self._sound(contract)} if contract.partition else {}
+        places = (
+            {row[contract.key]: row[contract.partition] for row in self._sound(contract)} if contract.partition else {}
+        )
         sheet = contract.dataset
         for row in self._dirty(contract):
             # A spoiled copy stays on the sheet of the row that it was made from.
             sheet = places.get(row[contract.key], sheet)
             sheets.setdefault(sheet, []).append(row)
-        tables: dict[str, Sequence[Sequence[str]]] = {name: _table(contract, rows) for name, rows in sorted(sheets.items())}
+        tables: dict[str, Sequence[Sequence[str]]] = {
+            name: _table(contract, rows) for name, rows in sorted(sheets.items())
+        }
         said = f"workbook, {len(tables)} sheets of bad and good rows"
         if contract is self.late_from:
             tables |= {"Empty": [], "Notes": [["Please mind the gap."], ["Call me about Friday."]]}
@@ -126,8 +142,14 @@ class _Maker:
     def _unreadable(self, contract: Contract) -> None:
         """Files that are set aside whole, and one that has nothing to say."""
         names, rows = [*contract.names, REMARK], [[*row.values(), "café"] for row in self._sound(contract)[:3]]
-        self._write(self.data.first / f"{contract.dataset}_from_abroad.csv", _csv(names, rows).decode().encode("latin-1"), "CSV in Latin-1, not UTF-8")
-        self._write(self.data.first / f"{contract.dataset}_nothing_new.csv", _csv(contract.names, []), "CSV, only a header")
+        self._write(
+            self.data.first / f"{contract.dataset}_from_abroad.csv",
+            _csv(names, rows).decode().encode("latin-1"),
+            "CSV in Latin-1, not UTF-8",
+        )
+        self._write(
+            self.data.first / f"{contract.dataset}_nothing_new.csv", _csv(contract.names, []), "CSV, only a header"
+        )
         path = self.data.first / f"{contract.dataset}_cut_off.xlsx"
         write_workbook(path, contract, {contract.dataset: _table(contract, self._sound(contract))})
         whole = path.read_bytes()
@@ -144,11 +166,17 @@ class _Maker:
         if self.late_from:
             text = _csv(self.late_from.names, [list(row.values()) for row in self.late], delimiter=";")
             path = self.data.second / f"{self.late_from.dataset}_late.csv.gz"
-            self._write(path, gzip.compress(text, mtime=0), f"the {len(self.late)} {self.late_from.dataset} that others wait for; semicolons, gzipped")
+            self._write(
+                path,
+                gzip.compress(text, mtime=0),
+                f"the {len(self.late)} {self.late_from.dataset} that others wait for; semicolons, gzipped",
+            )
 
     def _corrections(self, contract: Contract) -> None:
         late_keys = {row[self.late_from.key] for row in self.late} if self.late_from else set()
-        waits_for = [parent.column for parent in contract.parents if self.late_from and parent.dataset == self.late_from.dataset]
+        waits_for = [
+            parent.column for parent in contract.parents if self.late_from and parent.dataset == self.late_from.dataset
+        ]
         loaded = [row for row in self._sound(contract) if not any(row[column] in late_keys for column in waits_for)]
         chosen = self.random.sample(loaded, CORRECTIONS)
         newer = [row for old in chosen[:-1] if (row := corrected(contract, old))]
@@ -156,7 +184,9 @@ class _Maker:
         if newer:
             rows = [list(row.values()) for row in (*newer, *older)]
             self._write(
-                self.data.second / f"{contract.dataset}_corrections.csv", _csv(contract.names, rows), f"{len(newer)} corrections, and one that is out of date"
+                self.data.second / f"{contract.dataset}_corrections.csv",
+                _csv(contract.names, rows),
+                f"{len(newer)} corrections, and one that is out of date",
             )
 
     def _write(self, path: Path, content: bytes, said: str) -> None:

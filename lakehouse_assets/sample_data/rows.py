@@ -14,12 +14,22 @@ if TYPE_CHECKING:
 Row = dict[str, str]
 """Column to text, as it is written into a file; a missing value is an empty text."""
 SPARE_ROWS = 40
-"""More rows than the contract asks for, that no other row refers to: their keys are free for rows that are to be spoiled."""
-DUCKDB_TYPES = {Kind.INT: "INTEGER", Kind.BIGINT: "BIGINT", Kind.DOUBLE: "DOUBLE", Kind.STRING: "VARCHAR", Kind.DATE: "DATE", Kind.TIMESTAMP: "TIMESTAMP"}
+"""More rows than the contract asks for, that no other row refers to: their keys are free for rows that are to be
+spoiled.
+"""
+DUCKDB_TYPES = {
+    Kind.INT: "INTEGER",
+    Kind.BIGINT: "BIGINT",
+    Kind.DOUBLE: "DOUBLE",
+    Kind.STRING: "VARCHAR",
+    Kind.DATE: "DATE",
+    Kind.TIMESTAMP: "TIMESTAMP",
+}
 
 
 def sample_rows(contracts: Contracts) -> dict[str, list[Row]]:
-    """For each dataset that can be sampled, `sample_rows` rows and SPARE_ROWS more, with parents among the first; the same rows in each call.
+    """For each dataset that can be sampled, `sample_rows` rows and SPARE_ROWS more, with parents among the first; the
+    same rows in each call.
 
     A dataset is left out where a required column has neither a sample nor a parent, or where its parent is left out.
     Raises BadConfiguration for an expression that DuckDB does not understand.
@@ -34,7 +44,9 @@ def sample_rows(contracts: Contracts) -> dict[str, list[Row]]:
             try:
                 connection.execute(f'CREATE TABLE "sample_{contract.dataset}" AS {_samples_sql(contract, contracts)}')
             except duckdb.Error as error:
-                raise BadConfiguration(f"{contract.document}: a sample expression of {contract.dataset} cannot be used: {error}") from error
+                raise BadConfiguration(
+                    f"{contract.document}: a sample expression of {contract.dataset} cannot be used: {error}"
+                ) from error
             rows[contract.dataset] = _as_text(connection, contract)
     return rows
 
@@ -47,7 +59,9 @@ def _can_be_sampled(contract: Contract, sampled: Mapping[str, object]) -> bool:
 
 
 def _samples_sql(contract: Contract, contracts: Contracts) -> str:
-    """`n`, the parents' rows as structs under their datasets' names, then one column after the other, so that each may use those before it."""
+    """`n`, the parents' rows as structs under their datasets' names, then one column after the other, so that each may
+    use those before it.
+    """
     parents = dict.fromkeys(parent.dataset for parent in contract.parents)
     joins = [
         f' JOIN (SELECT s AS "{parent}", s.n AS parent_n FROM "sample_{parent}" s) p_{place}'
@@ -55,9 +69,14 @@ def _samples_sql(contract: Contract, contracts: Contracts) -> str:
         for place, parent in enumerate(parents)
     ]
     named = "".join(f', "{parent}"' for parent in parents)
-    sql = f"SELECT numbers.n{named} FROM range(1, {contract.sample_rows + SPARE_ROWS + 1}) AS numbers(n){''.join(joins)}"
+    sql = (
+        f"SELECT numbers.n{named} FROM range(1, {contract.sample_rows + SPARE_ROWS + 1}) AS numbers(n){''.join(joins)}"
+    )
     for column in contract.columns:
-        sql = f'SELECT *, CAST(({_expression(contract, column)}) AS {DUCKDB_TYPES[column.kind]}) AS "{column.name}" FROM ({sql})'
+        sql = (
+            f'SELECT *, CAST(({_expression(contract, column)}) AS {DUCKDB_TYPES[column.kind]}) AS "{column.name}" FROM'
+            f" ({sql})"
+        )
     names = ", ".join(f'"{name}"' for name in contract.names)
     return f"SELECT n, {names} FROM ({sql}) ORDER BY n"
 
@@ -70,7 +89,10 @@ def _expression(contract: Contract, column: Column) -> str:
 
 
 def _as_text(connection: DuckDBPyConnection, contract: Contract) -> list[Row]:
-    texts = [f"strftime(\"{c.name}\", '%Y-%m-%dT%H:%M:%S')" if c.kind is Kind.TIMESTAMP else f'CAST("{c.name}" AS VARCHAR)' for c in contract.columns]
+    texts = [
+        f"strftime(\"{c.name}\", '%Y-%m-%dT%H:%M:%S')" if c.kind is Kind.TIMESTAMP else f'CAST("{c.name}" AS VARCHAR)'
+        for c in contract.columns
+    ]
     blanked = ", ".join(f"coalesce({text}, '')" for text in texts)
     found = connection.execute(f'SELECT {blanked} FROM "sample_{contract.dataset}" ORDER BY n').fetchall()
     return [dict(zip(contract.names, values, strict=True)) for values in found]

@@ -27,7 +27,12 @@ def write_workbook(path: Path, contract: Contract, sheets: Mapping[str, Sequence
             sheet = workbook.add_worksheet(NOT_IN_A_SHEET_NAME.sub("_", name)[:LONGEST_SHEET_NAME])
             for row, line in enumerate(lines):
                 for place, text in enumerate(line):
-                    is_number = row > 0 and place < len(contract.columns) and contract.columns[place].kind in NUMBERS and PLAIN_NUMBER.match(text)
+                    is_number = (
+                        row > 0
+                        and place < len(contract.columns)
+                        and contract.columns[place].kind in NUMBERS
+                        and PLAIN_NUMBER.match(text)
+                    )
                     if is_number:
                         sheet.write_number(row, place, float(text))
                     elif text:

@@ -1,8 +1,10 @@
-"""Tells people what needs a look: a run that failed, a check that warns, files that wait too long for the gate, a dead-letter queue that fills.
+"""Tells people what needs a look: a run that failed, a check that warns, files that wait too long for the gate, a
+dead-letter queue that fills.
 
-(That a batch succeeded its last step tells.) Why no run_failure_sensor: when its function raises, because the topic does not answer, Dagster moves its
-cursor on all the same (1.13.27, `_handle_run_reactions`), and that failure is never told of. Here the cursor is moved behind what was told: a daemon that dies
-between telling and saving tells it once more, and an outage of the topic delays what there is to tell. What the cursor has passed is not told again.
+(That a batch succeeded its last step tells.) Why no run_failure_sensor: when its function raises, because the topic
+does not answer, Dagster moves its cursor on all the same (1.13.27, `_handle_run_reactions`), and that failure is never
+told of. Here the cursor is moved behind what was told: a daemon that dies between telling and saving tells it once
+more, and an outage of the topic delays what there is to tell. What the cursor has passed is not told again.
 """
 
 from __future__ import annotations
@@ -28,8 +30,9 @@ RUNS_A_TICK = 50
 
 @dataclass(frozen=True)
 class Cursor:
-    """What was told of. `failures`, `successes`: up to which of Dagster's records. `waiting`: the oldest file that the gate held back when the bucket was
-    looked at, at `looked_at` (seconds since 1970); `dead_letters`: how many there were."""
+    """What was told of. `failures`, `successes`: up to which of Dagster's records. `waiting`: the oldest file that the
+    gate held back when the bucket was looked at, at `looked_at` (seconds since 1970); `dead_letters`: how many there
+    were."""
 
     failures: int
     successes: int
@@ -46,7 +49,10 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
         name="alerts",
         minimum_interval_seconds=settings.sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Tells the topic {settings.topic} of failed runs, checks that warn, files that wait too long for the gate, dead letters. Starts nothing.",
+        description=(
+            f"Tells the topic {settings.topic} of failed runs, checks that warn, files that wait too long for the gate,"
+            " dead letters. Starts nothing."
+        ),
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         with named_failures(), connected(read_settings()) as lakehouse:
@@ -56,7 +62,9 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> dg.SensorResult:
-    """One tick. Where the topic fails at the first message the tick fails; after that, what was told stays told and the rest is for the next tick."""
+    """One tick. Where the topic fails at the first message the tick fails; after that, what was told stays told and the
+    rest is for the next tick.
+    """
     cursor = Cursor(**json.loads(context.cursor)) if context.cursor else _from_now_on(context.instance)
     told: list[str] = []
     try:
@@ -69,7 +77,9 @@ def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> dg.Se
         if not told:
             raise
         context.log.warning(f"What is left is told at the next tick: {error}")
-    return dg.SensorResult(skip_reason=f"Told: {'; '.join(told)}." if told else "Nothing new to tell.", cursor=cursor.written())
+    return dg.SensorResult(
+        skip_reason=f"Told: {'; '.join(told)}." if told else "Nothing new to tell.", cursor=cursor.written()
+    )
 
 
 def _from_now_on(instance: dg.DagsterInstance) -> Cursor:
@@ -82,7 +92,9 @@ def _from_now_on(instance: dg.DagsterInstance) -> Cursor:
     return Cursor(newest(dg.DagsterEventType.RUN_FAILURE), newest(dg.DagsterEventType.RUN_SUCCESS))
 
 
-def _occurrences(context: dg.SensorEvaluationContext, lakehouse: Lakehouse, cursor: Cursor) -> Iterator[tuple[Message | None, Cursor]]:
+def _occurrences(
+    context: dg.SensorEvaluationContext, lakehouse: Lakehouse, cursor: Cursor
+) -> Iterator[tuple[Message | None, Cursor]]:
     """What there is to tell, one by one, each with the cursor that is right when it has been told."""
     for name, ended in ENDS.items():
         after = dg.RunStatusChangeRecordsFilter(ended, after_storage_id=getattr(cursor, name))  # type: ignore[arg-type]
@@ -109,9 +121,14 @@ def _occurrences(context: dg.SensorEvaluationContext, lakehouse: Lakehouse, curs
 
 
 def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
-    """Of an instance that others share, only this code location's runs, and what our command line runs in its own process, from no code location."""
+    """Of an instance that others share, only this code location's runs, and what our command line runs in its own
+    process, from no code location.
+    """
     if run.remote_job_origin is None:
         return STARTED_BY_TAG in run.tags
     if context.code_location_origin is None:
         return True
-    return run.remote_job_origin.repository_origin.code_location_origin.location_name == context.code_location_origin.location_name
+    return (
+        run.remote_job_origin.repository_origin.code_location_origin.location_name
+        == context.code_location_origin.location_name
+    )

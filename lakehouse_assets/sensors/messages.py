@@ -1,4 +1,6 @@
-"""What people are told, in words: what happened, why, what to do, and where to look. Counts and reasons; never a row's values."""
+"""What people are told, in words: what happened, why, what to do, and where to look. Counts and reasons; never a row's
+values.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,11 @@ from lakehouse_assets.sensors.retries import FILES_LANDED, TRIES, was_the_last_t
 
 FAILED = {LOAD_BATCH: "A batch failed", MAINTAIN_TABLES: "The upkeep of the tables failed"}
 TO_DO = {
-    LOAD_BATCH: "Nothing is lost: the batch stays open, and the next run goes on with it (`lakehouse load`, or the job in the UI). Until then what lands waits "
-    "behind it. `lakehouse history` shows the batch. If it can never succeed, `lakehouse abandon` sets it aside.",
+    LOAD_BATCH: (
+        "Nothing is lost: the batch stays open, and the next run goes on with it (`lakehouse load`, or the job in the"
+        " UI). Until then what lands waits behind it. `lakehouse history` shows the batch. If it can never succeed,"
+        " `lakehouse abandon` sets it aside."
+    ),
     MAINTAIN_TABLES: "No row was changed. `lakehouse maintain` does it again; otherwise the schedule does.",
 }
 
@@ -38,13 +43,21 @@ class Message:
     text: str
 
 
-def run_failed(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: dg.EventLogEntry, lakehouse: Lakehouse) -> Message:
+def run_failed(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, ended: dg.EventLogEntry, lakehouse: Lakehouse
+) -> Message:
     """A run that failed: in its steps, or outside of them (its process died, it could not begin)."""
     steps = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     checks = [f"A check failed: {check}" for check in _failed_checks(instance, run, dg.AssetCheckSeverity.ERROR)]
     reasons = [reason for entry in steps if (reason := _reason_of_step(entry))] + checks or [_reason_of_run(ended)]
     again = "Dagster tries the run again by itself. " if run.tags.get("dagster/will_retry") == "true" else ""
-    told = [*dict.fromkeys(reasons), "", f"What to do: {again}{_to_do(instance, run)}", *_warnings(instance, run), lakehouse.where_run(run.run_id)]
+    told = [
+        *dict.fromkeys(reasons),
+        "",
+        f"What to do: {again}{_to_do(instance, run)}",
+        *_warnings(instance, run),
+        lakehouse.where_run(run.run_id),
+    ]
     return Message(FAILED.get(run.job_name, "A run failed"), "\n".join(told))
 
 
@@ -54,7 +67,10 @@ def _to_do(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
     if run.tags.get(SENSOR_TAG) != FILES_LANDED:
         return BEFORE_A_BATCH + BY_A_PERSON
     if was_the_last_try(instance, run):
-        return f"{BEFORE_A_BATCH}It was tried {TRIES} times, and the sensor {FILES_LANDED} begins no more runs for them. {BY_A_PERSON}"
+        return (
+            f"{BEFORE_A_BATCH}It was tried {TRIES} times, and the sensor {FILES_LANDED} begins no more runs for them."
+            f" {BY_A_PERSON}"
+        )
     return f"{BEFORE_A_BATCH}The sensor {FILES_LANDED} tries it again by itself, {TRIES} times in all."
 
 
@@ -62,7 +78,12 @@ def checks_warn(instance: dg.DagsterInstance, run: dg.DagsterRun, lakehouse: Lak
     """Checks of a run that failed without failing it; None where there are none."""
     if not (lines := _warnings(instance, run)):
         return None
-    return Message("A check warns", "\n".join([*lines, "", "The batch went through; what is in the tables is right.", lakehouse.where_run(run.run_id)]))
+    return Message(
+        "A check warns",
+        "\n".join(
+            [*lines, "", "The batch went through; what is in the tables is right.", lakehouse.where_run(run.run_id)]
+        ),
+    )
 
 
 def _warnings(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
@@ -89,8 +110,10 @@ def files_wait(held: HeldBack, lakehouse: Lakehouse) -> Message:
     return Message(
         "Files wait for others",
         f"{held.files} files wait, the oldest since {oldest.modified.isoformat(timespec='seconds')}: {address}\n"
-        f"A batch begins when a file of each dataset is there (LAKEHOUSE_GATE=all). Missing: {missing or NOTHING_MISSING}\n\n"
-        f"What to do: put a file of what is missing there (one with a header and no row will do), or load what waits as it is: start the job {LOAD_BATCH} with "
+        "A batch begins when a file of each dataset is there (LAKEHOUSE_GATE=all). Missing:"
+        f" {missing or NOTHING_MISSING}\n\n"
+        "What to do: put a file of what is missing there (one with a header and no row will do), or load what waits as"
+        f" it is: start the job {LOAD_BATCH} with "
         "the run config `ops: {landing__batch: {config: {gate: any}}}`, or set LAKEHOUSE_GATE=any.\n"
         f"{lakehouse.console.file(address) or lakehouse.settings.ui_url or '`lakehouse up` shows the job.'}",
     )
@@ -102,10 +125,11 @@ def dead_letters(letters: int, lakehouse: Lakehouse) -> Message:
     command = f"aws sqs receive-message --queue-url {url}{f' --endpoint-url {endpoint}' if endpoint else ''}"
     return Message(
         "Messages in the dead-letter queue",
-        f"{letters} messages are in the dead-letter queue of {lakehouse.settings.queue}: they were received again and again, and nobody was done "
-        "with them: they are no events of S3, or the sensor failed each time. No file is lost by that: the bucket itself is asked for what waits.\n\n"
-        f"What to do: look at them (`{command}`). Where they are no events, find who sends them and put that right; where they are, look at the ticks of the "
-        f"sensor {FILES_LANDED} in the UI. Then delete them.\n{lakehouse.console.queue(url) or url}",
+        f"{letters} messages are in the dead-letter queue of {lakehouse.settings.queue}: they were received again and"
+        " again, and nobody was done with them: they are no events of S3, or the sensor failed each time. No file is"
+        f" lost by that: the bucket itself is asked for what waits.\n\nWhat to do: look at them (`{command}`). Where"
+        " they are no events, find who sends them and put that right; where they are, look at the ticks of the sensor"
+        f" {FILES_LANDED} in the UI. Then delete them.\n{lakehouse.console.queue(url) or url}",
     )
 
 
@@ -121,12 +145,16 @@ def _reason_of_step(entry: dg.EventLogEntry) -> str:
 def _reason_of_run(ended: dg.EventLogEntry) -> str:
     event = ended.get_dagster_event()
     failure = event.event_specific_data  # none where run monitoring found the run's process gone
-    return _in_our_words(failure.error if isinstance(failure, JobFailureData) else None) or event.message or "The run failed outside its steps."
+    return (
+        _in_our_words(failure.error if isinstance(failure, JobFailureData) else None)
+        or event.message
+        or "The run failed outside its steps."
+    )
 
 
 def _in_our_words(error: SerializableErrorInfo | None) -> str:
-    """What an error of ours says, wherever in the chain of causes it is: it holds no row's values. Of any other only the name of what was first, as an engine
-    may quote the value that it stumbled over."""
+    """What an error of ours says, wherever in the chain of causes it is: it holds no row's values. Of any other only
+    the name of what was first, as an engine may quote the value that it stumbled over."""
     root = error
     while error is not None:
         if error.cls_name in our_errors():

@@ -1,6 +1,8 @@
-"""Shows in Dagster what the state machine did: its batches are recorded as materializations of the same assets, so that one UI shows both.
+"""Shows in Dagster what the state machine did: its batches are recorded as materializations of the same assets, so that
+one UI shows both.
 
-Read from the batches' reports, which both orchestrators write. Nothing is run, and nothing is asked of AWS but the bucket.
+Read from the batches' reports, which both orchestrators write. Nothing is run, and nothing is asked of AWS but the
+bucket.
 """
 
 from __future__ import annotations
@@ -23,12 +25,16 @@ SECONDS_BETWEEN_LOOKS = 60
 LATEST = 100
 """Recorded reports among which one is looked for before it is recorded."""
 MOST_OPEN = 100
-"""Batches that failed and may yet succeed are looked at again; of those that nobody ever finishes the oldest are forgotten."""
+"""Batches that failed and may yet succeed are looked at again; of those that nobody ever finishes the oldest are
+forgotten.
+"""
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """`seen`: the last report's key that was looked at. `unfinished`: keys before it of batches that had not succeeded then."""
+    """`seen`: the last report's key that was looked at. `unfinished`: keys before it of batches that had not succeeded
+    then.
+    """
 
     seen: str = ""
     unfinished: tuple[str, ...] = ()
@@ -48,19 +54,25 @@ class Cursor:
     name="state_machine_batches",
     minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Records the batches that the state machine ran (where one is deployed) as materializations, from their reports.",
+    description=(
+        "Records the batches that the state machine ran (where one is deployed) as materializations, from their"
+        " reports."
+    ),
 )
 def state_machine_batches(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     with named_failures(), connected(read_settings()) as lakehouse:
         cursor, recorded = record(context.instance, lakehouse, Cursor.read(context.cursor))
     context.update_cursor(cursor.written())
-    return dg.SkipReason(f"Recorded: {', '.join(recorded)}." if recorded else "The state machine has finished no other batch.")
+    return dg.SkipReason(
+        f"Recorded: {', '.join(recorded)}." if recorded else "The state machine has finished no other batch."
+    )
 
 
 def record(instance: dg.DagsterInstance, lakehouse: Lakehouse, cursor: Cursor) -> tuple[Cursor, list[str]]:
     """Records what succeeded since. Returns where to go on, and the batches that were recorded.
 
-    Killed before the cursor is saved it looks at the same reports again; a batch whose report is recorded already is left alone.
+    Killed before the cursor is saved it looks at the same reports again; a batch whose report is recorded already is
+    left alone.
     """
     reports = lakehouse.reports_after(cursor.seen) | lakehouse.reports_at(cursor.unfinished)
     recorded, unfinished = [], []
@@ -83,7 +95,11 @@ def _is_recorded(instance: dg.DagsterInstance, batch_id: str) -> bool:
 
 
 def _events(report: dict[str, Any], datasets: Iterable[str]) -> Iterator[dg.AssetMaterialization]:
-    told = {"batch_id": report["batch_id"], "execution": report["run_by"]["execution"], "link": dg.MetadataValue.url(report["run_by"]["link"])}
+    told = {
+        "batch_id": report["batch_id"],
+        "execution": report["run_by"]["execution"],
+        "link": dg.MetadataValue.url(report["run_by"]["link"]),
+    }
     for dataset in datasets:
         yield _event(raw_key(dataset), told)
     yield _event(BATCH, told | {"files": len(report["files"])})

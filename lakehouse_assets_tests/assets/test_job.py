@@ -54,7 +54,9 @@ def run_job(instance: dg.DagsterInstance, gate: str = "any") -> dg.ExecuteInProc
 
 def metadata(result: dg.ExecuteInProcessResult, key: str) -> dict[str, Any]:
     """What an asset's materialization says in numbers and texts."""
-    [event] = [event for event in result.get_asset_materialization_events() if event.asset_key == dg.AssetKey(key.split("/"))]
+    [event] = [
+        event for event in result.get_asset_materialization_events() if event.asset_key == dg.AssetKey(key.split("/"))
+    ]
     shown = (dg.TableMetadataValue, dg.TableColumnLineageMetadataValue)
     return {name: value.value for name, value in event.materialization.metadata.items() if not isinstance(value, shown)}
 
@@ -64,7 +66,10 @@ def skipped(result: dg.ExecuteInProcessResult) -> set[str]:
 
 
 def checks(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], dg.AssetCheckEvaluation]:
-    return {(evaluation.asset_key.path[-1], evaluation.check_name): evaluation for evaluation in result.get_asset_check_evaluations()}
+    return {
+        (evaluation.asset_key.path[-1], evaluation.check_name): evaluation
+        for evaluation in result.get_asset_check_evaluations()
+    }
 
 
 def failed_checks(result: dg.ExecuteInProcessResult) -> set[tuple[str, str]]:
@@ -79,8 +84,16 @@ def not_started(result: dg.ExecuteInProcessResult) -> set[str]:
 # A batch
 
 
-def test_each_asset_is_materialized_with_the_batchs_numbers(lakehouse: Lakehouse, instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    put(lakehouse, "uploads/b.xlsx", workbook(tmp_path / "b.xlsx", {"1": [ORDERS, order(1)], "2": [ORDERS, order(2), order("x")], "notes": [["hello"]]}))
+def test_each_asset_is_materialized_with_the_batchs_numbers(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    put(
+        lakehouse,
+        "uploads/b.xlsx",
+        workbook(
+            tmp_path / "b.xlsx", {"1": [ORDERS, order(1)], "2": [ORDERS, order(2), order("x")], "notes": [["hello"]]}
+        ),
+    )
     put(lakehouse, "raw/products/p.csv", products_csv(product(1), product(2)))
     put(lakehouse, "raw/products/unusable.csv", "1,2\n")
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1), item(2, 9, 1)))
@@ -92,13 +105,24 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(lakehouse: Lakehouse
     batch = report["batch_id"]
     [uploads] = [event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()]
     assert uploads.asset_key == UPLOADS
-    assert {name: value.value for name, value in uploads.metadata.items()} == {"uploads": 1, "sheets": 3, "rows": 3, "converted": 1}
+    assert {name: value.value for name, value in uploads.metadata.items()} == {
+        "uploads": 1,
+        "sheets": 3,
+        "rows": 3,
+        "converted": 1,
+    }
     assert instance.get_run_by_id(result.run_id).tags["lakehouse/batch"] == batch  # type: ignore[union-attr]
     raw = metadata(result, "raw/orders")
     assert (raw["files"], raw["converted"], raw["rows_converted"]) == (2, 2, 3)
     assert raw["place"] == f"s3://{lakehouse.settings.bucket}/raw/orders"
     files = metadata(result, "landing/batch")
-    assert (files["batch_id"], files["files"], files["load"], files["quarantined"], files["converted"]) == (batch, 6, 4, 1, 1)
+    assert (files["batch_id"], files["files"], files["load"], files["quarantined"], files["converted"]) == (
+        batch,
+        6,
+        4,
+        1,
+        1,
+    )
     orders = metadata(result, "lakehouse/orders")
     assert orders.pop("seconds") > 0
     assert nonzero(orders) == {
@@ -123,22 +147,48 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(lakehouse: Lakehouse
     }
     assert metadata(result, "rejected/order_items")["rejected"] == 1
     archived_files = metadata(result, "landing/archive")
-    assert (archived_files["files"], archived_files["place"]) == (6, f"s3://{lakehouse.settings.bucket}/archived/{batch}")
-    assert metadata(result, "athena/orders") == {"batch_id": batch, "catalog": "created", "see": 'lakehouse query "SELECT * FROM orders LIMIT 10"'}
+    assert (archived_files["files"], archived_files["place"]) == (
+        6,
+        f"s3://{lakehouse.settings.bucket}/archived/{batch}",
+    )
+    assert metadata(result, "athena/orders") == {
+        "batch_id": batch,
+        "catalog": "created",
+        "see": 'lakehouse query "SELECT * FROM orders LIMIT 10"',
+    }
     in_all = metadata(result, "reports/load_report")
-    assert (in_all["read"], in_all["inserted"], in_all["rejected"], in_all["files_loaded"], in_all["files_quarantined"]) == (7, 5, 2, 4, 1)
-    assert in_all["status"] == instance.get_run_by_id(result.run_id).tags["lakehouse/status"] == "succeeded_with_rejects"  # type: ignore[union-attr]
+    assert (
+        in_all["read"],
+        in_all["inserted"],
+        in_all["rejected"],
+        in_all["files_loaded"],
+        in_all["files_quarantined"],
+    ) == (7, 5, 2, 4, 1)
+    assert (
+        in_all["status"] == instance.get_run_by_id(result.run_id).tags["lakehouse/status"] == "succeeded_with_rejects"
+    )  # type: ignore[union-attr]
     assert keys(lakehouse, "control/reports/") == [in_all["report"].removeprefix(f"s3://{lakehouse.settings.bucket}/")]
-    assert len(result.get_asset_materialization_events()) == len(defs.resolve_all_asset_specs()) - 1, "the uploads are people's, and only observed"
+    assert len(result.get_asset_materialization_events()) == len(defs.resolve_all_asset_specs()) - 1, (
+        "the uploads are people's, and only observed"
+    )
 
 
-def test_reasons_are_shown_as_counts_and_never_with_a_rows_values(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_reasons_are_shown_as_counts_and_never_with_a_rows_values(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product("secret"), product("hidden"), product(1, ""), product(2)))
     result = run_job(instance)
-    [event] = [event for event in result.get_asset_materialization_events() if event.asset_key == dg.AssetKey(["rejected", "products"])]
+    [event] = [
+        event
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey(["rejected", "products"])
+    ]
     table = event.materialization.metadata["reasons"]
     assert isinstance(table, dg.TableMetadataValue)
-    assert {record.data["reason"]: record.data["rows"] for record in table.records} == {"product_id: not int": 2, "product_name: required": 1}
+    assert {record.data["reason"]: record.data["rows"] for record in table.records} == {
+        "product_id: not int": 2,
+        "product_name: required": 1,
+    }
     told = " ".join(str(event.event_specific_data) for event in result.all_events)
     assert "secret" not in told
     assert "hidden" not in told
@@ -148,19 +198,28 @@ def test_every_check_is_evaluated_and_passes(lakehouse: Lakehouse, instance: dg.
     put_one_of_each(lakehouse)
     result = run_job(instance)
     each = {"not_empty", "key_unique", "schema", "batch_counts", "reject_rate"}
-    assert set(checks(result)) == {(dataset, check) for dataset in lakehouse.contracts for check in each} | {("order_items", "no_orphans")}
+    assert set(checks(result)) == {(dataset, check) for dataset in lakehouse.contracts for check in each} | {
+        ("order_items", "no_orphans")
+    }
     assert failed_checks(result) == set()
-    assert {name: value.value for name, value in checks(result)["orders", "batch_counts"].metadata.items()} == {"in_table": 1, "written": 1}
+    assert {name: value.value for name, value in checks(result)["orders", "batch_counts"].metadata.items()} == {
+        "in_table": 1,
+        "written": 1,
+    }
 
 
 def test_nothing_waits_so_all_that_follows_is_skipped(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     result = run_job(instance)
     assert result.success
     every = {key.to_user_string() for key in (spec.key for spec in defs.resolve_all_asset_specs())}
-    materialized = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
+    materialized = {
+        event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key
+    }
     assert materialized == {f"raw/{dataset}" for dataset in lakehouse.contracts}
     assert len(every) > len(materialized)
-    assert {"landing__archive", "load_orders", "refresh_catalog", "athena_checks", "reports__load_report"} <= skipped(result)
+    assert {"landing__archive", "load_orders", "refresh_catalog", "athena_checks", "reports__load_report"} <= skipped(
+        result
+    )
     assert lakehouse.history() == []
 
 
@@ -175,7 +234,9 @@ def test_the_gate_holds_a_batch_back_and_any_lets_it_go(lakehouse: Lakehouse, in
 # Failures
 
 
-def test_a_gate_that_is_none_is_refused_before_anything_runs(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_a_gate_that_is_none_is_refused_before_anything_runs(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     with pytest.raises(dg.DagsterInvalidConfigError, match="not in enum type Gate got Any"):
         run_job(instance, gate="Any")
@@ -208,13 +269,19 @@ def test_a_failing_batch_fails_the_run_with_our_words_and_the_next_run_goes_on_w
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "1")
     assert run_job(instance).success
     [report] = lakehouse.history()
-    assert (report["batch_id"], report["status"], report["error"]) == (under_way.batch_id, "succeeded_with_rejects", None)
+    assert (report["batch_id"], report["status"], report["error"]) == (
+        under_way.batch_id,
+        "succeeded_with_rejects",
+        None,
+    )
     assert table_rows(lakehouse, "products", "product_id") == [(1,)]
     assert len(rejects(lakehouse, "products")) == 1
     assert len(keys(lakehouse, "archived/")) == 4
 
 
-def test_a_failed_check_fails_the_run_and_leaves_the_batch_open(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_a_failed_check_fails_the_run_and_leaves_the_batch_open(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     put_one_of_each(lakehouse)
     assert run_job(instance).success
     append_behind_its_back(lakehouse, "products", batch_id="'someone'")
@@ -234,23 +301,31 @@ def test_a_failed_check_fails_the_run_and_leaves_the_batch_open(lakehouse: Lakeh
     assert report["error"] == "Checks failed: products: key_unique: 3 rows, 2 distinct values of product_id"
 
 
-def test_once_the_table_is_repaired_the_batch_is_closed_by_the_next_run(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_once_the_table_is_repaired_the_batch_is_closed_by_the_next_run(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     put_one_of_each(lakehouse)
     run_job(instance)
     append_behind_its_back(lakehouse, "products", batch_id="'someone'")
     put(lakehouse, "raw/products/more.csv", products_csv(product(5)))
     assert not run_job(instance).success
-    DeltaTable(lakehouse.tables.table("products"), storage_options=lakehouse.tables.storage_options).delete("batch_id = 'someone'")
+    DeltaTable(lakehouse.tables.table("products"), storage_options=lakehouse.tables.storage_options).delete(
+        "batch_id = 'someone'"
+    )
     assert run_job(instance).success
     assert lakehouse.open_batch() is None
     assert [report["status"] for report in lakehouse.history()] == ["succeeded", "succeeded"]
 
 
-def test_a_table_that_is_empty_because_its_rows_wait_warns_and_does_not_fail(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_a_table_that_is_empty_because_its_rows_wait_warns_and_does_not_fail(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1)))
     result = run_job(instance)
     assert result.success
-    assert failed_checks(result) == {(dataset, "not_empty") for dataset in lakehouse.contracts} | {("order_items", "reject_rate")}
+    assert failed_checks(result) == {(dataset, "not_empty") for dataset in lakehouse.contracts} | {
+        ("order_items", "reject_rate")
+    }
     assert checks(result)["order_items", "not_empty"].severity == dg.AssetCheckSeverity.WARN
 
 
@@ -261,10 +336,15 @@ def test_the_report_is_returned_and_progress_is_told_step_by_step(lakehouse: Lak
     put_one_of_each(lakehouse)
     told: list[tuple[str, str]] = []
     report = run_batch(lakehouse, progress=lambda step, what: told.append((step, what)))
-    assert (report["status"], outcomes(report)) == ("succeeded", {"p.csv": "loaded", "o.csv": "loaded", "i.csv": "loaded"})
+    assert (report["status"], outcomes(report)) == (
+        "succeeded",
+        {"p.csv": "loaded", "o.csv": "loaded", "i.csv": "loaded"},
+    )
     assert told[0] == ("convert_uploads", "started")
     assert told[-1] == ("reports__load_report", "succeeded")
-    assert told.index(("load_order_items", "started")) > max(told.index(("load_products", "succeeded")), told.index(("load_orders", "succeeded")))
+    assert told.index(("load_order_items", "started")) > max(
+        told.index(("load_products", "succeeded")), told.index(("load_orders", "succeeded"))
+    )
     assert len(archived(lakehouse)) == 3
 
 
@@ -280,7 +360,9 @@ def test_a_failed_batch_returns_its_report(lakehouse: Lakehouse, monkeypatch: py
     assert "above the limit of 0%" in report["error"]
 
 
-def test_an_error_that_is_none_of_ours_is_a_failed_batch_too(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_is_none_of_ours_is_a_failed_batch_too(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A bug, or something that nobody thought of: the report must say it all the same, and nothing may be archived."""
 
     def breaks(*_: Any, **__: Any) -> None:

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
 AWAY = TemporaryOutage("Athena is away. Nothing is lost; run it again.")
 TRIES = RETRIES.max_retries + 1
 EITHER_INTERRUPT = pytest.mark.parametrize(
-    "interrupt", [dg.DagsterExecutionInterruptedError(), RunStopped("The run is stopped, and with it run jr_1 of Glue job x.")]
+    "interrupt",
+    [dg.DagsterExecutionInterruptedError(), RunStopped("The run is stopped, and with it run jr_1 of Glue job x.")],
 )
 
 
@@ -89,9 +90,17 @@ def test_an_outage_that_does_not_end_fails_the_batch_in_its_own_words(
 
 
 @pytest.mark.parametrize(
-    "error", [BadData("no good"), BadConfiguration("no such bucket"), LakehouseBusy("another works"), ZeroDivisionError("a fault of ours")]
+    "error",
+    [
+        BadData("no good"),
+        BadConfiguration("no such bucket"),
+        LakehouseBusy("another works"),
+        ZeroDivisionError("a fault of ours"),
+    ],
 )
-def test_what_no_retry_heals_is_tried_once(lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_what_no_retry_heals_is_tried_once(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     put_one_of_each(lakehouse)
     calls = breaks(monkeypatch, "archive", error)
     assert not run_job(instance).success
@@ -100,14 +109,19 @@ def test_what_no_retry_heals_is_tried_once(lakehouse: Lakehouse, instance: dg.Da
     assert report["error"].endswith(str(error))
 
 
-def test_rows_that_cannot_be_counted_for_the_ui_fail_no_batch(lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_cannot_be_counted_for_the_ui_fail_no_batch(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_one_of_each(lakehouse)
     breaks(monkeypatch, "rows_in", OSError("Generic S3 error: 503"))
     result = run_job(instance)
     assert result.success
     assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
     logged = "\n".join(entry.user_message for entry in instance.all_logs(result.run_id))
-    assert f"{lakehouse.tables.table('orders')} is loaded, but its rows could not be counted: Generic S3 error: 503" in logged
+    assert (
+        f"{lakehouse.tables.table('orders')} is loaded, but its rows could not be counted: Generic S3 error: 503"
+        in logged
+    )
 
 
 @pytest.mark.parametrize("job", [LOAD_BATCH, MAINTAIN_TABLES])
@@ -115,14 +129,18 @@ def test_an_instance_that_tries_runs_again_leaves_one_alone_whose_step_failed_an
     lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: str
 ) -> None:
     """By its default an instance would try bad data again, too."""
-    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\nrun_retries: {enabled: true, max_retries: 2}\n")
+    (tmp_path / "dagster.yaml").write_text(
+        "telemetry: {enabled: false}\nrun_retries: {enabled: true, max_retries: 2}\n"
+    )
     put_one_of_each(lakehouse)
     for method in ("archive", "maintain"):
         breaks(monkeypatch, method, BadData("no good"))
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         definition = defs.resolve_job_def(job)
         failed = definition.execute_in_process(instance=instance, raise_on_error=False).run_id
-        died = instance.create_run_for_job(definition, status=dg.DagsterRunStatus.STARTED, tags=dict(definition.run_tags))
+        died = instance.create_run_for_job(
+            definition, status=dg.DagsterRunStatus.STARTED, tags=dict(definition.run_tags)
+        )
         instance.report_run_failed(died, "Run process 4711 unexpectedly exited")
         runs = {run_id: instance.get_run_by_id(run_id) for run_id in (failed, died.run_id)}
         assert [run.tags["dagster/will_retry"] for run in runs.values() if run] == ["false", "true"]
@@ -152,7 +170,9 @@ def test_what_a_person_stopped_is_not_begun_again_by_itself(
     with monkeypatch.context() as patched:
         stopped(patched, interrupt, by_hand=True)
         assert daemon.tick() == 1
-    assert [(report["status"], report["error"]) for report in lakehouse.history()] == [("failed", "Stopped by hand; run the job again to go on.")]
+    assert [(report["status"], report["error"]) for report in lakehouse.history()] == [
+        ("failed", "Stopped by hand; run the job again to go on.")
+    ]
     [run] = daemon.instance.get_runs()
     assert run.status == dg.DagsterRunStatus.CANCELED
     assert [daemon.tick() for _ in range(3)] == [0, 0, 0]

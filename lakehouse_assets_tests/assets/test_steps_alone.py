@@ -1,5 +1,5 @@
-"""Steps that are run alone or out of turn: materialized in the UI, executed again, or tried again by Dagster. A batch that is not done is not closed, and the
-report of one that has ended stands."""
+"""Steps that are run alone or out of turn: materialized in the UI, executed again, or tried again by Dagster. A batch
+that is not done is not closed, and the report of one that has ended stands."""
 
 from __future__ import annotations
 
@@ -38,14 +38,18 @@ def run_job(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
 def alone(instance: dg.DagsterInstance, *assets: str) -> dg.ExecuteInProcessResult:
     """As a person materializes single assets in the UI. An asset's checks come along."""
     selection = [dg.AssetKey(asset.split("/")) for asset in assets]
-    return defs.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance, raise_on_error=False, asset_selection=selection)
+    return defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance, raise_on_error=False, asset_selection=selection
+    )
 
 
 def checks_alone(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     """As `Execute checks` in the UI."""
     selection = dg.AssetSelection.all_asset_checks()
     job = dg.define_asset_job("checks", selection=selection)
-    again = dg.Definitions(assets=defs.assets, asset_checks=defs.asset_checks, jobs=[job], resources=defs.resources, executor=defs.executor)
+    again = dg.Definitions(
+        assets=defs.assets, asset_checks=defs.asset_checks, jobs=[job], resources=defs.resources, executor=defs.executor
+    )
     return again.resolve_job_def("checks").execute_in_process(instance=instance, raise_on_error=False)
 
 
@@ -81,29 +85,39 @@ def test_the_report_alone_does_not_close_a_batch_whose_loads_failed(
     assert lakehouse.history() == before
     assert lakehouse.open_batch() is not None
     assert run_job(instance).success
-    assert [(report["batch_id"], report["status"]) for report in lakehouse.history()] == [(before[0]["batch_id"], "succeeded_with_rejects")]
+    assert [(report["batch_id"], report["status"]) for report in lakehouse.history()] == [
+        (before[0]["batch_id"], "succeeded_with_rejects")
+    ]
     assert len(rejects(lakehouse, "products")) == 1
     assert keys(lakehouse, "raw/") == []
 
 
-def test_the_report_alone_does_not_close_a_batch_whose_check_failed(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_the_report_alone_does_not_close_a_batch_whose_check_failed(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     put_one_of_each(lakehouse)
     assert run_job(instance).success
     append_behind_its_back(lakehouse, "products", batch_id="'someone'")
     put(lakehouse, "raw/products/more.csv", products_csv(product(5)))
     assert not run_job(instance).success
 
-    assert "failed: products: key_unique: 3 rows, 2 distinct values of product_id" in said(alone(instance, "reports/load_report"))
+    assert "failed: products: key_unique: 3 rows, 2 distinct values of product_id" in said(
+        alone(instance, "reports/load_report")
+    )
 
     assert [report["status"] for report in lakehouse.history()] == ["succeeded", "failed"]
-    DeltaTable(lakehouse.tables.table("products"), storage_options=lakehouse.tables.storage_options).delete("batch_id = 'someone'")
+    DeltaTable(lakehouse.tables.table("products"), storage_options=lakehouse.tables.storage_options).delete(
+        "batch_id = 'someone'"
+    )
     assert checks_alone(instance).success
     assert alone(instance, "reports/load_report").success
     assert [report["status"] for report in lakehouse.history()] == ["succeeded", "succeeded"]
     assert lakehouse.open_batch() is None
 
 
-def test_a_batch_that_is_loaded_but_not_archived_or_not_checked_stays_open_and_without_a_report(lakehouse: Lakehouse) -> None:
+def test_a_batch_that_is_loaded_but_not_archived_or_not_checked_stays_open_and_without_a_report(
+    lakehouse: Lakehouse,
+) -> None:
     """Without a report: so the sensor still goes on with it."""
     put_one_of_each(lakehouse)
     manifest = freeze(lakehouse)
@@ -114,7 +128,9 @@ def test_a_batch_that_is_loaded_but_not_archived_or_not_checked_stays_open_and_w
     with pytest.raises(NotDoneError, match="The tables were not checked"):
         lakehouse.finish(manifest)
     assert (lakehouse.open_batch(), lakehouse.history()) == (manifest, [])
-    assert Lakehouse(lakehouse.settings, lakehouse.aws, execution="arn:aws:states:us-east-1:000000000000:execution:machine:one").finish(manifest)
+    assert Lakehouse(
+        lakehouse.settings, lakehouse.aws, execution="arn:aws:states:us-east-1:000000000000:execution:machine:one"
+    ).finish(manifest)
     assert lakehouse.open_batch() is None
 
 
@@ -140,7 +156,10 @@ def test_a_step_of_an_abandoned_batch_does_nothing_and_its_report_stands(
 ) -> None:
     fail_at_the_limit(lakehouse, instance, monkeypatch)
     report = lakehouse.abandon("enough")
-    together = {"lakehouse/products": ("rejected/products",), "athena/products": ("athena/orders", "athena/order_items")}
+    together = {
+        "lakehouse/products": ("rejected/products",),
+        "athena/products": ("athena/orders", "athena/order_items"),
+    }
     result = alone(instance, asset, *together.get(asset, ()))
     assert said(result) == f"Batch {report['batch_id']} has ended (abandoned). Nothing was done."
     assert lakehouse.history() == [report]
@@ -170,10 +189,18 @@ def test_dagsters_retry_of_a_run_whose_batch_another_run_has_finished_changes_no
     fail_at_the_limit(lakehouse, instance, monkeypatch)
     report = ran(lakehouse)
     loads = {f"{group}/{dataset}" for group in ("lakehouse", "rejected") for dataset in lakehouse.contracts}
-    retried = alone(instance, *loads, "landing/archive", *(f"athena/{dataset}" for dataset in lakehouse.contracts), "reports/load_report")
+    retried = alone(
+        instance,
+        *loads,
+        "landing/archive",
+        *(f"athena/{dataset}" for dataset in lakehouse.contracts),
+        "reports/load_report",
+    )
     assert not retried.success
     failures = [event.step_failure_data.user_failure_data for event in retried.get_step_failure_events()]
-    assert {str(failure.description) for failure in failures if failure} == {f"Batch {report['batch_id']} has ended ({report['status']}). Nothing was done."}
+    assert {str(failure.description) for failure in failures if failure} == {
+        f"Batch {report['batch_id']} has ended ({report['status']}). Nothing was done."
+    }
     assert lakehouse.history() == [report]
     assert len(keys(lakehouse, "archived/")) == 4
 
@@ -182,7 +209,9 @@ def test_dagsters_retry_of_a_run_whose_batch_another_run_has_finished_changes_no
 def test_checks_of_a_batch_that_has_ended_look_at_the_tables_alone_and_change_no_report(
     lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, ended: str
 ) -> None:
-    """Rows of it were updated by a batch since, which another orchestrator ran: that they are not there as it wrote them is no fault."""
+    """Rows of it were updated by a batch since, which another orchestrator ran: that they are not there as it wrote
+    them is no fault.
+    """
     put_one_of_each(lakehouse)
     assert run_job(instance).success
     if ended == "abandoned":

@@ -1,4 +1,6 @@
-"""Where clients of AWS go: what is told goes before the process's environment. And which of its failures are outages."""
+"""Where clients of AWS go: what is told goes before the process's environment. And which of its failures are
+outages.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,13 @@ from pathlib import Path
 
 import pytest
 from boto3.exceptions import RetriesExceededError, S3UploadFailedError
-from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError, PartialCredentialsError, UnauthorizedSSOTokenError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    UnauthorizedSSOTokenError,
+)
 from botocore.stub import Stubber
 
 from lakehouse_assets.aws.client import Aws, failures_named
@@ -37,19 +45,42 @@ def test_a_region_that_is_told_goes_before_the_processs_environment(monkeypatch:
 @pytest.mark.parametrize(
     ("operation", "request_", "answer", "missing"),
     [
-        ("put_object", {"Bucket": "lake", "Key": "raw/a.csv"}, ("AccessDenied", "Access Denied"), "s3:PutObject on resource: s3://lake/raw/a.csv"),
-        ("head_object", {"Bucket": "lake", "Key": "raw/a.csv"}, ("403", "Forbidden"), "s3:GetObject on resource: s3://lake/raw/a.csv"),
-        ("list_objects_v2", {"Bucket": "lake", "Prefix": "raw/"}, ("AccessDenied", "Access Denied"), "s3:ListBucket on resource: s3://lake/raw/"),
+        (
+            "put_object",
+            {"Bucket": "lake", "Key": "raw/a.csv"},
+            ("AccessDenied", "Access Denied"),
+            "s3:PutObject on resource: s3://lake/raw/a.csv",
+        ),
+        (
+            "head_object",
+            {"Bucket": "lake", "Key": "raw/a.csv"},
+            ("403", "Forbidden"),
+            "s3:GetObject on resource: s3://lake/raw/a.csv",
+        ),
+        (
+            "list_objects_v2",
+            {"Bucket": "lake", "Prefix": "raw/"},
+            ("AccessDenied", "Access Denied"),
+            "s3:ListBucket on resource: s3://lake/raw/",
+        ),
         (
             "get_object",
             {"Bucket": "lake", "Key": "raw/a.csv"},
-            ("AccessDenied", 'User: arn:aws:iam::1:user/u is not authorized to perform: kms:Decrypt on resource: "arn:aws:kms:k" because no policy allows it'),
+            (
+                "AccessDenied",
+                (
+                    'User: arn:aws:iam::1:user/u is not authorized to perform: kms:Decrypt on resource: "arn:aws:kms:k"'
+                    " because no policy allows it"
+                ),
+            ),
             'kms:Decrypt on resource: "arn:aws:kms:k"',
         ),
     ],
     ids=["put", "head", "list", "said by AWS"],
 )
-def test_a_missing_permission_is_named_with_what_it_is_for(operation: str, request_: dict[str, str], answer: tuple[str, str], missing: str) -> None:
+def test_a_missing_permission_is_named_with_what_it_is_for(
+    operation: str, request_: dict[str, str], answer: tuple[str, str], missing: str
+) -> None:
     s3 = Aws({"AWS_REGION": "us-west-2", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}).client("s3")
     with Stubber(s3) as stubbed:
         stubbed.add_client_error(operation, *answer, http_status_code=403)

@@ -1,4 +1,6 @@
-"""A deployment on an embedded AWS of its own, and what its tests do again and again: let files land, wait, read what the topic was told."""
+"""A deployment on an embedded AWS of its own, and what its tests do again and again: let files land, wait, read what
+the topic was told.
+"""
 
 from __future__ import annotations
 
@@ -77,18 +79,27 @@ class Pipeline:
 
     def at_rest(self) -> None:
         """Waits until no execution runs, and no message waits (but for those that are held back)."""
-        sqs, names = self.house.aws.client("sqs"), ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        sqs, names = (
+            self.house.aws.client("sqs"),
+            ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )
 
         def look() -> bool | None:
             waiting = sqs.get_queue_attributes(QueueUrl=self.house.queue.url, AttributeNames=names)["Attributes"]
             is_empty = self.held_back or set(waiting.values()) == {"0"}
-            return True if is_empty and not any(execution["status"] == "RUNNING" for execution in self.executions()) else None
+            return (
+                True
+                if is_empty and not any(execution["status"] == "RUNNING" for execution in self.executions())
+                else None
+            )
 
         wait_for(look, SECONDS)
 
     def call(self, role: str, event: Mapping[str, Any]) -> dict[str, Any]:
         """Calls a Lambda. What it returns, or how it failed."""
-        answer = self.house.aws.client("lambda").invoke(FunctionName=self.preset.functions[role], Payload=json.dumps(event))
+        answer = self.house.aws.client("lambda").invoke(
+            FunctionName=self.preset.functions[role], Payload=json.dumps(event)
+        )
         return dict(json.loads(answer["Payload"].read()))
 
     def start(self) -> str:
@@ -108,7 +119,9 @@ class Pipeline:
 
     def _trigger(self, *, on: bool) -> None:
         client = self.house.aws.client("lambda")
-        [mapping] = client.list_event_source_mappings(FunctionName=self.preset.functions["availability"])["EventSourceMappings"]
+        [mapping] = client.list_event_source_mappings(FunctionName=self.preset.functions["availability"])[
+            "EventSourceMappings"
+        ]
         client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)
 
     def states_of(self, execution: str) -> list[str]:
@@ -127,7 +140,9 @@ def deployed(home: Path, zips: Mapping[str, Path], preset: str = "ecommerce", **
         # The bucket first, with the zips in it: building them takes longer than all the rest.
         bring_up(house.aws.client("cloudformation"), chosen.storage_stack, kept(preset).storage, parameters_of(told))
         for name, built in zips.items():
-            house.zone.store.upload(built, f"{told.control_prefix}code/{address(name, told.contracts, this_machine())}/{name}.zip")
+            house.zone.store.upload(
+                built, f"{told.control_prefix}code/{address(name, told.contracts, this_machine())}/{name}.zip"
+            )
         outputs = deploy(told, house.aws, preset)
         yield Pipeline(house, chosen, outputs["StateMachineArn"], _listener(house.aws, outputs["TopicArn"]))
 

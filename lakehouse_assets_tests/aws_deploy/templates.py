@@ -42,7 +42,9 @@ class Template:
         return {name: self[name] for name, resource in self.whole["Resources"].items() if resource["Type"] == kind}
 
     def may(self, role: str) -> list[tuple[str, str]]:
-        """Each (action, resource) that a role of this template allows; with <BucketName>/ in short for the bucket's ARN."""
+        """Each (action, resource) that a role of this template allows; with <BucketName>/ in short for the bucket's
+        ARN.
+        """
         policies = self[role].get("Policies", [])
         return [
             (action, resource.removeprefix("arn:<AWS::Partition>:s3:::<BucketName>/"))

@@ -1,4 +1,6 @@
-"""`make acceptance` as a whole on the embedded AWS, beside a deployment that is in use. Its Glue jobs run real Spark."""
+"""`make acceptance` as a whole on the embedded AWS, beside a deployment that is in use. Its Glue jobs run real
+Spark.
+"""
 
 from __future__ import annotations
 
@@ -42,25 +44,43 @@ def everything_in(aws: Aws) -> dict[str, Any]:
     log_groups = aws.client("logs").describe_log_groups()["logGroups"]
     return {
         "stacks": {
-            stack["StackName"]: (stack["StackStatus"], stack.get("LastUpdatedTime")) for stack in aws.client("cloudformation").describe_stacks()["Stacks"]
+            stack["StackName"]: (stack["StackStatus"], stack.get("LastUpdatedTime"))
+            for stack in aws.client("cloudformation").describe_stacks()["Stacks"]
         },
-        "objects": {bucket: [(it["Key"], it["VersionId"]) for it in s3.list_object_versions(Bucket=bucket).get("Versions", [])] for bucket in buckets},
-        "functions": {function["FunctionName"]: function["RevisionId"] for function in aws.client("lambda").list_functions()["Functions"]},
+        "objects": {
+            bucket: [(it["Key"], it["VersionId"]) for it in s3.list_object_versions(Bucket=bucket).get("Versions", [])]
+            for bucket in buckets
+        },
+        "functions": {
+            function["FunctionName"]: function["RevisionId"]
+            for function in aws.client("lambda").list_functions()["Functions"]
+        },
         "jobs": sorted(job["Name"] for job in glue.get_jobs()["Jobs"]),
         "crawlers": sorted(crawler["Name"] for crawler in glue.get_crawlers()["Crawlers"]),
-        "tables": {database: [table["Name"] for table in glue.get_tables(DatabaseName=database)["TableList"]] for database in databases},
+        "tables": {
+            database: [table["Name"] for table in glue.get_tables(DatabaseName=database)["TableList"]]
+            for database in databases
+        },
         "queues": aws.client("sqs").list_queues().get("QueueUrls", []),
         "topics": [topic["TopicArn"] for topic in aws.client("sns").list_topics()["Topics"]],
         "workgroups": [group["Name"] for group in aws.client("athena").list_work_groups()["WorkGroups"]],
         "machines": [machine["name"] for machine in aws.client("stepfunctions").list_state_machines()["stateMachines"]],
         "roles": sorted(role["RoleName"] for role in aws.client("iam").list_roles()["Roles"]),
-        "log groups": sorted(group["logGroupName"] for group in log_groups if not group["logGroupName"].startswith("/aws/lambda/acceptance-")),
+        "log groups": sorted(
+            group["logGroupName"]
+            for group in log_groups
+            if not group["logGroupName"].startswith("/aws/lambda/acceptance-")
+        ),
     }
 
 
 @pytest.fixture(scope="module")
-def accepted(in_use: Pipeline, lambda_zips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, dict[str, Any], dict[str, Any]]:
-    """The report, and what there was before and after: an acceptance was killed while it deployed, of which the first look knows nothing."""
+def accepted(
+    in_use: Pipeline, lambda_zips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Report, dict[str, Any], dict[str, Any]]:
+    """The report, and what there was before and after: an acceptance was killed while it deployed, of which the first
+    look knows nothing.
+    """
     aws = in_use.house.aws
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(packaging, "build", lambda name, *_: lambda_zips[name])
@@ -69,13 +89,17 @@ def accepted(in_use: Pipeline, lambda_zips: dict[str, Path], tmp_path_factory: p
             patched.setenv(name, value)
         before = everything_in(aws)
         left = site_of(Aws(), tmp_path_factory.mktemp("left")).settings
-        bring_up(aws.client("cloudformation"), ACCEPTANCE.storage_stack, kept(ACCEPTANCE.name).storage, parameters_of(left))
+        bring_up(
+            aws.client("cloudformation"), ACCEPTANCE.storage_stack, kept(ACCEPTANCE.name).storage, parameters_of(left)
+        )
         aws.client("s3").put_object(Bucket=left.bucket, Key="raw/orders/left.csv", Body=b"of the killed one")
         report = run(Aws(), yes=True, keep=False, target=this_machine())
     return report, before, everything_in(aws)
 
 
-def test_every_path_loads_the_same_rows_and_athena_answers_as_on_this_machine(accepted: tuple[Report, dict[str, Any], dict[str, Any]]) -> None:
+def test_every_path_loads_the_same_rows_and_athena_answers_as_on_this_machine(
+    accepted: tuple[Report, dict[str, Any], dict[str, Any]],
+) -> None:
     report, _, _ = accepted
     verdicts = {(it.path, it.what): (it.verdict, it.found) for it in report.expectations}
     assert [it for it in report.expectations if it.verdict == "differs"] == []
@@ -89,18 +113,28 @@ def test_every_path_loads_the_same_rows_and_athena_answers_as_on_this_machine(ac
     assert [verdicts[path.name, "crawls"][1] for path in PATHS if path.orchestrator == "state_machine"] == ["2", "0"]
 
 
-def test_what_the_embedded_aws_cannot_tell_is_said_to_be_not_measured(accepted: tuple[Report, dict[str, Any], dict[str, Any]]) -> None:
+def test_what_the_embedded_aws_cannot_tell_is_said_to_be_not_measured(
+    accepted: tuple[Report, dict[str, Any], dict[str, Any]],
+) -> None:
     report, _, _ = accepted
     not_measured = {(it.path, it.what): it.found for it in report.expectations if it.verdict == "not measured"}
-    assert {("state machine, Glue", "start of a Glue run, the longest"), ("state machine, Lambda", "the load's Lambda, the longest")} < set(not_measured)
+    assert {
+        ("state machine, Glue", "start of a Glue run, the longest"),
+        ("state machine, Lambda", "the load's Lambda, the longest"),
+    } < set(not_measured)
     assert {what for _, what in not_measured} >= {"price", "start of a Lambda, the longest", "a crawl, the longest"}
     assert all(found.startswith("not measured here: the embedded AWS") for found in not_measured.values())
     assert [
-        figure for it in report.outcomes for figure in it.figures.values() if figure.value is not None and figure.unit in ("dollars", "DPU s", "GB s")
+        figure
+        for it in report.outcomes
+        for figure in it.figures.values()
+        if figure.value is not None and figure.unit in ("dollars", "DPU s", "GB s")
     ] == []
 
 
-def test_nothing_is_left_and_what_was_there_is_as_it_was(accepted: tuple[Report, dict[str, Any], dict[str, Any]]) -> None:
+def test_nothing_is_left_and_what_was_there_is_as_it_was(
+    accepted: tuple[Report, dict[str, Any], dict[str, Any]],
+) -> None:
     report, before, after = accepted
     assert report.cleaned == "removed"
     for what, names in before.items():
@@ -116,7 +150,9 @@ def test_a_bucket_that_a_killed_acceptance_left_without_a_stack_is_removed(in_us
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [in_use.house.settings.bucket]
 
 
-def test_the_reports_two_files_say_the_same_and_hold_no_row(accepted: tuple[Report, dict[str, Any], dict[str, Any]], tmp_path: Path) -> None:
+def test_the_reports_two_files_say_the_same_and_hold_no_row(
+    accepted: tuple[Report, dict[str, Any], dict[str, Any]], tmp_path: Path
+) -> None:
     report, _, _ = accepted
     text, data = write(report, tmp_path)
     told = json.loads(data.read_text("utf-8"))

@@ -1,4 +1,6 @@
-"""An acceptance on its bad days: the answer is no, a path fails, a permission is missing, someone interrupts it. Its deployment is a stand-in here."""
+"""An acceptance on its bad days: the answer is no, a path fails, a permission is missing, someone interrupts it. Its
+deployment is a stand-in here.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,15 @@ from aws_deploy.acceptance.answers import Answer
 from aws_deploy.acceptance.batches import Batch
 from aws_deploy.acceptance.comparison import Found
 from aws_deploy.acceptance.measures import Figure
-from aws_deploy.acceptance.plan import DAGSTER_EMBEDDED, DAGSTER_GLUE, MACHINE_GLUE, MACHINE_LAMBDA, PATHS, LoadPath, Site
+from aws_deploy.acceptance.plan import (
+    DAGSTER_EMBEDDED,
+    DAGSTER_GLUE,
+    MACHINE_GLUE,
+    MACHINE_LAMBDA,
+    PATHS,
+    LoadPath,
+    Site,
+)
 from aws_deploy.acceptance.report import Report, markdown
 from aws_deploy.acceptance.run import INTERRUPTED, accept
 from aws_deploy.acceptance.trial import Looked, Trial
@@ -31,8 +41,9 @@ from lakehouse_assets.errors import BadConfiguration
 
 FOUND = Found({"orders": ["[1]", "[2]"]}, {"daily_sales": Answer((("1",),), ("bigint",), ("n",))})
 DENIED = (
-    "Stopping run: AWS refused it with AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/dev/me is not authorized to perform: "
-    "glue:GetJobRuns on resource: arn:aws:glue:us-east-1:111122223333:job/acceptance-orders_etl because no identity-based policy allows it"
+    "Stopping run: AWS refused it with AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/dev/me is"
+    " not authorized to perform: glue:GetJobRuns on resource:"
+    " arn:aws:glue:us-east-1:111122223333:job/acceptance-orders_etl because no identity-based policy allows it"
 )
 SITE = Site("111122223333", "us-east-1", Aws(), built_in_settings(ACCEPTANCE))
 
@@ -61,7 +72,11 @@ class Standing(Trial):
 
     def look(self, path: LoadPath, batch: Batch) -> Looked:
         self._called("look", path.name)
-        return Looked(Found({"orders": self.rows.get(path.name, FOUND.tables["orders"])}, FOUND.answers if path.new_catalog else {}))
+        return Looked(
+            Found(
+                {"orders": self.rows.get(path.name, FOUND.tables["orders"])}, FOUND.answers if path.new_catalog else {}
+            )
+        )
 
     def measure(self, path: LoadPath, batch: Batch) -> dict[str, Figure]:
         self._called("measure", path.name)
@@ -83,7 +98,10 @@ def test_where_all_goes_well_it_passes_and_removes_before_and_after() -> None:
     standing = Standing()
     report = accepted(standing)
     assert report.passed
-    assert [call for call in standing.calls if call[0] != "measure"][:2] == [("remove", ""), ("deploy", MACHINE_LAMBDA.name)]
+    assert [call for call in standing.calls if call[0] != "measure"][:2] == [
+        ("remove", ""),
+        ("deploy", MACHINE_LAMBDA.name),
+    ]
     assert standing.calls[-1] == ("remove", "")
     assert standing.calls.count(("remove", "")) == 2
 
@@ -116,15 +134,24 @@ def test_a_missing_permission_is_named_with_what_it_is_for_and_the_other_paths_r
     report = accepted(Standing(faults={("load", DAGSTER_GLUE.name): BadConfiguration(DENIED)}))
     [told] = report.missing_permissions
     assert told.startswith(
-        "glue:GetJobRuns on arn:aws:glue:us-east-1:111122223333:job/acceptance-orders_etl, for arn:aws:sts::111122223333:assumed-role/dev/me"
+        "glue:GetJobRuns on arn:aws:glue:us-east-1:111122223333:job/acceptance-orders_etl, for"
+        " arn:aws:sts::111122223333:assumed-role/dev/me"
     )
     assert DAGSTER_GLUE.name in told
-    assert [verdict for path, verdict in verdicts(report, "the batch").items() if path != DAGSTER_GLUE.name] == ["as expected"] * 3
+    assert [verdict for path, verdict in verdicts(report, "the batch").items() if path != DAGSTER_GLUE.name] == [
+        "as expected"
+    ] * 3
     assert f"- {told}" in markdown(report)
 
 
 def test_a_deployment_that_fails_is_said_of_each_path_and_removed() -> None:
-    standing = Standing(faults={("deploy", MACHINE_LAMBDA.name): BadConfiguration("Stack could not be deployed: is not authorized to perform: kms:CreateKey")})
+    standing = Standing(
+        faults={
+            ("deploy", MACHINE_LAMBDA.name): BadConfiguration(
+                "Stack could not be deployed: is not authorized to perform: kms:CreateKey"
+            )
+        }
+    )
     report = accepted(standing)
     assert set(verdicts(report, "the batch").values()) == {"differs"}
     assert len(report.outcomes) == len(PATHS)
@@ -150,7 +177,10 @@ def test_an_interrupted_one_removes_what_it_made(call: str) -> None:
 def test_rows_that_differ_are_counted_and_not_told() -> None:
     report = accepted(Standing(rows={DAGSTER_EMBEDDED.name: ["[1]", "[3]", '["a secret"]']}))
     [differing] = [it for it in report.expectations if it.verdict == "differs"]
-    assert (differing.path, differing.found) == (DAGSTER_EMBEDDED.name, "orders: 1 rows are missing, 2 are too many, of 2")
+    assert (differing.path, differing.found) == (
+        DAGSTER_EMBEDDED.name,
+        "orders: 1 rows are missing, 2 are too many, of 2",
+    )
     assert "a secret" not in markdown(report)
     assert not report.passed
 
@@ -186,11 +216,15 @@ def test_where_the_answer_is_no_nothing_is_made(asked: Aws, monkeypatch: pytest.
 
 def test_where_nobody_can_answer_nothing_is_made(asked: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
-    with pytest.raises(BadConfiguration, match=r"Nothing was done\. To do it without being asked: make acceptance YES=1"):
+    with pytest.raises(
+        BadConfiguration, match=r"Nothing was done\. To do it without being asked: make acceptance YES=1"
+    ):
         command.run(asked, yes=False, keep=False)
 
 
-def test_the_settings_of_this_shell_do_not_lead_it_to_another_lakehouse(asked: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_of_this_shell_do_not_lead_it_to_another_lakehouse(
+    asked: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LAKEHOUSE_BUCKET", "production")
     monkeypatch.setenv("LAKEHOUSE_DATABASE", "production")
     monkeypatch.setenv("DEPLOY_PRESET", "ecommerce")
@@ -208,7 +242,9 @@ class Running(Aws):
 
     def client(self, service: str) -> Any:
         return SimpleNamespace(
-            describe_stacks=lambda **_: {"Stacks": [{"Outputs": [{"OutputKey": "StateMachineArn", "OutputValue": "arn:m"}]}]},
+            describe_stacks=lambda **_: {
+                "Stacks": [{"Outputs": [{"OutputKey": "StateMachineArn", "OutputValue": "arn:m"}]}]
+            },
             list_executions=lambda **_: {"executions": [{"executionArn": "arn:e"}]},
             stop_execution=lambda **told: self.asked.append(f"stop {told['executionArn']}"),
             get_paginator=lambda _: SimpleNamespace(paginate=lambda **told: [{"JobRuns": self._runs(told["JobName"])}]),
@@ -221,7 +257,9 @@ class Running(Aws):
         return [{"Id": "jr", "JobRunState": "RUNNING"}] if job == "acceptance-orders_etl" else []
 
 
-def test_what_an_interrupted_one_left_running_is_stopped_before_its_bucket_is_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_interrupted_one_left_running_is_stopped_before_its_bucket_is_emptied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     aws = Running()
     monkeypatch.setattr(trial, "remove", lambda *_, **__: aws.asked.append("remove"))
     monkeypatch.setattr(trial, "delete_bucket", lambda *_: None)

@@ -23,8 +23,12 @@ from aws_deploy.settings import built_in_settings
 from lakehouse_assets.aws.client import Aws
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-BATCH = Batch("b1", "succeeded", NOW.timestamp(), NOW.timestamp() + 300, "arn:aws:states:us-east-1:111122223333:execution:m:e")
-LINE = "REPORT RequestId: 1\tDuration: {0} ms\tBilled Duration: {0} ms\tMemory Size: {1} MB\tMax Memory Used: 90 MB\t{2}\n"
+BATCH = Batch(
+    "b1", "succeeded", NOW.timestamp(), NOW.timestamp() + 300, "arn:aws:states:us-east-1:111122223333:execution:m:e"
+)
+LINE = (
+    "REPORT RequestId: 1\tDuration: {0} ms\tBilled Duration: {0} ms\tMemory Size: {1} MB\tMax Memory Used: 90 MB\t{2}\n"
+)
 STATES = ["TakeLease", "StartCrawlerTables", "StartCrawlerRejected", *(f"State{number}" for number in range(77))]
 
 
@@ -52,14 +56,28 @@ def account() -> Account:
     told = Account()
     told.says("athena", "list_query_executions", {"QueryExecutionIds": ["q1", "q2"]})
     statistics = {"DataScannedInBytes": 12_000_000, "TotalExecutionTimeInMillis": 1500}
-    of_batch = {"QueryExecutionId": "q1", "Status": {"SubmissionDateTime": NOW + timedelta(seconds=200)}, "Statistics": statistics}
+    of_batch = {
+        "QueryExecutionId": "q1",
+        "Status": {"SubmissionDateTime": NOW + timedelta(seconds=200)},
+        "Statistics": statistics,
+    }
     later = of_batch | {"QueryExecutionId": "q2", "Status": {"SubmissionDateTime": NOW + timedelta(seconds=400)}}
     told.says("athena", "batch_get_query_execution", {"QueryExecutions": [of_batch, later]})
     entered = [
-        {"timestamp": NOW, "type": "TaskStateEntered", "id": number, "stateEnteredEventDetails": {"name": name}} for number, name in enumerate(STATES, 1)
+        {"timestamp": NOW, "type": "TaskStateEntered", "id": number, "stateEnteredEventDetails": {"name": name}}
+        for number, name in enumerate(STATES, 1)
     ]
-    told.says("stepfunctions", "get_execution_history", {"events": [*entered, {"timestamp": NOW, "type": "ExecutionSucceeded", "id": 999}]})
-    described = {"executionArn": str(BATCH.execution), "stateMachineArn": "arn:m", "status": "SUCCEEDED", "startDate": NOW}
+    told.says(
+        "stepfunctions",
+        "get_execution_history",
+        {"events": [*entered, {"timestamp": NOW, "type": "ExecutionSucceeded", "id": 999}]},
+    )
+    described = {
+        "executionArn": str(BATCH.execution),
+        "stateMachineArn": "arn:m",
+        "status": "SUCCEEDED",
+        "startDate": NOW,
+    }
     told.says("stepfunctions", "describe_execution", described | {"stopDate": NOW + timedelta(seconds=250)})
     return told
 
@@ -72,16 +90,28 @@ def figures(account: Account, path: LoadPath) -> dict[str, Figure]:
 def log_of(account: Account, *, denied: bool = False) -> None:
     """Two calls of the load's Lambda, the first with its start; of each other Lambda one."""
     for role in ACCEPTANCE.functions:
-        lines = [LINE.format(8000, 2048, "Init Duration: 1500.5 ms"), LINE.format(12000, 2048, "")] if role == "load" else [LINE.format(500, 512, "")]
+        lines = (
+            [LINE.format(8000, 2048, "Init Duration: 1500.5 ms"), LINE.format(12000, 2048, "")]
+            if role == "load"
+            else [LINE.format(500, 512, "")]
+        )
         if denied:
-            words = "User: arn:aws:iam::111122223333:user/me is not authorized to perform: logs:FilterLogEvents on resource: arn:aws:logs:x"
+            words = (
+                "User: arn:aws:iam::111122223333:user/me is not authorized to perform: logs:FilterLogEvents on"
+                " resource: arn:aws:logs:x"
+            )
             account.stubs["logs"].add_client_error("filter_log_events", "AccessDeniedException", words)
         else:
             account.says("logs", "filter_log_events", {"events": [{"message": line} for line in lines]})
 
 
 def glue_run(seconds: int, dpu_seconds: float, batch: str = "b1") -> dict[str, Any]:
-    times = {"StartedOn": NOW, "CompletedOn": NOW + timedelta(seconds=seconds + 25), "ExecutionTime": seconds, "DPUSeconds": dpu_seconds}
+    times = {
+        "StartedOn": NOW,
+        "CompletedOn": NOW + timedelta(seconds=seconds + 25),
+        "ExecutionTime": seconds,
+        "DPUSeconds": dpu_seconds,
+    }
     return {"Id": "jr", "Arguments": {"--manifest": f"s3://bucket/control/manifests/{batch}.json"}, **times}
 
 
@@ -92,10 +122,17 @@ def test_lambdas_crawlers_steps_and_queries_are_measured_by_the_services_own_fig
         account.says("glue", "list_crawls", {"Crawls": [crawl]})
     found = {name: figure.value for name, figure in figures(account, MACHINE_LAMBDA).items()}
     assert (found["batch"], found["execution"], found["state transitions"], found["crawls"]) == (300, 250, 80, 2)
-    assert (found["start of a Lambda, the longest"], found["the load's Lambda, the longest"], found["other Lambdas, each"]) == (1.5005, 12, 0.5)
+    assert (
+        found["start of a Lambda, the longest"],
+        found["the load's Lambda, the longest"],
+        found["other Lambdas, each"],
+    ) == (1.5005, 12, 0.5)
     assert found["Lambdas"] == 20 * 2 + 9 * 0.5 * 0.5
     assert (found["a crawl, the longest"], found["crawlers"]) == (90, 0.5)
-    assert (found["Athena, bytes scanned by a query, the most"], found["Athena, a query, the longest"]) == (12_000_000, 1.5)
+    assert (found["Athena, bytes scanned by a query, the most"], found["Athena, a query, the longest"]) == (
+        12_000_000,
+        1.5,
+    )
     assert found["price"] == pytest.approx(42.25 * 0.0000166667 + 80 * 0.000025 + 0.5 * 0.44 + 12e6 / 1e12 * 5)
 
 
@@ -104,7 +141,12 @@ def test_glue_runs_of_the_batch_are_measured_with_their_start(account: Account) 
     for runs in ([glue_run(80, 160)], [glue_run(70, 140), glue_run(900, 9000, "another")], [glue_run(60, 120)]):
         account.says("glue", "get_job_runs", {"JobRuns": runs})
     found = {name: figure.value for name, figure in figures(account, MACHINE_GLUE).items()}
-    assert (found["Glue runs"], found["start of a Glue run, the longest"], found["a Glue run, the longest"], found["Glue"]) == (3, 25, 160, 420)
+    assert (
+        found["Glue runs"],
+        found["start of a Glue run, the longest"],
+        found["a Glue run, the longest"],
+        found["Glue"],
+    ) == (3, 25, 160, 420)
     assert "crawlers" not in found
 
 
@@ -140,7 +182,9 @@ def verdict_of(what: str, figure: Figure, path: LoadPath = MACHINE_GLUE) -> Expe
         ("price", Figure(dollars_of(MACHINE_GLUE) + 0.001, "dollars"), "differs", False),
     ],
 )
-def test_a_figure_is_held_against_what_the_documentation_assumes(what: str, figure: Figure, verdict: str, severe: bool) -> None:
+def test_a_figure_is_held_against_what_the_documentation_assumes(
+    what: str, figure: Figure, verdict: str, severe: bool
+) -> None:
     found = verdict_of(what, figure)
     assert (found.verdict, found.severe) == (verdict, severe)
     assert figure.why_not in found.found
@@ -148,9 +192,14 @@ def test_a_figure_is_held_against_what_the_documentation_assumes(what: str, figu
 
 def test_entries_that_are_not_the_contracts_and_answers_that_differ_fail_a_new_catalog() -> None:
     answer = Answer((("1", "a"), ("2", "b")), ("bigint", "varchar"), ("n", "s"))
-    looked = Looked(Found({}, {"q": Answer((("1", "a"), ("3", "secret")), ("bigint", "varchar"), ("n", "s"))}), ["orders"])
+    looked = Looked(
+        Found({}, {"q": Answer((("1", "a"), ("3", "secret")), ("bigint", "varchar"), ("n", "s"))}), ["orders"]
+    )
     found = {it.what: it for it in expectations([Outcome(MACHINE_LAMBDA, BATCH, looked)], Found({}, {"q": answer}), 3)}
-    assert (found["the catalog's entries"].verdict, found["the catalog's entries"].found) == ("differs", "differ: orders")
+    assert (found["the catalog's entries"].verdict, found["the catalog's entries"].found) == (
+        "differs",
+        "differ: orders",
+    )
     assert (found["Athena"].verdict, found["Athena"].found) == ("differs", "q: 1 of 2 rows have other values")
 
 
@@ -178,7 +227,10 @@ def test_a_row_that_stands_twice_or_a_table_that_is_not_there_differs() -> None:
     ("said", "missing"),
     [
         (
-            'User: arn:aws:iam::1:user/me is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::b/k" because no identity-based policy',
+            (
+                "User: arn:aws:iam::1:user/me is not authorized to perform: s3:PutObject on resource:"
+                ' "arn:aws:s3:::b/k" because no identity-based policy'
+            ),
             Missing("s3:PutObject", "arn:aws:s3:::b/k", "arn:aws:iam::1:user/me"),
         ),
         ("An error occurred (AccessDenied) when calling the PutObject operation: Access Denied", Missing("PutObject")),
@@ -199,6 +251,10 @@ def test_the_price_is_made_of_the_documentations_figures() -> None:
     glue_runs = costs.batch("glue")["Glue runs"]
     assert dollars_of(DAGSTER_EMBEDDED) == costs.batch("embedded")["Athena's checks"]
     assert asked["batches and their crawlers"] == pytest.approx(
-        sum(costs.batch("embedded").values()) + costs.crawls() + sum(costs.batch("glue").values()) + glue_runs + 2 * costs.batch("glue")["Athena's checks"]
+        sum(costs.batch("embedded").values())
+        + costs.crawls()
+        + sum(costs.batch("glue").values())
+        + glue_runs
+        + 2 * costs.batch("glue")["Athena's checks"]
     )
     assert asked["queries"] == costs.athena(32)

@@ -40,7 +40,10 @@ def test_the_documents_batches_are_reckoned_from_the_figures() -> None:
 
 def test_the_documents_arithmetic_has_the_assumed_figures() -> None:
     a = costs.ASSUMED
-    assert row("Glue runs")[1] == f"{a.datasets} x {a.glue_minutes} min x {a.glue_workers} workers x ${costs.DPU_HOUR} / 60"
+    assert (
+        row("Glue runs")[1]
+        == f"{a.datasets} x {a.glue_minutes} min x {a.glue_workers} workers x ${costs.DPU_HOUR} / 60"
+    )
     assert row("the load's Lambda")[1] == f"{a.datasets} x {a.load_seconds} s x {a.load_gb} GB x $0.0000166667"
     assert row("other Lambdas")[1] == f"{a.other_lambdas} x {a.other_seconds} s x {a.other_gb} GB x $0.0000166667"
     assert row("steps of the state machine")[1] == f"{a.transitions} x $0.000025"

@@ -1,6 +1,8 @@
-"""`make deploy`, `make smoke` and `make destroy` against the embedded AWS, as an account would see them: the same calls over a socket.
+"""`make deploy`, `make smoke` and `make destroy` against the embedded AWS, as an account would see them: the same calls
+over a socket.
 
-One thing is another than on AWS: the Lambdas' zips are those for this machine's Python, because the embedded AWS runs them with it.
+One thing is another than on AWS: the Lambdas' zips are those for this machine's Python, because the embedded AWS runs
+them with it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,12 @@ from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.settings import Settings
 
 pytestmark = pytest.mark.long
-BAD = {"Type": "AWS::SQS::Queue", "Properties": {"RedrivePolicy": {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:none", "maxReceiveCount": 0}}}
+BAD = {
+    "Type": "AWS::SQS::Queue",
+    "Properties": {
+        "RedrivePolicy": {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:none", "maxReceiveCount": 0}
+    },
+}
 """A resource that cannot be made."""
 
 
@@ -35,7 +42,9 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return lakehouse_settings(ECOMMERCE).model_copy(update={"bucket": "a-lakehouse", "engine": "embedded", "home": tmp_path_factory.mktemp("home")})
+    return lakehouse_settings(ECOMMERCE).model_copy(
+        update={"bucket": "a-lakehouse", "engine": "embedded", "home": tmp_path_factory.mktemp("home")}
+    )
 
 
 def deployed(aws: Aws, settings: Settings) -> dict[str, str]:
@@ -44,11 +53,17 @@ def deployed(aws: Aws, settings: Settings) -> dict[str, str]:
 
 @pytest.fixture
 def storage(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Preset, str], Settings]]:
-    """Deploys a preset's storage stack that has the names, and a bucket with a file in it, but nothing else; in the account of the environment."""
+    """Deploys a preset's storage stack that has the names, and a bucket with a file in it, but nothing else; in the
+    account of the environment.
+    """
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
     parameters = {parameter: {"Type": "String"} for parameter in PARAMETERS.values()}
-    bucket = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": {"BucketName": {"Ref": "BucketName"}}}
+    bucket = {
+        "Type": "AWS::S3::Bucket",
+        "DeletionPolicy": "Retain",
+        "Properties": {"BucketName": {"Ref": "BucketName"}},
+    }
     template = json.dumps({"Parameters": parameters, "Resources": {"Bucket": bucket}})
 
     def made(preset: Preset, bucket: str) -> Settings:
@@ -69,7 +84,9 @@ def buckets(aws: Aws) -> set[str]:
     return {bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]}
 
 
-def test_the_bucket_is_that_of_the_deployed_stack_or_a_new_name(aws: Aws, storage: Callable[[Preset, str], Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bucket_is_that_of_the_deployed_stack_or_a_new_name(
+    aws: Aws, storage: Callable[[Preset, str], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert _what_and_where()[1].bucket == "ecommerce-lakehouse-000000000000-us-east-1"
     storage(ECOMMERCE, "the-first-name")
     assert _what_and_where()[1].bucket == "the-first-name"
@@ -77,7 +94,9 @@ def test_the_bucket_is_that_of_the_deployed_stack_or_a_new_name(aws: Aws, storag
     assert _what_and_where()[1].bucket == "the-first-name"
 
 
-def test_other_names_than_the_deployed_ones_are_refused_all_in_one_message(storage: Callable[[Preset, str], Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_names_than_the_deployed_ones_are_refused_all_in_one_message(
+    storage: Callable[[Preset, str], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     storage(ECOMMERCE, "the-first-name")
     monkeypatch.setenv("LAKEHOUSE_BUCKET", "another")
     monkeypatch.setenv("LAKEHOUSE_RAW_PREFIX", "in/")
@@ -88,14 +107,18 @@ def test_other_names_than_the_deployed_ones_are_refused_all_in_one_message(stora
     assert "LAKEHOUSE_DATABASE" not in str(told.value)
 
 
-def test_the_other_presets_bucket_is_refused(storage: Callable[[Preset, str], Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_other_presets_bucket_is_refused(
+    storage: Callable[[Preset, str], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     storage(ECOM_LAKEHOUSE, "the-others")
     monkeypatch.setenv("LAKEHOUSE_BUCKET", "the-others")
     with pytest.raises(BadConfiguration, match=r"that of stack EcomLakehouseStorage.*DEPLOY_PRESET=ecom_lakehouse"):
         _what_and_where()
 
 
-def test_no_bucket_is_removed_but_that_of_the_deployed_stack(aws: Aws, storage: Callable[[Preset, str], Settings], capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_bucket_is_removed_but_that_of_the_deployed_stack(
+    aws: Aws, storage: Callable[[Preset, str], Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
     settings = storage(ECOMMERCE, "of-the-stack")
     aws.client("s3").create_bucket(Bucket="of-someone-else")
     elsewhere = settings.model_copy(update={"bucket": "of-someone-else"})
@@ -111,7 +134,9 @@ def test_no_bucket_is_removed_but_that_of_the_deployed_stack(aws: Aws, storage: 
     assert "no stack EcommerceStorage to say which bucket is its own" in capsys.readouterr().out
 
 
-def test_a_stack_that_never_worked_says_no_names(aws: Aws, storage: Callable[[Preset, str], Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_that_never_worked_says_no_names(
+    aws: Aws, storage: Callable[[Preset, str], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever met `already exists` at the first deployment chooses another name."""
     failing = json.dumps({"Parameters": {"BucketName": {"Type": "String"}}, "Resources": {"Bad": BAD}})
     with pytest.raises(BadConfiguration):

@@ -1,4 +1,5 @@
-"""The role that GitHub's workflow deploys with: it may do what CloudFormation asks of whoever makes these stacks, and only the named environments take it on.
+"""The role that GitHub's workflow deploys with: it may do what CloudFormation asks of whoever makes these stacks, and
+only the named environments take it on.
 
 What a resource type asks is in AWS's registry of CloudFormation, which cfn-lint carries.
 """
@@ -20,12 +21,27 @@ SCHEMAS = Path(cfn_yaml.__file__).parents[1] / "data" / "schemas"
 TEMPLATE = Path(aws_deploy.__file__).parent / "deploy-role.yaml"
 NOT_USED = {
     *("ec2:*", "elasticfilesystem:*", "firehose:*", "s3files:*", "s3tables:*", "lakeformation:*"),
-    *("glue:*Connection", "kms:CreateGrant", "iam:ListRoles", "iam:CreateServiceLinkedRole", "iam:*PermissionsBoundary", "lambda:PassCapacityProvider"),
-    *("lambda:*CodeSigningConfig", "lambda:*FunctionConcurrency", "lambda:*FunctionScalingConfig", "lambda:AssociateRuntimeAlias", "lambda:PublishVersion"),
+    *(
+        "glue:*Connection",
+        "kms:CreateGrant",
+        "iam:ListRoles",
+        "iam:CreateServiceLinkedRole",
+        "iam:*PermissionsBoundary",
+        "lambda:PassCapacityProvider",
+    ),
+    *(
+        "lambda:*CodeSigningConfig",
+        "lambda:*FunctionConcurrency",
+        "lambda:*FunctionScalingConfig",
+        "lambda:AssociateRuntimeAlias",
+        "lambda:PublishVersion",
+    ),
     *("logs:PutBearerTokenAuthentication", "logs:PutLogGroupDeletionProtection", "s3:REST.PUT.OBJECT"),
     *("s3:*ObjectAcl", "s3:*BucketMetadata*", "s3:*Abac", "s3:ListMultipartUploadParts"),
 }
-"""What the schemas name for features that no stack of ours has: VPCs, file systems, connections to federated catalogs, code signing, metadata tables …"""
+"""What the schemas name for features that no stack of ours has: VPCs, file systems, connections to federated catalogs,
+code signing, metadata tables …
+"""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +51,12 @@ def template() -> dict[str, Any]:
 
 def allowed(template: dict[str, Any]) -> list[str]:
     policies = template["Resources"]["DeployRole"]["Properties"]["Policies"]
-    return [action for policy in policies for statement in policy["PolicyDocument"]["Statement"] for action in statement["Action"]]
+    return [
+        action
+        for policy in policies
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+    ]
 
 
 def asked(kind: str) -> set[str]:
@@ -49,17 +70,37 @@ def matches(action: str, patterns: set[str] | list[str]) -> bool:
 
 
 def test_it_may_do_what_cloudformation_asks_of_whoever_makes_the_stacks(template: dict[str, Any]) -> None:
-    kinds = {resource["Type"] for preset in BOTH for part in ("storage", "pipeline") for resource in kept(preset, part).whole["Resources"].values()}
+    kinds = {
+        resource["Type"]
+        for preset in BOTH
+        for part in ("storage", "pipeline")
+        for resource in kept(preset, part).whole["Resources"].values()
+    }
     assert len(kinds) > 15
     actions = allowed(template)
-    lacking = {kind: sorted(it for it in asked(kind) if not matches(it, actions) and not matches(it, NOT_USED)) for kind in {*kinds, "AWS::SNS::Subscription"}}
+    lacking = {
+        kind: sorted(it for it in asked(kind) if not matches(it, actions) and not matches(it, NOT_USED))
+        for kind in {*kinds, "AWS::SNS::Subscription"}
+    }
     assert {kind: missing for kind, missing in lacking.items() if missing} == {}
 
 
 def test_it_may_do_what_a_deployment_calls_itself(template: dict[str, Any]) -> None:
     """Stacks (changes are looked at first), the code's upload, the test of what was deployed, its end."""
-    calls = {"cloudformation:CreateStack", "cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DescribeStackEvents"}
-    calls |= {"s3:PutObject", "s3:ListBucketVersions", "lambda:InvokeFunction", "athena:StartQueryExecution", "athena:GetQueryResults", "glue:GetTable"}
+    calls = {
+        "cloudformation:CreateStack",
+        "cloudformation:CreateChangeSet",
+        "cloudformation:ExecuteChangeSet",
+        "cloudformation:DescribeStackEvents",
+    }
+    calls |= {
+        "s3:PutObject",
+        "s3:ListBucketVersions",
+        "lambda:InvokeFunction",
+        "athena:StartQueryExecution",
+        "athena:GetQueryResults",
+        "glue:GetTable",
+    }
     assert {call for call in calls if not matches(call, allowed(template))} == set()
 
 
@@ -67,7 +108,9 @@ def test_it_makes_and_passes_on_no_roles_but_the_stacks_own(template: dict[str, 
     for policy in template["Resources"]["DeployRole"]["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             if any(action.startswith("iam:") for action in statement["Action"]):
-                assert statement["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Stacks}*"}
+                assert statement["Resource"] == {
+                    "Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Stacks}*"
+                }
 
 
 def test_only_the_named_subjects_of_github_take_it_on(template: dict[str, Any]) -> None:

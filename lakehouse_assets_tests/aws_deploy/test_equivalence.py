@@ -1,5 +1,5 @@
-"""Dagster and the state machine do the same: the same files through both, on two lakehouses, end in equal tables, rejects, reports and archives. And both at
-once on one lakehouse: nothing doubles."""
+"""Dagster and the state machine do the same: the same files through both, on two lakehouses, end in equal tables,
+rejects, reports and archives. And both at once on one lakehouse: nothing doubles."""
 
 from __future__ import annotations
 
@@ -74,12 +74,18 @@ def dagster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Lakehouse], d
 
 
 def batches(folder: Path, house: Lakehouse) -> list[Files]:
-    """Dirt of every kind and workbooks; corrections, a repeated file, late parents; then files of odd kinds, and parents for orphans among them."""
+    """Dirt of every kind and workbooks; corrections, a repeated file, late parents; then files of odd kinds, and
+    parents for orphans among them.
+    """
     sample = make_sample_data(folder, house.contracts)
     first = products_csv(product(9_000_001), product("x"))
     odd: Files = {
-        "raw/order_items/orphans.csv": items_csv(item(9_000_001, 9_000_001, 9_000_001), item(9_000_002, 9_000_099, 9_000_001), item("?", 1, 1)),
-        "raw/orders/packed.csv.gz": gzip.compress(orders_csv(order(9_000_002), order(9_000_002, amount=11)).encode(), mtime=0),
+        "raw/order_items/orphans.csv": items_csv(
+            item(9_000_001, 9_000_001, 9_000_001), item(9_000_002, 9_000_099, 9_000_001), item("?", 1, 1)
+        ),
+        "raw/orders/packed.csv.gz": gzip.compress(
+            orders_csv(order(9_000_002), order(9_000_002, amount=11)).encode(), mtime=0
+        ),
         "raw/orders/quarantined.csv": b"\xff\xfe\x00nothing",
         "raw/orders/empty.csv": orders_csv(),
         "raw/products/a.csv": first,
@@ -91,7 +97,9 @@ def batches(folder: Path, house: Lakehouse) -> list[Files]:
         "raw/orders/late.csv": orders_csv(order(9_000_001), order(9_000_002, amount=12, hour=12)),
         "raw/products/a.csv": products_csv(product(9_000_001, "Corrected")),
     }
-    days: list[Files] = [{f"uploads/{path.name}": path for path in sorted(day.iterdir())} for day in (sample.first, sample.second)]
+    days: list[Files] = [
+        {f"uploads/{path.name}": path for path in sorted(day.iterdir())} for day in (sample.first, sample.second)
+    ]
     return [*days, odd, late]
 
 
@@ -102,8 +110,12 @@ def put_all(house: Lakehouse, files: Files) -> None:
 
 
 def everything(house: Lakehouse) -> dict[str, Any]:
-    """All that a batch leaves behind. Ids of batches hold the bucket's name: they are told by their number. The time of an upload is no fact of the file."""
-    number: dict[str | None, int | None] = {report["batch_id"]: place for place, report in enumerate(house.history())} | {None: None}
+    """All that a batch leaves behind. Ids of batches hold the bucket's name: they are told by their number. The time of
+    an upload is no fact of the file.
+    """
+    number: dict[str | None, int | None] = {
+        report["batch_id"]: place for place, report in enumerate(house.history())
+    } | {None: None}
     own = ("batch_id", "created_at", "run_by")
     found: dict[str, Any] = {
         "reports": [{name: value for name, value in report.items() if name not in own} for report in house.history()],
@@ -116,13 +128,19 @@ def everything(house: Lakehouse) -> dict[str, Any]:
         rows = select(house, house.tables.table(dataset), [*contract.names, "source_file", "batch_id"])
         found[dataset] = [(*row[:-1], number[row[-1]]) for row in rows]
         found[f"rejected {dataset}"] = sorted(
-            ({**record, "batch_id": number[record["batch_id"]], "healed_by": number[record["healed_by"]]} for record in rejects(house, dataset)), key=str
+            (
+                {**record, "batch_id": number[record["batch_id"]], "healed_by": number[record["healed_by"]]}
+                for record in rejects(house, dataset)
+            ),
+            key=str,
         )
     return found
 
 
 def _files(house: Lakehouse, prefix: str) -> list[tuple[str, bytes]]:
-    """By the names that they had. What was converted has a hash of the upload's version in its name, which no two buckets have in common."""
+    """By the names that they had. What was converted has a hash of the upload's version in its name, which no two
+    buckets have in common.
+    """
     found = [(key.removeprefix(prefix).split("/", 2)[2], body(house, key)) for key in keys(house, prefix)]
     return sorted((re.sub("/[0-9a-f]{8}(?=[/.])", "/", name), content) for name, content in found)
 
@@ -149,7 +167,10 @@ def test_the_same_files_end_in_the_same_lakehouse(
 
 
 def test_dagster_waits_for_the_execution_that_works_and_goes_on_after_it(
-    pipeline: Pipeline, dagster: Callable[[Lakehouse], dict[str, Any]], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline,
+    dagster: Callable[[Lakehouse], dict[str, Any]],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     house, take_lease = pipeline.house, Lakehouse.take_lease
     opened: list[Manifest] = []
@@ -175,7 +196,11 @@ def test_dagster_waits_for_the_execution_that_works_and_goes_on_after_it(
     assert nonzero(by.pop(frozen.batch_id)["datasets"]["orders"]) == {"read": 1, "inserted": 1}
     [second] = by.values()
     assert nonzero(second["datasets"]["orders"]) == {"read": 2, "inserted": 1, "updated": 1}
-    assert [row for row in table_rows(house, "orders", "order_id", "total_amount") if row[0] > 8_000_000 and row[0] < 9_000_000] == [
+    assert [
+        row
+        for row in table_rows(house, "orders", "order_id", "total_amount")
+        if row[0] > 8_000_000 and row[0] < 9_000_000
+    ] == [
         (8_000_001, 99.0),
         (8_000_002, 10.5),
     ]
@@ -191,13 +216,24 @@ def test_while_dagster_works_an_execution_waits_and_no_other_is_started(pipeline
         assert "Dagster run 1 works on this lakehouse" in pipeline.start()
         assert len(pipeline.executions()) == before
         execution = pipeline.states.start_execution(stateMachineArn=pipeline.machine)["executionArn"]
-        wait_for(lambda: any(e["type"] == "TaskFailed" for e in pipeline.states.get_execution_history(executionArn=execution)["events"]) or None, 60)
+        wait_for(
+            lambda: (
+                any(
+                    e["type"] == "TaskFailed"
+                    for e in pipeline.states.get_execution_history(executionArn=execution)["events"]
+                )
+                or None
+            ),
+            60,
+        )
         assert pipeline.states_of(execution) == ["TakeLease"]
         dagsters.lease.release()
         assert nonzero(pipeline.succeeded()["datasets"]["orders"]) == {"read": 1, "inserted": 1}
 
 
-def test_both_started_at_once_do_each_file_once(pipeline: Pipeline, dagster: Callable[[Lakehouse], dict[str, Any]]) -> None:
+def test_both_started_at_once_do_each_file_once(
+    pipeline: Pipeline, dagster: Callable[[Lakehouse], dict[str, Any]]
+) -> None:
     house = pipeline.house
     before = len(house.history())
     put(house, "raw/orders/fourth.csv", orders_csv(order(8_000_004), order(8_000_005)))
@@ -205,4 +241,7 @@ def test_both_started_at_once_do_each_file_once(pipeline: Pipeline, dagster: Cal
     pipeline.succeeded()
     new = house.history()[before:]
     assert [nonzero(report["datasets"]["orders"]) for report in new] == [{"read": 2, "inserted": 2}]
-    assert [row for row in table_rows(house, "orders", "order_id") if row in ((8_000_004,), (8_000_005,))] == [(8_000_004,), (8_000_005,)]
+    assert [row for row in table_rows(house, "orders", "order_id") if row in ((8_000_004,), (8_000_005,))] == [
+        (8_000_004,),
+        (8_000_005,),
+    ]

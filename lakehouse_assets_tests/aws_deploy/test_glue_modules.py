@@ -1,4 +1,6 @@
-"""The Glue jobs' modules as one zip: all that a job imports, for Glue's Python, to be installed without a package index."""
+"""The Glue jobs' modules as one zip: all that a job imports, for Glue's Python, to be installed without a package
+index.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,33 @@ def test_it_holds_each_module_in_the_version_that_is_tested_here_and_deltas_pyth
 
 
 def test_it_installs_for_glues_python_without_an_index(unpacked: Path, tmp_path: Path) -> None:
-    for_glue = ["--only-binary", ":all:", "--python-version", "3.13", "--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_17_x86_64"]
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--find-links", "wheels", "-r", "wheels/requirements.txt"]
-    done = subprocess.run([*command, *for_glue, "--target", str(tmp_path)], cwd=unpacked, capture_output=True, text=True, check=False)
+    for_glue = [
+        "--only-binary",
+        ":all:",
+        "--python-version",
+        "3.13",
+        "--platform",
+        "manylinux2014_x86_64",
+        "--platform",
+        "manylinux_2_17_x86_64",
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--find-links",
+        "wheels",
+        "-r",
+        "wheels/requirements.txt",
+    ]
+    done = subprocess.run(
+        [*command, *for_glue, "--target", str(tmp_path)], cwd=unpacked, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    assert {"boto3", "pydantic_core", "python_calamine", "delta", "dagster_pipes"} <= {path.name for path in tmp_path.iterdir()}
+    assert {"boto3", "pydantic_core", "python_calamine", "delta", "dagster_pipes"} <= {
+        path.name for path in tmp_path.iterdir()
+    }

@@ -1,4 +1,6 @@
-"""The preset `ecom_lakehouse` as it is deployed, on the embedded AWS: EventBridge tells of files, Glue jobs (processes with real Spark) do the work."""
+"""The preset `ecom_lakehouse` as it is deployed, on the embedded AWS: EventBridge tells of files, Glue jobs (processes
+with real Spark) do the work.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ main(sys.argv[1:])
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory, lambda_zips: dict[str, Path]) -> Iterator[Pipeline]:
-    with deployed(tmp_path_factory.mktemp("pipeline"), lambda_zips, "ecom_lakehouse", engine="glue", gate="any") as running:
+    with deployed(
+        tmp_path_factory.mktemp("pipeline"), lambda_zips, "ecom_lakehouse", engine="glue", gate="any"
+    ) as running:
         yield running
 
 
@@ -59,7 +63,10 @@ def script_of(house: Lakehouse) -> str:
 
 def test_files_under_uploads_become_tables_by_glue_jobs(pipeline: Pipeline, tmp_path: Path) -> None:
     house = pipeline.house
-    rows: dict[str, Sequence[Row]] = {"orders": [ORDERS, order(1), order("x")], "items": [ITEMS, item(1, 1, 1), item(2, 2, 1)]}
+    rows: dict[str, Sequence[Row]] = {
+        "orders": [ORDERS, order(1), order("x")],
+        "items": [ITEMS, item(1, 1, 1), item(2, 2, 1)],
+    }
     with pipeline.events_held_back():
         put(house, "uploads/products.csv", products_csv(product(1)))
         put(house, "uploads/april.xlsx", workbook(tmp_path / "april.xlsx", rows))
@@ -79,14 +86,18 @@ def test_files_under_uploads_become_tables_by_glue_jobs(pipeline: Pipeline, tmp_
         assert (latest["JobRunState"], latest["Arguments"]["--execution"]) == ("SUCCEEDED", execution)
     assert table_rows(house, "order_items", "id") == [(1,)]
     assert [record["waiting"] for record in rejects(house, "order_items")] == [True]
-    assert house.athena.query("SELECT count(*) FROM order_items JOIN orders USING (order_id) JOIN products USING (product_id)").rows == [(1,)]
+    assert house.athena.query(
+        "SELECT count(*) FROM order_items JOIN orders USING (order_id) JOIN products USING (product_id)"
+    ).rows == [(1,)]
     assert house.athena.query("SELECT count(*) FROM rejected_orders").rows == [(1,)]
     assert {key.split("/")[0] for key in archived(house)} == {"uploads", "lakehouse"}
     assert keys(house, "uploads/") == keys(house, "lakehouse/raw/") == []
 
 
 def test_a_glue_job_that_fails_is_tried_again_only_where_that_may_heal_it(pipeline: Pipeline) -> None:
-    """Bad data fails at once. What infrastructure failed has two more runs. The redrive with a job that works goes on, and loads once."""
+    """Bad data fails at once. What infrastructure failed has two more runs. The redrive with a job that works goes on,
+    and loads once.
+    """
     house, script = pipeline.house, script_of(pipeline.house)
     sound = house.zone.store.s3.get_object(Bucket=house.settings.bucket, Key=script)["Body"].read()
     before = len(runs(house, "etl_orders"))

@@ -1,4 +1,6 @@
-"""What single Lambdas do where the whole pipeline does not lead there: failures that tell no values, a Glue run's failure, who gave up waiting."""
+"""What single Lambdas do where the whole pipeline does not lead there: failures that tell no values, a Glue run's
+failure, who gave up waiting.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,16 @@ from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, TemporaryOutage
 from lakehouse_assets.landing import convert as uploads
 from lakehouse_assets_tests.embedded_aws.steps import wait_for
-from lakehouse_assets_tests.support import environment_of, freeze, keys, load_all, product, products_csv, put, put_one_of_each
+from lakehouse_assets_tests.support import (
+    environment_of,
+    freeze,
+    keys,
+    load_all,
+    product,
+    products_csv,
+    put,
+    put_one_of_each,
+)
 
 MOST_BYTES_OF_A_STATE = 262_144
 OF_THE_LAKEHOUSE = "arn:aws:states:us-east-1:000000000000:execution:machine:one"
@@ -26,7 +37,12 @@ OF_THE_LAKEHOUSE = "arn:aws:states:us-east-1:000000000000:execution:machine:one"
 def environment_of_a_lambda(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The settings and the AWS of `lakehouse`, as a Lambda has them."""
     step._client.cache_clear()
-    for name, value in {**environment_of(lakehouse), **lakehouse.aws.environment, "LAKEHOUSE_AWS": "account", "LAKEHOUSE_GATE": "any"}.items():
+    for name, value in {
+        **environment_of(lakehouse),
+        **lakehouse.aws.environment,
+        "LAKEHOUSE_AWS": "account",
+        "LAKEHOUSE_GATE": "any",
+    }.items():
         monkeypatch.setenv(name, value)
     yield
     step._client.cache_clear()
@@ -36,7 +52,11 @@ def machine(lakehouse: Lakehouse, last: dict[str, Any]) -> str:
     """A state machine of one state."""
     definition = json.dumps({"StartAt": "Only", "States": {"Only": last}})
     states = lakehouse.aws.client("stepfunctions")
-    return str(states.create_state_machine(name=f"m{uuid4().hex}", definition=definition, roleArn="arn:aws:iam::000000000000:role/m")["stateMachineArn"])
+    return str(
+        states.create_state_machine(
+            name=f"m{uuid4().hex}", definition=definition, roleArn="arn:aws:iam::000000000000:role/m"
+        )["stateMachineArn"]
+    )
 
 
 def executions(lakehouse: Lakehouse, machine: str) -> dict[str, str]:
@@ -52,7 +72,9 @@ def woken(lakehouse: Lakehouse, machine: str, monkeypatch: pytest.MonkeyPatch) -
     return found
 
 
-def test_an_execution_that_gave_up_waiting_is_started_again_once_for_each_holder_since(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_execution_that_gave_up_waiting_is_started_again_once_for_each_holder_since(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody is to blame for it, so nobody would redrive it; and its name is taken."""
     gives_up = machine(lakehouse, {"Type": "Fail", "Error": "LakehouseBusy"})
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
@@ -73,7 +95,9 @@ def test_an_execution_that_failed_is_left_to_a_person(lakehouse: Lakehouse, monk
     assert len(executions(lakehouse, fails)) == 1
 
 
-def test_behind_a_batch_that_failed_files_start_nothing_until_it_has_ended(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_behind_a_batch_that_failed_files_start_nothing_until_it_has_ended(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fails = machine(lakehouse, {"Type": "Fail", "Error": "BadData"})
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     lakehouse.record_failure(freeze(lakehouse), "the reason")
@@ -84,13 +108,17 @@ def test_behind_a_batch_that_failed_files_start_nothing_until_it_has_ended(lakeh
     assert "is started" in woken(lakehouse, fails, monkeypatch)
 
 
-def test_the_listing_says_how_long_the_oldest_file_waits(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_listing_says_how_long_the_oldest_file_waits(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """As a line of CloudWatch's embedded metric format. What the ledger knows does not wait."""
     monkeypatch.setenv("STATE_MACHINE_ARN", "arn:aws:states:us-east-1:000000000000:stateMachine:machine")
 
     def oldest() -> int:
         with step.lakehouse() as house:
-            print(availability._metric("arn:aws:states:us-east-1:000000000000:stateMachine:machine", house.longest_wait()))
+            print(
+                availability._metric("arn:aws:states:us-east-1:000000000000:stateMachine:machine", house.longest_wait())
+            )
         metric = json.loads(capsys.readouterr().out)
         assert metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["StateMachine"]]
         assert metric["StateMachine"] == "machine"
@@ -137,7 +165,10 @@ def test_a_failure_that_nobody_thought_of_keeps_its_words_in_the_log(capsys: pyt
 
 
 def run(state: str, message: str) -> dict[str, str]:
-    return {"error": "States.TaskFailed", "cause": json.dumps({"Id": "jr_1", "JobName": "orders_etl", "JobRunState": state, "ErrorMessage": message})}
+    return {
+        "error": "States.TaskFailed",
+        "cause": json.dumps({"Id": "jr_1", "JobName": "orders_etl", "JobRunState": state, "ErrorMessage": message}),
+    }
 
 
 @pytest.mark.parametrize(
@@ -147,12 +178,28 @@ def run(state: str, message: str) -> dict[str, str]:
         (run("TIMEOUT", "too long"), 1, BadConfiguration),
         (run("FAILED", "an executor is lost"), 1, None),
         (run("FAILED", "an executor is lost"), 3, TemporaryOutage),
-        ({"error": "Glue.AWSGlueException", "cause": "Rate exceeded (Service: AWSGlue; Error Code: ThrottlingException)"}, 1, None),
-        ({"error": "Glue.AWSGlueException", "cause": "Rate exceeded (Service: AWSGlue; Error Code: ThrottlingException)"}, 3, TemporaryOutage),
+        (
+            {
+                "error": "Glue.AWSGlueException",
+                "cause": "Rate exceeded (Service: AWSGlue; Error Code: ThrottlingException)",
+            },
+            1,
+            None,
+        ),
+        (
+            {
+                "error": "Glue.AWSGlueException",
+                "cause": "Rate exceeded (Service: AWSGlue; Error Code: ThrottlingException)",
+            },
+            3,
+            TemporaryOutage,
+        ),
         ({"error": "Glue.EntityNotFoundException", "cause": "no such job"}, 1, LakehouseError),
     ],
 )
-def test_a_failed_glue_run_is_tried_again_only_where_that_may_heal_it(failed: dict[str, str], tries: int, raised: type[Exception] | None) -> None:
+def test_a_failed_glue_run_is_tried_again_only_where_that_may_heal_it(
+    failed: dict[str, str], tries: int, raised: type[Exception] | None
+) -> None:
     event = {"run": failed, "tries": tries, "most": 3}
     if raised is None:
         assert re.search("an executor is lost|Rate exceeded", diagnose.handler(event, None)["may_heal"])
@@ -182,11 +229,17 @@ def test_a_crawler_runs_for_a_new_table_or_changed_columns_and_for_nothing_else(
     lakehouse.refresh_catalog()
     assert to_crawl() == (False, False)
 
-    storage = lakehouse.catalog.glue.get_table(DatabaseName=lakehouse.settings.database, Name="orders")["Table"]["StorageDescriptor"]
+    storage = lakehouse.catalog.glue.get_table(DatabaseName=lakehouse.settings.database, Name="orders")["Table"][
+        "StorageDescriptor"
+    ]
     first, *others = storage["Columns"]
     beyond = {"Name": "of_a_contract_before", "Type": "string"}
-    registered_otherwise(lakehouse, "orders", StorageDescriptor=storage | {"Columns": [*others, beyond]}, PartitionKeys=[first])
-    assert to_crawl() == (False, False), "as a crawler may have it: a partition's column apart, and columns that only the table has"
+    registered_otherwise(
+        lakehouse, "orders", StorageDescriptor=storage | {"Columns": [*others, beyond]}, PartitionKeys=[first]
+    )
+    assert to_crawl() == (False, False), (
+        "as a crawler may have it: a partition's column apart, and columns that only the table has"
+    )
     registered_otherwise(lakehouse, "orders", StorageDescriptor=storage | {"Columns": others}, PartitionKeys=[])
     assert to_crawl() == (True, False)
     lakehouse.refresh_catalog()
@@ -209,7 +262,11 @@ def test_a_failure_of_one_who_does_not_hold_the_lease_leaves_the_others_report_a
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     lakehouse.take_lease(print)
     freeze(lakehouse)
-    failed = {"state": "TakeLease", "error": "LakehouseBusy", "cause": json.dumps({"errorType": "LakehouseBusy", "errorMessage": "another works"})}
+    failed = {
+        "state": "TakeLease",
+        "error": "LakehouseBusy",
+        "cause": json.dumps({"errorType": "LakehouseBusy", "errorMessage": "another works"}),
+    }
     told = failure.handler({"step": "record", "execution": OF_THE_LAKEHOUSE, "failed": failed, "redrives": 0}, None)
     assert "State TakeLease failed: another works" in told["message"]
     assert keys(lakehouse, "control/reports/") == []
@@ -218,7 +275,9 @@ def test_a_failure_of_one_who_does_not_hold_the_lease_leaves_the_others_report_a
 
 
 def test_what_is_told_of_a_batch_fits_into_a_state_however_many_files_were_set_aside(lakehouse: Lakehouse) -> None:
-    """A state with more fails, although the batch is closed; with 1,500 files set aside there was more. Long names do the same with fewer."""
+    """A state with more fails, although the batch is closed; with 1,500 files set aside there was more. Long names do
+    the same with fewer.
+    """
     for number in range(180):
         put(lakehouse, f"raw/products/{'ü' * 240}{number}.csv", f"{'column' * 50},{number}\n1,2\n")
     freeze(lakehouse)
@@ -231,7 +290,11 @@ def test_what_is_told_of_a_batch_fits_into_a_state_however_many_files_were_set_a
 
 
 def test_what_is_told_of_a_failure_fits_into_a_state(lakehouse: Lakehouse) -> None:
-    failed = {"state": "Freeze", "error": "BadData", "cause": json.dumps({"errorType": "BadData", "errorMessage": "ü" * 100_000})}
+    failed = {
+        "state": "Freeze",
+        "error": "BadData",
+        "cause": json.dumps({"errorType": "BadData", "errorMessage": "ü" * 100_000}),
+    }
     told = failure.handler({"step": "record", "execution": OF_THE_LAKEHOUSE, "failed": failed, "redrives": 0}, None)
     assert len(json.dumps(told)) < MOST_BYTES_OF_A_STATE
     assert "... and more.\n\nNothing is lost" in told["message"]

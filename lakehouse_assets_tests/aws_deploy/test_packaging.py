@@ -1,4 +1,6 @@
-"""The Lambdas' zips: within Lambda's limits, with all that a handler imports and nothing of what it does not, the same bytes each time."""
+"""The Lambdas' zips: within Lambda's limits, with all that a handler imports and nothing of what it does not, the same
+bytes each time.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ MEMORY_OF_A_STEP = 128_000_000
 @pytest.fixture(scope="module")
 def for_aws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     hasty = replace(AWS_LAMBDA, compression=1)
-    return {name: build(name, SHIPPED, tmp_path_factory.mktemp(name), AWS_LAMBDA if name == STEPS else hasty) for name in (STEPS, LOAD)}
+    return {
+        name: build(name, SHIPPED, tmp_path_factory.mktemp(name), AWS_LAMBDA if name == STEPS else hasty)
+        for name in (STEPS, LOAD)
+    }
 
 
 def unpacked(zips: dict[str, Path], name: str, folder: Path) -> Path:
@@ -53,7 +58,9 @@ def test_what_is_for_aws_is_for_its_python_and_platform(for_aws: dict[str, Path]
     with zipfile.ZipFile(for_aws[LOAD]) as archive, zipfile.ZipFile(BytesIO(archive.read(ENGINES_ZIP))) as engines:
         libraries = [name for name in (*archive.namelist(), *engines.namelist()) if name.endswith(".so")]
     assert any("duckdb" in name for name in libraries)
-    assert all("abi3" in name or f"cpython-{AWS_LAMBDA.python.replace('.', '')}-x86_64-linux-gnu" in name for name in libraries), libraries
+    assert all(
+        "abi3" in name or f"cpython-{AWS_LAMBDA.python.replace('.', '')}-x86_64-linux-gnu" in name for name in libraries
+    ), libraries
 
 
 def test_no_lambda_has_spark_dagster_pandas_or_what_runs_on_a_laptop(for_aws: dict[str, Path]) -> None:
@@ -65,12 +72,24 @@ def test_no_lambda_has_spark_dagster_pandas_or_what_runs_on_a_laptop(for_aws: di
                 listed += zipfile.ZipFile(BytesIO(archive.read(ENGINES_ZIP))).namelist()
             names[zipped] = {part for name in listed for part in [name.split("/")[0], "/".join(name.split("/")[:2])]}
     for found in names.values():
-        assert not found & {"pyspark", "delta", "dagster", "pandas", "numpy", "pyarrow", "ministack", "lakehouse_assets/local", "lakehouse_assets/cli"}
+        assert not found & {
+            "pyspark",
+            "delta",
+            "dagster",
+            "pandas",
+            "numpy",
+            "pyarrow",
+            "ministack",
+            "lakehouse_assets/local",
+            "lakehouse_assets/cli",
+        }
     assert not names[STEPS] & {"duckdb", "deltalake"}
     assert {"duckdb", "deltalake"} <= names[LOAD]
 
 
-def test_engines_are_unpacked_once_and_found_by_whoever_imports_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engines_are_unpacked_once_and_found_by_whoever_imports_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     zipped = tmp_path / ENGINES_ZIP
     with zipfile.ZipFile(zipped, "w") as archive:
         archive.writestr("an_engine_of_this_test/__init__.py", "NUMBER = 1")
@@ -91,7 +110,11 @@ def test_engines_are_unpacked_once_and_found_by_whoever_imports_them(tmp_path: P
 def test_a_zip_has_all_that_its_handlers_import(lambda_zips: dict[str, Path], name: str, tmp_path: Path) -> None:
     """In a Python that has the zip and nothing else. The load's also runs its engine, which is imported late."""
     roles = [role for role in LAMBDAS if (role == "load") == (name == LOAD)]
-    engine = "import lakehouse_assets.etl.engines.embedded.engine" if name == LOAD else "import lakehouse_assets.landing.workbooks.reader"
+    engine = (
+        "import lakehouse_assets.etl.engines.embedded.engine"
+        if name == LOAD
+        else "import lakehouse_assets.landing.workbooks.reader"
+    )
     code = f"""
 import sys, json
 sys.path.insert(0, {str(unpacked(lambda_zips, name, tmp_path))!r})
@@ -116,4 +139,8 @@ def test_the_same_code_gives_the_same_bytes(lambda_zips: dict[str, Path], tmp_pa
 def test_other_contracts_are_other_code(tmp_path: Path) -> None:
     for document in list(SHIPPED.glob("*.odcs.yaml"))[:1]:
         (tmp_path / document.name).write_bytes(document.read_bytes())
-    assert address(STEPS, tmp_path, AWS_LAMBDA) != address(STEPS, SHIPPED, AWS_LAMBDA) == address(STEPS, SHIPPED, AWS_LAMBDA)
+    assert (
+        address(STEPS, tmp_path, AWS_LAMBDA)
+        != address(STEPS, SHIPPED, AWS_LAMBDA)
+        == address(STEPS, SHIPPED, AWS_LAMBDA)
+    )

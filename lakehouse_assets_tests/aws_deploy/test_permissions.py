@@ -1,7 +1,8 @@
-"""Each Lambda with the permissions of its own role and no others: the embedded AWS asks the roles here (AUTH), as AWS does.
+"""Each Lambda with the permissions of its own role and no others: the embedded AWS asks the roles here (AUTH), as AWS
+does.
 
-What is another: the deployment's policies that refuse all without TLS are left out, because the embedded AWS is reached without; Glue jobs, Athena and crawlers
-have no role there, and their permissions are asserted on the template only.
+What is another: the deployment's policies that refuse all without TLS are left out, because the embedded AWS is reached
+without; Glue jobs, Athena and crawlers have no role there, and their permissions are asserted on the template only.
 """
 
 from __future__ import annotations
@@ -20,7 +21,19 @@ from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets_tests.aws_deploy import pipelines
 from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
 from lakehouse_assets_tests.embedded_aws.steps import wait_for
-from lakehouse_assets_tests.support import ITEMS, archived, item, order, orders_csv, product, products_csv, put, rejects, table_rows, workbook
+from lakehouse_assets_tests.support import (
+    ITEMS,
+    archived,
+    item,
+    order,
+    orders_csv,
+    product,
+    products_csv,
+    put,
+    rejects,
+    table_rows,
+    workbook,
+)
 
 pytestmark = pytest.mark.long
 
@@ -58,10 +71,18 @@ def ended(pipeline: Pipeline, batches: int) -> dict[str, Any]:
     return pipeline.house.history()[-1]
 
 
-def test_every_step_may_do_what_it_does_and_the_archive_nothing_without_its_permissions(pipeline: Pipeline, house: Lakehouse, tmp_path: Path) -> None:
-    """One test, because the second batch needs the first: a workbook, a file to quarantine, rejects, an orphan; then the archive's role loses its removals."""
+def test_every_step_may_do_what_it_does_and_the_archive_nothing_without_its_permissions(
+    pipeline: Pipeline, house: Lakehouse, tmp_path: Path
+) -> None:
+    """One test, because the second batch needs the first: a workbook, a file to quarantine, rejects, an orphan; then
+    the archive's role loses its removals.
+    """
     with pipeline.events_held_back():
-        put(house, "uploads/items.xlsx", workbook(tmp_path / "items.xlsx", {"items": [ITEMS, item(1, 1, 1), item(2, 77, 1)]}))
+        put(
+            house,
+            "uploads/items.xlsx",
+            workbook(tmp_path / "items.xlsx", {"items": [ITEMS, item(1, 1, 1), item(2, 77, 1)]}),
+        )
         put(house, "raw/orders/unreadable.csv", "neither,this\n1,2\n")
         put(house, "raw/products/p.csv", products_csv(product(1), product("x")))
         put(house, "raw/orders/o.csv", orders_csv(order(1)))
@@ -72,7 +93,9 @@ def test_every_step_may_do_what_it_does_and_the_archive_nothing_without_its_perm
     assert {"raw/orders/o.csv", "raw/products/p.csv", "uploads/items.xlsx"} < set(archived(house))
     assert "raw/orders/unreadable.csv" in archived(house, "rejected/files/")
 
-    role = house.aws.client("cloudformation").describe_stack_resource(StackName="EcommercePipeline", LogicalResourceId="ArchiveRole")
+    role = house.aws.client("cloudformation").describe_stack_resource(
+        StackName="EcommercePipeline", LogicalResourceId="ArchiveRole"
+    )
     name, iam = role["StackResourceDetail"]["PhysicalResourceId"], house.aws.client("iam")
     policy = iam.get_role_policy(RoleName=name, PolicyName="Needed")["PolicyDocument"]
     without = {**policy, "Statement": [statement for statement in policy["Statement"] if statement["Sid"] != "Removes"]}

@@ -1,4 +1,5 @@
-"""The preset `ecommerce` as it is deployed, on the embedded AWS: templates, Lambdas from their zips, state machine, crawlers, Athena, topic; small batches.
+"""The preset `ecommerce` as it is deployed, on the embedded AWS: templates, Lambdas from their zips, state machine,
+crawlers, Athena, topic; small batches.
 
 One deployment for the module: each test lets its own files land, and asks only about these.
 """
@@ -57,7 +58,10 @@ def put_batch(house: Lakehouse, number: int) -> None:
 
 def events(house: Lakehouse, key: str, copies: int) -> list[dict[str, str]]:
     """S3's message for an object, as it stands in the queue, so many times."""
-    record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": house.settings.bucket}, "object": {"key": key}}}
+    record = {
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": house.settings.bucket}, "object": {"key": key}},
+    }
     return [{"Id": str(number), "MessageBody": json.dumps({"Records": [record]})} for number in range(copies)]
 
 
@@ -71,7 +75,9 @@ def crawls(pipeline: Pipeline, report: dict[str, Any]) -> set[str]:
     return {state for state in pipeline.states_of(report["run_by"]["execution"]) if state.startswith("StartCrawler")}
 
 
-def test_sample_files_become_tables_and_a_second_upload_changes_no_value(pipeline: Pipeline, house: Lakehouse, tmp_path: Path) -> None:
+def test_sample_files_become_tables_and_a_second_upload_changes_no_value(
+    pipeline: Pipeline, house: Lakehouse, tmp_path: Path
+) -> None:
     sample = make_sample_data(tmp_path, house.contracts)
     files = sorted(sample.first.iterdir())
     with pipeline.events_held_back():
@@ -140,7 +146,9 @@ def test_a_file_whose_event_was_lost_is_found_by_the_listing(pipeline: Pipeline,
         pipeline.succeeded()
 
 
-def test_a_message_that_cannot_be_read_ends_in_the_dead_letter_queue_and_holds_up_no_other(pipeline: Pipeline, house: Lakehouse) -> None:
+def test_a_message_that_cannot_be_read_ends_in_the_dead_letter_queue_and_holds_up_no_other(
+    pipeline: Pipeline, house: Lakehouse
+) -> None:
     sqs = house.aws.client("sqs")
     dead_letters = sqs.get_queue_url(QueueName=f"{house.settings.queue}-dead-letters")["QueueUrl"]
     hidden = sqs.get_queue_attributes(QueueUrl=house.queue.url, AttributeNames=["VisibilityTimeout"])["Attributes"]
@@ -156,7 +164,9 @@ def test_a_message_that_cannot_be_read_ends_in_the_dead_letter_queue_and_holds_u
 
 
 def test_a_check_that_fails_is_told_and_a_redrive_goes_on_with_the_batch(pipeline: Pipeline, house: Lakehouse) -> None:
-    """A key stands in the table twice; then the table is empty; then it is as it should be. The batch's rows are loaded once."""
+    """A key stands in the table twice; then the table is empty; then it is as it should be. The batch's rows are loaded
+    once.
+    """
     uri, options = house.tables.table("orders"), house.tables.storage_options
     sound = DeltaTable(uri, storage_options=options).version() + 1
     append_behind_its_back(house, "products", product_name="'twice'")
@@ -187,7 +197,9 @@ def test_a_check_that_fails_is_told_and_a_redrive_goes_on_with_the_batch(pipelin
 
 
 def test_an_execution_that_is_stopped_is_told_and_gives_the_lease_back(pipeline: Pipeline, house: Lakehouse) -> None:
-    """No state of it is left to say so: the rule on its status calls the Lambda. The listing then starts another, which goes on."""
+    """No state of it is left to say so: the rule on its status calls the Lambda. The listing then starts another, which
+    goes on.
+    """
     with pipeline.events_held_back():
         put_batch(house, 2_000_005)
         pipeline.start()
@@ -212,7 +224,9 @@ def test_no_state_or_message_holds_a_rows_values(pipeline: Pipeline, house: Lake
 
 
 @pytest.mark.spark
-def test_the_engine_auto_sends_a_big_dataset_to_glue_and_a_small_one_to_a_lambda(pipeline: Pipeline, house: Lakehouse) -> None:
+def test_the_engine_auto_sends_a_big_dataset_to_glue_and_a_small_one_to_a_lambda(
+    pipeline: Pipeline, house: Lakehouse
+) -> None:
     """The engine and its limit are parameters of the stack: an update of it is enough."""
     items = items_csv(item(2_000_007, 2_000_007, 2_000_007))
     pipeline.at_rest()
@@ -231,5 +245,8 @@ def test_the_engine_auto_sends_a_big_dataset_to_glue_and_a_small_one_to_a_lambda
         "orders": {"read": 100, "inserted": 100},
         "order_items": {"read": 1, "inserted": 1},
     }
-    runs = {contract.dataset: house.aws.client("glue").get_job_runs(JobName=contract.job)["JobRuns"] for contract in house.contracts.values()}
+    runs = {
+        contract.dataset: house.aws.client("glue").get_job_runs(JobName=contract.job)["JobRuns"]
+        for contract in house.contracts.values()
+    }
     assert {dataset: len(found) for dataset, found in runs.items()} == {"products": 0, "orders": 1, "order_items": 0}

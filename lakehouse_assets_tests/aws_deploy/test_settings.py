@@ -1,4 +1,6 @@
-"""A deployment's choices: all faults in one message, the preset's names unless others are set, and Node only where a template changes."""
+"""A deployment's choices: all faults in one message, the preset's names unless others are set, and Node only where a
+template changes.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +33,16 @@ def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_deployment().emails == ("a@example.com", "b@example.com")
 
 
-def test_the_environment_goes_before_the_preset_and_the_preset_before_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_goes_before_the_preset_and_the_preset_before_the_defaults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("LAKEHOUSE_DATABASE", "my_catalog")
     settings = lakehouse_settings(ECOM_LAKEHOUSE)
-    assert (settings.database, settings.raw_prefix, settings.archive_prefix) == ("my_catalog", "lakehouse/raw/", "archived/")
+    assert (settings.database, settings.raw_prefix, settings.archive_prefix) == (
+        "my_catalog",
+        "lakehouse/raw/",
+        "archived/",
+    )
     assert (settings.aws, settings.chosen_engine) == ("account", "glue")
 
 
@@ -51,18 +59,27 @@ def test_the_kept_templates_do_not_depend_on_this_machines_environment(monkeypat
 
 def test_names_and_the_orchestrator_need_no_synthesis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deploy, "synthesize", lambda _: pytest.fail("CDK was asked"))
-    settings = lakehouse_settings(ECOMMERCE).model_copy(update={"bucket": "mine", "raw_prefix": "in/", "engine": "auto"})
+    settings = lakehouse_settings(ECOMMERCE).model_copy(
+        update={"bucket": "mine", "raw_prefix": "in/", "engine": "auto"}
+    )
     assert deploy.templates_for(Deployment(orchestrator="dagster"), settings) == kept("ecommerce")
 
 
 def test_what_is_no_parameter_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(deploy, "synthesize", lambda deployments: asked.extend(deployments) or {"EcommerceStorage": "s", "EcommercePipeline": "p"})
+    monkeypatch.setattr(
+        deploy,
+        "synthesize",
+        lambda deployments: asked.extend(deployments) or {"EcommerceStorage": "s", "EcommercePipeline": "p"},
+    )
     assert deploy.templates_for(Deployment(workers=20), lakehouse_settings(ECOMMERCE)).pipeline == "p"
     assert [deployment.workers for deployment, _ in asked] == [20]
 
 
-@pytest.mark.parametrize(("command", "data", "told"), [("up", {}, "make deploy YES=1"), ("down", {"data": True}, "make destroy DATA=1 YES=1")])
+@pytest.mark.parametrize(
+    ("command", "data", "told"),
+    [("up", {}, "make deploy YES=1"), ("down", {"data": True}, "make destroy DATA=1 YES=1")],
+)
 def test_where_nobody_can_be_asked_nothing_is_done(
     command: str, data: dict[str, bool], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,11 +99,22 @@ def test_where_nobody_can_be_asked_nothing_is_done(
     assert len(done) == 1
 
 
-def test_the_environment_that_is_printed_is_that_of_the_deployment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Whoever sets it gets the very settings that were deployed: those of the preset, and those that were chosen otherwise."""
+def test_the_environment_that_is_printed_is_that_of_the_deployment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever sets it gets the very settings that were deployed: those of the preset, and those that were chosen
+    otherwise.
+    """
     (tmp_path / "my contracts").mkdir()
     monkeypatch.chdir(tmp_path)
-    chosen = {"DATABASE": "my_catalog", "RAW_PREFIX": "in/", "ENGINE": "auto", "AUTO_BYTES": "5", "GATE": "any", "CONTRACTS": "my contracts"}
+    chosen = {
+        "DATABASE": "my_catalog",
+        "RAW_PREFIX": "in/",
+        "ENGINE": "auto",
+        "AUTO_BYTES": "5",
+        "GATE": "any",
+        "CONTRACTS": "my contracts",
+    }
     for name, value in chosen.items():
         monkeypatch.setenv(f"LAKEHOUSE_{name}", value)
     settings = lakehouse_settings(ECOM_LAKEHOUSE).model_copy(update={"bucket": "ours"})

@@ -1,4 +1,6 @@
-"""The definition as it stands: what cannot be seen by running it (time-outs, which errors are tried again) and how it follows the contracts."""
+"""The definition as it stands: what cannot be seen by running it (time-outs, which errors are tried again) and how it
+follows the contracts.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def machine(contracts: Path = SHIPPED, **changed: Any) -> dict[str, Any]:
     return definition(read, Names(**{**names, **changed}))
 
 
-@pytest.fixture(params=[{}, {"step_jobs": {"convert": "job-convert", "archive": "job-archive"}}], ids=["lambdas", "glue_steps"])
+@pytest.fixture(
+    params=[{}, {"step_jobs": {"convert": "job-convert", "archive": "job-archive"}}], ids=["lambdas", "glue_steps"]
+)
 def defined(request: pytest.FixtureRequest) -> dict[str, Any]:
     return machine(**request.param)
 
@@ -45,7 +49,9 @@ def all_states(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_every_task_has_a_time_out_and_so_has_the_whole(defined: dict[str, Any]) -> None:
     assert defined["TimeoutSeconds"] > 0
-    assert [name for name, state in all_states(defined) if state["Type"] == "Task" and not state.get("TimeoutSeconds")] == []
+    assert [
+        name for name, state in all_states(defined) if state["Type"] == "Task" and not state.get("TimeoutSeconds")
+    ] == []
 
 
 def test_only_outages_are_tried_again_with_backoff_and_jitter(defined: dict[str, Any]) -> None:
@@ -61,13 +67,24 @@ def test_only_outages_are_tried_again_with_backoff_and_jitter(defined: dict[str,
 
 def test_a_lambda_that_ran_out_of_time_is_called_again_only_where_it_goes_on(defined: dict[str, Any]) -> None:
     by_lambda = {name for name in ("Convert", "Archive") if "FunctionName" in defined["States"][name]["Arguments"]}
-    again = {name for name, state in all_states(defined) if any("Sandbox.Timedout" in retry["ErrorEquals"] for retry in state.get("Retry", []))}
+    again = {
+        name
+        for name, state in all_states(defined)
+        if any("Sandbox.Timedout" in retry["ErrorEquals"] for retry in state.get("Retry", []))
+    }
     assert again == by_lambda
 
 
 def test_an_error_without_a_cause_is_caught_all_the_same(defined: dict[str, Any]) -> None:
-    """Not every error has one (States.Timeout), and a Catch that reads a field which is not there fails the execution, untold."""
-    caught = [str(way) for _, state in all_states(defined) for way in state.get("Catch", []) if "errorOutput.Cause" in str(way)]
+    """Not every error has one (States.Timeout), and a Catch that reads a field which is not there fails the execution,
+    untold.
+    """
+    caught = [
+        str(way)
+        for _, state in all_states(defined)
+        for way in state.get("Catch", [])
+        if "errorOutput.Cause" in str(way)
+    ]
     assert len(caught) > 5
     for way in caught:
         assert "$exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : ''" in way
@@ -78,7 +95,11 @@ def test_whatever_fails_in_the_batch_is_recorded_and_told_with_the_states_name(d
     for name, state in defined["States"].items():
         if state["Type"] in ("Task", "Parallel") and name not in ending:
             last = state["Catch"][-1]
-            assert (last["ErrorEquals"], last["Next"], last["Assign"]["failed"]["state"]) == (["States.ALL"], "RecordFailure", name)
+            assert (last["ErrorEquals"], last["Next"], last["Assign"]["failed"]["state"]) == (
+                ["States.ALL"],
+                "RecordFailure",
+                name,
+            )
 
 
 def test_a_failed_execution_ends_in_a_task_so_that_a_redrive_leads_to_the_first_state(defined: dict[str, Any]) -> None:
@@ -92,7 +113,11 @@ def test_every_way_leads_to_a_state_that_is_there_and_each_name_is_there_once(de
     def check(scope: dict[str, Any]) -> None:
         assert scope["StartAt"] in scope["States"]
         for name, state in scope["States"].items():
-            ways = [state.get("Next"), state.get("Default"), *(way["Next"] for field in ("Catch", "Choices") for way in state.get(field, []))]
+            ways = [
+                state.get("Next"),
+                state.get("Default"),
+                *(way["Next"] for field in ("Catch", "Choices") for way in state.get(field, [])),
+            ]
             assert {way for way in ways if way} <= set(scope["States"]), name
             assert any(ways) or state.get("End") or state["Type"] in ("Succeed", "Fail"), name
             for branch in state.get("Branches", []):
@@ -117,7 +142,13 @@ def test_a_fourth_dataset_is_one_more_document(tmp_path: Path) -> None:
 
 
 def test_a_step_may_be_a_glue_job() -> None:
-    by_lambda, by_glue = machine()["States"], machine(step_jobs={"convert": "job-convert", "archive": "job-archive"})["States"]
+    by_lambda, by_glue = (
+        machine()["States"],
+        machine(step_jobs={"convert": "job-convert", "archive": "job-archive"})["States"],
+    )
     assert by_lambda["Convert"]["Arguments"]["FunctionName"] == "function-convert"
     assert by_glue["Convert"]["Arguments"]["JobName"] == "job-convert"
-    assert by_glue["Archive"]["Arguments"]["Arguments"] == {"--execution": "{% $states.context.Execution.Id %}", "--batch": "{% $batch.batch_id %}"}
+    assert by_glue["Archive"]["Arguments"]["Arguments"] == {
+        "--execution": "{% $states.context.Execution.Id %}",
+        "--batch": "{% $batch.batch_id %}",
+    }

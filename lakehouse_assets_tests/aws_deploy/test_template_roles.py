@@ -31,9 +31,18 @@ def ecommerce() -> Template:
 
 def test_every_function_job_crawler_and_machine_has_a_role_that_nobody_else_has(pipeline: Template) -> None:
     used = [
-        resource["Properties"].get("Role") or resource["Properties"].get("RoleArn") or resource["Properties"]["Target"]["RoleArn"]
+        resource["Properties"].get("Role")
+        or resource["Properties"].get("RoleArn")
+        or resource["Properties"]["Target"]["RoleArn"]
         for resource in pipeline.whole["Resources"].values()
-        if resource["Type"] in ("AWS::Lambda::Function", "AWS::Glue::Job", "AWS::Glue::Crawler", "AWS::StepFunctions::StateMachine", "AWS::Scheduler::Schedule")
+        if resource["Type"]
+        in (
+            "AWS::Lambda::Function",
+            "AWS::Glue::Job",
+            "AWS::Glue::Crawler",
+            "AWS::StepFunctions::StateMachine",
+            "AWS::Scheduler::Schedule",
+        )
     ]
     names = [role["Fn::GetAtt"][0] for role in used]
     assert len(set(names)) == len(names) > len(LAMBDAS)
@@ -58,15 +67,25 @@ def test_no_role_may_touch_another_bucket_database_queue_or_topic(pipeline: Temp
         "athena": "<WorkgroupName>|AwsData",
     }
     for name in pipeline.of_type("AWS::IAM::Role"):
-        for statement in (statement for policy in pipeline[name].get("Policies", []) for statement in policy["PolicyDocument"]["Statement"]):
-            for resource in statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]:
+        for statement in (
+            statement
+            for policy in pipeline[name].get("Policies", [])
+            for statement in policy["PolicyDocument"]["Statement"]
+        ):
+            for resource in (
+                statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+            ):
                 service = resource.split(":")[2] if resource.startswith("arn:") else ""
                 assert re.search(named.get(service, ""), resource), (name, resource)
 
 
 def test_the_key_is_used_by_way_of_s3_and_sns_only(pipeline: Template) -> None:
     for name in pipeline.of_type("AWS::IAM::Role"):
-        for statement in (statement for policy in pipeline[name].get("Policies", []) for statement in policy["PolicyDocument"]["Statement"]):
+        for statement in (
+            statement
+            for policy in pipeline[name].get("Policies", [])
+            for statement in policy["PolicyDocument"]["Statement"]
+        ):
             if "kms:Decrypt" in statement["Action"]:
                 assert statement["Resource"] == "<KeyArn>"
                 [via] = statement["Condition"]["StringEquals"].values()
@@ -75,7 +94,11 @@ def test_the_key_is_used_by_way_of_s3_and_sns_only(pipeline: Template) -> None:
 
 def test_only_the_archive_removes_files_that_landed(ecommerce: Template) -> None:
     """And it removes nothing else: where it crashes, the copy is there."""
-    removing = {role for role in ecommerce.of_type("AWS::IAM::Role") if {"<RawPrefix>*", "<UploadsPrefix>*"} & ecommerce.keys(role, "s3:DeleteObjectVersion")}
+    removing = {
+        role
+        for role in ecommerce.of_type("AWS::IAM::Role")
+        if {"<RawPrefix>*", "<UploadsPrefix>*"} & ecommerce.keys(role, "s3:DeleteObjectVersion")
+    }
     assert removing == {"ArchiveRole", "DagsterTaskRole"}
     assert ecommerce.keys("ArchiveRole", "s3:DeleteObjectVersion") == {"<RawPrefix>*", "<UploadsPrefix>*"}
 
@@ -83,7 +106,9 @@ def test_only_the_archive_removes_files_that_landed(ecommerce: Template) -> None
 def test_nobody_removes_from_the_archive_the_ledger_the_manifests_or_the_reports(pipeline: Template) -> None:
     for role in pipeline.of_type("AWS::IAM::Role"):
         for key in pipeline.keys(role, "s3:DeleteObject"):
-            assert not key.startswith(("<ArchivePrefix>", "<ControlPrefix>ledger", "<ControlPrefix>manifests", "<ControlPrefix>reports")), role
+            assert not key.startswith(
+                ("<ArchivePrefix>", "<ControlPrefix>ledger", "<ControlPrefix>manifests", "<ControlPrefix>reports")
+            ), role
             assert key not in ("<ControlPrefix>*", "*"), role
 
 
@@ -95,16 +120,25 @@ def test_a_permission_for_a_folder_is_one_for_all_in_it(pipeline: Template) -> N
 
 
 def test_a_crawler_reads_and_writes_its_tables_and_writes_the_catalog(pipeline: Template) -> None:
-    """AWS Glue, Crawler prerequisites: "When crawling a Delta Lake data store, you must have Read/Write permissions to the Amazon S3 location.\""""
+    """AWS Glue, Crawler prerequisites: "When crawling a Delta Lake data store, you must have Read/Write permissions to
+    the Amazon S3 location.\"
+    """
     for role, folder in (("TablesCrawlerRole", "<TablesPrefix>"), ("RejectedCrawlerRole", "<RejectedPrefix>")):
         assert f"{folder}*" in pipeline.keys(role, "s3:GetObject")
         assert pipeline.keys(role, "s3:PutObject") == {f"{folder}{dataset}/*" for dataset in read_contracts(SHIPPED)}
         assert not pipeline.keys(role, "s3:DeleteObject")
-        assert {"glue:CreateTable", "glue:UpdateTable", "glue:BatchCreatePartition", "cloudwatch:PutMetricData"} <= dict(pipeline.may(role)).keys()
+        assert {
+            "glue:CreateTable",
+            "glue:UpdateTable",
+            "glue:BatchCreatePartition",
+            "cloudwatch:PutMetricData",
+        } <= dict(pipeline.may(role)).keys()
 
 
 def test_whoever_asks_athena_may_do_what_its_documentation_calls_mandatory(pipeline: Template) -> None:
-    """ "Configure access to databases and tables in the AWS Glue Data Catalog": GetDatabase on `default`, and on no more of it; results in parts."""
+    """ "Configure access to databases and tables in the AWS Glue Data Catalog": GetDatabase on `default`, and on no
+    more of it; results in parts.
+    """
     results = "<ControlPrefix>athena/*"
     for role in ("MachineRole", "DagsterTaskRole"):
         default = {action for action, resource in pipeline.may(role) if resource.endswith(":database/default")}
@@ -122,11 +156,17 @@ def test_the_step_that_says_whether_to_crawl_reads_the_catalog_and_writes_none(p
 def test_a_copy_in_parts_may_keep_the_senders_tags(pipeline: Template) -> None:
     """It puts them onto the version that it made."""
     role = "ArchiveRole" if "ArchiveRole" in pipeline.whole["Resources"] else "ArchiveJobRole"
-    assert "<ArchivePrefix>*" in pipeline.keys(role, "s3:PutObjectVersionTagging") & pipeline.keys(role, "s3:PutObjectTagging")
+    assert "<ArchivePrefix>*" in pipeline.keys(role, "s3:PutObjectVersionTagging") & pipeline.keys(
+        role, "s3:PutObjectTagging"
+    )
 
 
 def test_a_load_writes_its_own_tables_and_reads_its_parents(ecommerce: Template) -> None:
-    written = {key for key in ecommerce.keys("OrderItemsJobRole", "s3:PutObject") if "Prefix>order" in key or "Prefix>product" in key}
+    written = {
+        key
+        for key in ecommerce.keys("OrderItemsJobRole", "s3:PutObject")
+        if "Prefix>order" in key or "Prefix>product" in key
+    }
     assert written == {"<TablesPrefix>order_items/*", "<RejectedPrefix>order_items/*"}
     read = ecommerce.keys("OrderItemsJobRole", "s3:GetObject")
     assert {"<TablesPrefix>orders/*", "<TablesPrefix>products/*", "<TablesPrefix>order_items/*"} <= read
@@ -149,12 +189,19 @@ def test_files_are_copied_with_the_tags_that_their_senders_gave_them(pipeline: T
     assert "<ControlPrefix>staging/*" in pipeline.keys("OrdersJobRole", "s3:PutObjectTagging")
 
 
-def test_only_the_trigger_takes_messages_and_starts_executions_and_only_the_machine_calls_the_steps(pipeline: Template) -> None:
+def test_only_the_trigger_takes_messages_and_starts_executions_and_only_the_machine_calls_the_steps(
+    pipeline: Template,
+) -> None:
     roles = pipeline.of_type("AWS::IAM::Role")
     assert [role for role in roles if "states:StartExecution" in dict(pipeline.may(role))] == ["AvailabilityRole"]
-    takers = {role: [resource for action, resource in pipeline.may(role) if action == "sqs:ReceiveMessage"] for role in roles}
+    takers = {
+        role: [resource for action, resource in pipeline.may(role) if action == "sqs:ReceiveMessage"] for role in roles
+    }
     assert {role for role, taken in takers.items() if taken} == {"AvailabilityRole", "DagsterTaskRole"}
-    callers = {role: {resource for action, resource in pipeline.may(role) if action == "lambda:InvokeFunction"} for role in roles}
+    callers = {
+        role: {resource for action, resource in pipeline.may(role) if action == "lambda:InvokeFunction"}
+        for role in roles
+    }
     assert {role for role, called in callers.items() if called} == {"MachineRole", "ListingRole"}
     assert callers["ListingRole"] == {"<AvailabilityFunction.Arn>"}
 
@@ -169,6 +216,10 @@ def test_every_step_may_ask_whether_the_execution_that_holds_the_lease_still_run
 
 def test_a_rule_may_call_its_lambda_and_no_other_rule_may(pipeline: Template) -> None:
     rules = pipeline.of_type("AWS::Events::Rule")
-    called = {name: rule["Targets"][0]["Arn"] for name, rule in rules.items() if "Function" in rule["Targets"][0]["Arn"]}
-    permitted = {grant["SourceArn"]: grant["FunctionName"] for grant in pipeline.of_type("AWS::Lambda::Permission").values()}
+    called = {
+        name: rule["Targets"][0]["Arn"] for name, rule in rules.items() if "Function" in rule["Targets"][0]["Arn"]
+    }
+    permitted = {
+        grant["SourceArn"]: grant["FunctionName"] for grant in pipeline.of_type("AWS::Lambda::Permission").values()
+    }
     assert permitted == {f"<{name}.Arn>": target.replace(".Arn", "") for name, target in called.items()}

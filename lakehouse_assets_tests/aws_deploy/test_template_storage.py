@@ -1,4 +1,6 @@
-"""What the storage template says that cannot be seen on the embedded AWS: encryption, who may talk to it, what the clock deletes, what outlives the stack."""
+"""What the storage template says that cannot be seen on the embedded AWS: encryption, who may talk to it, what the
+clock deletes, what outlives the stack.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ def test_the_bucket_is_versioned_encrypted_with_the_lakehouses_key_and_never_pub
     bucket = storage["Bucket"]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule == {"BucketKeyEnabled": True, "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "<Key.Arn>"}}
+    assert rule == {
+        "BucketKeyEnabled": True,
+        "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "<Key.Arn>"},
+    }
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert len(bucket["PublicAccessBlockConfiguration"]) == 4
     assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
@@ -36,7 +41,9 @@ def test_the_bucket_is_versioned_encrypted_with_the_lakehouses_key_and_never_pub
     ],
 )
 def test_nothing_is_answered_without_tls(storage: Template, policy: str, resources: str | list[str]) -> None:
-    [denied] = [statement for statement in storage[policy]["PolicyDocument"]["Statement"] if statement["Effect"] == "Deny"]
+    [denied] = [
+        statement for statement in storage[policy]["PolicyDocument"]["Statement"] if statement["Effect"] == "Deny"
+    ]
     assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert denied["Principal"] in ({"AWS": "*"}, "*")
     assert denied["Resource"] == resources
@@ -62,21 +69,32 @@ def test_csv_files_under_raw_and_workbooks_under_uploads_tell_the_queue() -> Non
         assert configuration["Queue"] == "<Queue.Arn>"
         rules = {rule["Name"]: rule["Value"] for rule in configuration["Filter"]["S3Key"]["Rules"]}
         told.add((rules["prefix"], rules["suffix"]))
-    assert {("<RawPrefix>", ".csv"), ("<RawPrefix>", ".csv.gz"), ("<UploadsPrefix>", ".xlsx"), ("<UploadsPrefix>", ".csv")} <= told
+    assert {
+        ("<RawPrefix>", ".csv"),
+        ("<RawPrefix>", ".csv.gz"),
+        ("<UploadsPrefix>", ".xlsx"),
+        ("<UploadsPrefix>", ".csv"),
+    } <= told
 
 
 def test_no_two_filters_overlap_because_s3_refuses_that() -> None:
     configurations = kept("ecommerce", "storage")["Bucket"]["NotificationConfiguration"]["QueueConfigurations"]
-    filters = [tuple(rule["Value"] for rule in configuration["Filter"]["S3Key"]["Rules"]) for configuration in configurations]
+    filters = [
+        tuple(rule["Value"] for rule in configuration["Filter"]["S3Key"]["Rules"]) for configuration in configurations
+    ]
     for prefix, suffix in filters:
         assert [other for other in filters if other[0] == prefix and other[1].endswith(suffix)] == [(prefix, suffix)]
 
 
 def test_the_other_presets_bucket_tells_eventbridge() -> None:
-    assert kept("ecom_lakehouse", "storage")["Bucket"]["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    assert kept("ecom_lakehouse", "storage")["Bucket"]["NotificationConfiguration"] == {
+        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+    }
 
 
-def test_a_message_that_nobody_can_read_ends_in_the_dead_letter_queue_and_is_kept_for_two_weeks(storage: Template) -> None:
+def test_a_message_that_nobody_can_read_ends_in_the_dead_letter_queue_and_is_kept_for_two_weeks(
+    storage: Template,
+) -> None:
     queue, dead_letters = storage["Queue"], storage["DeadLetterQueue"]
     assert queue["RedrivePolicy"] == {"deadLetterTargetArn": "<DeadLetterQueue.Arn>", "maxReceiveCount": 5}
     assert dead_letters["MessageRetentionPeriod"] == 14 * 86_400
@@ -84,10 +102,17 @@ def test_a_message_that_nobody_can_read_ends_in_the_dead_letter_queue_and_is_kep
 
 
 def test_messages_stay_hidden_for_six_times_as_long_as_the_lambda_may_work_on_them(storage: Template) -> None:
-    """Less, and a message comes again while it is worked on (AWS: Lambda with SQS). The time that it waits for more messages comes on top."""
+    """Less, and a message comes again while it is worked on (AWS: Lambda with SQS). The time that it waits for more
+    messages comes on top.
+    """
     pipeline = kept(storage.preset.name, "pipeline")
-    waits = [mapping["MaximumBatchingWindowInSeconds"] for mapping in pipeline.of_type("AWS::Lambda::EventSourceMapping").values()]
-    assert storage["Queue"]["VisibilityTimeout"] >= 6 * pipeline["AvailabilityFunction"]["Timeout"] + max(waits, default=0)
+    waits = [
+        mapping["MaximumBatchingWindowInSeconds"]
+        for mapping in pipeline.of_type("AWS::Lambda::EventSourceMapping").values()
+    ]
+    assert storage["Queue"]["VisibilityTimeout"] >= 6 * pipeline["AvailabilityFunction"]["Timeout"] + max(
+        waits, default=0
+    )
 
 
 def test_the_template_is_short_enough_for_one_call(storage: Template) -> None:
@@ -111,11 +136,15 @@ def test_no_rule_deletes_current_objects_but_scratch(storage: Template) -> None:
 
 
 def test_old_versions_of_files_that_wait_are_kept_for_longer_than_a_gate_holds_them(storage: Template) -> None:
-    """A file that was overwritten before it was read is read in both versions: a rule must not take the older one away."""
+    """A file that was overwritten before it was read is read in both versions: a rule must not take the older one
+    away.
+    """
     for rule in rules(storage).values():
         if rule.get("Prefix") in ("<RawPrefix>", "<UploadsPrefix>"):
             assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 400}
-    assert [rule for rule in rules(storage).values() if "Prefix" not in rule] == [rules(storage)["parts-of-uploads-that-were-cut-short"]]
+    assert [rule for rule in rules(storage).values() if "Prefix" not in rule] == [
+        rules(storage)["parts-of-uploads-that-were-cut-short"]
+    ]
 
 
 def test_old_versions_go_after_a_month_and_uploads_that_were_cut_short_after_three_days(storage: Template) -> None:
@@ -130,7 +159,9 @@ def test_old_versions_go_after_a_month_and_uploads_that_were_cut_short_after_thr
 
 
 def test_what_is_written_again_and_again_leaves_no_month_of_versions(storage: Template) -> None:
-    """The lease is renewed every ten seconds; copies for Spark are as big as what landed. Neither goes while it is the current version."""
+    """The lease is renewed every ten seconds; copies for Spark are as big as what landed. Neither goes while it is the
+    current version.
+    """
     found = rules(storage)
     for name, prefix in (("old-versions-of-the-lease", "lease.json"), ("old-versions-of-staging", "staging/")):
         assert found[name]["Prefix"] == f"<ControlPrefix>{prefix}"
@@ -148,7 +179,9 @@ def test_a_look_at_the_queue_asks_all_of_its_servers(storage: Template) -> None:
 
 
 def test_the_marker_of_a_deletion_goes_once_no_version_is_left_behind_it(storage: Template) -> None:
-    """S3 keeps such markers for ever otherwise, and each listing of versions reads them. Where current objects expire it takes no such rule, and needs none."""
+    """S3 keeps such markers for ever otherwise, and each listing of versions reads them. Where current objects expire
+    it takes no such rule, and needs none.
+    """
     for rule in rules(storage).values():
         if "NoncurrentVersionExpiration" in rule:
             assert rule.get("ExpiredObjectDeleteMarker", False) is ("ExpirationInDays" not in rule), rule["Id"]
@@ -166,12 +199,20 @@ def test_every_query_is_held_to_the_scan_limit_and_its_results_are_encrypted(sto
 
 def test_each_query_of_the_sql_folder_is_a_named_query(storage: Template) -> None:
     queries = {query["Name"]: query for query in storage.of_type("AWS::Athena::NamedQuery").values()}
-    assert {name: query["QueryString"] for name, query in queries.items()} == {name: statement_of(name) for name in named_queries()}
-    assert {(query["Database"], query["WorkGroup"]) for query in queries.values()} == {("<DatabaseName>", "<WorkgroupName>")}
+    assert {name: query["QueryString"] for name, query in queries.items()} == {
+        name: statement_of(name) for name in named_queries()
+    }
+    assert {(query["Database"], query["WorkGroup"]) for query in queries.values()} == {
+        ("<DatabaseName>", "<WorkgroupName>")
+    }
 
 
 def test_services_use_the_key_for_this_account_only(storage: Template) -> None:
-    services = [statement["Principal"]["Service"] for statement in storage["Key"]["KeyPolicy"]["Statement"] if "Service" in statement["Principal"]]
+    services = [
+        statement["Principal"]["Service"]
+        for statement in storage["Key"]["KeyPolicy"]["Statement"]
+        if "Service" in statement["Principal"]
+    ]
     assert services == ["cloudwatch.amazonaws.com", "logs.<AWS::Region>.amazonaws.com", "delivery.logs.amazonaws.com"]
     for statement in storage["Key"]["KeyPolicy"]["Statement"]:
         if "Service" in statement["Principal"]:

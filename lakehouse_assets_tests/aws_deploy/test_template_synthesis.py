@@ -1,4 +1,6 @@
-"""The kept templates are what CDK makes of aws_deploy/, the contracts and sql/ today, and cdk-nag finds nothing in them. One synthesis for all tests."""
+"""The kept templates are what CDK makes of aws_deploy/, the contracts and sql/ today, and cdk-nag finds nothing in
+them. One synthesis for all tests.
+"""
 
 from __future__ import annotations
 
@@ -46,31 +48,52 @@ def made() -> dict[str, dict[str, str]]:
     if shutil.which("node") is None:
         pytest.skip("CDK needs Node.js, which is not installed here: whether the kept templates are fresh is not known")
     done = subprocess.run([sys.executable, "-c", SYNTHESIS], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"The synthesis failed (cdk-nag's findings fail it, too):\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    assert done.returncode == 0, (
+        f"The synthesis failed (cdk-nag's findings fail it, too):\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    )
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_the_kept_templates_are_fresh(made: dict[str, dict[str, str]]) -> None:
-    stale = [name for name, template in made["kept"].items() if not (KEPT / name).exists() or (KEPT / name).read_text("utf-8") != template]
-    assert not stale, f"{', '.join(stale)} in {KEPT.name}/ are not what aws_deploy/, the contracts and sql/ say now. Run `make synth` and commit them."
+    stale = [
+        name
+        for name, template in made["kept"].items()
+        if not (KEPT / name).exists() or (KEPT / name).read_text("utf-8") != template
+    ]
+    assert not stale, (
+        f"{', '.join(stale)} in {KEPT.name}/ are not what aws_deploy/, the contracts and sql/ say now. Run `make synth`"
+        " and commit them."
+    )
     assert {path.name for path in KEPT.glob("*.json")} == set(made["kept"])
 
 
-def test_a_permission_that_nobody_gave_a_reason_for_fails_the_synthesis(made: dict[str, dict[str, str]], tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", UNEXPLAINED, str(tmp_path)], capture_output=True, text=True, check=False)
+def test_a_permission_that_nobody_gave_a_reason_for_fails_the_synthesis(
+    made: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", UNEXPLAINED, str(tmp_path)], capture_output=True, text=True, check=False
+    )
     assert done.returncode != 0
     assert "AwsSolutions-IAM5[Resource::arn:aws:s3:::another-bucket/*]" in done.stdout + done.stderr
 
 
 def test_what_a_deployment_chooses_is_in_its_templates(made: dict[str, dict[str, str]]) -> None:
-    storage, pipeline = (json.loads(made["chosen"][stack])["Resources"] for stack in ("EcommerceStorage", "EcommercePipeline"))
+    storage, pipeline = (
+        json.loads(made["chosen"][stack])["Resources"] for stack in ("EcommerceStorage", "EcommercePipeline")
+    )
     email = storage["Email1"]["Properties"]
     assert (email["Protocol"], email["Endpoint"]) == ("email", "data@example.com")
-    [subscribe] = [it for it in storage["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"] if it["Action"] == "sns:Subscribe"]
+    [subscribe] = [
+        it
+        for it in storage["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        if it["Action"] == "sns:Subscribe"
+    ]
     assert "111122223333" in json.dumps(subscribe["Principal"])
     assert storage["Workgroup"]["Properties"]["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"] == 5_000_000_000
     assert storage["Bucket"]["Properties"]["LoggingConfiguration"]["DestinationBucketName"] == "logs-of-mine"
     jobs = [resource["Properties"] for resource in pipeline.values() if resource["Type"] == "AWS::Glue::Job"]
     assert {job["NumberOfWorkers"] for job in jobs} == {4}
-    assert {group["Properties"]["RetentionInDays"] for group in pipeline.values() if group["Type"] == "AWS::Logs::LogGroup"} == {7}
+    assert {
+        group["Properties"]["RetentionInDays"] for group in pipeline.values() if group["Type"] == "AWS::Logs::LogGroup"
+    } == {7}
     assert pipeline["FilesWaitTooLong"]["Properties"]["Threshold"] == 900

@@ -1,4 +1,6 @@
-"""A batch that can never succeed is given up: it makes way for the next, and each of its files and rows is accounted for."""
+"""A batch that can never succeed is given up: it makes way for the next, and each of its files and rows is accounted
+for.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def test_what_was_loaded_is_archived_and_what_was_not_is_set_aside_with_the_reas
     assert report["status"] == "abandoned"
     assert "The sender is out of business. (It had failed: products: 2 of 3 rows are rejected" in report["error"]
     assert outcomes(report) == {"o.csv": "loaded", "p.csv": "abandoned"}
-    assert {dataset: nonzero(counts) for dataset, counts in report["datasets"].items()} == {"orders": {"read": 1, "inserted": 1}}
+    assert {dataset: nonzero(counts) for dataset, counts in report["datasets"].items()} == {
+        "orders": {"read": 1, "inserted": 1}
+    }
     assert lakehouse.history() == [report]
     assert (lakehouse.open_batch(), keys(lakehouse, "raw/")) == (None, [])
     assert archived(lakehouse) == {"raw/orders/o.csv": orders_csv(order(1)).encode()}
@@ -77,7 +81,9 @@ def test_what_was_loaded_is_archived_and_what_was_not_is_set_aside_with_the_reas
 
 
 def test_the_next_batch_runs_and_the_files_sent_again_lose_and_double_nothing(lakehouse: Lakehouse) -> None:
-    """The rejected records were written before the batch failed: the same content brings the same ones, which are there already."""
+    """The rejected records were written before the batch failed: the same content brings the same ones, which are there
+    already.
+    """
     fail_at_the_limit(lakehouse)
     lakehouse.abandon("")
     assert run(lakehouse) is None, "what was given up does not come back by itself"
@@ -94,11 +100,15 @@ def test_the_next_batch_runs_and_the_files_sent_again_lose_and_double_nothing(la
 
 def test_a_batch_is_not_given_up_while_a_glue_run_may_write(lakehouse: Lakehouse) -> None:
     """A run outlives the Dagster that started it. What it loads plays no part here, so it only sleeps."""
-    on_glue = Lakehouse(lakehouse.settings.model_copy(update={"engine": "auto", "glue_job": "{job}-" + uuid4().hex[:12]}), lakehouse.aws)
+    on_glue = Lakehouse(
+        lakehouse.settings.model_copy(update={"engine": "auto", "glue_job": "{job}-" + uuid4().hex[:12]}), lakehouse.aws
+    )
     fail_at_the_limit(lakehouse)
     runs = make_job(on_glue, SLEEP)
     run_id = runs.start({"--manifest": "s3://bucket/1.json"}, {}, print)
-    with pytest.raises(TemporaryOutage, match=f"Run {run_id} of Glue job {runs.job} is (starting|running), and may yet write"):
+    with pytest.raises(
+        TemporaryOutage, match=f"Run {run_id} of Glue job {runs.job} is (starting|running), and may yet write"
+    ):
         on_glue.abandon("enough")
     assert [report["status"] for report in lakehouse.history()] == ["failed"]
     assert len(keys(lakehouse, "raw/")) == 2
@@ -107,7 +117,9 @@ def test_a_batch_is_not_given_up_while_a_glue_run_may_write(lakehouse: Lakehouse
 
 
 @pytest.mark.parametrize("name", ["b.xlsx", "b#1.xlsx"])
-def test_a_workbook_with_a_sheet_that_was_not_loaded_is_set_aside_whole(lakehouse: Lakehouse, tmp_path: Any, name: str) -> None:
+def test_a_workbook_with_a_sheet_that_was_not_loaded_is_set_aside_whole(
+    lakehouse: Lakehouse, tmp_path: Any, name: str
+) -> None:
     put(lakehouse, f"uploads/{name}", workbook(tmp_path / "b.xlsx", {"1": [ORDERS, order("x")]}))
     strict = with_reject_limit(lakehouse, 0)
     with pytest.raises(BadData):
@@ -123,7 +135,9 @@ def test_a_file_that_was_deleted_before_it_was_read_is_named_and_the_others_are_
     version = put(lakehouse, "raw/products/gone.csv", products_csv(product(1)))
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(1)))
     manifest = freeze(lakehouse)
-    lakehouse.zone.store.s3.delete_object(Bucket=lakehouse.settings.bucket, Key="raw/products/gone.csv", VersionId=version)
+    lakehouse.zone.store.s3.delete_object(
+        Bucket=lakehouse.settings.bucket, Key="raw/products/gone.csv", VersionId=version
+    )
     lakehouse.record_failure(manifest, "raw/products/gone.csv was deleted")
     report = lakehouse.abandon("")
     assert file_of(report, "gone.csv")["reason"].endswith("it was deleted before it could be moved")
@@ -146,7 +160,9 @@ def test_a_batch_whose_check_cannot_pass_is_closed_with_all_that_it_loaded(lakeh
 
 
 @pytest.mark.parametrize("writes", [1, 2, 3, 4, 6, 8, 10, 12])
-def test_abandoning_that_is_interrupted_is_done_again_and_no_run_goes_on_with_the_batch_meanwhile(lakehouse: Lakehouse, writes: int) -> None:
+def test_abandoning_that_is_interrupted_is_done_again_and_no_run_goes_on_with_the_batch_meanwhile(
+    lakehouse: Lakehouse, writes: int
+) -> None:
     fail_at_the_limit(lakehouse)
     with living(lakehouse, Life(writes)) as mortal, suppress(Crash):
         mortal.abandon("once")
@@ -168,12 +184,16 @@ def test_only_an_open_batch_can_be_abandoned(lakehouse: Lakehouse) -> None:
         lakehouse.abandon("")
 
 
-def test_a_batch_that_succeeded_and_was_not_closed_cannot_be_abandoned(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_succeeded_and_was_not_closed_cannot_be_abandoned(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_one_of_each(lakehouse)
     monkeypatch.setattr("lakehouse_assets.batches.lakehouse.close_batch", lambda *_: None)
     ran(lakehouse)
     monkeypatch.undo()
-    with pytest.raises(BadConfiguration, match=r"succeeded, and was interrupted before it was closed: `lakehouse load`"):
+    with pytest.raises(
+        BadConfiguration, match=r"succeeded, and was interrupted before it was closed: `lakehouse load`"
+    ):
         lakehouse.abandon("")
     assert ran(lakehouse)["status"] == "succeeded"
     assert lakehouse.open_batch() is None
@@ -199,7 +219,11 @@ def test_orphans_whose_parents_an_abandoned_batch_loaded_are_healed_by_the_next_
     ran(lakehouse)
     for name in ("first", "second"):
         put(lakehouse, f"raw/order_items/{name}.csv", items_csv(item(name, 1, 1)))
-        put(lakehouse, f"raw/{'orders' if name == 'first' else 'products'}/{name}.csv", orders_csv(order(1)) if name == "first" else products_csv(product(1)))
+        put(
+            lakehouse,
+            f"raw/{'orders' if name == 'first' else 'products'}/{name}.csv",
+            orders_csv(order(1)) if name == "first" else products_csv(product(1)),
+        )
         with pytest.raises(BadData, match=r"order_items: .* rows are rejected"):
             run(with_reject_limit(lakehouse, 0))
         lakehouse.abandon("")

@@ -1,4 +1,6 @@
-"""The lease in the name of a state machine's execution: its steps share it, it lives while the execution runs, a step that wakes up late writes no more."""
+"""The lease in the name of a state machine's execution: its steps share it, it lives while the execution runs, a step
+that wakes up late writes no more.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ WAITS = {"StartAt": "Work", "States": {"Work": {"Type": "Wait", "Seconds": 86_40
 def machine(lakehouse: Lakehouse) -> Iterator[str]:
     """A state machine whose executions run until they are stopped."""
     states = lakehouse.aws.client("stepfunctions")
-    arn = states.create_state_machine(name=f"m{uuid4().hex}", definition=json.dumps(WAITS), roleArn="arn:aws:iam::000000000000:role/m")["stateMachineArn"]
+    arn = states.create_state_machine(
+        name=f"m{uuid4().hex}", definition=json.dumps(WAITS), roleArn="arn:aws:iam::000000000000:role/m"
+    )["stateMachineArn"]
     yield arn
     for execution in states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"]:
         states.stop_execution(executionArn=execution["executionArn"])
@@ -63,7 +67,10 @@ def test_the_steps_of_one_execution_share_it_and_it_counts_as_taken_once(lakehou
 def test_while_the_execution_runs_all_others_are_told_who_works(lakehouse: Lakehouse, machine: str) -> None:
     arn = execution(lakehouse, machine)
     step_of(lakehouse, arn).take_lease(never)
-    for other in (step_of(lakehouse, execution(lakehouse, machine)), Lakehouse(lakehouse.settings.model_copy(update={"lease_wait_seconds": 0}), lakehouse.aws)):
+    for other in (
+        step_of(lakehouse, execution(lakehouse, machine)),
+        Lakehouse(lakehouse.settings.model_copy(update={"lease_wait_seconds": 0}), lakehouse.aws),
+    ):
         assert arn in str(other.lease_holder())
         with pytest.raises(LakehouseBusy, match=arn):
             other.take_lease(lambda _: None)
@@ -79,8 +86,12 @@ def test_an_execution_that_ended_is_taken_over_from_at_once(lakehouse: Lakehouse
     lakehouse.lease.release()
 
 
-def test_where_step_functions_may_not_be_asked_nothing_is_taken_over(lakehouse: Lakehouse, machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A permission that is missing must not look like a dead execution. (The embedded AWS refuses nobody: the refusal is made here.)"""
+def test_where_step_functions_may_not_be_asked_nothing_is_taken_over(
+    lakehouse: Lakehouse, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A permission that is missing must not look like a dead execution. (The embedded AWS refuses nobody: the refusal
+    is made here.)
+    """
     step_of(lakehouse, execution(lakehouse, machine)).take_lease(never)
 
     def refused(**_: object) -> None:
@@ -134,4 +145,7 @@ def test_the_report_says_which_execution_ran_the_batch(lakehouse: Lakehouse, mac
     assert manifest is not None
     failed = step.record_failure(manifest, "no matter")["run_by"]
     assert failed["execution"] == step.execution
-    assert failed["link"] == f"https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/{step.execution}"
+    assert (
+        failed["link"]
+        == f"https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/{step.execution}"
+    )

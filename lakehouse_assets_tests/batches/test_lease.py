@@ -1,4 +1,6 @@
-"""One batch at a time: who comes second waits or stops, the dead are taken over from, and a holder that only slept can do no harm."""
+"""One batch at a time: who comes second waits or stops, the dead are taken over from, and a holder that only slept can
+do no harm.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ def holding(lakehouse: Lakehouse) -> Holding:
 
 def held_elsewhere(lakehouse: Lakehouse) -> None:
     """A holder that lives on another machine, as far as anyone here can know, and was heard of just now."""
-    lakehouse.zone.store.put_json(KEY, asdict(Holding("x", "a run elsewhere", ELSEWHERE, 1, "2026-01-01T00:00:00+00:00", 7)))
+    lakehouse.zone.store.put_json(
+        KEY, asdict(Holding("x", "a run elsewhere", ELSEWHERE, 1, "2026-01-01T00:00:00+00:00", 7))
+    )
 
 
 def never(words: str) -> None:
@@ -99,10 +103,10 @@ def test_of_many_who_want_it_at_once_one_gets_it(leases: Any) -> None:
 
 def test_a_killed_process_is_taken_over_from_at_once(lakehouse: Lakehouse, leases: Any) -> None:
     code = (
-        "import os, signal, sys; from lakehouse_assets.aws.client import Aws; from lakehouse_assets.batches.lease import Lease; "
-        "from lakehouse_assets.landing.store import Store; "
-        f"Lease(Store(Aws(dict(os.environ)).client('s3'), {lakehouse.settings.bucket!r}), {KEY!r}, 'killed').take(0, print); "
-        "os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal, sys; from lakehouse_assets.aws.client import Aws; from lakehouse_assets.batches.lease"
+        " import Lease; from lakehouse_assets.landing.store import Store;"
+        f" Lease(Store(Aws(dict(os.environ)).client('s3'), {lakehouse.settings.bucket!r}), {KEY!r}, 'killed').take(0,"
+        " print); os.kill(os.getpid(), signal.SIGKILL)"
     )
     killed = subprocess.run([sys.executable, "-c", code], env={**os.environ, **lakehouse.aws.environment}, check=False)
     assert killed.returncode < 0
@@ -149,7 +153,11 @@ def test_a_renewal_whose_answer_was_lost_is_no_loss(lakehouse: Lakehouse, leases
 def test_a_renewal_that_met_another_write_is_tried_again_and_done(lakehouse: Lakehouse, leases: Any) -> None:
     lease = leases("unlucky")
     lease.take(0, never)
-    before, s3, conflicts = holding(lakehouse), lakehouse.zone.store.s3, iter([ClientError({"Error": {"Code": CONFLICT}}, "PutObject")])
+    before, s3, conflicts = (
+        holding(lakehouse),
+        lakehouse.zone.store.s3,
+        iter([ClientError({"Error": {"Code": CONFLICT}}, "PutObject")]),
+    )
 
     def put(**request: Any) -> Any:
         for conflict in conflicts:

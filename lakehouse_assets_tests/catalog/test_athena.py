@@ -13,7 +13,11 @@ from lakehouse_assets_tests.support import item, items_csv, order, orders_csv, p
 @pytest.fixture
 def loaded(lakehouse: Lakehouse) -> Lakehouse:
     """Two orders with items, of which one waits for its product; rejected products."""
-    put(lakehouse, "raw/products/p.csv", products_csv(product(1, 'the "large", ü'), product("x"), product(2, "two\nlines")))
+    put(
+        lakehouse,
+        "raw/products/p.csv",
+        products_csv(product(1, 'the "large", ü'), product("x"), product(2, "two\nlines")),
+    )
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(1), order(2, amount=0.1)))
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1), item(2, 2, 9), item(3, 2, 2)))
     ran(lakehouse)
@@ -22,11 +26,20 @@ def loaded(lakehouse: Lakehouse) -> Lakehouse:
 
 def test_numbers_and_booleans_come_with_their_types_the_rest_as_text_and_null_as_none(loaded: Lakehouse) -> None:
     found = loaded.athena.query(
-        "SELECT id, days_since_prior_order, CAST(id AS bigint) AS big, 0.5e0 AS half, id = 1 AS first, date, order_timestamp, '' AS nothing, "
-        "CAST(-0.5e0 AS decimal(38, 7)) AS exact "
-        "FROM order_items ORDER BY id"
+        "SELECT id, days_since_prior_order, CAST(id AS bigint) AS big, 0.5e0 AS half, id = 1 AS first, date,"
+        " order_timestamp, '' AS nothing, CAST(-0.5e0 AS decimal(38, 7)) AS exact FROM order_items ORDER BY id"
     )
-    assert found.columns == ("id", "days_since_prior_order", "big", "half", "first", "date", "order_timestamp", "nothing", "exact")
+    assert found.columns == (
+        "id",
+        "days_since_prior_order",
+        "big",
+        "half",
+        "first",
+        "date",
+        "order_timestamp",
+        "nothing",
+        "exact",
+    )
     assert [type(value) for value in found.rows[0]] == [int, type(None), int, float, bool, str, str, str, Decimal]
     assert found.rows[0][:6] == (1, None, 1, 0.5, True, "2025-04-01")
     assert str(found.rows[0][6]).startswith("2025-04-01 11:27:00")
@@ -35,7 +48,10 @@ def test_numbers_and_booleans_come_with_their_types_the_rest_as_text_and_null_as
 
 
 def test_texts_come_as_they_are(loaded: Lakehouse) -> None:
-    assert loaded.athena.query("SELECT product_name FROM products ORDER BY product_id").rows == [('the "large", ü',), ("two\nlines",)]
+    assert loaded.athena.query("SELECT product_name FROM products ORDER BY product_id").rows == [
+        ('the "large", ü',),
+        ("two\nlines",),
+    ]
 
 
 def test_tables_are_joined_as_an_analyst_would(loaded: Lakehouse) -> None:
@@ -48,7 +64,9 @@ def test_tables_are_joined_as_an_analyst_would(loaded: Lakehouse) -> None:
 
 
 def test_no_rows_have_columns_all_the_same(loaded: Lakehouse) -> None:
-    assert loaded.athena.query("SELECT product_id, department FROM products WHERE false") == Result(("product_id", "department"), [])
+    assert loaded.athena.query("SELECT product_id, department FROM products WHERE false") == Result(
+        ("product_id", "department"), []
+    )
 
 
 def test_a_result_of_many_pages_is_read_to_its_end(loaded: Lakehouse) -> None:
@@ -61,10 +79,13 @@ def test_a_result_of_many_pages_is_read_to_its_end(loaded: Lakehouse) -> None:
 
 def test_rejected_records_can_be_queried(loaded: Lakehouse) -> None:
     found = loaded.athena.query(
-        "SELECT dataset, array_join(reasons, '; '), raw['product_name'], source_file, row_number, healed_by, waiting FROM rejected_products"
+        "SELECT dataset, array_join(reasons, '; '), raw['product_name'], source_file, row_number, healed_by, waiting"
+        " FROM rejected_products"
     )
     assert found.rows == [("products", "product_id: not int", "Atlas", "raw/products/p.csv", 2, None, False)]
-    waiting = loaded.athena.query("SELECT raw['id'] AS id, r AS reason FROM rejected_order_items CROSS JOIN UNNEST(reasons) AS t(r) WHERE waiting")
+    waiting = loaded.athena.query(
+        "SELECT raw['id'] AS id, r AS reason FROM rejected_order_items CROSS JOIN UNNEST(reasons) AS t(r) WHERE waiting"
+    )
     assert waiting.rows == [("2", "product_id: no such products.product_id")]
 
 
@@ -104,7 +125,12 @@ class Answering:
 
     def paginate(self, **_: Any) -> Any:
         rows = [{"Data": [{"VarCharValue": cell} for cell in row]} for row in self._rows]
-        yield {"ResultSet": {"Rows": rows, "ResultSetMetadata": {"ColumnInfo": [{"Name": name, "Type": "string"} for name in self._columns]}}}
+        yield {
+            "ResultSet": {
+                "Rows": rows,
+                "ResultSetMetadata": {"ColumnInfo": [{"Name": name, "Type": "string"} for name in self._columns]},
+            }
+        }
 
 
 @pytest.mark.parametrize(
@@ -113,11 +139,21 @@ class Answering:
         (Answering("UTILITY", ["tab_name"], [["orders"], ["products"]]), [("orders",), ("products",)]),
         (Answering("UTILITY", ["tab_name"], [["tab_name"]]), [("tab_name",)]),
         (Answering("UTILITY", ["col_name", "data_type", "comment"], [["id   \tint    \t    "]]), [("id", "int", "")]),
-        (Answering("UTILITY", ["col_name", "data_type", "comment"], [["# Partition Information"]]), [("# Partition Information", None, None)]),
+        (
+            Answering("UTILITY", ["col_name", "data_type", "comment"], [["# Partition Information"]]),
+            [("# Partition Information", None, None)],
+        ),
         (Answering("DDL", [], []), []),
         (Answering("DML", ["rows"], []), []),
     ],
-    ids=["SHOW TABLES", "a table called as the column", "DESCRIBE", "DESCRIBE of a table with partitions", "CREATE TABLE", "INSERT"],
+    ids=[
+        "SHOW TABLES",
+        "a table called as the column",
+        "DESCRIBE",
+        "DESCRIBE of a table with partitions",
+        "CREATE TABLE",
+        "INSERT",
+    ],
 )
 def test_only_a_select_has_a_header(lakehouse: Lakehouse, client: Any, rows: list[tuple[Any, ...]]) -> None:
     assert replace(lakehouse.athena, client=client).query("a statement").rows == rows

@@ -110,7 +110,13 @@ def test_rows_that_no_batch_wrote_are_found(house: Lakehouse, changed: dict[str,
 
 
 def test_rows_of_another_file_than_the_batch_had_are_found(house: Lakehouse, batches: list[str]) -> None:
-    append_behind_its_back(house, "orders", order_id="CAST(order_id + 100 AS INT)", batch_id=f"'{batches[0]}'", source_file="'raw/orders/late.csv'")
+    append_behind_its_back(
+        house,
+        "orders",
+        order_id="CAST(order_id + 100 AS INT)",
+        batch_id=f"'{batches[0]}'",
+        source_file="'raw/orders/late.csv'",
+    )
     assert failed(house) == {("orders", ROWS_BY_FILE): {"rows": 6, "unknown": 0, "more": 3}}
 
 

@@ -53,7 +53,14 @@ OF_SPARK = (
     "YARN_CONF_DIR",
 )
 OF_JAVA = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
-OF_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_FILE", "AWS_SDK_LOAD_CONFIG", "BOTO_CONFIG")
+OF_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CREDENTIAL_FILE",
+    "AWS_SDK_LOAD_CONFIG",
+    "BOTO_CONFIG",
+)
 
 
 class Trap:
@@ -82,7 +89,12 @@ def trap() -> Iterator[Trap]:
 
 def names_that_lead_elsewhere() -> list[str]:
     """From the libraries' own lists, as far as they have one."""
-    of_boto3 = [name for _, named, *_ in BOTOCORE_DEFAUT_SESSION_VARIABLES.values() for name in (named if isinstance(named, list) else [named]) if name]
+    of_boto3 = [
+        name
+        for _, named, *_ in BOTOCORE_DEFAUT_SESSION_VARIABLES.values()
+        for name in (named if isinstance(named, list) else [named])
+        if name
+    ]
     services = [name.replace("-", "_").upper() for name in Session().get_available_services()]
     endpoints = ["AWS_ENDPOINT_URL", *(f"AWS_ENDPOINT_URL_{name}" for name in services), "AWS_ENDPOINT_URL_SFN"]
     of_delta_rs = [name for option in sorted(OF_DELTA_RS) for name in (f"AWS_{option.upper()}", option.upper(), option)]
@@ -91,17 +103,40 @@ def names_that_lead_elsewhere() -> list[str]:
 
 def laid(trap: Trap, folder: Path) -> dict[str, str]:
     """Every such variable, with a value that leads into the trap."""
-    options = {"endpoint": trap.url, "endpoint.region": "eu-north-1", f"bucket.{BUCKET}.endpoint": trap.url, "proxy.host": "127.0.0.1", "proxy.port": "9"}
+    options = {
+        "endpoint": trap.url,
+        "endpoint.region": "eu-north-1",
+        f"bucket.{BUCKET}.endpoint": trap.url,
+        "proxy.host": "127.0.0.1",
+        "proxy.port": "9",
+    }
     home = folder / "someone"
     (home / ".aws").mkdir(parents=True)
-    profile = f"region = eu-north-1\nendpoint_url = {trap.url}\naws_access_key_id = x\naws_secret_access_key = x\ns3 =\n  addressing_style = virtual\n"
-    (home / ".aws" / "config").write_text(f"[default]\n{profile}services = there\n[services there]\ns3 =\n  endpoint_url = {trap.url}\n")
+    profile = (
+        f"region = eu-north-1\nendpoint_url = {trap.url}\naws_access_key_id = x\naws_secret_access_key = x\ns3 =\n "
+        " addressing_style = virtual\n"
+    )
+    (home / ".aws" / "config").write_text(
+        f"[default]\n{profile}services = there\n[services there]\ns3 =\n  endpoint_url = {trap.url}\n"
+    )
     (home / ".aws" / "credentials").write_text("[default]\naws_access_key_id = x\naws_secret_access_key = x\n")
-    (folder / "spark-defaults.conf").write_text("".join(f"spark.hadoop.fs.s3a.{name} {value}\n" for name, value in options.items()))
-    properties = "".join(f"<property><name>fs.s3a.{name}</name><value>{value}</value><final>true</final></property>" for name, value in options.items())
+    (folder / "spark-defaults.conf").write_text(
+        "".join(f"spark.hadoop.fs.s3a.{name} {value}\n" for name, value in options.items())
+    )
+    properties = "".join(
+        f"<property><name>fs.s3a.{name}</name><value>{value}</value><final>true</final></property>"
+        for name, value in options.items()
+    )
     (folder / "core-site.xml").write_text(f"<configuration>{properties}</configuration>")
-    java = f"-Daws.endpointUrlS3={trap.url} -Daws.region=eu-north-1 " + " ".join(f"-Dspark.hadoop.fs.s3a.{name}={value}" for name, value in options.items())
-    values = {"HOME": str(home), **dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"), trap.url), "NO_PROXY": "", "no_proxy": ""}
+    java = f"-Daws.endpointUrlS3={trap.url} -Daws.region=eu-north-1 " + " ".join(
+        f"-Dspark.hadoop.fs.s3a.{name}={value}" for name, value in options.items()
+    )
+    values = {
+        "HOME": str(home),
+        **dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"), trap.url),
+        "NO_PROXY": "",
+        "no_proxy": "",
+    }
     for name in names_that_lead_elsewhere():
         option = name.lower().removeprefix("aws_")
         if name in OF_JAVA:
@@ -116,11 +151,19 @@ def laid(trap: Trap, folder: Path) -> dict[str, str]:
             values[name] = "true"
         else:
             values[name] = "eu-north-1"
-    return values | {"SERVICES": "sqs", "LAMBDA_EXECUTOR": "docker", "AUTH": "1", "BIND_HOST": "0.0.0.0", "LOCALSTACK_HOSTNAME": "127.0.0.1"}
+    return values | {
+        "SERVICES": "sqs",
+        "LAMBDA_EXECUTOR": "docker",
+        "AUTH": "1",
+        "BIND_HOST": "0.0.0.0",
+        "LOCALSTACK_HOSTNAME": "127.0.0.1",
+    }
 
 
 @pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.long])])
-def test_an_embedded_lakehouse_is_where_it_is_whatever_the_environment_says(program: Program, trap: Trap, tmp_path: Path, engine: str) -> None:
+def test_an_embedded_lakehouse_is_where_it_is_whatever_the_environment_says(
+    program: Program, trap: Trap, tmp_path: Path, engine: str
+) -> None:
     (tmp_path / "p.csv").write_text(products_csv(product(1), product("x")))
     environment = laid(trap, tmp_path)
 
@@ -138,7 +181,9 @@ def test_an_embedded_lakehouse_is_where_it_is_whatever_the_environment_says(prog
 
 def test_what_leads_elsewhere_is_hidden_and_the_server_never_knows_it() -> None:
     ours = {"PATH": "/bin", "LAKEHOUSE_BUCKET": "mine"}
-    environment = dict.fromkeys(names_that_lead_elsewhere(), "elsewhere") | ours | {"DAGSTER_HOME": "/d", "SERVICES": "sqs"}
+    environment = (
+        dict.fromkeys(names_that_lead_elsewhere(), "elsewhere") | ours | {"DAGSTER_HOME": "/d", "SERVICES": "sqs"}
+    )
 
     assert of_the_server(environment) == ours
     hide(environment)
@@ -148,16 +193,34 @@ def test_what_leads_elsewhere_is_hidden_and_the_server_never_knows_it() -> None:
 
 
 def test_what_leads_delta_rs_alone_elsewhere_is_refused_in_an_account_all_at_once() -> None:
-    taken = {"AWS_PROFILE": "mine", "AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL_S3": "http://minio:9000", "AWS_ALLOW_HTTP": "true"}
+    taken = {
+        "AWS_PROFILE": "mine",
+        "AWS_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL_S3": "http://minio:9000",
+        "AWS_ALLOW_HTTP": "true",
+    }
     environment = taken | {"BUCKET": "of-another-program", "token": "x"}
     refuse_division(environment)
     assert environment == taken, "what delta-rs alone would take for its own is out of its sight"
 
     with pytest.raises(BadConfiguration) as refused:
-        refuse_division(taken | {"AWS_ENDPOINT": "http://elsewhere", "AWS_SKIP_SIGNATURE": "true", "aws_endpoint_url": "http://elsewhere"})
+        refuse_division(
+            taken
+            | {
+                "AWS_ENDPOINT": "http://elsewhere",
+                "AWS_SKIP_SIGNATURE": "true",
+                "aws_endpoint_url": "http://elsewhere",
+            }
+        )
 
-    assert [line.partition(":")[0].strip(" -") for line in str(refused.value).splitlines()[1:]] == ["AWS_ENDPOINT", "AWS_SKIP_SIGNATURE", "aws_endpoint_url"]
-    with pytest.raises(BadConfiguration, match="AWS_ENDPOINT_URL_S3: AWS_IGNORE_CONFIGURED_ENDPOINT_URLS makes boto3 ignore it"):
+    assert [line.partition(":")[0].strip(" -") for line in str(refused.value).splitlines()[1:]] == [
+        "AWS_ENDPOINT",
+        "AWS_SKIP_SIGNATURE",
+        "aws_endpoint_url",
+    ]
+    with pytest.raises(
+        BadConfiguration, match="AWS_ENDPOINT_URL_S3: AWS_IGNORE_CONFIGURED_ENDPOINT_URLS makes boto3 ignore it"
+    ):
         refuse_division(taken | {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"})
 
 
@@ -215,4 +278,6 @@ def test_the_tables_of_an_account_are_where_its_profile_says(
     DeltaTable.create(uri, Schema([Field("n", PrimitiveType("integer"))]), storage_options=options)
 
     assert DeltaTable(uri, storage_options=lakehouse.tables.storage_options).version() == 0
-    assert Aws().client("s3").list_objects_v2(Bucket=lakehouse.settings.bucket, Prefix="of-the-account/")["KeyCount"] == 1
+    assert (
+        Aws().client("s3").list_objects_v2(Bucket=lakehouse.settings.bucket, Prefix="of-the-account/")["KeyCount"] == 1
+    )

@@ -18,7 +18,9 @@ HEAVY = ("dagster", "boto3", "duckdb", "deltalake", "sqlglot", "pydantic", "lake
 
 def test_help_needs_no_heavy_import() -> None:
     code = f"import sys, lakehouse_assets.cli.main; print([name for name in {HEAVY} if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 def test_every_command_has_a_line_in_the_help(program: Program) -> None:
@@ -32,7 +34,9 @@ def test_the_version_is_told(program: Program) -> None:
     assert program("--version").stdout.startswith("lakehouse 0.")
 
 
-@pytest.mark.parametrize("arguments", [(), ("unload",), ("query",), ("history", "--yaml"), ("query", "SELECT 1", "--format", "xml")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("unload",), ("query",), ("history", "--yaml"), ("query", "SELECT 1", "--format", "xml")]
+)
 def test_wrong_usage_ends_with_2_and_a_hint(program: Program, arguments: tuple[str, ...]) -> None:
     result = program(*arguments)
     assert result.returncode == 2
@@ -94,18 +98,29 @@ def test_the_unforeseen_is_one_line_for_the_person_and_a_trace_in_the_log(
 
 @pytest.mark.parametrize(
     "environment",
-    [dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9") | {"NO_PROXY": "", "no_proxy": ""}, {"AWS_PROFILE": "nope"}],
+    [
+        dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
+        | {"NO_PROXY": "", "no_proxy": ""},
+        {"AWS_PROFILE": "nope"},
+    ],
     ids=["a proxy that does not answer", "a profile that is not there"],
 )
-def test_neither_proxies_nor_profiles_of_the_environment_have_a_say_in_the_embedded_aws(program: Program, tmp_path: Path, environment: dict[str, str]) -> None:
-    """Company laptops have both. boto3, delta-rs, and Dagster's steps in processes of their own: all have to reach it."""
+def test_neither_proxies_nor_profiles_of_the_environment_have_a_say_in_the_embedded_aws(
+    program: Program, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Company laptops have both. boto3, delta-rs, and Dagster's steps in processes of their own: all have to reach
+    it.
+    """
     (tmp_path / "p.csv").write_text(products_csv(product(1)))
     assert "raw/products/p.csv" in program("put", tmp_path / "p.csv", **environment).stdout
     (tmp_path / "nothing").mkdir()
     result = program("load", "--json", tmp_path / "nothing", **environment)
     assert result.returncode == 0, result.stdout + result.stderr
     assert json.loads(result.stdout)["status"] == "succeeded"
-    assert program("query", "SELECT count(*) FROM products", "--format", "csv", **environment).stdout.split() == ["_col0", "1"]
+    assert program("query", "SELECT count(*) FROM products", "--format", "csv", **environment).stdout.split() == [
+        "_col0",
+        "1",
+    ]
 
 
 def test_a_home_of_any_name_is_used_and_leaves_nothing_beside_it(program: Program, tmp_path: Path) -> None:
@@ -113,13 +128,17 @@ def test_a_home_of_any_name_is_used_and_leaves_nothing_beside_it(program: Progra
     (tmp_path / "p.csv").write_text(products_csv(product(1), product("x")))
     loaded = program("load", "--json", "p.csv", home=home)
     assert loaded.returncode == 0, loaded.stdout + loaded.stderr
-    assert json.loads(program("query", "SELECT count(*) AS n FROM products", "--format", "json", home=home).stdout) == [{"n": 1}]
+    assert json.loads(program("query", "SELECT count(*) AS n FROM products", "--format", "json", home=home).stdout) == [
+        {"n": 1}
+    ]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([home.parent.name, "p.csv"])
     assert list(home.parent.iterdir()) == [home]
 
 
 @pytest.mark.parametrize("name", ["what?", "a%20b", "a\nb"])
-def test_a_home_whose_name_dagster_cannot_use_is_refused_before_anything_is_made(program: Program, tmp_path: Path, name: str) -> None:
+def test_a_home_whose_name_dagster_cannot_use_is_refused_before_anything_is_made(
+    program: Program, tmp_path: Path, name: str
+) -> None:
     refused = program("load", home=tmp_path / name)
     assert refused.returncode == 2
     assert "cannot be used: its path holds" in refused.stderr

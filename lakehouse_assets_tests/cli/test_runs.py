@@ -35,7 +35,9 @@ def instance(lakehouse: Lakehouse) -> Iterator[dg.DagsterInstance]:
 def started(instance: dg.DagsterInstance, home: Path, **named: Any) -> str:
     """A run of a load of this home that has begun, and that nobody ends."""
     tags = batches._of_this_home(home)
-    return instance.create_run_for_job(defs.resolve_job_def(LOAD_BATCH), status=dg.DagsterRunStatus.STARTED, tags=tags, **named).run_id
+    return instance.create_run_for_job(
+        defs.resolve_job_def(LOAD_BATCH), status=dg.DagsterRunStatus.STARTED, tags=tags, **named
+    ).run_id
 
 
 def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
@@ -47,7 +49,9 @@ def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
 # A process that died
 
 
-def test_the_run_of_a_load_that_was_killed_is_ended_by_the_next_one_and_keeps_no_place_in_the_pool(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_the_run_of_a_load_that_was_killed_is_ended_by_the_next_one_and_keeps_no_place_in_the_pool(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     put_one_of_each(lakehouse)
     killed = in_own_process(
         lakehouse,
@@ -70,7 +74,9 @@ def test_the_run_of_a_load_that_was_killed_is_ended_by_the_next_one_and_keeps_no
     assert [len(table_rows(lakehouse, dataset)) for dataset in lakehouse.contracts] == [1, 1, 1]
 
 
-def test_before_up_starts_dead_runs_are_ended_but_none_while_a_load_runs(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_before_up_starts_dead_runs_are_ended_but_none_while_a_load_runs(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     home = lakehouse.settings.home
     run_id = started(instance, home)
     with locked(home / "load.lock"):
@@ -80,16 +86,31 @@ def test_before_up_starts_dead_runs_are_ended_but_none_while_a_load_runs(lakehou
     assert status(instance, run_id) == dg.DagsterRunStatus.FAILURE
 
 
-def test_runs_of_another_home_and_runs_that_dagster_watches_are_left_alone(lakehouse: Lakehouse, instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    """dagster.yaml may keep the runs of all homes in one database; and a run that is executed again in the UI has its first run's tags."""
-    from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+def test_runs_of_another_home_and_runs_that_dagster_watches_are_left_alone(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    """dagster.yaml may keep the runs of all homes in one database; and a run that is executed again in the UI has its
+    first run's tags.
+    """
+    from dagster._core.remote_origin import (
+        ManagedGrpcPythonEnvCodeLocationOrigin,
+        RemoteJobOrigin,
+        RemoteRepositoryOrigin,
+    )
     from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-    location = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name="lakehouse_assets.definitions"), "lakehouse_assets")
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(
+        LoadableTargetOrigin(module_name="lakehouse_assets.definitions"), "lakehouse_assets"
+    )
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), LOAD_BATCH)
     others = started(instance, tmp_path)
     watched = instance.run_storage.add_run(
-        dg.DagsterRun(job_name=LOAD_BATCH, status=dg.DagsterRunStatus.STARTED, tags=batches._of_this_home(lakehouse.settings.home), remote_job_origin=origin)
+        dg.DagsterRun(
+            job_name=LOAD_BATCH,
+            status=dg.DagsterRunStatus.STARTED,
+            tags=batches._of_this_home(lakehouse.settings.home),
+            remote_job_origin=origin,
+        )
     ).run_id
     end_dead_runs(lakehouse.settings.home)
     assert [status(instance, run_id) for run_id in (others, watched)] == [dg.DagsterRunStatus.STARTED] * 2
@@ -101,7 +122,9 @@ def test_runs_of_another_home_and_runs_that_dagster_watches_are_left_alone(lakeh
 
 
 def taken_over(monkeypatch: pytest.MonkeyPatch, *, finishes: bool) -> None:
-    """While this load sleeps before its first dataset another takes the lakehouse over, and does the batch or dies at once."""
+    """While this load sleeps before its first dataset another takes the lakehouse over, and does the batch or dies at
+    once.
+    """
     load = Lakehouse.load
 
     def meanwhile(house: Lakehouse, *given: Any) -> Any:
@@ -116,7 +139,9 @@ def taken_over(monkeypatch: pytest.MonkeyPatch, *, finishes: bool) -> None:
     monkeypatch.setattr(Lakehouse, "load", meanwhile)
 
 
-def test_a_load_that_slept_while_another_finished_its_batch_returns_the_others_report(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_that_slept_while_another_finished_its_batch_returns_the_others_report(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_one_of_each(lakehouse)
     taken_over(monkeypatch, finishes=True)
     report = run_batch(lakehouse)
@@ -124,7 +149,9 @@ def test_a_load_that_slept_while_another_finished_its_batch_returns_the_others_r
     assert lakehouse.history() == [report]
 
 
-def test_a_load_that_slept_while_another_took_over_does_not_call_the_batch_failed(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_that_slept_while_another_took_over_does_not_call_the_batch_failed(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_one_of_each(lakehouse)
     taken_over(monkeypatch, finishes=False)
     with pytest.raises(LakehouseError, match="another took the lakehouse over"):
@@ -134,7 +161,9 @@ def test_a_load_that_slept_while_another_took_over_does_not_call_the_batch_faile
     assert ran(lakehouse)["status"] == "succeeded"
 
 
-def test_a_load_that_is_interrupted_says_so_in_the_report(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_that_is_interrupted_says_so_in_the_report(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: Any) -> None:
         raise dg.DagsterExecutionInterruptedError
 

@@ -55,7 +55,12 @@ def child(name: str, parent: str, parent_column: str = "thing_id") -> dict[str, 
     document = things()
     document["name"] = schema(document)["name"] = name
     schema(document)["properties"].append(
-        {"name": parent_column, "logicalType": "integer", "physicalType": "int", "relationships": [{"type": "foreignKey", "to": parent}]}
+        {
+            "name": parent_column,
+            "logicalType": "integer",
+            "physicalType": "int",
+            "relationships": [{"type": "foreignKey", "to": parent}],
+        }
     )
     return document
 

@@ -1,4 +1,6 @@
-"""What a contract can get wrong in its columns, key, parents and structure: each has a message that names the file and the place."""
+"""What a contract can get wrong in its columns, key, parents and structure: each has a message that names the file and
+the place.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ Spoil = Callable[[dict[str, Any]], object]
 
 
 def add(**prop: Any) -> Spoil:
-    return lambda document: schema(document)["properties"].append({"logicalType": "integer", "physicalType": "int", **prop})
+    return lambda document: schema(document)["properties"].append(
+        {"logicalType": "integer", "physicalType": "int", **prop}
+    )
 
 
 def change(name: str, **prop: Any) -> Spoil:
@@ -25,7 +29,9 @@ def change(name: str, **prop: Any) -> Spoil:
 
 
 def custom(**properties: Any) -> Spoil:
-    return lambda document: schema(document).update(customProperties=[{"property": name, "value": value} for name, value in properties.items()])
+    return lambda document: schema(document).update(
+        customProperties=[{"property": name, "value": value} for name, value in properties.items()]
+    )
 
 
 def test_the_shipped_contracts_come_parents_first() -> None:
@@ -62,7 +68,13 @@ def test_a_small_contract_reads_well(tmp_path: Path) -> None:
         ("price", Kind.DOUBLE, False),
         ("made_on", Kind.DATE, True),
     ]
-    assert (contract.key, contract.version, contract.partition, contract.parents, contract.rules) == ("id", None, None, (), ())
+    assert (contract.key, contract.version, contract.partition, contract.parents, contract.rules) == (
+        "id",
+        None,
+        None,
+        (),
+        (),
+    )
     assert contract.document == "things.odcs.yaml"
 
 
@@ -76,34 +88,70 @@ def test_a_fourth_contract_takes_its_place_after_its_parents(tmp_path: Path) -> 
 
 
 STRUCTURE: dict[str, tuple[Spoil, str]] = {
-    "another version of ODCS": (lambda d: d.update(apiVersion="v2.2.2"), "apiVersion is 'v2.2.2'; this project reads ODCS v3."),
-    "two schema objects": (lambda d: d["schema"].append(d["schema"][0]), "must describe exactly one schema object: one document per dataset."),
-    "no schema object": (lambda d: d.pop("schema"), "must describe exactly one schema object: one document per dataset."),
-    "not an ODCS document": (lambda d: d.update(schema="things"), "is no ODCS document: schema: Input should be a valid list"),
+    "another version of ODCS": (
+        lambda d: d.update(apiVersion="v2.2.2"),
+        "apiVersion is 'v2.2.2'; this project reads ODCS v3.",
+    ),
+    "two schema objects": (
+        lambda d: d["schema"].append(d["schema"][0]),
+        "must describe exactly one schema object: one document per dataset.",
+    ),
+    "no schema object": (
+        lambda d: d.pop("schema"),
+        "must describe exactly one schema object: one document per dataset.",
+    ),
+    "not an ODCS document": (
+        lambda d: d.update(schema="things"),
+        "is no ODCS document: schema: Input should be a valid list",
+    ),
     "no columns": (lambda d: schema(d).pop("properties"), "schema has no properties (columns)."),
     "a dataset's name in capitals": (
         lambda d: schema(d).update(name="Things"),
         "schema name 'Things' must be lower-case letters, digits and '_', starting with a letter.",
     ),
-    "a dataset without a name": (lambda d: schema(d).pop("name"), "schema name '' must be lower-case letters, digits and '_', starting with a letter."),
+    "a dataset without a name": (
+        lambda d: schema(d).pop("name"),
+        "schema name '' must be lower-case letters, digits and '_', starting with a letter.",
+    ),
     "a dataset named as a folder of the lakehouse": (
         lambda d: schema(d).update(name="files"),
         "schema name files: the name is used by the lakehouse itself; choose another.",
     ),
-    "a column with a space in its name": (add(name="my size"), "column name 'my size' must be lower-case letters, digits and '_', starting with a letter."),
-    "a column that the tables have anyway": (add(name="batch_id"), "column batch_id: the name is used by the lakehouse itself; choose another."),
-    "a column of an engine's own table": (add(name="rowid"), "column rowid: the name is used by the lakehouse itself; choose another."),
+    "a column with a space in its name": (
+        add(name="my size"),
+        "column name 'my size' must be lower-case letters, digits and '_', starting with a letter.",
+    ),
+    "a column that the tables have anyway": (
+        add(name="batch_id"),
+        "column batch_id: the name is used by the lakehouse itself; choose another.",
+    ),
+    "a column of an engine's own table": (
+        add(name="rowid"),
+        "column rowid: the name is used by the lakehouse itself; choose another.",
+    ),
     "an unknown type": (
         add(name="size", physicalType="varchar(10)"),
         "column size: physicalType 'varchar(10)' must be one of int, bigint, double, string, date, timestamp.",
     ),
-    "no type": (add(name="size", physicalType=None), "column size: physicalType None must be one of int, bigint, double, string, date, timestamp."),
-    "unique beside the key": (change("label", unique=True), "column label: unique is not checked; the key alone is, which a column is by primaryKey."),
+    "no type": (
+        add(name="size", physicalType=None),
+        "column size: physicalType None must be one of int, bigint, double, string, date, timestamp.",
+    ),
+    "unique beside the key": (
+        change("label", unique=True),
+        "column label: unique is not checked; the key alone is, which a column is by primaryKey.",
+    ),
     "a column twice": (add(name="label"), "column label is described twice."),
     "no key": (change("id", primaryKey=False), "no column is primaryKey: one is needed to tell rows apart."),
     "two keys": (change("label", primaryKey=True), "2 columns are primaryKey (id, label); exactly one is supported."),
-    "a key that may be missing": (change("id", required=False), "key id must be required and of type bigint or int or string."),
-    "a key of another type": (change("id", physicalType="double"), "key id must be required and of type bigint or int or string."),
+    "a key that may be missing": (
+        change("id", required=False),
+        "key id must be required and of type bigint or int or string.",
+    ),
+    "a key of another type": (
+        change("id", physicalType="double"),
+        "key id must be required and of type bigint or int or string.",
+    ),
     "two partition columns": (
         lambda d: [column(d, n).update(partitioned=True) for n in ("id", "label")],
         "2 columns are partitioned (id, label); exactly one is supported.",
@@ -112,12 +160,21 @@ STRUCTURE: dict[str, tuple[Spoil, str]] = {
         change("price", partitioned=True),
         "partition column price must be required and of type bigint or date or int or string.",
     ),
-    "a version that is no column": (custom(version="changed_at"), "version column 'changed_at' is not among the columns."),
+    "a version that is no column": (
+        custom(version="changed_at"),
+        "version column 'changed_at' is not among the columns.",
+    ),
     "a version that is no name": (custom(version=["made_on"]), "version column ['made_on'] is not among the columns."),
-    "a version of another type": (custom(version="label"), "version column label must be required and of type bigint or date or int or timestamp."),
+    "a version of another type": (
+        custom(version="label"),
+        "version column label must be required and of type bigint or date or int or timestamp.",
+    ),
     "unknown columns that are neither": (
         custom(unknownColumns="deny"),
-        "unknownColumns is 'deny'; it can only be 'allow': of a file's columns more than half may be unknown to the contract.",
+        (
+            "unknownColumns is 'deny'; it can only be 'allow': of a file's columns more than half may be unknown to the"
+            " contract."
+        ),
     ),
     "no sample rows": (custom(sampleRows=0), "sampleRows is 0; it must be a whole number above 0."),
     "sample rows in words": (custom(sampleRows=True), "sampleRows is True; it must be a whole number above 0."),
@@ -125,7 +182,10 @@ STRUCTURE: dict[str, tuple[Spoil, str]] = {
         add(name="owner_id", relationships=[{"to": "owners"}]),
         "column owner_id: relationship 'to' is 'owners'; write it as parent_dataset.key_column.",
     ),
-    "a parent that has no contract": (add(name="owner_id", relationships=[{"to": "owners.id"}]), "column owner_id: parent dataset 'owners' has no contract."),
+    "a parent that has no contract": (
+        add(name="owner_id", relationships=[{"to": "owners.id"}]),
+        "column owner_id: parent dataset 'owners' has no contract.",
+    ),
     "two parents of one column": (
         add(name="next_id", relationships=[{"to": "owners"}, {"to": "makers"}]),
         "column next_id: 2 relationships; a column has one parent.",
@@ -148,7 +208,9 @@ def test_a_fault_names_the_file_and_the_place(tmp_path: Path, case: str) -> None
 @pytest.mark.parametrize("text", ["schema: [", "\x00", "- a list", "", "just text"])
 def test_a_document_that_is_no_contract_at_all(tmp_path: Path, text: str) -> None:
     [fault] = faults(tmp_path, things=text)
-    assert fault.startswith(("things.odcs.yaml: is no readable YAML document: ", "things.odcs.yaml: is no ODCS document: "))
+    assert fault.startswith(
+        ("things.odcs.yaml: is no readable YAML document: ", "things.odcs.yaml: is no ODCS document: ")
+    )
 
 
 def test_a_document_in_another_encoding(tmp_path: Path) -> None:
@@ -163,23 +225,32 @@ def test_a_folder_without_contracts(tmp_path: Path) -> None:
 
 
 def test_a_dataset_described_twice(tmp_path: Path) -> None:
-    assert faults(tmp_path, a=things(), b=things()) == ["b.odcs.yaml: dataset things is described by a.odcs.yaml already."]
+    assert faults(tmp_path, a=things(), b=things()) == [
+        "b.odcs.yaml: dataset things is described by a.odcs.yaml already."
+    ]
 
 
 def test_a_parents_column_that_is_not_its_key(tmp_path: Path) -> None:
     document = child("parts", "things.label")
-    assert faults(tmp_path, things=things(), parts=document) == ["parts.odcs.yaml: column thing_id: things.label is not the key of things (id)."]
+    assert faults(tmp_path, things=things(), parts=document) == [
+        "parts.odcs.yaml: column thing_id: things.label is not the key of things (id)."
+    ]
 
 
 def test_a_parents_key_of_another_type(tmp_path: Path) -> None:
     document = child("parts", "things.id")
     column(document, "thing_id")["physicalType"] = "string"
-    assert faults(tmp_path, things=things(), parts=document) == ["parts.odcs.yaml: column thing_id and things.id must be of one type."]
+    assert faults(tmp_path, things=things(), parts=document) == [
+        "parts.odcs.yaml: column thing_id and things.id must be of one type."
+    ]
 
 
 def test_datasets_that_are_each_others_parents(tmp_path: Path) -> None:
     [fault] = faults(tmp_path, one=child("one", "two.id"), two=child("two", "one.id"))
-    assert fault in {"the datasets are each other's parents: one -> two -> one.", "the datasets are each other's parents: two -> one -> two."}
+    assert fault in {
+        "the datasets are each other's parents: one -> two -> one.",
+        "the datasets are each other's parents: two -> one -> two.",
+    }
 
 
 def test_a_dataset_that_is_its_own_parent(tmp_path: Path) -> None:
@@ -198,7 +269,10 @@ def test_all_faults_of_all_documents_come_in_one_message(tmp_path: Path) -> None
         "parts.odcs.yaml: version column price must be required and of type bigint or date or int or timestamp.",
         "parts.odcs.yaml: column label: minimum 3 needs a number, and a column of type int, bigint or double.",
         "things.odcs.yaml: column name 'My Size' must be lower-case letters, digits and '_', starting with a letter.",
-        "things.odcs.yaml: column size: physicalType 'text' must be one of int, bigint, double, string, date, timestamp.",
+        (
+            "things.odcs.yaml: column size: physicalType 'text' must be one of int, bigint, double, string, date,"
+            " timestamp."
+        ),
     ]
 
 

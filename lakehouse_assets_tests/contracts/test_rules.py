@@ -33,77 +33,209 @@ NO_PREDICATE = "it must be one predicate, TRUE or FALSE of a row."
 DIFFERS = "which the engines read differently, or one of them not at all."
 NO_LIMIT = "repeats a group without a limit, or more than 999 times: long text would end Spark. Say how often: {0,99}."
 RULES: dict[str, tuple[dict[str, Any], str]] = {
-    "an unknown option": (with_options("price", multipleOf=2), "column price: logicalTypeOptions.multipleOf is not supported; use "),
-    "an option that nothing would obey": (with_options("made_on", format="dd.MM.yyyy"), "column made_on: logicalTypeOptions.format is not supported; use "),
-    "a time zone": (with_options("made_on", defaultTimezone="UTC"), "column made_on: logicalTypeOptions.defaultTimezone is not supported; use "),
-    "a bound of text": (with_options("price", minimum="0"), "column price: minimum '0' needs a number, and a column of type int, bigint or double."),
+    "an unknown option": (
+        with_options("price", multipleOf=2),
+        "column price: logicalTypeOptions.multipleOf is not supported; use ",
+    ),
+    "an option that nothing would obey": (
+        with_options("made_on", format="dd.MM.yyyy"),
+        "column made_on: logicalTypeOptions.format is not supported; use ",
+    ),
+    "a time zone": (
+        with_options("made_on", defaultTimezone="UTC"),
+        "column made_on: logicalTypeOptions.defaultTimezone is not supported; use ",
+    ),
+    "a bound of text": (
+        with_options("price", minimum="0"),
+        "column price: minimum '0' needs a number, and a column of type int, bigint or double.",
+    ),
     "a bound that is no number": (
         with_options("price", maximum=float("nan")),
         "column price: maximum nan needs a number, and a column of type int, bigint or double.",
     ),
-    "a bound that is yes or no": (with_options("price", exclusiveMinimum=True), "column price: exclusiveMinimum True needs a number"),
-    "a bound of a text column": (with_options("label", exclusiveMaximum=3), "column label: exclusiveMaximum 3 needs a number"),
-    "a length in words": (with_options("label", minLength="two"), "column label: minLength 'two' needs a whole number, and a column of type string."),
-    "a length of a number": (with_options("price", maxLength=3), "column price: maxLength 3 needs a whole number, and a column of type string."),
-    "a pattern of a number": (with_options("price", pattern="1"), "column price: a pattern needs a column of type string."),
+    "a bound that is yes or no": (
+        with_options("price", exclusiveMinimum=True),
+        "column price: exclusiveMinimum True needs a number",
+    ),
+    "a bound of a text column": (
+        with_options("label", exclusiveMaximum=3),
+        "column label: exclusiveMaximum 3 needs a number",
+    ),
+    "a length in words": (
+        with_options("label", minLength="two"),
+        "column label: minLength 'two' needs a whole number, and a column of type string.",
+    ),
+    "a length of a number": (
+        with_options("price", maxLength=3),
+        "column price: maxLength 3 needs a whole number, and a column of type string.",
+    ),
+    "a pattern of a number": (
+        with_options("price", pattern="1"),
+        "column price: a pattern needs a column of type string.",
+    ),
     "a broken pattern": (
         with_options("label", pattern="("),
         "column label: pattern '(' is no regular expression: missing ), unterminated subpattern at position 0.",
     ),
-    "look-around": (with_options("label", pattern="(?=a)"), "column label: pattern '(?=a)' uses a look-around or a flag."),
+    "look-around": (
+        with_options("label", pattern="(?=a)"),
+        "column label: pattern '(?=a)' uses a look-around or a flag.",
+    ),
     "a flag": (with_options("label", pattern="(?i)a"), "column label: pattern '(?i)a' uses a look-around or a flag."),
-    "a back reference": (with_options("label", pattern=r"(a)\1"), rf"column label: pattern '(a)\\1' uses `\1`, {DIFFERS}"),
+    "a back reference": (
+        with_options("label", pattern=r"(a)\1"),
+        rf"column label: pattern '(a)\\1' uses `\1`, {DIFFERS}",
+    ),
     "a word's end": (with_options("label", pattern=r"a\b"), rf"column label: pattern 'a\\b' uses `\b`, {DIFFERS}"),
-    "a possessive quantifier": (with_options("label", pattern="a++"), "column label: pattern 'a++' uses a possessive quantifier."),
+    "a possessive quantifier": (
+        with_options("label", pattern="a++"),
+        "column label: pattern 'a++' uses a possessive quantifier.",
+    ),
     "a group without a limit": (with_options("label", pattern="(-a)*"), f"column label: pattern '(-a)*' {NO_LIMIT}"),
     "groups whose limits are too many together": (
         with_options("label", pattern="((a|b){99}-){99}"),
         f"column label: pattern '((a|b){{99}}-){{99}}' {NO_LIMIT}",
     ),
-    "a brace that counts nothing": (with_options("label", pattern="a{,3}"), "column label: pattern 'a{,3}' has a `{` that says no count: write it as `\\{`"),
-    "a bracket that begins a class": (with_options("label", pattern="[]a]"), "column label: pattern '[]a]' has a `]` that begins a class"),
-    "the end of text as Python writes it": (with_options("label", pattern=r"a\Z"), rf"column label: pattern 'a\\Z' uses `\Z`, {DIFFERS}"),
-    "a class in a class": (with_options("label", pattern="[[:alpha:]]"), "column label: pattern '[[:alpha:]]' has a `[` in a class: write it as `\\[`."),
-    "too many repeats": (with_options("label", pattern="a{1001}"), "column label: pattern 'a{1001}' repeats something more than 999 times."),
-    "numbers allowed of a text": (with_enum("label", "a", 7), "column label: enum holds 7: a column of type string cannot be that (put text in quotes)."),
-    "text allowed of a number": (with_enum("id", 1, "2"), "column id: enum holds '2': a column of type int cannot be that (put text in quotes)."),
-    "fractions allowed of a whole number": (with_enum("id", 1.5), "column id: enum holds 1.5: a column of type int cannot be that (put text in quotes)."),
-    "values allowed of a date": (with_enum("made_on", "2025-04-01"), "column made_on: enum holds '2025-04-01': a column of type date cannot be that"),
-    "a quality rule for another tool": (with_rule(engine="soda"), "quality rule dear: only 'type: custom' with 'engine: lakehouse' is a row rule here."),
-    "a quality rule of the library": (with_rule(type="library"), "quality rule dear: only 'type: custom' with 'engine: lakehouse' is a row rule here."),
-    "a rule without a name": (with_rule(name=None), "quality rule '': a name is letters, digits, spaces and _ . , : ( ) -, up to 80 characters."),
-    "a rule's name that SQL could not quote": (with_rule(name="it's dear"), 'quality rule "it\'s dear": a name is letters'),
+    "a brace that counts nothing": (
+        with_options("label", pattern="a{,3}"),
+        "column label: pattern 'a{,3}' has a `{` that says no count: write it as `\\{`",
+    ),
+    "a bracket that begins a class": (
+        with_options("label", pattern="[]a]"),
+        "column label: pattern '[]a]' has a `]` that begins a class",
+    ),
+    "the end of text as Python writes it": (
+        with_options("label", pattern=r"a\Z"),
+        rf"column label: pattern 'a\\Z' uses `\Z`, {DIFFERS}",
+    ),
+    "a class in a class": (
+        with_options("label", pattern="[[:alpha:]]"),
+        "column label: pattern '[[:alpha:]]' has a `[` in a class: write it as `\\[`.",
+    ),
+    "too many repeats": (
+        with_options("label", pattern="a{1001}"),
+        "column label: pattern 'a{1001}' repeats something more than 999 times.",
+    ),
+    "numbers allowed of a text": (
+        with_enum("label", "a", 7),
+        "column label: enum holds 7: a column of type string cannot be that (put text in quotes).",
+    ),
+    "text allowed of a number": (
+        with_enum("id", 1, "2"),
+        "column id: enum holds '2': a column of type int cannot be that (put text in quotes).",
+    ),
+    "fractions allowed of a whole number": (
+        with_enum("id", 1.5),
+        "column id: enum holds 1.5: a column of type int cannot be that (put text in quotes).",
+    ),
+    "values allowed of a date": (
+        with_enum("made_on", "2025-04-01"),
+        "column made_on: enum holds '2025-04-01': a column of type date cannot be that",
+    ),
+    "a quality rule for another tool": (
+        with_rule(engine="soda"),
+        "quality rule dear: only 'type: custom' with 'engine: lakehouse' is a row rule here.",
+    ),
+    "a quality rule of the library": (
+        with_rule(type="library"),
+        "quality rule dear: only 'type: custom' with 'engine: lakehouse' is a row rule here.",
+    ),
+    "a rule without a name": (
+        with_rule(name=None),
+        "quality rule '': a name is letters, digits, spaces and _ . , : ( ) -, up to 80 characters.",
+    ),
+    "a rule's name that SQL could not quote": (
+        with_rule(name="it's dear"),
+        'quality rule "it\'s dear": a name is letters',
+    ),
     "a rule's name that would be split": (with_rule(name="dear; odd"), "quality rule 'dear; odd': a name is letters"),
     "an unknown severity": (with_rule(severity="error"), "quality rule dear: severity 'error' must be reject or warn."),
     "no implementation": (with_rule(implementation=None), "quality rule dear: implementation must be a SQL predicate."),
     "no SQL": (with_rule(implementation="price >"), "quality rule dear: 'price >' is no SQL predicate: "),
-    "an unknown column": (with_rule(implementation="cost > 1 AND size > 1"), "quality rule dear: no such column: cost, size."),
-    "a column of another table": (with_rule(implementation="orders.price > 1"), "quality rule dear: no such column: orders.price."),
-    "a subquery": (with_rule(implementation="price > (SELECT 1)"), "quality rule dear: a row rule looks at one row: no subquery, aggregate or window."),
-    "an aggregate": (with_rule(implementation="price > avg(price)"), "quality rule dear: a row rule looks at one row: no subquery, aggregate or window."),
-    "a window": (with_rule(implementation="row_number() OVER () > 1"), "quality rule dear: a row rule looks at one row: no subquery, aggregate or window."),
+    "an unknown column": (
+        with_rule(implementation="cost > 1 AND size > 1"),
+        "quality rule dear: no such column: cost, size.",
+    ),
+    "a column of another table": (
+        with_rule(implementation="orders.price > 1"),
+        "quality rule dear: no such column: orders.price.",
+    ),
+    "a subquery": (
+        with_rule(implementation="price > (SELECT 1)"),
+        "quality rule dear: a row rule looks at one row: no subquery, aggregate or window.",
+    ),
+    "an aggregate": (
+        with_rule(implementation="price > avg(price)"),
+        "quality rule dear: a row rule looks at one row: no subquery, aggregate or window.",
+    ),
+    "a window": (
+        with_rule(implementation="row_number() OVER () > 1"),
+        "quality rule dear: a row rule looks at one row: no subquery, aggregate or window.",
+    ),
     "an unknown function": (
         with_rule(implementation="dearness(price) > 1"),
         "quality rule dear: the engines may differ on dearness, or from one day to the next.",
     ),
-    "the time of day": (with_rule(implementation="made_on <= current_date()"), "quality rule dear: the engines may differ on current_date, or from one day to"),
-    "chance": (with_rule(implementation="price > rand()"), "quality rule dear: the engines may differ on rand, or from one day to the next."),
-    "a function on which they differ": (with_rule(implementation="upper(label) = 'A'"), "quality rule dear: the engines may differ on upper, or from"),
-    "a divisor that may be 0": (with_rule(implementation="price / id > 1"), "quality rule dear: `price / id` fails where the divisor is 0: write nullif(…, 0)"),
-    "a day taken for a number": (with_rule(implementation="made_on - 1 > made_on"), "quality rule dear: `made_on - 1` reckons with what is no number"),
-    "a cast that may fail": (with_rule(implementation="CAST(label AS INT) > 1"), "quality rule dear: `CAST(label AS INT)` may fail, or differ between"),
+    "the time of day": (
+        with_rule(implementation="made_on <= current_date()"),
+        "quality rule dear: the engines may differ on current_date, or from one day to",
+    ),
+    "chance": (
+        with_rule(implementation="price > rand()"),
+        "quality rule dear: the engines may differ on rand, or from one day to the next.",
+    ),
+    "a function on which they differ": (
+        with_rule(implementation="upper(label) = 'A'"),
+        "quality rule dear: the engines may differ on upper, or from",
+    ),
+    "a divisor that may be 0": (
+        with_rule(implementation="price / id > 1"),
+        "quality rule dear: `price / id` fails where the divisor is 0: write nullif(…, 0)",
+    ),
+    "a day taken for a number": (
+        with_rule(implementation="made_on - 1 > made_on"),
+        "quality rule dear: `made_on - 1` reckons with what is no number",
+    ),
+    "a cast that may fail": (
+        with_rule(implementation="CAST(label AS INT) > 1"),
+        "quality rule dear: `CAST(label AS INT)` may fail, or differ between",
+    ),
     "text compared with a number": (
         with_rule(implementation="label > 5"),
         "quality rule dear: `label > 5` compares a number with a text: say both as one type",
     ),
-    "a day compared with text": (with_rule(implementation="made_on > '2025-01-01'"), "quality rule dear: `made_on > '2025-01-01'` compares a date with a text"),
-    "a day that is none": (with_rule(implementation="made_on > DATE '2025-02-30'"), "quality rule dear: '2025-02-30' is no date or timestamp."),
-    "a text taken for a day": (with_rule(implementation="year(label) > 1"), "quality rule dear: to_date fails on a text that is no date: write try_cast"),
-    "an escape in LIKE": (with_rule(implementation="label LIKE 'a\\\\_b'"), "quality rule dear: LIKE takes a text without backslashes"),
-    "a text from before its start": (with_rule(implementation="substring(label, 0, 2) = 'a'"), "quality rule dear: substring begins at a number, 1 or more"),
-    "a pattern that is a column": (with_rule(implementation="label RLIKE label"), "quality rule dear: RLIKE takes a pattern as a text, not a column."),
-    "a pattern that differs": (with_rule(implementation="label RLIKE '(a|b)+'"), f"quality rule dear: pattern '(a|b)+' {NO_LIMIT}"),
-    "a comment": (with_rule(implementation="price > 1 -- euros"), "quality rule dear: write the comment as its description: SQL follows the predicate."),
+    "a day compared with text": (
+        with_rule(implementation="made_on > '2025-01-01'"),
+        "quality rule dear: `made_on > '2025-01-01'` compares a date with a text",
+    ),
+    "a day that is none": (
+        with_rule(implementation="made_on > DATE '2025-02-30'"),
+        "quality rule dear: '2025-02-30' is no date or timestamp.",
+    ),
+    "a text taken for a day": (
+        with_rule(implementation="year(label) > 1"),
+        "quality rule dear: to_date fails on a text that is no date: write try_cast",
+    ),
+    "an escape in LIKE": (
+        with_rule(implementation="label LIKE 'a\\\\_b'"),
+        "quality rule dear: LIKE takes a text without backslashes",
+    ),
+    "a text from before its start": (
+        with_rule(implementation="substring(label, 0, 2) = 'a'"),
+        "quality rule dear: substring begins at a number, 1 or more",
+    ),
+    "a pattern that is a column": (
+        with_rule(implementation="label RLIKE label"),
+        "quality rule dear: RLIKE takes a pattern as a text, not a column.",
+    ),
+    "a pattern that differs": (
+        with_rule(implementation="label RLIKE '(a|b)+'"),
+        f"quality rule dear: pattern '(a|b)+' {NO_LIMIT}",
+    ),
+    "a comment": (
+        with_rule(implementation="price > 1 -- euros"),
+        "quality rule dear: write the comment as its description: SQL follows the predicate.",
+    ),
     "two statements": (with_rule(implementation="price > 1; DROP TABLE things"), f"quality rule dear: {NO_PREDICATE}"),
     "a number for a predicate": (with_rule(implementation="price + 1"), f"quality rule dear: {NO_PREDICATE}"),
     "a column for a predicate": (with_rule(implementation="label"), f"quality rule dear: {NO_PREDICATE}"),
@@ -134,7 +266,12 @@ def test_the_rules_of_a_contract_in_the_order_of_its_columns(tmp_path: Path) -> 
         Rule("label: minLength 2", "length(`label`) >= 2", reject, "label has at least 2 characters."),
         Rule("label: maxLength 9", "length(`label`) <= 9", reject, "label has at most 9 characters."),
         Rule("label: pattern", r"`label` RLIKE '^[a-z\']+\\z'", reject, "label matches ^[a-z']+$."),
-        Rule("label: not an allowed value", r"`label` IN ('it\'s', 'back\\slash')", reject, "label is one of it's, back\\slash."),
+        Rule(
+            "label: not an allowed value",
+            r"`label` IN ('it\'s', 'back\\slash')",
+            reject,
+            "label is one of it's, back\\slash.",
+        ),
         Rule("price: maximum 1000000.0", "`price` <= 1000000.0", reject, "price is at most 1000000.0."),
         Rule("price: exclusiveMinimum 0", "`price` > 0", reject, "price is above 0."),
         Rule("dear", "price > 100", Severity.WARN, "More than most."),

@@ -15,7 +15,9 @@ def client(service: str, aws: EmbeddedAws, **options: Any) -> Any:
 
 
 def point_at(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on boto3's clients are by default this one's. Its default session keeps the credentials that it was made with."""
+    """From here on boto3's clients are by default this one's. Its default session keeps the credentials that it was
+    made with.
+    """
     for name, value in aws.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)

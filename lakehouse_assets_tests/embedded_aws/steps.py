@@ -17,7 +17,9 @@ from mypy_boto3_athena.type_defs import QueryExecutionTypeDef
 from lakehouse_assets.catalog.entries import delta_entry
 
 SECONDS_TO_WAIT = 30.0
-ENDLESS = "SELECT sum(a.x * b.x * c.x % 7) FROM " + " CROSS JOIN ".join(f"UNNEST(sequence(1, 10000)) AS {name}(x)" for name in "abc")
+ENDLESS = "SELECT sum(a.x * b.x * c.x % 7) FROM " + " CROSS JOIN ".join(
+    f"UNNEST(sequence(1, 10000)) AS {name}(x)" for name in "abc"
+)
 """A query that runs until it is stopped."""
 
 Seen = TypeVar("Seen")
@@ -35,7 +37,9 @@ def wait_for(look: Callable[[], Seen | None], seconds: float = SECONDS_TO_WAIT) 
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is a process of this number that still runs. One that ended and that nobody asked about (a zombie) does not."""
+    """Whether there is a process of this number that still runs. One that ended and that nobody asked about (a zombie)
+    does not.
+    """
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -89,7 +93,11 @@ class Athena:
         status = self.ended(query_id)["Status"]
         assert status["State"] == "SUCCEEDED", status
         pages = self.client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
-        rows = [tuple(value.get("VarCharValue") for value in row["Data"]) for page in pages for row in page["ResultSet"]["Rows"]]
+        rows = [
+            tuple(value.get("VarCharValue") for value in row["Data"])
+            for page in pages
+            for row in page["ResultSet"]["Rows"]
+        ]
         return rows[1:]
 
     def reason_to_fail(self, sql: str, *parameters: str) -> str:

@@ -17,7 +17,9 @@ def status(aws: EmbeddedAws, method: str, path: str, **headers: str) -> int:
     """Of a request that is signed as it has to be: what a web page lacks is not the signature alone."""
     body = b"" if method == "POST" else None
     told = {name.replace("_", "-"): value for name, value in headers.items()}
-    signed = AWSRequest(method, aws.endpoint + path, headers={"Host": aws.endpoint.removeprefix("http://")} | told, data=body)
+    signed = AWSRequest(
+        method, aws.endpoint + path, headers={"Host": aws.endpoint.removeprefix("http://")} | told, data=body
+    )
     S3SigV4Auth(Credentials(aws.access_key_id, aws.secret_access_key), "s3", aws.region).add_auth(signed)
     asked = urllib.request.Request(aws.endpoint + path, method=method, data=body, headers=dict(signed.headers.items()))
     try:
@@ -42,10 +44,17 @@ def status(aws: EmbeddedAws, method: str, path: str, **headers: str) -> int:
     ],
     ids=lambda page: "=".join(*page.items()),
 )
-def test_a_web_page_gets_no_answer_and_changes_nothing(page: dict[str, str], aws: EmbeddedAws, s3: S3Client, bucket: str) -> None:
+def test_a_web_page_gets_no_answer_and_changes_nothing(
+    page: dict[str, str], aws: EmbeddedAws, s3: S3Client, bucket: str
+) -> None:
     s3.put_object(Bucket=bucket, Key="key", Body=b"content")
 
-    for method, path in (("GET", f"/{bucket}/key"), ("DELETE", f"/{bucket}/key"), ("OPTIONS", f"/{bucket}"), ("POST", "/?Action=ListQueues")):
+    for method, path in (
+        ("GET", f"/{bucket}/key"),
+        ("DELETE", f"/{bucket}/key"),
+        ("OPTIONS", f"/{bucket}"),
+        ("POST", "/?Action=ListQueues"),
+    ):
         assert status(aws, method, path, **page) == 403
 
     assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"content"
@@ -61,13 +70,20 @@ def test_whoever_says_localhost_is_answered(aws: EmbeddedAws, s3: S3Client, buck
     s3.put_object(Bucket=bucket, Key="key", Body=b"content")
 
     assert status(aws, "GET", f"/{bucket}/key") == 200
-    assert boto3.client("s3", endpoint_url=aws.endpoint.replace("127.0.0.1", "localhost")).get_object(Bucket=bucket, Key="key")["ContentLength"] == 7
+    assert (
+        boto3.client("s3", endpoint_url=aws.endpoint.replace("127.0.0.1", "localhost")).get_object(
+            Bucket=bucket, Key="key"
+        )["ContentLength"]
+        == 7
+    )
 
 
 def test_a_person_may_look_at_an_object_in_a_browser(aws: EmbeddedAws, s3: S3Client, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="key", Body=b"content")
 
-    url = client("s3", aws, config=Config(signature_version="s3v4")).generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "key"})
+    url = client("s3", aws, config=Config(signature_version="s3v4")).generate_presigned_url(
+        "get_object", Params={"Bucket": bucket, "Key": "key"}
+    )
 
     with urllib.request.urlopen(urllib.request.Request(url, headers={"Sec-Fetch-Site": "none"}), timeout=30) as answer:
         assert answer.read() == b"content"

@@ -22,7 +22,8 @@ from lakehouse_assets.errors import TemporaryOutage
 from lakehouse_assets_tests.embedded_aws.clients import client, point_at
 from lakehouse_assets_tests.embedded_aws.steps import ENDLESS, is_alive, wait_for
 
-# A command that uses the embedded AWS of a home until its standard input ends. It prints the endpoint and says when it is done.
+# A command that uses the embedded AWS of a home until its standard input ends. It prints the endpoint and says when it
+# is done.
 COMMAND = """
 import sys
 from pathlib import Path
@@ -256,7 +257,10 @@ def test_everything_is_there_after_stop_and_start(tmp_path: Path, monkeypatch: p
         s3: S3Client = boto3.client("s3")
         s3.create_bucket(Bucket="lakehouse")
         s3.put_bucket_versioning(Bucket="lakehouse", VersioningConfiguration={"Status": "Enabled"})
-        first = {key: s3.put_object(Bucket="lakehouse", Key=key, Body=b"first", Metadata={"batch": "b1"})["VersionId"] for key in keys}
+        first = {
+            key: s3.put_object(Bucket="lakehouse", Key=key, Body=b"first", Metadata={"batch": "b1"})["VersionId"]
+            for key in keys
+        }
         for key in keys:
             s3.put_object(Bucket="lakehouse", Key=key, Body=b"second")
         s3.delete_object(Bucket="lakehouse", Key=keys[0])
@@ -265,7 +269,9 @@ def test_everything_is_there_after_stop_and_start(tmp_path: Path, monkeypatch: p
         glue.create_database(DatabaseInput={"Name": "dwh"})
         glue.create_table(DatabaseName="dwh", TableInput={"Name": "orders", "Parameters": {"table_type": "delta"}})
         athena: AthenaClient = boto3.client("athena")
-        athena.create_work_group(Name="lakehouse", Configuration={"ResultConfiguration": {"OutputLocation": "s3://lakehouse/athena/"}})
+        athena.create_work_group(
+            Name="lakehouse", Configuration={"ResultConfiguration": {"OutputLocation": "s3://lakehouse/athena/"}}
+        )
         sqs: SQSClient = boto3.client("sqs")
         sqs.create_queue(QueueName="wake-up")
         sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="wake-up")["QueueUrl"], MessageBody="a file came")
@@ -281,7 +287,9 @@ def test_everything_is_there_after_stop_and_start(tmp_path: Path, monkeypatch: p
             assert s3.get_object(Bucket="lakehouse", Key=key)["Body"].read() == b"second"
         with pytest.raises(s3.exceptions.NoSuchKey):
             s3.get_object(Bucket="lakehouse", Key=keys[0])
-        assert boto3.client("glue").get_table(DatabaseName="dwh", Name="orders")["Table"]["Parameters"] == {"table_type": "delta"}
+        assert boto3.client("glue").get_table(DatabaseName="dwh", Name="orders")["Table"]["Parameters"] == {
+            "table_type": "delta"
+        }
         configuration = boto3.client("athena").get_work_group(WorkGroup="lakehouse")["WorkGroup"]["Configuration"]
         assert configuration["ResultConfiguration"]["OutputLocation"] == "s3://lakehouse/athena/"
         sqs = boto3.client("sqs")
@@ -293,7 +301,10 @@ def test_a_job_that_still_runs_ends_with_it(tmp_path: Path, monkeypatch: pytest.
     started = tmp_path / "started"
     with embedded_aws(tmp_path / "home") as aws:
         point_at(aws, monkeypatch)
-        run_job("import os, pathlib, sys, time; pathlib.Path(sys.argv[-1]).write_text(str(os.getpid())); time.sleep(600)", started)
+        run_job(
+            "import os, pathlib, sys, time; pathlib.Path(sys.argv[-1]).write_text(str(os.getpid())); time.sleep(600)",
+            started,
+        )
         pid = int(wait_for(lambda: written(started)))
 
     assert not is_alive(pid)
@@ -308,7 +319,9 @@ def test_a_query_that_still_runs_ends_with_it(tmp_path: Path, monkeypatch: pytes
         point_at(aws, monkeypatch)
         pid = server_pid(tmp_path)
         athena: AthenaClient = boto3.client("athena")
-        query = athena.start_query_execution(QueryString=ENDLESS, ResultConfiguration={"OutputLocation": "s3://nowhere/"})
+        query = athena.start_query_execution(
+            QueryString=ENDLESS, ResultConfiguration={"OutputLocation": "s3://nowhere/"}
+        )
         wait_for(lambda: state_of(athena, query["QueryExecutionId"]) == "RUNNING" or None)
 
     assert not is_alive(pid)
@@ -339,7 +352,10 @@ def test_a_real_account_is_out_of_its_reach(tmp_path: Path, monkeypatch: pytest.
     with embedded_aws(tmp_path / "home") as aws:
         monkeypatch.undo()
         point_at(aws, monkeypatch)
-        run_job("import json, os, pathlib, sys; pathlib.Path(sys.argv[-1]).write_text(json.dumps(dict(os.environ)))", tmp_path / "environment")
+        run_job(
+            "import json, os, pathlib, sys; pathlib.Path(sys.argv[-1]).write_text(json.dumps(dict(os.environ)))",
+            tmp_path / "environment",
+        )
         seen = json.loads(wait_for(lambda: written(tmp_path / "environment")))
 
     assert {name: value for name, value in seen.items() if name.startswith("AWS_")} == aws.environment() | NOBODYS
@@ -349,8 +365,14 @@ def test_a_real_account_is_out_of_its_reach(tmp_path: Path, monkeypatch: pytest.
     ("before", "after"),
     [
         ({}, {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}),
-        ({"NO_PROXY": ".corp, localhost"}, {"NO_PROXY": ".corp,localhost,127.0.0.1", "no_proxy": ".corp,localhost,127.0.0.1"}),
-        ({"NO_PROXY": "a", "no_proxy": "b"}, {"NO_PROXY": "a,127.0.0.1,localhost", "no_proxy": "b,127.0.0.1,localhost"}),
+        (
+            {"NO_PROXY": ".corp, localhost"},
+            {"NO_PROXY": ".corp,localhost,127.0.0.1", "no_proxy": ".corp,localhost,127.0.0.1"},
+        ),
+        (
+            {"NO_PROXY": "a", "no_proxy": "b"},
+            {"NO_PROXY": "a,127.0.0.1,localhost", "no_proxy": "b,127.0.0.1,localhost"},
+        ),
         ({"no_proxy": "*"}, {"NO_PROXY": "*", "no_proxy": "*"}),
     ],
 )
@@ -364,9 +386,14 @@ def test_who_uses_it_goes_past_proxies_for_this_machine_and_for_whom_else_it_did
 
 
 def test_looking_at_it_imports_neither_the_emulator_nor_an_sdk() -> None:
-    imports = "import sys, lakehouse_assets.embedded_aws.process; print(sorted(sys.modules.keys() & {'ministack', 'boto3', 'dagster', 'duckdb'}))"
+    imports = (
+        "import sys, lakehouse_assets.embedded_aws.process; print(sorted(sys.modules.keys() & {'ministack', 'boto3',"
+        " 'dagster', 'duckdb'}))"
+    )
 
-    found = subprocess.run([sys.executable, "-c", imports], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    found = subprocess.run(
+        [sys.executable, "-c", imports], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
 
     assert found.stdout.strip() == "[]"
 

@@ -1,4 +1,6 @@
-"""Who has not the secret of the home gets nothing, however he asks; what signs with it is answered in each of its forms."""
+"""Who has not the secret of the home gets nothing, however he asks; what signs with it is answered in each of its
+forms.
+"""
 
 import json
 import stat
@@ -30,9 +32,13 @@ from lakehouse_assets_tests.embedded_aws.step_functions.test_lambda_errors impor
 V4 = Config(signature_version="s3v4")
 
 
-def answer(url: str, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None) -> tuple[int, bytes]:
+def answer(
+    url: str, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
+) -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, dict(headers or {}), method=method), timeout=30) as found:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, body, dict(headers or {}), method=method), timeout=30
+        ) as found:
             return found.status, found.read()
     except HTTPError as error:
         return error.code, error.read()
@@ -49,10 +55,14 @@ class Signer(S3SigV4Auth):
         return self._payload or str(super().payload(request))
 
 
-def signed(aws: EmbeddedAws, method: str, path: str, body: bytes, payload: str | None = None, **headers: str) -> dict[str, str]:
+def signed(
+    aws: EmbeddedAws, method: str, path: str, body: bytes, payload: str | None = None, **headers: str
+) -> dict[str, str]:
     """The headers of a request that S3 answers."""
     told = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = AWSRequest(method, aws.endpoint + path, headers={"Host": aws.endpoint.removeprefix("http://")} | told, data=body)
+    request = AWSRequest(
+        method, aws.endpoint + path, headers={"Host": aws.endpoint.removeprefix("http://")} | told, data=body
+    )
     Signer(aws, payload).add_auth(request)
     return dict(request.headers.items())
 
@@ -87,7 +97,9 @@ def content(aws: EmbeddedAws, key: str) -> bytes:
         ("sts", "get_caller_identity", {}),
     ],
 )
-def test_a_client_of_another_user_is_refused_by_each_service(aws: EmbeddedAws, service: str, operation: str, arguments: dict[str, Any], secret: str) -> None:
+def test_a_client_of_another_user_is_refused_by_each_service(
+    aws: EmbeddedAws, service: str, operation: str, arguments: dict[str, Any], secret: str
+) -> None:
     key, code = ("test", "InvalidAccessKeyId") if secret == "no key" else (aws.access_key_id, "SignatureDoesNotMatch")
     other = client(service, aws, aws_access_key_id=key, aws_secret_access_key="test")
 
@@ -111,7 +123,9 @@ def test_a_client_of_another_user_is_refused_by_each_service(aws: EmbeddedAws, s
     ],
     ids=["nothing", "a token", "an algorithm", "half a signature", "version 2"],
 )
-def test_a_request_without_a_signature_does_nothing(aws: EmbeddedAws, key: str, method: str, headers: dict[str, str]) -> None:
+def test_a_request_without_a_signature_does_nothing(
+    aws: EmbeddedAws, key: str, method: str, headers: dict[str, str]
+) -> None:
     status, body = answer(aws.endpoint + key, method, headers, b"mine" if method == "PUT" else None)
 
     assert (status, b"theirs" in body) == (403, False)
@@ -150,12 +164,19 @@ def test_a_signature_is_good_for_its_own_request_alone(aws: EmbeddedAws, key: st
 
     assert (status, b"SignatureDoesNotMatch" in told or b"XAmzContentSHA256Mismatch" in told) == (403, True)
     assert content(aws, key) == b"theirs"
-    assert answer(aws.endpoint + key, "PUT", signed(aws, "PUT", key, b"signed", x_amz_meta_owner="me"), b"signed")[0] == 200
+    assert (
+        answer(aws.endpoint + key, "PUT", signed(aws, "PUT", key, b"signed", x_amz_meta_owner="me"), b"signed")[0]
+        == 200
+    )
 
 
 def test_the_body_of_a_service_that_sends_no_hash_is_signed_too(aws: EmbeddedAws) -> None:
     def headers(body: bytes) -> dict[str, str]:
-        told = {"Host": aws.endpoint.removeprefix("http://"), "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AWSGlue.GetDatabases"}
+        told = {
+            "Host": aws.endpoint.removeprefix("http://"),
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": "AWSGlue.GetDatabases",
+        }
         request = AWSRequest("POST", f"{aws.endpoint}/", headers=told, data=body)
         SigV4Auth(Credentials(aws.access_key_id, aws.secret_access_key), "glue", aws.region).add_auth(request)
         return dict(request.headers.items())
@@ -175,7 +196,9 @@ def test_a_request_of_yesterday_is_refused(aws: EmbeddedAws, key: str, monkeypat
     assert (status, b"RequestTimeTooSkewed" in told) == (403, True)
 
 
-def test_a_presigned_url_opens_its_own_object_for_its_own_time(aws: EmbeddedAws, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_presigned_url_opens_its_own_object_for_its_own_time(
+    aws: EmbeddedAws, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def url(**options: Any) -> str:
         asked = {"Params": {"Bucket": key.split("/")[1], "Key": "key"}, "ExpiresIn": 60}
         return str(client("s3", aws, config=V4, **options).generate_presigned_url("get_object", **asked))
@@ -190,14 +213,22 @@ def test_a_presigned_url_opens_its_own_object_for_its_own_time(aws: EmbeddedAws,
 
 
 def in_chunks(aws: EmbeddedAws, path: str, signed_chunk: bytes, sent_chunk: bytes) -> tuple[dict[str, str], bytes]:
-    """A PUT as S3A sends it over HTTP: the signature of the header is the first of a chain, in which each chunk has one."""
+    """A PUT as S3A sends it over HTTP: the signature of the header is the first of a chain, in which each chunk has
+    one.
+    """
     length = {"x_amz_decoded_content_length": str(len(signed_chunk)), "Content_Encoding": "aws-chunked"}
     headers = signed(aws, "PUT", path, b"", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", **length)
     signer, request = Signer(aws), AWSRequest()
     request.context["timestamp"] = headers["X-Amz-Date"]
     last, body = headers["Authorization"].rpartition("Signature=")[2], b""
     for to_sign, to_send in ((signed_chunk, sent_chunk), (b"", b"")):
-        parts = ["AWS4-HMAC-SHA256-PAYLOAD", headers["X-Amz-Date"], signer.credential_scope(request), last, sha256(b"").hexdigest()]
+        parts = [
+            "AWS4-HMAC-SHA256-PAYLOAD",
+            headers["X-Amz-Date"],
+            signer.credential_scope(request),
+            last,
+            sha256(b"").hexdigest(),
+        ]
         last = signer.signature("\n".join([*parts, sha256(to_sign).hexdigest()]), request)
         body += f"{len(to_send):x};chunk-signature={last}\r\n".encode() + to_send + b"\r\n"
     return headers, body
@@ -216,7 +247,11 @@ def test_each_chunk_of_a_body_has_to_be_the_one_that_was_signed(aws: EmbeddedAws
 def test_a_body_that_is_said_to_be_unsigned_is_taken_with_a_signed_header(aws: EmbeddedAws, key: str) -> None:
     for told in ("UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"):
         chunked = told.startswith("STREAMING")
-        trailer = {"Content_Encoding": "aws-chunked", "x_amz_trailer": "x-amz-checksum-crc32", "x_amz_decoded_content_length": "4"}
+        trailer = {
+            "Content_Encoding": "aws-chunked",
+            "x_amz_trailer": "x-amz-checksum-crc32",
+            "x_amz_decoded_content_length": "4",
+        }
         headers = signed(aws, "PUT", key, b"", told, **(trailer if chunked else {}))
         body = b"4\r\nmine\r\n0\r\nx-amz-checksum-crc32:aajTkw==\r\n\r\n" if chunked else b"ours"
         status, said = answer(aws.endpoint + key, "PUT", headers, body)
@@ -224,7 +259,9 @@ def test_a_body_that_is_said_to_be_unsigned_is_taken_with_a_signed_header(aws: E
         assert content(aws, key) == (b"mine" if chunked else b"ours")
 
 
-def test_keys_that_need_escapes_are_signed_alike_by_boto3_and_delta_rs(aws: EmbeddedAws, s3: S3Client, bucket: str) -> None:
+def test_keys_that_need_escapes_are_signed_alike_by_boto3_and_delta_rs(
+    aws: EmbeddedAws, s3: S3Client, bucket: str
+) -> None:
     name = "a b+c=ü/x~(1)*'&%41,€.txt"
     s3.put_object(Bucket=bucket, Key=name, Body=b"content")
     assert [found["Key"] for found in s3.list_objects_v2(Bucket=bucket, Prefix=name)["Contents"]] == [name]
@@ -233,13 +270,17 @@ def test_keys_that_need_escapes_are_signed_alike_by_boto3_and_delta_rs(aws: Embe
     DeltaTable.create(uri, Schema([Field("n", PrimitiveType("integer"))]), storage_options=aws.environment())
     assert DeltaTable(uri, storage_options=aws.environment()).version() == 0
     with pytest.raises(Exception, match=r"403|Forbidden|InvalidAccessKeyId"):
-        DeltaTable(uri, storage_options=aws.environment() | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"})
+        DeltaTable(
+            uri, storage_options=aws.environment() | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        )
 
 
 def test_a_lambda_signs_with_the_secret_too(aws: EmbeddedAws, key: str) -> None:
     del aws
     bucket = key.split("/")[1]
-    function = made("import boto3\ndef handler(event, context):\n    return boto3.client('s3').get_object(**event)['ContentLength']")
+    function = made(
+        "import boto3\ndef handler(event, context):\n    return boto3.client('s3').get_object(**event)['ContentLength']"
+    )
 
     answer = boto3.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"Bucket": bucket, "Key": "key"}))
 
@@ -263,7 +304,9 @@ def test_the_secret_is_the_owners_alone_and_stays(tmp_path: Path) -> None:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert anew.secret_access_key != first.secret_access_key
         with pytest.raises(ClientError, match="InvalidAccessKeyId"):
-            client("s3", anew, aws_access_key_id=first.access_key_id, aws_secret_access_key=first.secret_access_key).list_buckets()
+            client(
+                "s3", anew, aws_access_key_id=first.access_key_id, aws_secret_access_key=first.secret_access_key
+            ).list_buckets()
 
 
 def test_a_damaged_secret_is_made_anew(tmp_path: Path) -> None:

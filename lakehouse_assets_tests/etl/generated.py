@@ -1,4 +1,6 @@
-"""Rows that hypothesis or a seeded generator makes: few keys, so that they collide; a tenth of the cells spoiled, or written in an unusual way."""
+"""Rows that hypothesis or a seeded generator makes: few keys, so that they collide; a tenth of the cells spoiled, or
+written in an unusual way.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,22 @@ from hypothesis import strategies as st
 from lakehouse_assets_tests.etl.reference import DATASETS, File
 from lakehouse_assets_tests.etl.support import HEADERS, START, Given, House, csv_text
 
-ODD_NUMBERS = ["", " ", "1.0", " -2.000 ", "1.5", "1e3", " 2 ", "+1", "-3", "99999999999", "abc", "\u00a01", "1\n", "NaN"]
+ODD_NUMBERS = [
+    "",
+    " ",
+    "1.0",
+    " -2.000 ",
+    "1.5",
+    "1e3",
+    " 2 ",
+    "+1",
+    "-3",
+    "99999999999",
+    "abc",
+    "\u00a01",
+    "1\n",
+    "NaN",
+]
 ODD_TEXTS = ["", "  ", "=1+1", 'a "b", c', "two\nlines", "\u202eabc", "x\x00y", " Atlas", "\u00a0", "é"]
 ODD_DAYS = ["", "2025-02-30", "2025-4-1", "not-a-date", "0000-01-01", "2025-04-01\n", " 2025-04-01", "2024-02-29"]
 ODD_MOMENTS = [
@@ -91,8 +108,8 @@ def shape_of(dataset: str) -> st.SearchStrategy[tuple[str, ...]]:
 
 @st.composite
 def batches(draw: st.DrawFn) -> list[Batch]:
-    """One to four batches of up to two files of each dataset. The files' times come in any order; each is one file's alone. A file may come again later, as it
-    was, under another name."""
+    """One to four batches of up to two files of each dataset. The files' times come in any order; each is one file's
+    alone. A file may come again later, as it was, under another name."""
     times = iter(draw(st.permutations(range(40))))
     before: dict[str, list[File]] = {dataset: [] for dataset in DATASETS}
     found: list[Batch] = []
@@ -100,12 +117,19 @@ def batches(draw: st.DrawFn) -> list[Batch]:
         batch: Batch = {dataset: [] for dataset in DATASETS}
         for dataset in DATASETS:
             again = draw(st.lists(st.sampled_from(before[dataset]), max_size=1)) if before[dataset] else []
-            batch[dataset] += [replace(file, name=f"again-{minutes}.csv", minutes=minutes) for file in again for minutes in [next(times)]]
+            batch[dataset] += [
+                replace(file, name=f"again-{minutes}.csv", minutes=minutes)
+                for file in again
+                for minutes in [next(times)]
+            ]
             for _ in range(draw(st.integers(0, 2 - len(again)))):
                 header, rows = draw(shape_of(dataset)), draw(st.lists(row_of(dataset), max_size=4))
                 minutes = next(times)
                 places = [HEADERS[dataset].index(name) for name in header]
-                cut = tuple(tuple(cells[place] for place in places if place < len(cells)) + cells[len(HEADERS[dataset]) :] for cells in rows)
+                cut = tuple(
+                    tuple(cells[place] for place in places if place < len(cells)) + cells[len(HEADERS[dataset]) :]
+                    for cells in rows
+                )
                 batch[dataset].append(File(f"{minutes}.csv", minutes, header, cut, f"content {dataset} {minutes}"))
         for dataset, files in batch.items():
             before[dataset] += [file for file in files if not file.name.startswith("again")]
@@ -114,8 +138,8 @@ def batches(draw: st.DrawFn) -> list[Batch]:
 
 
 def history(seed: int, rows: int, keys: int) -> list[Batch]:
-    """Four batches of two files of each dataset, with so many rows each and so many keys: corrections, files without an optional column, files that come again,
-    in any order of their times."""
+    """Four batches of two files of each dataset, with so many rows each and so many keys: corrections, files without an
+    optional column, files that come again, in any order of their times."""
     chance = random.Random(seed)
     times = chance.sample(range(40), 40)
     before: dict[str, list[File]] = {dataset: [] for dataset in DATASETS}
@@ -124,7 +148,11 @@ def history(seed: int, rows: int, keys: int) -> list[Batch]:
         batch: Batch = {}
         for dataset, earlier in before.items():
             again = chance.sample(earlier, 1) if earlier and chance.random() < 0.5 else []
-            batch[dataset] = [replace(file, name=f"again-{minutes}.csv", minutes=minutes) for file in again for minutes in [times.pop()]]
+            batch[dataset] = [
+                replace(file, name=f"again-{minutes}.csv", minutes=minutes)
+                for file in again
+                for minutes in [times.pop()]
+            ]
             while len(batch[dataset]) < 2:
                 batch[dataset].append(_file(dataset, times.pop(), rows, keys, chance))
         for dataset, files in batch.items():
@@ -140,7 +168,10 @@ def _file(dataset: str, minutes: int, rows: int, keys: int, chance: random.Rando
     def row() -> tuple[str, ...]:
         # A fifth of the parents that items name are in no file.
         most = {name: keys if name == DATASETS[dataset].key else keys * 6 // 5 for name in KEYS}
-        cells = {name: str(chance.randrange(most[name])) if name in KEYS else chance.choice(good) for name, (good, _) in CELLS[dataset].items()}
+        cells = {
+            name: str(chance.randrange(most[name])) if name in KEYS else chance.choice(good)
+            for name, (good, _) in CELLS[dataset].items()
+        }
         if chance.random() < 0.2:
             spoiled = chance.choice(list(cells))
             cells[spoiled] = chance.choice(CELLS[dataset][spoiled][1])

@@ -1,4 +1,6 @@
-"""A contract of free text, so that reading itself can be tested: what each cell of a file becomes, and which row is which."""
+"""A contract of free text, so that reading itself can be tested: what each cell of a file becomes, and which row is
+which.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,17 @@ def notes_contract(folder: Path) -> Contracts:
         {"name": "one", "logicalType": "string", "physicalType": "string"},
         {"name": "two", "logicalType": "string", "physicalType": "string"},
     ]
-    document = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "notes", "name": "notes", "version": "1.0.0", "status": "active"}
-    return read(folder, notes={**document, "schema": [{"name": "notes", "logicalType": "object", "properties": properties}]})
+    document = {
+        "apiVersion": "v3.1.0",
+        "kind": "DataContract",
+        "id": "notes",
+        "name": "notes",
+        "version": "1.0.0",
+        "status": "active",
+    }
+    return read(
+        folder, notes={**document, "schema": [{"name": "notes", "logicalType": "object", "properties": properties}]}
+    )
 
 
 def records(text: str, delimiter: str = ",") -> list[list[str]]:
@@ -48,7 +59,10 @@ Outcome = tuple[dict[int, Row], dict[tuple[str, int], dict[str, str]]]
 def outcome(house: House, *files: Given) -> Outcome:
     """Loads the files as one batch, each a minute after the one before."""
     house.load("notes", "batch", *(replace(file, minutes=place) for place, file in enumerate(files)))
-    table = {number: (name, one, two) for number, name, one, two in house.values("notes", "number", "source_file", "one", "two")}
+    table = {
+        number: (name, one, two)
+        for number, name, one, two in house.values("notes", "number", "source_file", "one", "two")
+    }
     return table, {(found["source_file"], found["row_number"]): found["raw"] for found in house.rejects("notes")}
 
 
@@ -69,8 +83,16 @@ def expected(*files: tuple[str, list[list[str]]]) -> Outcome:
 
 def differing_files(found: Outcome, wanted: Outcome) -> set[str]:
     """The names of the files of which a row is not what it should be, or is missing."""
-    rows = {row[0] for number in found[0].keys() | wanted[0].keys() for row in _differing(found[0].get(number), wanted[0].get(number))}
-    return rows | {name for name, place in found[1].keys() | wanted[1].keys() if _differing(found[1].get((name, place)), wanted[1].get((name, place)))}
+    rows = {
+        row[0]
+        for number in found[0].keys() | wanted[0].keys()
+        for row in _differing(found[0].get(number), wanted[0].get(number))
+    }
+    return rows | {
+        name
+        for name, place in found[1].keys() | wanted[1].keys()
+        if _differing(found[1].get((name, place)), wanted[1].get((name, place)))
+    }
 
 
 def _differing(found: Any, wanted: Any) -> list[Any]:

@@ -1,6 +1,7 @@
 """What must become of any rows, in plain Python: an independent reading of the contracts and of the design's words.
 
-It shares nothing with the plan: no SQL, no contract document, its own forms. What an engine does to the same files must be equal to it.
+It shares nothing with the plan: no SQL, no contract document, its own forms. What an engine does to the same files must
+be equal to it.
 """
 
 from __future__ import annotations
@@ -83,24 +84,43 @@ class Dataset:
     warnings: dict[str, Callable[[Values], bool]] = field(default_factory=dict)
 
 
-PARSERS: dict[str, Callable[[str], Any]] = {"int": whole_number, "double": decimal_number, "timestamp": moment, "string": lambda text: text}
+PARSERS: dict[str, Callable[[str], Any]] = {
+    "int": whole_number,
+    "double": decimal_number,
+    "timestamp": moment,
+    "string": lambda text: text,
+}
 DATED = {"date: pattern": formed_as_day, "date_is_a_day": names_a_day}
 DATASETS = {
     "products": Dataset(
         forms={"product_id": "int", "department_id": "int", "department": "string", "product_name": "string"},
         key="product_id",
-        rules={"product_id: minimum 0": at_least_0("product_id"), "department_id: minimum 0": at_least_0("department_id")},
+        rules={
+            "product_id: minimum 0": at_least_0("product_id"),
+            "department_id: minimum 0": at_least_0("department_id"),
+        },
     ),
     "orders": Dataset(
-        forms={"order_num": "int", "order_id": "int", "user_id": "int", "order_timestamp": "timestamp", "total_amount": "double", "date": "string"},
+        forms={
+            "order_num": "int",
+            "order_id": "int",
+            "user_id": "int",
+            "order_timestamp": "timestamp",
+            "total_amount": "double",
+            "date": "string",
+        },
         key="order_id",
         version="order_timestamp",
-        rules={f"{column}: minimum 0": at_least_0(column) for column in ("order_id", "user_id", "total_amount")} | DATED,
+        rules={f"{column}: minimum 0": at_least_0(column) for column in ("order_id", "user_id", "total_amount")}
+        | DATED,
         warnings={"date_is_the_timestamps_day": is_the_timestamps_day},
     ),
     "order_items": Dataset(
         forms={
-            **dict.fromkeys(("id", "order_id", "user_id", "days_since_prior_order", "product_id", "add_to_cart_order", "reordered"), "int"),
+            **dict.fromkeys(
+                ("id", "order_id", "user_id", "days_since_prior_order", "product_id", "add_to_cart_order", "reordered"),
+                "int",
+            ),
             "order_timestamp": "timestamp",
             "date": "string",
         },
@@ -108,7 +128,10 @@ DATASETS = {
         version="order_timestamp",
         optional=("days_since_prior_order",),
         parents={"order_id": "orders", "product_id": "products"},
-        rules={f"{column}: minimum 0": at_least_0(column) for column in ("id", "user_id", "days_since_prior_order", "add_to_cart_order")}
+        rules={
+            f"{column}: minimum 0": at_least_0(column)
+            for column in ("id", "user_id", "days_since_prior_order", "add_to_cart_order")
+        }
         | {"reordered: not an allowed value": lambda values: values["reordered"] in (None, 0, 1)}
         | DATED,
         warnings={"date_is_the_timestamps_day": is_the_timestamps_day},
@@ -118,7 +141,9 @@ DATASETS = {
 
 @dataclass(frozen=True)
 class File:
-    """A file's rows as they are in it: `rows` are lists of texts below `header`. `content`: a name for them, where the same may come again."""
+    """A file's rows as they are in it: `rows` are lists of texts below `header`. `content`: a name for them, where the
+    same may come again.
+    """
 
     name: str
     minutes: int
@@ -129,7 +154,9 @@ class File:
 
 @dataclass(frozen=True)
 class Row:
-    """An accepted row and where it came from; in a table also which batch wrote it. `silent`: the columns that its file does not have."""
+    """An accepted row and where it came from; in a table also which batch wrote it. `silent`: the columns that its file
+    does not have.
+    """
 
     values: dict[str, Any]
     minutes: int
@@ -212,18 +239,35 @@ class Reference:
                 values, reasons, warned = judge(dataset, raw := dict(zip(file.header, fields, strict=False)))
                 if len(fields) != len(file.header):
                     reasons, warned = [f"{len(fields)} fields where the header has {len(file.header)}"], ()
-                    raw |= {f"(field {place})": text for place, text in enumerate(fields, start=1) if place > len(file.header)}
+                    raw |= {
+                        f"(field {place})": text
+                        for place, text in enumerate(fields, start=1)
+                        if place > len(file.header)
+                    }
                     values = dict.fromkeys(values)
                 missing = [] if reasons else self._missing(dataset, values)
                 row = Row(values, file.minutes, file.name, batch, warned, number, silent)
                 if reasons or missing:
-                    record = Record(file.name, file.minutes, number, raw, reasons or missing, batch, bool(missing), content=file.content)
+                    record = Record(
+                        file.name,
+                        file.minutes,
+                        number,
+                        raw,
+                        reasons or missing,
+                        batch,
+                        bool(missing),
+                        content=file.content,
+                    )
                     refused.append((self._write(name, record), row))
                     reasons_of_all.update(reasons or missing)
                     counts["rejected"] += 1
                     counts.update(f"warned {rule}" for rule in warned)
                 else:
-                    known = [r for r in earlier if file.content and (r.content, r.number) == (file.content, number) and r.is_open]
+                    known = [
+                        r
+                        for r in earlier
+                        if file.content and (r.content, r.number) == (file.content, number) and r.is_open
+                    ]
                     accepted.append(replace(row, record=known[0] if known else None))
         for record in [record for record in earlier if record.waiting and record.content not in read_again]:
             values, _, warned = judge(dataset, record.raw)
@@ -245,11 +289,17 @@ class Reference:
         for record, missing in still_missing:
             record.reasons = missing if record.is_open else record.reasons
         warnings = {rule: counts.pop(f"warned {rule}") for rule in dataset.warnings if counts[f"warned {rule}"]}
-        return {"counts": {key: number for key, number in counts.items() if number}, "reasons": dict(reasons_of_all), "warnings": warnings}
+        return {
+            "counts": {key: number for key, number in counts.items() if number},
+            "reasons": dict(reasons_of_all),
+            "warnings": warnings,
+        }
 
     def _write(self, name: str, record: Record) -> Record:
         """A record of content that came before is opened again, as that of the file that said it last."""
-        known = [r for r in self.rejects[name] if record.content and (r.content, r.number) == (record.content, record.number)]
+        known = [
+            r for r in self.rejects[name] if record.content and (r.content, r.number) == (record.content, record.number)
+        ]
         if not known:
             self.rejects[name].append(record)
             return record
@@ -258,10 +308,16 @@ class Reference:
         return known[0]
 
     def _missing(self, dataset: Dataset, values: Values) -> list[str]:
-        return [no_such(column, parent) for column, parent in dataset.parents.items() if values[column] not in self.tables[parent]]
+        return [
+            no_such(column, parent)
+            for column, parent in dataset.parents.items()
+            if values[column] not in self.tables[parent]
+        ]
 
     def _merge(self, name: str, batch: str, accepted: list[Row], counts: Counter[str], read_again: set[str]) -> None:
-        """One row after the other, in the order in which they arrived, as if each came in a batch of its own; then what became of each is counted as of one."""
+        """One row after the other, in the order in which they arrived, as if each came in a batch of its own; then what
+        became of each is counted as of one.
+        """
         dataset, table = DATASETS[name], self.tables[name]
         by_key: dict[int, list[Row]] = {}
         for row in accepted:
@@ -282,14 +338,29 @@ class Reference:
                 verdict = "unchanged"
             else:
                 told = best.values | {column: present.values[column] for column in best.silent}
-                verdict = "unchanged" if told == present.values else "stale" if age(dataset, best) < age(dataset, present) else "updated"
+                verdict = (
+                    "unchanged"
+                    if told == present.values
+                    else "stale"
+                    if age(dataset, best) < age(dataset, present)
+                    else "updated"
+                )
             counts[verdict] += 1
             for row in rows:
                 if row.record:
                     in_table = row is best and verdict != "stale"
                     again = row.record.content in read_again
-                    row.record.settle(batch, "healed" if (row.record.waiting if again else in_table) else "replayed" if again else "corrected")
-            if verdict in ("inserted", "updated") or (present is not None and verdict == "unchanged" and best.minutes > present.minutes):
+                    row.record.settle(
+                        batch,
+                        "healed"
+                        if (row.record.waiting if again else in_table)
+                        else "replayed"
+                        if again
+                        else "corrected",
+                    )
+            if verdict in ("inserted", "updated") or (
+                present is not None and verdict == "unchanged" and best.minutes > present.minutes
+            ):
                 table[key] = replace(now, batch=batch, warned=(), number=0, silent=frozenset(), record=None)
 
     def _resolve(
@@ -302,7 +373,9 @@ class Reference:
         read_again: set[str],
         old: Mapping[int, Row],
     ) -> None:
-        """An open record is corrected by a newer row of its key that was accepted; one that this batch wrote also by the row that the table had."""
+        """An open record is corrected by a newer row of its key that was accepted; one that this batch wrote also by
+        the row that the table had.
+        """
         dataset = DATASETS[name]
         for record in earlier:
             if record.is_open and record.content not in read_again:
@@ -322,8 +395,14 @@ class Reference:
 
 
 def comes_after(dataset: Dataset, row: Row, values: Values, minutes: int, number: int | None = None) -> bool:
-    """Whether an accepted row comes after a rejected one: by their versions where both have one, else by when they arrived."""
-    if dataset.version and values[dataset.version] is not None and row.values[dataset.version] != values[dataset.version]:
+    """Whether an accepted row comes after a rejected one: by their versions where both have one, else by when they
+    arrived.
+    """
+    if (
+        dataset.version
+        and values[dataset.version] is not None
+        and row.values[dataset.version] != values[dataset.version]
+    ):
         return bool(row.values[dataset.version] > values[dataset.version])
     return row.minutes > minutes or (number is not None and row.minutes == minutes and row.number > number)
 

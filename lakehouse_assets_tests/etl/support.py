@@ -1,4 +1,6 @@
-"""Drives an engine as `etl.load` does, without S3: files made of rows, batches of all datasets, tables and rejects read back as plain dicts."""
+"""Drives an engine as `etl.load` does, without S3: files made of rows, batches of all datasets, tables and rejects read
+back as plain dicts.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,17 @@ START = datetime(2025, 6, 1, 12, tzinfo=UTC)
 HEADERS = {
     "products": ("product_id", "department_id", "department", "product_name"),
     "orders": ("order_num", "order_id", "user_id", "order_timestamp", "total_amount", "date"),
-    "order_items": ("id", "order_id", "user_id", "days_since_prior_order", "product_id", "add_to_cart_order", "reordered", "order_timestamp", "date"),
+    "order_items": (
+        "id",
+        "order_id",
+        "user_id",
+        "days_since_prior_order",
+        "product_id",
+        "add_to_cart_order",
+        "reordered",
+        "order_timestamp",
+        "date",
+    ),
 }
 GOOD: dict[str, dict[str, str]] = {
     "products": {"product_id": "1", "department_id": "2", "department": "Books", "product_name": "Atlas"},
@@ -61,7 +73,9 @@ def row(dataset: str, **changed: str) -> tuple[str, ...]:
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]], newline: str = "\n", delimiter: str = ",") -> str:
-    """As RFC 4180 has it. (Before Python 3.13 the csv module leaves a carriage return unquoted where lines end in a line feed.)"""
+    """As RFC 4180 has it. (Before Python 3.13 the csv module leaves a carriage return unquoted where lines end in a
+    line feed.)
+    """
     return "".join(delimiter.join(_field(text, delimiter) for text in fields) + newline for fields in (header, *rows))
 
 
@@ -71,7 +85,9 @@ def _field(text: str, delimiter: str) -> str:
 
 @dataclass(frozen=True)
 class Given:
-    """A file as a test gives it; `minutes`: its time after START. `content`: the hash of its bytes, if the test cares."""
+    """A file as a test gives it; `minutes`: its time after START. `content`: the hash of its bytes, if the test
+    cares.
+    """
 
     name: str
     text: str | bytes
@@ -82,7 +98,9 @@ class Given:
     regular: bool | None = None
 
 
-def rows_file(dataset: str, *rows: Sequence[str], name: str = "file.csv", minutes: int = 0, header: Sequence[str] | None = None) -> Given:
+def rows_file(
+    dataset: str, *rows: Sequence[str], name: str = "file.csv", minutes: int = 0, header: Sequence[str] | None = None
+) -> Given:
     """A CSV file of a dataset."""
     return Given(name, csv_text(header or HEADERS[dataset], rows), minutes)
 
@@ -96,7 +114,9 @@ class House:
         self._files = 0
 
     def raw_file(self, given: Given) -> RawFile:
-        """The file on disk, with what preflight finds out: its header, its compression, whether its line ends are of one kind."""
+        """The file on disk, with what preflight finds out: its header, its compression, whether its line ends are of
+        one kind.
+        """
         content = given.text.encode() if isinstance(given.text, str) else given.text
         self._files += 1
         path = self.folder / "files" / f"{self._files}.csv"
@@ -104,7 +124,9 @@ class House:
         path.write_bytes(content)
         packed = content[:2] == b"\x1f\x8b"
         text = (gzip.decompress(content) if packed else content).decode("utf-8-sig")
-        regular = ("\r" not in text.replace("\r\n", "") and (text.count("\r\n") in (0, text.count("\n")))) or '"' in text
+        regular = (
+            "\r" not in text.replace("\r\n", "") and (text.count("\r\n") in (0, text.count("\n")))
+        ) or '"' in text
         return RawFile(
             file_id=f"{given.name}@{given.minutes}",
             source_file=given.name,
@@ -120,7 +142,15 @@ class House:
             seen_before=given.seen_before,
         )
 
-    def load(self, dataset: str, batch: str, *given: Given, until: str = STEPS[-1], revision: int = 0, abandoned: Sequence[str] = ()) -> Loaded:
+    def load(
+        self,
+        dataset: str,
+        batch: str,
+        *given: Given,
+        until: str = STEPS[-1],
+        revision: int = 0,
+        abandoned: Sequence[str] = (),
+    ) -> Loaded:
         """One dataset of one batch; `until`: the last step that is done, as if the process died after it."""
         if self.engine.name == "spark":
             self._create_quickly(self.contracts[dataset])
@@ -143,7 +173,9 @@ class House:
             return loaded
 
     def _create_quickly(self, contract: Contract) -> None:
-        """The dataset's empty tables, if they are not there: as Spark makes them, which takes half a second, once for each kind of table, and then copied."""
+        """The dataset's empty tables, if they are not there: as Spark makes them, which takes half a second, once for
+        each kind of table, and then copied.
+        """
         if Path(self.tables.table(contract.dataset)).exists():
             return
         kind = (contract.dataset, contract.partition, *contract.table_columns.items())
@@ -155,7 +187,9 @@ class House:
             shutil.copytree(before(contract.dataset), now(contract.dataset))
 
     def batch(self, batch: str, **files: Sequence[Given]) -> dict[str, Loaded]:
-        """A batch of all datasets, parents first; a dataset without files is loaded all the same (its orphans may heal)."""
+        """A batch of all datasets, parents first; a dataset without files is loaded all the same (its orphans may
+        heal).
+        """
         assert not files.keys() - set(self.contracts)
         return {dataset: self.load(dataset, batch, *files.get(dataset, ())) for dataset in self.contracts}
 
@@ -169,7 +203,9 @@ class House:
 
     def rejects(self, dataset: str) -> list[dict[str, Any]]:
         """The rejected records, sorted by file time, file and row."""
-        return _named(read_delta(self.delta_rejects(dataset), order="source_modified_at, source_file, row_number, record_id"))
+        return _named(
+            read_delta(self.delta_rejects(dataset), order="source_modified_at, source_file, row_number, record_id")
+        )
 
     def reasons(self, dataset: str) -> list[list[str]]:
         return [record["reasons"] for record in self.rejects(dataset)]
@@ -184,7 +220,10 @@ class House:
         return DeltaTable(self.tables.rejects(dataset))
 
     def versions(self) -> dict[str, tuple[int, int]]:
-        return {dataset: (self.delta(dataset).version(), self.delta_rejects(dataset).version()) for dataset in self.contracts}
+        return {
+            dataset: (self.delta(dataset).version(), self.delta_rejects(dataset).version())
+            for dataset in self.contracts
+        }
 
 
 def _named(found: tuple[list[str], list[tuple[Any, ...]]]) -> list[dict[str, Any]]:

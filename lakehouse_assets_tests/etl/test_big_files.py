@@ -1,7 +1,8 @@
 """Files larger than an engine's blocks: what stands at a border between two of them is read as it is everywhere else.
 
-DuckDB cuts a file at each 8,000,000 bytes for its threads, and at each 32,000,000 for its memory. All rows have 320 bytes, so that all borders fall at the same
-place of a row; the first row's length says at which. With the files here it lost 85,000 of 110,001 rows, put line feeds into values, or raised.
+DuckDB cuts a file at each 8,000,000 bytes for its threads, and at each 32,000,000 for its memory. All rows have 320
+bytes, so that all borders fall at the same place of a row; the first row's length says at which. With the files here it
+lost 85,000 of 110,001 rows, put line feeds into values, or raised.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ def notes(engine: Engine, tmp_path: Path) -> House:
 
 
 def bordered(newline: str, shift: int, row: Callable[[str, str], str], filler: str = "a") -> str:
-    """A text of 35 MB whose borders fall `shift` bytes before a row's end. row: a line of a filler and a number, without its end."""
+    """A text of 35 MB whose borders fall `shift` bytes before a row's end. row: a line of a filler and a number,
+    without its end.
+    """
     header = f"one,two,number{newline}"
     first = f"{'p' * (LENGTH - len(header) - len(f',b,x{newline}') + shift)},b,x{newline}"
     width = LENGTH - len(row("", "0000000") + newline)
@@ -38,7 +41,9 @@ BORDERED: dict[str, Callable[[], str]] = {
     "quotes with a comma before the last": lambda: bordered("\r\n", 1, lambda fill, number: f'"{fill},","b,",{number}'),
     "a blank line after each row": lambda: bordered("\r\n\r\n", 2, lambda fill, number: f'{fill},"b",{number}'),
     "rows inside quotes": lambda: bordered("\n", -9, lambda fill, number: f'"{fill}","b,",{number}', "1,2,3\n"),
-    "no quotes": lambda: bordered("\r\n", 1, lambda fill, number: f"{fill},b,{number if number[-4:] != '5000' else 'x'}"),
+    "no quotes": lambda: bordered(
+        "\r\n", 1, lambda fill, number: f"{fill},b,{number if number[-4:] != '5000' else 'x'}"
+    ),
 }
 
 

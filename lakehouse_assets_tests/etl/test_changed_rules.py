@@ -1,4 +1,6 @@
-"""A contract that is corrected before its batch goes on: each row of the batch is in the table or among the rejects, by the rules as they are now."""
+"""A contract that is corrected before its batch goes on: each row of the batch is in the table or among the rejects, by
+the rules as they are now.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,21 @@ from lakehouse_assets.contracts import SHIPPED, read_contracts
 from lakehouse_assets.errors import BadConfiguration, BadData
 from lakehouse_assets.etl.engines.base import Engine
 from lakehouse_assets_tests.etl.support import House, row, rows_file
-from lakehouse_assets_tests.support import freeze, item, items_csv, nonzero, order, orders_csv, product, products_csv, put, ran, rejects, run, table_rows
+from lakehouse_assets_tests.support import (
+    freeze,
+    item,
+    items_csv,
+    nonzero,
+    order,
+    orders_csv,
+    product,
+    products_csv,
+    put,
+    ran,
+    rejects,
+    run,
+    table_rows,
+)
 
 
 def contracts(folder: Path, least: int) -> Path:
@@ -36,8 +52,12 @@ def with_least_amount(lakehouse: Lakehouse, folder: Path, least: int, limit: flo
 AMOUNTS = {1: -3, 2: 1, 3: 9, 4: -2}
 
 
-@pytest.mark.parametrize(("rules", "in_table"), [((5,), [3]), ((-100,), [1, 2, 3, 4]), ((0,), [2, 3]), ((5, 0), [2, 3]), ((5, -2, 5), [3])])
-def test_every_row_is_in_one_place_whatever_the_rules_become(lakehouse: Lakehouse, tmp_path: Path, rules: tuple[int, ...], in_table: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("rules", "in_table"), [((5,), [3]), ((-100,), [1, 2, 3, 4]), ((0,), [2, 3]), ((5, 0), [2, 3]), ((5, -2, 5), [3])]
+)
+def test_every_row_is_in_one_place_whatever_the_rules_become(
+    lakehouse: Lakehouse, tmp_path: Path, rules: tuple[int, ...], in_table: list[int]
+) -> None:
     put(lakehouse, "raw/orders/o.csv", orders_csv(*(order(number, amount) for number, amount in AMOUNTS.items())))
     for least in (0, *rules[:-1]):
         with pytest.raises(BadData, match="above the limit"):
@@ -46,7 +66,9 @@ def test_every_row_is_in_one_place_whatever_the_rules_become(lakehouse: Lakehous
         report = run(with_least_amount(lakehouse, tmp_path, rules[-1]))
         assert report is None or nonzero(report["datasets"]["orders"])["inserted"] == len(in_table)
     assert [number for (number,) in table_rows(lakehouse, "orders", "order_id")] == in_table
-    assert sorted(int(record["raw"]["order_id"]) for record in rejects(lakehouse, "orders")) == sorted(AMOUNTS.keys() - set(in_table))
+    assert sorted(int(record["raw"]["order_id"]) for record in rejects(lakehouse, "orders")) == sorted(
+        AMOUNTS.keys() - set(in_table)
+    )
 
 
 def test_a_former_batch_keeps_its_rejects(lakehouse: Lakehouse, tmp_path: Path) -> None:
@@ -59,7 +81,9 @@ def test_a_former_batch_keeps_its_rejects(lakehouse: Lakehouse, tmp_path: Path) 
     assert [record["raw"]["order_id"] for record in rejects(lakehouse, "orders")] == ["7"]
 
 
-def test_what_was_merged_stands_though_the_rules_were_changed_before_the_batch_ended(lakehouse: Lakehouse, tmp_path: Path) -> None:
+def test_what_was_merged_stands_though_the_rules_were_changed_before_the_batch_ended(
+    lakehouse: Lakehouse, tmp_path: Path
+) -> None:
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(1, 3), order(2, -3)))
     manifest = freeze(lakehouse)
     first = lakehouse.load("orders", manifest)
@@ -80,7 +104,9 @@ def test_orphans_are_not_marked_by_other_rules_than_they_were_merged_by(lakehous
     for dataset in lakehouse.contracts:
         lakehouse.load(dataset, manifest)
     as_if_it_had_stopped_after_the_merge(lakehouse, "order_items", rules="others")
-    with pytest.raises(BadConfiguration, match=r"order_items: the contract, or this program, was changed after batch .*"):
+    with pytest.raises(
+        BadConfiguration, match=r"order_items: the contract, or this program, was changed after batch .*"
+    ):
         lakehouse.load("order_items", manifest)
 
 
@@ -97,7 +123,12 @@ def test_rejects_by_new_rules_take_the_place_of_those_by_the_old_ones(engine: En
     def house(least: int) -> House:
         return House(engine, tmp_path, read_contracts(contracts(tmp_path, least)))
 
-    file = rows_file("orders", row("orders", order_id="1", total_amount="-3"), row("orders", order_id="2", total_amount="1"), row("orders", order_id="x"))
+    file = rows_file(
+        "orders",
+        row("orders", order_id="1", total_amount="-3"),
+        row("orders", order_id="2", total_amount="1"),
+        row("orders", order_id="x"),
+    )
     house(0).load("orders", "b0", rows_file("orders", row("orders", order_id="y")))
     house(0).load("orders", "b1", file, until="write_rejects")
     for _ in range(2):

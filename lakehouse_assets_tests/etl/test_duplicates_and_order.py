@@ -1,4 +1,6 @@
-"""Rows of one key, in whatever order they come: exactly one stays, the same one whoever comes first, and the others are counted."""
+"""Rows of one key, in whatever order they come: exactly one stays, the same one whoever comes first, and the others are
+counted.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,10 @@ IN_ONE_BATCH: dict[str, tuple[float, dict[tuple[str, int], list[tuple[str, ...]]
     "later version in an older file": (1.0, {("a.csv", 0): [order("1", hour=12)], ("z.csv", 9): [order("2")]}),
     "equal versions, later file": (1.0, {("a.csv", 5): [order("1")], ("b.csv", 4): [order("2")]}),
     "equal versions, later file of lesser name": (2.0, {("b.csv", 0): [order("1")], ("a.csv", 5): [order("2")]}),
-    "later versions that are spoiled": (2.0, {("m.csv", 0): [order("1"), order("-1", hour=23), order("2", hour=12), order("-1", hour=23)]}),
+    "later versions that are spoiled": (
+        2.0,
+        {("m.csv", 0): [order("1"), order("-1", hour=23), order("2", hour=12), order("-1", hour=23)]},
+    ),
 }
 """The total of the row that stays, and the rows of one order, by their file's name and time."""
 
@@ -51,11 +56,15 @@ def test_of_the_rows_of_a_key_in_one_batch_one_stays_in_whatever_order_they_come
     files: dict[tuple[str, int], list[tuple[str, ...]]] = {}
     for number, (_, of_case) in enumerate(IN_ONE_BATCH.values()):
         for file, rows in of_case.items():
-            files.setdefault(file, []).extend((cells[0], str(number), *cells[2:]) for cells in (reversed(rows) if swapped else rows))
+            files.setdefault(file, []).extend(
+                (cells[0], str(number), *cells[2:]) for cells in (reversed(rows) if swapped else rows)
+            )
     given = [orders(*rows, name=name, minutes=minutes) for (name, minutes), rows in files.items()]
     loaded = house.load("orders", "b1", *(reversed(given) if swapped else given))
     assert loaded.counts == {"read": 14, "inserted": 6, "duplicates": 6, "rejected": 2}
-    assert dict(zip(IN_ONE_BATCH, amounts(house), strict=True)) == {case: total for case, (total, _) in IN_ONE_BATCH.items()}
+    assert dict(zip(IN_ONE_BATCH, amounts(house), strict=True)) == {
+        case: total for case, (total, _) in IN_ONE_BATCH.items()
+    }
 
 
 def test_of_rows_that_nothing_else_tells_apart_the_one_further_down_in_the_file_stays(house: House) -> None:
@@ -68,7 +77,11 @@ def test_of_rows_that_nothing_else_tells_apart_the_one_further_down_in_the_file_
 
 
 def test_a_row_that_was_replaced_by_a_newer_version_is_no_contradiction(house: House) -> None:
-    loaded = house.load("orders", "b1", orders(order("1"), order("2", hour=12), order("3", hour=12, order_id="11"), order("4", hour=12, order_id="11")))
+    loaded = house.load(
+        "orders",
+        "b1",
+        orders(order("1"), order("2", hour=12), order("3", hour=12, order_id="11"), order("4", hour=12, order_id="11")),
+    )
     assert loaded.judgement is not None
     assert loaded.judgement.differing == 1
 
@@ -82,28 +95,45 @@ LATER = {
     "older file": (order("2"), "c.csv", 4, "stale"),
     "older version": (order("2", hour=10), "c.csv", 9, "stale"),
 }
-"""What comes after `order("1")` of b.csv, 5 minutes after the start: its row, its file's name and time, and its verdict."""
+"""What comes after `order("1")` of b.csv, 5 minutes after the start: its row, its file's name and time, and its
+verdict.
+"""
 
 
 def test_a_row_of_a_key_that_the_table_has(house: House) -> None:
     """All cases at once, each with an order of its own; the later files come in an order that tells nothing."""
-    house.load("orders", "b1", orders(*(order("1", order_id=str(number)) for number in range(len(LATER))), name="b.csv", minutes=5))
+    house.load(
+        "orders",
+        "b1",
+        orders(*(order("1", order_id=str(number)) for number in range(len(LATER))), name="b.csv", minutes=5),
+    )
     files: dict[tuple[str, int], list[tuple[str, ...]]] = {}
     for number, (cells, name, minutes, _) in enumerate(LATER.values()):
         files.setdefault((name, minutes), []).append((cells[0], str(number), *cells[2:]))
-    loaded = house.load("orders", "b2", *(orders(*rows, name=name, minutes=minutes) for (name, minutes), rows in files.items()))
+    loaded = house.load(
+        "orders", "b2", *(orders(*rows, name=name, minutes=minutes) for (name, minutes), rows in files.items())
+    )
     assert loaded.counts == {"read": 7, "unchanged": 1, "updated": 4, "stale": 2}
     assert loaded.written is not None
-    assert (loaded.written.inserted, loaded.written.updated) == (0, 5), "of the unchanged row the file that said it last"
+    assert (loaded.written.inserted, loaded.written.updated) == (0, 5), (
+        "of the unchanged row the file that said it last"
+    )
     found = dict(zip(LATER, house.values("orders", "total_amount", "batch_id", "source_file"), strict=True))
     expected = {"updated": (2.0, "b2"), "unchanged": (1.0, "b2"), "stale": (1.0, "b1")}
-    assert found == {case: (*expected[verdict], "b.csv" if verdict == "stale" else name) for case, (_, name, _, verdict) in LATER.items()}
+    assert found == {
+        case: (*expected[verdict], "b.csv" if verdict == "stale" else name)
+        for case, (_, name, _, verdict) in LATER.items()
+    }
 
 
 def test_rows_that_change_nothing_make_no_commit(house: House) -> None:
     house.load("orders", "b1", orders(order("1"), order("1", order_id="11"), minutes=5))
     version = house.delta("orders").version()
-    assert house.load("orders", "b2", orders(order("1"), order("2", hour=10, order_id="11"), minutes=4)).counts == {"read": 2, "unchanged": 1, "stale": 1}
+    assert house.load("orders", "b2", orders(order("1"), order("2", hour=10, order_id="11"), minutes=4)).counts == {
+        "read": 2,
+        "unchanged": 1,
+        "stale": 1,
+    }
     assert house.delta("orders").version() == version
 
 
@@ -115,14 +145,22 @@ def test_whoever_said_it_last_wins_though_it_had_been_said_before(house: House) 
     assert again.counts == {"read": 2, "updated": 1, "unchanged": 1}
     assert again.judgement is not None
     assert (again.judgement.refreshed, again.judgement.written) == (1, 2)
-    late = house.load("products", "b4", products(product("B"), product("B", product_id="2"), name="late.csv", minutes=3))
+    late = house.load(
+        "products", "b4", products(product("B"), product("B", product_id="2"), name="late.csv", minutes=3)
+    )
     assert late.counts == {"read": 2, "stale": 2}
-    assert house.values("products", "product_name", "source_file", "batch_id") == [("A", "3.csv", "b3"), ("A", "3.csv", "b3")]
+    assert house.values("products", "product_name", "source_file", "batch_id") == [
+        ("A", "3.csv", "b3"),
+        ("A", "3.csv", "b3"),
+    ]
 
 
 def test_without_a_version_column_the_file_time_decides(house: House) -> None:
     house.load("products", "b1", products(product("New"), minutes=5))
-    assert house.load("products", "b2", products(product("Old"), name="old.csv", minutes=4)).counts == {"read": 1, "stale": 1}
+    assert house.load("products", "b2", products(product("Old"), name="old.csv", minutes=4)).counts == {
+        "read": 1,
+        "stale": 1,
+    }
     assert house.load("products", "b3", products(product("Newest"), minutes=6)).counts == {"read": 1, "updated": 1}
     assert names(house) == ["Newest"]
 
@@ -135,8 +173,14 @@ def test_duplicates_of_a_key_that_the_table_has_are_counted_once_each(house: Hou
 
 
 def test_a_key_whose_date_changes_moves_to_the_other_partition(house: House) -> None:
-    house.load("orders", "b1", orders(order("1"), order("1", order_id="11"), order("1", order_id="12", date="2025-04-02")))
-    moved = [order("2", hour=12, date="2025-04-02"), order("2", hour=12, order_id="12", date="2025-04-01"), order("1", order_id="13")]
+    house.load(
+        "orders", "b1", orders(order("1"), order("1", order_id="11"), order("1", order_id="12", date="2025-04-02"))
+    )
+    moved = [
+        order("2", hour=12, date="2025-04-02"),
+        order("2", hour=12, order_id="12", date="2025-04-01"),
+        order("1", order_id="13"),
+    ]
     assert house.load("orders", "b2", orders(*moved, minutes=1)).counts == {"read": 3, "inserted": 1, "updated": 2}
     assert house.values("orders", "order_id", "date", "total_amount") == [
         (10, "2025-04-02", 2.0),
@@ -148,7 +192,10 @@ def test_a_key_whose_date_changes_moves_to_the_other_partition(house: House) -> 
 
 def test_a_product_whose_department_changes_moves_and_never_doubles(house: House) -> None:
     house.load("products", "b1", products(product("A"), product("B", product_id="2")))
-    assert house.load("products", "b2", products(product("A", department_id="9"), minutes=1)).counts == {"read": 1, "updated": 1}
+    assert house.load("products", "b2", products(product("A", department_id="9"), minutes=1)).counts == {
+        "read": 1,
+        "updated": 1,
+    }
     assert house.values("products", "product_id", "department_id") == [(1, 9), (2, 2)]
 
 
@@ -173,7 +220,10 @@ def test_a_repeat_of_everything_changes_no_value_and_says_which_file_said_it_las
 
     def values() -> dict[str, list[Any]]:
         return {
-            dataset: [house.values(dataset, *house.contracts[dataset].names), [(r["record_id"], r["raw"], r["reasons"]) for r in house.rejects(dataset)]]
+            dataset: [
+                house.values(dataset, *house.contracts[dataset].names),
+                [(r["record_id"], r["raw"], r["reasons"]) for r in house.rejects(dataset)],
+            ]
             for dataset in house.contracts
         }
 
@@ -193,7 +243,10 @@ def test_the_records_of_one_content_are_kept_once_under_whatever_name_it_comes(h
     house.load("order_items", "b1", Given("first.csv", text, content="c"))
     again = house.load("order_items", "b2", Given("again.csv", text, 5, content="c", seen_before=True))
     assert (again.counts, again.rejected) == ({"read": 2, "rejected": 2}, 2)
-    assert [(record["source_file"], record["waiting"]) for record in house.rejects("order_items")] == [("again.csv", True), ("again.csv", False)]
+    assert [(record["source_file"], record["waiting"]) for record in house.rejects("order_items")] == [
+        ("again.csv", True),
+        ("again.csv", False),
+    ]
     late = house.load("order_items", "b3", Given("late.csv", text, 3, content="c", seen_before=True))
     assert late.counts == {"read": 2, "rejected": 2}
     assert [record["source_file"] for record in house.rejects("order_items")] == ["again.csv", "again.csv"]

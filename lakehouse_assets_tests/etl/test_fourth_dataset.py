@@ -1,4 +1,6 @@
-"""A fourth dataset is one more document: types, key and partition that the shipped ones do not have, and a parent that has parents itself."""
+"""A fourth dataset is one more document: types, key and partition that the shipped ones do not have, and a parent that
+has parents itself.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def house(engine: Engine, tmp_path: Path, contracts: Contracts) -> House:
 def parents(engine: Engine, tmp_path_factory: pytest.TempPathFactory, contracts: Contracts) -> Path:
     """The tables of a lakehouse that has the item 100, with its order and its product, and no return."""
     house = House(engine, tmp_path_factory.mktemp("parents"), contracts)
-    house.batch("parents", **{dataset: [rows_file(dataset, row(dataset))] for dataset in ("products", "orders", "order_items")})
+    house.batch(
+        "parents", **{dataset: [rows_file(dataset, row(dataset))] for dataset in ("products", "orders", "order_items")}
+    )
     return house.folder
 
 
@@ -72,10 +76,15 @@ def test_its_rows_are_typed_judged_and_loaded(house: House) -> None:
 @pytest.mark.usefixtures("with_parents")
 def test_a_date_as_version_and_partition(house: House) -> None:
     """The row moves between partitions of a date; its key needs quoting in a predicate."""
-    house.load("returns", "b1", *returns(("R'1", "100", "2025-05-02", "", "1", ""), ("R'2", "100", "2025-05-02", "", "2", "")))
+    house.load(
+        "returns", "b1", *returns(("R'1", "100", "2025-05-02", "", "1", ""), ("R'2", "100", "2025-05-02", "", "2", ""))
+    )
     later = returns(("R'1", "100", "2025-05-01", "", "9", ""), ("R'2", "100", "2025-05-03", "", "8", ""), minutes=1)
     assert house.load("returns", "b2", *later).counts == {"read": 2, "updated": 1, "stale": 1}
-    assert house.values("returns", "code", "returned_on", "refund") == [("R'1", date(2025, 5, 2), 1.0), ("R'2", date(2025, 5, 3), 8.0)]
+    assert house.values("returns", "code", "returned_on", "refund") == [
+        ("R'1", date(2025, 5, 2), 1.0),
+        ("R'2", date(2025, 5, 3), 8.0),
+    ]
 
 
 def test_its_orphans_heal_in_the_batch_in_which_their_parent_heals(house: House) -> None:
@@ -88,9 +97,13 @@ def test_its_orphans_heal_in_the_batch_in_which_their_parent_heals(house: House)
 
 
 @pytest.mark.usefixtures("with_parents")
-@pytest.mark.parametrize("codes", [("${env:HOME}", "a\\b"), ('"q"', "é/=\\n"), ("c\\'d", "x' OR '1'='1"), ("\x01\x7f", "a\x00b")])
+@pytest.mark.parametrize(
+    "codes", [("${env:HOME}", "a\\b"), ('"q"', "é/=\\n"), ("c\\'d", "x' OR '1'='1"), ("\x01\x7f", "a\x00b")]
+)
 def test_a_key_of_text_is_found_again_whatever_it_is_made_of(house: House, codes: tuple[str, str]) -> None:
-    """The least and the greatest key stand in predicates, where each engine has escapes of its own. A key that is not found again would be a second row."""
+    """The least and the greatest key stand in predicates, where each engine has escapes of its own. A key that is not
+    found again would be a second row.
+    """
 
     def of(refund: str, day: int) -> list[Given]:
         return returns(*((code, "100", f"2025-05-0{day}", "", refund, "") for code in codes), minutes=day)

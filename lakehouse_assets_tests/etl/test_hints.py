@@ -14,7 +14,10 @@ from lakehouse_assets.etl.plan import hint
         ("order_timestamp: not timestamp", "order_timestamp is written as YYYY-MM-DDTHH:MM:SS "),
         (
             "days_since_prior_order: not int",
-            "a fraction of zeros behind and spaces around them. A missing value is an empty cell, not a word for one such as NULL",
+            (
+                "a fraction of zeros behind and spaces around them. A missing value is an empty cell, not a word for"
+                " one such as NULL"
+            ),
         ),
         ("date: required", "date needs a value in each row"),
         ("reordered: not an allowed value", "reordered is one of 0, 1."),
@@ -26,6 +29,8 @@ def test_a_reason_says_what_is_wanted(reason: str, said: str) -> None:
     assert said in (hint(reason, read_contracts()["order_items"]) or "")
 
 
-@pytest.mark.parametrize("reason", ["8 fields where the header has 9", "shoes: not int", "a rule that the contract had once"])
+@pytest.mark.parametrize(
+    "reason", ["8 fields where the header has 9", "shoes: not int", "a rule that the contract had once"]
+)
 def test_a_reason_that_says_it_all_has_no_hint(reason: str) -> None:
     assert hint(reason, read_contracts()["order_items"]) is None

@@ -1,4 +1,6 @@
-"""The order of a load's steps, and what it refuses. What becomes of single values and rows is the engines' tests' business."""
+"""The order of a load's steps, and what it refuses. What becomes of single values and rows is the engines' tests'
+business.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ class ChangedEngine:
     reads_from_bucket: bool = False
 
     @contextmanager
-    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()) -> Iterator[DatasetLoad]:
+    def dataset_load(
+        self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()
+    ) -> Iterator[DatasetLoad]:
         with self.engine.dataset_load(contract, tables, batch_id, abandoned) as load:
             yield ChangedLoad(load, self.changes)
 
@@ -96,7 +100,9 @@ def one_fewer_inserted(written: Written | None) -> Written | None:
 
 
 @pytest.mark.parametrize("miscount", [one_row_nowhere, one_row_lost])
-def test_rows_that_are_unaccounted_for_stop_the_batch_before_anything_is_merged_or_archived(lakehouse: Lakehouse, miscount: Change) -> None:
+def test_rows_that_are_unaccounted_for_stop_the_batch_before_anything_is_merged_or_archived(
+    lakehouse: Lakehouse, miscount: Change
+) -> None:
     put_one_of_each(lakehouse)
     with pytest.raises(BadData, match=r"products: rows are unaccounted for|orders: rows are unaccounted for"):
         run(with_engine_that(lakehouse, decide=miscount))
@@ -119,7 +125,9 @@ def test_the_batch_goes_on_once_the_engine_counts_right(lakehouse: Lakehouse) ->
     assert len(archived(lakehouse)) == 3
 
 
-def test_a_commit_that_says_other_figures_than_were_decided_fails_the_batch_now_and_when_it_is_tried_again(lakehouse: Lakehouse) -> None:
+def test_a_commit_that_says_other_figures_than_were_decided_fails_the_batch_now_and_when_it_is_tried_again(
+    lakehouse: Lakehouse,
+) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1), product(2)))
     with pytest.raises(BadData, match="products: 2 inserts and 0 updates were decided, but the commit says 1 and 0"):
         run(with_engine_that(lakehouse, merge=one_fewer_inserted))
@@ -137,7 +145,9 @@ def test_a_load_that_has_ended_is_not_done_again(lakehouse: Lakehouse) -> None:
     first = {dataset: lakehouse.load(dataset, manifest) for dataset in lakehouse.contracts}
     versions = delta_versions(lakehouse)
     forget_local_copies(lakehouse)
-    lakehouse.zone.store.s3.delete_object(Bucket=lakehouse.settings.bucket, Key="raw/products/p.csv", VersionId=manifest.to_load("products")[0].version)
+    lakehouse.zone.store.s3.delete_object(
+        Bucket=lakehouse.settings.bucket, Key="raw/products/p.csv", VersionId=manifest.to_load("products")[0].version
+    )
     assert {dataset: lakehouse.load(dataset, manifest) for dataset in lakehouse.contracts} == first
     assert delta_versions(lakehouse) == versions
 
@@ -176,7 +186,9 @@ def test_a_batch_without_a_file_of_a_dataset_writes_nothing_there(lakehouse: Lak
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     report = ran(lakehouse)
     assert nonzero(report["datasets"]["orders"]) == {}
-    assert {uri.rsplit("/", 2)[1:][1]: version for uri, version in delta_versions(lakehouse).items() if "dwh" in uri} == {
+    assert {
+        uri.rsplit("/", 2)[1:][1]: version for uri, version in delta_versions(lakehouse).items() if "dwh" in uri
+    } == {
         "products": 1,
         "orders": 0,
         "order_items": 0,
@@ -188,7 +200,10 @@ def test_a_batch_without_a_file_of_a_dataset_writes_nothing_there(lakehouse: Lak
 
 def test_above_the_limit_nothing_is_merged_and_the_rejects_are_there(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1), product(2), product("x")))
-    with pytest.raises(BadData, match=r"products: 1 of 3 rows are rejected, above the limit of 30%.*lakehouse rejects.*LAKEHOUSE_REJECT_LIMIT"):
+    with pytest.raises(
+        BadData,
+        match=r"products: 1 of 3 rows are rejected, above the limit of 30%.*lakehouse rejects.*LAKEHOUSE_REJECT_LIMIT",
+    ):
         run(with_reject_limit(lakehouse, 0.3))
     assert table_rows(lakehouse, "products") == []
     assert [record["raw"]["product_id"] for record in rejects(lakehouse, "products")] == ["x"]
@@ -242,8 +257,16 @@ def test_by_default_a_batch_in_which_a_dataset_loses_every_row_fails(lakehouse: 
 
 
 @pytest.mark.parametrize(("bad", "status"), [(2, "succeeded"), (3, "succeeded_with_rejects")])
-def test_a_batch_has_succeeded_with_rejects_above_the_share_that_is_usual(lakehouse: Lakehouse, bad: int, status: str) -> None:
-    put(lakehouse, "raw/products/p.csv", products_csv(*(product(number) for number in range(20 - bad)), *(product(f"x{number}") for number in range(bad))))
+def test_a_batch_has_succeeded_with_rejects_above_the_share_that_is_usual(
+    lakehouse: Lakehouse, bad: int, status: str
+) -> None:
+    put(
+        lakehouse,
+        "raw/products/p.csv",
+        products_csv(
+            *(product(number) for number in range(20 - bad)), *(product(f"x{number}") for number in range(bad))
+        ),
+    )
     assert ran(lakehouse)["status"] == status
 
 

@@ -24,7 +24,12 @@ rows second select semi session_user set some start struct table then time times
 values when where window with year"""
 OF_TRINO = """alter deallocate execute json_array json_exists json_object json_query json_table json_value listagg localtime localtimestamp normalize prepare
 recursive skip uescape unnest current_catalog current_path current_role current_schema"""
-OF_DUCKDB = [word for (word,) in duckdb.execute("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'").fetchall()]
+OF_DUCKDB = [
+    word
+    for (word,) in duckdb.execute(
+        "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
+    ).fetchall()
+]
 OF_ENGINES = """b block changes content crowd current_row dataset decided f field fields file file_id file_name filename files first_row found header j
 judged key known line lines missing_order name n named number p parented place_ r ranked record repeated s
 seen_before source sql t target text typed updated waiting w"""
@@ -35,7 +40,9 @@ WORDS = sorted({*OF_SPARK.split(), *OF_TRINO.split(), *OF_DUCKDB, *OF_ENGINES.sp
 def test_names_that_are_words_of_sql_are_names_in_both_engines(engine: Engine, tmp_path: Path) -> None:
     """`order` has its key in `all`; the rows of `select` have their parents there."""
     order = of_texts("order", "all", "group", *WORDS, rule="`end` <> `user`")
-    house = House(engine, tmp_path, read(tmp_path, order=order, select=of_texts("select", "table", "from", parent="order.all")))
+    house = House(
+        engine, tmp_path, read(tmp_path, order=order, select=of_texts("select", "table", "from", parent="order.all"))
+    )
 
     def given(text: str, minutes: int, *keys: str) -> list[object]:
         header = ("all", "group", *WORDS)
@@ -59,13 +66,19 @@ def test_a_rule_that_an_engine_refuses_is_found_without_a_row(tmp_path: Path) ->
     document = of_texts("things", "id", "shop", "price", rule="length(price) < 10")
     document["schema"][0]["properties"][2]["physicalType"] = "double"
     contracts = read(tmp_path, things=document)
-    with pytest.raises(BadConfiguration, match=r"things\.odcs\.yaml: the plan of things does not run: Binder Error: .*length\(DOUBLE\)"):
+    with pytest.raises(
+        BadConfiguration, match=r"things\.odcs\.yaml: the plan of things does not run: Binder Error: .*length\(DOUBLE\)"
+    ):
         try_plans(contracts.values(), tmp_path / "plans")
     assert not (tmp_path / "plans").exists()
 
 
-def test_a_plan_that_runs_is_tried_once_and_tried_again_when_it_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, other = (read(tmp_path, things=of_texts("things", "id", "shop", rule=f"length(shop) > {least}")) for least in (1, 2))
+def test_a_plan_that_runs_is_tried_once_and_tried_again_when_it_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (
+        read(tmp_path, things=of_texts("things", "id", "shop", rule=f"length(shop) > {least}")) for least in (1, 2)
+    )
     assert judge_sql(one["things"]) != judge_sql(other["things"])
     opened: list[object] = []
     connect = duckdb.connect

@@ -1,6 +1,8 @@
-"""For any rows, in any split over files and batches, an engine's tables, rejected records and counts are those of the reference.
+"""For any rows, in any split over files and batches, an engine's tables, rejected records and counts are those of the
+reference.
 
-Example by example with the embedded engine; `test_engines_agree` holds Spark to it, thousands of examples in one load."""
+Example by example with the embedded engine; `test_engines_agree` holds Spark to it, thousands of examples in one
+load."""
 
 from __future__ import annotations
 
@@ -16,11 +18,23 @@ from hypothesis import strategies as st
 
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.etl.engines.base import Engine
-from lakehouse_assets_tests.etl.generated import CELLS, Batch, Outcome, batches, history, loaded, minutes_of, row_of, sorted_records
+from lakehouse_assets_tests.etl.generated import (
+    CELLS,
+    Batch,
+    Outcome,
+    batches,
+    history,
+    loaded,
+    minutes_of,
+    row_of,
+    sorted_records,
+)
 from lakehouse_assets_tests.etl.reference import DATASETS, File, Reference
 from lakehouse_assets_tests.etl.support import HEADERS, House
 
-SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], print_blob=True)
+SLOW = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], print_blob=True
+)
 CONTRACTS = read_contracts()
 RECORD = ("row_number", "raw", "reasons", "batch_id", "waiting", "healed_by", "resolved_by", "resolution", "key")
 
@@ -29,22 +43,42 @@ def of_engine(house: House) -> Outcome:
     tables: dict[str, list[dict[str, Any]]] = {}
     rejects: dict[str, list[tuple[Any, ...]]] = {}
     for dataset in DATASETS:
-        tables[dataset] = [row | {"source_modified_at": minutes_of(row["source_modified_at"])} for row in house.rows(dataset)]
+        tables[dataset] = [
+            row | {"source_modified_at": minutes_of(row["source_modified_at"])} for row in house.rows(dataset)
+        ]
         rejects[dataset] = sorted_records(
-            [(r["source_file"], minutes_of(r["source_modified_at"]), *(r[name] for name in RECORD)) for r in house.rejects(dataset)]
+            [
+                (r["source_file"], minutes_of(r["source_modified_at"]), *(r[name] for name in RECORD))
+                for r in house.rejects(dataset)
+            ]
         )
     return Outcome(tables, rejects)
 
 
 def of_reference(reference: Reference) -> Outcome:
     tables = {
-        name: [row.values | {"batch_id": row.batch, "source_file": row.file, "source_modified_at": row.minutes} for _, row in sorted(table.items())]
+        name: [
+            row.values | {"batch_id": row.batch, "source_file": row.file, "source_modified_at": row.minutes}
+            for _, row in sorted(table.items())
+        ]
         for name, table in reference.tables.items()
     }
     rejects = {
         name: sorted_records(
             [
-                (r.file, r.minutes, r.number, r.raw, r.reasons, r.batch, r.waiting, r.healed_by, r.resolved_by, r.resolution, r.raw.get(DATASETS[name].key))
+                (
+                    r.file,
+                    r.minutes,
+                    r.number,
+                    r.raw,
+                    r.reasons,
+                    r.batch,
+                    r.waiting,
+                    r.healed_by,
+                    r.resolved_by,
+                    r.resolution,
+                    r.raw.get(DATASETS[name].key),
+                )
                 for r in records
             ]
         )
@@ -65,7 +99,9 @@ def test_any_rows_in_any_batches_end_as_in_the_reference(embedded: Engine, given
 
 @settings(SLOW, max_examples=20)
 @for_any(st.data())
-def test_files_in_time_order_give_the_same_tables_however_they_are_split_over_batches(embedded: Engine, data: st.DataObject) -> None:
+def test_files_in_time_order_give_the_same_tables_however_they_are_split_over_batches(
+    embedded: Engine, data: st.DataObject
+) -> None:
     """Parents come first, so that no item waits."""
     parents: list[tuple[str, File]] = []
     for minutes, dataset in enumerate(("products", "orders")):
@@ -76,7 +112,15 @@ def test_files_in_time_order_give_the_same_tables_however_they_are_split_over_ba
         parents.append((dataset, File("parents.csv", minutes, HEADERS[dataset], rows)))
     order = data.draw(st.lists(st.sampled_from(sorted(DATASETS)), min_size=2, max_size=5))
     files = parents + [
-        (dataset, File("file.csv", minutes, HEADERS[dataset], tuple(data.draw(st.lists(row_of(dataset), min_size=1, max_size=4)))))
+        (
+            dataset,
+            File(
+                "file.csv",
+                minutes,
+                HEADERS[dataset],
+                tuple(data.draw(st.lists(row_of(dataset), min_size=1, max_size=4))),
+            ),
+        )
         for minutes, dataset in enumerate(order, start=2)
     ]
     cuts = sorted(data.draw(st.sets(st.integers(2, len(files) - 1), max_size=3)))
@@ -88,7 +132,9 @@ def test_files_in_time_order_give_the_same_tables_however_they_are_split_over_ba
         for dataset in DATASETS:
             names = HEADERS[dataset]
             assert in_parts.values(dataset, *names) == at_once.values(dataset, *names)
-            assert [record["raw"] for record in in_parts.rejects(dataset)] == [record["raw"] for record in at_once.rejects(dataset)]
+            assert [record["raw"] for record in in_parts.rejects(dataset)] == [
+                record["raw"] for record in at_once.rejects(dataset)
+            ]
 
 
 def batch_of(files: list[tuple[str, File]]) -> Batch:
@@ -102,7 +148,10 @@ def test_fifty_thousand_rows_a_tenth_of_them_spoiled_end_as_in_the_reference(eng
         batch = {
             "products": [many("products", 1_000, number, chance, product_id=1_000)],
             "orders": [many("orders", 4_000, 2 * number + part, chance, order_id=6_000) for part in range(2)],
-            "order_items": [many("order_items", 8_000, 2 * number + part, chance, id=20_000, order_id=6_000, product_id=1_000) for part in range(2)],
+            "order_items": [
+                many("order_items", 8_000, 2 * number + part, chance, id=20_000, order_id=6_000, product_id=1_000)
+                for part in range(2)
+            ],
         }
         assert loaded(house, f"b{number}", batch) == reference.batch(f"b{number}", batch)
     assert of_engine(house) == of_reference(reference)
@@ -129,7 +178,10 @@ def many(dataset: str, rows: int, minutes: int, chance: random.Random, **keys: i
     """Rows whose named columns are numbers below a limit; one cell in a tenth of the rows is odd."""
 
     def row() -> tuple[str, ...]:
-        cells = [str(chance.randrange(keys[column])) if column in keys else chance.choice(good) for column, (good, _) in CELLS[dataset].items()]
+        cells = [
+            str(chance.randrange(keys[column])) if column in keys else chance.choice(good)
+            for column, (good, _) in CELLS[dataset].items()
+        ]
         if chance.random() < 0.1:
             place = chance.randrange(len(cells))
             cells[place] = chance.choice(list(CELLS[dataset].values())[place][1])

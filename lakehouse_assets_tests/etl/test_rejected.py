@@ -20,7 +20,8 @@ OLD = """SELECT * FROM (VALUES
   ('b:1', ['user_id: no such users.user_id'], map {'order_id': '9'}, 'raw/orders/it''s.csv', 1, '2025-04-02', 'b2', 'b3', false)
 ) AS t(record_id, reasons, raw, source_file, row_number, day, batch_id, healed_by, waiting)"""
 BOTH = (
-    "SELECT record_id, 'orders' AS dataset, reasons, raw, source_file, CAST(row_number AS BIGINT) AS row_number, CAST(day || 'T12:00:00Z' AS TIMESTAMPTZ) AS "
+    "SELECT record_id, 'orders' AS dataset, reasons, raw, source_file, CAST(row_number AS BIGINT) AS row_number,"
+    " CAST(day || 'T12:00:00Z' AS TIMESTAMPTZ) AS "
 )
 
 
@@ -41,13 +42,19 @@ def old(tmp_path: Path) -> Rejected:
 def new(tmp_path: Path) -> Rejected:
     """As the batch b4 left them: the first is corrected."""
     corrected = "CASE WHEN record_id = 'a:1' THEN '{}' END"
-    columns = f", trim(raw['order_id']) AS key, {corrected.format('b4')} AS resolved_by, {corrected.format('corrected')} AS resolution"
+    columns = (
+        f", trim(raw['order_id']) AS key, {corrected.format('b4')} AS resolved_by, {corrected.format('corrected')} AS"
+        " resolution"
+    )
     return rejected_in(tmp_path, resolved=columns)
 
 
 def found(rejected: Rejected, **asked: Any) -> list[tuple[str, int]]:
     """File and row of the records, whatever their state unless one is asked for."""
-    named = [dict(zip(COLUMNS, record, strict=True)) for record in rejected.records(Wanted(**{"states": tuple(State), **asked}))]
+    named = [
+        dict(zip(COLUMNS, record, strict=True))
+        for record in rejected.records(Wanted(**{"states": tuple(State), **asked}))
+    ]
     return [(record["source_file"].rpartition("/")[2], record["row_number"]) for record in named]
 
 
@@ -73,7 +80,9 @@ def test_a_table_of_an_older_version_knows_healed_records_as_resolved(old: Rejec
 
 def test_a_corrected_record_is_resolved_and_says_by_which_batch(new: Rejected) -> None:
     resolved = [dict(zip(COLUMNS, record, strict=True)) for record in new.records(Wanted(states=(State.RESOLVED,)))]
-    assert [(record["row_number"], record["resolved_by"], record["resolution"], record["healed_by"]) for record in resolved] == [
+    assert [
+        (record["row_number"], record["resolved_by"], record["resolution"], record["healed_by"]) for record in resolved
+    ] == [
         (1, "b4", "corrected", None),
         (1, "b3", "healed", "b3"),
     ]
@@ -96,7 +105,9 @@ def test_a_corrected_record_is_resolved_and_says_by_which_batch(new: Rejected) -
         ({"reason": "no such", "file": "Monday", "until": date(2025, 4, 1)}, [("Monday.csv", 2)]),
     ],
 )
-def test_it_can_be_asked_for_by(request: pytest.FixtureRequest, age: str, asked: dict[str, Any], rows: list[tuple[str, int]]) -> None:
+def test_it_can_be_asked_for_by(
+    request: pytest.FixtureRequest, age: str, asked: dict[str, Any], rows: list[tuple[str, int]]
+) -> None:
     assert found(request.getfixturevalue(age), **asked) == rows
 
 

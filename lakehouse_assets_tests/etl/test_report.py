@@ -12,22 +12,46 @@ from lakehouse_assets.etl.report import load_report, report_in_words
 from lakehouse_assets.etl.status import in_words
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Noticed, Outcome
 
-FILE = ManifestFile("orders", "raw/orders/o.csv", "v", "e", 1, "2025-04-01T00:00:00+00:00", "o", "raw/orders/o.csv", "2025-04-01T00:00:00+00:00", Outcome.LOAD)
+FILE = ManifestFile(
+    "orders",
+    "raw/orders/o.csv",
+    "v",
+    "e",
+    1,
+    "2025-04-01T00:00:00+00:00",
+    "o",
+    "raw/orders/o.csv",
+    "2025-04-01T00:00:00+00:00",
+    Outcome.LOAD,
+)
 
 
 def book(**found: Any) -> ManifestFile:
     return replace(FILE, dataset=None, key="uploads/b.xlsx", source_file="uploads/b.xlsx", file_id="b", **found)
 
 
-def reported(*files: ManifestFile, read: dict[str, FileCounts] | None = None, noticed: tuple[Noticed, ...] = (), status: str = "succeeded") -> dict[str, Any]:
+def reported(
+    *files: ManifestFile,
+    read: dict[str, FileCounts] | None = None,
+    noticed: tuple[Noticed, ...] = (),
+    status: str = "succeeded",
+) -> dict[str, Any]:
     """The report of a batch of these files, of which a load has read some."""
     judgements = {"orders": Judgement(Counts(), read, {}, {}, 0)} if read is not None else {}
     return load_report(Manifest("b1", "2025-04-01T00:00:00+00:00", files, noticed), judgements, status)
 
 
 def test_a_file_of_a_batch_that_failed_before_it_was_loaded_is_said_to_be_not_loaded() -> None:
-    report = reported(FILE, replace(FILE, file_id="p", dataset="products", seen_before=True), read={"o": FileCounts(2, 1, 1)}, status="failed")
-    assert [(file["outcome"], file["reason"], file["read"]) for file in report["files"]] == [("loaded", None, 2), ("not_loaded", None, 0)]
+    report = reported(
+        FILE,
+        replace(FILE, file_id="p", dataset="products", seen_before=True),
+        read={"o": FileCounts(2, 1, 1)},
+        status="failed",
+    )
+    assert [(file["outcome"], file["reason"], file["read"]) for file in report["files"]] == [
+        ("loaded", None, 2),
+        ("not_loaded", None, 0),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +63,9 @@ def test_a_file_of_a_batch_that_failed_before_it_was_loaded_is_said_to_be_not_lo
     ],
 )
 def test_a_repeated_file_says_what_became_of_its_content_before(accepted: int | None, reason: str) -> None:
-    [file] = reported(replace(FILE, seen_before=True, accepted_before=accepted), read={"o": FileCounts(2, 2, 0)})["files"]
+    [file] = reported(replace(FILE, seen_before=True, accepted_before=accepted), read={"o": FileCounts(2, 2, 0)})[
+        "files"
+    ]
     assert (file["outcome"], file["reason"]) == ("duplicate", reason)
 
 
@@ -51,19 +77,32 @@ def test_the_rows_of_every_file_and_sheet_that_was_not_taken_are_in_the_sum() ->
     )
     report = reported(FILE, aside, book(outcome=Outcome.CONVERTED), read={"o": FileCounts(2, 0, 2)}, noticed=sheets)
     assert report["rows_aside"] == 68
-    assert [(file["name"], file["rows_aside"]) for file in report["files"]] == [("o.csv", 0), ("o.csv", 7), ("b.xlsx#Orders", 61), ("b.xlsx#Empty", 0)]
+    assert [(file["name"], file["rows_aside"]) for file in report["files"]] == [
+        ("o.csv", 0),
+        ("o.csv", 7),
+        ("b.xlsx#Orders", 61),
+        ("b.xlsx#Empty", 0),
+    ]
     assert in_words(report) == "succeeded; 1 file and 1 sheet were not taken"
     assert "not taken: b.xlsx#Orders (61 rows): no dataset has these columns" in report_in_words(report).splitlines()
 
 
 def test_where_some_rows_cannot_be_counted_no_sum_is_claimed() -> None:
-    report = reported(FILE, book(outcome=Outcome.QUARANTINED, reason="the workbook is damaged"), read={"o": FileCounts(2, 0, 2)})
+    report = reported(
+        FILE, book(outcome=Outcome.QUARANTINED, reason="the workbook is damaged"), read={"o": FileCounts(2, 0, 2)}
+    )
     assert report["rows_aside"] is None
     assert in_words(report) == "succeeded; 1 file was not taken"
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [("succeeded", "succeeded"), ("succeeded_with_rejects", "succeeded with rejects"), ("failed", "failed"), ("abandoned", "abandoned")]
+    ("status", "said"),
+    [
+        ("succeeded", "succeeded"),
+        ("succeeded_with_rejects", "succeeded with rejects"),
+        ("failed", "failed"),
+        ("abandoned", "abandoned"),
+    ],
 )
 def test_a_report_of_an_older_version_is_read(status: str, said: str) -> None:
     """It does not know `rows_aside`, nor which workbook a sheet is of."""

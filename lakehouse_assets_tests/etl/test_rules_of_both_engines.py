@@ -1,4 +1,6 @@
-"""What a contract's rules may say, both engines answer alike: each function and each form of a pattern, on values where engines are known to differ."""
+"""What a contract's rules may say, both engines answer alike: each function and each form of a pattern, on values where
+engines are known to differ.
+"""
 
 from __future__ import annotations
 
@@ -78,13 +80,57 @@ PATTERNS = (
     "^é",
 )
 LABELS = (
-    *("a", "ab", "b", "b ", "ba", "aab", "éb", "é", "ß", "İ", "a_b", "axb", "a.b", "a$", "\\", "10", "2025-04-01", "2025-02-30", "abc", "a b"),
-    *("\u00a0", "a\n", "a\nb", "a\rb", "a\u2028b", "a\u0085b", "a\x0bb", "a\tb", "\n", "\t\f", "\x0b", "😀", "a😀b", "e\u0301", "٣"),
+    *(
+        "a",
+        "ab",
+        "b",
+        "b ",
+        "ba",
+        "aab",
+        "éb",
+        "é",
+        "ß",
+        "İ",
+        "a_b",
+        "axb",
+        "a.b",
+        "a$",
+        "\\",
+        "10",
+        "2025-04-01",
+        "2025-02-30",
+        "abc",
+        "a b",
+    ),
+    *(
+        "\u00a0",
+        "a\n",
+        "a\nb",
+        "a\rb",
+        "a\u2028b",
+        "a\u0085b",
+        "a\x0bb",
+        "a\tb",
+        "\n",
+        "\t\f",
+        "\x0b",
+        "😀",
+        "a😀b",
+        "e\u0301",
+        "٣",
+    ),
 )
 NUMBERS = ("0.1", "0.30000000000000004", "0.5", "-0.5", "7", "1e10", "-1e300", "", "2.5", "0")
 SIZES = ("0", "-1", "-4", "3", "", "2147483647", "-2147483648")
 DAYS = ("2025-04-01", "2025-04-30", "2024-02-29", "1969-12-31", "2025-12-31")
-MOMENTS = ("2025-04-01T11:27:00", "2025-04-30T23:59:59", "1969-12-31T23:59:59", "2024-02-29T00:00:00", "", "2025-04-01T11:00:00+02:00")
+MOMENTS = (
+    "2025-04-01T11:27:00",
+    "2025-04-30T23:59:59",
+    "1969-12-31T23:59:59",
+    "2024-02-29T00:00:00",
+    "",
+    "2025-04-01T11:00:00+02:00",
+)
 
 
 def contracts_with_all_rules(folder: Path) -> tuple[Contracts, list[str]]:
@@ -100,13 +146,26 @@ def contracts_with_all_rules(folder: Path) -> tuple[Contracts, list[str]]:
 
 
 def rule(name: str, implementation: str) -> dict[str, Any]:
-    return {"name": name, "type": "custom", "engine": "lakehouse", "severity": "reject", "implementation": implementation}
+    return {
+        "name": name,
+        "type": "custom",
+        "engine": "lakehouse",
+        "severity": "reject",
+        "implementation": implementation,
+    }
 
 
 def rows() -> list[tuple[str, ...]]:
     """Each label with a number, a day and a moment, in turn; all texts are in quotes, so that an empty one is none."""
     return [
-        (str(n + 1), label, NUMBERS[n % len(NUMBERS)], DAYS[n % len(DAYS)], SIZES[n % len(SIZES)], MOMENTS[n % len(MOMENTS)])
+        (
+            str(n + 1),
+            label,
+            NUMBERS[n % len(NUMBERS)],
+            DAYS[n % len(DAYS)],
+            SIZES[n % len(SIZES)],
+            MOMENTS[n % len(MOMENTS)],
+        )
         for n, label in enumerate((*LABELS, *LABELS[:20], "a", "a"))
     ]
 
@@ -120,11 +179,15 @@ def reasons(engine: Engine, folder: Path, contracts: Contracts) -> dict[int, set
 
 
 @pytest.mark.spark
-def test_every_rule_that_is_taken_is_answered_alike_on_odd_values(embedded: Engine, spark: Engine, tmp_path: Path) -> None:
+def test_every_rule_that_is_taken_is_answered_alike_on_odd_values(
+    embedded: Engine, spark: Engine, tmp_path: Path
+) -> None:
     contracts, said = contracts_with_all_rules(tmp_path)
     one, other = (reasons(engine, tmp_path / engine.name, contracts) for engine in (embedded, spark))
     differing = {
-        said[int(name[1:])] if name[1:].isdigit() else name for row in one.keys() | other.keys() for name in one.get(row, set()) ^ other.get(row, set())
+        said[int(name[1:])] if name[1:].isdigit() else name
+        for row in one.keys() | other.keys()
+        for name in one.get(row, set()) ^ other.get(row, set())
     }
     assert differing == set()
     broken = [sum(f"r{number:02}" in found for found in one.values()) for number in range(len(said))]

@@ -1,4 +1,6 @@
-"""Two loads of one dataset at once, on S3: the one that commits second is refused, and tried again it comes out right."""
+"""Two loads of one dataset at once, on S3: the one that commits second is refused, and tried again it comes out
+right.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,22 @@ pytestmark = pytest.mark.every_s3
 def house(engine: Engine, lakehouse: Lakehouse, tmp_path: Path) -> House:
     """Its tables lie on S3."""
     options = lakehouse.aws.storage_options
-    house = House(SparkEngine(spark_of_tests, options, reads_from_bucket=False) if engine.name == "spark" else engine, tmp_path, read_contracts())
+    house = House(
+        SparkEngine(spark_of_tests, options, reads_from_bucket=False) if engine.name == "spark" else engine,
+        tmp_path,
+        read_contracts(),
+    )
     house.tables = Tables(lakehouse.tables.data, lakehouse.tables.rejected, options)
     return house
 
 
 def products(name: str, minutes: int, *keys: int) -> Given:
-    return rows_file("products", *(row("products", product_id=str(key), product_name=name) for key in keys), name=f"{name}.csv", minutes=minutes)
+    return rows_file(
+        "products",
+        *(row("products", product_id=str(key), product_name=name) for key in keys),
+        name=f"{name}.csv",
+        minutes=minutes,
+    )
 
 
 @contextmanager
@@ -66,7 +77,10 @@ def found(house: House) -> list[tuple[int, str, str]]:
 def test_of_two_loads_that_append_the_same_keys_one_is_refused(house: House) -> None:
     """A plain append is moved behind any other append by both writers of Delta: each key would be there twice."""
     ours = products("ours", 1, 1, 2, 3)
-    with decided(house, "theirs", products("theirs", 0, 1, 2)) as (theirs, _), pytest.raises(TemporaryOutage, match="another writer committed"):
+    with (
+        decided(house, "theirs", products("theirs", 0, 1, 2)) as (theirs, _),
+        pytest.raises(TemporaryOutage, match="another writer committed"),
+    ):
         overtaken(house, "ours", ours, theirs)
     assert found(house) == [(1, "theirs", "theirs"), (2, "theirs", "theirs")]
 
@@ -79,7 +93,10 @@ def test_of_two_loads_that_correct_the_same_row_the_older_word_does_not_win(hous
     """By the table as it was both are corrections."""
     loaded(house, "first", products("first", 0, 1))
     older = products("older", 1, 1)
-    with decided(house, "newer", products("newer", 2, 1)) as (newer, _), pytest.raises(TemporaryOutage, match="another writer committed"):
+    with (
+        decided(house, "newer", products("newer", 2, 1)) as (newer, _),
+        pytest.raises(TemporaryOutage, match="another writer committed"),
+    ):
         overtaken(house, "older", older, newer)
 
     assert loaded(house, "older", older).counts.stale == 1

@@ -1,4 +1,6 @@
-"""Every written form that a value can have, and what becomes of the row: typed exactly, missing, or rejected with the reason and the raw text."""
+"""Every written form that a value can have, and what becomes of the row: typed exactly, missing, or rejected with the
+reason and the raw text.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,10 @@ WHOLE_NUMBERS = [
 WHOLE_NUMBERS += ["\u00a07", "--7", "+-7", "+ 7", "+", "-", "7-", "1/2", "9" * 30, "0" * 19 + "7"]
 FORMS: dict[Kind, list[tuple[str, Any]]] = {
     Kind.INT: [
-        *((text, REJECTED) for text in (*WHOLE_NUMBERS, "2147483648", "-2147483649", "99999999999", "2147483648.0", "-2147483649.0")),
+        *(
+            (text, REJECTED)
+            for text in (*WHOLE_NUMBERS, "2147483648", "-2147483649", "99999999999", "2147483648.0", "-2147483649.0")
+        ),
         ("7", 7),
         (" 7 ", 7),
         ("+7", 7),
@@ -80,7 +85,10 @@ FORMS: dict[Kind, list[tuple[str, Any]]] = {
         ("   ", MISSING),
     ],
     Kind.BIGINT: [
-        *((text, REJECTED) for text in (*WHOLE_NUMBERS, "9223372036854775808", "-9223372036854775809", "9223372036854775808.0")),
+        *(
+            (text, REJECTED)
+            for text in (*WHOLE_NUMBERS, "9223372036854775808", "-9223372036854775809", "9223372036854775808.0")
+        ),
         ("  +7", 7),
         ("9223372036854775807", 9223372036854775807),
         ("-9223372036854775808", -9223372036854775808),
@@ -89,10 +97,46 @@ FORMS: dict[Kind, list[tuple[str, Any]]] = {
         ("9007199254740993.0", 9007199254740993),
     ],
     Kind.DOUBLE: [
-        *((text, REJECTED) for text in ("NaN", "nan", "Inf", "-inf", "Infinity", "1e400", "-1e400", "1e300", "-1e300", "1e999", "1e1000", "1d", "1f", "0x1p3")),
         *(
             (text, REJECTED)
-            for text in ("1,5", "1.2.3", "1e", "e5", "1e+", ".", "+", "--1", "1 000", "1_0.5", "1.5\n", "\t1", "\u06f1", "\u00a01", "1e5.0", "€5", "5%")
+            for text in (
+                "NaN",
+                "nan",
+                "Inf",
+                "-inf",
+                "Infinity",
+                "1e400",
+                "-1e400",
+                "1e300",
+                "-1e300",
+                "1e999",
+                "1e1000",
+                "1d",
+                "1f",
+                "0x1p3",
+            )
+        ),
+        *(
+            (text, REJECTED)
+            for text in (
+                "1,5",
+                "1.2.3",
+                "1e",
+                "e5",
+                "1e+",
+                ".",
+                "+",
+                "--1",
+                "1 000",
+                "1_0.5",
+                "1.5\n",
+                "\t1",
+                "\u06f1",
+                "\u00a01",
+                "1e5.0",
+                "€5",
+                "5%",
+            )
         ),
         ("12.5", 12.5),
         (" 12.5 ", 12.5),
@@ -118,13 +162,36 @@ FORMS: dict[Kind, list[tuple[str, Any]]] = {
     Kind.DATE: [
         *(
             (text, REJECTED)
-            for text in ("not-a-date", "2025-02-30", "2025-02-29", "2025-13-01", "2025-00-10", "2025-04-00", "2025-4-1", "01.04.2025", "04/01/2025")
+            for text in (
+                "not-a-date",
+                "2025-02-30",
+                "2025-02-29",
+                "2025-13-01",
+                "2025-00-10",
+                "2025-04-00",
+                "2025-4-1",
+                "01.04.2025",
+                "04/01/2025",
+            )
         ),
         *(
             (text, REJECTED)
-            for text in ("2025/04/01", "20250401", "0000-01-01", "0999-12-31", "10000-01-01", "2025-04-01T00:00:00", "today", "epoch", "infinity")
+            for text in (
+                "2025/04/01",
+                "20250401",
+                "0000-01-01",
+                "0999-12-31",
+                "10000-01-01",
+                "2025-04-01T00:00:00",
+                "today",
+                "epoch",
+                "infinity",
+            )
         ),
-        *((text, REJECTED) for text in ("2025-04-01\n", "2025-04-01 (BC)", "-2025-04-01", "45748", "1 Apr 2025", "2025-04")),
+        *(
+            (text, REJECTED)
+            for text in ("2025-04-01\n", "2025-04-01 (BC)", "-2025-04-01", "45748", "1 Apr 2025", "2025-04")
+        ),
         ("2025-04-01", date(2025, 4, 1)),
         (" 2025-04-01 ", date(2025, 4, 1)),
         ("2024-02-29", date(2024, 2, 29)),
@@ -135,7 +202,19 @@ FORMS: dict[Kind, list[tuple[str, Any]]] = {
     Kind.TIMESTAMP: [
         *(
             (f"2025-04-01{text}", REJECTED)
-            for text in ("", "T11:27", "T11", "T24:00:00", "T23:59:60", "T11:60:00", "T25:00:00", "T11:27Z", "T1:27:00", "  11:27:00", "T11:27:00 am")
+            for text in (
+                "",
+                "T11:27",
+                "T11",
+                "T24:00:00",
+                "T23:59:60",
+                "T11:60:00",
+                "T25:00:00",
+                "T11:27Z",
+                "T1:27:00",
+                "  11:27:00",
+                "T11:27:00 am",
+            )
         ),
         *(
             (f"2025-04-01T11:27:00{text}", REJECTED)
@@ -156,14 +235,36 @@ FORMS: dict[Kind, list[tuple[str, Any]]] = {
                 "Z+02:00",
             )
         ),
-        *((f"2025-04-01T11:27:00{text}", REJECTED) for text in (" CET", " PST", "UTC+2", " utc", " GMT", "\n", "Z\n", "\t+02:00", "\u00a0Z")),
+        *(
+            (f"2025-04-01T11:27:00{text}", REJECTED)
+            for text in (" CET", " PST", "UTC+2", " utc", " GMT", "\n", "Z\n", "\t+02:00", "\u00a0Z")
+        ),
         *(
             (f"{day}T11:27:00", REJECTED)
-            for day in ("2025-02-30", "2025-13-01", "0000-01-01", "0999-01-01", "10000-01-01", "+2025-04-01", "2025-4-1", "25-04-01")
+            for day in (
+                "2025-02-30",
+                "2025-13-01",
+                "0000-01-01",
+                "0999-01-01",
+                "10000-01-01",
+                "+2025-04-01",
+                "2025-4-1",
+                "25-04-01",
+            )
         ),
         *(
             (text, REJECTED)
-            for text in ("not-a-date", "01/04/2025 11:27", "04/01/2025 11:27:00", "1743506820", "20250401T112700", "now", "epoch", "infinity", "45748.47")
+            for text in (
+                "not-a-date",
+                "01/04/2025 11:27",
+                "04/01/2025 11:27:00",
+                "1743506820",
+                "20250401T112700",
+                "now",
+                "epoch",
+                "infinity",
+                "45748.47",
+            )
         ),
         ("2025-04-01T11:27:00", utc(2025, 4, 1, 11, 27)),
         ("2025-04-01 11:27:00", utc(2025, 4, 1, 11, 27)),
@@ -291,7 +392,11 @@ REASONS: list[tuple[str, dict[str, str], list[str]]] = [
     ("products", {"product_id": "A-7"}, ["product_id: not int"]),
     ("products", {"product_id": "-1"}, ["product_id: minimum 0"]),
     ("products", {"department": " ", "product_name": ""}, ["department: required", "product_name: required"]),
-    ("orders", {"order_id": "", "user_id": "x", "total_amount": "-1"}, ["order_id: required", "user_id: not int", "total_amount: minimum 0"]),
+    (
+        "orders",
+        {"order_id": "", "user_id": "x", "total_amount": "-1"},
+        ["order_id: required", "user_id: not int", "total_amount: minimum 0"],
+    ),
     ("orders", {"total_amount": "-0.01"}, ["total_amount: minimum 0"]),
     ("orders", {"total_amount": "NaN"}, ["total_amount: not double"]),
     ("orders", {"date": "2025-02-30"}, ["date_is_a_day"]),
@@ -331,13 +436,18 @@ def test_a_date_that_is_not_the_timestamps_day_is_loaded_and_counted(house: Hous
         ({"order_timestamp": "2025-04-02T00:30:00+02:00"}, False),
         ({"date": "0000-01-01"}, True),
     ]
-    files = [rows_file("orders", row("orders", order_id=str(number), **changed), name=f"{number}.csv") for number, (changed, _) in enumerate(cases)]
+    files = [
+        rows_file("orders", row("orders", order_id=str(number), **changed), name=f"{number}.csv")
+        for number, (changed, _) in enumerate(cases)
+    ]
     loaded = house.load("orders", "batch", *files)
     assert loaded.counts == {"read": 4, "inserted": 4}
     assert loaded.judgement is not None
     assert loaded.judgement.warnings == {"date_is_the_timestamps_day": 3}
     for number, (_, warned) in enumerate(cases):
-        assert loaded.judgement.files[f"{number}.csv@0"].warnings == ({"date_is_the_timestamps_day": 1} if warned else {})
+        assert loaded.judgement.files[f"{number}.csv@0"].warnings == (
+            {"date_is_the_timestamps_day": 1} if warned else {}
+        )
     assert house.values("orders", "date") == [(changed.get("date", "2025-04-01"),) for changed, _ in cases]
 
 
@@ -352,7 +462,9 @@ def test_very_long_texts_are_kept_or_set_aside_whole(house: House) -> None:
 
 def test_a_column_that_the_file_lacks_is_missing_in_all_its_rows(house: House) -> None:
     names = ("id", "order_id", "user_id", "product_id", "add_to_cart_order", "reordered", "order_timestamp", "date")
-    house.batch("parents", products=[rows_file("products", row("products"))], orders=[rows_file("orders", row("orders"))])
+    house.batch(
+        "parents", products=[rows_file("products", row("products"))], orders=[rows_file("orders", row("orders"))]
+    )
     given = rows_file("order_items", ("1", "10", "5", "1", "1", "0", "2025-04-01T11:27:00", "2025-04-01"), header=names)
     assert house.load("order_items", "items", given).counts == {"read": 1, "inserted": 1}
     assert house.values("order_items", "days_since_prior_order") == [(None,)]

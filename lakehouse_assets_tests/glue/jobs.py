@@ -53,7 +53,9 @@ def stopped(runs: GlueRuns) -> None:
     for run in runs_of(runs):
         if run["JobRunState"] in ("STARTING", "RUNNING"):
             runs.stop(run["Id"])
-    wait_for(lambda: all(run["JobRunState"] not in ("STARTING", "RUNNING", "STOPPING") for run in runs_of(runs)) or None)
+    wait_for(
+        lambda: all(run["JobRunState"] not in ("STARTING", "RUNNING", "STOPPING") for run in runs_of(runs)) or None
+    )
 
 
 def throttled() -> ClientError:

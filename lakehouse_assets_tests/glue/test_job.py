@@ -36,24 +36,43 @@ def definition(dataset: str = "orders", **settings: object) -> dict[str, object]
 
 
 def test_each_dataset_has_a_job_that_runs_once_at_a_time_and_leaves_retries_to_others() -> None:
-    assert [definition(dataset)["Name"] for dataset in ("products", "orders", "order_items")] == ["product_etl", "orders_etl", "order_items_etl"]
+    assert [definition(dataset)["Name"] for dataset in ("products", "orders", "order_items")] == [
+        "product_etl",
+        "orders_etl",
+        "order_items_etl",
+    ]
     job = definition(glue_job="{dataset}-{job}")
-    assert (job["Name"], job["GlueVersion"], job["MaxRetries"], job["ExecutionProperty"]) == ("orders-orders_etl", "6.0", 0, {"MaxConcurrentRuns": 1})
+    assert (job["Name"], job["GlueVersion"], job["MaxRetries"], job["ExecutionProperty"]) == (
+        "orders-orders_etl",
+        "6.0",
+        0,
+        {"MaxConcurrentRuns": 1},
+    )
     assert job["Command"] == {"Name": "glueetl", "ScriptLocation": CODE.script, "PythonVersion": "3"}
 
 
 def test_a_job_of_another_step_has_few_workers_and_can_read_workbooks() -> None:
     job = step_definition(Settings(), CONVERT, "convert_excel_to_csv", CODE, "s3://bucket/control/contracts/1/", "role")
-    assert (job["Name"], job["NumberOfWorkers"], job["MaxRetries"], job["ExecutionProperty"]) == ("convert_excel_to_csv", 2, 0, {"MaxConcurrentRuns": 1})
+    assert (job["Name"], job["NumberOfWorkers"], job["MaxRetries"], job["ExecutionProperty"]) == (
+        "convert_excel_to_csv",
+        2,
+        0,
+        {"MaxConcurrentRuns": 1},
+    )
     assert job["DefaultArguments"]["--step"] == "convert"
-    assert f"python-calamine=={importlib.metadata.version('python-calamine')}" in job["DefaultArguments"]["--additional-python-modules"].split(",")
+    assert f"python-calamine=={importlib.metadata.version('python-calamine')}" in job["DefaultArguments"][
+        "--additional-python-modules"
+    ].split(",")
     assert "--enable-auto-scaling" not in job["DefaultArguments"]
 
 
 def test_the_arguments_hold_all_but_the_manifest() -> None:
     arguments = definition(bucket="lake", tables_prefix="t/", reject_limit=0.5)["DefaultArguments"]
     assert isinstance(arguments, dict)
-    script = {name: arguments[name] for name in ("--dataset", "--contracts", "--bucket", "--raw-prefix", "--tables-prefix", "--reject-limit")}
+    script = {
+        name: arguments[name]
+        for name in ("--dataset", "--contracts", "--bucket", "--raw-prefix", "--tables-prefix", "--reject-limit")
+    }
     assert script == {
         "--dataset": "orders",
         "--contracts": "s3://bucket/control/contracts/1/",
@@ -64,7 +83,9 @@ def test_the_arguments_hold_all_but_the_manifest() -> None:
     }
     assert "--manifest" not in arguments
     assert arguments["--datalake-formats"] == "delta"
-    assert arguments["--conf"].startswith("spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension --conf spark.sql.catalog.spark_catalog=")
+    assert arguments["--conf"].startswith(
+        "spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension --conf spark.sql.catalog.spark_catalog="
+    )
     for scheme in ("s3", "s3a"):
         assert f" --conf spark.delta.logStore.{scheme}.impl=lakehouse.logstore.ExclusiveLogStore" in arguments["--conf"]
     assert arguments["--extra-jars"] == CODE.log_store
@@ -76,7 +97,9 @@ def test_each_module_is_pinned_to_the_version_that_is_tested_here() -> None:
     assert isinstance(arguments, dict)
     wheel, *modules = arguments["--additional-python-modules"].split(",")
     assert wheel == CODE.wheel
-    assert dict(module.split("==") for module in modules) == {name: importlib.metadata.version(name) for name in MODULES}
+    assert dict(module.split("==") for module in modules) == {
+        name: importlib.metadata.version(name) for name in MODULES
+    }
 
 
 def test_nothing_that_a_module_needs_is_left_out() -> None:
@@ -90,7 +113,8 @@ def test_nothing_that_a_module_needs_is_left_out() -> None:
     assert needed <= set(MODULES)
 
 
-# An interpreter that has what a Glue job has: its standard library, the modules that the job names, the wheel; and, with Spark, what Glue itself brings.
+# An interpreter that has what a Glue job has: its standard library, the modules that the job names, the wheel; and,
+# with Spark, what Glue itself brings.
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +131,13 @@ def run_as_on_glue(folder: Path, wheel: Path, code: str, *brought_by_glue: str) 
             if not (folder / part).exists():
                 (folder / part).symlink_to(str(distribution.locate_file(part)))
     path = f"import sys; sys.path.insert(0, {str(folder)!r})\n"
-    return subprocess.run([sys.executable, "-I", "-S", "-c", path + textwrap.dedent(code)], capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", path + textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 def test_the_entry_point_runs_with_the_modules_that_the_job_names(tmp_path: Path, wheel: Path) -> None:
@@ -118,7 +148,9 @@ def test_the_entry_point_runs_with_the_modules_that_the_job_names(tmp_path: Path
         glue_entry_point.main(["--manifest", "s3://bucket/m.json"])
     """
     ended = run_as_on_glue(tmp_path, wheel, code)
-    assert ended.stderr.splitlines()[-1].startswith("lakehouse_assets.errors.BadConfiguration: The job's arguments cannot be used"), ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith(
+        "lakehouse_assets.errors.BadConfiguration: The job's arguments cannot be used"
+    ), ended.stderr
 
 
 @pytest.mark.spark

@@ -100,7 +100,9 @@ def test_a_job_that_stays_busy_is_a_temporary_outage(lakehouse: Lakehouse) -> No
     runs = make_job(lakehouse, SLEEP)
     runs.start(OTHER, OTHER, quiet)
 
-    with pytest.raises(TemporaryOutage, match=f"Glue job {runs.job} has another run under way .* Run it again when that one has ended"):
+    with pytest.raises(
+        TemporaryOutage, match=f"Glue job {runs.job} has another run under way .* Run it again when that one has ended"
+    ):
         with_client(runs, patience=0.5).start(BATCH, BATCH, quiet)
     stopped(runs)
 
@@ -149,7 +151,9 @@ def test_a_long_outage_ends_the_wait_and_leaves_the_run(lakehouse: Lakehouse) ->
 
 @pytest.mark.parametrize("state", ["EXPIRED", "ERROR", "TIMEOUT"])
 def test_every_final_state_ends_the_wait(lakehouse: Lakehouse, state: str) -> None:
-    """The embedded Glue has no queue in which a run could expire, and counts time-outs in minutes: the state is put into its answer."""
+    """The embedded Glue has no queue in which a run could expire, and counts time-outs in minutes: the state is put
+    into its answer.
+    """
     runs = make_job(lakehouse, "")
     run_id = runs.start(BATCH, BATCH, quiet)
 
@@ -164,34 +168,88 @@ def test_a_run_that_cannot_be_stopped_says_why(lakehouse: Lakehouse) -> None:
     run_id = runs.start(BATCH, BATCH, quiet)
     runs.wait(run_id, quiet)
 
-    with pytest.raises(LakehouseError, match=f"Run {run_id} of Glue job {runs.job} was not stopped: The run is already SUCCEEDED"):
+    with pytest.raises(
+        LakehouseError, match=f"Run {run_id} of Glue job {runs.job} was not stopped: The run is already SUCCEEDED"
+    ):
         runs.stop(run_id)
 
 
 @pytest.mark.parametrize(
     ("state", "message", "kind", "told"),
     [
-        ("FAILED", "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 9; BadData: orders: 1 of 2.\nLook.", BadData, "orders: 1 of 2.\nLook."),
+        (
+            "FAILED",
+            "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 9; BadData: orders: 1 of 2.\nLook.",
+            BadData,
+            "orders: 1 of 2.\nLook.",
+        ),
         ("FAILED", "BadConfiguration: no manifest\n(the whole log: /logs/jr_1.log)", BadConfiguration, "no manifest"),
         ("FAILED", "TemporaryOutage: S3 did not answer", TemporaryOutage, "S3 did not answer"),
-        ("FAILED", "LakehouseError: orders: Spark refused a step of the load", LakehouseError, "orders: Spark refused a step"),
+        (
+            "FAILED",
+            "LakehouseError: orders: Spark refused a step of the load",
+            LakehouseError,
+            "orders: Spark refused a step",
+        ),
         ("FAILED", "LeaseLostError: Batch 1 is not under way any more", LeaseLostError, "Batch 1 is not under way"),
-        ("FAILED", "LAUNCH ERROR | BadConfiguration: Spark's jars are not installed", BadConfiguration, "Spark's jars are not installed"),
-        ("FAILED", "Error Category: IMPORT_ERROR; ModuleNotFoundError: No module named 'x'", BadConfiguration, "Deploy the job again"),
-        ("FAILED", "Command failed with exit code 1", TemporaryOutage, "ended in state FAILED: Command failed with exit code 1. Nothing is lost"),
-        ("FAILED", "o98.save: AccessDenied (Service: Amazon S3; Status Code: 403)", BadConfiguration, "AWS refused a request of it"),
-        ("FAILED", "The specified bucket does not exist (Error Code: NoSuchBucket)", BadConfiguration, "AWS refused a request of it"),
-        ("FAILED", "ThrottlingException: Rate exceeded (Service: AWSGlue; Status Code: 400)", TemporaryOutage, "Nothing is lost; run it again"),
-        ("FAILED", "java.io.IOException: No space left on device", BadConfiguration, "Give the job more or larger workers"),
+        (
+            "FAILED",
+            "LAUNCH ERROR | BadConfiguration: Spark's jars are not installed",
+            BadConfiguration,
+            "Spark's jars are not installed",
+        ),
+        (
+            "FAILED",
+            "Error Category: IMPORT_ERROR; ModuleNotFoundError: No module named 'x'",
+            BadConfiguration,
+            "Deploy the job again",
+        ),
+        (
+            "FAILED",
+            "Command failed with exit code 1",
+            TemporaryOutage,
+            "ended in state FAILED: Command failed with exit code 1. Nothing is lost",
+        ),
+        (
+            "FAILED",
+            "o98.save: AccessDenied (Service: Amazon S3; Status Code: 403)",
+            BadConfiguration,
+            "AWS refused a request of it",
+        ),
+        (
+            "FAILED",
+            "The specified bucket does not exist (Error Code: NoSuchBucket)",
+            BadConfiguration,
+            "AWS refused a request of it",
+        ),
+        (
+            "FAILED",
+            "ThrottlingException: Rate exceeded (Service: AWSGlue; Status Code: 400)",
+            TemporaryOutage,
+            "Nothing is lost; run it again",
+        ),
+        (
+            "FAILED",
+            "java.io.IOException: No space left on device",
+            BadConfiguration,
+            "Give the job more or larger workers",
+        ),
         ("FAILED", None, TemporaryOutage, "Glue gives no reason"),
         ("ERROR", "Internal service error", TemporaryOutage, "ended in state ERROR"),
         ("EXPIRED", "Waited too long", TemporaryOutage, "ended in state EXPIRED"),
-        ("TIMEOUT", "too long", BadConfiguration, "ended in state TIMEOUT after 120 minutes. Give the job more time or more workers"),
+        (
+            "TIMEOUT",
+            "too long",
+            BadConfiguration,
+            "ended in state TIMEOUT after 120 minutes. Give the job more time or more workers",
+        ),
         ("STOPPED", None, LakehouseError, "someone stopped it"),
     ],
 )
 def test_what_an_end_means(state: str, message: str | None, kind: type[LakehouseError], told: str) -> None:
-    failure = failure_of({"Id": "jr_1", "JobName": "orders_etl", "JobRunState": state, "ErrorMessage": message, "Timeout": 120})
+    failure = failure_of(
+        {"Id": "jr_1", "JobName": "orders_etl", "JobRunState": state, "ErrorMessage": message, "Timeout": 120}
+    )
 
     assert type(failure) is kind
     assert told in str(failure)
@@ -201,7 +259,9 @@ def test_glues_own_time_out_is_waited_out(lakehouse: Lakehouse) -> None:
     """It comes with status 400, like what is asked wrongly."""
     runs = make_job(lakehouse, "")
     answers: list[Exception | None] = [
-        ClientError({"Error": {"Code": "OperationTimeoutException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "GetJobRun"),  # type: ignore[typeddict-item]
+        ClientError(
+            {"Error": {"Code": "OperationTimeoutException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "GetJobRun"
+        ),  # type: ignore[typeddict-item]
         None,
     ]
 

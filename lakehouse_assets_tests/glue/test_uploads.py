@@ -21,7 +21,9 @@ def test_the_code_is_uploaded_once(lakehouse: Lakehouse) -> None:
     code = upload_code(store, "control/", "boto3==1")
     assert code.modules == "boto3==1"
     assert body(lakehouse, key_of(lakehouse, code.script)) == Path(glue_entry_point.__file__).read_bytes()
-    assert sorted(keys(lakehouse, "control/code/")) == sorted(key_of(lakehouse, location) for location in (code.script, code.wheel, code.log_store))
+    assert sorted(keys(lakehouse, "control/code/")) == sorted(
+        key_of(lakehouse, location) for location in (code.script, code.wheel, code.log_store)
+    )
     assert body(lakehouse, key_of(lakehouse, code.log_store)) == LOG_STORE.read_bytes()
 
     def refuse(**_: object) -> None:

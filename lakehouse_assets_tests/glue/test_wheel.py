@@ -18,7 +18,10 @@ def contents(wheel: Path) -> dict[str, bytes]:
     """The wheel's files; its RECORD as a set of lines, as it were."""
     with zipfile.ZipFile(wheel) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    return {name: b"\n".join(sorted(content.splitlines())) if name.endswith("/RECORD") else content for name, content in files.items()}
+    return {
+        name: b"\n".join(sorted(content.splitlines())) if name.endswith("/RECORD") else content
+        for name, content in files.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_has_the_code_the_contracts_and_the_queries_as_they_are_here(wheel: Path) -> None:
     found = contents(wheel)
     package = PROJECT / "lakehouse_assets"
-    here = [path for path in package.rglob("*") if path.suffix in (".py", ".yaml", ".sql", ".properties", ".java", ".jar")]
+    here = [
+        path for path in package.rglob("*") if path.suffix in (".py", ".yaml", ".sql", ".properties", ".java", ".jar")
+    ]
     assert {name: found[name] for name in (str(path.relative_to(PROJECT)) for path in here)} == {
         str(path.relative_to(PROJECT)): path.read_bytes() for path in here
     }
@@ -42,7 +47,22 @@ def test_the_same_code_gives_the_same_bytes(wheel: Path, tmp_path: Path) -> None
 
 def test_an_installed_package_is_packed_again_as_it_was(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site), str(wheel)], check=True, timeout=120)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            "--target",
+            str(site),
+            str(wheel),
+        ],
+        check=True,
+        timeout=120,
+    )
     assert list(site.rglob("*.pyc"))
 
     again = build_wheel(tmp_path, project=site)
@@ -53,5 +73,7 @@ def test_an_installed_package_is_packed_again_as_it_was(wheel: Path, tmp_path: P
 
 def test_code_that_is_neither_a_source_tree_nor_installed_is_refused(tmp_path: Path) -> None:
     shutil.copytree(PROJECT / "lakehouse_assets" / "glue", tmp_path / "lakehouse_assets" / "glue")
-    with pytest.raises(BadConfiguration, match="is neither the project's source tree nor has it lakehouse-assets installed"):
+    with pytest.raises(
+        BadConfiguration, match="is neither the project's source tree nor has it lakehouse-assets installed"
+    ):
         build_wheel(tmp_path, project=tmp_path)

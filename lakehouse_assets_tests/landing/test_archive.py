@@ -41,11 +41,16 @@ def test_two_versions_of_one_name_do_not_overwrite_each_other(lakehouse: Lakehou
     put(lakehouse, "raw/products/p.csv", PRODUCT)
     put(lakehouse, "raw/products/p.csv", products_csv(product(2)))
     ran(lakehouse)
-    assert {body(lakehouse, key) for key in keys(lakehouse, "archived/")} == {PRODUCT.encode(), products_csv(product(2)).encode()}
+    assert {body(lakehouse, key) for key in keys(lakehouse, "archived/")} == {
+        PRODUCT.encode(),
+        products_csv(product(2)).encode(),
+    }
 
 
 def test_a_name_that_leaves_no_room_for_the_archives_folder_is_archived_under_its_end(lakehouse: Lakehouse) -> None:
-    """S3 takes keys of 1,024 bytes; the letters before the end have two each, so that a cut by bytes goes through one of them."""
+    """S3 takes keys of 1,024 bytes; the letters before the end have two each, so that a cut by bytes goes through one
+    of them.
+    """
     long = "ö" * 500
     good, broken = f"raw/products/{long}a.csv", f"raw/products/{long}bb.csv"
     put(lakehouse, good, PRODUCT)
@@ -54,7 +59,11 @@ def test_a_name_that_leaves_no_room_for_the_archives_folder_is_archived_under_it
     assert outcomes(report) == {f"{long}a.csv": "loaded", f"{long}bb.csv": "quarantined"}
     assert table_rows(lakehouse, "products", "source_file") == [(good,)], "what people see has the whole name"
     [kept], aside = keys(lakehouse, "archived/"), keys(lakehouse, "rejected/files/")
-    assert (body(lakehouse, kept), kept.endswith("öa.csv"), len(kept.encode()) in (1011, 1012)) == (PRODUCT.encode(), True, True)
+    assert (body(lakehouse, kept), kept.endswith("öa.csv"), len(kept.encode()) in (1011, 1012)) == (
+        PRODUCT.encode(),
+        True,
+        True,
+    )
     assert [key.rpartition("bb.csv")[2] for key in aside] == ["", ".reason.json"]
     assert json.loads(body(lakehouse, aside[1]))["file"] == broken
     assert keys(lakehouse, "raw/") == []
@@ -89,8 +98,10 @@ def test_a_file_set_aside_has_its_reason_beside_it(lakehouse: Lakehouse) -> None
     assert reason == f"{file}.reason.json"
     assert json.loads(body(lakehouse, reason)) == {
         "file": "raw/products/bad.csv",
-        "reason": "has no header: its first line holds none of the columns of products (product_id, department_id, department, product_name) "
-        "(row 1, the first that is not blank, was taken for the header)",
+        "reason": (
+            "has no header: its first line holds none of the columns of products (product_id, department_id,"
+            " department, product_name) (row 1, the first that is not blank, was taken for the header)"
+        ),
         "batch_id": report["batch_id"],
     }
     assert keys(lakehouse, "archived/") == []
@@ -117,7 +128,9 @@ def test_archiving_again_changes_nothing(lakehouse: Lakehouse) -> None:
     assert [version.version for version in lakehouse.zone.store.waiting("raw/")] == [newer]
 
 
-def test_a_copy_that_fails_verification_deletes_nothing_and_the_next_try_ends_it(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_fails_verification_deletes_nothing_and_the_next_try_ends_it(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_one_of_each(lakehouse)
     manifest = freeze(lakehouse)
     load_all(lakehouse, manifest)
@@ -136,13 +149,19 @@ def test_a_copy_that_fails_verification_deletes_nothing_and_the_next_try_ends_it
     assert keys(lakehouse, "raw/") == []
 
 
-def test_a_copy_that_is_refused_is_said_so_and_deletes_nothing(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_is_refused_is_said_so_and_deletes_nothing(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(lakehouse, "raw/products/p.csv", PRODUCT)
     manifest = freeze(lakehouse)
     load_all(lakehouse, manifest)
     store = lakehouse.zone.store
     client = store.s3
-    monkeypatch.setattr(store, "s3", ClientWith(client, copy=lambda source, bucket, key, **_: client.copy(source, "no-such-bucket-anywhere", key)))
+    monkeypatch.setattr(
+        store,
+        "s3",
+        ClientWith(client, copy=lambda source, bucket, key, **_: client.copy(source, "no-such-bucket-anywhere", key)),
+    )
     with pytest.raises(BadConfiguration, match="Archiving: AWS refused it with NoSuchBucket"):
         lakehouse.archive(manifest)
     assert keys(lakehouse, "raw/") == ["raw/products/p.csv"]

@@ -35,11 +35,18 @@ from lakehouse_assets_tests.support import (
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     """Two sheets of orders, one of products, one of nothing."""
-    sheets: dict[str, Any] = {"Monday": [ORDERS, order(1)], "Tuesday": [ORDERS, order(2), order(3)], "stock": [PRODUCTS, product(1)], "notes": [["hello"]]}
+    sheets: dict[str, Any] = {
+        "Monday": [ORDERS, order(1)],
+        "Tuesday": [ORDERS, order(2), order(3)],
+        "stock": [PRODUCTS, product(1)],
+        "notes": [["hello"]],
+    }
     return workbook(tmp_path / "book.xlsx", sheets)
 
 
-def test_each_sheet_becomes_a_csv_of_its_dataset_and_the_upload_stays_until_it_is_archived(lakehouse: Lakehouse, book: Path) -> None:
+def test_each_sheet_becomes_a_csv_of_its_dataset_and_the_upload_stays_until_it_is_archived(
+    lakehouse: Lakehouse, book: Path
+) -> None:
     put(lakehouse, "uploads/book.xlsx", book)
     [record] = lakehouse.convert()
     assert (record["key"], record["outcome"], record["reason"]) == ("uploads/book.xlsx", "converted", None)
@@ -61,19 +68,28 @@ def test_each_sheet_becomes_a_csv_of_its_dataset_and_the_upload_stays_until_it_i
 
 
 def test_an_upload_in_many_folders_is_converted_whatever_fits_into_a_key(lakehouse: Lakehouse, book: Path) -> None:
-    """Each of the folders' names becomes longer, as it is changed; the archive's folder does not fit before the name either."""
+    """Each of the folders' names becomes longer, as it is changed; the archive's folder does not fit before the name
+    either.
+    """
     key = f"uploads/{'a?/' * 335}b.xlsx"
     put(lakehouse, key, book)
     report = ran(lakehouse)
     assert sorted(outcomes(report).values()) == ["ignored", "loaded", "loaded", "loaded"]
-    assert {source for (source,) in table_rows(lakehouse, "orders", "source_file")} == {f"{key}#Monday", f"{key}#Tuesday"}
+    assert {source for (source,) in table_rows(lakehouse, "orders", "source_file")} == {
+        f"{key}#Monday",
+        f"{key}#Tuesday",
+    }
     assert keys(lakehouse, "uploads/") == keys(lakehouse, "raw/") == []
 
 
 @pytest.mark.parametrize(
-    "name", ["ü" * 400 + ".xlsx", "ü" * 329 + "/book.xlsx", "ü" * 400 + ".csv"], ids=["workbook", "workbook whose sheet's name is too much", "CSV"]
+    "name",
+    ["ü" * 400 + ".xlsx", "ü" * 329 + "/book.xlsx", "ü" * 400 + ".csv"],
+    ids=["workbook", "workbook whose sheet's name is too much", "CSV"],
 )
-def test_an_upload_whose_name_does_not_fit_into_metadata_is_set_aside_whole(lakehouse: Lakehouse, book: Path, name: str) -> None:
+def test_an_upload_whose_name_does_not_fit_into_metadata_is_set_aside_whole(
+    lakehouse: Lakehouse, book: Path, name: str
+) -> None:
     key = f"uploads/{name}"
     put(lakehouse, key, products_csv(product(1)) if name.endswith(".csv") else book)
     put(lakehouse, "uploads/neighbour.csv", products_csv(product(2)))
@@ -99,8 +115,12 @@ def test_while_a_batch_is_open_uploads_wait_for_the_next_one(lakehouse: Lakehous
     assert table_rows(lakehouse, "orders", "order_id") == [(1,), (2,)]
 
 
-def test_a_sheets_csv_says_where_it_comes_from_with_the_workbooks_time_and_its_rows(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    put(lakehouse, "uploads/Bücher ✓.xlsx", workbook(tmp_path / "b.xlsx", {"día 1": [PRODUCTS, product(1), product(2)]}))
+def test_a_sheets_csv_says_where_it_comes_from_with_the_workbooks_time_and_its_rows(
+    lakehouse: Lakehouse, tmp_path: Path
+) -> None:
+    put(
+        lakehouse, "uploads/Bücher ✓.xlsx", workbook(tmp_path / "b.xlsx", {"día 1": [PRODUCTS, product(1), product(2)]})
+    )
     [upload] = lakehouse.zone.store.waiting("uploads/")
     next_second()
     lakehouse.convert()
@@ -113,13 +133,22 @@ def test_a_sheets_csv_says_where_it_comes_from_with_the_workbooks_time_and_its_r
 def test_a_csv_put_into_a_datasets_folder_is_its_own_source(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     [version] = lakehouse.zone.store.waiting("raw/")
-    assert provenance(version, lakehouse.zone.store.metadata(version)) == ("raw/products/p.csv", version.modified.isoformat(), None)
+    assert provenance(version, lakehouse.zone.store.metadata(version)) == (
+        "raw/products/p.csv",
+        version.modified.isoformat(),
+        None,
+    )
 
 
-@pytest.mark.parametrize("metadata", [{"rows": "2"}, {"rows": "n/a"}, {"source-modified-at": "yesterday"}, {"source-file": "x.csv", "rows": "2"}])
+@pytest.mark.parametrize(
+    "metadata",
+    [{"rows": "2"}, {"rows": "n/a"}, {"source-modified-at": "yesterday"}, {"source-file": "x.csv", "rows": "2"}],
+)
 def test_a_senders_own_metadata_says_nothing_of_a_file(lakehouse: Lakehouse, metadata: dict[str, str]) -> None:
     content = products_csv(product(1)).encode()
-    lakehouse.zone.store.s3.put_object(Bucket=lakehouse.settings.bucket, Key="raw/products/p.csv", Body=content, Metadata=metadata)
+    lakehouse.zone.store.s3.put_object(
+        Bucket=lakehouse.settings.bucket, Key="raw/products/p.csv", Body=content, Metadata=metadata
+    )
     report = ran(lakehouse)
     assert nonzero(report["datasets"]["products"]) == {"read": 1, "inserted": 1}
     assert outcomes(report) == {"p.csv": "loaded"}
@@ -139,7 +168,9 @@ def test_trouble_of_this_machine_names_the_upload_that_it_had_it_with(
     assert keys(lakehouse, "control/conversions/") == []
 
 
-def test_a_conversion_cut_short_is_done_again_and_finds_its_own_sheets(lakehouse: Lakehouse, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_conversion_cut_short_is_done_again_and_finds_its_own_sheets(
+    lakehouse: Lakehouse, book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(lakehouse, "uploads/book.xlsx", book)
     store = lakehouse.zone.store
     create, created = store.create, []
@@ -165,7 +196,9 @@ def test_a_conversion_cut_short_is_done_again_and_finds_its_own_sheets(lakehouse
     assert (report["datasets"]["orders"]["inserted"], report["datasets"]["products"]["inserted"]) == (3, 1)
 
 
-def test_a_workbook_uploaded_again_with_the_same_content_is_known_sheet_by_sheet(lakehouse: Lakehouse, book: Path) -> None:
+def test_a_workbook_uploaded_again_with_the_same_content_is_known_sheet_by_sheet(
+    lakehouse: Lakehouse, book: Path
+) -> None:
     for name in ("book.xlsx", "book.xlsx", "renamed.xlsx"):
         put(lakehouse, f"uploads/{name}", book)
         report = ran(lakehouse)
@@ -175,10 +208,17 @@ def test_a_workbook_uploaded_again_with_the_same_content_is_known_sheet_by_sheet
         "renamed.xlsx#stock": "duplicate",
         "renamed.xlsx#notes": "ignored",
     }
-    assert report["datasets"]["orders"] == report["datasets"]["orders"] | {"read": 3, "unchanged": 3, "inserted": 0, "updated": 0}
+    assert report["datasets"]["orders"] == report["datasets"]["orders"] | {
+        "read": 3,
+        "unchanged": 3,
+        "inserted": 0,
+        "updated": 0,
+    }
 
 
-def test_a_corrected_workbook_under_the_same_name_is_a_new_version_and_wins(lakehouse: Lakehouse, tmp_path: Path) -> None:
+def test_a_corrected_workbook_under_the_same_name_is_a_new_version_and_wins(
+    lakehouse: Lakehouse, tmp_path: Path
+) -> None:
     put(lakehouse, "uploads/b.xlsx", workbook(tmp_path / "b.xlsx", {"S": [ORDERS, order(1, amount=10), order(2)]}))
     put(lakehouse, "uploads/b.xlsx", workbook(tmp_path / "b.xlsx", {"S": [ORDERS, order(1, amount=20), order(2)]}))
     report = ran(lakehouse)
@@ -188,13 +228,19 @@ def test_a_corrected_workbook_under_the_same_name_is_a_new_version_and_wins(lake
 
 def test_two_workbooks_and_two_sheets_of_one_name_never_share_a_csv(lakehouse: Lakehouse, tmp_path: Path) -> None:
     put(lakehouse, "uploads/a/b.xlsx", workbook(tmp_path / "1.xlsx", {"S": [PRODUCTS, product(1)]}))
-    put(lakehouse, "uploads/b.xlsx", workbook(tmp_path / "2.xlsx", {"S": [PRODUCTS, product(2)], "s.": [PRODUCTS, product(3)]}))
+    put(
+        lakehouse,
+        "uploads/b.xlsx",
+        workbook(tmp_path / "2.xlsx", {"S": [PRODUCTS, product(2)], "s.": [PRODUCTS, product(3)]}),
+    )
     put(lakehouse, "uploads/b.xlsx.csv", products_csv(product(4)))
     ran(lakehouse)
     assert table_rows(lakehouse, "products", "product_id") == [(1,), (2,), (3,), (4,)]
 
 
-def test_a_workbook_that_lands_after_the_conversion_waits_whole_for_the_next_batch(lakehouse: Lakehouse, tmp_path: Path) -> None:
+def test_a_workbook_that_lands_after_the_conversion_waits_whole_for_the_next_batch(
+    lakehouse: Lakehouse, tmp_path: Path
+) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     lakehouse.convert()
     put(lakehouse, "uploads/late.xlsx", workbook(tmp_path / "late.xlsx", {"S": [PRODUCTS, product(2)]}))
@@ -223,7 +269,10 @@ def test_gzipped_and_semicolon_separated_csv_is_routed_as_it_is(lakehouse: Lakeh
     put(lakehouse, "uploads/b.csv", products_csv(product(2)).replace(",", ";"))
     report = ran(lakehouse)
     assert [file_of(report, name)["outcome"] for name in ("a.csv.gz", "b.csv")] == ["loaded", "loaded"]
-    assert table_rows(lakehouse, "products", "product_id", "source_file") == [(1, "uploads/a.csv.gz"), (2, "uploads/b.csv")]
+    assert table_rows(lakehouse, "products", "product_id", "source_file") == [
+        (1, "uploads/a.csv.gz"),
+        (2, "uploads/b.csv"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +284,9 @@ def test_gzipped_and_semicolon_separated_csv_is_routed_as_it_is(lakehouse: Lakeh
     ],
     ids=["latin-1", "utf-16", "gzip cut off"],
 )
-def test_a_csv_that_cannot_be_read_is_set_aside_with_what_is_wrong_with_it(lakehouse: Lakehouse, content: bytes, reason: str) -> None:
+def test_a_csv_that_cannot_be_read_is_set_aside_with_what_is_wrong_with_it(
+    lakehouse: Lakehouse, content: bytes, reason: str
+) -> None:
     put(lakehouse, "uploads/p.csv", content)
     file = file_of(ran(lakehouse), "p.csv")
     assert file["outcome"] == "quarantined"
@@ -243,7 +294,9 @@ def test_a_csv_that_cannot_be_read_is_set_aside_with_what_is_wrong_with_it(lakeh
     assert reason in file["reason"]
 
 
-def test_an_upload_without_any_usable_sheet_makes_a_batch_of_its_own_and_is_archived(lakehouse: Lakehouse, tmp_path: Path) -> None:
+def test_an_upload_without_any_usable_sheet_makes_a_batch_of_its_own_and_is_archived(
+    lakehouse: Lakehouse, tmp_path: Path
+) -> None:
     put(lakehouse, "uploads/notes.xlsx", workbook(tmp_path / "n.xlsx", {"notes": [["hello"]]}))
     report = ran(lakehouse)
     assert outcomes(report) == {"notes.xlsx#notes": "ignored"}
@@ -256,27 +309,50 @@ def test_rows_that_a_sheet_had_but_its_csv_no_longer_has_are_noticed(lakehouse: 
     [tampered] = [key for key in keys(lakehouse, "raw/") if "Tuesday" in key]
     head = lakehouse.zone.store.head(tampered)
     assert head is not None
-    lakehouse.zone.store.s3.put_object(Bucket=lakehouse.settings.bucket, Key=tampered, Body=orders_csv(order(2)).encode(), Metadata=head["Metadata"])
+    lakehouse.zone.store.s3.put_object(
+        Bucket=lakehouse.settings.bucket, Key=tampered, Body=orders_csv(order(2)).encode(), Metadata=head["Metadata"]
+    )
     manifest = freeze(lakehouse)
     with pytest.raises(BadData, match=r"uploads/book\.xlsx#Tuesday had 2 rows in its workbook, but 1 were read"):
         lakehouse.load("orders", manifest)
     assert keys(lakehouse, "archived/") == []
 
 
-def test_a_converted_csv_says_its_sheets_place_and_the_order_that_the_upload_was_given_in(lakehouse: Lakehouse, book: Path) -> None:
+def test_a_converted_csv_says_its_sheets_place_and_the_order_that_the_upload_was_given_in(
+    lakehouse: Lakehouse, book: Path
+) -> None:
     given = {"upload-order": "20250401T120000-000002", "other": "x"}
-    lakehouse.zone.store.s3.put_object(Bucket=lakehouse.settings.bucket, Key="uploads/book.xlsx", Body=book.read_bytes(), Metadata=given)
-    lakehouse.zone.store.s3.put_object(Bucket=lakehouse.settings.bucket, Key="uploads/p.csv", Body=products_csv(product(1)).encode(), Metadata=given)
+    lakehouse.zone.store.s3.put_object(
+        Bucket=lakehouse.settings.bucket, Key="uploads/book.xlsx", Body=book.read_bytes(), Metadata=given
+    )
+    lakehouse.zone.store.s3.put_object(
+        Bucket=lakehouse.settings.bucket, Key="uploads/p.csv", Body=products_csv(product(1)).encode(), Metadata=given
+    )
     put(lakehouse, "uploads/q.csv", products_csv(product(2)))
     lakehouse.convert()
-    said = {version.key.rpartition("/")[2]: lakehouse.zone.store.metadata(version) for version in lakehouse.zone.store.waiting("raw/")}
-    told = {name.rpartition("-")[2]: (metadata.get("sheet"), metadata.get("upload-order")) for name, metadata in said.items()}
+    said = {
+        version.key.rpartition("/")[2]: lakehouse.zone.store.metadata(version)
+        for version in lakehouse.zone.store.waiting("raw/")
+    }
+    told = {
+        name.rpartition("-")[2]: (metadata.get("sheet"), metadata.get("upload-order"))
+        for name, metadata in said.items()
+    }
     order_given = given["upload-order"]
-    assert [told[name] for name in ("Monday.csv", "Tuesday.csv", "stock.csv")] == [("1", order_given), ("2", order_given), ("3", order_given)]
-    assert {both for name, both in told.items() if name not in ("Monday.csv", "Tuesday.csv", "stock.csv")} == {(None, None), (None, order_given)}
+    assert [told[name] for name in ("Monday.csv", "Tuesday.csv", "stock.csv")] == [
+        ("1", order_given),
+        ("2", order_given),
+        ("3", order_given),
+    ]
+    assert {both for name, both in told.items() if name not in ("Monday.csv", "Tuesday.csv", "stock.csv")} == {
+        (None, None),
+        (None, order_given),
+    }
 
 
-def test_every_row_of_a_sheet_is_told_of_also_where_the_sheet_is_not_taken_or_its_header_stands_lower(lakehouse: Lakehouse, tmp_path: Path) -> None:
+def test_every_row_of_a_sheet_is_told_of_also_where_the_sheet_is_not_taken_or_its_header_stands_lower(
+    lakehouse: Lakehouse, tmp_path: Path
+) -> None:
     sheets: dict[str, Sequence[Row]] = {
         "titled": [["Stock"], [], PRODUCTS, product(1)],
         "half": [["Stock"], PRODUCTS[:-1], product(2)[:-1], product(3)[:-1]],
@@ -284,10 +360,17 @@ def test_every_row_of_a_sheet_is_told_of_also_where_the_sheet_is_not_taken_or_it
     }
     put(lakehouse, "uploads/book.xlsx", workbook(tmp_path / "book.xlsx", sheets))
     [record] = lakehouse.convert()
-    assert [(sheet["outcome"], sheet["rows"]) for sheet in record["sheets"]] == [("converted", 1), ("ignored", 2), ("ignored", 2)]
+    assert [(sheet["outcome"], sheet["rows"]) for sheet in record["sheets"]] == [
+        ("converted", 1),
+        ("ignored", 2),
+        ("ignored", 2),
+    ]
     manifest = lakehouse.freeze("any")
     assert manifest is not None
-    assert [(noticed.name.partition("#")[2], noticed.rows) for noticed in manifest.noticed] == [("half", 2), ("notes", 2)]
+    assert [(noticed.name.partition("#")[2], noticed.rows) for noticed in manifest.noticed] == [
+        ("half", 2),
+        ("notes", 2),
+    ]
     [titled] = [file for file in manifest.files if file.dataset == "products"]
     assert titled.warnings == ("the header stands in row 3; 2 rows above it were skipped",)
     assert titled.expected_rows == 1

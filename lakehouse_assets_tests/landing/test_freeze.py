@@ -43,10 +43,19 @@ def control(lakehouse: Lakehouse) -> list[str]:
 
 
 def test_the_manifest_says_all_that_the_load_needs_of_a_file(lakehouse: Lakehouse) -> None:
-    version = put(lakehouse, "raw/order_items/i.csv", csv_text(("Order_ID", "ID", "colour"), []).replace(",", ";").replace("\n", "\r\n"))
+    version = put(
+        lakehouse,
+        "raw/order_items/i.csv",
+        csv_text(("Order_ID", "ID", "colour"), []).replace(",", ";").replace("\n", "\r\n"),
+    )
     sound = put(lakehouse, "raw/products/p.csv", PRODUCT)
     products, items = sorted(frozen(lakehouse).files, key=lambda file: file.dataset or "", reverse=True)
-    assert (products.dataset, products.key, products.version, products.outcome) == ("products", "raw/products/p.csv", sound, Outcome.LOAD)
+    assert (products.dataset, products.key, products.version, products.outcome) == (
+        "products",
+        "raw/products/p.csv",
+        sound,
+        Outcome.LOAD,
+    )
     assert (products.source_file, products.header, products.delimiter, products.regular) == (
         "raw/products/p.csv",
         ("product_id", "department_id", "department", "product_name"),
@@ -55,16 +64,21 @@ def test_the_manifest_says_all_that_the_load_needs_of_a_file(lakehouse: Lakehous
     )
     assert products.source_modified_at == products.modified
     assert (items.version, items.outcome, items.delimiter) == (version, Outcome.QUARANTINED, ";")
-    assert items.reason == (
-        "lacks required columns of order_items: user_id, product_id, add_to_cart_order, reordered, order_timestamp, date (it has instead: colour) "
-        "(row 1, the first that is not blank, was taken for the header)"
+    assert (
+        items.reason
+        == "lacks required columns of order_items: user_id, product_id, add_to_cart_order, reordered, order_timestamp,"
+        " date (it has instead: colour) (row 1, the first that is not blank, was taken for the header)"
     )
 
 
 def test_an_optional_column_that_a_file_lacks_is_a_warning(lakehouse: Lakehouse) -> None:
     [whole] = items_csv(item(1, 1, 1)).splitlines()[1:]
     names = [name for name in lakehouse.contracts["order_items"].names if name != "days_since_prior_order"]
-    values = [value for name, value in zip(lakehouse.contracts["order_items"].names, whole.split(","), strict=True) if name in names]
+    values = [
+        value
+        for name, value in zip(lakehouse.contracts["order_items"].names, whole.split(","), strict=True)
+        if name in names
+    ]
     put(lakehouse, "raw/order_items/i.csv", csv_text(names, [values]))
     [file] = frozen(lakehouse).files
     assert file.warnings == ("columns that the file lacks, whose values in the table stay: days_since_prior_order",)
@@ -79,7 +93,9 @@ def test_a_manifest_reads_back_as_it_was_written(lakehouse: Lakehouse) -> None:
 
 
 def test_a_deleted_manifest_is_named_and_is_not_an_outage(lakehouse: Lakehouse) -> None:
-    with pytest.raises(BadConfiguration, match=r"manifest of batch abc is missing: someone deleted control/manifests/abc\.json"):
+    with pytest.raises(
+        BadConfiguration, match=r"manifest of batch abc is missing: someone deleted control/manifests/abc\.json"
+    ):
         lakehouse.manifest("abc")
 
 
@@ -143,7 +159,9 @@ def test_two_freezes_at_once_make_one_batch(lakehouse: Lakehouse) -> None:
     assert len([key for key in control(lakehouse) if key.startswith("manifests/")]) == 1
 
 
-def test_two_freezes_that_saw_different_files_go_on_with_one_batch(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_freezes_that_saw_different_files_go_on_with_one_batch(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another run freezes one file more between this one's look at what waits and its write."""
     put(lakehouse, "raw/products/a.csv", PRODUCT)
     zone, late = lakehouse.zone, []
@@ -172,7 +190,9 @@ def test_a_crash_between_manifest_and_pointer_leaves_the_batch_to_be_taken_up(la
     assert frozen(lakehouse) == first
 
 
-def test_a_file_that_vanishes_while_it_is_looked_at_is_named_and_the_next_try_goes_on_without_it(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_vanishes_while_it_is_looked_at_is_named_and_the_next_try_goes_on_without_it(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(lakehouse, "raw/products/a.csv", PRODUCT)
     put(lakehouse, "raw/products/b.csv", products_csv(product(2)))
     store = lakehouse.zone.store

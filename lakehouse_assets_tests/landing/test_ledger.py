@@ -64,7 +64,9 @@ def test_every_file_of_a_batch_is_entered_whatever_became_of_it(lakehouse: Lakeh
 
 
 def test_a_version_in_the_ledger_is_not_processed_again_and_new_content_under_its_key_is(lakehouse: Lakehouse) -> None:
-    """As after a crash between the entry and the removal of the file by someone's other tool: the version waits still, but it was read."""
+    """As after a crash between the entry and the removal of the file by someone's other tool: the version waits still,
+    but it was read.
+    """
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     manifest = freeze(lakehouse)
     [file] = manifest.files

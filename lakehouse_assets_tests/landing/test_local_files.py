@@ -35,12 +35,18 @@ def reasons(folder: Path) -> dict[str, str]:
 
 def test_files_of_a_folder_are_known_by_their_path_in_it(tmp_path: Path) -> None:
     write(tmp_path, "a.csv", "april/b.csv.gz", "april/late/c.XLSX", "d.tsv", "e.txt", "f.gz", "g.tgz", "h.zip")
-    assert names([tmp_path]) == {name: name for name in ("a.csv", "april/b.csv.gz", "april/late/c.XLSX", "d.tsv", "e.txt", "f.gz", "g.tgz", "h.zip")}
+    assert names([tmp_path]) == {
+        name: name
+        for name in ("a.csv", "april/b.csv.gz", "april/late/c.XLSX", "d.tsv", "e.txt", "f.gz", "g.tgz", "h.zip")
+    }
 
 
 def test_a_named_file_is_known_by_its_name_alone_and_taken_whatever_it_is_called(tmp_path: Path) -> None:
     write(tmp_path, "deep/orders.parquet", "deep/export")
-    assert names([tmp_path / "deep/orders.parquet", tmp_path / "deep/export"]) == {"deep/orders.parquet": "orders.parquet", "deep/export": "export"}
+    assert names([tmp_path / "deep/orders.parquet", tmp_path / "deep/export"]) == {
+        "deep/orders.parquet": "orders.parquet",
+        "deep/export": "export",
+    }
 
 
 def test_files_that_would_share_a_name_get_the_names_of_their_folders(tmp_path: Path) -> None:
@@ -82,7 +88,9 @@ def test_all_missing_paths_are_named_at_once(tmp_path: Path) -> None:
         find_files([tmp_path / "nowhere.csv", tmp_path / "orders.csv", tmp_path / "gone"], NO_HOME)
 
 
-@pytest.mark.parametrize("name", ["with space.csv", "a+b%20.csv", "Größe.csv", "注文.csv", "_hidden.csv", ".dot.csv", "=1+1.csv"])
+@pytest.mark.parametrize(
+    "name", ["with space.csv", "a+b%20.csv", "Größe.csv", "注文.csv", "_hidden.csv", ".dot.csv", "=1+1.csv"]
+)
 def test_a_name_keeps_what_s3_can_hold(tmp_path: Path, name: str) -> None:
     write(tmp_path, name)
     assert names([tmp_path]) == {name: name}
@@ -107,7 +115,9 @@ def test_a_very_long_path_still_makes_a_key_and_objects_that_a_disk_can_hold(tmp
 
 @pytest.fixture
 def zone(tmp_path: Path) -> LandingZone:
-    return LandingZone(Store(None, "bucket"), read_contracts(), "raw/", "uploads/", "rejected/", "archived/", "control/", tmp_path)
+    return LandingZone(
+        Store(None, "bucket"), read_contracts(), "raw/", "uploads/", "rejected/", "archived/", "control/", tmp_path
+    )
 
 
 def key(path: Path, zone: LandingZone) -> str:
@@ -120,7 +130,9 @@ def test_a_csv_goes_where_its_header_fits_if_its_name_says_nothing(tmp_path: Pat
     assert key(path, zone) == "raw/products/final_v2.csv"
 
 
-def test_a_csv_goes_to_the_dataset_that_its_name_names_to_be_set_aside_there_if_its_header_does_not_fit(tmp_path: Path, zone: LandingZone) -> None:
+def test_a_csv_goes_to_the_dataset_that_its_name_names_to_be_set_aside_there_if_its_header_does_not_fit(
+    tmp_path: Path, zone: LandingZone
+) -> None:
     path = tmp_path / "orders_final_v2.csv"
     path.write_text(products_csv(product(1)))
     assert key(path, zone) == "raw/orders/orders_final_v2.csv"
@@ -132,17 +144,23 @@ def test_a_stated_dataset_goes_before_name_and_header(tmp_path: Path, zone: Land
     assert key_of(Incoming(path, path.name, "products"), zone) == "raw/products/orders.csv"
 
 
-def test_a_stated_dataset_that_there_is_not_or_a_workbook_with_one_is_refused(tmp_path: Path, zone: LandingZone) -> None:
+def test_a_stated_dataset_that_there_is_not_or_a_workbook_with_one_is_refused(
+    tmp_path: Path, zone: LandingZone
+) -> None:
     path = tmp_path / "orders.csv"
     path.write_text(orders_csv(order(1)))
-    with pytest.raises(BadConfiguration, match=r"There is no dataset order \(--dataset\); the datasets: (\w+, ){2}\w+\."):
+    with pytest.raises(
+        BadConfiguration, match=r"There is no dataset order \(--dataset\); the datasets: (\w+, ){2}\w+\."
+    ):
         key_of(Incoming(path, path.name, "order"), zone)
     book = workbook(tmp_path / "orders.xlsx", {"a": [("order_id",)]})
     with pytest.raises(BadConfiguration, match=r"orders\.xlsx is a workbook .* without --dataset"):
         key_of(Incoming(book, book.name, "orders"), zone)
 
 
-def test_a_csv_without_a_required_column_goes_to_the_closest_dataset_to_be_set_aside_there(tmp_path: Path, zone: LandingZone) -> None:
+def test_a_csv_without_a_required_column_goes_to_the_closest_dataset_to_be_set_aside_there(
+    tmp_path: Path, zone: LandingZone
+) -> None:
     path = tmp_path / "export.csv"
     path.write_text(orders_csv(order(1)).replace("order_timestamp", "when"))
     assert key(path, zone) == "raw/orders/export.csv"

@@ -11,18 +11,28 @@ ORDERS = CONTRACTS["orders"]
 
 
 def with_optional_last_column(contract: Contract, dataset: str) -> Contract:
-    return replace(contract, dataset=dataset, columns=(*contract.columns[:-1], replace(contract.columns[-1], required=False)))
+    return replace(
+        contract, dataset=dataset, columns=(*contract.columns[:-1], replace(contract.columns[-1], required=False))
+    )
 
 
 @pytest.mark.parametrize("dataset", list(CONTRACTS))
 def test_a_header_is_routed_by_its_columns_in_any_order_and_case(dataset: str) -> None:
-    header = ["\ufeff" + CONTRACTS[dataset].names[-1], *(f" {name.upper()}\t" for name in reversed(CONTRACTS[dataset].names[:-1]))]
+    header = [
+        "\ufeff" + CONTRACTS[dataset].names[-1],
+        *(f" {name.upper()}\t" for name in reversed(CONTRACTS[dataset].names[:-1])),
+    ]
     assert route(header, CONTRACTS).dataset == dataset
     assert route(header, CONTRACTS).reason is None
 
 
 def test_an_extra_column_and_an_absent_optional_one_do_not_matter_to_routing() -> None:
-    assert route([*(n for n in CONTRACTS["order_items"].names if n != "days_since_prior_order"), "note"], CONTRACTS).dataset == "order_items"
+    assert (
+        route(
+            [*(n for n in CONTRACTS["order_items"].names if n != "days_since_prior_order"), "note"], CONTRACTS
+        ).dataset
+        == "order_items"
+    )
 
 
 def test_a_header_without_a_required_column_names_the_closest_dataset_and_what_it_lacks() -> None:
@@ -45,7 +55,10 @@ def test_the_dataset_that_shares_most_columns_is_taken() -> None:
 
 def test_a_header_that_fits_two_datasets_alike_goes_to_neither_unless_its_sender_says_to_which() -> None:
     alike = Contracts((ORDERS, replace(ORDERS, dataset="returns")))
-    assert route(ORDERS.names, alike).reason == "the header fits orders and returns alike: add a column that only one of them has"
+    assert (
+        route(ORDERS.names, alike).reason
+        == "the header fits orders and returns alike: add a column that only one of them has"
+    )
     assert route(ORDERS.names, alike, name="returns_2025-04.csv").dataset == "returns"
     assert route(ORDERS.names, alike, said="orders").dataset == "orders"
 
@@ -60,19 +73,37 @@ ORDERS_WITHOUT_DATE = [name for name in ORDERS.names if name != "date"]
 @pytest.mark.parametrize(
     ("said", "name", "reason"),
     [
-        ("orders", "export.csv", "lacks required columns of orders: date; it has the required columns of customers, but its folder says orders"),
-        (None, "orders_2025-04.csv", "lacks required columns of orders: date; it has the required columns of customers, but its name says orders"),
+        (
+            "orders",
+            "export.csv",
+            (
+                "lacks required columns of orders: date; it has the required columns of customers, but its folder says"
+                " orders"
+            ),
+        ),
+        (
+            None,
+            "orders_2025-04.csv",
+            (
+                "lacks required columns of orders: date; it has the required columns of customers, but its name says"
+                " orders"
+            ),
+        ),
         (
             None,
             "export.csv",
-            "no dataset has these columns; the closest is orders, without: date; it has the required columns of customers, "
-            "but it shares more columns with orders",
+            (
+                "no dataset has these columns; the closest is orders, without: date; it has the required columns of"
+                " customers, but it shares more columns with orders"
+            ),
         ),
         ("customers", "export.csv", "has 5 columns of orders and 1 of customers, the dataset that its folder says"),
         (None, "Customers.xlsx", "has 5 columns of orders and 1 of customers, the dataset that its name says"),
     ],
 )
-def test_a_file_that_lacks_a_column_of_its_dataset_is_not_taken_for_another_whose_few_required_columns_it_has(said: str | None, name: str, reason: str) -> None:
+def test_a_file_that_lacks_a_column_of_its_dataset_is_not_taken_for_another_whose_few_required_columns_it_has(
+    said: str | None, name: str, reason: str
+) -> None:
     routed = route(ORDERS_WITHOUT_DATE, SHOP, said=said, name=name)
     assert (routed.dataset, routed.reason) == (None, reason)
     if said:
@@ -81,21 +112,32 @@ def test_a_file_that_lacks_a_column_of_its_dataset_is_not_taken_for_another_whos
 
 def test_a_file_of_another_dataset_says_what_it_looks_like_and_what_it_lacks() -> None:
     routed = route(ORDERS.names, SHOP, said="products")
-    assert routed.reason == (
-        "has 6 columns of orders and 0 of products, the dataset that its folder says, "
+    assert (
+        routed.reason == "has 6 columns of orders and 0 of products, the dataset that its folder says, "
         "and lacks of products: product_id, department_id, department, product_name"
     )
 
 
 def test_where_folder_and_name_disagree_the_header_must_fit_the_folder_better() -> None:
     assert route(ORDERS.names, SHOP, said="orders", name="products.csv").dataset == "orders"
-    unsure = route(["user_id", "note"], Contracts((CUSTOMERS, replace(CUSTOMERS, dataset="people"))), said="people", name="customers.csv")
-    assert unsure.reason == "lies in the folder of people, its name says customers, and its header does not settle it: it has 1 column of each"
+    unsure = route(
+        ["user_id", "note"],
+        Contracts((CUSTOMERS, replace(CUSTOMERS, dataset="people"))),
+        said="people",
+        name="customers.csv",
+    )
+    assert (
+        unsure.reason
+        == "lies in the folder of people, its name says customers, and its header does not settle it: it has 1 column"
+        " of each"
+    )
 
 
 def test_more_than_half_of_unknown_columns_makes_a_file_of_no_dataset_unless_the_contract_allows_it() -> None:
     extra = [f"extra_{place}" for place in range(5)]
-    assert route([*CUSTOMERS.names, *extra[:4], "", ""], SHOP, name="customers.csv").dataset == "customers", "columns without a name do not count"
+    assert route([*CUSTOMERS.names, *extra[:4], "", ""], SHOP, name="customers.csv").dataset == "customers", (
+        "columns without a name do not count"
+    )
     reason = route([*CUSTOMERS.names, *extra], SHOP, name="customers.csv").reason or ""
     assert reason.startswith("has 5 columns that customers does not know, of 9: more than half")
     allowed = Contracts((replace(CUSTOMERS, allows_unknown=True),))
@@ -133,7 +175,17 @@ def test_names_are_compared_without_mark_white_space_and_case_and_empty_ones_get
 
 
 @pytest.mark.parametrize(
-    "text", ["product_id\u200b", "\xa0product_id\xa0", "\uff50roduct_id", "pro\xadduct_id", "product id", "Product-ID", "product\nid", "\ufeffproduct_id"]
+    "text",
+    [
+        "product_id\u200b",
+        "\xa0product_id\xa0",
+        "\uff50roduct_id",
+        "pro\xadduct_id",
+        "product id",
+        "Product-ID",
+        "product\nid",
+        "\ufeffproduct_id",
+    ],
 )
 def test_a_column_is_known_however_it_is_plainly_written_and_its_spelling_is_told(text: str) -> None:
     header = [text, "department_id", "department", "product_name"]
@@ -164,7 +216,9 @@ def test_a_nul_in_the_header_sets_the_file_aside() -> None:
 
 
 def test_a_name_that_is_nearly_a_columns_is_shown_where_the_header_is_beyond_doubt_one() -> None:
-    lacking = check_header(["product_id", "department_id", "department", "product_name (text\u200b)"], CONTRACTS["products"]).problem
+    lacking = check_header(
+        ["product_id", "department_id", "department", "product_name (text\u200b)"], CONTRACTS["products"]
+    ).problem
     assert lacking == "lacks required columns of products: product_name (it has instead: product_name (text))"
     doubtful = check_header(["product_id", "jane@example.com", "5", "x"], CONTRACTS["products"]).problem
     assert doubtful == "lacks required columns of products: department_id, department, product_name"

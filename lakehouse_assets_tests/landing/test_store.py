@@ -47,18 +47,27 @@ def test_a_version_that_waits_has_its_key_version_etag_size_and_time(lakehouse: 
     before = datetime.now(UTC).replace(microsecond=0)
     version = put(lakehouse, "raw/products/a b+%.csv", b"abc")
     waiting = only_waiting(store)
-    assert (waiting.bucket, waiting.key, waiting.version, waiting.size) == (lakehouse.settings.bucket, "raw/products/a b+%.csv", version, 3)
+    assert (waiting.bucket, waiting.key, waiting.version, waiting.size) == (
+        lakehouse.settings.bucket,
+        "raw/products/a b+%.csv",
+        version,
+        3,
+    )
     assert waiting.etag == hashlib.md5(b"abc").hexdigest()
     assert before <= waiting.modified <= datetime.now(UTC)
 
 
-def test_an_object_overwritten_before_it_was_read_waits_in_both_versions_oldest_first(lakehouse: Lakehouse, store: Store, tmp_path: Path) -> None:
+def test_an_object_overwritten_before_it_was_read_waits_in_both_versions_oldest_first(
+    lakehouse: Lakehouse, store: Store, tmp_path: Path
+) -> None:
     for content in (b"one", b"two", b"three"):
         put(lakehouse, "raw/a.csv", content)
     assert contents(store, tmp_path) == [b"one", b"two", b"three"]
 
 
-def test_a_deleted_object_does_not_wait_and_deleting_withdraws_what_came_before(lakehouse: Lakehouse, store: Store, tmp_path: Path) -> None:
+def test_a_deleted_object_does_not_wait_and_deleting_withdraws_what_came_before(
+    lakehouse: Lakehouse, store: Store, tmp_path: Path
+) -> None:
     put(lakehouse, "raw/a.csv", b"one")
     next_second()
     store.s3.delete_object(Bucket=store.bucket, Key="raw/a.csv")
@@ -105,8 +114,12 @@ def test_of_two_versions_in_one_second_the_newer_is_the_later_one(lakehouse: Lak
     assert older.modified == moment < newer.modified
 
 
-def test_in_whole_seconds_too_deleting_withdraws_what_came_before_and_nothing_that_came_after(lakehouse: Lakehouse, store: Store, tmp_path: Path) -> None:
-    """Put, withdrawn, put again and overwritten in one second: by the times nobody can tell the version before the delete marker from those after it."""
+def test_in_whole_seconds_too_deleting_withdraws_what_came_before_and_nothing_that_came_after(
+    lakehouse: Lakehouse, store: Store, tmp_path: Path
+) -> None:
+    """Put, withdrawn, put again and overwritten in one second: by the times nobody can tell the version before the
+    delete marker from those after it.
+    """
     put(lakehouse, "raw/a.csv", b"withdrawn")
     store.s3.delete_object(Bucket=store.bucket, Key="raw/a.csv")
     for content in (b"one", b"two"):
@@ -148,7 +161,9 @@ def test_an_older_version_is_read_by_its_id(lakehouse: Lakehouse, store: Store, 
     assert (tmp_path / "a").read_bytes() == b"one"
 
 
-def test_without_versions_an_overwritten_object_is_never_read_in_the_place_of_the_old_one(unversioned: Lakehouse, tmp_path: Path) -> None:
+def test_without_versions_an_overwritten_object_is_never_read_in_the_place_of_the_old_one(
+    unversioned: Lakehouse, tmp_path: Path
+) -> None:
     store = unversioned.zone.store
     put(unversioned, "raw/a.csv", b"one")
     version = only_waiting(store)
@@ -168,7 +183,9 @@ def test_a_version_that_is_gone_is_named(lakehouse: Lakehouse, store: Store, tmp
         store.download(version, tmp_path / "a")
 
 
-def test_a_download_that_breaks_off_leaves_nothing_under_the_name(lakehouse: Lakehouse, store: Store, tmp_path: Path) -> None:
+def test_a_download_that_breaks_off_leaves_nothing_under_the_name(
+    lakehouse: Lakehouse, store: Store, tmp_path: Path
+) -> None:
     put(lakehouse, "raw/a.csv", b"one")
     version = only_waiting(store)
 
@@ -185,7 +202,9 @@ def test_a_download_that_breaks_off_leaves_nothing_under_the_name(lakehouse: Lak
     assert (tmp_path / "a").read_bytes() == b"one"
 
 
-def test_two_downloads_of_one_version_at_once_both_end_with_the_whole_of_it(lakehouse: Lakehouse, store: Store, tmp_path: Path) -> None:
+def test_two_downloads_of_one_version_at_once_both_end_with_the_whole_of_it(
+    lakehouse: Lakehouse, store: Store, tmp_path: Path
+) -> None:
     content = bytes(range(256)) * 20_000
     put(lakehouse, "raw/a.csv", content)
     version = only_waiting(store)
@@ -215,7 +234,9 @@ def test_a_conditional_write_has_one_winner(store: Store) -> None:
 
 
 class MetAnother:
-    """An S3 client whose first puts are answered 409: another write on a condition is under way. `meanwhile`: what that one does."""
+    """An S3 client whose first puts are answered 409: another write on a condition is under way. `meanwhile`: what that
+    one does.
+    """
 
     def __init__(self, s3: Any, times: int, meanwhile: Callable[[], Any] = lambda: None) -> None:
         self.s3, self.left, self.meanwhile = s3, times, meanwhile
@@ -232,14 +253,19 @@ class MetAnother:
 
 
 @pytest.mark.parametrize("body_of", [lambda content: content, BytesIO], ids=["bytes", "file"])
-def test_a_write_that_met_another_is_done_where_its_condition_holds_after_all(lakehouse: Lakehouse, store: Store, body_of: Callable[[bytes], Any]) -> None:
+def test_a_write_that_met_another_is_done_where_its_condition_holds_after_all(
+    lakehouse: Lakehouse, store: Store, body_of: Callable[[bytes], Any]
+) -> None:
     met = Store(ClientWith(store.s3, put_object=MetAnother(store.s3, 2)), store.bucket)
     assert met.create("control/a", body_of(b"whole"), {})
     assert body(lakehouse, "control/a") == b"whole"
 
 
 def test_a_write_that_met_another_is_refused_where_that_one_was_done(store: Store) -> None:
-    met = Store(ClientWith(store.s3, put_object=MetAnother(store.s3, 1, lambda: store.put_json("control/a.json", "other"))), store.bucket)
+    met = Store(
+        ClientWith(store.s3, put_object=MetAnother(store.s3, 1, lambda: store.put_json("control/a.json", "other"))),
+        store.bucket,
+    )
     assert not met.create_json("control/a.json", "own")
     assert store.get_json("control/a.json") == "other"
 
@@ -251,7 +277,9 @@ def test_a_json_that_met_another_write_is_replaced_where_it_is_as_it_was(store: 
     assert store.get_json("control/a.json") == 2
 
 
-def test_a_write_that_meets_others_without_end_says_nothing_of_its_condition(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_meets_others_without_end_says_nothing_of_its_condition(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(store_module, "PAUSES", (0, 0))
     met = Store(ClientWith(store.s3, put_object=MetAnother(store.s3, 3)), store.bucket)
     with pytest.raises(ClientError, match="ConditionalRequestConflict"):
@@ -285,7 +313,9 @@ def test_a_moved_file_keeps_its_senders_tags(lakehouse: Lakehouse, store: Store,
 
 
 @pytest.mark.parametrize("name", ["a.csv", "ü b+%20/c&d=e?.csv"])
-def test_a_moved_version_is_at_its_target_byte_by_byte_and_gone_from_its_place(lakehouse: Lakehouse, store: Store, name: str) -> None:
+def test_a_moved_version_is_at_its_target_byte_by_byte_and_gone_from_its_place(
+    lakehouse: Lakehouse, store: Store, name: str
+) -> None:
     content = bytes(range(256)) * 50_000  # above 8 MiB boto3 copies in parts
     put(lakehouse, f"raw/{name}", content)
     store.move(only_waiting(store), f"archived/{name}")
@@ -321,8 +351,12 @@ def test_a_version_that_is_gone_without_a_copy_is_named(lakehouse: Lakehouse, st
 
 
 @pytest.mark.parametrize("size", [10, 9_000_000], ids=["one_call", "in_parts"])
-def test_a_move_copies_the_bytes_and_asks_for_no_annotations(lakehouse: Lakehouse, store: Store, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    """S3 copies them unless it is told not to, and no role may read or write them. More than 8 MB are copied in parts."""
+def test_a_move_copies_the_bytes_and_asks_for_no_annotations(
+    lakehouse: Lakehouse, store: Store, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """S3 copies them unless it is told not to, and no role may read or write them. More than 8 MB are copied in
+    parts.
+    """
     content, asked = b"0123456789" * (size // 10), list[dict[str, Any]]()
 
     def look(params: dict[str, Any], **_: Any) -> None:

@@ -36,7 +36,15 @@ class Unchanging(Aws):
         def refuse(*_: object, **__: object) -> None:
             raise AssertionError("it is there already")
 
-        making = ("create_bucket", "put_bucket_versioning", "put_object", "create_database", "create_work_group", "create_job", "update_job")
+        making = (
+            "create_bucket",
+            "put_bucket_versioning",
+            "put_object",
+            "create_database",
+            "create_work_group",
+            "create_job",
+            "update_job",
+        )
         return ClientWith(super().client(service), **dict.fromkeys(making, refuse))
 
 
@@ -50,7 +58,11 @@ def test_each_dataset_has_a_glue_job_whose_code_is_in_the_bucket(lakehouse: Lake
         job = job_of(lakehouse, dataset)
         assert job["DefaultArguments"]["--dataset"] == dataset
         arguments = job["DefaultArguments"]
-        files = [job["Command"]["ScriptLocation"], arguments["--additional-python-modules"].partition(",")[0], arguments["--extra-jars"]]
+        files = [
+            job["Command"]["ScriptLocation"],
+            arguments["--additional-python-modules"].partition(",")[0],
+            arguments["--extra-jars"],
+        ]
         assert {f"s3://{lakehouse.settings.bucket}/{key}" for key in keys(lakehouse, "control/code/")} == set(files)
 
 
@@ -65,7 +77,9 @@ def test_a_changed_setting_reaches_the_jobs(lakehouse: Lakehouse) -> None:
 
 
 def test_the_embedded_engine_needs_no_jobs(lakehouse_home: Path, lakehouse_aws: EmbeddedAws) -> None:
-    house = Lakehouse(own_settings(lakehouse_home, glue_job="{job}-" + uuid4().hex[:12]), Aws(lakehouse_aws.environment()))
+    house = Lakehouse(
+        own_settings(lakehouse_home, glue_job="{job}-" + uuid4().hex[:12]), Aws(lakehouse_aws.environment())
+    )
 
     bootstrap(house.settings, house.aws)
 
@@ -75,10 +89,14 @@ def test_the_embedded_engine_needs_no_jobs(lakehouse_home: Path, lakehouse_aws: 
 
 
 def test_another_bucket_in_a_used_home_is_refused_with_what_to_do_and_makes_nothing(lakehouse: Lakehouse) -> None:
-    other = lakehouse.settings.model_copy(update={"bucket": f"other-{uuid4().hex[:8]}", "queue": f"q-{uuid4().hex[:8]}"})
+    other = lakehouse.settings.model_copy(
+        update={"bucket": f"other-{uuid4().hex[:8]}", "queue": f"q-{uuid4().hex[:8]}"}
+    )
     with pytest.raises(BadConfiguration, match="cannot have the same database, workgroup, topic") as refused:
         bootstrap(other, lakehouse.aws)
-    assert f"Set LAKEHOUSE_BUCKET={lakehouse.settings.bucket}, or LAKEHOUSE_HOME to another folder" in str(refused.value)
+    assert f"Set LAKEHOUSE_BUCKET={lakehouse.settings.bucket}, or LAKEHOUSE_HOME to another folder" in str(
+        refused.value
+    )
     assert "LAKEHOUSE_DATABASE, LAKEHOUSE_WORKGROUP, LAKEHOUSE_TOPIC." in str(refused.value)
     buckets = {bucket["Name"] for bucket in lakehouse.aws.client("s3").list_buckets()["Buckets"]}
     assert lakehouse.settings.bucket in buckets
@@ -112,7 +130,9 @@ def being_updated(state: Path) -> None:
 
 
 @pytest.mark.parametrize("leave", [never_written, cut_short, being_made, being_updated])
-def test_a_home_that_was_killed_before_all_was_written_is_made_whole_over_its_objects(leave: Callable[[Path], None], tmp_path: Path) -> None:
+def test_a_home_that_was_killed_before_all_was_written_is_made_whole_over_its_objects(
+    leave: Callable[[Path], None], tmp_path: Path
+) -> None:
     settings = own_settings(tmp_path)
     with embedded_aws(tmp_path) as running:
         bootstrap(settings, Aws(running.environment()))
@@ -133,7 +153,10 @@ def test_a_damaged_state_is_no_empty_state_and_says_what_to_do(tmp_path: Path) -
     state = tmp_path / "aws" / "state"
     (state / "s3.json").write_text("")
 
-    with pytest.raises(TemporaryOutage, match=rf"{state}/s3\.json is damaged .* move that folder away"), embedded_aws(tmp_path):
+    with (
+        pytest.raises(TemporaryOutage, match=rf"{state}/s3\.json is damaged .* move that folder away"),
+        embedded_aws(tmp_path),
+    ):
         pass
 
     assert (state / "s3.json").read_text() == ""
@@ -161,14 +184,20 @@ def rewrite(file: Path, old: str, new: str) -> None:
 
 def assert_whole(settings: Settings, aws: Aws) -> None:
     """The stack is made, with what belongs to it; the object that was put is there, and its former version too."""
-    s3, stack = aws.client("s3"), aws.client("cloudformation").describe_stacks(StackName=storage_stack(settings))["Stacks"][0]
+    s3, stack = (
+        aws.client("s3"),
+        aws.client("cloudformation").describe_stacks(StackName=storage_stack(settings))["Stacks"][0],
+    )
     assert stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
     assert s3.get_bucket_versioning(Bucket=settings.bucket)["Status"] == "Enabled"
     assert aws.client("sqs").get_queue_url(QueueName=settings.queue)["QueueUrl"]
     assert aws.client("glue").get_database(Name=settings.database)["Database"]["Name"] == settings.database
     assert aws.client("athena").get_work_group(WorkGroup=settings.workgroup)["WorkGroup"]["Name"] == settings.workgroup
     found = s3.list_object_versions(Bucket=settings.bucket, Prefix="raw/")["Versions"]
-    bodies = [s3.get_object(Bucket=settings.bucket, Key=each["Key"], VersionId=each["VersionId"])["Body"].read() for each in found]
+    bodies = [
+        s3.get_object(Bucket=settings.bucket, Key=each["Key"], VersionId=each["VersionId"])["Body"].read()
+        for each in found
+    ]
     assert bodies == [b"second", b"first"]
     assert s3.get_object(Bucket=settings.bucket, Key="raw/orders/a.csv")["Body"].read() == b"second"
 
@@ -178,7 +207,12 @@ def test_a_run_of_such_a_job_is_the_entry_point_from_the_wheel(lakehouse: Lakeho
     glue, name = lakehouse.aws.client("glue"), job_of(lakehouse)["Name"]
     run_id = glue.start_job_run(JobName=name)["JobRunId"]
 
-    run = wait_for(lambda: run if "CompletedOn" in (run := glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]) else None)
+    run = wait_for(
+        lambda: run if "CompletedOn" in (run := glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]) else None
+    )
 
     assert run["JobRunState"] == "FAILED"
-    assert "BadConfiguration: The job's arguments cannot be used: the following arguments are required: --manifest." in run["ErrorMessage"]
+    assert (
+        "BadConfiguration: The job's arguments cannot be used: the following arguments are required: --manifest."
+        in run["ErrorMessage"]
+    )

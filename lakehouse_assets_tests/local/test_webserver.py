@@ -1,5 +1,5 @@
-"""What a web page can make a browser send to Dagster's UI is refused; what the UI itself, a link or a program sends is not.
-`cli/test_up.py` asks the real one."""
+"""What a web page can make a browser send to Dagster's UI is refused; what the UI itself, a link or a program sends is
+not. `cli/test_up.py` asks the real one."""
 
 import asyncio
 from typing import Any
@@ -12,7 +12,9 @@ HERE = {"host": "127.0.0.1:3000"}
 PAGE = {"accept": "text/html,*/*"}
 
 
-def answered(path: str, method: str = "GET", kind: str = "http", ui_url: str | None = None, **headers: str) -> list[dict[str, Any]]:
+def answered(
+    path: str, method: str = "GET", kind: str = "http", ui_url: str | None = None, **headers: str
+) -> list[dict[str, Any]]:
     """What is sent to a client that asked an application which answers everything."""
     sent: list[dict[str, Any]] = []
 
@@ -28,7 +30,9 @@ def answered(path: str, method: str = "GET", kind: str = "http", ui_url: str | N
         sent.append(message)
 
     named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": kind, "path": path, "headers": named, "server": ("127.0.0.1", 3000)} | ({"method": method} if kind == "http" else {})
+    scope = {"type": kind, "path": path, "headers": named, "server": ("127.0.0.1", 3000)} | (
+        {"method": method} if kind == "http" else {}
+    )
     asyncio.run(Guard(application, ui_url)(scope, lambda: asyncio.sleep(0), send))  # type: ignore[arg-type, return-value]
     return sent
 
@@ -37,7 +41,18 @@ def status(*asked: Any, **headers: Any) -> int:
     return int(answered(*asked, **headers)[0]["status"])
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:3000", "127.0.0.1.evil.example:3000", "127.0.0.1:3001", "127.0.0.1", "localhost", ""])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:3000",
+        "127.0.0.1.evil.example:3000",
+        "127.0.0.1:3001",
+        "127.0.0.1",
+        "localhost",
+        "",
+    ],
+)
 def test_a_name_that_leads_here_is_not_enough(host: str) -> None:
     assert status("/", host=host) == 403
     assert status("/graphql", "POST", host=host) == 403
@@ -49,7 +64,15 @@ def test_a_request_without_a_host_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://127.0.0.1:3001", "http://localhost", "https://127.0.0.1:3000", "http://localhost:3000.evil.example"]
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://127.0.0.1:3001",
+        "http://localhost",
+        "https://127.0.0.1:3000",
+        "http://localhost:3000.evil.example",
+    ],
 )
 def test_another_page_starts_nothing_and_reads_nothing(origin: str) -> None:
     for path in ("/graphql", "/report_asset_materialization/orders"):
@@ -63,7 +86,9 @@ def test_a_form_of_another_page_is_refused_where_the_browser_tells_its_site_alon
     assert status("/graphql", "POST", **HERE, sec_fetch_site=site) == 403
 
 
-@pytest.mark.parametrize("accept", [{}, {"accept": "image/*"}, {"accept": "*/*"}, {"accept": "application/json"}], ids=str)
+@pytest.mark.parametrize(
+    "accept", [{}, {"accept": "image/*"}, {"accept": "*/*"}, {"accept": "application/json"}], ids=str
+)
 @pytest.mark.parametrize("path", ["/graphql", "/graphql/"])
 def test_graphql_is_not_answered_by_get(path: str, accept: dict[str, str]) -> None:
     assert status(path, **HERE, **accept) == 405
@@ -80,7 +105,9 @@ def test_the_ui_a_link_to_it_and_a_program_are_answered(host: str) -> None:
     assert status("/graphql", host=host, **PAGE) == 200, "the page of GraphiQL"
     assert status("/graphql", "POST", host=host, origin="http://localhost:3000", sec_fetch_site="same-origin") == 200
     assert status("/graphql", "POST", host=host) == 200, "a program"
-    assert answered("/graphql", kind="websocket", host=host, origin="http://127.0.0.1:3000") == [{"type": "websocket.accept"}]
+    assert answered("/graphql", kind="websocket", host=host, origin="http://127.0.0.1:3000") == [
+        {"type": "websocket.accept"}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +119,9 @@ def test_the_ui_a_link_to_it_and_a_program_are_answered(host: str) -> None:
         ("http://lakehouse.example:80", "lakehouse.example", "http://lakehouse.example"),
     ],
 )
-def test_a_proxy_that_the_setting_names_is_answered_and_this_machine_still_is(ui_url: str, host: str, origin: str) -> None:
+def test_a_proxy_that_the_setting_names_is_answered_and_this_machine_still_is(
+    ui_url: str, host: str, origin: str
+) -> None:
     for name in (host, "127.0.0.1:3000"):
         assert status("/graphql", "POST", ui_url=ui_url, host=name, origin=origin) == 200
     assert status("/graphql", "POST", host=host, origin=origin) == 403

@@ -84,7 +84,9 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def load(lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance, *datasets: str) -> dg.ExecuteInProcessResult:
+def load(
+    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance, *datasets: str
+) -> dg.ExecuteInProcessResult:
     """One step per dataset (the products, unless said otherwise) in a Dagster run of its own."""
     steps = [step_of(lakehouse, manifest, dataset) for dataset in datasets or ("products",)]
     return dg.materialize(steps, instance=instance, raise_on_error=False)
@@ -93,12 +95,18 @@ def load(lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance,
 def step_of(lakehouse: Lakehouse, manifest: Manifest, dataset: str) -> dg.AssetsDefinition:
     both = (key("lakehouse", dataset), key("rejected", dataset))
 
-    @dg.multi_asset(name=f"load_{dataset}", specs=[dg.AssetSpec(asset) for asset in both], retry_policy=dg.RetryPolicy(max_retries=1))
+    @dg.multi_asset(
+        name=f"load_{dataset}",
+        specs=[dg.AssetSpec(asset) for asset in both],
+        retry_policy=dg.RetryPolicy(max_retries=1),
+    )
     def load_dataset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with named_failures():
             outcome = GlueRunner(lakehouse, patience=60).run(context, lakehouse.contracts[dataset], manifest)
         for asset in both:
-            yield dg.MaterializeResult(asset, metadata={"inserted": outcome.judgement.counts.inserted, **outcome.metadata(asset)})
+            yield dg.MaterializeResult(
+                asset, metadata={"inserted": outcome.judgement.counts.inserted, **outcome.metadata(asset)}
+            )
 
     return load_dataset
 
@@ -141,7 +149,9 @@ def giving_the_sign(lakehouse: Lakehouse, runs: GlueRuns) -> Lakehouse:
 def test_each_runs_report_reaches_its_own_assets_also_the_second_ones_in_a_process(
     lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Dagster's own reader goes on with the counter of the first: the second asset gets no metadata and is a success."""
+    """Dagster's own reader goes on with the counter of the first: the second asset gets no metadata and is a
+    success.
+    """
     script = """
 with dagster() as pipes:
     judge()
@@ -167,7 +177,9 @@ with dagster() as pipes:
     assert keys(lakehouse, "control/pipes/") == []
 
 
-def test_a_run_without_messages_is_known_by_its_judgement(lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance) -> None:
+def test_a_run_without_messages_is_known_by_its_judgement(
+    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+) -> None:
     make_job(lakehouse, JUDGE + "judge()")
 
     result = load(lakehouse, manifest, instance)
@@ -177,7 +189,9 @@ def test_a_run_without_messages_is_known_by_its_judgement(lakehouse: Lakehouse, 
     assert "did not receive any messages" in logged(instance, result)
 
 
-def test_a_batch_that_was_loaded_before_needs_no_run(lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance) -> None:
+def test_a_batch_that_was_loaded_before_needs_no_run(
+    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+) -> None:
     runs = make_job(lakehouse, JUDGE + "judge()")
     assert load(lakehouse, manifest, instance).success
 
@@ -187,7 +201,9 @@ def test_a_batch_that_was_loaded_before_needs_no_run(lakehouse: Lakehouse, manif
     assert len(runs_of(runs)) == 1
 
 
-def test_a_dataset_with_nothing_to_load_or_to_heal_needs_no_run(lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance) -> None:
+def test_a_dataset_with_nothing_to_load_or_to_heal_needs_no_run(
+    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+) -> None:
     of_items = make_job(lakehouse, JUDGE + "judge()", "order_items")
 
     result = load(lakehouse, manifest, instance, "orders", "order_items")
@@ -197,7 +213,9 @@ def test_a_dataset_with_nothing_to_load_or_to_heal_needs_no_run(lakehouse: Lakeh
     assert len(runs_of(of_items)) == 1, "the batch has products, for which items may wait"
 
 
-def test_in_an_account_the_link_is_the_consoles(lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance) -> None:
+def test_in_an_account_the_link_is_the_consoles(
+    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+) -> None:
     runs = make_job(lakehouse, JUDGE + "judge()")
     in_account = replace(lakehouse, settings=lakehouse.settings.model_copy(update={"aws": "account"}))
 
@@ -213,19 +231,29 @@ def test_in_an_account_the_link_is_the_consoles(lakehouse: Lakehouse, manifest: 
 def test_bad_data_fails_with_its_own_words_and_the_runs_link_and_is_not_tried_again(
     lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
 ) -> None:
-    runs = make_job(lakehouse, "from lakehouse_assets.errors import BadData\nraise BadData('products: 2 of 3 rows are rejected.\\nLook at the rejects.')")
+    runs = make_job(
+        lakehouse,
+        "from lakehouse_assets.errors import BadData\nraise BadData('products: 2 of 3 rows are rejected.\\nLook at the"
+        " rejects.')",
+    )
 
     result = load(lakehouse, manifest, instance)
 
     [run] = runs_of(runs)
     description, metadata = failure(result)
     assert description == "products: 2 of 3 rows are rejected.\nLook at the rejects."
-    assert (metadata["glue_run_id"], metadata["glue_state"], metadata["glue_error"]) == (run["Id"], "FAILED", run["ErrorMessage"])
+    assert (metadata["glue_run_id"], metadata["glue_state"], metadata["glue_error"]) == (
+        run["Id"],
+        "FAILED",
+        run["ErrorMessage"],
+    )
     assert "raise BadData" in Path(metadata["glue_run"]).read_text()
     assert keys(lakehouse, "control/pipes/") == []
 
 
-def test_an_end_that_nobody_can_explain_is_tried_again(lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance) -> None:
+def test_an_end_that_nobody_can_explain_is_tried_again(
+    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+) -> None:
     runs = make_job(lakehouse, "import os; os._exit(137)")
 
     description, _ = failure(load(lakehouse, manifest, instance))
@@ -234,12 +262,16 @@ def test_an_end_that_nobody_can_explain_is_tried_again(lakehouse: Lakehouse, man
     assert len(runs_of(runs)) == 2
 
 
-def test_a_run_that_succeeds_and_loads_nothing_is_a_failure(lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance) -> None:
+def test_a_run_that_succeeds_and_loads_nothing_is_a_failure(
+    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+) -> None:
     runs = make_job(lakehouse, "print('hello')")
 
     description, metadata = failure(load(lakehouse, manifest, instance))
 
-    assert description.endswith(f"succeeded, but wrote no judgement of products. Is {runs.job} the job of this project?")
+    assert description.endswith(
+        f"succeeded, but wrote no judgement of products. Is {runs.job} the job of this project?"
+    )
     assert metadata["glue_state"] == "SUCCEEDED"
     assert len(runs_of(runs)) == 1
 
@@ -247,7 +279,9 @@ def test_a_run_that_succeeds_and_loads_nothing_is_a_failure(lakehouse: Lakehouse
 # Runs that outlive a Dagster run
 
 
-def test_a_run_that_a_killed_dagster_left_is_taken_up_with_all_its_messages(lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance) -> None:
+def test_a_run_that_a_killed_dagster_left_is_taken_up_with_all_its_messages(
+    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+) -> None:
     script = "with dagster() as pipes:\n    wait_for_a_sign()\n    judge()\n    report(pipes)"
     runs = make_job(lakehouse, JUDGE + PIPES + script)
     with dagster_process(lakehouse, manifest) as process:
@@ -259,13 +293,20 @@ def test_a_run_that_a_killed_dagster_left_is_taken_up_with_all_its_messages(lake
 
     assert result.success
     assert [run["Id"] for run in runs_of(runs)] == [run_id]
-    assert (told(result, key("lakehouse"))["glue_run_id"], told(result, key("lakehouse"))["dagster/row_count"]) == (run_id, 2)
+    assert (told(result, key("lakehouse"))["glue_run_id"], told(result, key("lakehouse"))["dagster/row_count"]) == (
+        run_id,
+        2,
+    )
     assert keys(lakehouse, "control/pipes/") == []
 
 
-def test_a_run_that_someone_else_started_for_the_batch_is_taken_up(lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance) -> None:
+def test_a_run_that_someone_else_started_for_the_batch_is_taken_up(
+    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+) -> None:
     bucket = lakehouse.settings.bucket
-    runs = make_job(lakehouse, JUDGE + "wait_for_a_sign()\njudge()", DefaultArguments={"--dataset": "products", "--bucket": bucket})
+    runs = make_job(
+        lakehouse, JUDGE + "wait_for_a_sign()\njudge()", DefaultArguments={"--dataset": "products", "--bucket": bucket}
+    )
     location = f"s3://{bucket}/{lakehouse.zone.manifest_key(manifest.batch_id)}"
     run_id = runs.client.start_job_run(JobName=runs.job, Arguments={"--manifest": location})["JobRunId"]
 
@@ -283,7 +324,9 @@ def test_when_the_dagster_run_is_stopped_so_is_its_glue_run(lakehouse: Lakehouse
         output = process.communicate(timeout=60)[0]
 
     assert f"The run is stopped, and with it run {run_id} of Glue job {runs.job}." in output
-    assert wait_for(lambda: state if (state := runs_of(runs)[0]["JobRunState"]) not in UNFINISHED else None) == "STOPPED"
+    assert (
+        wait_for(lambda: state if (state := runs_of(runs)[0]["JobRunState"]) not in UNFINISHED else None) == "STOPPED"
+    )
     assert len(runs_of(runs)) == 1
     assert "Execution was interrupted" in output
 
@@ -302,7 +345,9 @@ def test_throttled_polls_are_waited_out(lakehouse: Lakehouse, manifest: Manifest
     assert "AWS answered ThrottlingException" in logged(instance, result)
 
 
-def test_a_start_that_was_answered_by_an_outage_is_not_made_twice(lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance) -> None:
+def test_a_start_that_was_answered_by_an_outage_is_not_made_twice(
+    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+) -> None:
     runs = make_job(lakehouse, JUDGE + PIPES + "time.sleep(1)\njudge()", ExecutionProperty={"MaxConcurrentRuns": 5})
 
     def started_but_not_answered(**request: Any) -> None:
@@ -315,7 +360,9 @@ def test_a_start_that_was_answered_by_an_outage_is_not_made_twice(lakehouse: Lak
     assert len(runs_of(runs)) == 1
 
 
-def test_a_job_that_is_not_there_is_named(lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance) -> None:
+def test_a_job_that_is_not_there_is_named(
+    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+) -> None:
     job = lakehouse.settings.job_name(lakehouse.contracts["products"])
 
     result = load(lakehouse, manifest, instance)
@@ -337,7 +384,9 @@ def dagster_process(lakehouse: Lakehouse, manifest: Manifest) -> Iterator[subpro
     """
     environment = os.environ | environment_of(lakehouse) | {"LAKEHOUSE_GLUE_JOB": lakehouse.settings.glue_job}
     command = [sys.executable, "-c", textwrap.dedent(code)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=PROJECT)
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=PROJECT
+    )
     try:
         yield process
     finally:

@@ -1,4 +1,6 @@
-"""The sample data: made from the contracts alone, the same each time, and dirty in every way that its second batch then puts right or that stays rejected."""
+"""The sample data: made from the contracts alone, the same each time, and dirty in every way that its second batch then
+puts right or that stays rejected.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ schema:
 def test_the_same_files_come_out_each_time(tmp_path: Path) -> None:
     first, again = (make_sample_data(tmp_path / name, read_contracts()) for name in ("one", "two"))
     assert first.contents == again.contents
-    assert {name: (first.folder / name).read_bytes() for name in first.contents} == {name: (again.folder / name).read_bytes() for name in again.contents}
+    assert {name: (first.folder / name).read_bytes() for name in first.contents} == {
+        name: (again.folder / name).read_bytes() for name in again.contents
+    }
 
 
 def test_a_new_contract_brings_files_of_its_own(tmp_path: Path) -> None:
@@ -54,7 +58,9 @@ def test_a_new_contract_brings_files_of_its_own(tmp_path: Path) -> None:
 
 def test_a_dataset_that_cannot_be_sampled_is_left_out(tmp_path: Path) -> None:
     contracts = shutil.copytree(SHIPPED, tmp_path / "contracts")
-    (contracts / "returns.odcs.yaml").write_text(RETURNS.replace(', customProperties: [{property: sample, value: "n / 4"}]', ""))
+    (contracts / "returns.odcs.yaml").write_text(
+        RETURNS.replace(', customProperties: [{property: sample, value: "n / 4"}]', "")
+    )
     sample = make_sample_data(tmp_path / "sample", read_contracts(contracts))
     assert not any("returns" in name for name in sample.contents)
     assert "first_batch/products.csv" in sample.contents
@@ -72,7 +78,9 @@ def load(lakehouse: Lakehouse, batch: Path) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("environment_of_lakehouse")
-def test_the_two_batches_show_every_kind_of_dirt_and_how_some_of_it_is_put_right(lakehouse: Lakehouse, tmp_path: Path) -> None:
+def test_the_two_batches_show_every_kind_of_dirt_and_how_some_of_it_is_put_right(
+    lakehouse: Lakehouse, tmp_path: Path
+) -> None:
     sample = make_sample_data(tmp_path, lakehouse.contracts)
     first = load(lakehouse, sample.first)
     assert first["status"] == "succeeded"
@@ -95,24 +103,36 @@ def _check_the_first(lakehouse: Lakehouse, sample: SampleData, report: dict[str,
         "order_items: id: required",
         "order_items: order_id: no such orders.order_id",
     }
-    raw = {value for dataset in lakehouse.contracts for record in rejects(lakehouse, dataset) for value in record["raw"].values()}
+    raw = {
+        value
+        for dataset in lakehouse.contracts
+        for record in rejects(lakehouse, dataset)
+        for value in record["raw"].values()
+    }
     assert raw >= {"twelve", "1e3", "99999999999", "-19.99", "not-a-date", "2025-02-30T10:00:00", "   "}
     assert {"orders", "order_items"} <= set(report["warnings"])
     assert all(counts["duplicates"] for counts in report["datasets"].values())
     assert {file["outcome"] for file in report["files"]} == {"loaded", "empty", "quarantined", "ignored"}
     assert sum(file["outcome"] == "quarantined" for file in report["files"]) == 2
-    assert {file["name"] for file in report["files"] if file["outcome"] == "ignored"} == {"orders.xlsx#Empty", "orders.xlsx#Notes"}
+    assert {file["name"] for file in report["files"] if file["outcome"] == "ignored"} == {
+        "orders.xlsx#Empty",
+        "orders.xlsx#Notes",
+    }
     assert any("remark" in warning for file in report["files"] for warning in file["warnings"])
     uploaded = {Path(name).name for name in sample.contents if name.startswith("first_batch")}
     assert {file["name"].split("#")[0] for file in report["files"]} == uploaded, "every file is accounted for"
 
 
 def _check_the_second(lakehouse: Lakehouse, report: dict[str, Any]) -> None:
-    assert {"products.csv": "duplicate", "orders_late.csv.gz": "loaded"}.items() <= {file["name"]: file["outcome"] for file in report["files"]}.items()
+    assert {"products.csv": "duplicate", "orders_late.csv.gz": "loaded"}.items() <= {
+        file["name"]: file["outcome"] for file in report["files"]
+    }.items()
     assert report["datasets"]["orders"]["updated"] == 11
     assert report["datasets"]["orders"]["stale"] == 1
     assert report["healed"]["order_items"] > 10
     assert not any(record["waiting"] for record in rejects(lakehouse, "order_items"))
     for dataset, contract in lakehouse.contracts.items():
         sound = contract.sample_rows + (2 if dataset in report["healed"] or dataset == "orders" else 0)
-        assert len(table_rows(lakehouse, dataset, contract.key)) == sound, f"{dataset}: the sound rows, and the two that broke a warning only"
+        assert len(table_rows(lakehouse, dataset, contract.key)) == sound, (
+            f"{dataset}: the sound rows, and the two that broke a warning only"
+        )

@@ -19,7 +19,8 @@ NOTHING_DUE = Cursor(look_again=False, looked_at=4e9)
 
 
 class Daemon:
-    """Does with a tick's outcome what Dagster's daemon does: saves the cursor, runs what was asked for (unless told to die before).
+    """Does with a tick's outcome what Dagster's daemon does: saves the cursor, runs what was asked for (unless told to
+    die before).
 
     Its clock is so many seconds `ahead`.
     """
@@ -30,7 +31,9 @@ class Daemon:
         self.ahead = 0.0
 
     def evaluate(self) -> dg.SensorResult:
-        return evaluate(dg.build_sensor_context(self.instance, cursor=self.cursor), self.lakehouse, time.time() + self.ahead)
+        return evaluate(
+            dg.build_sensor_context(self.instance, cursor=self.cursor), self.lakehouse, time.time() + self.ahead
+        )
 
     def tick(self) -> int:
         """How many runs it began; they have ended."""
@@ -42,7 +45,9 @@ class Daemon:
 
     def run(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         return defs.resolve_job_def(LOAD_BATCH).execute_in_process(
-            instance=self.instance, raise_on_error=False, tags={"dagster/run_key": str(request.run_key), "dagster/sensor_name": "files_landed"}
+            instance=self.instance,
+            raise_on_error=False,
+            tags={"dagster/run_key": str(request.run_key), "dagster/sensor_name": "files_landed"},
         )
 
     def says(self) -> str:
@@ -68,7 +73,9 @@ def messages(lakehouse: Lakehouse, queue: str | None = None) -> int:
 
 def comes_again_after_a_second(lakehouse: Lakehouse) -> None:
     """A message that was received and not deleted."""
-    lakehouse.aws.client("sqs").set_queue_attributes(QueueUrl=lakehouse.queue.url, Attributes={"VisibilityTimeout": "1"})
+    lakehouse.aws.client("sqs").set_queue_attributes(
+        QueueUrl=lakehouse.queue.url, Attributes={"VisibilityTimeout": "1"}
+    )
 
 
 def subscribed(lakehouse: Lakehouse) -> Heard:

@@ -1,4 +1,6 @@
-"""Who subscribes to the topic hears how batches went and what needs a look, once; where nobody can be told, nothing fails and nothing is forgotten."""
+"""Who subscribes to the topic hears how batches went and what needs a look, once; where nobody can be told, nothing
+fails and nothing is forgotten.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,26 @@ from lakehouse_assets.schedules import MAINTAIN_TABLES
 from lakehouse_assets.sensors.alerts import evaluate
 from lakehouse_assets.sensors.retries import TRIES
 from lakehouse_assets_tests.sensors.support import Heard
-from lakehouse_assets_tests.support import append_behind_its_back, item, items_csv, order, orders_csv, product, products_csv, put, put_one_of_each
+from lakehouse_assets_tests.support import (
+    append_behind_its_back,
+    item,
+    items_csv,
+    order,
+    orders_csv,
+    product,
+    products_csv,
+    put,
+    put_one_of_each,
+)
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
 ANY = {"ops": {"landing__batch": {"config": {"gate": "any"}}}}
 
 
 class Teller:
-    """The alerts as the daemon asks for them: the cursor is saved after each tick that did not fail. Its first tick is over."""
+    """The alerts as the daemon asks for them: the cursor is saved after each tick that did not fail. Its first tick is
+    over.
+    """
 
     def __init__(self, instance: dg.DagsterInstance, lakehouse: Lakehouse) -> None:
         self.instance, self.lakehouse = instance, lakehouse
@@ -41,7 +55,9 @@ class Teller:
     def run(self, job: str = LOAD_BATCH, **run_config: Any) -> dg.ExecuteInProcessResult:
         """As the command line does: from no code location."""
         tags = {STARTED_BY_TAG: "a test"} | run_config.pop("tags", {})
-        return defs.resolve_job_def(job).execute_in_process(instance=self.instance, raise_on_error=False, tags=tags, **run_config)
+        return defs.resolve_job_def(job).execute_in_process(
+            instance=self.instance, raise_on_error=False, tags=tags, **run_config
+        )
 
 
 @pytest.fixture
@@ -60,7 +76,9 @@ def delete_topic(lakehouse: Lakehouse) -> str:
     return arn
 
 
-def test_a_batch_that_succeeded_is_told_with_its_counts_and_no_values(lakehouse: Lakehouse, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_succeeded_is_told_with_its_counts_and_no_values(
+    lakehouse: Lakehouse, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LAKEHOUSE_UI_URL", "https://dagster.example.com/")
     put_one_of_each(lakehouse)
     put(lakehouse, "raw/products/dirty.csv", products_csv(product("secret-value"), product(7)))
@@ -101,7 +119,9 @@ def test_a_run_that_failed_is_told_once_with_its_reason(lakehouse: Lakehouse, te
     assert heard() == []
 
 
-def test_the_upkeep_that_failed_is_told_too(lakehouse: Lakehouse, teller: Teller, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_upkeep_that_failed_is_told_too(
+    lakehouse: Lakehouse, teller: Teller, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LAKEHOUSE_LEASE_WAIT_SECONDS", "0")
     batch = Lease(lakehouse.zone.store, lakehouse.zone.lease_key, "a batch")
     batch.take(0, print)
@@ -114,7 +134,9 @@ def test_the_upkeep_that_failed_is_told_too(lakehouse: Lakehouse, teller: Teller
     assert "`lakehouse maintain` does it again" in message
 
 
-def test_a_run_that_failed_outside_its_steps_is_told_with_our_reason(teller: Teller, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_failed_outside_its_steps_is_told_with_our_reason(
+    teller: Teller, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It could not even begin: its settings are wrong."""
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "7")
     assert not teller.run().success
@@ -127,7 +149,9 @@ def test_a_run_that_failed_outside_its_steps_is_told_with_our_reason(teller: Tel
 
 def test_a_run_whose_process_died_is_told(teller: Teller, instance: dg.DagsterInstance, heard: Heard) -> None:
     """As Dagster's run monitoring reports it: there is no step that failed."""
-    run = instance.create_run_for_job(defs.resolve_job_def(LOAD_BATCH), status=dg.DagsterRunStatus.STARTED, tags={STARTED_BY_TAG: "a test"})
+    run = instance.create_run_for_job(
+        defs.resolve_job_def(LOAD_BATCH), status=dg.DagsterRunStatus.STARTED, tags={STARTED_BY_TAG: "a test"}
+    )
     instance.report_run_failed(run, "Run process 4711 unexpectedly exited")
     teller.tick()
     [(subject, message)] = heard()
@@ -147,17 +171,29 @@ def test_of_a_run_that_had_no_batch_it_is_told_that_the_files_wait_and_whether_t
     teller.tick()
     [(_, by_a_person)] = heard()
     assert "AWS answered SlowDown" in by_a_person
-    assert "the run ended before it had taken up a batch, and the files wait where they are. Put right what the reason says, then run the job" in by_a_person
+    assert (
+        "the run ended before it had taken up a batch, and the files wait where they are. Put right what the reason"
+        " says, then run the job" in by_a_person
+    )
     assert "the batch stays open" not in by_a_person
     for number in range(1, TRIES + 1):
-        teller.run(tags={"dagster/sensor_name": "files_landed", "dagster/run_key": "work" if number == 1 else f"work-try-{number}"})
+        teller.run(
+            tags={
+                "dagster/sensor_name": "files_landed",
+                "dagster/run_key": "work" if number == 1 else f"work-try-{number}",
+            }
+        )
         teller.tick()
     told = [message for _, message in heard()]
-    assert [f"The sensor files_landed tries it again by itself, {TRIES} times in all." in message for message in told] == [True] * (TRIES - 1) + [False]
+    assert [
+        f"The sensor files_landed tries it again by itself, {TRIES} times in all." in message for message in told
+    ] == [True] * (TRIES - 1) + [False]
     assert f"It was tried {TRIES} times, and the sensor files_landed begins no more runs for them." in told[-1]
 
 
-def test_what_others_do_on_a_shared_instance_is_told_nobody_and_stops_nothing(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
+def test_what_others_do_on_a_shared_instance_is_told_nobody_and_stops_nothing(
+    lakehouse: Lakehouse, teller: Teller, heard: Heard
+) -> None:
     """Another project's command line runs its jobs from no code location, as ours does."""
 
     @dg.op
@@ -172,7 +208,9 @@ def test_what_others_do_on_a_shared_instance_is_told_nobody_and_stops_nothing(la
     assert (teller.tick(), heard()) == ("Nothing new to tell.", [])
 
 
-def test_a_check_that_we_did_not_write_is_told_and_stops_nothing(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
+def test_a_check_that_we_did_not_write_is_told_and_stops_nothing(
+    lakehouse: Lakehouse, teller: Teller, heard: Heard
+) -> None:
     @dg.asset
     def products() -> None: ...
 
@@ -188,7 +226,9 @@ def test_a_check_that_we_did_not_write_is_told_and_stops_nothing(lakehouse: Lake
     assert "products: somebodys_check: too few\n  What to do: See the check in Dagster's UI." in message
 
 
-def test_what_an_engine_says_of_a_value_is_told_nobody(lakehouse: Lakehouse, teller: Teller, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_engine_says_of_a_value_is_told_nobody(
+    lakehouse: Lakehouse, teller: Teller, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stumbles(*_: Any, **__: Any) -> None:
         raise ValueError("cannot cast 'Ms Secret, 12 Hidden Road'")
 
@@ -201,7 +241,9 @@ def test_what_an_engine_says_of_a_value_is_told_nobody(lakehouse: Lakehouse, tel
     assert "Secret" not in message
 
 
-def test_a_check_that_warns_is_told_once_though_the_batch_succeeds(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
+def test_a_check_that_warns_is_told_once_though_the_batch_succeeds(
+    lakehouse: Lakehouse, teller: Teller, heard: Heard
+) -> None:
     put_one_of_each(lakehouse)
     put(lakehouse, "raw/products/dirty.csv", products_csv(product("secret-value")))
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(5, 77, 77)))
@@ -241,7 +283,9 @@ def test_an_empty_table_is_told(lakehouse: Lakehouse, teller: Teller, heard: Hea
     assert "rows that wait for their parents are loaded by themselves" in message
 
 
-def test_files_that_wait_too_long_for_the_gate_are_told_once_for_each_that_waits(lakehouse: Lakehouse, instance: dg.DagsterInstance, heard: Heard) -> None:
+def test_files_that_wait_too_long_for_the_gate_are_told_once_for_each_that_waits(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, heard: Heard
+) -> None:
     impatient = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9, listing_seconds=0))
     patient = Teller(instance, with_settings(lakehouse, listing_seconds=0))
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
@@ -250,7 +294,10 @@ def test_files_that_wait_too_long_for_the_gate_are_told_once_for_each_that_waits
     [(subject, message)] = heard()
     assert subject == "Files wait for others"
     assert "raw/products/p.csv" in message
-    assert f"Missing: s3://{lakehouse.settings.bucket}/raw/orders/, s3://{lakehouse.settings.bucket}/raw/order_items/" in message
+    assert (
+        f"Missing: s3://{lakehouse.settings.bucket}/raw/orders/, s3://{lakehouse.settings.bucket}/raw/order_items/"
+        in message
+    )
     assert "gate: any" in message
     put(lakehouse, "raw/products/q.csv", products_csv(product(2)))
     assert impatient.tick() == "Nothing new to tell.", "it is the same wait"
@@ -262,7 +309,9 @@ def test_files_that_wait_too_long_for_the_gate_are_told_once_for_each_that_waits
     assert impatient.tick() == "Told: Files wait for others."
 
 
-def test_what_a_batch_under_way_will_take_is_not_called_waiting(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_what_a_batch_under_way_will_take_is_not_called_waiting(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     impatient = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9, listing_seconds=0))
     put_one_of_each(lakehouse)
     lakehouse.freeze("all")
@@ -275,7 +324,9 @@ def test_a_gate_that_lets_all_through_holds_nothing_back(lakehouse: Lakehouse, i
     assert teller.tick() == "Nothing new to tell."
 
 
-def test_dead_letters_are_told_when_there_are_more_and_not_at_each_tick(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
+def test_dead_letters_are_told_when_there_are_more_and_not_at_each_tick(
+    lakehouse: Lakehouse, teller: Teller, heard: Heard
+) -> None:
     sqs, url = lakehouse.aws.client("sqs"), lakehouse.queue.dead_letters_url
     sqs.send_message(QueueUrl=url, MessageBody="no event")
     assert teller.tick() == "Told: Messages in the dead-letter queue."
@@ -293,7 +344,9 @@ def test_dead_letters_are_told_when_there_are_more_and_not_at_each_tick(lakehous
     assert teller.tick() == "Told: Messages in the dead-letter queue."
 
 
-def test_what_could_not_be_told_while_the_topic_was_gone_is_told_afterwards(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
+def test_what_could_not_be_told_while_the_topic_was_gone_is_told_afterwards(
+    lakehouse: Lakehouse, teller: Teller, heard: Heard
+) -> None:
     """The failure that a run_failure_sensor of Dagster's own would have forgotten."""
     lakehouse.aws.client("sqs").send_message(QueueUrl=lakehouse.queue.dead_letters_url, MessageBody="no event")
     arn = delete_topic(lakehouse)
@@ -330,7 +383,9 @@ def test_an_outage_in_the_middle_of_a_tick_repeats_and_forgets_nothing(
     assert len({message for _, message in heard()}) == 2
 
 
-def test_runs_of_before_the_first_tick_are_history(lakehouse: Lakehouse, instance: dg.DagsterInstance, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_of_before_the_first_tick_are_history(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "7")
     defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=instance, raise_on_error=False)
     monkeypatch.delenv("LAKEHOUSE_REJECT_LIMIT")

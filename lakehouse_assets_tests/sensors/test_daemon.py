@@ -1,4 +1,6 @@
-"""Dagster's own sensor daemon, killed (SIGKILL) between its steps, and started again: files make one batch, and no message is left."""
+"""Dagster's own sensor daemon, killed (SIGKILL) between its steps, and started again: files make one batch, and no
+message is left.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ run_coordinator: {module: dagster._core.test_utils, class: MockedRunCoordinator}
 run_launcher: {module: dagster._core.test_utils, class: MockedRunLauncher}
 telemetry: {enabled: false}
 """
-"""Runs are made and not executed: here the daemon is looked at. (What a run does with the files, test_landing.py has.)"""
+"""Runs are made and not executed: here the daemon is looked at. (What a run does with the files, test_landing.py
+has.)
+"""
 
 TICK = """
 import logging, signal, sys
@@ -46,7 +50,9 @@ def tick(home: Path, killed_at: str) -> int:
     return subprocess.run([sys.executable, "-c", TICK, killed_at], env=environment, check=False).returncode
 
 
-@pytest.mark.parametrize("killed_at", ["AUTOMATION_EVALUATIONS_ADDED", "RUN_IDS_RESERVED", "RUN_CREATED", "RUN_LAUNCHED"])
+@pytest.mark.parametrize(
+    "killed_at", ["AUTOMATION_EVALUATIONS_ADDED", "RUN_IDS_RESERVED", "RUN_CREATED", "RUN_LAUNCHED"]
+)
 def test_a_killed_daemon_loses_and_doubles_nothing(lakehouse: Lakehouse, tmp_path: Path, killed_at: str) -> None:
     (tmp_path / "dagster.yaml").write_text(INSTANCE, "utf-8")
     comes_again_after_a_second(lakehouse)

@@ -1,4 +1,6 @@
-"""Events in, tables out: a Dagster instance and the embedded AWS, whose S3 sends the events. A tick is the sensor's function, as the daemon has it."""
+"""Events in, tables out: a Dagster instance and the embedded AWS, whose S3 sends the events. A tick is the sensor's
+function, as the daemon has it.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def event_of(lakehouse: Lakehouse, key: str) -> dict[str, Any]:
 
 
 def send(lakehouse: Lakehouse, body: Any) -> None:
-    lakehouse.aws.client("sqs").send_message(QueueUrl=lakehouse.queue.url, MessageBody=body if isinstance(body, str) else json.dumps(body))
+    lakehouse.aws.client("sqs").send_message(
+        QueueUrl=lakehouse.queue.url, MessageBody=body if isinstance(body, str) else json.dumps(body)
+    )
 
 
 def test_files_that_land_become_tables_by_one_run(lakehouse: Lakehouse, daemon: Daemon) -> None:
@@ -81,7 +85,9 @@ def test_an_event_that_comes_again_or_late_changes_nothing(lakehouse: Lakehouse,
 
 
 def test_events_out_of_order_end_as_the_files_say(lakehouse: Lakehouse, daemon: Daemon) -> None:
-    """The correction's event is there, that of the file before it comes when both were loaded: the bucket tells which is the later one."""
+    """The correction's event is there, that of the file before it comes when both were loaded: the bucket tells which
+    is the later one.
+    """
     put_one_of_each(lakehouse)
     next_second()
     put(lakehouse, "raw/products/b.csv", products_csv(product(1, "Globe")))
@@ -105,7 +111,9 @@ def test_odd_names_which_events_have_url_encoded_are_loaded_and_archived(lakehou
     assert set(odd) <= set(archived(lakehouse))
 
 
-def test_an_object_overwritten_between_its_event_and_the_read_is_read_in_both_versions_by_one_run(lakehouse: Lakehouse, daemon: Daemon) -> None:
+def test_an_object_overwritten_between_its_event_and_the_read_is_read_in_both_versions_by_one_run(
+    lakehouse: Lakehouse, daemon: Daemon
+) -> None:
     put_one_of_each(lakehouse)
     put(lakehouse, "raw/products/p.csv", products_csv(product(1, "Globe"), product(2)))
     assert daemon.tick() == 1
@@ -115,7 +123,9 @@ def test_an_object_overwritten_between_its_event_and_the_read_is_read_in_both_ve
     assert [file["read"] for file in report["files"] if file["dataset"] == "products"] == [1, 2]
 
 
-def test_an_object_overwritten_after_the_run_was_asked_for_needs_no_second_run(lakehouse: Lakehouse, daemon: Daemon) -> None:
+def test_an_object_overwritten_after_the_run_was_asked_for_needs_no_second_run(
+    lakehouse: Lakehouse, daemon: Daemon
+) -> None:
     put_one_of_each(lakehouse)
     result = daemon.evaluate()
     daemon.cursor = str(result.cursor)
@@ -203,7 +213,11 @@ def test_files_that_land_while_a_batch_runs_make_the_next_batch(lakehouse: Lakeh
     lakehouse.freeze("all")  # as far as the run came when the files below landed
     put(lakehouse, "raw/products/later.csv", products_csv(product(2)))
     put(lakehouse, "raw/orders/later.csv", orders_csv(order(2)))
-    put(lakehouse, "raw/order_items/later.csv", "id,order_id,user_id,days_since_prior_order,product_id,add_to_cart_order,reordered,order_timestamp,date\n")
+    put(
+        lakehouse,
+        "raw/order_items/later.csv",
+        "id,order_id,user_id,days_since_prior_order,product_id,add_to_cart_order,reordered,order_timestamp,date\n",
+    )
     for _ in range(4):
         daemon.tick()
     assert [report["status"] for report in lakehouse.history()] == ["succeeded", "succeeded"]
@@ -221,7 +235,9 @@ def test_a_daemon_that_dies_before_it_saves_asks_again_for_the_same_run(lakehous
     assert lost.run_key == again.run_key
 
 
-def test_a_daemon_that_dies_before_it_launches_asks_again_for_the_same_run(lakehouse: Lakehouse, daemon: Daemon) -> None:
+def test_a_daemon_that_dies_before_it_launches_asks_again_for_the_same_run(
+    lakehouse: Lakehouse, daemon: Daemon
+) -> None:
     """The cursor is saved, the run is not there, and the messages are still invisible."""
     put_one_of_each(lakehouse)
     result = daemon.evaluate()
@@ -262,8 +278,12 @@ def test_a_batch_that_was_interrupted_is_gone_on_with(lakehouse: Lakehouse, daem
     assert [report["batch_id"] for report in lakehouse.history()] == [manifest.batch_id]
 
 
-def test_a_batch_that_kills_each_run_is_not_tried_for_ever(lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that ends in the middle of a load as if stopped from outside stands in for a killed one: it, too, leaves no report."""
+def test_a_batch_that_kills_each_run_is_not_tried_for_ever(
+    lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that ends in the middle of a load as if stopped from outside stands in for a killed one: it, too, leaves no
+    report.
+    """
 
     def killed(*_: Any) -> None:
         raise dg.DagsterExecutionInterruptedError
@@ -277,13 +297,19 @@ def test_a_batch_that_kills_each_run_is_not_tried_for_ever(lakehouse: Lakehouse,
     assert report["status"] == "failed"
     assert f"{RUNS_OF_A_BATCH} runs of batch {report['batch_id']} ended without a word" in report["error"]
     monkeypatch.setattr(Lakehouse, "load", load)
-    assert defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=daemon.instance).success, "a person may try it again"
+    assert defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=daemon.instance).success, (
+        "a person may try it again"
+    )
     assert [len(table_rows(lakehouse, dataset)) for dataset in lakehouse.contracts] == [1, 1, 1]
     assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
 
 
-def test_a_run_that_was_paused_and_taken_over_from_does_no_harm_when_it_wakes_up(lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another takes the lease while the run sleeps before its first load. The batch is the other's: the run stops, and does not call it failed."""
+def test_a_run_that_was_paused_and_taken_over_from_does_no_harm_when_it_wakes_up(
+    lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another takes the lease while the run sleeps before its first load. The batch is the other's: the run stops, and
+    does not call it failed.
+    """
     load = Lakehouse.load
 
     def taken_over_meanwhile(house: Lakehouse, *given: Any) -> Any:

@@ -1,4 +1,6 @@
-"""What the sensor does where its runs come to nothing: it tries again, ever more slowly, says so, and neither forgets files nor begins runs without end."""
+"""What the sensor does where its runs come to nothing: it tries again, ever more slowly, says so, and neither forgets
+files nor begins runs without end.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,16 @@ from lakehouse_assets.jobs import BATCH_TAG, LOAD_BATCH
 from lakehouse_assets.sensors.landing import Cursor
 from lakehouse_assets.sensors.retries import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, TRIES
 from lakehouse_assets_tests.sensors.support import Daemon, messages
-from lakehouse_assets_tests.support import keys, order, orders_csv, product, products_csv, put, put_one_of_each, table_rows
+from lakehouse_assets_tests.support import (
+    keys,
+    order,
+    orders_csv,
+    product,
+    products_csv,
+    put,
+    put_one_of_each,
+    table_rows,
+)
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
 
@@ -42,7 +53,11 @@ def a_batch_that_failed(lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytes
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "1")
 
 
-@pytest.mark.parametrize("ended", [TemporaryOutage("AWS answered SlowDown"), dg.DagsterExecutionInterruptedError()], ids=["failed", "stopped"])
+@pytest.mark.parametrize(
+    "ended",
+    [TemporaryOutage("AWS answered SlowDown"), dg.DagsterExecutionInterruptedError()],
+    ids=["failed", "stopped"],
+)
 def test_files_whose_run_ended_before_it_had_a_batch_are_tried_again_after_a_while(
     lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch, ended: BaseException
 ) -> None:
@@ -58,7 +73,9 @@ def test_files_whose_run_ended_before_it_had_a_batch_are_tried_again_after_a_whi
     assert [daemon.tick() for _ in range(3)] == [0, 0, 0]
 
 
-def test_what_fails_each_time_is_tried_ever_more_slowly_and_not_for_ever(lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_each_time_is_tried_ever_more_slowly_and_not_for_ever(
+    lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_one_of_each(lakehouse)
     monkeypatch.setattr(Lakehouse, "convert", raises(BadConfiguration("AWS refused it with AccessDenied")))
     begun = []
@@ -74,10 +91,14 @@ def test_what_fails_each_time_is_tried_ever_more_slowly_and_not_for_ever(lakehou
     assert daemon.tick() == 1, "other files are other work"
     put(lakehouse, "raw/products/even_more.csv", products_csv(product(3)))
     daemon.ahead = 0
-    assert "another begins in" in daemon.says(), "but where each run fails, files that land all the time do not start one each"
+    assert "another begins in" in daemon.says(), (
+        "but where each run fails, files that land all the time do not start one each"
+    )
 
 
-def test_a_person_who_loads_what_the_sensor_gave_up_ends_its_complaint(lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_who_loads_what_the_sensor_gave_up_ends_its_complaint(
+    lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_one_of_each(lakehouse)
     with monkeypatch.context() as outage:
         outage.setattr(Lakehouse, "convert", raises(TemporaryOutage("AWS answered SlowDown")))
@@ -91,19 +112,27 @@ def test_a_person_who_loads_what_the_sensor_gave_up_ends_its_complaint(lakehouse
     assert daemon.tick() == 1, "the next files need not wait for what those before them met with"
 
 
-def test_an_open_batch_is_gone_on_with_though_nothing_can_be_converted(lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_open_batch_is_gone_on_with_though_nothing_can_be_converted(
+    lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_one_of_each(lakehouse)
     manifest = lakehouse.freeze("all")
     assert manifest is not None
     put(lakehouse, "uploads/later.csv", orders_csv(order(2)))
-    monkeypatch.setattr("lakehouse_assets.landing.convert._record", raises(BadConfiguration("AWS refused it with AccessDenied")))
+    monkeypatch.setattr(
+        "lakehouse_assets.landing.convert._record", raises(BadConfiguration("AWS refused it with AccessDenied"))
+    )
     daemon.cursor = Cursor().written()
     assert daemon.tick() == 1
-    assert [(report["batch_id"], report["status"]) for report in lakehouse.history()] == [(manifest.batch_id, "succeeded")]
+    assert [(report["batch_id"], report["status"]) for report in lakehouse.history()] == [
+        (manifest.batch_id, "succeeded")
+    ]
     assert [daemon.tick() for _ in range(10)].count(1) == 1, "the upload's own run fails, and is not begun at each tick"
 
 
-def test_runs_of_an_open_batch_that_do_not_come_as_far_as_it_are_no_storm(lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_of_an_open_batch_that_do_not_come_as_far_as_it_are_no_storm(
+    lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_one_of_each(lakehouse)
     lakehouse.freeze("all")
     with monkeypatch.context() as outage:
@@ -114,7 +143,9 @@ def test_runs_of_an_open_batch_that_do_not_come_as_far_as_it_are_no_storm(lakeho
     assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
 
 
-def test_a_file_that_lands_before_the_run_is_seen_to_work_is_looked_for_when_that_has_ended(lakehouse: Lakehouse, daemon: Daemon) -> None:
+def test_a_file_that_lands_before_the_run_is_seen_to_work_is_looked_for_when_that_has_ended(
+    lakehouse: Lakehouse, daemon: Daemon
+) -> None:
     """Between a run's start and its lease a tick takes the message of a file that the open batch does not have."""
     put_one_of_each(lakehouse)
     lakehouse.freeze("all")
@@ -123,7 +154,9 @@ def test_a_file_that_lands_before_the_run_is_seen_to_work_is_looked_for_when_tha
     daemon.cursor = str(result.cursor)
     [request] = result.run_requests or []
     tags = {"dagster/run_key": str(request.run_key), "dagster/sensor_name": "files_landed"}
-    begun = daemon.instance.create_run_for_job(defs.resolve_job_def(LOAD_BATCH), status=dg.DagsterRunStatus.STARTED, tags=tags)
+    begun = daemon.instance.create_run_for_job(
+        defs.resolve_job_def(LOAD_BATCH), status=dg.DagsterRunStatus.STARTED, tags=tags
+    )
     put_one_of_each(lakehouse)
     assert daemon.says() == f"The run for it is there: {request.run_key}."
     assert messages(lakehouse) == 0
@@ -152,7 +185,9 @@ def test_files_that_land_behind_a_batch_that_failed_begin_nothing_and_are_loaded
     assert keys(lakehouse, "raw/") == []
 
 
-def test_when_a_person_is_seen_to_work_the_bucket_is_looked_at_afterwards(lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_a_person_is_seen_to_work_the_bucket_is_looked_at_afterwards(
+    lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a_batch_that_failed(lakehouse, daemon, monkeypatch)
     put_one_of_each(lakehouse)
     assert "waits for a person" in daemon.says()
@@ -164,7 +199,9 @@ def test_when_a_person_is_seen_to_work_the_bucket_is_looked_at_afterwards(lakeho
     assert [report["status"] for report in lakehouse.history()] == ["abandoned", "succeeded"]
 
 
-def test_an_upload_that_is_converted_and_held_back_by_the_gate_lets_no_file_begin_a_run(lakehouse: Lakehouse, daemon: Daemon) -> None:
+def test_an_upload_that_is_converted_and_held_back_by_the_gate_lets_no_file_begin_a_run(
+    lakehouse: Lakehouse, daemon: Daemon
+) -> None:
     put(lakehouse, "uploads/o.csv", orders_csv(order(1)))
     assert [daemon.tick() for _ in range(3)] == [1, 0, 0], "what it holds is known when it is converted"
     for number in range(3):
@@ -174,4 +211,8 @@ def test_an_upload_that_is_converted_and_held_back_by_the_gate_lets_no_file_begi
     assert [daemon.tick() for _ in range(3)] == [1, 0, 0], "of another upload nobody knows yet"
     put_one_of_each(lakehouse)
     assert daemon.tick() == 1
-    assert {dataset: len(table_rows(lakehouse, dataset)) for dataset in lakehouse.contracts} == {"orders": 1, "products": 4, "order_items": 1}
+    assert {dataset: len(table_rows(lakehouse, dataset)) for dataset in lakehouse.contracts} == {
+        "orders": 1,
+        "products": 4,
+        "order_items": 1,
+    }

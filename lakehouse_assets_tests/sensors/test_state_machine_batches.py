@@ -11,7 +11,17 @@ from lakehouse_assets.assets.keys import REPORT
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.sensors.state_machine_batches import Cursor, record, state_machine_batches
-from lakehouse_assets_tests.support import freeze, load_all, order, orders_csv, product, products_csv, put, put_one_of_each, ran
+from lakehouse_assets_tests.support import (
+    freeze,
+    load_all,
+    order,
+    orders_csv,
+    product,
+    products_csv,
+    put,
+    put_one_of_each,
+    ran,
+)
 
 EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:machine:one"
 
@@ -32,10 +42,16 @@ def by_machine(lakehouse: Lakehouse, *, succeeds: bool = True) -> str:
 def recorded(instance: dg.DagsterInstance, *key: str) -> list[dict[str, Any]]:
     """The metadata of an asset's materializations, the latest first."""
     records = instance.fetch_materializations(dg.AssetKey(key), limit=100).records
-    return [{name: value.value for name, value in found.asset_materialization.metadata.items()} for found in records if found.asset_materialization]
+    return [
+        {name: value.value for name, value in found.asset_materialization.metadata.items()}
+        for found in records
+        if found.asset_materialization
+    ]
 
 
-def test_a_batch_is_recorded_for_each_asset_with_its_counts_and_its_execution(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_a_batch_is_recorded_for_each_asset_with_its_counts_and_its_execution(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     put_one_of_each(lakehouse)
     put(lakehouse, "raw/orders/dirt.csv", orders_csv(order("x")))
     batch = by_machine(lakehouse)
@@ -52,7 +68,9 @@ def test_a_batch_is_recorded_for_each_asset_with_its_counts_and_its_execution(la
     assert materialized == {spec.key for spec in defs.resolve_all_asset_specs()} - {dg.AssetKey(["landing", "uploads"])}
 
 
-def test_each_batch_is_recorded_once_whatever_the_cursor_says(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_each_batch_is_recorded_once_whatever_the_cursor_says(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     first = by_machine(lakehouse)
     cursor, _ = record(instance, lakehouse, Cursor())
@@ -64,7 +82,9 @@ def test_each_batch_is_recorded_once_whatever_the_cursor_says(lakehouse: Lakehou
     assert [told["batch_id"] for told in recorded(instance, *REPORT.path)] == [second, first]
 
 
-def test_a_batch_that_failed_is_recorded_when_it_has_succeeded(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_a_batch_that_failed_is_recorded_when_it_has_succeeded(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     batch = by_machine(lakehouse, succeeds=False)
     cursor, told = record(instance, lakehouse, Cursor())

@@ -1,6 +1,7 @@
 """Each query of sql/ through the embedded Athena, against the same question asked of the input files, in plain Python.
 
-The files come in two batches, with what files have: rows that are no data, repeats, corrections, an item before its order.
+The files come in two batches, with what files have: rows that are no data, repeats, corrections, an item before its
+order.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ Answer = list[tuple[Any, ...]]
 
 
 class Files:
-    """The input files, and their rows as an analyst would read them with a spreadsheet: sound rows only, the last word on each key."""
+    """The input files, and their rows as an analyst would read them with a spreadsheet: sound rows only, the last word
+    on each key.
+    """
 
     def __init__(self) -> None:
         chance = random.Random(7)
@@ -44,9 +47,16 @@ class Files:
         self.first = {
             "products/p.csv": csv_text(PRODUCTS, [*products, ("x", 1, "Books", "Nothing"), products[0]]),
             "orders/o.csv": csv_text(
-                ORDERS, [*orders, (1, 9001, 7, "2025-02-30T10:00:00", 5, "2025-02-28"), (1, "y", 7, "2025-03-01T10:00:00", 5, "2025-03-01")]
+                ORDERS,
+                [
+                    *orders,
+                    (1, 9001, 7, "2025-02-30T10:00:00", 5, "2025-02-28"),
+                    (1, "y", 7, "2025-03-01T10:00:00", 5, "2025-03-01"),
+                ],
             ),
-            "order_items/i.csv": csv_text(ITEMS, [*items, (9001, 1, 7, None, "z", 1, 0, "2025-03-01T10:00:00", "2025-03-01")]),
+            "order_items/i.csv": csv_text(
+                ITEMS, [*items, (9001, 1, 7, None, "z", 1, 0, "2025-03-01T10:00:00", "2025-03-01")]
+            ),
         }
         self.second = {"orders/late.csv": csv_text(ORDERS, [*late, *corrected])}
 
@@ -58,7 +68,17 @@ class Files:
     @staticmethod
     def _item(chance: random.Random, number: int, order: tuple[Any, ...]) -> tuple[Any, ...]:
         days = chance.choice([None, 1, 7, 30])
-        return number, order[1], order[2], days, chance.randint(1, 28), chance.randint(1, 9), chance.randint(0, 1), order[3], order[5]
+        return (
+            number,
+            order[1],
+            order[2],
+            days,
+            chance.randint(1, 28),
+            chance.randint(1, 9),
+            chance.randint(0, 1),
+            order[3],
+            order[5],
+        )
 
     def rows(self, dataset: str) -> Rows:
         found: dict[str, dict[str, str]] = {}
@@ -185,17 +205,31 @@ def sales_by_department(files: Files) -> Answer:
 @question
 def basket_sizes(files: Files) -> Answer:
     items = Counter(item["order_id"] for item in files.items)
-    return [(size, len(orders), mean(amounts(orders), 2)) for size, orders in sorted(grouped(files.orders, lambda order: items[order["order_id"]]).items())]
+    return [
+        (size, len(orders), mean(amounts(orders), 2))
+        for size, orders in sorted(grouped(files.orders, lambda order: items[order["order_id"]]).items())
+    ]
 
 
 @question
 def new_and_returning_customers(files: Files) -> Answer:
-    first = {user: min(order["date"][:7] for order in orders) for user, orders in grouped(files.orders, lambda order: order["user_id"]).items()}
+    first = {
+        user: min(order["date"][:7] for order in orders)
+        for user, orders in grouped(files.orders, lambda order: order["user_id"]).items()
+    }
     answer = []
     for month, orders in sorted(grouped(files.orders, lambda order: order["date"][:7]).items()):
         new = [order for order in orders if first[order["user_id"]] == month]
         back = [order for order in orders if first[order["user_id"]] < month]
-        answer.append((month, len({o["user_id"] for o in new}), len({o["user_id"] for o in back}), round(sum(amounts(new)), 2), round(sum(amounts(back)), 2)))
+        answer.append(
+            (
+                month,
+                len({o["user_id"] for o in new}),
+                len({o["user_id"] for o in back}),
+                round(sum(amounts(new)), 2),
+                round(sum(amounts(back)), 2),
+            )
+        )
     return answer
 
 
@@ -203,7 +237,10 @@ def new_and_returning_customers(files: Files) -> Answer:
 def days_between_orders(files: Files) -> Answer:
     found: Counter[str] = Counter()
     for orders in grouped(files.orders, lambda order: order["user_id"]).values():
-        days = [datetime.fromisoformat(when).date() for when, _ in sorted((order["order_timestamp"], int(order["order_id"])) for order in orders)]
+        days = [
+            datetime.fromisoformat(when).date()
+            for when, _ in sorted((order["order_timestamp"], int(order["order_id"])) for order in orders)
+        ]
         found["no later order"] += 1
         for before, after in pairwise(days):
             wait = (after - before).days
@@ -211,14 +248,22 @@ def days_between_orders(files: Files) -> Answer:
     return [(name, found[name]) for _, name in [*WAITS, (0, "no later order")] if found[name]]
 
 
-WAITS = [(0, "same day"), (7, "1 to 7 days"), (14, "8 to 14 days"), (30, "15 to 30 days"), (10_000, "more than 30 days")]
+WAITS = [
+    (0, "same day"),
+    (7, "1 to 7 days"),
+    (14, "8 to 14 days"),
+    (30, "15 to 30 days"),
+    (10_000, "more than 30 days"),
+]
 
 
 @question
 def busiest_hours(files: Files) -> Answer:
     return [
         (hour, len(orders), round(len(orders) / len(files.orders), 3), mean(amounts(orders), 2))
-        for hour, orders in sorted(grouped(files.orders, lambda order: datetime.fromisoformat(order["order_timestamp"]).hour).items())
+        for hour, orders in sorted(
+            grouped(files.orders, lambda order: datetime.fromisoformat(order["order_timestamp"]).hour).items()
+        )
     ]
 
 
@@ -237,8 +282,13 @@ def bought_together(files: Files) -> Answer:
 @question
 def orders_without_items(files: Files) -> Answer:
     with_items = {item["order_id"] for item in files.items}
-    bare = grouped((order for order in files.orders if order["order_id"] not in with_items), lambda order: order["date"])
-    return [(day, len(orders), round(sum(amounts(orders)), 2), min(int(order["order_id"]) for order in orders)) for day, orders in sorted(bare.items())]
+    bare = grouped(
+        (order for order in files.orders if order["order_id"] not in with_items), lambda order: order["date"]
+    )
+    return [
+        (day, len(orders), round(sum(amounts(orders)), 2), min(int(order["order_id"]) for order in orders))
+        for day, orders in sorted(bare.items())
+    ]
 
 
 @question
@@ -249,7 +299,16 @@ def top_customers(files: Files) -> Answer:
     for user, orders in grouped(files.orders, lambda order: order["user_id"]).items():
         bought = Counter(department[item["product_id"]] for item in files.items if customer[item["order_id"]] == user)
         [(favourite, most), *_] = sorted(bought.items(), key=lambda counted: (-counted[1], counted[0]))
-        found.append((int(user), len(orders), round(sum(amounts(orders)), 2), max(order["order_timestamp"] for order in orders), favourite, most))
+        found.append(
+            (
+                int(user),
+                len(orders),
+                round(sum(amounts(orders)), 2),
+                max(order["order_timestamp"] for order in orders),
+                favourite,
+                most,
+            )
+        )
     return sorted(found, key=lambda row: (-row[2], row[0]))[:10]
 
 
@@ -261,10 +320,16 @@ def validate_orders(files: Files) -> Answer:
         ("orders: keys that stand twice", len(files.orders) - len(customer)),
         ("order_items: keys that stand twice", len(files.items) - len({item["id"] for item in files.items})),
         ("products: keys that stand twice", len(files.products) - len(products)),
-        ("orders: the date is not the day of the timestamp", sum(order["date"] != order["order_timestamp"][:10] for order in files.orders)),
+        (
+            "orders: the date is not the day of the timestamp",
+            sum(order["date"] != order["order_timestamp"][:10] for order in files.orders),
+        ),
         ("order_items: no such order", sum(item["order_id"] not in customer for item in files.items)),
         ("order_items: no such product", sum(item["product_id"] not in products for item in files.items)),
-        ("order_items: another customer than the order", sum(item["user_id"] != customer[item["order_id"]] for item in files.items)),
+        (
+            "order_items: another customer than the order",
+            sum(item["user_id"] != customer[item["order_id"]] for item in files.items),
+        ),
     ]
 
 
@@ -283,10 +348,17 @@ def rejected_records_analysis(files: Files) -> Answer:
 
 @question
 def where_rows_came_from(files: Files) -> Answer:
-    """Without the batch and the time, which no file says: those are asked for below. The orphans came into the table with the batch of their orders."""
+    """Without the batch and the time, which no file says: those are asked for below. The orphans came into the table
+    with the batch of their orders.
+    """
     second = sum(1 for _ in csv.DictReader(io.StringIO(files.second["orders/late.csv"])))
     return [
-        *sorted([("order_items", "raw/order_items/i.csv", len(files.items) - files.orphans), ("order_items", "raw/order_items/i.csv", files.orphans)]),
+        *sorted(
+            [
+                ("order_items", "raw/order_items/i.csv", len(files.items) - files.orphans),
+                ("order_items", "raw/order_items/i.csv", files.orphans),
+            ]
+        ),
         ("orders", "raw/orders/late.csv", second),
         ("orders", "raw/orders/o.csv", len(files.orders) - second),
         ("products", "raw/products/p.csv", len(files.products)),

@@ -1,4 +1,6 @@
-"""A statement asked of Trino and of the embedded Athena, with both answers in the words of `aws_deploy.acceptance.answers`."""
+"""A statement asked of Trino and of the embedded Athena, with both answers in the words of
+`aws_deploy.acceptance.answers`.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,14 @@ from lakehouse_assets_tests.trino.server import CATALOG, HOST, Server
 
 def ask_trino(server: Server, database: str, sql: str) -> Answer:
     """Trino's answer."""
-    # Here, so that these tests are collected where its client is not installed: they fail with what to do, or are left out.
+    # Here, so that these tests are collected where its client is not installed: they fail with what to do, or are left
+    # out.
     import trino
     from trino.exceptions import TrinoQueryError
 
-    with trino.dbapi.connect(host=HOST, port=server.port, user="tests", catalog=CATALOG, schema=database, legacy_primitive_types=True) as connection:
+    with trino.dbapi.connect(
+        host=HOST, port=server.port, user="tests", catalog=CATALOG, schema=database, legacy_primitive_types=True
+    ) as connection:
         cursor = connection.cursor()
         try:
             rows = cursor.execute(sql).fetchall()
@@ -28,7 +33,10 @@ def ask_trino(server: Server, database: str, sql: str) -> Answer:
         columns = cursor._query.columns
     signatures = [column["typeSignature"] for column in columns]
     return Answer(
-        tuple(tuple(_as_athena_writes(value, signature) for value, signature in zip(row, signatures, strict=True)) for row in rows),
+        tuple(
+            tuple(_as_athena_writes(value, signature) for value, signature in zip(row, signatures, strict=True))
+            for row in rows
+        ),
         tuple(signature["rawType"] for signature in signatures),
         tuple(column["name"] for column in columns),
     )
@@ -50,7 +58,11 @@ def _text(value: Any, signature: dict[str, Any]) -> str:
         case "row":
             fields = [((field.get("fieldName") or {}).get("name"), field["typeSignature"]) for field in inner]
             named = [(name or f"field{number}", kind) for number, (name, kind) in enumerate(fields)]
-            return "{" + ", ".join(f"{name}={_text(one, kind)}" for (name, kind), one in zip(named, value, strict=True)) + "}"
+            return (
+                "{"
+                + ", ".join(f"{name}={_text(one, kind)}" for (name, kind), one in zip(named, value, strict=True))
+                + "}"
+            )
         case "varbinary":
             return base64.b64decode(value).hex(" ")
         case "double" | "real":
@@ -63,7 +75,9 @@ def _text(value: Any, signature: dict[str, Any]) -> str:
 
 def ask_athena(lakehouse: Lakehouse, sql: str) -> Answer:
     """The embedded Athena's answer."""
-    return ask_in_workgroup(lakehouse.aws.client("athena"), lakehouse.settings.database, lakehouse.settings.workgroup, sql)
+    return ask_in_workgroup(
+        lakehouse.aws.client("athena"), lakehouse.settings.database, lakehouse.settings.workgroup, sql
+    )
 
 
 def over_kinds(*expressions: str) -> str:
@@ -77,7 +91,10 @@ def answers(ask: Callable[[str], Answer], expressions: Sequence[str]) -> list[An
         return []
     together = ask(over_kinds(*expressions))
     if together.refused is None:
-        return [Answer(tuple((row[number],) for row in together.rows), (type_,)) for number, type_ in enumerate(together.types)]
+        return [
+            Answer(tuple((row[number],) for row in together.rows), (type_,))
+            for number, type_ in enumerate(together.types)
+        ]
     if len(expressions) == 1:
         return [together]
     half = len(expressions) // 2

@@ -1,7 +1,8 @@
-"""Trino's server, pinned by `server.lock`: downloaded as Spark's jars are, unpacked beside them, and found again. `python -m` this module sets it up.
+"""Trino's server, pinned by `server.lock`: downloaded as Spark's jars are, unpacked beside them, and found again.
+`python -m` this module sets it up.
 
-Of the server's plug-ins only Delta Lake's is kept. The folder gets its name by one rename, after the archive had the locked SHA-256 and was unpacked whole:
-whenever the set-up is killed, the server is there and right, or not there.
+Of the server's plug-ins only Delta Lake's is kept. The folder gets its name by one rename, after the archive had the
+locked SHA-256 and was unpacked whole: whenever the set-up is killed, the server is there and right, or not there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ INSTALL = "run `make test-trino`"
 
 
 def servers_folder() -> Path:
-    """Where the server of this Python environment lies, beside Spark's jars; `make clean` removes it with the rest of the venv."""
+    """Where the server of this Python environment lies, beside Spark's jars; `make clean` removes it with the rest of
+    the venv.
+    """
     return Path(sys.prefix, "share", "lakehouse-assets", "trino")
 
 
@@ -45,9 +48,11 @@ def java() -> Path:
 
 
 def install_server(lock: Path = LOCK, folder: Path | None = None) -> bool:
-    """Downloads and unpacks the locked server unless it is in place, and removes other versions. Returns whether it had to.
+    """Downloads and unpacks the locked server unless it is in place, and removes other versions. Returns whether it had
+    to.
 
-    Raises TemporaryOutage if it cannot be downloaded, BadConfiguration if what came is not what was locked, or cannot be unpacked. Nothing is in place then.
+    Raises TemporaryOutage if it cannot be downloaded, BadConfiguration if what came is not what was locked, or cannot
+    be unpacked. Nothing is in place then.
     """
     folder = folder or servers_folder()
     [server] = read_lock(lock)
@@ -64,7 +69,9 @@ def install_server(lock: Path = LOCK, folder: Path | None = None) -> bool:
 
 
 def _unpack(archive: Path, into: Path) -> Path:
-    """The one folder that the archive holds, without the plug-ins that nobody needs. (Their files are unpacked too: others are hard links to them.)"""
+    """The one folder that the archive holds, without the plug-ins that nobody needs. (Their files are unpacked too:
+    others are hard links to them.)
+    """
     try:
         with tarfile.open(archive) as content:
             content.extractall(into, filter="data")
@@ -74,7 +81,8 @@ def _unpack(archive: Path, into: Path) -> Path:
                 shutil.rmtree(plugin)
     except (OSError, EOFError, ValueError, tarfile.TarError, zlib.error) as error:
         raise BadConfiguration(
-            f"{archive.name} of Trino's server could not be unpacked: {error}. It needs 3 GB of free disk for a moment, then 400 MB. Nothing was installed."
+            f"{archive.name} of Trino's server could not be unpacked: {error}. It needs 3 GB of free disk for a moment,"
+            " then 400 MB. Nothing was installed."
         ) from error
     return unpacked
 
@@ -87,6 +95,8 @@ def _name(server: Jar) -> str:
 if __name__ == "__main__":
     try:
         print(f"Trino's server ({megabytes(read_lock(LOCK))}) -> {servers_folder()} ...", flush=True)
-        print("It was downloaded and has the locked SHA-256." if install_server() else "It was there already.", flush=True)
+        print(
+            "It was downloaded and has the locked SHA-256." if install_server() else "It was there already.", flush=True
+        )
     except LakehouseError as error:
         sys.exit(str(error))

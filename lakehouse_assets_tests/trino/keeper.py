@@ -1,4 +1,6 @@
-"""Runs the program that its arguments name, and kills it at the end of its standard input: when whoever started this ends, in whatever way."""
+"""Runs the program that its arguments name, and kills it at the end of its standard input: when whoever started this
+ends, in whatever way.
+"""
 
 import os
 import subprocess

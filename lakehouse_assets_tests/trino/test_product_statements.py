@@ -1,4 +1,6 @@
-"""Every statement that the product sends to Athena, asked of Trino too: the checks after each load, the state machine's among them, and the kept queries."""
+"""Every statement that the product sends to Athena, asked of Trino too: the checks after each load, the state machine's
+among them, and the kept queries.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Trino reads each table and each of rejected records, whatever wrote it last, and finds the rows that the embedded Athena and delta-rs find."""
+"""Trino reads each table and each of rejected records, whatever wrote it last, and finds the rows that the embedded
+Athena and delta-rs find.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +12,56 @@ from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadData
 from lakehouse_assets_tests.catalog.test_glue import crawl
 from lakehouse_assets_tests.spark import on_spark
-from lakehouse_assets_tests.support import item, items_csv, order, orders_csv, product, products_csv, put, ran, run, table_rows
+from lakehouse_assets_tests.support import (
+    item,
+    items_csv,
+    order,
+    orders_csv,
+    product,
+    products_csv,
+    put,
+    ran,
+    run,
+    table_rows,
+)
 from lakehouse_assets_tests.trino.asking import ask_athena, ask_trino
 from lakehouse_assets_tests.trino.server import Server
 
 pytestmark = pytest.mark.trino
 
-PARTITIONS = ("a b", "100%", "a/b", "a=b", "it's", 'say "x"', "Straße", "日本", "%20", "a:b?c#d&e+f", "\\", "{x}", "Ünïcödé / 50% = 'q'")
+PARTITIONS = (
+    "a b",
+    "100%",
+    "a/b",
+    "a=b",
+    "it's",
+    'say "x"',
+    "Straße",
+    "日本",
+    "%20",
+    "a:b?c#d&e+f",
+    "\\",
+    "{x}",
+    "Ünïcödé / 50% = 'q'",
+)
 """Values that stand in the path of a partition's files, some of them escaped."""
 
 
 def rows_by_all(lakehouse: Lakehouse, trino: Server) -> dict[str, int]:
-    """How many rows each table of the catalog has, after Trino and the embedded Athena gave the same ones and delta-rs the same number."""
+    """How many rows each table of the catalog has, after Trino and the embedded Athena gave the same ones and delta-rs
+    the same number.
+    """
     counts = {}
     for table in lakehouse.catalog.glue.get_tables(DatabaseName=lakehouse.settings.database)["TableList"]:
         name, location = str(table["Name"]), str(table["StorageDescriptor"]["Location"])
         if not DeltaTable.is_deltatable(location, lakehouse.tables.storage_options):
             continue
         by_trino, by_athena = (
-            in_order(answer) for answer in (ask_trino(trino, lakehouse.settings.database, select(name)), ask_athena(lakehouse, select(name)))
+            in_order(answer)
+            for answer in (
+                ask_trino(trino, lakehouse.settings.database, select(name)),
+                ask_athena(lakehouse, select(name)),
+            )
         )
         assert by_trino == by_athena, name
         counts[name] = len(by_trino)
@@ -48,21 +81,49 @@ def select(table: str) -> str:
 def in_order(answer: Answer) -> list[tuple[str, ...]]:
     """Entries of a map have no order."""
     assert answer.refused is None, answer.refused
-    return sorted(tuple("NULL" if value is None else "".join(sorted(value)) if value.startswith("{") else value for value in row) for row in answer.rows)
+    return sorted(
+        tuple("NULL" if value is None else "".join(sorted(value)) if value.startswith("{") else value for value in row)
+        for row in answer.rows
+    )
 
 
 def load_with_rejects(lakehouse: Lakehouse) -> None:
-    """Two batches: rows of three days, rejected ones of each dataset, an item that waits for its order; then rows that change, two into another partition."""
-    put(lakehouse, "raw/products/p.csv", products_csv(product(1), product(2, "Ünïcödé; \"quoted\", 'x'", 3), product("x")))
-    put(lakehouse, "raw/orders/o.csv", orders_csv(order(1), order(2, day="2025-04-02"), order(3, day="2025-04-03"), order("y")))
-    put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1), item(2, 2, 2, day="2025-04-02"), item(3, 99, 1), item("z", 1, 1)))
+    """Two batches: rows of three days, rejected ones of each dataset, an item that waits for its order; then rows that
+    change, two into another partition.
+    """
+    put(
+        lakehouse,
+        "raw/products/p.csv",
+        products_csv(product(1), product(2, "Ünïcödé; \"quoted\", 'x'", 3), product("x")),
+    )
+    put(
+        lakehouse,
+        "raw/orders/o.csv",
+        orders_csv(order(1), order(2, day="2025-04-02"), order(3, day="2025-04-03"), order("y")),
+    )
+    put(
+        lakehouse,
+        "raw/order_items/i.csv",
+        items_csv(item(1, 1, 1), item(2, 2, 2, day="2025-04-02"), item(3, 99, 1), item("z", 1, 1)),
+    )
     ran(lakehouse)
-    put(lakehouse, "raw/orders/late.csv", orders_csv(order(1, 99.99, day="2025-04-02", hour=12), order(2, 1, day="2025-04-03", hour=12), order(99)))
+    put(
+        lakehouse,
+        "raw/orders/late.csv",
+        orders_csv(order(1, 99.99, day="2025-04-02", hour=12), order(2, 1, day="2025-04-03", hour=12), order(99)),
+    )
     put(lakehouse, "raw/products/q.csv", products_csv(product(1, department=9), product(2, department=1)))
     ran(lakehouse)
 
 
-LOADED = {"orders": 4, "products": 2, "order_items": 3, "rejected_orders": 1, "rejected_products": 1, "rejected_order_items": 2}
+LOADED = {
+    "orders": 4,
+    "products": 2,
+    "order_items": 3,
+    "rejected_orders": 1,
+    "rejected_products": 1,
+    "rejected_order_items": 2,
+}
 
 
 def test_after_loads_that_update_move_reject_and_heal_rows(lakehouse: Lakehouse, trino: Server) -> None:
@@ -74,13 +135,19 @@ def test_after_loads_that_update_move_reject_and_heal_rows(lakehouse: Lakehouse,
 def test_after_compaction_and_vacuum(lakehouse: Lakehouse, trino: Server) -> None:
     load_with_rejects(lakehouse)
     lakehouse.maintain(168)
-    tables = [DeltaTable(table_at(lakehouse, name), storage_options=lakehouse.tables.storage_options) for name in LOADED]
-    assert any(table.vacuum(0, dry_run=False, enforce_retention_duration=False) for table in tables), "old files must be gone"
+    tables = [
+        DeltaTable(table_at(lakehouse, name), storage_options=lakehouse.tables.storage_options) for name in LOADED
+    ]
+    assert any(table.vacuum(0, dry_run=False, enforce_retention_duration=False) for table in tables), (
+        "old files must be gone"
+    )
     assert rows_by_all(lakehouse, trino) == LOADED
 
 
 @pytest.mark.spark
-def test_after_loads_and_compaction_by_spark_with_partition_values_of_any_letters(lakehouse: Lakehouse, trino: Server) -> None:
+def test_after_loads_and_compaction_by_spark_with_partition_values_of_any_letters(
+    lakehouse: Lakehouse, trino: Server
+) -> None:
     by_spark = on_spark(lakehouse)
     load_with_rejects(by_spark)
     assert rows_by_all(lakehouse, trino) == LOADED
@@ -115,7 +182,11 @@ def test_partition_values_of_any_letters(lakehouse: Lakehouse, trino: Server, re
 
 
 def put_partitions(lakehouse: Lakehouse) -> None:
-    put(lakehouse, "raw/products/partitions.csv", products_csv(*((number, 1, value, "Atlas") for number, value in enumerate(PARTITIONS, 101))))
+    put(
+        lakehouse,
+        "raw/products/partitions.csv",
+        products_csv(*((number, 1, value, "Atlas") for number, value in enumerate(PARTITIONS, 101))),
+    )
 
 
 def assert_found_by_partition(lakehouse: Lakehouse, trino: Server) -> None:
@@ -133,7 +204,9 @@ def test_the_entries_that_a_crawler_writes(lakehouse: Lakehouse, trino: Server) 
     assert rows_by_all(lakehouse, trino) == LOADED
 
 
-def test_an_entry_without_a_serde_or_a_path_is_refused_by_both_in_the_same_words(lakehouse: Lakehouse, trino: Server) -> None:
+def test_an_entry_without_a_serde_or_a_path_is_refused_by_both_in_the_same_words(
+    lakehouse: Lakehouse, trino: Server
+) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     ran(lakehouse)
     glue, database = lakehouse.catalog.glue, lakehouse.settings.database
@@ -144,7 +217,9 @@ def test_an_entry_without_a_serde_or_a_path_is_refused_by_both_in_the_same_words
         ({}, "StorageDescriptor SerDeInfo is null"),
         ({"SerdeInfo": serde | {"Parameters": {"serialization.format": "1"}}}, "No path property defined for table"),
     ):
-        glue.update_table(DatabaseName=database, TableInput=entry | {"StorageDescriptor": entry["StorageDescriptor"] | storage})
+        glue.update_table(
+            DatabaseName=database, TableInput=entry | {"StorageDescriptor": entry["StorageDescriptor"] | storage}
+        )
         for answer in (ask_trino(trino, database, select("products")), ask_athena(lakehouse, select("products"))):
             assert answer.refused is not None
             assert words in answer.refused

@@ -18,8 +18,9 @@ def abandon(
 ) -> None:
     """Give up the batch that failed, or is killed each time, and is still open: it blocks the next one.
 
-    What it has loaded stays in the tables and its files are archived. All its other files are set aside under rejected/files/, each with the reason:
-    put right and uploaded again they make a new batch. Rows that were loaded before come out as unchanged then.
+    What it has loaded stays in the tables and its files are archived. All its other files are set aside under
+    rejected/files/, each with the reason: put right and uploaded again they make a new batch. Rows that were loaded
+    before come out as unchanged then.
     """
     from lakehouse_assets.cli.terminal.report_text import print_report
     from lakehouse_assets.connect import connected
@@ -29,7 +30,11 @@ def abandon(
         manifest = lakehouse.open_batch()
         if manifest is not None and not yes:
             report = lakehouse.report(manifest)
-            how = f"failed:\n{report['error']}" if report else "was stopped or killed before it could say why; `lakehouse load` would go on with it."
+            how = (
+                f"failed:\n{report['error']}"
+                if report
+                else "was stopped or killed before it could say why; `lakehouse load` would go on with it."
+            )
             batch = f"Batch {manifest.batch_id} ({len(manifest.files)} files, frozen {manifest.created_at[:19]} UTC)"
             typer.echo(f"{batch} {visible(how, keep_lines=True)}", err=True)
             if not sys.stdin.isatty():
@@ -38,6 +43,10 @@ def abandon(
         report = lakehouse.abandon(reason)
         print_report(report)
         try:
-            lakehouse.tell("A batch was abandoned", f"Batch {report['batch_id']}: {report['error']}\nIts files that were not loaded are under rejected/files/.")
+            lakehouse.tell(
+                "A batch was abandoned",
+                f"Batch {report['batch_id']}: {report['error']}\nIts files that were not loaded are under"
+                " rejected/files/.",
+            )
         except LakehouseError as error:
             typer.echo(f"Nobody could be told: {visible(str(error))}", err=True)

@@ -1,4 +1,6 @@
-"""`lakehouse check`: are the tables what they should be? For people, and for CI: the exit code is 1 when a check fails."""
+"""`lakehouse check`: are the tables what they should be? For people, and for CI: the exit code is 1 when a check
+fails.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def check() -> None:
         with tables_asked(lakehouse):
             found = lakehouse.check()
         audited = _audited(lakehouse)
-        is_empty = any(result.check == checks.NOT_EMPTY and not result.passed for results in found.values() for result in results)
+        is_empty = any(
+            result.check == checks.NOT_EMPTY and not result.passed for results in found.values() for result in results
+        )
         written = _written(lakehouse) if is_empty else set(found)
     rows = [
         (dataset, result.check, _outcome(result, dataset in written), result.message)
@@ -44,7 +48,11 @@ def check() -> None:
     console = stdout()
     for dataset, name in failed:
         console.print()
-        console.print(f"{dataset}, {name}: {what_to_do[name].format(dataset=dataset)}", style="yellow", soft_wrap=not console.is_terminal)
+        console.print(
+            f"{dataset}, {name}: {what_to_do[name].format(dataset=dataset)}",
+            style="yellow",
+            soft_wrap=not console.is_terminal,
+        )
     if failed:
         raise typer.Exit(FAILED)
 
@@ -59,7 +67,12 @@ def _audited(lakehouse: Lakehouse) -> dict[str, list[CheckResult]]:
 
 def _written(lakehouse: Lakehouse) -> set[str]:
     """The datasets into whose tables a batch has written a row."""
-    return {dataset for report in lakehouse.history() for dataset, counts in report["datasets"].items() if counts["inserted"] + counts["updated"]}
+    return {
+        dataset
+        for report in lakehouse.history()
+        for dataset, counts in report["datasets"].items()
+        if counts["inserted"] + counts["updated"]
+    }
 
 
 def _outcome(result: CheckResult, written: bool) -> str:

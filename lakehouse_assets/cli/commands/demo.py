@@ -31,21 +31,44 @@ QUERY = "top_customers"
 
 
 def run_demo(engine: EngineName | None = None) -> None:
-    """Loads two batches of sample files into a fresh embedded lakehouse and shows what became of them. Starts and stops all it needs; leaves nothing behind."""
+    """Loads two batches of sample files into a fresh embedded lakehouse and shows what became of them. Starts and stops
+    all it needs; leaves nothing behind.
+    """
     begun = time.monotonic()
     with _home_of_its_own(engine) as folder, ExitStack() as stack:
-        _say("Start", "An AWS on this machine (S3, Glue, Athena: no account, no Docker) and Dagster, in a home of their own.")
+        _say(
+            "Start",
+            "An AWS on this machine (S3, Glue, Athena: no account, no Docker) and Dagster, in a home of their own.",
+        )
         settings = read_home()
         with steps_shown() as steps:
             lakehouse = stack.enter_context(started(settings, steps))
         datasets = list(lakehouse.contracts)
         sample = _make_files(folder, lakehouse)
-        _show_files(sample, sample.first, "Sample files", "As people send them: most rows are sound, and there is dirt of every kind among them.")
-        _load(lakehouse, sample.first, "Upload, convert, judge each row, write Delta tables, archive, check: a Dagster job, run in this process.")
+        _show_files(
+            sample,
+            sample.first,
+            "Sample files",
+            "As people send them: most rows are sound, and there is dirt of every kind among them.",
+        )
+        _load(
+            lakehouse,
+            sample.first,
+            "Upload, convert, judge each row, write Delta tables, archive, check: a Dagster job, run in this process.",
+        )
         _show_rejects(lakehouse)
         _show_answer(lakehouse)
-        _show_files(sample, sample.second, "The next day's files", "Corrections, a file that came before, and the parents that orphaned rows wait for.")
-        _load(lakehouse, sample.second, "Corrections are updated, the repeated file is a duplicate, and orphans whose parents came now are healed.")
+        _show_files(
+            sample,
+            sample.second,
+            "The next day's files",
+            "Corrections, a file that came before, and the parents that orphaned rows wait for.",
+        )
+        _load(
+            lakehouse,
+            sample.second,
+            "Corrections are updated, the repeated file is a duplicate, and orphans whose parents came now are healed.",
+        )
     _say_what_next(datasets, time.monotonic() - begun)
 
 
@@ -74,7 +97,11 @@ def _make_files(folder: Path, lakehouse: Lakehouse) -> SampleData:
 def _show_files(sample: SampleData, batch: Path, heading: str, words: str) -> None:
     _say(heading, words)
     paths = [(sample.folder / name, said) for name, said in sample.contents.items()]
-    print_table(("file", "bytes", "what is in it"), [(path.name, path.stat().st_size, said) for path, said in paths if path.parent == batch], counts=True)
+    print_table(
+        ("file", "bytes", "what is in it"),
+        [(path.name, path.stat().st_size, said) for path, said in paths if path.parent == batch],
+        counts=True,
+    )
 
 
 def _load(lakehouse: Lakehouse, batch: Path, words: str) -> None:
@@ -89,7 +116,10 @@ def _show_rejects(lakehouse: Lakehouse) -> None:
     from lakehouse_assets.cli.terminal.reject_examples import examples
     from lakehouse_assets.etl.rejected import Wanted
 
-    _say("lakehouse rejects", "Every rejected row is kept with its raw text and all reasons. Here, for each reason, the first.")
+    _say(
+        "lakehouse rejects",
+        "Every rejected row is kept with its raw text and all reasons. Here, for each reason, the first.",
+    )
     records = (record for each in rejected_of(lakehouse) for record in each.records(Wanted()))
     rows = [(e.dataset, e.reason, e.records, e.shown, e.file, e.row) for e in examples(records, lakehouse.contracts)]
     print_table(("dataset", "reason", "rows", "example", "in file", "row"), rows)
@@ -103,11 +133,20 @@ def _show_answer(lakehouse: Lakehouse) -> None:
 
 def _say_what_next(datasets: list[str], seconds: float) -> None:
     lakehouse = _this_command()
-    _say("What to look at next", f"That took {seconds:.0f} seconds; everything it started is stopped, its files are gone. Yours go like this:")
+    _say(
+        "What to look at next",
+        f"That took {seconds:.0f} seconds; everything it started is stopped, its files are gone. Yours go like this:",
+    )
     commands = [
         (f"{lakehouse} load FILES", "your CSV files and workbooks; the tables stay in .lakehouse here"),
-        (f"{lakehouse} explain {datasets[0]}", f"what makes a row of {datasets[0]} good or bad, and the SQL that judges it"),
-        (f'{lakehouse} query "SELECT count(*) FROM {datasets[-1]}"', "ask the tables; --format csv or json for programs"),
+        (
+            f"{lakehouse} explain {datasets[0]}",
+            f"what makes a row of {datasets[0]} good or bad, and the SQL that judges it",
+        ),
+        (
+            f'{lakehouse} query "SELECT count(*) FROM {datasets[-1]}"',
+            "ask the tables; --format csv or json for programs",
+        ),
         (f"{lakehouse} up", "Dagster's UI with the whole graph, and the embedded AWS, until Ctrl-C"),
         (f"{lakehouse} --help", "all commands"),
     ]

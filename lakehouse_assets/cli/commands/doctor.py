@@ -38,13 +38,22 @@ def doctor() -> None:
     findings = list(examined())
     for finding in findings:
         mark, style = MARKS[finding.state]
-        console.print(f"{mark if console.is_terminal else finding.state:<{2 if console.is_terminal else 7}}", style=style, end="")
+        console.print(
+            f"{mark if console.is_terminal else finding.state:<{2 if console.is_terminal else 7}}", style=style, end=""
+        )
         console.print(visible(finding.what, keep_lines=True), soft_wrap=True)
         if finding.to_do:
             console.print(f"{'':{2 if console.is_terminal else 7}}-> {finding.to_do}", soft_wrap=True)
     broken = sum(finding.state == "broken" for finding in findings)
     console.print()
-    console.print(f"{broken} of {len(findings)} checks found something broken." if broken else "Everything that is needed is there.", style="bold")
+    console.print(
+        (
+            f"{broken} of {len(findings)} checks found something broken."
+            if broken
+            else "Everything that is needed is there."
+        ),
+        style="bold",
+    )
     if broken:
         raise typer.Exit(FAILED)
 
@@ -72,7 +81,11 @@ def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     if PYTHONS[0] <= sys.version_info[:2] < PYTHONS[1]:
         return Finding("fine", f"Python {version}")
-    return Finding("broken", f"Python {version}: 3.11 to 3.13 is needed", "Install one of these, then run: make PYTHON=/path/to/python3.12 setup")
+    return Finding(
+        "broken",
+        f"Python {version}: 3.11 to 3.13 is needed",
+        "Install one of these, then run: make PYTHON=/path/to/python3.12 setup",
+    )
 
 
 def _packages() -> Iterator[Finding]:
@@ -84,7 +97,11 @@ def _packages() -> Iterator[Finding]:
     if wrong:
         yield Finding("broken", f"Packages: {'; '.join(wrong)}", "Run: make setup")
     else:
-        yield Finding("fine", f"{DISTRIBUTION} {version(DISTRIBUTION)} and its {len(wanted)} packages, in the versions it was tested with")
+        yield Finding(
+            "fine",
+            f"{DISTRIBUTION} {version(DISTRIBUTION)} and its {len(wanted)} packages, in the versions it was tested"
+            " with",
+        )
 
 
 def _requirements(extra: str) -> list[Requirement]:
@@ -94,7 +111,11 @@ def _requirements(extra: str) -> list[Requirement]:
     from packaging.requirements import Requirement
 
     wanted = [Requirement(text) for text in requires(DISTRIBUTION) or []]
-    return [requirement for requirement in wanted if requirement.marker is None or requirement.marker.evaluate({"extra": extra})]
+    return [
+        requirement
+        for requirement in wanted
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+    ]
 
 
 def _wrong(wanted: list[Requirement]) -> list[str]:
@@ -136,7 +157,11 @@ def _writable(home: Path) -> Finding:
             pass
         probe.unlink()
     except OSError as error:
-        return Finding("broken", f"The home {home} cannot be written and locked: {error.strerror}", "Set LAKEHOUSE_HOME to a folder of yours on a local disk.")
+        return Finding(
+            "broken",
+            f"The home {home} cannot be written and locked: {error.strerror}",
+            "Set LAKEHOUSE_HOME to a folder of yours on a local disk.",
+        )
     return Finding("fine", f"The home {home} can be written{'' if folder == home else ' (it is not there yet)'}")
 
 
@@ -146,7 +171,9 @@ def _disk(home: Path) -> Finding:
     if free < ROOM_TO_WORK:
         return Finding("broken", said, "Free some space, or set LAKEHOUSE_HOME to a folder on another disk.")
     if free < SCARCE_DISK:
-        return Finding("look", said, f"Enough to begin with: a batch takes about {TIMES_THE_FILES} times the size of its files.")
+        return Finding(
+            "look", said, f"Enough to begin with: a batch takes about {TIMES_THE_FILES} times the size of its files."
+        )
     return Finding("fine", said)
 
 
@@ -154,7 +181,9 @@ def _memory(setting_mb: int) -> Finding:
     total_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
     said = f"Memory: {total_mb:,} MiB, of which the engine may take {setting_mb:,}"
     if setting_mb > total_mb * 0.8:
-        return Finding("look", said, "Set LAKEHOUSE_MEMORY_MB to about half of the memory: past it the engine spills to disk.")
+        return Finding(
+            "look", said, "Set LAKEHOUSE_MEMORY_MB to about half of the memory: past it the engine spills to disk."
+        )
     return Finding("fine", said)
 
 
@@ -171,7 +200,10 @@ def _aws(settings: Settings, home: Path) -> Iterator[Finding]:
 
     yield _free_port()
     aws, url = running(home), running_url(home)
-    yield Finding("fine", f"Embedded AWS: {f'runs at {aws.endpoint}' if aws else 'does not run; a command that needs it starts it'}")
+    yield Finding(
+        "fine",
+        f"Embedded AWS: {f'runs at {aws.endpoint}' if aws else 'does not run; a command that needs it starts it'}",
+    )
     yield Finding("fine", f"Dagster's UI: {f'runs at {url}' if url else 'does not run; lakehouse up starts it'}")
     yield Finding("fine", "Credentials: the embedded AWS has its own; lakehouse env prints them while it runs")
 
@@ -181,7 +213,11 @@ def _free_port() -> Finding:
         with socket.create_server(("127.0.0.1", 0)) as server:
             return Finding("fine", f"Ports: one is free on 127.0.0.1 (such as {server.getsockname()[1]})")
     except OSError as error:
-        return Finding("broken", f"Ports: none can be opened on 127.0.0.1 ({error.strerror})", "Allow this program to listen on the loopback interface.")
+        return Finding(
+            "broken",
+            f"Ports: none can be opened on 127.0.0.1 ({error.strerror})",
+            "Allow this program to listen on the loopback interface.",
+        )
 
 
 def _spark(settings: Settings | None) -> Iterator[Finding]:
@@ -195,20 +231,34 @@ def _spark(settings: Settings | None) -> Iterator[Finding]:
     aside, absent = ("", "broken") if here else (f" (not needed by the {engine} engine)", "fine")
 
     java = find_java()
-    yield Finding("fine", f"{java}{aside}") if java.chosen else Finding(absent, f"{java}{aside}", advice(this_system()) if here else "")
+    yield (
+        Finding("fine", f"{java}{aside}")
+        if java.chosen
+        else Finding(absent, f"{java}{aside}", advice(this_system()) if here else "")
+    )
     packages = [requirement for requirement in _requirements("spark") if requirement.marker is not None]
     if wrong := _wrong(packages):
         yield Finding(absent, f"Spark: {'; '.join(wrong)}{aside}", "Run: make spark" if here else "")
     else:
-        yield Finding("fine", f"Spark: {', '.join(f'{package.name} {package.specifier}'.replace('==', '') for package in packages)}{aside}")
+        yield Finding(
+            "fine",
+            "Spark:"
+            f" {', '.join(f'{package.name} {package.specifier}'.replace('==', '') for package in packages)}{aside}",
+        )
     try:
         yield Finding("fine", f"Spark's jars: {len(installed_jars())} in {jars_folder()}{aside}")
     except LakehouseError as error:
-        yield Finding(absent, f"{error}{aside}" if here else f"Spark's jars: not installed{aside}", "Run: make spark" if here else "")
+        yield Finding(
+            absent,
+            f"{error}{aside}" if here else f"Spark's jars: not installed{aside}",
+            "Run: make spark" if here else "",
+        )
 
 
 def _unknown_variables() -> Iterator[Finding]:
-    """One that is misspelt is left alone without a word. A DEPLOY_… may be another program's: it counts where it is like one of ours."""
+    """One that is misspelt is left alone without a word. A DEPLOY_… may be another program's: it counts where it is
+    like one of ours.
+    """
     from difflib import get_close_matches
 
     from aws_deploy.embedded import choices

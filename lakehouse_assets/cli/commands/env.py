@@ -12,7 +12,10 @@ import typer
 from lakehouse_assets.cli.home import absolute
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
 
-NOTE = "These values are secret: who has them runs code as you. They hold for this home alone, and as long as its embedded AWS runs."
+NOTE = (
+    "These values are secret: who has them runs code as you. They hold for this home alone, and as long as its embedded"
+    " AWS runs."
+)
 
 
 class Form(StrEnum):
@@ -22,14 +25,19 @@ class Form(StrEnum):
     json = "json"
 
 
-def env(form: Annotated[Form, typer.Option("--format", help="Lines for a shell, or one JSON object.")] = Form.shell) -> None:
+def env(
+    form: Annotated[Form, typer.Option("--format", help="Lines for a shell, or one JSON object.")] = Form.shell,
+) -> None:
     """Print the environment by which other programs reach the embedded AWS that runs: eval "$(lakehouse env)"."""
     from lakehouse_assets.embedded_aws.process import running
     from lakehouse_assets.settings import read_settings
 
     settings = read_settings()
     if settings.aws == "account":
-        raise BadConfiguration("LAKEHOUSE_AWS is account: other programs reach that account as boto3 does, by your own profile or variables.")
+        raise BadConfiguration(
+            "LAKEHOUSE_AWS is account: other programs reach that account as boto3 does, by your own profile or"
+            " variables."
+        )
     home = absolute(settings.home)
     aws = running(home)
     if aws is None:

@@ -9,7 +9,11 @@ import typer
 from lakehouse_assets.cli.home import no_batch_yet, read_home
 
 
-def history(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of the load reports, oldest first.")] = False) -> None:
+def history(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON list of the load reports, oldest first.")
+    ] = False,
+) -> None:
     """Show every batch and file ever seen: when, outcome, counts."""
     from lakehouse_assets.cli.terminal.console import stdout
     from lakehouse_assets.cli.terminal.errors import visible
@@ -30,12 +34,18 @@ def history(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON l
         console.print(no_batch_yet(settings), soft_wrap=True)
     for report in reports:
         when = report["created_at"][:19].replace("T", " ")
-        console.print(f"{when} UTC  batch {report['batch_id']}  {in_words(report)}", style=f"bold {style_of(report)}", soft_wrap=True)
+        console.print(
+            f"{when} UTC  batch {report['batch_id']}  {in_words(report)}",
+            style=f"bold {style_of(report)}",
+            soft_wrap=True,
+        )
         if report["error"]:
             console.print(visible(report["error"], keep_lines=True), soft_wrap=True)
         if report["datasets"]:
             names = list(next(iter(report["datasets"].values())))
-            print_tally(("dataset", *names), [(dataset, *counts.values()) for dataset, counts in report["datasets"].items()])
+            print_tally(
+                ("dataset", *names), [(dataset, *counts.values()) for dataset, counts in report["datasets"].items()]
+            )
         if report["files"]:
             print_files(report["files"])
         console.print()

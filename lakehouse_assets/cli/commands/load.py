@@ -22,17 +22,31 @@ if TYPE_CHECKING:
     from lakehouse_assets.landing.uploading import Uploaded
     from lakehouse_assets.settings import Settings
 
-Stated = Annotated[str | None, typer.Option("--dataset", metavar="DATASET", help="The dataset that all given CSV files are.", show_default=False)]
+Stated = Annotated[
+    str | None,
+    typer.Option("--dataset", metavar="DATASET", help="The dataset that all given CSV files are.", show_default=False),
+]
 KINDS = "Files and folders: CSV (also gzipped) and Excel workbooks."
 
 
 def load(
-    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH...", help=f"{KINDS} Without any, what waits already.", show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the load report as one JSON object, and nothing else.")] = False,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH...", help=f"{KINDS} Without any, what waits already.", show_default=False),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the load report as one JSON object, and nothing else.")
+    ] = False,
     dataset: Stated = None,
     fail_above: Annotated[
         float | None,
-        typer.Option(min=0, max=1, metavar="SHARE", help="Exit with 1 if of any dataset more than this share (0 to 1) is rejected.", show_default=False),
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Exit with 1 if of any dataset more than this share (0 to 1) is rejected.",
+            show_default=False,
+        ),
     ] = None,
     engine: Engine = None,
 ) -> None:
@@ -59,7 +73,10 @@ def load(
         report = load_all()
         print_report(report)
         if report["status"] == "failed":
-            typer.echo("The batch stays open, and the next load goes on with it. If it can never succeed: lakehouse abandon", err=True)
+            typer.echo(
+                "The batch stays open, and the next load goes on with it. If it can never succeed: lakehouse abandon",
+                err=True,
+            )
     if report["status"] == "failed" or _are_too_many_rejected(report, fail_above):
         raise typer.Exit(FAILED)
 
@@ -70,11 +87,18 @@ def _are_too_many_rejected(report: dict[str, Any], most: float | None) -> bool:
 
     shares = rejected_shares(report) if most is not None else {}
     if above := [f"{dataset} {share:.1%}" for dataset, share in shares.items() if most is not None and share > most]:
-        typer.echo(f"More than {most:.1%} of the rows are rejected (--fail-above): {', '.join(above)}. The batch itself is loaded.", err=True)
+        typer.echo(
+            f"More than {most:.1%} of the rows are rejected (--fail-above): {', '.join(above)}. The batch itself is"
+            " loaded.",
+            err=True,
+        )
     return bool(above)
 
 
-def put(paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=KINDS, show_default=False)], dataset: Stated = None) -> None:
+def put(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=KINDS, show_default=False)],
+    dataset: Stated = None,
+) -> None:
     """Upload files only: the next load takes them, or the sensor of a running lakehouse."""
     from lakehouse_assets.cli.terminal.progress import steps_shown
     from lakehouse_assets.cli.terminal.tables import print_table
@@ -86,10 +110,16 @@ def put(paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=KIND
     if incoming:
         with connected(settings) as lakehouse, steps_shown() as steps:
             uploaded = _upload(lakehouse, incoming, steps)
-        print_table(("file", "waits at"), [(str(file.path), f"s3://{settings.bucket}/{key}") for file, (key, _) in zip(incoming, uploaded, strict=True)])
+        print_table(
+            ("file", "waits at"),
+            [
+                (str(file.path), f"s3://{settings.bucket}/{key}")
+                for file, (key, _) in zip(incoming, uploaded, strict=True)
+            ],
+        )
         typer.echo(
-            f"A batch starts by itself when {'a file of each dataset' if settings.gate == 'all' else 'any file'} waits (LAKEHOUSE_GATE), where `lakehouse up` "
-            "or a deployment watches; `lakehouse load` starts one now."
+            f"A batch starts by itself when {'a file of each dataset' if settings.gate == 'all' else 'any file'} waits"
+            " (LAKEHOUSE_GATE), where `lakehouse up` or a deployment watches; `lakehouse load` starts one now."
         )
     else:
         typer.echo("No file to upload.")
@@ -99,7 +129,9 @@ def put(paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=KIND
 
 
 def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignored]) -> dict[str, Any]:
-    """Uploads the files and runs batches until they are processed. Returns the load report of the batch that took them, with the ignored files in it."""
+    """Uploads the files and runs batches until they are processed. Returns the load report of the batch that took them,
+    with the ignored files in it.
+    """
     from lakehouse_assets.cli.terminal.progress import steps_shown
     from lakehouse_assets.locks import locked
 
@@ -132,7 +164,12 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> d
         report = run_batch(lakehouse, progress=steps)
         typer.echo(f"Batch {interrupted.batch_id}: {in_words(report)} (lakehouse history shows it).", err=True)
         if report["status"] == "failed":
-            return report | {"error": f"The batch that was interrupted before failed again, and nothing new was uploaded: {report['error']}"}
+            return report | {
+                "error": (
+                    "The batch that was interrupted before failed again, and nothing new was uploaded:"
+                    f" {report['error']}"
+                )
+            }
     left = set(_upload(lakehouse, incoming, steps))
     while True:
         report = run_batch(lakehouse, progress=steps)
@@ -143,7 +180,9 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> d
         left -= _taken(lakehouse, report["batch_id"])
         if not left:
             return report
-        typer.echo(f"Batch {report['batch_id']} was under way and did not hold these files; the next one does.", err=True)
+        typer.echo(
+            f"Batch {report['batch_id']} was under way and did not hold these files; the next one does.", err=True
+        )
 
 
 def _upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list[Uploaded]:
@@ -160,7 +199,9 @@ def _taken(lakehouse: Lakehouse, batch_id: str) -> set[Uploaded]:
 
 
 def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> dict[str, Any] | None:
-    """The newest batch with one of these files: where a sensor watches the bucket, its run may have been the quicker one."""
+    """The newest batch with one of these files: where a sensor watches the bucket, its run may have been the quicker
+    one.
+    """
     report: dict[str, Any]
     for report in reversed(lakehouse.history()):
         if uploaded & _taken(lakehouse, report["batch_id"]):
@@ -170,10 +211,11 @@ def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> dict[st
 
 @contextmanager
 def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
-    """The connected lakehouse, with Dagster loaded: the embedded AWS (a process of its own) and Dagster (imports, databases) start side by side.
+    """The connected lakehouse, with Dagster loaded: the embedded AWS (a process of its own) and Dagster (imports,
+    databases) start side by side.
 
-    While they do, this thread only waits: a Ctrl-C in the midst of an import (to connect needs some, too) can leave Python's import lock taken, for which the
-    thread that imports Dagster would wait for ever.
+    While they do, this thread only waits: a Ctrl-C in the midst of an import (to connect needs some, too) can leave
+    Python's import lock taken, for which the thread that imports Dagster would wait for ever.
     """
     from lakehouse_assets.cli.runs import load_dagster
     from lakehouse_assets.connect import connected
@@ -185,7 +227,9 @@ def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
             server.result()
             return stack.enter_context(connected(settings))
 
-        aws: AbstractContextManager[object] = embedded_aws(settings.home) if settings.aws == "embedded" else nullcontext()
+        aws: AbstractContextManager[object] = (
+            embedded_aws(settings.home) if settings.aws == "embedded" else nullcontext()
+        )
         with steps.step("Start"), ThreadPoolExecutor(3) as beside:
             server = beside.submit(stack.enter_context, aws)
             dagster = beside.submit(load_dagster, settings.home)
@@ -195,5 +239,12 @@ def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
 
 
 def _as_file_report(item: Ignored) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"dataset": None, "outcome": "ignored", "read": 0, "rejected": 0, "rows_aside": None, "warnings": []}
+    nothing: dict[str, Any] = {
+        "dataset": None,
+        "outcome": "ignored",
+        "read": 0,
+        "rejected": 0,
+        "rows_aside": None,
+        "warnings": [],
+    }
     return {"name": item.name, "reason": item.reason, "source_file": None, "workbook": None} | nothing

@@ -43,8 +43,8 @@ def query(
     statement = statement_of(sql)
     if not asks(statement):
         raise BadConfiguration(
-            "lakehouse query asks; it changes nothing. It takes one query (SELECT, WITH, VALUES, SHOW, DESCRIBE, EXPLAIN), and this is none. "
-            "Rows are changed by files: lakehouse load FILE"
+            "lakehouse query asks; it changes nothing. It takes one query (SELECT, WITH, VALUES, SHOW, DESCRIBE,"
+            " EXPLAIN), and this is none. Rows are changed by files: lakehouse load FILE"
         )
     with connected(read_home()) as lakehouse, failures_named("Asking Athena"), tables_asked(lakehouse):
         result = lakehouse.athena.query(statement, called=sql)
@@ -52,7 +52,9 @@ def query(
 
 
 def asks(statement: str) -> bool:
-    """Whether it is one query, which changes nothing. What cannot be read here Athena shall judge, unless its first word says that it changes something."""
+    """Whether it is one query, which changes nothing. What cannot be read here Athena shall judge, unless its first
+    word says that it changes something.
+    """
     import sqlglot
     from sqlglot import exp
     from sqlglot.dialects.athena import Athena
@@ -69,4 +71,7 @@ def asks(statement: str) -> bool:
     if isinstance(found[0], exp.Command):
         executed = EXECUTED.match(found[0].text("expression"))
         return found[0].name.upper() in ("SHOW", "EXPLAIN") and (executed is None or asks(executed[1]))
-    return isinstance(found[0], exp.Query | exp.Values | exp.Describe) and found[0].find(exp.DML, exp.DDL, exp.Into) is None
+    return (
+        isinstance(found[0], exp.Query | exp.Values | exp.Describe)
+        and found[0].find(exp.DML, exp.DDL, exp.Into) is None
+    )

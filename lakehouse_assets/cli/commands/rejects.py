@@ -35,19 +35,48 @@ def datasets() -> list[str]:
 
 
 def rejects(
-    dataset: Annotated[str | None, typer.Option(help="Only those of this dataset; otherwise of all.", show_default=False, autocompletion=datasets)] = None,
-    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Only those of which a reason holds this text.", show_default=False)] = None,
-    file: Annotated[str | None, typer.Option(metavar="TEXT", help="Only those whose file's name holds this text.", show_default=False)] = None,
-    batch: Annotated[str | None, typer.Option(metavar="ID", help="Only those of this batch.", show_default=False)] = None,
-    key: Annotated[str | None, typer.Option(metavar="VALUE", help="Only those whose key, as the file has it, is this.", show_default=False)] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Only those of this dataset; otherwise of all.", show_default=False, autocompletion=datasets),
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Only those of which a reason holds this text.", show_default=False),
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Only those whose file's name holds this text.", show_default=False),
+    ] = None,
+    batch: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only those of this batch.", show_default=False)
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(metavar="VALUE", help="Only those whose key, as the file has it, is this.", show_default=False),
+    ] = None,
     since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Only those whose file is of this day (UTC) or later.", show_default=False)
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            metavar="DATE",
+            help="Only those whose file is of this day (UTC) or later.",
+            show_default=False,
+        ),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Only those whose file is of this day (UTC) or earlier.", show_default=False)
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            metavar="DATE",
+            help="Only those whose file is of this day (UTC) or earlier.",
+            show_default=False,
+        ),
     ] = None,
     state: Annotated[
-        list[str] | None, typer.Option(metavar="|".join(STATES), help="Only those of this state; may be repeated.", show_default="open and waiting")
+        list[str] | None,
+        typer.Option(
+            metavar="|".join(STATES), help="Only those of this state; may be repeated.", show_default="open and waiting"
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Those of every state: the resolved ones, too.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How the records are written.")] = Format.TABLE,
@@ -85,7 +114,10 @@ def rejected_of(lakehouse: Lakehouse, dataset: str | None = None) -> list[Reject
     if dataset is not None and dataset not in lakehouse.contracts:
         raise BadConfiguration(f"There is no dataset {dataset}. The datasets: {', '.join(lakehouse.contracts)}")
     names = [dataset] if dataset else list(lakehouse.contracts)
-    found = (Rejected.of(lakehouse.contracts[name], lakehouse.tables, lakehouse.zone.scratch, lakehouse.settings.memory_mb) for name in names)
+    found = (
+        Rejected.of(lakehouse.contracts[name], lakehouse.tables, lakehouse.zone.scratch, lakehouse.settings.memory_mb)
+        for name in names
+    )
     return [each for each in found if each is not None]
 
 
@@ -110,7 +142,18 @@ def _print_one_below_the_other(records: Iterator[tuple[Any, ...]]) -> list[tuple
     console = stdout()
     place = 0
     said: dict[tuple[str, str], None] = {}
-    for place, (dataset, state, reasons, raw, source_file, row_number, batch_id, _, resolved_by, resolution) in enumerate(records, start=1):
+    for place, (
+        dataset,
+        state,
+        reasons,
+        raw,
+        source_file,
+        row_number,
+        batch_id,
+        _,
+        resolved_by,
+        resolution,
+    ) in enumerate(records, start=1):
         if place > MOST_TABLE_ROWS:
             continue
         console.print(_heading(dataset, state, reasons))

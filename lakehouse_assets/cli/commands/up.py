@@ -1,4 +1,6 @@
-"""`lakehouse up` and `down`: the embedded AWS and Dagster's UI and daemon, in the foreground, until someone stops them; then nothing stays."""
+"""`lakehouse up` and `down`: the embedded AWS and Dagster's UI and daemon, in the foreground, until someone stops them;
+then nothing stays.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,12 @@ COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 """And all else that a program tells a terminal in between."""
 
 
-def up(port: Annotated[int | None, typer.Option(help="The UI's port; otherwise 3000, or a free one if that is taken.", show_default=False)] = None) -> None:
+def up(
+    port: Annotated[
+        int | None,
+        typer.Option(help="The UI's port; otherwise 3000, or a free one if that is taken.", show_default=False),
+    ] = None,
+) -> None:
     """Run the embedded AWS and Dagster's UI and daemon for this home, until Ctrl-C or lakehouse down."""
     from lakehouse_assets.cli.runs import end_dead_runs
     from lakehouse_assets.connect import connected
@@ -112,7 +119,9 @@ def down() -> None:
     deadline = time.monotonic() + 2 * SECONDS_TO_STOP
     while is_held(lock):
         if time.monotonic() > deadline:
-            raise LakehouseError(f"What runs for {home} (process {lock.read_text('utf-8')}) does not stop. Look at {_log(home)}.")
+            raise LakehouseError(
+                f"What runs for {home} (process {lock.read_text('utf-8')}) does not stop. Look at {_log(home)}."
+            )
         time.sleep(SECONDS_BETWEEN_LOOKS)
     typer.echo(f"Stopped what ran for {home}.")
 
@@ -155,12 +164,23 @@ def _dagster(home: Path, url: str, told_url: str) -> Iterator[subprocess.Popen[b
     _log(home).parent.mkdir(parents=True, exist_ok=True)
     with _log(home).open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "lakehouse_assets.local.with_parent", "lakehouse_assets.local.webserver", *arguments],
+            [
+                sys.executable,
+                "-m",
+                "lakehouse_assets.local.with_parent",
+                "lakehouse_assets.local.webserver",
+                *arguments,
+            ],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=home,
-            env={**os.environ, "DAGSTER_HOME": str(dagster_home(home)), "LAKEHOUSE_UI_URL": told_url, "PYTHONUNBUFFERED": "1"},
+            env={
+                **os.environ,
+                "DAGSTER_HOME": str(dagster_home(home)),
+                "LAKEHOUSE_UI_URL": told_url,
+                "PYTHONUNBUFFERED": "1",
+            },
             # A group of its own: Ctrl-C reaches this process alone, which then stops the other in order.
             start_new_session=True,
         )
@@ -173,7 +193,9 @@ def _dagster(home: Path, url: str, told_url: str) -> Iterator[subprocess.Popen[b
 
 
 def _wait_for_the_end(dagster: subprocess.Popen[bytes]) -> None:
-    """Of Dagster and all that it started: it does not wait for its code server, which is a process of the same group."""
+    """Of Dagster and all that it started: it does not wait for its code server, which is a process of the same
+    group.
+    """
     deadline = time.monotonic() + SECONDS_TO_STOP
     while dagster.poll() is None or _has_members(dagster.pid):
         if time.monotonic() > deadline:
@@ -205,7 +227,10 @@ def _wait_for(url: str, dagster: subprocess.Popen[bytes], home: Path) -> None:
         if time.monotonic() - told >= SECONDS_BETWEEN_WORDS:
             told = time.monotonic()
             last = ([line for line in _last_lines(home) if line.strip()] or ["nothing yet"])[-1]
-            typer.echo(f"Waiting for Dagster's UI for {told - begun:.0f} seconds; Ctrl-C gives up. The last it said ({_log(home)}): {last}")
+            typer.echo(
+                f"Waiting for Dagster's UI for {told - begun:.0f} seconds; Ctrl-C gives up. The last it said"
+                f" ({_log(home)}): {last}"
+            )
     raise TemporaryOutage(f"Dagster did not start (exit code {dagster.returncode}). {_end_of_log(home)}")
 
 

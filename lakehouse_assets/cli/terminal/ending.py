@@ -17,7 +17,9 @@ from pathlib import Path
 from lakehouse_assets.cli.terminal.errors import FAILED, tell
 from lakehouse_assets.errors import LakehouseError
 
-FULL = re.compile(r"no space left on device|database or disk is full|disk quota exceeded|max_temp_directory_size", re.IGNORECASE)
+FULL = re.compile(
+    r"no space left on device|database or disk is full|disk quota exceeded|max_temp_directory_size", re.IGNORECASE
+)
 """How the system, SQLite (Dagster's), a quota and DuckDB, which leaves some of the disk to others, say that there is no
 room. boto3, delta-rs and Dagster hand on the text alone."""
 TIMES_THE_FILES = 3
@@ -55,10 +57,13 @@ def room_wanted(home: Path, files: int = 0) -> str:
     """That the disk is full, with how much is free and missing, and what to do."""
     folder = min((existing(home), Path(tempfile.gettempdir())), key=lambda place: shutil.disk_usage(place).free)
     disk, wanted = shutil.disk_usage(folder), max(ROOM_TO_WORK, TIMES_THE_FILES * files)
-    missing = f"{_mib(wanted - disk.free)} more are needed" if wanted > disk.free else "that is not enough for this batch"
+    missing = (
+        f"{_mib(wanted - disk.free)} more are needed" if wanted > disk.free else "that is not enough for this batch"
+    )
     return (
-        f"The disk is full: of {_mib(disk.total)} for {folder} {_mib(disk.free)} are free, and {missing} (a batch takes about {TIMES_THE_FILES} times the size "
-        f"of its files, and at least {_mib(ROOM_TO_WORK)}). Nothing is lost: make room, then run the same command again, and it goes on from here."
+        f"The disk is full: of {_mib(disk.total)} for {folder} {_mib(disk.free)} are free, and {missing} (a batch takes"
+        f" about {TIMES_THE_FILES} times the size of its files, and at least {_mib(ROOM_TO_WORK)}). Nothing is lost:"
+        " make room, then run the same command again, and it goes on from here."
     )
 
 

@@ -1,4 +1,6 @@
-"""How the command line ends: our errors as one message and an exit code; anything unforeseen as one line, with its trace in the log."""
+"""How the command line ends: our errors as one message and an exit code; anything unforeseen as one line, with its
+trace in the log.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,18 @@ def tell(reason: str) -> None:
 
 
 def tell_unforeseen(error: Exception) -> None:
-    """One line for the person; the trace goes to the log of the home, or where no log can be kept there, to a temporary file."""
+    """One line for the person; the trace goes to the log of the home, or where no log can be kept there, to a temporary
+    file.
+    """
     log = _log_file()
     logger = logging.getLogger("lakehouse.unforeseen")
     logger.propagate = False
     logger.addHandler(logging.FileHandler(log, encoding="utf-8"))
     logger.error("lakehouse %s", " ".join(sys.argv[1:]), exc_info=error)
-    typer.echo(f"Error: {type(error).__name__}: {visible(str(error))[:300]} (unforeseen; please report it with {log})", err=True)
+    typer.echo(
+        f"Error: {type(error).__name__}: {visible(str(error))[:300]} (unforeseen; please report it with {log})",
+        err=True,
+    )
 
 
 def _log_file() -> Path:
@@ -45,10 +52,14 @@ def home_folder() -> Path:
 
 
 def visible(text: str, *, keep_lines: bool = False) -> str:
-    r"""Text from data or file names, safe for a terminal: what would move its cursor, colour it or turn its direction is shown as an escape, such as \x1b."""
+    r"""Text from data or file names, safe for a terminal: what would move its cursor, colour it or turn its direction
+    is shown as an escape, such as \x1b.
+    """
     if text.isprintable():
         return text
-    return "".join(c if _harmless(c) or (keep_lines and c == "\n") else c.encode("unicode_escape").decode() for c in text)
+    return "".join(
+        c if _harmless(c) or (keep_lines and c == "\n") else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def _harmless(character: str) -> bool:

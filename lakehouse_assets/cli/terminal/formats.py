@@ -34,11 +34,20 @@ class Format(StrEnum):
     JSON = "json"
 
 
-Raw = Annotated[bool, typer.Option("--raw", help="With --format csv: texts as they are, also those that a spreadsheet would run as formulas.")]
+Raw = Annotated[
+    bool,
+    typer.Option(
+        "--raw", help="With --format csv: texts as they are, also those that a spreadsheet would run as formulas."
+    ),
+]
 
 
 def print_json(value: Any, file: TextIO | None = None) -> None:
-    print(json.dumps(value, ensure_ascii=not writes_utf8(file or sys.stdout), default=str, indent=2), file=file, flush=True)
+    print(
+        json.dumps(value, ensure_ascii=not writes_utf8(file or sys.stdout), default=str, indent=2),
+        file=file,
+        flush=True,
+    )
 
 
 def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format, *, raw: bool = False) -> None:
@@ -62,7 +71,9 @@ def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format
 
 
 def _csv_line(cells: Sequence[str]) -> str:
-    """Python's csv module leaves a lone carriage return unquoted, and readers take that for the end of the line; an empty line they pass over."""
+    """Python's csv module leaves a lone carriage return unquoted, and readers take that for the end of the line; an
+    empty line they pass over.
+    """
     if list(cells) == [""]:
         return '""\n'
     quoted = ('"' + cell.replace('"', '""') + '"' if NEEDS_QUOTES.search(cell) else cell for cell in cells)
@@ -92,16 +103,22 @@ def _write(text: str) -> None:
 
 
 def escaped(value: Any, text: str) -> str:
-    """A cell for people who open the CSV in a spreadsheet: text that it would run as a formula is escaped by an apostrophe."""
+    """A cell for people who open the CSV in a spreadsheet: text that it would run as a formula is escaped by an
+    apostrophe.
+    """
     return "'" + text if text.startswith(FORMULA_STARTS) and not is_number(value) else text
 
 
 def _print_json_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     if twice := sorted(name for name, times in Counter(names).items() if times > 1):
-        raise BadConfiguration(f"Two columns are called {', '.join(twice)}, of which JSON would keep one: name them with AS, or ask for --format csv.")
+        raise BadConfiguration(
+            f"Two columns are called {', '.join(twice)}, of which JSON would keep one: name them with AS, or ask for"
+            " --format csv."
+        )
     between = "["
     for row in rows:
         values = (str(value) if isinstance(value, float) and not math.isfinite(value) else value for value in row)
-        _write(f"{between}\n {json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=not writes_utf8(sys.stdout), default=text_of)}")
+        record = dict(zip(names, values, strict=True))
+        _write(f"{between}\n {json.dumps(record, ensure_ascii=not writes_utf8(sys.stdout), default=text_of)}")
         between = ","
     sys.stdout.write("[]\n" if between == "[" else "\n]\n")

@@ -9,7 +9,9 @@ from typing import Protocol
 
 
 class Steps(Protocol):
-    """A listener to steps: called with a step of the Dagster job and what happens to it (started, succeeded, failed, skipped)."""
+    """A listener to steps: called with a step of the Dagster job and what happens to it (started, succeeded, failed,
+    skipped).
+    """
 
     def __call__(self, name: str, what: str) -> None: ...
 

@@ -15,7 +15,9 @@ LONGEST_VALUE, MOST_VALUES = 30, 3
 
 @dataclass
 class Example:
-    """`shown`: the key and the values that the reason is about, of the first record that has it; then where that record stands."""
+    """`shown`: the key and the values that the reason is about, of the first record that has it; then where that record
+    stands.
+    """
 
     dataset: str
     reason: str
@@ -46,7 +48,13 @@ def _shown(contract: Contract, reason: str, raw: dict[str, str | None]) -> str:
     about = _columns_of(contract, reason) & short.keys()
     if not about:
         return ", ".join(list(short.values())[:MOST_VALUES]) + (", …" if len(short) > MOST_VALUES else "")
-    return short_text({name: short[name] for name in dict.fromkeys((contract.key, *contract.names)) if name in {*about, contract.key} & short.keys()})
+    return short_text(
+        {
+            name: short[name]
+            for name in dict.fromkeys((contract.key, *contract.names))
+            if name in {*about, contract.key} & short.keys()
+        }
+    )
 
 
 def _columns_of(contract: Contract, reason: str) -> set[str]:

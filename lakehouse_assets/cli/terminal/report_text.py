@@ -26,7 +26,13 @@ LOADED = "loaded"
 MOST_FILES, FEW_SHEETS, QUIET, ROOM_FOR_REMARKS = 40, 3, 2, 100
 COUNTED = re.compile(r"([0-9]+) rows: (.*)", re.DOTALL)
 MOST_REASONS = 5
-STYLES = {SUCCEEDED: "green", WITH_REJECTS: "yellow", FAILED: "bold red", ABANDONED: "bold yellow", NOTHING_TO_DO: "yellow"}
+STYLES = {
+    SUCCEEDED: "green",
+    WITH_REJECTS: "yellow",
+    FAILED: "bold red",
+    ABANDONED: "bold yellow",
+    NOTHING_TO_DO: "yellow",
+}
 
 
 def print_report(report: dict[str, Any], *, with_reasons: bool = True) -> None:
@@ -34,7 +40,9 @@ def print_report(report: dict[str, Any], *, with_reasons: bool = True) -> None:
     if report["status"] == NOTHING_TO_DO:
         console.print("Nothing to do: no file waits.", style=STYLES[NOTHING_TO_DO])
     else:
-        console.print(f"Batch {report['batch_id']} {in_words(report)}.", style=style_of(report), soft_wrap=not console.is_terminal)
+        console.print(
+            f"Batch {report['batch_id']} {in_words(report)}.", style=style_of(report), soft_wrap=not console.is_terminal
+        )
     if report.get("error"):
         console.print(visible(report["error"], keep_lines=True), soft_wrap=not console.is_terminal)
     if report["status"] == WITH_REJECTS:
@@ -48,11 +56,18 @@ def print_report(report: dict[str, Any], *, with_reasons: bool = True) -> None:
         _heading("Rows")
         more = [name for name in ("healed", "resolved") if report.get(name)]
         names = [*next(iter(report["datasets"].values())), *more]
-        rows = [(dataset, *counts.values(), *(report[name].get(dataset, 0) for name in more)) for dataset, counts in report["datasets"].items()]
+        rows = [
+            (dataset, *counts.values(), *(report[name].get(dataset, 0) for name in more))
+            for dataset, counts in report["datasets"].items()
+        ]
         print_tally(("dataset", *names), rows)
         for dataset, number in report.get("differing", {}).items():
             what = f"{number:,} row{'s differ' if number > 1 else ' differs'} from a later one of the same key"
-            console.print(f"{dataset}: {what}, which was taken; no version column tells which is right.", style="yellow", soft_wrap=not console.is_terminal)
+            console.print(
+                f"{dataset}: {what}, which was taken; no version column tells which is right.",
+                style="yellow",
+                soft_wrap=not console.is_terminal,
+            )
     if report["files"]:
         _heading("Files")
         print_files(report["files"])
@@ -97,7 +112,9 @@ def _print_not_taken(files: list[dict[str, Any]]) -> None:
         rows = [file.get("rows_aside") for file in alike]
         known = sum(number or 0 for number in rows)
         how_many = f" ({known:,} row{'s' * (known != 1)}{' and more' * (None in rows)})" if known else ""
-        console.print(visible(f"{what} not taken{how_many}: {reason}"), style="yellow", soft_wrap=not console.is_terminal)
+        console.print(
+            visible(f"{what} not taken{how_many}: {reason}"), style="yellow", soft_wrap=not console.is_terminal
+        )
     if len(by_reason) > MOST_REASONS:
         console.print(f"and for {len(by_reason) - MOST_REASONS:,} more reasons: see the files", style="yellow")
 
@@ -109,13 +126,19 @@ def _heading(text: str) -> None:
 
 
 def _tallies(counts: dict[str, dict[str, int]]) -> list[tuple[str, str, int]]:
-    return [(dataset, text, rows) for dataset, tally in counts.items() for text, rows in sorted(tally.items(), key=lambda item: -item[1])]
+    return [
+        (dataset, text, rows)
+        for dataset, tally in counts.items()
+        for text, rows in sorted(tally.items(), key=lambda item: -item[1])
+    ]
 
 
 def _grouped(files: list[dict[str, Any]]) -> list[Sequence[Any]]:
-    """What needs a look comes first: what was not loaded, then what was loaded with rejected rows or a remark, then the rest.
+    """What needs a look comes first: what was not loaded, then what was loaded with rejected rows or a remark, then the
+    rest.
 
-    Sheets of one workbook with one outcome share a line, and so do loaded files of one dataset of which there is nothing else to say.
+    Sheets of one workbook with one outcome share a line, and so do loaded files of one dataset of which there is
+    nothing else to say.
     """
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for file in files:
@@ -151,7 +174,14 @@ def _line(name: str, files: list[dict[str, Any]]) -> Sequence[Any]:
     first = files[0]
     remarks = [first["reason"], *_summed(warning for file in files for warning in file["warnings"])]
     read, rejected = (sum(file[count] for file in files) for count in ("read", "rejected"))
-    return (name, first["dataset"], first["outcome"].replace("_", " "), read, rejected, "; ".join(remark for remark in remarks if remark))
+    return (
+        name,
+        first["dataset"],
+        first["outcome"].replace("_", " "),
+        read,
+        rejected,
+        "; ".join(remark for remark in remarks if remark),
+    )
 
 
 def _summed(warnings: Iterable[str]) -> list[str]:

@@ -49,7 +49,9 @@ class Drawn:
 
 @contextmanager
 def steps_drawn() -> Iterator[Drawn]:
-    with Progress(Mark(), TextColumn("{task.description}", markup=False), Seconds(), console=Console(stderr=True)) as progress:
+    with Progress(
+        Mark(), TextColumn("{task.description}", markup=False), Seconds(), console=Console(stderr=True)
+    ) as progress:
         yield Drawn(progress)
 
 

@@ -29,9 +29,13 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, counts: 
 
 
 def print_tally(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table of counts, whose first column names the row. In a terminal too narrow for it, its rows stand side by side."""
+    """A table of counts, whose first column names the row. In a terminal too narrow for it, its rows stand side by
+    side.
+    """
     console = stdout()
-    needed = sum(_widths([list(names), *([_text(value, True) for value in row] for row in rows)])) + GAP * (len(names) - 1)
+    needed = sum(_widths([list(names), *([_text(value, True) for value in row] for row in rows)])) + GAP * (
+        len(names) - 1
+    )
     if console.is_terminal and needed > console.width:
         names, *rows = [list(column) for column in zip(names, *rows, strict=True)]
     print_table(names, rows, counts=True)
@@ -56,7 +60,10 @@ def _drawn(lines: list[list[str]], right: list[bool], width: int) -> Any:
 def _plain(lines: list[list[str]], right: list[bool]) -> Iterator[str]:
     widths = _widths(lines)
     for line in lines:
-        cells = [text.rjust(width) if is_right else text.ljust(width) for text, width, is_right in zip(line, widths, right, strict=True)]
+        cells = [
+            text.rjust(width) if is_right else text.ljust(width)
+            for text, width, is_right in zip(line, widths, right, strict=True)
+        ]
         yield (" " * GAP).join(cells).rstrip()
 
 

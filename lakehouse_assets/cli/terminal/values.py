@@ -31,5 +31,8 @@ def text_of(value: Any) -> str:
 def short_text(value: Any) -> str:
     """As text_of, an object as name=value: quoted only where blanks or commas would mislead."""
     if isinstance(value, dict):
-        return ", ".join(f"{name}={text_of(text) if CLEAR.match(text_of(text)) else json.dumps(text, ensure_ascii=False)}" for name, text in value.items())
+        return ", ".join(
+            f"{name}={text_of(text) if CLEAR.match(text_of(text)) else json.dumps(text, ensure_ascii=False)}"
+            for name, text in value.items()
+        )
     return text_of(value)

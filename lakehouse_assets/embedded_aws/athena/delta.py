@@ -14,7 +14,13 @@ from lakehouse_assets.embedded_aws.athena.sql import TableName, translate
 from lakehouse_assets.embedded_aws.athena.views import DeltaFiles
 
 
-def find(sql: str, parameters: list[str], database: str, on_start: Callable[[Callable[[], None]], None], why_stop: Callable[[], str | None]) -> Found | None:
+def find(
+    sql: str,
+    parameters: list[str],
+    database: str,
+    on_start: Callable[[Callable[[], None]], None],
+    why_stop: Callable[[], str | None],
+) -> Found | None:
     """Answers a query over Delta tables; None if it names tables and none of them is a Delta table.
 
     `on_start` gets a function that ends the query, `why_stop` is asked now and then. Raises QueryError.
@@ -30,7 +36,9 @@ def find(sql: str, parameters: list[str], database: str, on_start: Callable[[Cal
         raise QueryError(f"NOT_SUPPORTED: the embedded Athena cannot join Delta tables with other tables ({others})")
     tables = {name: _files(_snapshot(name, definitions[name])) for name in delta}
     found = ask(Asked(query, tables, database), on_start, why_stop)
-    return replace(found, bytes_scanned=sum(file.size for table in tables.values() for file in table.snapshot.live_files))
+    return replace(
+        found, bytes_scanned=sum(file.size for table in tables.values() for file in table.snapshot.live_files)
+    )
 
 
 def _files(snapshot: Snapshot) -> DeltaFiles:
@@ -46,7 +54,10 @@ def _definition(name: TableName) -> dict[str, Any]:
 
 def _is_delta(definition: dict[str, Any]) -> bool:
     parameters = definition.get("Parameters") or {}
-    return "delta" in (parameters.get("table_type", "").lower(), parameters.get("spark.sql.sources.provider", "").lower())
+    return "delta" in (
+        parameters.get("table_type", "").lower(),
+        parameters.get("spark.sql.sources.provider", "").lower(),
+    )
 
 
 def _snapshot(name: TableName, definition: dict[str, Any]) -> Snapshot:

@@ -28,7 +28,9 @@ class Field:
 
 @dataclass(frozen=True)
 class LiveFile:
-    """A data file of the current version: its key in the table's bucket, its size in bytes, its partition's values by column."""
+    """A data file of the current version: its key in the table's bucket, its size in bytes, its partition's values by
+    column.
+    """
 
     key: str
     size: int
@@ -51,9 +53,9 @@ class Snapshot:
 def read_snapshot(location: str) -> Snapshot:
     """The current version of the Delta table at this `s3://` location. Reads the log, no data.
 
-    Raises NotReadableError if there is no table, or if its protocol asks more of a reader than Delta's first version does
-    (https://github.com/delta-io/delta/blob/master/PROTOCOL.md#reader-version-requirements): with deletion vectors the files hold
-    deleted rows, with column mapping their columns have other names.
+    Raises NotReadableError if there is no table, or if its protocol asks more of a reader than Delta's first version
+    does (https://github.com/delta-io/delta/blob/master/PROTOCOL.md#reader-version-requirements): with deletion vectors
+    the files hold deleted rows, with column mapping their columns have other names.
     """
     try:
         table = DeltaTable(location)
@@ -98,15 +100,20 @@ def _live_files(table: DeltaTable, prefix: str, partition_columns: tuple[str, ..
         if "://" in path:
             raise NotReadableError(f"the Delta table {prefix} refers to a file outside of it: {path}")
         # The log holds paths as URLs (PROTOCOL.md, "Add File and Remove File"); the key is what they stand for.
-        files.append(LiveFile(f"{prefix}/{unquote(path)}", size, {name: values[number] for name, values in partition_values.items()}))
+        files.append(
+            LiveFile(
+                f"{prefix}/{unquote(path)}", size, {name: values[number] for name, values in partition_values.items()}
+            )
+        )
     return tuple(files)
 
 
 def type_in(names: dict[str, str], nested: dict[str, str], type_: DeltaType) -> str:
     """A Delta type in another type system.
 
-    `names` has a name for each primitive type that is called something else there, `nested` the forms of `array` (with `{element}`),
-    `map` (with `{key}` and `{value}`), `struct` (with `{fields}`) and `field` (with `{name}` and `{type}`).
+    `names` has a name for each primitive type that is called something else there, `nested` the forms of `array` (with
+    `{element}`), `map` (with `{key}` and `{value}`), `struct` (with `{fields}`) and `field` (with `{name}` and
+    `{type}`).
     """
     if isinstance(type_, str):
         return names.get(type_, type_)
@@ -115,5 +122,8 @@ def type_in(names: dict[str, str], nested: dict[str, str], type_: DeltaType) -> 
     if type_["type"] == "map":
         key, value = (type_in(names, nested, type_[part]) for part in ("keyType", "valueType"))
         return nested["map"].format(key=key, value=value)
-    fields = [nested["field"].format(name=field["name"], type=type_in(names, nested, field["type"])) for field in type_["fields"]]
+    fields = [
+        nested["field"].format(name=field["name"], type=type_in(names, nested, field["type"]))
+        for field in type_["fields"]
+    ]
     return nested["struct"].format(fields=",".join(fields))

@@ -1,8 +1,9 @@
-"""What Trino computes otherwise than DuckDB does under the same name, as DuckDB's macros, and a query's calls of it turned into calls of them.
+"""What Trino computes otherwise than DuckDB does under the same name, as DuckDB's macros, and a query's calls of it
+turned into calls of them.
 
-A macro is asked for what it is given (`typeof`): of a column's type nothing is known before the query runs. Each case is held against Trino's documentation and
-source: a double becomes an integer half up and away from zero, and a text only if it is one; `substr` has no character 0;
-`split_part` past the last part is NULL.
+A macro is asked for what it is given (`typeof`): of a column's type nothing is known before the query runs. Each case
+is held against Trino's documentation and source: a double becomes an integer half up and away from zero, and a text
+only if it is one; `substr` has no character 0; `split_part` past the last part is NULL.
 """
 
 import re
@@ -14,10 +15,29 @@ import duckdb
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
-BESIDE = exp.Add | exp.Sub | exp.Mul | exp.Div | exp.Mod | exp.Coalesce | exp.If | exp.Case | exp.Greatest | exp.Least | exp.Array | exp.Lag | exp.Lead
+BESIDE = (
+    exp.Add
+    | exp.Sub
+    | exp.Mul
+    | exp.Div
+    | exp.Mod
+    | exp.Coalesce
+    | exp.If
+    | exp.Case
+    | exp.Greatest
+    | exp.Least
+    | exp.Array
+    | exp.Lag
+    | exp.Lead
+)
 """Whose type is that of its operands."""
 INTEGER_LITERALS = 2**31
-INTEGERS = {exp.DType.TINYINT: "TINYINT", exp.DType.SMALLINT: "SMALLINT", exp.DType.INT: "INTEGER", exp.DType.BIGINT: "BIGINT"}
+INTEGERS = {
+    exp.DType.TINYINT: "TINYINT",
+    exp.DType.SMALLINT: "SMALLINT",
+    exp.DType.INT: "INTEGER",
+    exp.DType.BIGINT: "BIGINT",
+}
 NO_INTEGER = "error('INVALID_CAST_ARGUMENT: Could not convert string ''' || x || ''' to {type}')"
 CAST = r"""{name}(x) AS CASE
     WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN {cast}(round(TRY_CAST(x AS DOUBLE)) AS {type})
@@ -34,7 +54,9 @@ SPLIT_PART = """trino_split_part(s, delimiter, part) AS CASE
 
 @dataclass
 class Macros:
-    """Those that a connection has, in a database that goes with it. (To make all of them takes 10 ms, as long as a small query.)"""
+    """Those that a connection has, in a database that goes with it. (To make all of them takes 10 ms, as long as a
+    small query.)
+    """
 
     connection: duckdb.DuckDBPyConnection
     made: set[str] = field(default_factory=set)
@@ -69,7 +91,10 @@ OTHERS = (
         WHEN n < 0 THEN error('INVALID_FUNCTION_ARGUMENT: Array subscript is negative')
         WHEN n > len(items) THEN error('INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array length')
         ELSE found END""",
-    "trino_element_at(items, n, found) AS CASE WHEN n = 0 THEN error('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1') ELSE found END",
+    (
+        "trino_element_at(items, n, found) AS CASE WHEN n = 0 THEN error('INVALID_FUNCTION_ARGUMENT: SQL array indices"
+        " start at 1') ELSE found END"
+    ),
     """trino_value(items, k, found) AS CASE
         WHEN found IS NULL AND NOT map_contains(items, k) THEN error('INVALID_FUNCTION_ARGUMENT: Key not present in map')
         ELSE found END""",
@@ -87,16 +112,26 @@ OTHERS = (
     "trino_regexp_extract(s, pattern, part) AS list_extract(regexp_extract_all(s, pattern, part), 1)",
     """trino_contains(items, one) AS CASE
         WHEN list_contains(items, one) THEN true WHEN list_count(items) < len(items) THEN NULL WHEN items IS NOT NULL AND one IS NOT NULL THEN false END""",
-    "trino_array_join(items, separator) AS CASE WHEN items IS NOT NULL AND separator IS NOT NULL THEN coalesce(array_to_string(items, separator), '') END",
-    "trino_number(x) AS CASE WHEN isnan(x) THEN error('NOT_SUPPORTED: the embedded Athena does not compare NaN') ELSE x END",
+    (
+        "trino_array_join(items, separator) AS CASE WHEN items IS NOT NULL AND separator IS NOT NULL THEN"
+        " coalesce(array_to_string(items, separator), '') END"
+    ),
+    (
+        "trino_number(x) AS CASE WHEN isnan(x) THEN error('NOT_SUPPORTED: the embedded Athena does not compare NaN')"
+        " ELSE x END"
+    ),
     # All operands are computed, and written once: one that fails, fails.
     *(
-        f"trino_{name}(items) AS list_reduce(items, lambda a, b : CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN a {sign} b THEN a ELSE b END)"
+        f"trino_{name}(items) AS list_reduce(items, lambda a, b : CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN a"
+        f" {sign} b THEN a ELSE b END)"
         for name, sign in (("greatest", ">"), ("least", "<"))
     ),
     """trino_few(items) AS CASE
         WHEN len(items) > 10000 THEN error('INVALID_FUNCTION_ARGUMENT: result of sequence function must not have more than 10000 entries') ELSE items END""",
-    "trino_sequence(first, last) AS CASE WHEN first <= last THEN generate_series(first, last) ELSE generate_series(first, last, -1) END",
+    (
+        "trino_sequence(first, last) AS CASE WHEN first <= last THEN generate_series(first, last) ELSE"
+        " generate_series(first, last, -1) END"
+    ),
 )
 
 
@@ -127,7 +162,12 @@ def _type_integer(literal: exp.Literal) -> None:
     around = literal.parent
     while isinstance(around, exp.Neg | exp.Paren):
         around = around.parent
-    if isinstance(around, BESIDE) and not literal.is_string and literal.this.isdigit() and int(literal.this) < INTEGER_LITERALS:
+    if (
+        isinstance(around, BESIDE)
+        and not literal.is_string
+        and literal.this.isdigit()
+        and int(literal.this) < INTEGER_LITERALS
+    ):
         literal.replace(exp.cast(literal.copy(), "INTEGER", dialect=DuckDB))
 
 
@@ -169,10 +209,16 @@ CALLS: dict[type[exp.Expr], Callable[[Any], None]] = {
     exp.Cast: _integer_cast,
     exp.TryCast: _integer_cast,
     exp.Substring: _substring,
-    exp.SplitPart: lambda node: _call(node, "trino_split_part", node.this, node.args["delimiter"], node.args["part_index"]),
-    **dict.fromkeys((exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.Extract, exp.YearOfWeek), _bigint),
+    exp.SplitPart: lambda node: _call(
+        node, "trino_split_part", node.this, node.args["delimiter"], node.args["part_index"]
+    ),
+    **dict.fromkeys(
+        (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.Extract, exp.YearOfWeek), _bigint
+    ),
     exp.Upper: lambda node: _call(node, "trino_upper", node.this),
-    exp.RegexpExtract: lambda node: _call(node, "trino_regexp_extract", node.this, node.expression, node.args.get("group") or exp.Literal.number(0)),
+    exp.RegexpExtract: lambda node: _call(
+        node, "trino_regexp_extract", node.this, node.expression, node.args.get("group") or exp.Literal.number(0)
+    ),
     exp.RegexpReplace: _regexp_replace,
     exp.Levenshtein: lambda node: _call(node, "trino_levenshtein", node.this, node.expression),
     exp.CountIf: _count_if,

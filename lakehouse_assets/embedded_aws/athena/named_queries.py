@@ -1,6 +1,8 @@
-"""Gap: CloudFormation of ministack does not know AWS::Athena::NamedQuery, and refuses a template that has one. Here it makes the saved query.
+"""Gap: CloudFormation of ministack does not know AWS::Athena::NamedQuery, and refuses a template that has one. Here it
+makes the saved query.
 
-As on AWS any change of one makes another (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-athena-namedquery.html).
+As on AWS any change of one makes another
+(https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-athena-namedquery.html).
 """
 
 import json

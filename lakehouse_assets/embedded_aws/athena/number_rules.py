@@ -34,7 +34,10 @@ def known(type_: str | None, node: exp.Expr) -> str:
 
 
 def mismatch(node: exp.Expr, *types: str) -> QueryError:
-    return QueryError(f"TYPE_MISMATCH: Cannot apply operator to {', '.join(type_.lower() for type_ in types)}: {node.sql(dialect=Athena)}")
+    return QueryError(
+        f"TYPE_MISMATCH: Cannot apply operator to {', '.join(type_.lower() for type_ in types)}:"
+        f" {node.sql(dialect=Athena)}"
+    )
 
 
 def call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
@@ -53,12 +56,16 @@ def _divide(node: exp.Div, ask: Ask) -> None:
         _decimal_quotient(node, node.left, node.right, _decimal(left), _decimal(right))
 
 
-def _decimal_quotient(node: exp.Expr, left: exp.Expr, right: exp.Expr, of: tuple[int, int] | None, by: tuple[int, int] | None) -> None:
+def _decimal_quotient(
+    node: exp.Expr, left: exp.Expr, right: exp.Expr, of: tuple[int, int] | None, by: tuple[int, int] | None
+) -> None:
     if of is None or by is None:
         return
     scale = max(of[1], by[1])
     precision = min(MOST_DIGITS, of[0] + by[1] + max(0, by[1] - of[1]))
-    unscaled = call("trino_quotient", left, right, exp.Literal.number(of[1]), exp.Literal.number(by[1]), exp.Literal.number(scale))
+    unscaled = call(
+        "trino_quotient", left, right, exp.Literal.number(of[1]), exp.Literal.number(by[1]), exp.Literal.number(scale)
+    )
     # At once, DuckDB would refuse 50e-2 as DECIMAL(3, 2), for its 50.
     whole = exp.Cast(this=unscaled, to=exp.DataType.build(f"DECIMAL({MOST_DIGITS}, {scale})", dialect=DuckDB))
     node.replace(exp.Cast(this=whole, to=exp.DataType.build(f"DECIMAL({precision}, {scale})", dialect=DuckDB)))
@@ -71,7 +78,10 @@ def _average(node: exp.Avg, ask: Ask) -> None:
     if decimal is None:
         return
     if isinstance(node.parent, exp.Window | exp.Filter):
-        raise QueryError(f"NOT_SUPPORTED: the embedded Athena does not answer avg of a decimal with OVER or FILTER: {node.sql(dialect=Athena)}")
+        raise QueryError(
+            "NOT_SUPPORTED: the embedded Athena does not answer avg of a decimal with OVER or FILTER:"
+            f" {node.sql(dialect=Athena)}"
+        )
     counted = exp.Count(this=node.this.copy())
     total = exp.Sum(this=node.this.copy())
     quotient = exp.Div(this=total, expression=counted)
@@ -111,7 +121,10 @@ def _sign(node: exp.Sign, ask: Ask) -> None:
 
 def _corr(node: exp.Corr, ask: Ask) -> None:
     if {ask(node.this), ask(node.expression)} != {"DOUBLE"}:
-        raise QueryError(f"NOT_SUPPORTED: the embedded Athena correlates doubles only, Athena gives a real for others: {node.sql(dialect=Athena)}")
+        raise QueryError(
+            "NOT_SUPPORTED: the embedded Athena correlates doubles only, Athena gives a real for others:"
+            f" {node.sql(dialect=Athena)}"
+        )
 
 
 def _default(node: exp.Lag | exp.Lead, ask: Ask) -> None:
@@ -122,7 +135,9 @@ def _default(node: exp.Lag | exp.Lead, ask: Ask) -> None:
     if of in INTEGERS and other in INTEGERS:
         node.this.replace(exp.cast(node.this.copy(), max(of, other, key=INTEGERS.__getitem__), dialect=DuckDB))
     elif of != other and not (other in INTEGERS and (of in FLOATS or _decimal(of))):
-        raise QueryError(f"NOT_SUPPORTED: the embedded Athena wants a default of the column's type: {node.sql(dialect=Athena)}")
+        raise QueryError(
+            f"NOT_SUPPORTED: the embedded Athena wants a default of the column's type: {node.sql(dialect=Athena)}"
+        )
 
 
 def _compare(node: exp.Expr, ask: Ask) -> None:
@@ -144,5 +159,8 @@ NUMBER_RULES: dict[type[exp.Expr], Callable[..., None]] = {
     exp.Corr: _corr,
     exp.Lag: _default,
     exp.Lead: _default,
-    **dict.fromkeys((exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In, exp.NullSafeEQ, exp.NullSafeNEQ), _compare),
+    **dict.fromkeys(
+        (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In, exp.NullSafeEQ, exp.NullSafeNEQ),
+        _compare,
+    ),
 }

@@ -29,10 +29,15 @@ BYTES_OF_A_VALUE = 50
 SECONDS_BETWEEN_LOOKS = 0.25
 LONGEST_FOLDER = 60
 """In which the socket of multiprocessing's fork server is made, in a folder and with a name of its own."""
-EXCEEDED = f"EXCEEDED_MEMORY_LIMIT: the embedded Athena gives a query {MEMORY >> 30} GiB of memory, and this one needs more"
+EXCEEDED = (
+    f"EXCEEDED_MEMORY_LIMIT: the embedded Athena gives a query {MEMORY >> 30} GiB of memory, and this one needs more"
+)
 OUT_OF_MEMORY = ("Out of Memory Error", "bad_alloc")
 """Of DuckDB, past its own limit and past that of the process."""
-TOO_MUCH = f"NOT_SUPPORTED: the result is greater than the {RESULT_BYTES >> 20} MiB that the embedded Athena gives out; ask for fewer rows or columns"
+TOO_MUCH = (
+    f"NOT_SUPPORTED: the result is greater than the {RESULT_BYTES >> 20} MiB that the embedded Athena gives out; ask"
+    " for fewer rows or columns"
+)
 
 _forked = multiprocessing.get_context("forkserver")
 _forked.set_forkserver_preload([__name__])
@@ -77,7 +82,9 @@ def ask(asked: Asked, on_start: Callable[[Callable[[], None]], None], why_stop: 
 
 
 def stop() -> None:
-    """Ends the process that queries are forked from, and waits for its end: nothing of the server is left when it goes."""
+    """Ends the process that queries are forked from, and waits for its end: nothing of the server is left when it
+    goes.
+    """
     forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
@@ -98,7 +105,12 @@ def _run(told: Connection, asked: Asked) -> None:
     try:
         with answer(asked.query, asked.tables, asked.database) as answered:
             types = answered.types
-            found = Found(list(answered.columns), [trino_type(type_) for type_ in types], list(_texts(answered.rows, types)), bytes_scanned=0)
+            found = Found(
+                list(answered.columns),
+                [trino_type(type_) for type_ in types],
+                list(_texts(answered.rows, types)),
+                bytes_scanned=0,
+            )
     except QueryError as error:
         found = EXCEEDED if any(words in str(error) for words in OUT_OF_MEMORY) else str(error)
     except MemoryError:

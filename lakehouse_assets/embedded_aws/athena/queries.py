@@ -1,9 +1,9 @@
 """Gap: Athena of ministack reads every Parquet file under a table's location, overwritten and deleted rows included.
 
-Here a query sees the live files of each Delta table's current version, or it fails: nothing is ever passed on unseen. Queries that name
-no Delta table (CSV, JSON or plain Parquet tables of the Glue catalog) are answered by ministack as before; DDL, which it would carry out,
-is refused. Parameters (`?`) have their values, a cancelled query stays cancelled, and the result is written as Athena writes it, into the
-file that GetQueryExecution names.
+Here a query sees the live files of each Delta table's current version, or it fails: nothing is ever passed on unseen.
+Queries that name no Delta table (CSV, JSON or plain Parquet tables of the Glue catalog) are answered by ministack as
+before; DDL, which it would carry out, is refused. Parameters (`?`) have their values, a cancelled query stays
+cancelled, and the result is written as Athena writes it, into the file that GetQueryExecution names.
 
 Athena keeps its queries for 45 days. Here the latest are kept, with their results in memory, until the server stops.
 """
@@ -117,7 +117,10 @@ async def _execute_query(query_id: str, _sql: str, database: str, ddl: Any, cata
 
 async def _find(execution: Execution, database: str, ddl: Any, catalog: str | None) -> Found:
     if ddl is not None:
-        raise QueryError("NOT_SUPPORTED: the embedded Athena answers SELECT only; crawlers and Glue's API make and remove the catalog's tables")
+        raise QueryError(
+            "NOT_SUPPORTED: the embedded Athena answers SELECT only; crawlers and Glue's API make and remove the"
+            " catalog's tables"
+        )
     _running[execution["QueryExecutionId"]] = _nothing_to_interrupt
     found: Found | None = await run_reentrant(_find_in_delta_tables, execution, database, thread_name="athena-query")
     return found or _as_ministack_found_it(await athena._run_duckdb(execution["Query"], database, catalog))
@@ -151,7 +154,10 @@ def reason_to_stop(running: float, unasked: float) -> str | None:
     if running > SECONDS_OF_A_QUERY:
         return f"Query timeout: it ran for more than {SECONDS_OF_A_QUERY / 60:.0f} minutes"
     if unasked > SECONDS_OF_SILENCE:
-        return f"Query was cancelled: nobody asked for it any more for {SECONDS_OF_SILENCE:.0f} seconds, so whoever started it is gone"
+        return (
+            f"Query was cancelled: nobody asked for it any more for {SECONDS_OF_SILENCE:.0f} seconds, so whoever"
+            " started it is gone"
+        )
     return None
 
 
@@ -169,7 +175,9 @@ def _end(execution: Execution, started: float, state: str, reason: str = "") -> 
         return
     milliseconds = round((time.monotonic() - started) * 1000)
     execution["Statistics"].update(EngineExecutionTimeInMillis=milliseconds, TotalExecutionTimeInMillis=milliseconds)
-    execution["Status"].update(State=state, StateChangeReason=reason[:REASON_CHARACTERS], CompletionDateTime=time.time())
+    execution["Status"].update(
+        State=state, StateChangeReason=reason[:REASON_CHARACTERS], CompletionDateTime=time.time()
+    )
 
 
 def _write_result_file(execution: Execution, content: bytes) -> None:
@@ -180,7 +188,11 @@ def _write_result_file(execution: Execution, content: bytes) -> None:
 
 
 def _forget_old_queries() -> None:
-    finished = [(query_id, query) for query_id, query in athena._executions.items() if query["Status"]["State"] not in UNFINISHED]
+    finished = [
+        (query_id, query)
+        for query_id, query in athena._executions.items()
+        if query["Status"]["State"] not in UNFINISHED
+    ]
     values = 0
     for age, (query_id, query) in enumerate(reversed(finished)):
         results = query["_results"] or {"columns": [], "rows": []}

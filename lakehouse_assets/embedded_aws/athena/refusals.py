@@ -1,7 +1,9 @@
-"""What Trino refuses and DuckDB answers: an alias of the same SELECT beside ORDER BY, and values of two kinds beside each other (`id = '1'`, `id || 'x'`).
+"""What Trino refuses and DuckDB answers: an alias of the same SELECT beside ORDER BY, and values of two kinds beside
+each other (`id = '1'`, `id || 'x'`).
 
-Neither shows in the query alone: a name may be a column's as well, a column's kind is the table's. So DuckDB is asked, over empty tables of the same columns.
-Where it cannot say (a subquery that looks outside of itself, an aggregate), the query goes on: it is not refused for that.
+Neither shows in the query alone: a name may be a column's as well, a column's kind is the table's. So DuckDB is asked,
+over empty tables of the same columns. Where it cannot say (a subquery that looks outside of itself, an aggregate), the
+query goes on: it is not refused for that.
 """
 
 from collections.abc import Iterator
@@ -18,14 +20,23 @@ from lakehouse_assets.embedded_aws.athena.results import QueryError
 WITHOUT_ALIASES = ("where", "group", "having")
 OPERATIONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.DPipe)
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
-KINDS = {"BLOB": "varbinary", "VARCHAR": "varchar", "BOOLEAN": "boolean", "DATE": "date", "TIMESTAMP": "timestamp", **dict.fromkeys(NUMBERS, "number")}
+KINDS = {
+    "BLOB": "varbinary",
+    "VARCHAR": "varchar",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "TIMESTAMP": "timestamp",
+    **dict.fromkeys(NUMBERS, "number"),
+}
 
 NESTED = "nested"
 
 
 @dataclass(frozen=True)
 class Question:
-    """A SELECT of which DuckDB is asked what it would give. `alias`: the column that it names; otherwise the two sides of each operation are its columns."""
+    """A SELECT of which DuckDB is asked what it would give. `alias`: the column that it names; otherwise the two sides
+    of each operation are its columns.
+    """
 
     sql: str
     alias: str = ""
@@ -44,11 +55,17 @@ def refuse(connection: duckdb.DuckDBPyConnection, question: Question) -> None:
     except duckdb.Error as error:
         if question.alias and f'column "{question.alias}" not found' in str(error):
             name = question.alias
-            raise QueryError(f"COLUMN_NOT_FOUND: Column '{name}' cannot be resolved: an alias of the same SELECT is known in ORDER BY only") from error
+            raise QueryError(
+                f"COLUMN_NOT_FOUND: Column '{name}' cannot be resolved: an alias of the same SELECT is known in ORDER"
+                " BY only"
+            ) from error
         return
     for operation, left, right in zip(question.operations, kinds[::2], kinds[1::2], strict=False):
         if NESTED in (left, right) and not (left == right and ("||" in operation or operation.startswith("CONCAT("))):
-            raise QueryError(f"NOT_SUPPORTED: the embedded Athena does not compare arrays, maps and rows, whose NULLs Athena takes for unknown: {operation}")
+            raise QueryError(
+                "NOT_SUPPORTED: the embedded Athena does not compare arrays, maps and rows, whose NULLs Athena takes"
+                f" for unknown: {operation}"
+            )
         if left and right and left != right and {left, right} != {"date", "timestamp"}:
             raise QueryError(f"TYPE_MISMATCH: Cannot apply operator to {left} and {right}: {operation}")
 
@@ -57,9 +74,14 @@ def _of_select(select: exp.Select, statement: exp.Expr) -> Iterator[Question]:
     aliases = {column.alias.lower() for column in select.expressions if isinstance(column, exp.Alias)}
     parts = [part for name in WITHOUT_ALIASES if (part := select.args.get(name))] + list(select.expressions)
     own = [
-        node for part in parts for node in part.find_all(exp.Column, exp.In, exp.Between, exp.Concat, *OPERATIONS) if node.find_ancestor(exp.Select) is select
+        node
+        for part in parts
+        for node in part.find_all(exp.Column, exp.In, exp.Between, exp.Concat, *OPERATIONS)
+        if node.find_ancestor(exp.Select) is select
     ]
-    for name in sorted(aliases & {node.name.lower() for node in own if isinstance(node, exp.Column) and not node.table}):
+    for name in sorted(
+        aliases & {node.name.lower() for node in own if isinstance(node, exp.Column) and not node.table}
+    ):
         yield Question(_asked([exp.column(name, quoted=True)], select, statement), alias=name)
     pairs = [(*pair, node.sql(dialect=Athena)) for node in own if not node.find(exp.Subquery) for pair in _pairs(node)]
     # An aggregate's operands are asked for one by one: beside each other they would have to be grouped.

@@ -36,7 +36,9 @@ class QueryError(Exception):
 
 @dataclass(frozen=True)
 class Found:
-    """The result of a query: columns, their types in Trino's words, rows of texts, and the bytes of all files that it had to look at."""
+    """The result of a query: columns, their types in Trino's words, rows of texts, and the bytes of all files that it
+    had to look at.
+    """
 
     columns: list[str]
     types: list[str]
@@ -50,7 +52,9 @@ def trino_type(duckdb_type: str) -> str:
 
 
 def text(value: Any, duckdb_type: str = "") -> str | None:
-    """A value as Athena writes it into a result; None for NULL. The type is needed only for a `float`: in Python it looks like a double."""
+    """A value as Athena writes it into a result; None for NULL. The type is needed only for a `float`: in Python it
+    looks like a double.
+    """
     if value is None:
         return None
     return _text(_as_single_precision(value) if duckdb_type == "float" else value)
@@ -90,7 +94,9 @@ def _text(value: Any) -> str:
 def _as_single_precision(value: float) -> float:
     """The double with the shortest digits that is the same number in single precision: 1.1, not 1.100000023841858."""
     candidates = (float(f"{value:.{digits}g}") for digits in range(6, 9))
-    return next((candidate for candidate in candidates if struct.pack("f", candidate) == struct.pack("f", value)), value)
+    return next(
+        (candidate for candidate in candidates if struct.pack("f", candidate) == struct.pack("f", value)), value
+    )
 
 
 def _double(value: float) -> str:

@@ -1,7 +1,7 @@
 """From a query as Athena takes it to the same query as DuckDB takes it, and the tables that it names.
 
-The dialects are imported here, not named by their strings: sqlglot finds a dialect by name before its module is wholly there, and one of the first queries,
-where they came at once, then failed (`name '_TrinoTokenizer' is not defined`).
+The dialects are imported here, not named by their strings: sqlglot finds a dialect by name before its module is wholly
+there, and one of the first queries, where they came at once, then failed (`name '_TrinoTokenizer' is not defined`).
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,9 @@ class TableName:
 
 @dataclass(frozen=True)
 class Query:
-    """One SELECT, as far as it can be turned into DuckDB's without the tables' columns; every table that it may read; what has to be asked before it."""
+    """One SELECT, as far as it can be turned into DuckDB's without the tables' columns; every table that it may read;
+    what has to be asked before it.
+    """
 
     statement: exp.Expr
     tables: frozenset[TableName]
@@ -44,9 +46,9 @@ class Query:
 def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
     """Reads Athena's SQL (Trino's) and writes DuckDB's.
 
-    `parameters` are the values of the `?` in the query, each an SQL literal as Athena wants them: `5`, `'text'`, `DATE '2025-04-01'`.
-    `database` is the one that a table without a database belongs to.
-    Raises QueryError if this is no single SELECT, or if the parameters do not fit.
+    `parameters` are the values of the `?` in the query, each an SQL literal as Athena wants them: `5`, `'text'`, `DATE
+    '2025-04-01'`. `database` is the one that a table without a database belongs to. Raises QueryError if this is no
+    single SELECT, or if the parameters do not fit.
     """
     try:
         whole = _with_typed_decimals(_with_parameters(sql, parameters))
@@ -54,13 +56,17 @@ def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
     except SqlglotError as error:
         raise QueryError(f"SYNTAX_ERROR: {plain(error)}") from error
     except RecursionError as error:
-        raise QueryError("NOT_SUPPORTED: the statement is nested too deeply for the embedded Athena; name its parts with WITH") from error
+        raise QueryError(
+            "NOT_SUPPORTED: the statement is nested too deeply for the embedded Athena; name its parts with WITH"
+        ) from error
     if len(statements) != 1 or statements[0] is None:
         raise QueryError("SYNTAX_ERROR: Only one sql statement is allowed")
     statement = statements[0]
     if not isinstance(statement, exp.Query | exp.Values):
         raise QueryError("NOT_SUPPORTED: the embedded Athena answers SELECT only")
-    refuse_words(sqlglot.tokenize(whole, read=Athena), frozenset(cte.alias.lower() for cte in statement.find_all(exp.CTE)))
+    refuse_words(
+        sqlglot.tokenize(whole, read=Athena), frozenset(cte.alias.lower() for cte in statement.find_all(exp.CTE))
+    )
     refuse_forms(statement)
     tables = frozenset(_table_names(statement, database.lower()))
     call_macros(statement)
@@ -73,21 +79,28 @@ def _with_parameters(sql: str, parameters: Sequence[str]) -> str:
     """Puts the literals in the places of the `?`, token by token: a `?` inside a string or a comment is none."""
     places = [token for token in sqlglot.tokenize(sql, read=Athena) if token.token_type == TokenType.PLACEHOLDER]
     if len(places) != len(parameters):
-        raise QueryError(f"SYNTAX_ERROR: Incorrect number of parameters: expected {len(places)} but found {len(parameters)}")
+        raise QueryError(
+            f"SYNTAX_ERROR: Incorrect number of parameters: expected {len(places)} but found {len(parameters)}"
+        )
     for place, parameter in reversed(list(zip(places, parameters, strict=True))):
         sql = sql[: place.start] + _literal(parameter) + sql[place.end + 1 :]
     return sql
 
 
 def _with_typed_decimals(sql: str) -> str:
-    """`DECIMAL '1.50'` has the digits of its text, a cast to DECIMAL has none behind the point: sqlglot reads both as the same."""
+    """`DECIMAL '1.50'` has the digits of its text, a cast to DECIMAL has none behind the point: sqlglot reads both as
+    the same.
+    """
     tokens = sqlglot.tokenize(sql, read=Athena)
     for before, word, text in reversed(list(zip([None, *tokens], tokens, tokens[1:], strict=False))):
         if word.text.lower() != "decimal":
             continue
         if text.token_type == TokenType.STRING:
             whole, _, part = text.text.lstrip("+-").partition(".")
-            sql = f"{sql[: word.start]}CAST('{text.text}' AS DECIMAL({max(1, len(whole + part))}, {len(part)})){sql[text.end + 1 :]}"
+            sql = (
+                f"{sql[: word.start]}CAST('{text.text}' AS DECIMAL({max(1, len(whole + part))},"
+                f" {len(part)})){sql[text.end + 1 :]}"
+            )
         elif before and before.token_type == TokenType.ALIAS and text.token_type == TokenType.R_PAREN:
             sql = f"{sql[: word.end + 1]}(38, 0){sql[word.end + 1 :]}"
     return sql
@@ -95,17 +108,24 @@ def _with_typed_decimals(sql: str) -> str:
 
 def _literal(parameter: str) -> str:
     expression = sqlglot.parse_one(parameter, read=Athena)
-    if any(isinstance(node, exp.Column | exp.Query | exp.Func) and not isinstance(node, exp.Cast) for node in expression.walk()):
+    if any(
+        isinstance(node, exp.Column | exp.Query | exp.Func) and not isinstance(node, exp.Cast)
+        for node in expression.walk()
+    ):
         raise QueryError(f"SYNTAX_ERROR: the parameter {parameter} is no literal; strings need single quotes")
     return f"({expression.sql(dialect=Athena)})"
 
 
 def _table_names(statement: exp.Expr, database: str) -> list[TableName]:
-    """Every table of the catalog that the statement names. Each reference to one is completed with its database on the way."""
+    """Every table of the catalog that the statement names. Each reference to one is completed with its database on the
+    way.
+    """
     names = []
     for table in list(statement.find_all(exp.Table)):
         if not isinstance(table.this, exp.Identifier):
-            raise QueryError(f"FUNCTION_NOT_FOUND: the embedded Athena has no table function {table.this.sql(dialect=Athena)}")
+            raise QueryError(
+                f"FUNCTION_NOT_FOUND: the embedded Athena has no table function {table.this.sql(dialect=Athena)}"
+            )
         if table.catalog.lower() not in ("", CATALOG):
             raise QueryError(f"CATALOG_NOT_FOUND: Catalog '{table.catalog}' does not exist")
         if table.db or not _is_common_table_expression(table, statement):
@@ -116,7 +136,9 @@ def _table_names(statement: exp.Expr, database: str) -> list[TableName]:
 
 
 def _is_common_table_expression(table: exp.Table, statement: exp.Expr) -> bool:
-    """Whether the table is a WITH query of the statement. Inside of itself, the name of a WITH query means the table of the catalog."""
+    """Whether the table is a WITH query of the statement. Inside of itself, the name of a WITH query means the table of
+    the catalog.
+    """
     around = table.find_ancestor(exp.CTE)
     while around is not None:
         if around.alias.lower() == table.name.lower():

@@ -1,4 +1,6 @@
-"""The rules by which `athena_types` rewrites or refuses an operation: each is given the operation, and a function that tells an expression's type."""
+"""The rules by which `athena_types` rewrites or refuses an operation: each is given the operation, and a function that
+tells an expression's type.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +19,29 @@ DATE_UNITS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
 TEXTLESS = ("", "BLOB", "INTERVAL", "DOUBLE", "FLOAT", "TIME")
 OF_A_ZONE = exp.Year | exp.Quarter | exp.Month | exp.Week | exp.Day | exp.Hour | exp.Minute | exp.Extract
 OF_A_ZONE |= exp.DayOfWeek | exp.DayOfWeekIso | exp.DayOfYear | exp.TimeToStr
-"""Functions that tell of a moment at a time zone what both tell: DuckDB's AT TIME ZONE gives the local time, Trino's the same moment."""
+"""Functions that tell of a moment at a time zone what both tell: DuckDB's AT TIME ZONE gives the local time, Trino's
+the same moment.
+"""
 
 
 def _add(node: exp.Add | exp.Sub, ask: Ask) -> None:
     left, right = (ask(side) for side in (node.left, node.right))
     if {left, right} == {"DATE", "INTERVAL"}:
         interval = node.right if right == "INTERVAL" else node.left
-        if not isinstance(interval, exp.Interval) or interval.text("unit").upper() not in DATE_UNITS or interval.text("unit").upper() == "WEEK":
-            raise QueryError(f"INVALID_FUNCTION_ARGUMENT: Cannot add hour, minutes or seconds to a date: {node.sql(dialect=Athena)}")
+        if (
+            not isinstance(interval, exp.Interval)
+            or interval.text("unit").upper() not in DATE_UNITS
+            or interval.text("unit").upper() == "WEEK"
+        ):
+            raise QueryError(
+                f"INVALID_FUNCTION_ARGUMENT: Cannot add hour, minutes or seconds to a date: {node.sql(dialect=Athena)}"
+            )
         node.replace(exp.cast(exp.paren(node.copy(), copy=False), "DATE", dialect=DuckDB))
     elif "DATE" in (left, right):
         if left == right == "DATE":
-            raise QueryError(f"NOT_SUPPORTED: the embedded Athena gives no intervals: {node.sql(dialect=Athena)}; use date_diff")
+            raise QueryError(
+                f"NOT_SUPPORTED: the embedded Athena gives no intervals: {node.sql(dialect=Athena)}; use date_diff"
+            )
         raise mismatch(node, left or "unknown", right or "unknown")
 
 
@@ -38,7 +50,9 @@ def _date_add(node: exp.DateAdd, ask: Ask) -> None:
     if of == "DATE" and unit in DATE_UNITS:
         node.replace(exp.cast(node.copy(), "DATE", dialect=DuckDB))
     elif not of.startswith("TIMESTAMP"):
-        raise QueryError(f"INVALID_FUNCTION_ARGUMENT: {unit.lower()} cannot be added to {of.lower()}: {node.sql(dialect=Athena)}")
+        raise QueryError(
+            f"INVALID_FUNCTION_ARGUMENT: {unit.lower()} cannot be added to {of.lower()}: {node.sql(dialect=Athena)}"
+        )
 
 
 def _truncate(node: exp.TimestampTrunc | exp.DateTrunc, ask: Ask) -> None:
@@ -46,12 +60,16 @@ def _truncate(node: exp.TimestampTrunc | exp.DateTrunc, ask: Ask) -> None:
     if of == "DATE" and unit in DATE_UNITS:
         node.replace(exp.cast(node.copy(), "DATE", dialect=DuckDB))
     elif not of.startswith("TIMESTAMP"):
-        raise QueryError(f"INVALID_FUNCTION_ARGUMENT: '{unit.lower()}' is not a valid {of} field: {node.sql(dialect=Athena)}")
+        raise QueryError(
+            f"INVALID_FUNCTION_ARGUMENT: '{unit.lower()}' is not a valid {of} field: {node.sql(dialect=Athena)}"
+        )
 
 
 def _subscript(node: exp.Bracket, ask: Ask) -> None:
     of, found = known(ask(node.this), node), node.copy()
-    [index] = apply_index_offset(node.this, [one.copy() for one in node.expressions], 1 - (node.args.get("offset") or 0), dialect=DuckDB)
+    [index] = apply_index_offset(
+        node.this, [one.copy() for one in node.expressions], 1 - (node.args.get("offset") or 0), dialect=DuckDB
+    )
     if of.endswith("[]"):
         node.replace(call("trino_element_at" if node.args.get("safe") else "trino_element", node.this, index, found))
     elif of.startswith("MAP(") and not node.args.get("safe"):
@@ -62,22 +80,45 @@ def _cast(node: exp.Cast, ask: Ask) -> None:
     of, to = ask(node.this) or "", node.to.this
     if to in (exp.DType.VARCHAR, exp.DType.TEXT, exp.DType.CHAR):
         if of in TEXTLESS or of.endswith("[]") or ("(" in of and not of.startswith("DECIMAL")):
-            raise QueryError(f"NOT_SUPPORTED: the embedded Athena does not write {of.lower() or 'this'} as text: {node.sql(dialect=Athena)}")
+            raise QueryError(
+                f"NOT_SUPPORTED: the embedded Athena does not write {of.lower() or 'this'} as text:"
+                f" {node.sql(dialect=Athena)}"
+            )
         if of.startswith("TIMESTAMP"):
             if any(literal.is_string for literal in node.this.find_all(exp.Literal)):
-                raise QueryError(f"NOT_SUPPORTED: the embedded Athena does not know the precision of {node.this.sql(dialect=Athena)}")
-            node.this.replace(call("trino_timestamp_text", node.this.copy(), exp.Literal.string(" UTC" if of.endswith("ZONE") else "")))
+                raise QueryError(
+                    f"NOT_SUPPORTED: the embedded Athena does not know the precision of {node.this.sql(dialect=Athena)}"
+                )
+            node.this.replace(
+                call(
+                    "trino_timestamp_text", node.this.copy(), exp.Literal.string(" UTC" if of.endswith("ZONE") else "")
+                )
+            )
         if to == exp.DType.CHAR:
-            raise QueryError(f"NOT_SUPPORTED: the embedded Athena has no texts of a fixed length: {node.sql(dialect=Athena)}")
+            raise QueryError(
+                f"NOT_SUPPORTED: the embedded Athena has no texts of a fixed length: {node.sql(dialect=Athena)}"
+            )
         if node.to.expressions:
             if of != "VARCHAR":
-                raise QueryError(f"NOT_SUPPORTED: the embedded Athena casts texts alone to a text of a length: {node.sql(dialect=Athena)}")
+                raise QueryError(
+                    "NOT_SUPPORTED: the embedded Athena casts texts alone to a text of a length:"
+                    f" {node.sql(dialect=Athena)}"
+                )
             node.replace(call("left", node.this.copy(), node.to.expressions[0].this.copy()))
-    elif of == "VARCHAR" and (form := FORMS.get(to)) and not (isinstance(node.this, exp.Literal) and re.fullmatch(form, node.this.name)):
+    elif (
+        of == "VARCHAR"
+        and (form := FORMS.get(to))
+        and not (isinstance(node.this, exp.Literal) and re.fullmatch(form, node.this.name))
+    ):
         strict = not isinstance(node, exp.TryCast)
-        node.this.replace(call("trino_written" if strict else "trino_written_or_null", node.this.copy(), exp.Literal.string(form)))
+        node.this.replace(
+            call("trino_written" if strict else "trino_written_or_null", node.this.copy(), exp.Literal.string(form))
+        )
     elif to == exp.DType.TIMESTAMPTZ and of == "VARCHAR" and not re.search(r"\d UTC$", node.this.name):
-        raise QueryError(f"NOT_SUPPORTED: the embedded Athena keeps no time zone of its own with a timestamp: {node.sql(dialect=Athena)}")
+        raise QueryError(
+            "NOT_SUPPORTED: the embedded Athena keeps no time zone of its own with a timestamp:"
+            f" {node.sql(dialect=Athena)}"
+        )
 
 
 FORMS = {
@@ -97,14 +138,21 @@ def _zone(node: exp.AtTimeZone, ask: Ask) -> None:
         around = around.parent
     told = isinstance(around, OF_A_ZONE) or (isinstance(around, exp.Cast) and around.to.this == exp.DType.DATE)
     if not told or ask(node.this) != "TIMESTAMP WITH TIME ZONE":
-        raise QueryError(f"NOT_SUPPORTED: the embedded Athena keeps no time zone with a timestamp; take a part of it or its date: {node.sql(dialect=Athena)}")
+        raise QueryError(
+            "NOT_SUPPORTED: the embedded Athena keeps no time zone with a timestamp; take a part of it or its date:"
+            f" {node.sql(dialect=Athena)}"
+        )
 
 
 def _date_diff(node: exp.DateDiff, ask: Ask) -> None:
-    """DuckDB's date_sub counts whole units, as Trino's date_diff does; its date_diff counts the boundaries between them."""
+    """DuckDB's date_sub counts whole units, as Trino's date_diff does; its date_diff counts the boundaries between
+    them.
+    """
     types, unit = {ask(node.this), ask(node.expression)}, node.text("unit").upper()
     if "VARCHAR" in types or ("DATE" in types and unit not in DATE_UNITS):
-        raise QueryError(f"INVALID_FUNCTION_ARGUMENT: '{unit.lower()}' is not a valid field here: {node.sql(dialect=Athena)}")
+        raise QueryError(
+            f"INVALID_FUNCTION_ARGUMENT: '{unit.lower()}' is not a valid field here: {node.sql(dialect=Athena)}"
+        )
     node.replace(call("date_sub", exp.Literal.string(unit.lower()), node.expression, node.this))
 
 
@@ -126,7 +174,10 @@ def _sequence(node: exp.GenerateSeries, ask: Ask) -> None:
     elif types == {"DATE"} and step is not None:
         node.replace(exp.cast(call("trino_few", node), "DATE[]", dialect=DuckDB))
     else:
-        raise QueryError(f"NOT_SUPPORTED: the embedded Athena makes sequences of integers, and of dates with a step: {node.sql(dialect=Athena)}")
+        raise QueryError(
+            "NOT_SUPPORTED: the embedded Athena makes sequences of integers, and of dates with a step:"
+            f" {node.sql(dialect=Athena)}"
+        )
 
 
 def _unnest(node: exp.Unnest, ask: Ask) -> None:
@@ -136,7 +187,10 @@ def _unnest(node: exp.Unnest, ask: Ask) -> None:
 
 def _array_join(node: exp.ArrayToString, ask: Ask) -> None:
     if node.args.get("null") or (ask(node.this) or "").removesuffix("[]") not in ("VARCHAR", *INTEGERS):
-        raise QueryError(f"NOT_SUPPORTED: the embedded Athena answers array_join(texts or integers, separator) only: {node.sql(dialect=Athena)}")
+        raise QueryError(
+            "NOT_SUPPORTED: the embedded Athena answers array_join(texts or integers, separator) only:"
+            f" {node.sql(dialect=Athena)}"
+        )
     node.replace(call("trino_array_join", node.this, node.expression))
 
 

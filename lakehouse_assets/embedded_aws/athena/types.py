@@ -1,6 +1,8 @@
-"""What Trino decides by the types of an operation's operands, and DuckDB otherwise: rewritten for DuckDB, or refused, before the query runs.
+"""What Trino decides by the types of an operation's operands, and DuckDB otherwise: rewritten for DuckDB, or refused,
+before the query runs.
 
-A type does not show in the query alone: it is the table's. So DuckDB is asked over empty tables of the same columns, from the innermost operation outwards.
+A type does not show in the query alone: it is the table's. So DuckDB is asked over empty tables of the same columns,
+from the innermost operation outwards.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ def by_types(statement: exp.Expr, connection: duckdb.DuckDBPyConnection, macros:
         _refuse_other_kinds(operation, statement, connection)
 
 
-def _refuse_other_kinds(operation: exp.SetOperation, statement: exp.Expr, connection: duckdb.DuckDBPyConnection) -> None:
+def _refuse_other_kinds(
+    operation: exp.SetOperation, statement: exp.Expr, connection: duckdb.DuckDBPyConnection
+) -> None:
     """Columns that UNION and its like put together have to be of one kind; DuckDB makes texts of them."""
     kinds = []
     for side in (operation.left, operation.right):
@@ -42,15 +46,28 @@ def _refuse_other_kinds(operation: exp.SetOperation, statement: exp.Expr, connec
         if with_ := statement.args.get("with_"):
             asked.set("with_", with_.copy())
         try:
-            kinds.append([kind_of(type_) for _, type_, *_ in connection.execute(f"DESCRIBE {asked.sql(dialect=DuckDB)}").fetchall()])
+            kinds.append(
+                [
+                    kind_of(type_)
+                    for _, type_, *_ in connection.execute(f"DESCRIBE {asked.sql(dialect=DuckDB)}").fetchall()
+                ]
+            )
         except duckdb.Error:
             return
     for left, right in zip(*kinds, strict=False):
         if left and right and left != right and {left, right} != {"date", "timestamp"}:
-            raise QueryError(f"TYPE_MISMATCH: columns of {operation.key.upper()} have incompatible types: {left}, {right}")
+            raise QueryError(
+                f"TYPE_MISMATCH: columns of {operation.key.upper()} have incompatible types: {left}, {right}"
+            )
 
 
-def _type_of(select: exp.Select | None, statement: exp.Expr, connection: duckdb.DuckDBPyConnection, macros: Macros, part: exp.Expr) -> str | None:
+def _type_of(
+    select: exp.Select | None,
+    statement: exp.Expr,
+    connection: duckdb.DuckDBPyConnection,
+    macros: Macros,
+    part: exp.Expr,
+) -> str | None:
     """DuckDB's type of an expression that stands in this SELECT; None where it cannot be told (a part of a lambda)."""
     if isinstance(part.unnest(), exp.Predicate | exp.Connector | exp.Not):
         # Not asked: a chain of hundreds of ORs would be asked for hundreds of times.
@@ -67,7 +84,9 @@ def _type_of(select: exp.Select | None, statement: exp.Expr, connection: duckdb.
 
 
 def _questions(part: exp.Expr, select: exp.Select | None, statement: exp.Expr) -> list[exp.Select]:
-    """The expression alone: from where the SELECT has its columns; from where the SELECTs around it have theirs, too; over the SELECT's own result."""
+    """The expression alone: from where the SELECT has its columns; from where the SELECTs around it have theirs, too;
+    over the SELECT's own result.
+    """
     if select is None:
         return [exp.select(exp.alias_(part.copy(), "asked"))]
     sources: list[exp.Expr] = []

@@ -1,7 +1,9 @@
-"""Answers one query over the current versions of Delta tables, with a DuckDB that lives as long as the query and sees nothing else.
+"""Answers one query over the current versions of Delta tables, with a DuckDB that lives as long as the query and sees
+nothing else.
 
-Each table is a view over its live files on disk (no extension that would have to be downloaded): columns by the types of the table's
-schema, absent in older files as NULL; partition columns by the values in the table's log, whatever the names of the folders are.
+Each table is a view over its live files on disk (no extension that would have to be downloaded): columns by the types
+of the table's schema, absent in older files as NULL; partition columns by the values in the table's log, whatever the
+names of the folders are.
 """
 
 import os
@@ -31,7 +33,12 @@ DUCKDB_NAMES = {
     "timestamp": "TIMESTAMPTZ",
     "timestamp_ntz": "TIMESTAMP",
 }
-DUCKDB_NESTED = {"array": "{element}[]", "map": "MAP({key},{value})", "struct": "STRUCT({fields})", "field": '"{name}" {type}'}
+DUCKDB_NESTED = {
+    "array": "{element}[]",
+    "map": "MAP({key},{value})",
+    "struct": "STRUCT({fields})",
+    "field": '"{name}" {type}',
+}
 SETTINGS = {
     "memory_limit": "'1GB'",
     "threads": str(min(4, os.cpu_count() or 1)),
@@ -97,17 +104,27 @@ def answer(query: Query, tables: Mapping[TableName, DeltaFiles], database: str) 
             description = connection.execute(sql).description or []
             types = tuple(column[1].id for column in description)
             if "interval" in types:
-                raise QueryError("NOT_SUPPORTED: the embedded Athena gives no intervals; ask for a number of units with date_diff")
+                raise QueryError(
+                    "NOT_SUPPORTED: the embedded Athena gives no intervals; ask for a number of units with date_diff"
+                )
             yield Answer(tuple(column[0] for column in description), types, _rows(connection))
 
 
-def _with_types(connection: duckdb.DuckDBPyConnection, macros: Macros, query: Query, tables: Mapping[TableName, DeltaFiles], database: str) -> str:
+def _with_types(
+    connection: duckdb.DuckDBPyConnection,
+    macros: Macros,
+    query: Query,
+    tables: Mapping[TableName, DeltaFiles],
+    database: str,
+) -> str:
     """The query in DuckDB's SQL, after what depends on its columns' types is refused or rewritten."""
     statement = query.statement
     if not query.questions and not depends_on_types(statement):
         return statement.sql(dialect=DuckDB)
     for table, files in tables.items():
-        columns = ", ".join(f"{_name(field.name.lower())} {_duckdb_type(field.type)}" for field in files.snapshot.fields)
+        columns = ", ".join(
+            f"{_name(field.name.lower())} {_duckdb_type(field.type)}" for field in files.snapshot.fields
+        )
         connection.execute(f"CREATE TABLE {SHAPES}.{_name(table.database)}.{_name(table.table)} ({columns})")
     connection.execute(f"USE {SHAPES}.{_name(database.lower())}")
     for question in query.questions:
@@ -132,26 +149,48 @@ def _failures_named() -> Iterator[None]:
         raise QueryError(f"GENERIC_USER_ERROR: {error}") from error
 
 
-def _create_view(connection: duckdb.DuckDBPyConnection, table: TableName, delta: DeltaFiles, files_table: str) -> list[str]:
+def _create_view(
+    connection: duckdb.DuckDBPyConnection, table: TableName, delta: DeltaFiles, files_table: str
+) -> list[str]:
     """Returns the files that the view reads."""
     snapshot, files = delta.snapshot, list(delta.paths)
     types = {field.name: _duckdb_type(field.type) for field in snapshot.fields}
     in_files = {name: type_ for name, type_ in types.items() if name not in snapshot.partition_columns}
     # A relation without rows lends its columns to tables without files, and to files from before a column was added.
-    no_values = [f"CAST(NULL AS {type_}) AS {_name(name)}" for name, type_ in {**in_files, "__file__": "VARCHAR"}.items()]
+    no_values = [
+        f"CAST(NULL AS {type_}) AS {_name(name)}" for name, type_ in {**in_files, "__file__": "VARCHAR"}.items()
+    ]
     data = f"SELECT {', '.join(no_values)} WHERE false"
     if files:
-        data += f" UNION ALL BY NAME FROM read_parquet({_list(files)}, union_by_name = true, hive_partitioning = false, filename = '__file__')"
+        data += (
+            f" UNION ALL BY NAME FROM read_parquet({_list(files)}, union_by_name = true, hive_partitioning = false,"
+            " filename = '__file__')"
+        )
     partition = {name: types[name] for name in snapshot.partition_columns}
-    values = {f"value_{number}": [file.partition[name] for file in snapshot.live_files] for number, name in enumerate(partition)}
+    values = {
+        f"value_{number}": [file.partition[name] for file in snapshot.live_files]
+        for number, name in enumerate(partition)
+    }
     unnested = ", ".join(
         ["unnest(CAST($file AS VARCHAR[])) AS __file__"]
-        + [f"unnest(CAST($value_{n} AS {type_}[])) AS {_name(name)}" for n, (name, type_) in enumerate(partition.items())]
+        + [
+            f"unnest(CAST($value_{n} AS {type_}[])) AS {_name(name)}"
+            for n, (name, type_) in enumerate(partition.items())
+        ]
     )
     connection.execute(f"CREATE TABLE {files_table} AS SELECT {unnested}", {"file": files, **values})
-    columns = ", ".join(f"CAST({'files' if name in partition else 'data'}.{_name(name)} AS {type_}) AS {_name(name.lower())}" for name, type_ in types.items())
-    joined = f"({data}) AS data JOIN {files_table} AS files ON data.__file__ = files.__file__" if partition else f"({data}) AS data"
-    connection.execute(f"CREATE VIEW {CATALOG}.{_name(table.database)}.{_name(table.table)} AS SELECT {columns} FROM {joined}")
+    columns = ", ".join(
+        f"CAST({'files' if name in partition else 'data'}.{_name(name)} AS {type_}) AS {_name(name.lower())}"
+        for name, type_ in types.items()
+    )
+    joined = (
+        f"({data}) AS data JOIN {files_table} AS files ON data.__file__ = files.__file__"
+        if partition
+        else f"({data}) AS data"
+    )
+    connection.execute(
+        f"CREATE VIEW {CATALOG}.{_name(table.database)}.{_name(table.table)} AS SELECT {columns} FROM {joined}"
+    )
     return files
 
 

@@ -1,7 +1,9 @@
-"""The words and forms of Trino's SQL that the embedded Athena answers; it refuses all others, whatever DuckDB would make of them.
+"""The words and forms of Trino's SQL that the embedded Athena answers; it refuses all others, whatever DuckDB would
+make of them.
 
-Each function here is held against Trino itself (lakehouse_assets_tests/trino/expressions.txt), with NULLs and with values at its edges. One that Trino has and
-that is not here is refused too: an answer that nobody compared may be another one than Athena's.
+Each function here is held against Trino itself (lakehouse_assets_tests/trino/expressions.txt), with NULLs and with
+values at its edges. One that Trino has and that is not here is refused too: an answer that nobody compared may be
+another one than Athena's.
 """
 
 import re
@@ -24,15 +26,15 @@ FUNCTIONS = frozenset(
     regexp_replace replace reverse round row row_number rpad rtrim second sequence sha256 sign sin sinh split split_part sqrt starts_with stddev
     stddev_pop stddev_samp strpos substr substring sum tan tanh to_base64 to_hex to_unixtime to_utf8 transform trim truncate try_cast unnest upper
     var_pop var_samp variance week week_of_year year year_of_week
-    """.split()  # noqa: SIM905 - 130 quotes would hide the words
-)
+    """.split()
+)  # noqa: SIM905 - 130 quotes would hide the words
 KEYWORDS = frozenset(
     """
     all and any array as bernoulli between by case char cube decimal distinct else end escape except exists from group having in intersect interval is
     join lateral like limit not offset on or order over partition recursive rollup select sets some system then time timestamp union using values
     varchar when where window with within
-    """.split()  # noqa: SIM905
-)
+    """.split()
+)  # noqa: SIM905
 """What a parenthesis may follow without being a function's."""
 CALLED = re.compile(r"[A-Za-z_]\w*")
 NAMES_BEFORE = (TokenType.ALIAS, TokenType.R_PAREN, TokenType.VAR, TokenType.IDENTIFIER, TokenType.ORDINALITY)
@@ -54,7 +56,9 @@ PLACES = exp.Lag | exp.Lead | exp.RowNumber | exp.Rank | exp.DenseRank | exp.Per
 
 
 def refuse_words(tokens: Sequence[Token], named: frozenset[str]) -> None:
-    """Refuses operators and functions. `named` are the names that WITH gives, which may have a list of columns. Raises QueryError."""
+    """Refuses operators and functions. `named` are the names that WITH gives, which may have a list of columns. Raises
+    QueryError.
+    """
     for number, token in enumerate(tokens):
         following = tokens[number + 1] if number + 1 < len(tokens) else None
         if token.token_type == TokenType.OFFSET and number > 1 and tokens[number - 2].token_type == TokenType.LIMIT:
@@ -67,13 +71,20 @@ def refuse_words(tokens: Sequence[Token], named: frozenset[str]) -> None:
             raise QueryError("SYNTAX_ERROR: mismatched input 'from'")
         if following and token.token_type == TokenType.USING and following.text.lower() == "sample":
             raise QueryError("SYNTAX_ERROR: mismatched input 'using'")
-        if following and token.token_type == TokenType.NUMBER and following.token_type == TokenType.VAR and following.start == token.end + 1:
+        if (
+            following
+            and token.token_type == TokenType.NUMBER
+            and following.token_type == TokenType.VAR
+            and following.start == token.end + 1
+        ):
             raise _unknown(f"the number {token.text}{following.text}")
         if following and following.token_type == TokenType.L_PAREN and CALLED.fullmatch(token.text):
             before = tokens[number - 1].token_type if number else None
             name = token.text.lower()
             if before not in NAMES_BEFORE and name not in FUNCTIONS | KEYWORDS | named:
-                raise QueryError(f"FUNCTION_NOT_FOUND: the embedded Athena has no function '{name}' (Athena may have it)")
+                raise QueryError(
+                    f"FUNCTION_NOT_FOUND: the embedded Athena has no function '{name}' (Athena may have it)"
+                )
 
 
 def refuse_forms(statement: exp.Expr) -> None:
@@ -103,10 +114,15 @@ def _form(node: exp.Expr) -> str | None:
             return "SYNTAX_ERROR: mismatched input ')'"
         case exp.Literal() if not node.is_string and node.this.isdigit() and int(node.this) >= BIGINTS:
             return f"SYNTAX_ERROR: Invalid numeric literal: {node.this}"
-        case exp.DPipe() | exp.Concat() | exp.AggFunc() if any(isinstance(one, exp.Null) for one in node.iter_expressions()):
+        case exp.DPipe() | exp.Concat() | exp.AggFunc() if any(
+            isinstance(one, exp.Null) for one in node.iter_expressions()
+        ):
             return f"AMBIGUOUS_FUNCTION_CALL: Explicit type casts must be added to NULL: {node.sql(dialect=Athena)}"
         case exp.Escape() if not _is_escaped(node):
-            return "INVALID_FUNCTION_ARGUMENT: Escape character must be followed by '%', '_' or the escape character itself"
+            return (
+                "INVALID_FUNCTION_ARGUMENT: Escape character must be followed by '%', '_' or the escape character"
+                " itself"
+            )
         case exp.Cast() if node.to.this == exp.DType.JSON:
             return "NOT_SUPPORTED: the embedded Athena has no values of the type JSON"
         case exp.Tuple() if isinstance(node.parent, exp.Select | exp.Alias | exp.In) and not (
@@ -114,7 +130,10 @@ def _form(node: exp.Expr) -> str | None:
         ):
             return f"NOT_SUPPORTED: the embedded Athena gives and compares no rows: {node.sql(dialect=Athena)}"
         case exp.Struct() if not isinstance(node.parent, exp.Cast | exp.In | exp.Predicate):
-            return f"NOT_SUPPORTED: the embedded Athena gives no rows without the names of their fields: {node.sql(dialect=Athena)}"
+            return (
+                "NOT_SUPPORTED: the embedded Athena gives no rows without the names of their fields:"
+                f" {node.sql(dialect=Athena)}"
+            )
         case exp.StrPosition() if node.args.get("position") or node.args.get("occurrence"):
             return "NOT_SUPPORTED: the embedded Athena answers strpos(text, part) only"
         case exp.ArgMax() | exp.ArgMin() if node.args.get("count"):
@@ -123,14 +142,20 @@ def _form(node: exp.Expr) -> str | None:
             return "NOT_SUPPORTED: the embedded Athena answers split(text, delimiter) only"
         case exp.Replace() if node.text("expression") == "":
             return "NOT_SUPPORTED: the embedded Athena does not replace an empty text, nor one that is not a literal"
-        case exp.RegexpReplace() if not isinstance(node.args.get("replacement"), exp.Literal) or "\\" in node.text("replacement"):
+        case exp.RegexpReplace() if not isinstance(node.args.get("replacement"), exp.Literal) or "\\" in node.text(
+            "replacement"
+        ):
             return "NOT_SUPPORTED: the embedded Athena replaces by a literal without backslashes only"
         case exp.RegexpExtract() if node.args.get("group") and re.search(r"\)[?*{]|\||^$", node.text("expression")):
             return "NOT_SUPPORTED: the embedded Athena cannot tell a group that took no part in a match"
         case exp.ArraySort() if node.find(exp.Lambda):
             return "NOT_SUPPORTED: the embedded Athena sorts an array by its values only"
-        case exp.Order() if isinstance(node.this, exp.Distinct) and any(one.this not in node.this.expressions for one in node.expressions):
-            return f"EXPRESSION_NOT_IN_DISTINCT: ORDER BY expressions must appear in arguments: {node.sql(dialect=Athena)}"
+        case exp.Order() if isinstance(node.this, exp.Distinct) and any(
+            one.this not in node.this.expressions for one in node.expressions
+        ):
+            return (
+                f"EXPRESSION_NOT_IN_DISTINCT: ORDER BY expressions must appear in arguments: {node.sql(dialect=Athena)}"
+            )
         case exp.Window():
             return _window_problem(node)
         case exp.OverflowTruncateBehavior():
@@ -138,9 +163,15 @@ def _form(node: exp.Expr) -> str | None:
         case exp.GroupConcat() if not isinstance(node.this, exp.Order) or not node.args.get("separator"):
             return "NOT_SUPPORTED: the embedded Athena answers listagg(value, separator) WITHIN GROUP (ORDER BY …) only"
         case exp.TimeToStr() | exp.StrToTime() if not DATE_FORMATS.fullmatch(node.text("format")):
-            return "NOT_SUPPORTED: the embedded Athena does not know a letter of the format, or the format is not a literal"
+            return (
+                "NOT_SUPPORTED: the embedded Athena does not know a letter of the format, or the format is not a"
+                " literal"
+            )
         case exp.Select() if node.args.get("distinct") and (hidden := _hidden_order(node)):
-            return f"EXPRESSION_NOT_IN_DISTINCT: For SELECT DISTINCT, ORDER BY expressions must appear in select list: {hidden}"
+            return (
+                "EXPRESSION_NOT_IN_DISTINCT: For SELECT DISTINCT, ORDER BY expressions must appear in select list:"
+                f" {hidden}"
+            )
     return None
 
 
@@ -148,7 +179,14 @@ def _named_past_using(join: exp.Join) -> str | None:
     shared = {column.name.lower() for column in join.args["using"]}
     select = join.find_ancestor(exp.Select)
     columns = select.find_all(exp.Column) if select else ()
-    return next((column.sql() for column in columns if column.table and column.name.lower() in shared and column.find_ancestor(exp.Select) is select), None)
+    return next(
+        (
+            column.sql()
+            for column in columns
+            if column.table and column.name.lower() in shared and column.find_ancestor(exp.Select) is select
+        ),
+        None,
+    )
 
 
 def _window_problem(window: exp.Window) -> str | None:
@@ -178,11 +216,18 @@ def _is_escaped(node: exp.Escape) -> bool:
 
 def _hidden_order(select: exp.Select) -> str | None:
     """What a SELECT DISTINCT is ordered by without selecting it."""
-    order, shown = select.args.get("order"), {column.sql() for column in select.expressions} | {column.alias_or_name for column in select.expressions}
+    order, shown = (
+        select.args.get("order"),
+        {column.sql() for column in select.expressions} | {column.alias_or_name for column in select.expressions},
+    )
     shown |= {column.this.sql() for column in select.expressions if isinstance(column, exp.Alias)}
     if not order or select.is_star:
         return None
-    hidden = [one.this.sql() for one in order.expressions if not isinstance(one.this, exp.Literal) and one.this.sql() not in shown]
+    hidden = [
+        one.this.sql()
+        for one in order.expressions
+        if not isinstance(one.this, exp.Literal) and one.this.sql() not in shown
+    ]
     return hidden[0] if hidden else None
 
 

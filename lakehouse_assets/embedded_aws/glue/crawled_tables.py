@@ -1,7 +1,7 @@
 """What a crawler registers: the tables of Delta folders, as a real crawler makes them with CreateNativeDeltaTable.
 
-`catalog/entries.py` says what such an entry is. The crawler adds the table's schema as Spark keeps it, and that it was there. An entry that says the same
-already, whoever wrote it, stays as it is.
+`catalog/entries.py` says what such an entry is. The crawler adds the table's schema as Spark keeps it, and that it was
+there. An entry that says the same already, whoever wrote it, stays as it is.
 """
 
 import re
@@ -10,10 +10,21 @@ from typing import Any
 from ministack.services import glue  # type: ignore[import-untyped]
 
 from lakehouse_assets.catalog.entries import delta_entry, says_the_same
-from lakehouse_assets.embedded_aws.athena.delta_tables import DeltaType, NotReadableError, Snapshot, read_snapshot, type_in
+from lakehouse_assets.embedded_aws.athena.delta_tables import (
+    DeltaType,
+    NotReadableError,
+    Snapshot,
+    read_snapshot,
+    type_in,
+)
 
 HIVE_NAMES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint", "timestamp_ntz": "timestamp"}
-HIVE_NESTED = {"array": "array<{element}>", "map": "map<{key},{value}>", "struct": "struct<{fields}>", "field": "{name}:{type}"}
+HIVE_NESTED = {
+    "array": "array<{element}>",
+    "map": "map<{key},{value}>",
+    "struct": "struct<{fields}>",
+    "field": "{name}:{type}",
+}
 # Spark splits the schema into table parameters of this many characters (spark.sql.sources.schemaStringLengthThreshold).
 SCHEMA_PART_CHARACTERS = 4000
 
@@ -21,7 +32,11 @@ SCHEMA_PART_CHARACTERS = 4000
 def register_targets(crawler: dict[str, Any]) -> list[str]:
     """Registers every table that can be registered. Returns what is wrong with the others."""
     targets = crawler.get("Targets") or {}
-    problems = [f"{kind} are not crawled by the embedded AWS" for kind, given in targets.items() if given and kind != "DeltaTargets"]
+    problems = [
+        f"{kind} are not crawled by the embedded AWS"
+        for kind, given in targets.items()
+        if given and kind != "DeltaTargets"
+    ]
     if crawler.get("DatabaseName") not in glue._databases:
         return [*problems, f"there is no database {crawler.get('DatabaseName')}"]
     for target in targets.get("DeltaTargets") or []:

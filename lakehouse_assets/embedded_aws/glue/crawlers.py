@@ -1,7 +1,9 @@
-"""Gap: a crawler of ministack runs for five seconds and creates nothing. Here it registers the Delta tables of its targets.
+"""Gap: a crawler of ministack runs for five seconds and creates nothing. Here it registers the Delta tables of its
+targets.
 
-LastCrawl tells the truth: a folder without a Delta table, or one that Athena could not read, makes the crawl FAILED with the reason,
-after the other tables are registered. Other targets than Delta tables fail too. Of SchemaChangePolicy, UpdateBehavior is kept.
+LastCrawl tells the truth: a folder without a Delta table, or one that Athena could not read, makes the crawl FAILED
+with the reason, after the other tables are registered. Other targets than Delta tables fail too. Of SchemaChangePolicy,
+UpdateBehavior is kept.
 """
 
 import time

@@ -1,4 +1,6 @@
-"""One run of a Glue job as a process: prepared, started, waited for, stopped, its output kept in a file. Knows nothing of Glue's API."""
+"""One run of a Glue job as a process: prepared, started, waited for, stopped, its output kept in a file. Knows nothing
+of Glue's API.
+"""
 
 import os
 import re
@@ -34,7 +36,15 @@ class Outcome:
 class JobProcess:
     """A script that runs with its arguments, in a temporary folder of its own."""
 
-    def __init__(self, script: bytes | None, location: str, arguments: Sequence[str], command: Sequence[str], log: Path, prepare: Prepare) -> None:
+    def __init__(
+        self,
+        script: bytes | None,
+        location: str,
+        arguments: Sequence[str],
+        command: Sequence[str],
+        log: Path,
+        prepare: Prepare,
+    ) -> None:
         self._script = script
         self._location = location
         self._arguments = arguments
@@ -70,12 +80,16 @@ class JobProcess:
                 exit_code = self._process.wait(timeout=seconds)
             except subprocess.TimeoutExpired:
                 self._end(self._process)
-                return Outcome("TIMEOUT", f"Job run exceeded its time-out of {seconds / 60:g} minutes{self._whole_log()}")
+                return Outcome(
+                    "TIMEOUT", f"Job run exceeded its time-out of {seconds / 60:g} minutes{self._whole_log()}"
+                )
         if self._stop_requested.is_set():
             return Outcome("STOPPED")
         if exit_code == 0:
             return Outcome("SUCCEEDED")
-        why = error_in(self._log.read_text(errors="replace"), script.name) or f"Command failed with exit code {exit_code}"
+        why = (
+            error_in(self._log.read_text(errors="replace"), script.name) or f"Command failed with exit code {exit_code}"
+        )
         return Outcome("FAILED", f"{why}{self._whole_log()}")
 
     def stop(self) -> None:
@@ -116,7 +130,9 @@ class JobProcess:
 
 
 def error_in(log: str, script: str) -> str | None:
-    """What Glue would tell of the last exception in a log: the category, the line of the script, the exception's class without its module, its message."""
+    """What Glue would tell of the last exception in a log: the category, the line of the script, the exception's class
+    without its module, its message.
+    """
     raised = exception_in(log)
     if raised is None:
         return None
@@ -128,7 +144,9 @@ def error_in(log: str, script: str) -> str | None:
 
 
 def exception_in(log: str) -> tuple[str, str] | None:
-    """The last exception whose traceback is in a log: its class without the module, and what follows. None where there is no traceback."""
+    """The last exception whose traceback is in a log: its class without the module, and what follows. None where there
+    is no traceback.
+    """
     _, found, last = log.rpartition(TRACEBACK)
     raised = re.match(r"(?:\w+\.)*(\w+)(.*)", _exception(last), re.DOTALL)
     return (raised[1], raised[2]) if found and raised else None

@@ -1,9 +1,10 @@
 """Gap: a `glueetl` job run of ministack succeeds without running anything. Here it is a process.
 
-It gets the job's script from S3 and the arguments of the job and of the run as `--NAME value`, as Glue passes them; `glue_platform` says what Glue
-puts around it. The command in front of the script is this Python, or what the environment variable LAKEHOUSE_GLUE_COMMAND says. Kept as on AWS:
-MaxConcurrentRuns, MaxRetries, the time-out in minutes, BatchStopJobRun, the error message. A run's LogGroupName is the folder of its log. Not kept:
-workers and their size (a run has this machine), queuing (WAITING, EXPIRED), NonOverridableArguments, bookmarks, DPUSeconds.
+It gets the job's script from S3 and the arguments of the job and of the run as `--NAME value`, as Glue passes them;
+`glue_platform` says what Glue puts around it. The command in front of the script is this Python, or what the
+environment variable LAKEHOUSE_GLUE_COMMAND says. Kept as on AWS: MaxConcurrentRuns, MaxRetries, the time-out in
+minutes, BatchStopJobRun, the error message. A run's LogGroupName is the folder of its log. Not kept: workers and their
+size (a run has this machine), queuing (WAITING, EXPIRED), NonOverridableArguments, bookmarks, DPUSeconds.
 """
 
 import os
@@ -83,7 +84,9 @@ def _start_job_run(request: dict[str, Any]) -> Response:
 
 
 def _runs(name: str) -> list[dict[str, Any]]:
-    """The runs of a job, oldest first. One whose process went with a server that was killed is no longer under way, whatever was saved of it."""
+    """The runs of a job, oldest first. One whose process went with a server that was killed is no longer under way,
+    whatever was saved of it.
+    """
     with _runs_lock:
         runs: list[dict[str, Any]] = glue._job_runs.setdefault(name, [])
         for run in runs:
@@ -110,7 +113,11 @@ def _new_run(job: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
 def _next_attempt(run: dict[str, Any]) -> dict[str, Any]:
     attempt = run["Attempt"] + 1
     kept = {name: value for name, value in run.items() if name not in ("ErrorMessage", "CompletedOn")}
-    return kept | {"Id": f"{run['Id'].partition('_attempt_')[0]}_attempt_{attempt}", "Attempt": attempt, "PreviousRunId": run["Id"]}
+    return kept | {
+        "Id": f"{run['Id'].partition('_attempt_')[0]}_attempt_{attempt}",
+        "Attempt": attempt,
+        "PreviousRunId": run["Id"],
+    }
 
 
 def _begin(run: dict[str, Any], job: dict[str, Any]) -> None:
@@ -175,7 +182,9 @@ def _batch_stop_job_run(request: dict[str, Any]) -> Response:
         if run is None or run["JobRunState"] not in UNFINISHED:
             code = "EntityNotFoundException" if run is None else "InvalidInputException"
             message = "Run not found" if run is None else f"The run is already {run['JobRunState']}"
-            errors.append({"JobName": name, "JobRunId": run_id, "ErrorDetail": {"ErrorCode": code, "ErrorMessage": message}})
+            errors.append(
+                {"JobName": name, "JobRunId": run_id, "ErrorDetail": {"ErrorCode": code, "ErrorMessage": message}}
+            )
             continue
         run["JobRunState"] = "STOPPING"
         spawn_background(_stop, run_id, thread_name=f"glue-stop-{name}")

@@ -1,7 +1,7 @@
 """What Glue puts around a job's script: its Python modules, Spark with Delta Lake and S3, an environment of its own.
 
-Glue reads special arguments of a job. Those that decide whether a script runs at all are carried out here, and fail as on Glue; of all others
-the run's log says that they have no effect here.
+Glue reads special arguments of a job. Those that decide whether a script runs at all are carried out here, and fail as
+on Glue; of all others the run's log says that they have no effect here.
 """
 
 import importlib.metadata
@@ -17,7 +17,16 @@ from lakehouse_assets.errors import BadConfiguration
 
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
 WITHOUT_EFFECT = (
-    *("--enable-", "--continuous-log-", "--job-bookmark-", "--write-shuffle-", "--customer-", "--executor-", "--spark-event-", "--user-jars-"),
+    *(
+        "--enable-",
+        "--continuous-log-",
+        "--job-bookmark-",
+        "--write-shuffle-",
+        "--customer-",
+        "--executor-",
+        "--spark-event-",
+        "--user-jars-",
+    ),
     *("--class", "--extra-files", "--job-language", "--python-modules-installer-option", "--TempDir"),
 )
 """What Glue reads and this does not, by how it begins."""
@@ -29,7 +38,9 @@ ReadObject = Callable[[str], bytes | None]
 
 
 def prepare(arguments: Mapping[str, str], read: ReadObject, folder: Path, say: Callable[[str], None]) -> dict[str, str]:
-    """Puts modules and Spark's configuration into the run's folder. Returns the script's environment. Raises LaunchError where something is not there."""
+    """Puts modules and Spark's configuration into the run's folder. Returns the script's environment. Raises
+    LaunchError where something is not there.
+    """
     ignored = sorted(name for name in arguments if name.startswith(WITHOUT_EFFECT))
     if ignored:
         say(f"without effect here: {' '.join(ignored)}")
@@ -50,17 +61,25 @@ def _python_path(arguments: Mapping[str, str], read: ReadObject, folder: Path) -
             _unpack(module, read, modules)
         else:
             _check_installed(module)
-    return [*(str(_fetched(location, read, folder)) for location in _listed(arguments.get("--extra-py-files"))), str(modules)]
+    return [
+        *(str(_fetched(location, read, folder)) for location in _listed(arguments.get("--extra-py-files"))),
+        str(modules),
+    ]
 
 
 def _unpack(location: str, read: ReadObject, modules: Path) -> None:
     if not location.endswith(".whl"):
-        raise LaunchError(f"Installation of Additional Python Modules failed: {location} is no wheel; the embedded Glue takes wheels and name==version")
+        raise LaunchError(
+            f"Installation of Additional Python Modules failed: {location} is no wheel; the embedded Glue takes wheels"
+            " and name==version"
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(_object(location, read))) as wheel:
             wheel.extractall(modules)
     except zipfile.BadZipFile as error:
-        raise LaunchError(f"Installation of Additional Python Modules failed: {location} is no wheel: {error}") from error
+        raise LaunchError(
+            f"Installation of Additional Python Modules failed: {location} is no wheel: {error}"
+        ) from error
 
 
 def _check_installed(module: str) -> None:
@@ -72,7 +91,8 @@ def _check_installed(module: str) -> None:
         found = None
     if found is None or (version and found != version):
         raise LaunchError(
-            f"Installation of Additional Python Modules failed: {module} is not on this machine ({f'only {found} is' if found else 'no version is'})"
+            f"Installation of Additional Python Modules failed: {module} is not on this machine"
+            f" ({f'only {found} is' if found else 'no version is'})"
         )
 
 
@@ -97,7 +117,9 @@ def _check_formats(formats: str) -> None:
 
 
 def _spark(conf: str, extra: Sequence[Path], folder: Path) -> dict[str, str]:
-    """Spark as Glue has it: the jars of Delta Lake and S3A on its path, and those of the job; `s3://` as S3A, and what the job's --conf says."""
+    """Spark as Glue has it: the jars of Delta Lake and S3A on its path, and those of the job; `s3://` as S3A, and what
+    the job's --conf says.
+    """
     # Here, as only a machine that has the spark extra can run these jobs.
     from lakehouse_assets.etl.engines.spark.session import EVERYWHERE, on_one_machine
     from lakehouse_assets.local.spark.jars import installed_jars
@@ -108,12 +130,16 @@ def _spark(conf: str, extra: Sequence[Path], folder: Path) -> dict[str, str]:
     except BadConfiguration as error:
         raise LaunchError(f"BadConfiguration: {error}") from error
     # Not what the engine sets for itself wherever it runs: on Glue too it has to.
-    of_this_machine = {name: value for name, value in on_one_machine(jars, folder / "scratch").items() if name not in EVERYWHERE}
+    of_this_machine = {
+        name: value for name, value in on_one_machine(jars, folder / "scratch").items() if name not in EVERYWHERE
+    }
     # A fifth quicker for the small batches of a laptop, whose runs are mostly start-up.
     of_this_machine["spark.driver.extraJavaOptions"] += " -XX:TieredStopAtLevel=1"
     asked_for = dict(setting.strip().partition("=")[::2] for setting in conf.split("--conf ") if setting.strip())
     (folder / "spark").mkdir()
-    (folder / "spark" / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in (of_this_machine | _s3a() | asked_for).items()))
+    (folder / "spark" / "spark-defaults.conf").write_text(
+        "".join(f"{name} {value}\n" for name, value in (of_this_machine | _s3a() | asked_for).items())
+    )
     return {"SPARK_CONF_DIR": str(folder / "spark"), "JAVA_HOME": str(java), "PYSPARK_PYTHON": sys.executable}
 
 
@@ -123,7 +149,9 @@ def _s3a() -> dict[str, str]:
         "spark.hadoop.fs.s3a.endpoint.region": os.environ["AWS_REGION"],
         "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
-        "spark.hadoop.fs.s3a.aws.credentials.provider": "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider",
+        "spark.hadoop.fs.s3a.aws.credentials.provider": (
+            "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider"
+        ),
     }
 
 

@@ -1,8 +1,10 @@
-"""Gap: ministack carries out no lifecycle rule, so every version that ever was stays: what VACUUM removes frees no disk, and each lease adds twenty versions.
+"""Gap: ministack carries out no lifecycle rule, so every version that ever was stays: what VACUUM removes frees no
+disk, and each lease adds twenty versions.
 
-Each write of an object writes down all its versions, so that a lease which is renewed for weeks gets slower and slower. Here NoncurrentVersionExpiration and
-ExpiredObjectDeleteMarker are carried out, for rules with a prefix, at the start and every hour. Of an object of the control prefix there are at most
-`MOST_OLD_VERSIONS_OF_CONTROL` old versions besides, which on AWS is left to the days.
+Each write of an object writes down all its versions, so that a lease which is renewed for weeks gets slower and slower.
+Here NoncurrentVersionExpiration and ExpiredObjectDeleteMarker are carried out, for rules with a prefix, at the start
+and every hour. Of an object of the control prefix there are at most `MOST_OLD_VERSIONS_OF_CONTROL` old versions
+besides, which on AWS is left to the days.
 """
 
 import asyncio
@@ -27,7 +29,9 @@ Version = dict[str, Any]
 
 @dataclass(frozen=True)
 class Rule:
-    """Versions under the prefix go once they were replaced before this time; the times of S3 in ministack are texts in one form."""
+    """Versions under the prefix go once they were replaced before this time; the times of S3 in ministack are texts in
+    one form.
+    """
 
     prefix: str
     replaced_before: str
@@ -35,7 +39,9 @@ class Rule:
     lone_markers_go: bool
 
     def kept(self, versions: list[Version]) -> list[Version]:
-        """Of the versions of one key, the oldest first, those that stay: the latest, and the old ones that are young enough, or few enough."""
+        """Of the versions of one key, the oldest first, those that stay: the latest, and the old ones that are young
+        enough, or few enough.
+        """
         *old, latest = versions
         replaced = [version["last_modified"] for version in versions[1:]]
         young = [version for version, when in zip(old, replaced, strict=True) if when >= self.replaced_before]
@@ -61,7 +67,9 @@ def expire() -> None:
 
 
 def _rules(now: datetime) -> dict[tuple[str, str], list[Rule]]:
-    """Of each account's buckets. CloudFormation of ministack does not tell a bucket of its rules: they are with the stack."""
+    """Of each account's buckets. CloudFormation of ministack does not tell a bucket of its rules: they are with the
+    stack.
+    """
     rules: dict[tuple[str, str], list[Rule]] = {}
     for (account, *_), stack in _stacks._data.items():
         for resource in stack.get("_resources", {}).values():
@@ -73,7 +81,11 @@ def _rules(now: datetime) -> dict[tuple[str, str], list[Rule]]:
 
 
 def _is_of_old_versions(described: dict[str, Any]) -> bool:
-    return described.get("Status") == "Enabled" and isinstance(described.get("Prefix"), str) and "NoncurrentVersionExpiration" in described
+    return (
+        described.get("Status") == "Enabled"
+        and isinstance(described.get("Prefix"), str)
+        and "NoncurrentVersionExpiration" in described
+    )
 
 
 def _rule(described: dict[str, Any], now: datetime) -> Rule:

@@ -1,8 +1,10 @@
-"""Gap: ministack's S3 takes keys and metadata of any length. AWS takes keys of 1,024 bytes and metadata of 2,048 (in UTF-8, names and values together).
+"""Gap: ministack's S3 takes keys and metadata of any length. AWS takes keys of 1,024 bytes and metadata of 2,048 (in
+UTF-8, names and values together).
 
 What does not fit there must not fit here: else a copy under a longer key works in every test, and nowhere else.
 
-Source: Amazon S3 User Guide, "Naming Amazon S3 objects" and "User-defined object metadata"; the codes are those of its list of error responses.
+Source: Amazon S3 User Guide, "Naming Amazon S3 objects" and "User-defined object metadata"; the codes are those of its
+list of error responses.
 """
 
 from collections.abc import Callable
@@ -22,12 +24,23 @@ def fill() -> None:
     wrap(s3, "_dispatch", _dispatch)
 
 
-def _dispatch(original: Callable[..., Any], method: str, bucket: str, key: str, headers: dict[str, str], *rest: Any) -> Response:
+def _dispatch(
+    original: Callable[..., Any], method: str, bucket: str, key: str, headers: dict[str, str], *rest: Any
+) -> Response:
     error: Callable[..., Response] = s3._error
     if len(key.encode()) > KEY_BYTES:
         return error("KeyTooLongError", "Your key is too long", 400, f"/{bucket}/{key}")
-    metadata = {name.lower().removeprefix(METADATA): value for name, value in headers.items() if name.lower().startswith(METADATA)}
+    metadata = {
+        name.lower().removeprefix(METADATA): value
+        for name, value in headers.items()
+        if name.lower().startswith(METADATA)
+    }
     if sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items()) > METADATA_BYTES:
-        return error("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size", 400, f"/{bucket}/{key}")
+        return error(
+            "MetadataTooLarge",
+            "Your metadata headers exceed the maximum allowed metadata size",
+            400,
+            f"/{bucket}/{key}",
+        )
     answer: Response = original(method, bucket, key, headers, *rest)
     return answer

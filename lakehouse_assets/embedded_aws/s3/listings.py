@@ -1,8 +1,9 @@
 """Gap: what ministack's S3 says of objects differs from S3's own answers.
 
-- Times have milliseconds. S3's are whole seconds, so that what was written within one second has no order; here too, else a mistake in that shows on AWS alone.
-- ListObjectVersions heeds no `encoding-type=url`, which boto3 asks for: XML cannot hold a control character, and one such key makes every listing that it
-  is in unreadable. Here keys are encoded where that is asked for
+- Times have milliseconds. S3's are whole seconds, so that what was written within one second has no order; here too,
+  else a mistake in that shows on AWS alone.
+- ListObjectVersions heeds no `encoding-type=url`, which boto3 asks for: XML cannot hold a control character, and one
+  such key makes every listing that it is in unreadable. Here keys are encoded where that is asked for
   (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html).
 """
 

@@ -1,10 +1,11 @@
 """Gap: how ministack's S3 reads the bytes of an object; `s3_writes` writes them.
 
-- A ranged read of a version (`VersionId` with `Range`) answers with the whole object, so that a large version that boto3 downloads in
-  parts is corrupt. Here it answers with the range.
-- Every version ever written stays in memory, and every ranged read reads the whole file from disk. Here the bytes are on disk alone, and
-  a large file is mapped into memory, so that a range costs what it weighs.
-- An object that cannot be read (file gone) is a warning in the log and an empty object for the reader. Here it is an error.
+- A ranged read of a version (`VersionId` with `Range`) answers with the whole object, so that a large version that
+  boto3 downloads in parts is corrupt. Here it answers with the range.
+- Every version ever written stays in memory, and every ranged read reads the whole file from disk. Here the bytes are
+  on disk alone, and a large file is mapped into memory, so that a range costs what it weighs.
+- An object that cannot be read (file gone) is a warning in the log and an empty object for the reader. Here it is an
+  error.
 """
 
 import mmap
@@ -32,7 +33,9 @@ def fill() -> None:
     replace(s3, "_version_body", _version_body)
 
 
-def _get_object(original: Original, bucket_name: str, key: str, headers: dict[str, str], query: dict[str, list[str]] | None = None) -> Response:
+def _get_object(
+    original: Original, bucket_name: str, key: str, headers: dict[str, str], query: dict[str, list[str]] | None = None
+) -> Response:
     requested_range = headers.get("range", "") if query and query.get("versionId") else ""
     if requested_range:
         # Checksums are of the whole object: a client would hold the piece against them.
@@ -80,7 +83,11 @@ def _piece(body: Body, requested_range: str, headers: dict[str, str], bucket_nam
         return 416, {"Content-Type": "application/xml", "Content-Range": f"bytes */{len(body)}"}, error
     start, end = bounds
     piece = bytes(body[start : end + 1])
-    return 206, {**headers, "Content-Length": str(len(piece)), "Content-Range": f"bytes {start}-{end}/{len(body)}"}, piece
+    return (
+        206,
+        {**headers, "Content-Length": str(len(piece)), "Content-Range": f"bytes {start}-{end}/{len(body)}"},
+        piece,
+    )
 
 
 def _as_bytes(body: Body) -> bytes:

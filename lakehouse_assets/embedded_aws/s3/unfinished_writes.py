@@ -1,7 +1,9 @@
-"""An object is two files: its bytes, and beside them what is said of it (a sidecar). A server that was killed between the two leaves them at odds.
+"""An object is two files: its bytes, and beside them what is said of it (a sidecar). A server that was killed between
+the two leaves them at odds.
 
-`s3_writes` lays both ready, as `NAME.tmp`, before the first takes its place. So a sidecar that is still ready and complete while the bytes are not ready any
-more belongs to the bytes in place, and the write can be finished; any other is as if it had never begun.
+`s3_writes` lays both ready, as `NAME.tmp`, before the first takes its place. So a sidecar that is still ready and
+complete while the bytes are not ready any more belongs to the bytes in place, and the write can be finished; any other
+is as if it had never begun.
 """
 
 import errno
@@ -18,7 +20,9 @@ NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EM
 
 
 def finish_or_undo(objects: Path) -> None:
-    """Finishes or undoes the writes that were under way when the last server ended. Before ministack looks at the folder: it takes what it finds for true."""
+    """Finishes or undoes the writes that were under way when the last server ended. Before ministack looks at the
+    folder: it takes what it finds for true.
+    """
     accounts = [folder for folder in objects.iterdir() if folder.name.isdigit()]
     ready = [file for account in accounts for file in _files(account, READY)]
     # The sidecars first: whether their bytes are ready tells what they are.
@@ -44,7 +48,9 @@ def link_or_copy(file: Path, other: Path) -> None:
 
 
 def _put_back_what_was_complete(objects: Path, sidecar: Path) -> None:
-    """After a power cut, or where files were written before both were laid ready first: the bytes of before lie aside, as a version."""
+    """After a power cut, or where files were written before both were laid ready first: the bytes of before lie aside,
+    as a version.
+    """
     body, said = _bytes_of(sidecar), _read(sidecar) or {"size": None}
     if said.get("is_delete_marker") or "size" not in said or not body.is_file():
         return
@@ -60,7 +66,9 @@ def _put_back_what_was_complete(objects: Path, sidecar: Path) -> None:
 
 def _is_said_of(body: Path, said: dict[str, Any]) -> bool:
     # The size alone does not tell: one lease is as long as the next.
-    return body.stat().st_size == said["size"] and hashlib.md5(body.read_bytes(), usedforsecurity=False).hexdigest() == str(said.get("etag")).strip('"')
+    return body.stat().st_size == said["size"] and hashlib.md5(
+        body.read_bytes(), usedforsecurity=False
+    ).hexdigest() == str(said.get("etag")).strip('"')
 
 
 def _files(folder: Path, ending: str) -> list[Path]:

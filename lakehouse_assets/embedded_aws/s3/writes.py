@@ -1,11 +1,13 @@
-"""Gap: an object or a delete marker that the disk refuses is there all the same in ministack, in memory and until the next stop.
+"""Gap: an object or a delete marker that the disk refuses is there all the same in ministack, in memory and until the
+next stop.
 
-The client that tries again then meets what it wrote itself: to create an object "only if there is none" is answered by "there is one", a commit
-of Delta Lake is taken for done, and with the stop its rows are gone. Here what the disk refuses never was: the client gets an InternalError, and
-everyone sees what was there before.
+The client that tries again then meets what it wrote itself: to create an object "only if there is none" is answered by
+"there is one", a commit of Delta Lake is taken for done, and with the stop its rows are gone. Here what the disk
+refuses never was: the client gets an InternalError, and everyone sees what was there before.
 
 - The two files of an object (`unfinished_writes`) are both written in full before the first takes its place.
-- A version that is overwritten or deleted is copied aside. Here it is linked, where the disk can: ministack replaces files and never writes into one.
+- A version that is overwritten or deleted is copied aside. Here it is linked, where the disk can: ministack replaces
+  files and never writes into one.
 """
 
 import json
@@ -52,12 +54,16 @@ def _whole_or_not_at_all(original: Original, bucket_name: str, key: str, *rest: 
         return original(bucket_name, key, *rest)
 
 
-def _delete_object_version(original: Original, bucket: dict[str, Any], bucket_name: str, key: str, version_id: str) -> Any:
+def _delete_object_version(
+    original: Original, bucket: dict[str, Any], bucket_name: str, key: str, version_id: str
+) -> Any:
     with _undone_where_refused(bucket_name, key):
         return original(bucket, bucket_name, key, version_id)
 
 
-def _complete_multipart_upload(original: Original, bucket_name: str, key: str, body: bytes, query: dict[str, Any], *rest: Any) -> Any:
+def _complete_multipart_upload(
+    original: Original, bucket_name: str, key: str, body: bytes, query: dict[str, Any], *rest: Any
+) -> Any:
     upload_id = s3._qp(query, "uploadId")
     upload = s3._multipart_uploads.get(upload_id)
     try:
@@ -94,11 +100,17 @@ def _persist_object(bucket_name: str, key: str, record: dict[str, Any]) -> None:
 
 
 def _persist_delete_marker(bucket_name: str, key: str, marker: dict[str, Any]) -> None:
-    said = {"is_delete_marker": True, "version_id": marker.get("version_id"), "last_modified": marker.get("last_modified", "")}
+    said = {
+        "is_delete_marker": True,
+        "version_id": marker.get("version_id"),
+        "last_modified": marker.get("last_modified", ""),
+    }
     _write(_file(bucket_name, key), None, {**said, **s3._key_history_meta(bucket_name, key), "key": key})
 
 
-def _persist_displaced_version(original: Original, bucket_name: str, key: str, record: dict[str, Any] | None, versioning: str) -> None:
+def _persist_displaced_version(
+    original: Original, bucket_name: str, key: str, record: dict[str, Any] | None, versioning: str
+) -> None:
     if record is None or versioning != "Enabled":
         original(bucket_name, key, record, versioning)
         return

@@ -1,7 +1,9 @@
-"""Gap: what was under way when a server was killed is under way for ever, and what it had not written yet is half there.
+"""Gap: what was under way when a server was killed is under way for ever, and what it had not written yet is half
+there.
 
-Objects are on disk at once, all else some seconds later (`saved_state`). So there may be a bucket of which nothing is known but its objects: neither whether it
-is versioned nor what else came with it. It is not there until someone makes it, as a bucket or with a stack; then its objects are.
+Objects are on disk at once, all else some seconds later (`saved_state`). So there may be a bucket of which nothing is
+known but its objects: neither whether it is versioned nor what else came with it. It is not there until someone makes
+it, as a bucket or with a stack; then its objects are.
 """
 
 import logging
@@ -38,7 +40,9 @@ def settle() -> None:
     """Ends what the last server left under way. Once the state is loaded, before the first request."""
     for crawler in glue._crawlers._data.values():
         if crawler["State"] != "READY":
-            crawler.update(State="READY", LastCrawl={"Status": "FAILED", "ErrorMessage": KILLED, "StartTime": time.time()})
+            crawler.update(
+                State="READY", LastCrawl={"Status": "FAILED", "ErrorMessage": KILLED, "StartTime": time.time()}
+            )
     for (account, *_), stack in _stacks._data.items():
         _settle_stack(account, stack)
     for bucket in set(s3._buckets._data) - _known:
@@ -48,11 +52,18 @@ def settle() -> None:
 
 def _settle_stack(account: str, stack: dict[str, Any]) -> None:
     resources = stack.get("_resources", {}).values()
-    buckets = {(account, resource.get("PhysicalResourceId")) for resource in resources if resource.get("ResourceType") == "AWS::S3::Bucket"}
+    buckets = {
+        (account, resource.get("PhysicalResourceId"))
+        for resource in resources
+        if resource.get("ResourceType") == "AWS::S3::Bucket"
+    }
     status = stack["StackStatus"]
     if status.endswith(UNDER_WAY):
-        # One that was being updated has to take the next update; CloudFormation takes none for a stack whose update failed halfway.
-        stack["StackStatus"] = "UPDATE_ROLLBACK_COMPLETE" if status.startswith("UPDATE_") else status.replace(UNDER_WAY, "_FAILED")
+        # One that was being updated has to take the next update; CloudFormation takes none for a stack whose update
+        # failed halfway.
+        stack["StackStatus"] = (
+            "UPDATE_ROLLBACK_COMPLETE" if status.startswith("UPDATE_") else status.replace(UNDER_WAY, "_FAILED")
+        )
     elif status in WORKING and not buckets <= _known:
         stack["StackStatus"] = "CREATE_FAILED"
     else:

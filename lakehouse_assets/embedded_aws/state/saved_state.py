@@ -1,13 +1,15 @@
-"""Gap: ministack writes what it knows (the Glue catalog, workgroups, queues, whether a bucket is versioned) only when it stops in order.
+"""Gap: ministack writes what it knows (the Glue catalog, workgroups, queues, whether a bucket is versioned) only when
+it stops in order.
 
-A server that is killed would forget that its bucket is versioned and go on without versions. So the state is also written every few
-seconds while requests may have changed it, and at once when a stack is made. The objects themselves are on disk as soon as they are put.
+A server that is killed would forget that its bucket is versioned and go on without versions. So the state is also
+written every few seconds while requests may have changed it, and at once when a stack is made. The objects themselves
+are on disk as soon as they are put.
 
-Each save writes all that there is, and no request is answered meanwhile: the hundreds of lakehouses of a test session are some 30 MB and seconds of work. So
-the pause between two saves grows with what the last one took.
+Each save writes all that there is, and no request is answered meanwhile: the hundreds of lakehouses of a test session
+are some 30 MB and seconds of work. So the pause between two saves grows with what the last one took.
 
-Each save hashes the code of every Lambda to find out whether it is on disk: half a gigabyte for this project's, half a second in which no request
-is answered. Here code is hashed once.
+Each save hashes the code of every Lambda to find out whether it is on disk: half a gigabyte for this project's, half a
+second in which no request is answered. Here code is hashed once.
 """
 
 import asyncio
@@ -36,7 +38,9 @@ CHANGING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 def fill() -> None:
-    """Lets the code of a Lambda be hashed once, and the services be written in an order that tells how far the writing came."""
+    """Lets the code of a Lambda be hashed once, and the services be written in an order that tells how far the writing
+    came.
+    """
     wrap(lambda_svc, "_write_code_blob", write_code)
     wrap(ministack.app, "_build_persistence_save_dict", _in_order)
 

@@ -1,10 +1,11 @@
-"""Gap: Step Functions of ministack knows neither Glue jobs (`glue:startJobRun`) nor Athena (`startQueryExecution`, `getQueryResults`), and an
-execution's history lacks the states inside Parallel and Map.
+"""Gap: Step Functions of ministack knows neither Glue jobs (`glue:startJobRun`) nor Athena (`startQueryExecution`,
+`getQueryResults`), and an execution's history lacks the states inside Parallel and Map.
 
-Input, output and errors are those of the optimized integrations (https://docs.aws.amazon.com/step-functions/latest/dg/connect-glue.html,
-connect-athena.html): with `.sync` the state ends when the job or the query has ended, its output is the run or the execution, and a
-failed one is the error States.TaskFailed with the run or the execution as its cause. A state that times out does not stop the job that
-it waits for.
+Input, output and errors are those of the optimized integrations
+(https://docs.aws.amazon.com/step-functions/latest/dg/connect-glue.html, connect-athena.html): with `.sync` the state
+ends when the job or the query has ended, its output is the run or the execution, and a failed one is the error
+States.TaskFailed with the run or the execution as its cause. A state that times out does not stop the job that it waits
+for.
 """
 
 import json
@@ -43,11 +44,20 @@ class _Entered(dict[str, Any]):
     def get(self, name: str, default: Any = None) -> Any:
         state = super().get(name, default)
         if state is not None:
-            stepfunctions._add_event(self.execution, f"{state.get('Type')}StateEntered", {"stateEnteredEventDetails": {"name": name}})
+            stepfunctions._add_event(
+                self.execution, f"{state.get('Type')}StateEntered", {"stateEnteredEventDetails": {"name": name}}
+            )
         return state
 
 
-def _run_sub_machine(original: Callable[..., Any], states: dict[str, Any], start_at: str, given: Any, execution: dict[str, Any], context: Any) -> Any:
+def _run_sub_machine(
+    original: Callable[..., Any],
+    states: dict[str, Any],
+    start_at: str,
+    given: Any,
+    execution: dict[str, Any],
+    context: Any,
+) -> Any:
     return original(_Entered(states, execution), start_at, given, execution, context)
 
 

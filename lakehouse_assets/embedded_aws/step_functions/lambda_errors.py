@@ -1,4 +1,5 @@
-"""Gap: a Lambda of ministack that raises always fails with the error type Runtime.HandlerError, so that no Retry or Catch by the exception's class matches.
+"""Gap: a Lambda of ministack that raises always fails with the error type Runtime.HandlerError, so that no Retry or
+Catch by the exception's class matches.
 
 Here the error type is the class's name without its module, as Lambda's Python runtime reports it
 (https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html).
@@ -22,6 +23,11 @@ def fill() -> None:
 def _execute(original: Any, func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
     result: dict[str, Any] = original(func, event, request_id)
     body = result.get("body")
-    if result.get("error") and isinstance(body, dict) and body.get("errorType") == UNNAMED and (raised := exception_in(result.get("log") or "")):
+    if (
+        result.get("error")
+        and isinstance(body, dict)
+        and body.get("errorType") == UNNAMED
+        and (raised := exception_in(result.get("log") or ""))
+    ):
         result["body"] = body | {"errorType": raised[0]}
     return result

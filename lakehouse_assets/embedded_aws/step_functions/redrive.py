@@ -1,8 +1,9 @@
 """Gap: Step Functions of ministack has no RedriveExecution, and no RedriveCount in the context object.
 
-A redrive goes on with the state that failed, with that state's input, the variables and the definition of then, whatever became of the state machine
-(https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html). Here that state must be a Task outside of Parallel and Map; there
-is no time limit of 14 days. RedriveCount is there for Task states.
+A redrive goes on with the state that failed, with that state's input, the variables and the definition of then,
+whatever became of the state machine (https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html).
+Here that state must be a Task outside of Parallel and Map; there is no time limit of 14 days. RedriveCount is there for
+Task states.
 """
 
 import contextvars
@@ -31,7 +32,9 @@ def fill() -> None:
     wrap(stepfunctions, "handle_request", _handle_request)
 
 
-async def _handle_request(original: Any, method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Response:
+async def _handle_request(
+    original: Any, method: str, path: str, headers: dict[str, str], body: bytes, query: Any
+) -> Response:
     if headers.get("x-amz-target", "").endswith(f".{ACTION}"):
         response: Response = stepfunctions._finalize_response(_redrive(json.loads(body)))
         return response
@@ -40,7 +43,9 @@ async def _handle_request(original: Any, method: str, path: str, headers: dict[s
 
 
 def _start_execution(original: Any, request: dict[str, Any]) -> Response:
-    machine = stepfunctions._state_machines.get(stepfunctions._resolve_state_machine_arn(request.get("stateMachineArn", "")))
+    machine = stepfunctions._state_machines.get(
+        stepfunctions._resolve_state_machine_arn(request.get("stateMachineArn", ""))
+    )
     before = _definition.set(machine["definition"] if machine else "{}")
     try:
         response: Response = original(request)
@@ -50,13 +55,17 @@ def _start_execution(original: Any, request: dict[str, Any]) -> Response:
         _definition.reset(before)
 
 
-def _execute_task(original: Any, state: dict[str, Any], given: Any, execution: dict[str, Any], context: dict[str, Any]) -> Any:
+def _execute_task(
+    original: Any, state: dict[str, Any], given: Any, execution: dict[str, Any], context: dict[str, Any]
+) -> Any:
     context["Execution"]["RedriveCount"] = execution.get(COUNT, 0)
     name = context["State"]["Name"]
     try:
         return original(state, given, execution, context)
     except stepfunctions._ExecutionError:
-        execution[POINT] = copy.deepcopy({"state": name, "input": given, "variables": context["variables"], "definition": _definition.get()})
+        execution[POINT] = copy.deepcopy(
+            {"state": name, "input": given, "variables": context["variables"], "definition": _definition.get()}
+        )
         raise
 
 
@@ -74,10 +83,20 @@ def _redrive(request: dict[str, Any]) -> Response:
         return _error("ExecutionDoesNotExist", "There is no such execution")
     machine, point = stepfunctions._state_machines.get(execution["stateMachineArn"]), execution.get(POINT)
     definition = json.loads(point.get("definition", "{}")) if point else {}
-    if execution["status"] not in REDRIVABLE or machine is None or point is None or point["state"] not in definition.get("States", {}):
-        return _error("ExecutionNotRedrivable", f"The execution is {execution['status']}, or did not fail in a Task state outside of Parallel and Map")
+    if (
+        execution["status"] not in REDRIVABLE
+        or machine is None
+        or point is None
+        or point["state"] not in definition.get("States", {})
+    ):
+        return _error(
+            "ExecutionNotRedrivable",
+            f"The execution is {execution['status']}, or did not fail in a Task state outside of Parallel and Map",
+        )
     now = now_iso()
-    execution.update(status="RUNNING", stopDate=None, output=None, redriveDate=now, **{COUNT: execution.get(COUNT, 0) + 1})
+    execution.update(
+        status="RUNNING", stopDate=None, output=None, redriveDate=now, **{COUNT: execution.get(COUNT, 0) + 1}
+    )
     for name in ("error", "cause"):
         execution.pop(name, None)
     stepfunctions._emit_execution_status_event(execution)
@@ -88,7 +107,9 @@ def _redrive(request: dict[str, Any]) -> Response:
     return response
 
 
-def _go_on(execution: dict[str, Any], machine: dict[str, Any], definition: dict[str, Any], point: dict[str, Any]) -> None:
+def _go_on(
+    execution: dict[str, Any], machine: dict[str, Any], definition: dict[str, Any], point: dict[str, Any]
+) -> None:
     context = {
         "QueryLanguage": definition.get("QueryLanguage", "JSONPath"),
         "Execution": {
@@ -102,7 +123,9 @@ def _go_on(execution: dict[str, Any], machine: dict[str, Any], definition: dict[
         "variables": point["variables"],
     }
     try:
-        output = stepfunctions._run_sub_machine(definition["States"], point["state"], point["input"], execution, context)
+        output = stepfunctions._run_sub_machine(
+            definition["States"], point["state"], point["input"], execution, context
+        )
     except stepfunctions._ExecutionError as error:
         stepfunctions._fail_execution(execution, error.error, error.cause)
         return

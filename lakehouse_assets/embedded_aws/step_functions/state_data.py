@@ -1,8 +1,9 @@
-"""Gap: states of ministack's Step Functions take and give data of any size. On AWS a state's input, what it calls gives, and its output have 262,144 bytes at
-most; beyond that the state fails with States.DataLimitExceeded, which the wildcards States.ALL and States.TaskFailed do not catch. So does an execution's
-input, which is refused.
+"""Gap: states of ministack's Step Functions take and give data of any size. On AWS a state's input, what it calls
+gives, and its output have 262,144 bytes at most; beyond that the state fails with States.DataLimitExceeded, which the
+wildcards States.ALL and States.TaskFailed do not catch. So does an execution's input, which is refused.
 
-Source: AWS Step Functions Developer Guide, "Handling errors in Step Functions workflows" (States.DataLimitExceeded) and "Step Functions service quotas".
+Source: AWS Step Functions Developer Guide, "Handling errors in Step Functions workflows" (States.DataLimitExceeded) and
+"Step Functions service quotas".
 """
 
 import json
@@ -38,7 +39,9 @@ def _limited(what: str) -> Callable[..., Any]:
     def give(original: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         data = original(*arguments, **named)
         if len(json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str).encode()) > MOST_BYTES:
-            raise stepfunctions._ExecutionError(LIMIT_EXCEEDED, f"The state's {what} has a size exceeding the maximum number of bytes service limit.")
+            raise stepfunctions._ExecutionError(
+                LIMIT_EXCEEDED, f"The state's {what} has a size exceeding the maximum number of bytes service limit."
+            )
         return data
 
     return give
@@ -46,7 +49,9 @@ def _limited(what: str) -> Callable[..., Any]:
 
 def _start_execution(original: Callable[[dict[str, Any]], Response], request: dict[str, Any]) -> Response:
     if len(request.get("input", "").encode()) > MOST_BYTES:
-        refused: Response = error_response_json("ValidationException", f"Value at 'input' must have length less than or equal to {MOST_BYTES}", 400)
+        refused: Response = error_response_json(
+            "ValidationException", f"Value at 'input' must have length less than or equal to {MOST_BYTES}", 400
+        )
         return refused
     return original(request)
 

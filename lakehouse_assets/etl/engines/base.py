@@ -1,6 +1,7 @@
 """What an engine is: the few things that the load of one dataset asks of it. `etl.load` says in which order, and why.
 
-An engine runs the plan's SQL over a batch's files and writes Delta tables. Two engines must give equal tables, rejects and counts: the same tests hold both.
+An engine runs the plan's SQL over a batch's files and writes Delta tables. Two engines must give equal tables, rejects
+and counts: the same tests hold both.
 """
 
 from __future__ import annotations
@@ -29,19 +30,21 @@ REJECTED_COLUMNS = {
     "resolved_by": "string",
     "resolution": "string",
 }
-"""A rejected record: the raw text by column, every reason, and which file said it last. `waiting`: an orphan that a late parent may heal (the table's
-partition). `key`: the raw text of the key column. `resolved_by`: the batch that settled it, and `resolution` how (`plan.resolve`); NULL while it is open.
-`healed_by`: the same batch where the record's row itself came into the table."""
+"""A rejected record: the raw text by column, every reason, and which file said it last. `waiting`: an orphan that a
+late parent may heal (the table's partition). `key`: the raw text of the key column. `resolved_by`: the batch that
+settled it, and `resolution` how (`plan.resolve`); NULL while it is open. `healed_by`: the same batch where the record's
+row itself came into the table."""
 
 
 @dataclass(frozen=True)
 class RawFile:
     """One file version of a batch, as preflight found it.
 
-    `location`: where the engine reads it: a path on this machine's disk, or an s3:// address that ends in .gz where the content is gzip.
-    `content`: a hash of its bytes; with the row's number it is a rejected record's identity. `seen_before`: the same content was loaded by an earlier batch,
-    so its rejected records may be there already. `header`: the normalised column names in the file's order; `skipped_lines`: lines above it.
-    `regular`: the strict reader may try it. `quoted`: a quote stands somewhere in it; `multiline`: a line break stands in quotes.
+    `location`: where the engine reads it: a path on this machine's disk, or an s3:// address that ends in .gz where the
+    content is gzip. `content`: a hash of its bytes; with the row's number it is a rejected record's identity.
+    `seen_before`: the same content was loaded by an earlier batch, so its rejected records may be there already.
+    `header`: the normalised column names in the file's order; `skipped_lines`: lines above it. `regular`: the strict
+    reader may try it. `quoted`: a quote stands somewhere in it; `multiline`: a line break stands in quotes.
     """
 
     file_id: str
@@ -85,7 +88,9 @@ class Tables:
 
 @dataclass(frozen=True)
 class FileCounts:
-    """Of one file: rows read, rejected, and those that changed the table (inserted or updated); how many broke which warning."""
+    """Of one file: rows read, rejected, and those that changed the table (inserted or updated); how many broke which
+    warning.
+    """
 
     read: int = 0
     rejected: int = 0
@@ -109,16 +114,20 @@ class Counts:
     @property
     def accounted(self) -> bool:
         """Conservation: every row read or tried again ended in exactly one place."""
-        return self.read + self.retried == self.inserted + self.updated + self.unchanged + self.duplicates + self.stale + self.rejected
+        return (
+            self.read + self.retried
+            == self.inserted + self.updated + self.unchanged + self.duplicates + self.stale + self.rejected
+        )
 
 
 @dataclass(frozen=True)
 class Judgement:
     """The outcome of one dataset's rows: totals, per file (by file_id), and how many rows broke which rule.
 
-    `healed`: waiting records that are in the table now. `waiting`: of the rejected rows, those that only wait for a parent. `differing`: duplicates
-    that differ from the row of their key that was taken, and that no version column tells apart. `refreshed`: unchanged rows whose provenance in the table
-    becomes that of the file that said them last. `resolved`: rejected records of before whose key has a newer, accepted row now.
+    `healed`: waiting records that are in the table now. `waiting`: of the rejected rows, those that only wait for a
+    parent. `differing`: duplicates that differ from the row of their key that was taken, and that no version column
+    tells apart. `refreshed`: unchanged rows whose provenance in the table becomes that of the file that said them last.
+    `resolved`: rejected records of before whose key has a newer, accepted row now.
     """
 
     counts: Counts
@@ -139,7 +148,9 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Written:
-    """What a commit says it wrote (`updated`: rows that were there); None where the same transaction had been committed before, so that nothing was."""
+    """What a commit says it wrote (`updated`: rows that were there); None where the same transaction had been committed
+    before, so that nothing was.
+    """
 
     inserted: int
     updated: int
@@ -147,7 +158,9 @@ class Written:
 
 @dataclass(frozen=True)
 class Maintained:
-    """What maintenance did to one table: files that were compacted, what became of them, and old files that were deleted."""
+    """What maintenance did to one table: files that were compacted, what became of them, and old files that were
+    deleted.
+    """
 
     table: str
     compacted: int
@@ -172,19 +185,24 @@ class DatasetLoad(Protocol):
         """Looks up parents and the table's rows of the same keys, and gives each row its verdict."""
 
     def write_rejects(self, revision: int = 0) -> int | None:
-        """Writes this batch's rejected records; how many, or None if a former try had. A record that is there already, of content that came before, is opened
-        again with the file that said it last. `revision`: how often the rules were changed between the tries of this batch; what tries by former rules wrote
-        is taken out first."""
+        """Writes this batch's rejected records; how many, or None if a former try had. A record that is there already,
+        of content that came before, is opened again with the file that said it last. `revision`: how often the rules
+        were changed between the tries of this batch; what tries by former rules wrote is taken out first."""
 
     def merge(self) -> Written | None:
-        """Brings inserts and updates into the table in one commit; None if a former try had. It is the commit right after the version that the load began with,
-        as are those to the rejects: raises TemporaryOutage where another writer's is."""
+        """Brings inserts and updates into the table in one commit; None if a former try had. It is the commit right
+        after the version that the load began with, as are those to the rejects: raises TemporaryOutage where another
+        writer's is."""
 
     def settle_rejects(self) -> None:
-        """Marks the orphans that were tried again: healed by this batch, or waiting still; and the records that this batch resolves."""
+        """Marks the orphans that were tried again: healed by this batch, or waiting still; and the records that this
+        batch resolves.
+        """
 
     def has_written(self, judgement: Judgement, revision: int | None) -> bool:
-        """Whether the tables' own logs have the commits that a load with this outcome made. `revision`: as it was for `write_rejects`; None: not known."""
+        """Whether the tables' own logs have the commits that a load with this outcome made. `revision`: as it was for
+        `write_rejects`; None: not known.
+        """
 
 
 class Engine(Protocol):
@@ -194,13 +212,20 @@ class Engine(Protocol):
 
     @property
     def reads_from_bucket(self) -> bool:
-        """Whether files must lie where all of the engine's machines reach them; else they are read from this machine's disk."""
+        """Whether files must lie where all of the engine's machines reach them; else they are read from this machine's
+        disk.
+        """
 
-    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()) -> AbstractContextManager[DatasetLoad]:
-        """Opens the load of one dataset; its scratch space is gone when the context ends. `abandoned`: batches whose rows no orphan was held against yet."""
+    def dataset_load(
+        self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()
+    ) -> AbstractContextManager[DatasetLoad]:
+        """Opens the load of one dataset; its scratch space is gone when the context ends. `abandoned`: batches whose
+        rows no orphan was held against yet.
+        """
 
     def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:
-        """Compacts the small files of a dataset's tables (OPTIMIZE), and deletes files that no version younger than `retain_hours` refers to (VACUUM).
+        """Compacts the small files of a dataset's tables (OPTIMIZE), and deletes files that no version younger than
+        `retain_hours` refers to (VACUUM).
 
         For a time when no batch is loaded. No row changes.
         """

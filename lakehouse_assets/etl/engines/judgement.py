@@ -22,13 +22,16 @@ CHANGING = ("insert", "update")
 
 
 def judgement_of(
-    groups: Iterable[tuple[int | None, str, str | None, str | None, bool, int]], file_ids: Mapping[int, str], read: Mapping[int, int], retried: int
+    groups: Iterable[tuple[int | None, str, str | None, str | None, bool, int]],
+    file_ids: Mapping[int, str],
+    read: Mapping[int, int],
+    retried: int,
 ) -> Judgement:
-    """`groups`: file number (None: an orphan that was tried again), verdict, joined reasons, joined warnings, whether the row
-    waits for a parent, and how many rows are so.
+    """`groups`: file number (None: an orphan that was tried again), verdict, joined reasons, joined warnings, whether
+    the row waits for a parent, and how many rows are so.
 
-    `read`: how many rows came from each file; `retried`: how many orphans were tried again. Both as counted before any verdict was given, so that a row which
-    the verdicts lost or doubled is noticed.
+    `read`: how many rows came from each file; `retried`: how many orphans were tried again. Both as counted before any
+    verdict was given, so that a row which the verdicts lost or doubled is noticed.
     """
     counts = Counter(read=sum(read.values()), retried=retried)
     reasons: Counter[str] = Counter()
@@ -48,8 +51,20 @@ def judgement_of(
         of_file = files[file_ids[file_no]]
         for warning in _parts(warned):
             of_file.warnings[warning] = of_file.warnings.get(warning, 0) + rows
-        files[file_ids[file_no]] = replace(of_file, rejected=of_file.rejected + (rows if verdict == "rejected" else 0), changed=of_file.changed + changed)
-    return Judgement(Counts(**counts), files, dict(sorted(reasons.items())), dict(sorted(warnings.items())), healed, waiting, refreshed=refreshed)
+        files[file_ids[file_no]] = replace(
+            of_file,
+            rejected=of_file.rejected + (rows if verdict == "rejected" else 0),
+            changed=of_file.changed + changed,
+        )
+    return Judgement(
+        Counts(**counts),
+        files,
+        dict(sorted(reasons.items())),
+        dict(sorted(warnings.items())),
+        healed,
+        waiting,
+        refreshed=refreshed,
+    )
 
 
 def _parts(joined: str | None) -> list[str]:

@@ -1,7 +1,9 @@
-"""A batch's keys as a handful of literal ranges, so that a look-up touches only the files whose statistics overlap them.
+"""A batch's keys as a handful of literal ranges, so that a look-up touches only the files whose statistics overlap
+them.
 
-One range from the smallest to the greatest key would be enough to be right, but a single far-off key would widen it to the whole table. So the keys are sorted
-into buckets, each bucket's own least and greatest key make a range, and the narrowest gaps are closed until few ranges are left.
+One range from the smallest to the greatest key would be enough to be right, but a single far-off key would widen it to
+the whole table. So the keys are sorted into buckets, each bucket's own least and greatest key make a range, and the
+narrowest gaps are closed until few ranges are left.
 """
 
 from __future__ import annotations
@@ -22,18 +24,28 @@ Literal = Callable[[Any], str]
 
 
 def key_ranges(ask: Callable[[str], Iterable[Iterable[Any]]], relation: str, column: str, kind: Kind) -> list[Range]:
-    """At most 16 ranges, both ends included, that hold all values of an integer column; for text one range. None where there are no values.
+    """At most 16 ranges, both ends included, that hold all values of an integer column; for text one range. None where
+    there are no values.
 
-    `ask` gives the rows of a query in Spark's SQL. (As doubles great keys are rounded, which keeps their order: buckets stay apart and need not be exact.)
+    `ask` gives the rows of a query in Spark's SQL. (As doubles great keys are rounded, which keeps their order: buckets
+    stay apart and need not be exact.)
     """
     [(least, greatest, values)] = ask(f"SELECT min(`{column}`), max(`{column}`), count(`{column}`) FROM {relation}")
     return ranges_between(ask, relation, column, kind, least, greatest, values)
 
 
 def ranges_between(
-    ask: Callable[[str], Iterable[Iterable[Any]]], relation: str, column: str, kind: Kind, least: Any, greatest: Any, values: int
+    ask: Callable[[str], Iterable[Iterable[Any]]],
+    relation: str,
+    column: str,
+    kind: Kind,
+    least: Any,
+    greatest: Any,
+    values: int,
 ) -> list[Range]:
-    """As `key_ranges`, where the least and the greatest value are known, and how many there are: with as many values as numbers in between, no gap matters."""
+    """As `key_ranges`, where the least and the greatest value are known, and how many there are: with as many values as
+    numbers in between, no gap matters.
+    """
     if least is None:
         return []
     if kind is Kind.STRING or greatest - least < max(BUCKETS, values):
@@ -56,14 +68,18 @@ def extent(of_blocks: list[tuple[Any, Any, int]]) -> tuple[Any, Any, int]:
     present = [(least, greatest) for least, greatest, _ in of_blocks if least is not None]
     if not present:
         return None, None, 0
-    return min(least for least, _ in present), max(greatest for _, greatest in present), sum(values for _, _, values in of_blocks)
+    return (
+        min(least for least, _ in present),
+        max(greatest for _, greatest in present),
+        sum(values for _, _, values in of_blocks),
+    )
 
 
 def same_row(key: str, ranges: list[Range], partition: str, values: list[Any], literal: Literal) -> str:
     """What a row to write (s) and the table's row (t) of the same key have in common; names come quoted.
 
-    Equal keys would do. The ranges of the keys to update and the partitions (if any) that their rows live in now are always true of them: by those Delta
-    skips files.
+    Equal keys would do. The ranges of the keys to update and the partitions (if any) that their rows live in now are
+    always true of them: by those Delta skips files.
     """
     in_partitions = f" AND t.{partition} IN ({', '.join(map(literal, values))})" if values else ""
     return f"t.{key} = s.{key} AND {within(f't.{key}', ranges, literal)}{in_partitions}"

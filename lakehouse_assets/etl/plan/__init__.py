@@ -1,4 +1,6 @@
-"""The plan: a contract becomes SQL that judges every row. Written in Spark's dialect, rendered for DuckDB by sqlglot."""
+"""The plan: a contract becomes SQL that judges every row. Written in Spark's dialect, rendered for DuckDB by
+sqlglot.
+"""
 
 from __future__ import annotations
 
@@ -42,17 +44,23 @@ __all__ = [
 
 
 class PlanSpark(Spark):
-    """The Spark SQL that the plan is written in. It never says ORDER BY ALL: sqlglot takes ORDER BY of a column named `all` for that, quoted or not."""
+    """The Spark SQL that the plan is written in. It never says ORDER BY ALL: sqlglot takes ORDER BY of a column named
+    `all` for that, quoted or not.
+    """
 
     SUPPORTS_ORDER_BY_ALL = False
 
 
 @lru_cache
 def for_duckdb(spark_sql: str) -> str:
-    """The same text in DuckDB's dialect, each name quoted, as a contract's may be a word of SQL. A Spark TIMESTAMP is an instant, DuckDB's TIMESTAMPTZ."""
+    """The same text in DuckDB's dialect, each name quoted, as a contract's may be a word of SQL. A Spark TIMESTAMP is
+    an instant, DuckDB's TIMESTAMPTZ.
+    """
     return sqlglot.transpile(spark_sql, read=PlanSpark, write="duckdb", identify=True)[0]
 
 
 def fingerprint(contract: Contract) -> str:
-    """A short hash of all that says which of a dataset's rows are rejected, and why: another contract or another plan has another."""
+    """A short hash of all that says which of a dataset's rows are rejected, and why: another contract or another plan
+    has another.
+    """
     return hashlib.sha256("\n".join((judge_sql(contract), decide_sql(contract))).encode()).hexdigest()[:16]

@@ -1,4 +1,6 @@
-"""What a reason asks for, in words for whoever mends the file. A reason itself stays short: reasons are counted by their text."""
+"""What a reason asks for, in words for whoever mends the file. A reason itself stays short: reasons are counted by
+their text.
+"""
 
 from __future__ import annotations
 
@@ -25,5 +27,7 @@ def hint(reason: str, contract: Contract) -> str | None:
             return rule.description
     for parent in contract.parents:
         if reason == parent.reason:
-            return f"The row waits, and is loaded by itself once {parent.dataset} has the row that {parent.column} names."
+            return (
+                f"The row waits, and is loaded by itself once {parent.dataset} has the row that {parent.column} names."
+            )
     return None

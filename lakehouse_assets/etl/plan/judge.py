@@ -12,10 +12,12 @@ SEPARATOR = "; "
 
 
 def judge_sql(contract: Contract, *carried: str) -> str:
-    """Reads the relation `raw`: every column of the contract as text, and `_malformed` (why the row could not be read as its header says, or NULL).
+    """Reads the relation `raw`: every column of the contract as text, and `_malformed` (why the row could not be read
+    as its header says, or NULL).
 
-    Gives the `carried` columns of `raw`, each column typed (NULL where its text is blank or not of its type's form), `broken` (the reasons for which the row
-    is rejected, joined, or NULL) and `warned` (the rules of severity warn that a row without such reasons breaks, joined, or NULL).
+    Gives the `carried` columns of `raw`, each column typed (NULL where its text is blank or not of its type's form),
+    `broken` (the reasons for which the row is rejected, joined, or NULL) and `warned` (the rules of severity warn that
+    a row without such reasons breaks, joined, or NULL).
     """
     rejecting = [*(rule for rule in contract.rules if rule.severity is Severity.REJECT), *partition_rules(contract)]
     warning = [rule for rule in contract.rules if rule.severity is Severity.WARN]
@@ -46,15 +48,20 @@ FROM checked"""
 
 
 def _sound(columns: tuple[Column, ...], rules: list[Rule]) -> str:
-    """Nothing broken, as one chain of ANDs: an engine stops at the first FALSE, and only broken rows pay for the text of their reasons. Only where the typed
-    value is NULL does it look whether the text is blank."""
-    present = [f"`{c.name}` IS NOT NULL" if c.required else f"(`{c.name}` IS NOT NULL OR {blank(text_of(c))})" for c in columns]
+    """Nothing broken, as one chain of ANDs: an engine stops at the first FALSE, and only broken rows pay for the text
+    of their reasons. Only where the typed value is NULL does it look whether the text is blank."""
+    present = [
+        f"`{c.name}` IS NOT NULL" if c.required else f"(`{c.name}` IS NOT NULL OR {blank(text_of(c))})" for c in columns
+    ]
     return " AND ".join(present + [f"coalesce({rule.predicate}, TRUE)" for rule in rules]) or "TRUE"
 
 
 def _type_reason(column: Column) -> str:
     missing = f"'{column.name}: required'" if column.required else "NULL"
-    return f"CASE WHEN `{column.name}` IS NULL THEN CASE WHEN {blank(text_of(column))} THEN {missing} ELSE '{column.name}: not {column.kind}' END END"
+    return (
+        f"CASE WHEN `{column.name}` IS NULL THEN CASE WHEN {blank(text_of(column))} THEN {missing} ELSE '{column.name}:"
+        f" not {column.kind}' END END"
+    )
 
 
 def _rule_reason(rule: Rule) -> str:
@@ -62,7 +69,9 @@ def _rule_reason(rule: Rule) -> str:
 
 
 def _joined(reasons: list[str]) -> str:
-    """concat_ws leaves NULLs out in both engines. Asked only for rows that have a reason, so that its text is never empty."""
+    """concat_ws leaves NULLs out in both engines. Asked only for rows that have a reason, so that its text is never
+    empty.
+    """
     if not reasons:
         return "CAST(NULL AS STRING)"
     separator = ",\n    "

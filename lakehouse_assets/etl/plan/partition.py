@@ -1,5 +1,5 @@
-"""What a text must be to be a partition's value: it stands in the names of the table's objects, and each writer must give
-it back as it was."""
+"""What a text must be to be a partition's value: it stands in the names of the table's objects, and each writer must
+give it back as it was."""
 
 from __future__ import annotations
 
@@ -24,10 +24,20 @@ def partition_rules(contract: Contract) -> list[Rule]:
     # A letter has four bytes at most, so that few values are encoded to be counted.
     fits = f"(length({name}) <= {VALUE_BYTES // 4} OR octet_length(encode({name}, 'utf-8')) <= {VALUE_BYTES})"
     rules = {
-        f"too long for a partition value (at most {VALUE_BYTES} bytes)": (fits, f"has at most {VALUE_BYTES} bytes in UTF-8, as its value is part of S3's keys"),
-        "NUL character in a partition value": (f"instr({name}, char(0)) = 0", "holds no NUL character, which Spark cannot write into a name"),
-        f"{NULL_OF_HIVE} is not a partition value": (f"{name} <> '{NULL_OF_HIVE}'", f"is not {NULL_OF_HIVE}, which Spark writes for a missing value"),
+        f"too long for a partition value (at most {VALUE_BYTES} bytes)": (
+            fits,
+            f"has at most {VALUE_BYTES} bytes in UTF-8, as its value is part of S3's keys",
+        ),
+        "NUL character in a partition value": (
+            f"instr({name}, char(0)) = 0",
+            "holds no NUL character, which Spark cannot write into a name",
+        ),
+        f"{NULL_OF_HIVE} is not a partition value": (
+            f"{name} <> '{NULL_OF_HIVE}'",
+            f"is not {NULL_OF_HIVE}, which Spark writes for a missing value",
+        ),
     }
     return [
-        Rule(f"{contract.partition}: {reason}", predicate, Severity.REJECT, f"{contract.partition} {words}.") for reason, (predicate, words) in rules.items()
+        Rule(f"{contract.partition}: {reason}", predicate, Severity.REJECT, f"{contract.partition} {words}.")
+        for reason, (predicate, words) in rules.items()
     ]

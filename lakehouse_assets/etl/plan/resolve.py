@@ -1,4 +1,5 @@
-"""Which rejected records are settled by a batch: the row that they hold is in the table after all, or a newer row of its key is.
+"""Which rejected records are settled by a batch: the row that they hold is in the table after all, or a newer row of
+its key is.
 
 A record without a readable key stays open: nothing tells which row would correct it.
 """
@@ -9,39 +10,56 @@ from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.plan.types import texts, typed
 
 HEALED, CORRECTED, REPLAYED = "healed", "corrected", "replayed"
-"""How a rejected record was resolved: its parents came; a newer row of its key was accepted; the same row was accepted when it came again."""
+"""How a rejected record was resolved: its parents came; a newer row of its key was accepted; the same row was accepted
+when it came again.
+"""
 
 ROW_IN_TABLE = ("insert", "update", "refresh", "unchanged")
 """The verdicts of a row that is in the table, as it is, when the batch is merged."""
 
 
 def open_records_sql(contract: Contract, *carried: str) -> str:
-    """Reads `raw`, with the key's and the version's raw text of each open record. Gives the `carried` columns, and key and version as typed values."""
+    """Reads `raw`, with the key's and the version's raw text of each open record. Gives the `carried` columns, and key
+    and version as typed values.
+    """
     columns = [contract.column(name) for name in dict.fromkeys(filter(None, (contract.key, contract.version)))]
     read = ", ".join([*(f"raw.`{name}`" for name in carried), *(text for column in columns for text in texts(column))])
-    values = ", ".join([*(f"`{name}`" for name in carried), *(f"{typed(column)} AS `{column.name}`" for column in columns)])
+    values = ", ".join(
+        [*(f"`{name}`" for name in carried), *(f"{typed(column)} AS `{column.name}`" for column in columns)]
+    )
     return f"WITH as_read AS (SELECT {read} FROM raw) SELECT {values} FROM as_read"
 
 
 def corrected_sql(contract: Contract) -> str:
-    """Reads `open_records` (record_id, source_modified_at, typed key and version) and `accepted` (the accepted rows of `judged`). Gives the record_ids for
-    whose key a newer row was accepted."""
+    """Reads `open_records` (record_id, source_modified_at, typed key and version) and `accepted` (the accepted rows of
+    `judged`). Gives the record_ids for whose key a newer row was accepted."""
     key = f"`{contract.key}`"
-    return f"SELECT DISTINCT r.record_id FROM open_records r JOIN accepted a ON a.{key} = r.{key} WHERE {_newer(contract, 'a')}"
+    return (
+        f"SELECT DISTINCT r.record_id FROM open_records r JOIN accepted a ON a.{key} = r.{key} WHERE"
+        f" {_newer(contract, 'a')}"
+    )
 
 
 def outdone_sql(contract: Contract) -> str:
-    """Reads `refused` (the rejected rows of `judged`), `accepted` and `current`. Gives the row_ids of the rejected rows of this batch for whose key the batch
-    itself, or the table, has a newer row."""
+    """Reads `refused` (the rejected rows of `judged`), `accepted` and `current`. Gives the row_ids of the rejected rows
+    of this batch for whose key the batch itself, or the table, has a newer row."""
     key = f"`{contract.key}`"
-    further_down = "a.source_modified_at = r.source_modified_at AND (a.place > r.place OR (a.place = r.place AND a.row_id > r.row_id))"
-    in_batch = f"SELECT r.row_id FROM refused r JOIN accepted a ON a.{key} = r.{key} WHERE {_newer(contract, 'a', further_down)}"
+    further_down = (
+        "a.source_modified_at = r.source_modified_at AND (a.place > r.place OR (a.place = r.place AND a.row_id >"
+        " r.row_id))"
+    )
+    in_batch = (
+        f"SELECT r.row_id FROM refused r JOIN accepted a ON a.{key} = r.{key} WHERE"
+        f" {_newer(contract, 'a', further_down)}"
+    )
     in_table = f"SELECT r.row_id FROM refused r JOIN current t ON t.{key} = r.{key} WHERE {_newer(contract, 't')}"
     return f"{in_batch} UNION {in_table}"
 
 
 def _newer(contract: Contract, row: str, or_else: str = "FALSE") -> str:
-    """Whether an accepted row comes after a rejected one (r): by version where both have one, else by when they arrived."""
+    """Whether an accepted row comes after a rejected one (r): by version where both have one, else by when they
+    arrived.
+    """
     arrived = f"({row}.source_modified_at > r.source_modified_at OR ({or_else}))"
     if contract.version is None:
         return arrived

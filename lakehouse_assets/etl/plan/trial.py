@@ -1,4 +1,6 @@
-"""A contract's plan tried on empty tables: what DuckDB refuses is said before a batch is frozen that could not be loaded."""
+"""A contract's plan tried on empty tables: what DuckDB refuses is said before a batch is frozen that could not be
+loaded.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def try_plans(contracts: Iterable[Contract], noted: Path | None = None) -> None:
                 for statement in _statements(contract):
                     connection.execute(statement)
             except duckdb.Error as error:
-                faults.append(f"{contract.document}: the plan of {contract.dataset} does not run: {str(error).splitlines()[0]}")
+                faults.append(
+                    f"{contract.document}: the plan of {contract.dataset} does not run: {str(error).splitlines()[0]}"
+                )
                 continue
         if mark:
             mark.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +68,10 @@ def _statements(contract: Contract) -> Iterator[str]:
     yield f"CREATE TABLE raw (file_no INTEGER, record_id VARCHAR, source_modified_at TIMESTAMPTZ, {texts})"
     yield f"CREATE TABLE judged_rows AS {for_duckdb(judge_sql(contract, 'file_no'))}"
     yield f"CREATE TABLE files (file_no INTEGER, row_id BIGINT, place BIGINT, {place})"
-    yield (f"CREATE TABLE judged AS SELECT j.*, f.row_id, f.place, f.source_file, f.source_modified_at{flags} FROM judged_rows j JOIN files f USING (file_no)")
+    yield (
+        f"CREATE TABLE judged AS SELECT j.*, f.row_id, f.place, f.source_file, f.source_modified_at{flags} FROM"
+        " judged_rows j JOIN files f USING (file_no)"
+    )
     yield f"CREATE TABLE current ({typed}, {place})"
     for parent in contract.parents:
         yield f'CREATE OR REPLACE TABLE existing AS SELECT "{parent.column}" AS parent_key FROM judged'

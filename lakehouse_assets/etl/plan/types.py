@@ -1,11 +1,13 @@
 r"""A type is a written form: a pattern and a range. It is never what one engine's cast happens to take.
 
-Measured: DuckDB casts `1.0` and `1e3` to INTEGER, Spark gives NULL; Spark takes `1d`, `NaN` and `Infinity` as DOUBLE; both take more timestamps
-than a person means. So the pattern decides, and try_cast converts what passed. `CASE WHEN pattern THEN CAST` would raise in Spark all the same
-(it evaluates common subexpressions outside the CASE), hence try_cast everywhere.
+Measured: DuckDB casts `1.0` and `1e3` to INTEGER, Spark gives NULL; Spark takes `1d`, `NaN` and `Infinity` as DOUBLE;
+both take more timestamps than a person means. So the pattern decides, and try_cast converts what passed. `CASE WHEN
+pattern THEN CAST` would raise in Spark all the same (it evaluates common subexpressions outside the CASE), hence
+try_cast everywhere.
 
-Spaces (U+0020) around a value are part of every form but string's. DuckDB's trim takes off all Unicode spaces and Spark's only this one: where it matters
-`replace` is used. `\z` is the end of the text in both engines; Java's `$` would also match before a last newline.
+Spaces (U+0020) around a value are part of every form but string's. DuckDB's trim takes off all Unicode spaces and
+Spark's only this one: where it matters `replace` is used. `\z` is the end of the text in both engines; Java's `$` would
+also match before a last newline.
 """
 
 from __future__ import annotations
@@ -17,24 +19,41 @@ INTEGER = r"^ *[+-]?[0-9]{1,19}([.]0+)? *\z"
 DOUBLE = r"^ *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})? *\z"
 DATE = r"^ *[1-9][0-9]{3}-[0-9]{2}-[0-9]{2} *\z"
 CLOCK = r"-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?"
-TIMESTAMP = rf"^ *([1-9][0-9]{{3}}{CLOCK}Z?|(1[1-9]|[2-8][0-9]|9[0-8])[0-9]{{2}}{CLOCK}[+-](0[0-9]|1[0-4]):[0-5][0-9]) *\z"
-"""With an offset the year is one from 1100 to 9899, so that it stays one of four digits in UTC. (Comparing the values costs more than twice the match.)"""
+TIMESTAMP = (
+    rf"^ *([1-9][0-9]{{3}}{CLOCK}Z?|(1[1-9]|[2-8][0-9]|9[0-8])[0-9]{{2}}{CLOCK}[+-](0[0-9]|1[0-4]):[0-5][0-9]) *\z"
+)
+"""With an offset the year is one from 1100 to 9899, so that it stays one of four digits in UTC. (Comparing the values
+costs more than twice the match.)
+"""
 CLOCK_TOO = rf"{CLOCK.replace('T ', 'Tt ')}0{{0,3}}"
-TIMESTAMP_TOO = rf"^ *([1-9][0-9]{{3}}{CLOCK_TOO} ?(Z|z|UTC)?|(1[1-9]|[2-8][0-9]|9[0-8])[0-9]{{2}}{CLOCK_TOO} ?[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?) *\z"
+TIMESTAMP_TOO = (
+    rf"^ *([1-9][0-9]{{3}}{CLOCK_TOO} ?(Z|z|UTC)?|(1[1-9]|[2-8][0-9]|9[0-8])[0-9]{{2}}{CLOCK_TOO}"
+    r" ?[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?) *\z"
+)
 """The same instants as other programs write them: PostgreSQL `+00`, Shopify ` +0200`, BigQuery ` UTC`, SQL Server and
 pandas seven to nine decimals. Only zeros are taken behind the sixth: a column holds microseconds, and no digit that is
 not zero is dropped."""
 FINITE = "1.0E300"
-"""Doubles must be below this: it leaves out infinity, which 1e400 becomes, and NaN, which sorts above all numbers in both engines."""
+"""Doubles must be below this: it leaves out infinity, which 1e400 becomes, and NaN, which sorts above all numbers in
+both engines.
+"""
 
 FORMS = {
-    Kind.INT: "a whole number from -2147483648 to 2147483647: digits, perhaps a sign before, a fraction of zeros behind and spaces around them",
-    Kind.BIGINT: "a whole number of up to 19 digits, perhaps with a sign before, a fraction of zeros behind and spaces around them",
+    Kind.INT: (
+        "a whole number from -2147483648 to 2147483647: digits, perhaps a sign before, a fraction of zeros behind and"
+        " spaces around them"
+    ),
+    Kind.BIGINT: (
+        "a whole number of up to 19 digits, perhaps with a sign before, a fraction of zeros behind and spaces around"
+        " them"
+    ),
     Kind.DOUBLE: "a finite decimal number, such as 12.5 or 1.2e3",
     Kind.STRING: "any text, kept as it is; blank means missing",
     Kind.DATE: "a day as YYYY-MM-DD",
-    Kind.TIMESTAMP: "YYYY-MM-DDTHH:MM:SS (or a space for the T), up to six decimals (or nine that end in zeros), optionally Z, UTC or an offset such as "
-    "+02:00, +0200 or +02; without one it is UTC",
+    Kind.TIMESTAMP: (
+        "YYYY-MM-DDTHH:MM:SS (or a space for the T), up to six decimals (or nine that end in zeros), optionally Z, UTC"
+        " or an offset such as +02:00, +0200 or +02; without one it is UTC"
+    ),
 }
 """Each type's written form in words, for `lakehouse explain` and the docs."""
 
@@ -45,11 +64,15 @@ def blank(text: str) -> str:
 
 
 def texts(column: Column) -> list[str]:
-    """What `typed` and `blank` read, from `raw`: the column's text, and the number that a cast makes of it. (In one expression with it Spark would cast twice:
-    measured, a tenth of the time in which rows are judged. A text that is no number costs Spark an exception, 7 microseconds: empty ones, which are the many,
-    are not cast.)"""
+    """What `typed` and `blank` read, from `raw`: the column's text, and the number that a cast makes of it. (In one
+    expression with it Spark would cast twice: measured, a tenth of the time in which rows are judged. A text that is no
+    number costs Spark an exception, 7 microseconds: empty ones, which are the many, are not cast.)"""
     text = f"raw.`{column.name}`"
-    number = [f"try_cast(nullif({text}, '') AS {column.kind.upper()}) AS {_number(column)}"] if column.kind in (Kind.INT, Kind.BIGINT) else []
+    number = (
+        [f"try_cast(nullif({text}, '') AS {column.kind.upper()}) AS {_number(column)}"]
+        if column.kind in (Kind.INT, Kind.BIGINT)
+        else []
+    )
     return [f"{text} AS {text_of(column)}", *number]
 
 
@@ -80,8 +103,13 @@ def typed(column: Column) -> str:
 
 
 def _whole_number(text: str, number: str, kind: str) -> str:
-    """Text that reads back as itself needs no pattern: it is what nearly all values are, and half the cost of matching (5 million rows x 7 columns)."""
-    return f"CASE WHEN CAST({number} AS STRING) = {text} THEN {number} WHEN {text} RLIKE {_literal(INTEGER)} THEN {_before_point(text, kind)} END"
+    """Text that reads back as itself needs no pattern: it is what nearly all values are, and half the cost of matching
+    (5 million rows x 7 columns).
+    """
+    return (
+        f"CASE WHEN CAST({number} AS STRING) = {text} THEN {number} WHEN {text} RLIKE {_literal(INTEGER)} THEN"
+        f" {_before_point(text, kind)} END"
+    )
 
 
 def _before_point(text: str, kind: str) -> str:

@@ -24,9 +24,9 @@ SEPARATOR_LINE = re.compile(r'("?)sep=([!#-/:-@\[-^`{-~\t])\1[\r\n]*\Z', re.IGNO
 
 @dataclass(frozen=True)
 class FirstRecord:
-    """A record that may be the header, if `delimiter` is the file's. `skipped_lines` lines stand before it; `above` says
-    of each record in them that is not blank how many fields it fills. `end`: the place of the first line behind it in
-    `lines`, the file's first text."""
+    """A record that may be the header, if `delimiter` is the file's. `skipped_lines` lines stand before it; `above`
+    says of each record in them that is not blank how many fields it fills. `end`: the place of the first line behind it
+    in `lines`, the file's first text."""
 
     delimiter: str
     cells: tuple[str, ...]
@@ -54,13 +54,17 @@ def first_records(head: str, *, whole: bool) -> list[list[FirstRecord]]:
     """
     lines = list(io.StringIO(head.removeprefix("\ufeff"), newline=""))
     said = SEPARATOR_LINE.match(lines[0]) if lines else None
-    skipped = next((place for place, line in enumerate(lines) if line.strip(NOTHING) and not (said and place == 0)), None)
+    skipped = next(
+        (place for place, line in enumerate(lines) if line.strip(NOTHING) and not (said and place == 0)), None
+    )
     if skipped is None:
         return []
     read = [_records(lines, skipped, delimiter, whole=whole) for delimiter in ((said[2],) if said else DELIMITERS)]
     found = [records for records in read if records]
     if not found:
-        raise UnusableError("has no header: a quote that is opened in its first line is not closed properly, or the line does not end")
+        raise UnusableError(
+            "has no header: a quote that is opened in its first line is not closed properly, or the line does not end"
+        )
     return found
 
 

@@ -1,4 +1,6 @@
-"""Is it UTF-8? Each byte is looked at: one `é` of Latin-1 in the last line of a gigabyte must not become U+FFFD in a table."""
+"""Is it UTF-8? Each byte is looked at: one `é` of Latin-1 in the last line of a gigabyte must not become U+FFFD in a
+table.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ SAMPLE = 64
 
 
 def refuse_utf16(head: bytes) -> None:
-    """Raises UnusableError for UTF-16 and UTF-32, by the byte order mark, or by the zero that is every second byte of a Latin header.
+    """Raises UnusableError for UTF-16 and UTF-32, by the byte order mark, or by the zero that is every second byte of a
+    Latin header.
 
     The second must be asked for: such bytes are valid UTF-8 (a zero is U+0000).
     """
@@ -52,7 +55,8 @@ class Utf8Check:
         except UnicodeDecodeError as error:
             place = self._checked + error.start
             raise UnusableError(
-                f"is not UTF-8: byte 0x{data[error.start]:02X} at offset {place:,} ({error.reason}); perhaps it is Latin-1 or Windows-1252: save it as UTF-8"
+                f"is not UTF-8: byte 0x{data[error.start]:02X} at offset {place:,} ({error.reason}); perhaps it is"
+                " Latin-1 or Windows-1252: save it as UTF-8"
             ) from error
         self._checked += decoded
         self._pending = data[decoded:]

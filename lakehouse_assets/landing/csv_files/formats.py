@@ -9,7 +9,10 @@ HEAD = 1024
 GZIP_MAGIC = b"\x1f\x8b"
 TAR_MARK = slice(257, 262)
 BY_MAGIC = (
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook of the old format (.xls) or one with a password, not CSV: save it as .xlsx for uploads/"),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an Excel workbook of the old format (.xls) or one with a password, not CSV: save it as .xlsx for uploads/",
+    ),
     (GZIP_MAGIC, "gzip inside gzip: unpack it once"),
     (b"BZh", "bzip2, not CSV: unpack it first, or pack it with gzip"),
     (b"\xfd7zXZ\0", "xz, not CSV: unpack it first, or pack it with gzip"),

@@ -16,7 +16,11 @@ def find_header(read: list[list[FirstRecord]], columns_of: Callable[[tuple[str, 
     If there is none: the record that shares most columns with its dataset, the first of equals.
     """
     for same_place in zip_longest(*read):
-        complete = [record for record in same_place if record and (columns := columns_of(record.cells)) and not missing(record.cells, columns)]
+        complete = [
+            record
+            for record in same_place
+            if record and (columns := columns_of(record.cells)) and not missing(record.cells, columns)
+        ]
         if complete:
             return max(complete, key=lambda record: _known(record, columns_of))
     return max((record for records in read for record in records), key=lambda record: _known(record, columns_of))
@@ -40,5 +44,8 @@ def titles_problem(header: FirstRecord, columns: Columns) -> str | None:
     """
     like_data = max(len(columns.required_names), min(2, len(header.cells)))
     if any(filled >= like_data for filled in header.above):
-        return f"has its header in row {header.row}, and above it a row that may be data: move the header to the top, or delete what stands above it"
+        return (
+            f"has its header in row {header.row}, and above it a row that may be data: move the header to the top, or"
+            " delete what stands above it"
+        )
     return None

@@ -27,7 +27,9 @@ __all__ = ["Limits", "Preflight", "UnusableError", "preflight", "route_file"]
 
 @dataclass(frozen=True)
 class Preflight:
-    """What one file is. Where there is a `problem` the file is set aside unread, and of the rest only `sha256` and `size` are certain."""
+    """What one file is. Where there is a `problem` the file is set aside unread, and of the rest only `sha256` and
+    `size` are certain.
+    """
 
     problem: str | None
     """Why, worded to follow the file's name ('is not UTF-8: …'); names columns and places, never a row's values."""
@@ -104,7 +106,9 @@ def route_file(path: Path, contracts: Mapping[str, Contract], name: str = "") ->
     return replace(found, reason=f"{found.reason} {taken_for_header(header)}") if found.reason else found
 
 
-def _read(file: ArrivingFile, contract: Contract, contracts: Mapping[str, Contract], name: str, found: Preflight) -> Preflight:
+def _read(
+    file: ArrivingFile, contract: Contract, contracts: Mapping[str, Contract], name: str, found: Preflight
+) -> Preflight:
     scan = _Scan()
     for chunk in file.chunks():
         scan.take(chunk)
@@ -131,12 +135,26 @@ def _read(file: ArrivingFile, contract: Contract, contracts: Mapping[str, Contra
     if check.problem and missing(header.cells, contract):
         problem = f"{problem} {taken_for_header(header)}"
     named = named_width(header.cells)
-    if problem is None and named == len(header.cells) and not scan.quoted and not scan.blank_rows.found and found.newline in ("\n", "\r\n"):
+    if (
+        problem is None
+        and named == len(header.cells)
+        and not scan.quoted
+        and not scan.blank_rows.found
+        and found.newline in ("\n", "\r\n")
+    ):
         return replace(found, notes=_notes(header, check, 0))
     try:
-        records = read_records(TextBytes(ArrivingFile(file.path, file.limits).chunks()), header.delimiter, header.skipped_lines, named, len(header.cells))
+        records = read_records(
+            TextBytes(ArrivingFile(file.path, file.limits).chunks()),
+            header.delimiter,
+            header.skipped_lines,
+            named,
+            len(header.cells),
+        )
     except UnusableError as unusable:
-        return replace(found, problem=problem or str(unusable), rows_aside=max(0, scan.lines() - header.skipped_lines - 1))
+        return replace(
+            found, problem=problem or str(unusable), rows_aside=max(0, scan.lines() - header.skipped_lines - 1)
+        )
     found = replace(found, multiline=records.multiline, newline=_newline(records.newlines), empty=records.rows == 0)
     if problem is not None:
         return replace(found, problem=problem, rows_aside=records.rows + (not shared(header.cells, contract)))
@@ -169,7 +187,9 @@ def _newline(kinds: frozenset[str]) -> str:
 
 
 class _Scan:
-    """What one pass over a text's bytes shows. The header is parsed from `head`, its first bytes (HEAD of them, up to a piece more)."""
+    """What one pass over a text's bytes shows. The header is parsed from `head`, its first bytes (HEAD of them, up to a
+    piece more).
+    """
 
     def __init__(self) -> None:
         self.head = b""

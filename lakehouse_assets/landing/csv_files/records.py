@@ -1,6 +1,8 @@
-"""Reads a CSV file with quotes record by record, as RFC 4180 has it, to find the quote that would swallow the rows after it.
+"""Reads a CSV file with quotes record by record, as RFC 4180 has it, to find the quote that would swallow the rows
+after it.
 
-Engines differ in what they do at such a quote, and none of it is right: only whoever wrote the file knows where its records end.
+Engines differ in what they do at such a quote, and none of it is right: only whoever wrote the file knows where its
+records end.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ LONGEST_RECORD = 16 << 20
 """Characters. A quote that is never closed makes the rest of the file one field: memory must not hold it."""
 
 FIELD_LIMIT = (1 << 31) - 1
-"""Python's csv refuses fields above 131,072 characters. Its limit is one for the process: as every thread sets the same, none hinders another."""
+"""Python's csv refuses fields above 131,072 characters. Its limit is one for the process: as every thread sets the
+same, none hinders another.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,13 @@ def read_records(stream: io.RawIOBase, delimiter: str, skipped_lines: int, named
     except (csv.Error, _TooLongError) as error:
         where = f"record {record:,} (it starts in line {lines_before + 1:,})"
         raise UnusableError(f"cannot be read from {where} on: {_cause(error, lines)}") from error
-    return Records(multiline, frozenset(newline for ending in endings if (newline := _newline(ending))), max(rows, 0), blank_rows, beyond)
+    return Records(
+        multiline,
+        frozenset(newline for ending in endings if (newline := _newline(ending))),
+        max(rows, 0),
+        blank_rows,
+        beyond,
+    )
 
 
 def records_below_header(text: io.TextIOBase, delimiter: str, skipped_lines: int, width: int) -> Iterator[list[str]]:

@@ -28,8 +28,9 @@ class UnusableError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """A file that unpacks to more than `max_bytes` is set aside, and so is one that shows a bomb: above `bomb_from_bytes`, more than
-    `max_ratio` bytes of each packed one. (Tables in CSV pack 5 to 50 to one; what gzip can do is 1,032 to one.)"""
+    """A file that unpacks to more than `max_bytes` is set aside, and so is one that shows a bomb: above
+    `bomb_from_bytes`, more than `max_ratio` bytes of each packed one. (Tables in CSV pack 5 to 50 to one; what gzip can
+    do is 1,032 to one.)"""
 
     max_bytes: int = 100 << 30
     max_ratio: int = 250
@@ -37,7 +38,8 @@ class Limits:
 
 
 class ArrivingFile:
-    """One reading of one file. `sha256` and `size` are those of the bytes as they arrived: so far, and of all of them after `finish`.
+    """One reading of one file. `sha256` and `size` are those of the bytes as they arrived: so far, and of all of them
+    after `finish`.
 
     `padded`: zeros stand behind a gzip member, which neither DuckDB nor Hadoop's reader gets over.
     """
@@ -55,7 +57,9 @@ class ArrivingFile:
         return self._hash.hexdigest()
 
     def chunks(self) -> Iterator[bytes]:
-        """The content, unpacked, in pieces of at most a mebibyte. Raises UnusableError for broken gzip, too much content and other formats."""
+        """The content, unpacked, in pieces of at most a mebibyte. Raises UnusableError for broken gzip, too much
+        content and other formats.
+        """
         with self.path.open("rb", buffering=0) as file:
             yield from _of_no_other_format(self._unpacked(file))
 
@@ -88,14 +92,18 @@ class ArrivingFile:
             total += len(first)
 
     def _members(self, packed: bytes, arrived: Iterator[bytes]) -> Iterator[bytes]:
-        """A gzip file is one or more members, one after the other (RFC 1952); zeros may pad its end, as tape drives do."""
+        """A gzip file is one or more members, one after the other (RFC 1952); zeros may pad its end, as tape drives
+        do.
+        """
         total = 0
         member = zlib.decompressobj(GZIP_WINDOW)
         while packed:
             try:
                 text = member.decompress(packed, CHUNK)
             except zlib.error as error:
-                raise UnusableError(f"is damaged: its gzip content cannot be unpacked after {total:,} bytes ({error})") from error
+                raise UnusableError(
+                    f"is damaged: its gzip content cannot be unpacked after {total:,} bytes ({error})"
+                ) from error
             total += len(text)
             self._refuse_bomb(total)
             if text:

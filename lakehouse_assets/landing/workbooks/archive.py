@@ -1,7 +1,9 @@
-"""An .xlsx file is a zip archive of XML parts. This reads the parts with their true sizes, and refuses what is built to exhaust its reader.
+"""An .xlsx file is a zip archive of XML parts. This reads the parts with their true sizes, and refuses what is built to
+exhaust its reader.
 
-A zip's directory may lie: a bomb declares small parts, a truncated file has no directory, a part may be named twice. So each XML part is
-unpacked once here, counted against the limits and checked against the directory, before a reader that trusts it gets to see the file.
+A zip's directory may lie: a bomb declares small parts, a truncated file has no directory, a part may be named twice. So
+each XML part is unpacked once here, counted against the limits and checked against the directory, before a reader that
+trusts it gets to see the file.
 """
 
 from __future__ import annotations
@@ -28,13 +30,19 @@ LOCAL_HEADER = 30
 CONTENT_TYPES = "[content_types].xml"
 USUAL_WORKBOOK, USUAL_SHARED_TEXTS, USUAL_STYLES = "xl/workbook.xml", "xl/sharedstrings.xml", "xl/styles.xml"
 SHARED_TEXT = re.compile(rb"<(?:[\w.-]+:)?si[\s/>]")
-NO_WORKSHEET = {"chartsheet": "a chart sheet", "dialogsheet": "a dialog sheet", "xlmacrosheet": "a macro sheet", "xlintlmacrosheet": "a macro sheet"}
+NO_WORKSHEET = {
+    "chartsheet": "a chart sheet",
+    "dialogsheet": "a dialog sheet",
+    "xlmacrosheet": "a macro sheet",
+    "xlintlmacrosheet": "a macro sheet",
+}
 
 
 @dataclass(frozen=True)
 class WorkbookLimits:
-    """What one workbook may take. `max_bytes` of all its parts unpacked, and of the CSV text written; a bomb is taken to be what, above
-    `bomb_from_bytes`, unpacks to more than `max_ratio` times the file (the sheets seen unpack to 5 to 20 times)."""
+    """What one workbook may take. `max_bytes` of all its parts unpacked, and of the CSV text written; a bomb is taken
+    to be what, above `bomb_from_bytes`, unpacks to more than `max_ratio` times the file (the sheets seen unpack to 5 to
+    20 times)."""
 
     max_file_bytes: int = 1 << 30
     max_bytes: int = 4 << 30
@@ -56,10 +64,12 @@ class ListedSheet:
 
 
 class Archive:
-    """The parts of one workbook that its sheets need, checked: the list of sheets, styles, shared texts, and each worksheet as it is asked for.
+    """The parts of one workbook that its sheets need, checked: the list of sheets, styles, shared texts, and each
+    worksheet as it is asked for.
 
-    What no sheet needs (pictures, pivot tables, queries, macros, properties) is not unpacked, here as in calamine: so nothing in it can do harm.
-    Raises BadData, with the reason for setting the file aside, if the workbook cannot be read safely.
+    What no sheet needs (pictures, pivot tables, queries, macros, properties) is not unpacked, here as in calamine: so
+    nothing in it can do harm. Raises BadData, with the reason for setting the file aside, if the workbook cannot be
+    read safely.
     """
 
     def __init__(self, path: Path, limits: WorkbookLimits) -> None:
@@ -90,13 +100,19 @@ class Archive:
 
     @property
     def is_usual(self) -> bool:
-        """Whether all parts have the names that calamine expects, so that it reads the same ones as were checked here."""
+        """Whether all parts have the names that calamine expects, so that it reads the same ones as were checked
+        here.
+        """
         unlike = (self.shared_texts, USUAL_SHARED_TEXTS), (self.styles, USUAL_STYLES)
-        return self._workbook == USUAL_WORKBOOK and all(name == usual or (name is None and usual not in self._members) for name, usual in unlike)
+        return self._workbook == USUAL_WORKBOOK and all(
+            name == usual or (name is None and usual not in self._members) for name, usual in unlike
+        )
 
     def second_look(self, part: Part) -> SpecialCells:
         """The cells of a sheet that are read from its XML."""
-        return read_special_cells(self.chunks(part.name), CellContext(self._date_styles, self._count_of_shared_texts, self.from_1904))
+        return read_special_cells(
+            self.chunks(part.name), CellContext(self._date_styles, self._count_of_shared_texts, self.from_1904)
+        )
 
     @cached_property
     def _date_styles(self) -> dict[int, Shown]:
@@ -121,15 +137,26 @@ class Archive:
         name, hidden = element.get("name", ""), element.get("state", "visible") != "visible"
         kind, target = targets.get(next((value for key, value in element.items() if key.endswith("}id")), ""), ("", ""))
         if not kind:
-            return ListedSheet(name, hidden, None, "the workbook lists it and does not say which of its parts it is: save it with Excel again")
+            return ListedSheet(
+                name,
+                hidden,
+                None,
+                "the workbook lists it and does not say which of its parts it is: save it with Excel again",
+            )
         if kind != "worksheet":
-            return ListedSheet(name, hidden, None, f"{NO_WORKSHEET.get(kind.casefold(), 'a sheet of another kind')}: it has no rows")
+            return ListedSheet(
+                name, hidden, None, f"{NO_WORKSHEET.get(kind.casefold(), 'a sheet of another kind')}: it has no rows"
+            )
         if target not in self._members:
-            return ListedSheet(name, hidden, None, f"its part {target[:200]} is not in the workbook: save it with Excel again")
+            return ListedSheet(
+                name, hidden, None, f"its part {target[:200]} is not in the workbook: save it with Excel again"
+            )
         return ListedSheet(name, hidden, self._part(target, self._ordinary))
 
     def _relations(self, source: str) -> dict[str, tuple[str, str]]:
-        """Identifier, kind (the last word of its type) and part of each relation of a part (of the whole package: "")."""
+        """Identifier, kind (the last word of its type) and part of each relation of a part (of the whole package:
+        "").
+        """
         folder, name = posixpath.split(source)
         return {
             relation.get("Id", ""): (
@@ -141,7 +168,9 @@ class Archive:
 
     def _of_kind(self, kind: str, usual: str) -> str | None:
         """The workbook's part of this kind, checked; or the one that calamine reads because of its name."""
-        name = next((target for its_kind, target in self._relations(self._workbook).values() if its_kind == kind), usual)
+        name = next(
+            (target for its_kind, target in self._relations(self._workbook).values() if its_kind == kind), usual
+        )
         if usual in self._members:
             self._part(usual)
         return self._part(name).name if name in self._members else None
@@ -175,7 +204,9 @@ class Archive:
         return by_name
 
     def _workbook_part(self) -> str:
-        return next((target for kind, target in self._relations("").values() if kind == "officeDocument"), USUAL_WORKBOOK)
+        return next(
+            (target for kind, target in self._relations("").values() if kind == "officeDocument"), USUAL_WORKBOOK
+        )
 
     def _checked(self, name: str, ordinary: re.Pattern[bytes] | None) -> Part:
         """Unpacks a part once: its size and checksum must be those declared, its text UTF-8 without a DTD."""
@@ -188,7 +219,10 @@ class Archive:
         scan = Scan(ordinary)
         for piece in whole_cells(self._counted(name, tally)):
             if b"<!DOCTYPE" in piece or b"<!ENTITY" in piece:
-                raise BadData(f"the workbook's part {name} declares XML entities, which no spreadsheet program writes: it is refused as an attack")
+                raise BadData(
+                    f"the workbook's part {name} declares XML entities, which no spreadsheet program writes: it is"
+                    " refused as an attack"
+                )
             scan.take(piece)
         if tally.size != member.file_size or tally.checksum != member.CRC:
             raise BadData(f"the workbook is damaged: its part {name} is not what the archive's directory declares")
@@ -204,7 +238,9 @@ class Archive:
             yield chunk
 
     def _inflated(self, member: zipfile.ZipInfo) -> Iterator[bytes]:
-        """A member's bytes: as many as are really there, not as many as its directory entry declares (which is where `zipfile` stops)."""
+        """A member's bytes: as many as are really there, not as many as its directory entry declares (which is where
+        `zipfile` stops).
+        """
         if member.flag_bits & 0x1:
             raise BadData("the workbook is encrypted: save it without a password")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -213,7 +249,9 @@ class Archive:
         self._file.seek(offset)
         header = self._file.read(LOCAL_HEADER)
         if not header.startswith(b"PK\x03\x04") or len(header) < LOCAL_HEADER:
-            raise BadData(f"the workbook is damaged: its part {member.filename} is not where the archive's directory says")
+            raise BadData(
+                f"the workbook is damaged: its part {member.filename} is not where the archive's directory says"
+            )
         names = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
         place = offset + LOCAL_HEADER + names
         stored = _pieces(self._file, place, member.compress_size)
@@ -229,7 +267,9 @@ class Archive:
                     packed = inflater.unconsumed_tail
             yield inflater.flush()
         except zlib.error as error:
-            raise BadData(f"the workbook is damaged: its part {member.filename} cannot be unpacked ({error})") from error
+            raise BadData(
+                f"the workbook is damaged: its part {member.filename} cannot be unpacked ({error})"
+            ) from error
         if not inflater.eof:
             raise BadData(f"the workbook is cut off: its part {member.filename} ends in the middle")
 
@@ -238,7 +278,9 @@ class Archive:
         if self._unpacked > self._limits.max_bytes:
             raise BadData(f"the workbook unpacks to more than {self._limits.max_bytes:,} bytes, the limit")
         if self._unpacked > self._limits.bomb_from_bytes and self._unpacked > self._limits.max_ratio * self._size:
-            raise BadData(f"the workbook looks like a zip bomb: its {self._size:,} bytes unpack to more than {self._unpacked:,}")
+            raise BadData(
+                f"the workbook looks like a zip bomb: its {self._size:,} bytes unpack to more than {self._unpacked:,}"
+            )
 
     def _tree(self, name: str) -> ElementTree.Element:
         try:

@@ -1,6 +1,7 @@
 """Excel workbooks become CSV files, one for each sheet that is a dataset's; every other sheet is named with the reason.
 
-The reading is done by another process (`workbook_reader`), so that neither a damaged nor a hostile workbook can take this one's memory or time.
+The reading is done by another process (`workbook_reader`), so that neither a damaged nor a hostile workbook can take
+this one's memory or time.
 """
 
 from __future__ import annotations
@@ -40,13 +41,17 @@ class Sheet:
     warnings: tuple[str, ...] = ()
 
 
-def convert_workbook(path: Path, contracts: Contracts, into: Path, limits: WorkbookLimits = WorkbookLimits()) -> tuple[Sheet, ...]:  # noqa: B008 - frozen
+def convert_workbook(
+    path: Path, contracts: Contracts, into: Path, limits: WorkbookLimits = WorkbookLimits()
+) -> tuple[Sheet, ...]:  # noqa: B008 - frozen
     """Every sheet of an .xlsx workbook, in its order; those that are a dataset's are written to CSV files in `into`.
 
-    into: a folder for this workbook alone: the files' names say only the sheet's place. After an error it may hold some of them.
+    into: a folder for this workbook alone: the files' names say only the sheet's place. After an error it may hold some
+    of them.
 
-    Raises BadData where the workbook cannot be read (its message is the reason to quarantine it), TemporaryOutage where the reading was
-    killed from outside, LakehouseError for other trouble of this machine (a full disk): then nothing is wrong with the workbook.
+    Raises BadData where the workbook cannot be read (its message is the reason to quarantine it), TemporaryOutage where
+    the reading was killed from outside, LakehouseError for other trouble of this machine (a full disk): then nothing is
+    wrong with the workbook.
     """
     into.mkdir(parents=True, exist_ok=True)
     job = {
@@ -67,7 +72,10 @@ def convert_workbook(path: Path, contracts: Contracts, into: Path, limits: Workb
     answer = _read_in_bounded_process(job, limits)
     if "problem" in answer:
         raise BadData(answer["problem"])
-    return tuple(Sheet(**{**sheet, "csv": Path(sheet["csv"]) if sheet["csv"] else None, "warnings": tuple(sheet["warnings"])}) for sheet in answer["sheets"])
+    return tuple(
+        Sheet(**{**sheet, "csv": Path(sheet["csv"]) if sheet["csv"] else None, "warnings": tuple(sheet["warnings"])})
+        for sheet in answer["sheets"]
+    )
 
 
 def _read_in_bounded_process(job: dict[str, Any], limits: WorkbookLimits) -> dict[str, Any]:
@@ -93,13 +101,17 @@ def _read_in_bounded_process(job: dict[str, Any], limits: WorkbookLimits) -> dic
 
 
 def _failure(code: int, stderr: str, limits: WorkbookLimits) -> LakehouseError:
-    """Tells a workbook that breaks its reader from a machine that cannot read: only the first is the workbook's fault."""
+    """Tells a workbook that breaks its reader from a machine that cannot read: only the first is the workbook's
+    fault.
+    """
     if code == -signal.SIGXCPU:
         return BadData(f"the workbook takes more than {limits.seconds:,} seconds to read, the limit")
     if "memory allocation of" in stderr or "MemoryError" in stderr:
         return BadData(f"the workbook needs more than {limits.memory_bytes:,} bytes of memory, the limit")
     if code < 0 and code not in (-signal.SIGABRT, -signal.SIGSEGV):
-        return TemporaryOutage(f"Reading a workbook was ended by {signal.Signals(-code).name}, perhaps for want of memory. Run it again.")
+        return TemporaryOutage(
+            f"Reading a workbook was ended by {signal.Signals(-code).name}, perhaps for want of memory. Run it again."
+        )
     last = stderr.strip().splitlines()[-1][:300] if stderr.strip() else f"exit code {code}"
     raised = getattr(builtins, last.partition(":")[0], None)
     if "No module named" in last or (isinstance(raised, type) and issubclass(raised, OSError)):

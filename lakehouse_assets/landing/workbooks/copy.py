@@ -1,4 +1,6 @@
-"""A copy of one sheet as a workbook of its own, without what calamine misreads or breaks on: for sheets that it cannot read as they are."""
+"""A copy of one sheet as a workbook of its own, without what calamine misreads or breaks on: for sheets that it cannot
+read as they are.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,14 @@ FRAME = {
     "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
     "_rels/.rels": RELATIONS.format(RELATION.format("officeDocument", "xl/workbook.xml")),
     "xl/_rels/workbook.xml.rels": RELATIONS.format(
-        RELATION.format("worksheet", "worksheets/sheet1.xml") + RELATION.format("styles", "styles.xml") + RELATION.format("sharedStrings", "sharedStrings.xml")
+        RELATION.format("worksheet", "worksheets/sheet1.xml")
+        + RELATION.format("styles", "styles.xml")
+        + RELATION.format("sharedStrings", "sharedStrings.xml")
     ),
 }
 WORKBOOK = (
-    f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><workbookPr date1904="{{}}"/><sheets><sheet name="S" sheetId="1" r:id="worksheet"/></sheets></workbook>'
+    f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><workbookPr date1904="{{}}"/><sheets><sheet name="S" sheetId="1"'
+    ' r:id="worksheet"/></sheets></workbook>'
 )
 
 

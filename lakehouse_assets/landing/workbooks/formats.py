@@ -15,10 +15,14 @@ OLE_STREAMS = {
     "WordDocument": "the file is a Word document (.doc): put its table into a workbook and save that as .xlsx",
     "PowerPoint Document": "the file is a presentation (.ppt): put its table into a workbook and save that as .xlsx",
     "__properties_version1.0": "the file is an Outlook message (.msg): save the file that is attached to it",
-    "Workbook": "the file is a workbook of the old format (.xls): open it with Excel or LibreOffice and save it as .xlsx",
+    "Workbook": (
+        "the file is a workbook of the old format (.xls): open it with Excel or LibreOffice and save it as .xlsx"
+    ),
     "Book": "the file is a workbook of the old format (.xls): open it with Excel or LibreOffice and save it as .xlsx",
 }
-"""An OLE file holds streams; their names are UTF-16. A Word document may hold a workbook, so its own name goes first."""
+"""An OLE file holds streams; their names are UTF-16. A Word document may hold a workbook, so its own name goes
+first.
+"""
 OTHER_OLE = "the workbook is encrypted, or of the old format (.xls): save it as .xlsx without a password"
 MIMETYPE_BYTES = 200
 OPEN_DOCUMENT = b"application/vnd.oasis.opendocument."
@@ -45,7 +49,9 @@ def refuse_other_files(file: IO[bytes]) -> None:
 
 def _of_ole(file: IO[bytes]) -> str:
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return next((words for stream, words in OLE_STREAMS.items() if content.find(_as_in_directory(stream)) >= 0), OTHER_OLE)
+        return next(
+            (words for stream, words in OLE_STREAMS.items() if content.find(_as_in_directory(stream)) >= 0), OTHER_OLE
+        )
 
 
 def _as_in_directory(stream: str) -> bytes:
@@ -54,12 +60,16 @@ def _as_in_directory(stream: str) -> bytes:
 
 
 def refuse_other_archives(file: IO[bytes], members: Sequence[zipfile.ZipInfo]) -> None:
-    """Raises BadData for a zip archive that is not an Office package, or one of something else than an .xlsx workbook."""
+    """Raises BadData for a zip archive that is not an Office package, or one of something else than an .xlsx
+    workbook.
+    """
     names = [member.filename.replace("\\", "/").casefold() for member in members]
     present = set(names)
     if "mimetype" in present and OPEN_DOCUMENT in _mimetype(file, members):
         raise BadData(
-            ODS if b"opendocument.spreadsheet" in _mimetype(file, members) else "the file is an OpenDocument file, not a workbook: save its table as .xlsx"
+            ODS
+            if b"opendocument.spreadsheet" in _mimetype(file, members)
+            else "the file is an OpenDocument file, not a workbook: save its table as .xlsx"
         )
     for name, words in OTHER_PACKAGES.items():
         if name in present:
@@ -83,5 +93,11 @@ def _of_plain_archive(names: Sequence[str]) -> str:
     if not files:
         return "the file is an empty zip archive, not a workbook"
     if loadable:
-        return f"the file is a zip archive of {len(files):,} files ({loadable:,} of them CSV or .xlsx), not a workbook: unpack it and upload what is in it"
-    return "the file is a zip archive of something else, not an .xlsx workbook: unpack it and upload the CSV or .xlsx files in it"
+        return (
+            f"the file is a zip archive of {len(files):,} files ({loadable:,} of them CSV or .xlsx), not a workbook:"
+            " unpack it and upload what is in it"
+        )
+    return (
+        "the file is a zip archive of something else, not an .xlsx workbook: unpack it and upload the CSV or .xlsx"
+        " files in it"
+    )

@@ -1,4 +1,6 @@
-"""Whether a cell's XML holds one finite number, one text or one plausible date: what calamine reads of any other cell is not what the file says."""
+"""Whether a cell's XML holds one finite number, one text or one plausible date: what calamine reads of any other cell
+is not what the file says.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ class CellContext:
 
 @dataclass(slots=True)
 class Cell:
-    """One cell's XML. `holders`: its elements v and is; `plain`: no markup stands inside its number; `stray`: text outside of them.
+    """One cell's XML. `holders`: its elements v and is; `plain`: no markup stands inside its number; `stray`: text
+    outside of them.
 
     `foreign`: it has an element of another kind. `cdata`: a CDATA section, of which calamine reads nothing.
     """

@@ -1,7 +1,9 @@
-"""Reads one workbook into a CSV file per sheet: a process of its own (see `workbooks`), bounded in memory and time by the kernel.
+"""Reads one workbook into a CSV file per sheet: a process of its own (see `workbooks`), bounded in memory and time by
+the kernel.
 
-A reader of hostile files cannot be trusted to bound itself: one cell in the last row and column makes a table of 17 billion cells.
-The process imports little, so that it starts quickly. It takes its job as JSON from stdin and answers with JSON on stdout.
+A reader of hostile files cannot be trusted to bound itself: one cell in the last row and column makes a table of 17
+billion cells. The process imports little, so that it starts quickly. It takes its job as JSON from stdin and answers
+with JSON on stdout.
 """
 
 from __future__ import annotations
@@ -31,7 +33,13 @@ def main() -> None:
     _bound(resource.RLIMIT_AS, limits.memory_bytes)
     _bound(resource.RLIMIT_CPU, limits.seconds)
     datasets = {
-        told["dataset"]: DatasetColumns(told["dataset"], tuple(told["names"]), tuple(told["required_names"]), tuple(told["timestamps"]), told["allows_unknown"])
+        told["dataset"]: DatasetColumns(
+            told["dataset"],
+            tuple(told["names"]),
+            tuple(told["required_names"]),
+            tuple(told["timestamps"]),
+            told["allows_unknown"],
+        )
         for told in job["datasets"]
     }
     answer: dict[str, Any]
@@ -50,8 +58,12 @@ def _bound(kind: int, wanted: int) -> None:
         resource.setrlimit(kind, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
-def convert(path: Path, datasets: dict[str, DatasetColumns], into: Path, limits: WorkbookLimits) -> list[dict[str, Any]]:
-    """One entry for each sheet, in the workbook's order, with the fields of `workbooks.Sheet`. Raises BadData for the whole workbook."""
+def convert(
+    path: Path, datasets: dict[str, DatasetColumns], into: Path, limits: WorkbookLimits
+) -> list[dict[str, Any]]:
+    """One entry for each sheet, in the workbook's order, with the fields of `workbooks.Sheet`. Raises BadData for the
+    whole workbook.
+    """
     budget = Budget(limits.max_bytes)
     entries = []
     with Archive(path, limits) as archive, _named_xlsx(path, into) as named:
@@ -61,15 +73,21 @@ def convert(path: Path, datasets: dict[str, DatasetColumns], into: Path, limits:
             if sheet.part is None:
                 conversion = Conversion(reason=sheet.reason)
             else:
-                conversion = convert_sheet(_rows(workbook, index, sheet.part, archive, into), datasets, target, budget, sheet.name)
+                conversion = convert_sheet(
+                    _rows(workbook, index, sheet.part, archive, into), datasets, target, budget, sheet.name
+                )
             csv = str(target) if conversion.dataset else None
-            entries.append({"index": index, "name": sheet.name, "hidden": sheet.hidden, "csv": csv, **asdict(conversion)})
+            entries.append(
+                {"index": index, "name": sheet.name, "hidden": sheet.hidden, "csv": csv, **asdict(conversion)}
+            )
     return entries
 
 
 @contextmanager
 def _named_xlsx(path: Path, into: Path) -> Iterator[Path]:
-    """The workbook under a name that calamine takes for what it is. (Told to find out, it hides what is wrong with it.)"""
+    """The workbook under a name that calamine takes for what it is. (Told to find out, it hides what is wrong with
+    it.)
+    """
     link = into / "workbook.xlsx"
     link.unlink(missing_ok=True)
     link.symlink_to(path)
@@ -80,7 +98,9 @@ def _named_xlsx(path: Path, into: Path) -> Iterator[Path]:
 
 
 def _opened(archive: Archive, path: Path) -> CalamineWorkbook | None:
-    """None where calamine would read other parts than were checked, or none: it opens no workbook of which one listed sheet has no part."""
+    """None where calamine would read other parts than were checked, or none: it opens no workbook of which one listed
+    sheet has no part.
+    """
     if not archive.is_usual:
         return None
     with suppress(CalamineError):
@@ -91,14 +111,18 @@ def _opened(archive: Archive, path: Path) -> CalamineWorkbook | None:
 
 
 def _rows(workbook: CalamineWorkbook | None, index: int, part: Part, archive: Archive, into: Path) -> SheetRows:
-    """A sheet's rows: as calamine reads them, or where it breaks on the sheet or misreads it, as it reads a copy without those cells."""
+    """A sheet's rows: as calamine reads them, or where it breaks on the sheet or misreads it, as it reads a copy
+    without those cells.
+    """
     special = cache(lambda: archive.second_look(part))
     if workbook is not None and not (part.suspicious and special().misread):
         with suppress(CalamineError):
             return SheetRows(workbook.get_sheet_by_index(index), part, special)
     copy = write_copy(archive, part.name, special(), into / "copy.xlsx")
     try:
-        return SheetRows(CalamineWorkbook.from_path(copy).get_sheet_by_index(0), replace(part, suspicious=True), special)
+        return SheetRows(
+            CalamineWorkbook.from_path(copy).get_sheet_by_index(0), replace(part, suspicious=True), special
+        )
     except CalamineError as error:
         raise BadData(f"the workbook is damaged; its reader says: {error}") from error
     finally:

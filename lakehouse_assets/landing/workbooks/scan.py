@@ -1,4 +1,6 @@
-"""One pass over the bytes of a sheet's XML, at the disk's speed: what it holds, and whether a second look at its cells is due."""
+"""One pass over the bytes of a sheet's XML, at the disk's speed: what it holds, and whether a second look at its cells
+is due.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ MARKS = (*FORMULA_OR_ERROR, *UNUSUAL_TAG)
 
 @dataclass(frozen=True)
 class Part:
-    """A workbook's XML part. `suspicious`: a sheet may hold a formula, an error value, a row or a cell twice, or a cell that calamine may misread."""
+    """A workbook's XML part. `suspicious`: a sheet may hold a formula, an error value, a row or a cell twice, or a cell
+    that calamine may misread.
+    """
 
     name: str
     row_tags: int
@@ -24,7 +28,9 @@ class Part:
 
 
 class Scan:
-    """Sums up a part, piece by piece. `ordinary`: the form of a cell that needs no second look; only a sheet's part has cells."""
+    """Sums up a part, piece by piece. `ordinary`: the form of a cell that needs no second look; only a sheet's part has
+    cells.
+    """
 
     def __init__(self, ordinary: re.Pattern[bytes] | None) -> None:
         self.row_tags = 0
@@ -39,7 +45,9 @@ class Scan:
 
 
 def whole_cells(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes, cut before a cell, or else before a tag: what is looked for is never cut in two. Only of a text longer than a chunk."""
+    """The same bytes, cut before a cell, or else before a tag: what is looked for is never cut in two. Only of a text
+    longer than a chunk.
+    """
     carried = b""
     for chunk in chunks:
         text = carried + chunk
@@ -54,7 +62,9 @@ def whole_cells(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _Places:
-    """The numbers of a sheet's rows and the names of its cells, piece by piece. Of two with one name calamine keeps the last."""
+    """The numbers of a sheet's rows and the names of its cells, piece by piece. Of two with one name calamine keeps the
+    last.
+    """
 
     def __init__(self, ordinary: re.Pattern[bytes]) -> None:
         self._ordinary = ordinary
@@ -62,7 +72,9 @@ class _Places:
         self._cells: set[bytes] = set()
 
     def are_suspicious(self, piece: bytes) -> bool:
-        """Whether a cell is not of the ordinary form, or has no name, or one that came before in this piece or the last; rows must rise by number."""
+        """Whether a cell is not of the ordinary form, or has no name, or one that came before in this piece or the
+        last; rows must rise by number.
+        """
         rows = [int(number) for number in ROW_NUMBER.findall(piece)]
         cells = self._ordinary.findall(piece)
         before, self._cells = self._cells, set(cells)

@@ -1,4 +1,6 @@
-"""One sheet becomes one CSV file (RFC 4180, UTF-8, lines ended by a line feed) with every row of the sheet accounted for."""
+"""One sheet becomes one CSV file (RFC 4180, UTF-8, lines ended by a line feed) with every row of the sheet accounted
+for.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ needs_quotes = re.compile(r'[",\r\n]').search
 
 @dataclass(frozen=True)
 class DatasetColumns:
-    """What the reader's process is told of a contract: enough to route a header, and where a date is written as a timestamp."""
+    """What the reader's process is told of a contract: enough to route a header, and where a date is written as a
+    timestamp.
+    """
 
     dataset: str
     names: tuple[str, ...]
@@ -37,7 +41,9 @@ class DatasetColumns:
 
 @dataclass(frozen=True)
 class Conversion:
-    """Either `reason`, why the sheet was not converted, or `dataset` and what was written. `rows`: below the header, in either case."""
+    """Either `reason`, why the sheet was not converted, or `dataset` and what was written. `rows`: below the header, in
+    either case.
+    """
 
     dataset: str | None = None
     reason: str | None = None
@@ -48,7 +54,9 @@ class Conversion:
 
 @dataclass
 class Budget:
-    """Characters that may still be written for the whole workbook: a short text, shared by all cells, can make any amount of CSV."""
+    """Characters that may still be written for the whole workbook: a short text, shared by all cells, can make any
+    amount of CSV.
+    """
 
     characters: int
 
@@ -59,7 +67,9 @@ class Budget:
 
 
 class SheetRows:
-    """A sheet's rows as texts, from its first row and column on; with those cells read from its XML that calamine does not tell apart."""
+    """A sheet's rows as texts, from its first row and column on; with those cells read from its XML that calamine does
+    not tell apart.
+    """
 
     def __init__(self, sheet: CalamineSheet, part: Part, special: Callable[[], SpecialCells]) -> None:
         """`special`: takes the second look at the sheet, once."""
@@ -67,7 +77,8 @@ class SheetRows:
         self._offset: list[Value] = [""] * sheet.start[1] if sheet.start else []
         self._special = special
         rows = sheet.end[0] + 1 if sheet.end else 0
-        # As many row elements as rows: none was read over another. Then the second look, which takes three times the first, is left out.
+        # As many row elements as rows: none was read over another. Then the second look, which takes three times the
+        # first, is left out.
         self._looked_twice = part.suspicious or part.row_tags != rows
         self.faults = self._special().faults if self._looked_twice else {}
         self.count = max(rows, max(self.faults, default=-1) + 1)
@@ -109,7 +120,9 @@ class SheetRows:
 
 @dataclass(frozen=True)
 class _Header:
-    """The row taken for the header: its place from 0, its texts and names, the dataset that they are routed to, how many of a dataset's columns it has."""
+    """The row taken for the header: its place from 0, its texts and names, the dataset that they are routed to, how
+    many of a dataset's columns it has.
+    """
 
     row: int
     texts: list[str]
@@ -118,14 +131,20 @@ class _Header:
     shared: int
 
 
-def convert_sheet(rows: SheetRows, datasets: Mapping[str, DatasetColumns], target: Path, budget: Budget, name: str) -> Conversion:
-    """Writes the sheet to `target` if one of its first filled rows is a dataset's header; what stands above that is skipped."""
+def convert_sheet(
+    rows: SheetRows, datasets: Mapping[str, DatasetColumns], target: Path, budget: Budget, name: str
+) -> Conversion:
+    """Writes the sheet to `target` if one of its first filled rows is a dataset's header; what stands above that is
+    skipped.
+    """
     header = _find_header(rows, datasets, name)
     if header is None:
         return Conversion(reason="empty sheet")
     kept: list[bool] = []
     if header.row in rows.faults:
-        reason: str | None = f"the header cannot be read: {'; '.join(fault.reason for fault in rows.faults[header.row].values())}"
+        reason: str | None = (
+            f"the header cannot be read: {'; '.join(fault.reason for fault in rows.faults[header.row].values())}"
+        )
     elif header.route.dataset is None:
         reason = f"{_taken_for_header(header)}{header.route.reason}; the header must be the first filled row"
     else:
@@ -137,7 +156,9 @@ def convert_sheet(rows: SheetRows, datasets: Mapping[str, DatasetColumns], targe
 
 
 def _find_header(rows: SheetRows, datasets: Mapping[str, DatasetColumns], sheet: str) -> _Header | None:
-    """The first row that a dataset's required columns stand in; else the one with most of a dataset's columns. None: all rows are blank."""
+    """The first row that a dataset's required columns stand in; else the one with most of a dataset's columns. None:
+    all rows are blank.
+    """
     filled = ((number, texts) for number, texts in rows.texts() if not rows.is_blank(number, texts))
     tried = []
     for number, texts in islice(filled, HEADER_WITHIN):
@@ -162,7 +183,9 @@ def _header_problem(names: tuple[str, ...], kept: list[bool], dataset: DatasetCo
 
 
 def _not_converted(rows: SheetRows, header: _Header, reason: str | None) -> Conversion:
-    """Counts the filled rows below the row that was taken for the header; all of them where that has no column of any dataset."""
+    """Counts the filled rows below the row that was taken for the header; all of them where that has no column of any
+    dataset.
+    """
     filled = [number for number, texts in rows.texts() if not rows.is_blank(number, texts)]
     below = sum(number > header.row for number in filled) if header.shared else len(filled)
     return Conversion(reason=reason, rows=below, skipped_blank_rows=rows.count - len(filled))
@@ -185,10 +208,16 @@ def _kept_columns(header: list[str], rows: SheetRows, top: int) -> list[bool]:
     return kept
 
 
-def _write(rows: SheetRows, header: _Header, kept: list[bool], dataset: DatasetColumns, target: Path, budget: Budget) -> Conversion:
-    """Header and rows. Cells beyond the header make the row longer than it, which the engine rejects; blank ones are left out."""
+def _write(
+    rows: SheetRows, header: _Header, kept: list[bool], dataset: DatasetColumns, target: Path, budget: Budget
+) -> Conversion:
+    """Header and rows. Cells beyond the header make the row longer than it, which the engine rejects; blank ones are
+    left out.
+    """
     width = len(header.names)
-    timestamps = [column for column, name in enumerate(normalise(header.names, dataset.names)) if name in dataset.timestamps]
+    timestamps = [
+        column for column, name in enumerate(normalise(header.names, dataset.names)) if name in dataset.timestamps
+    ]
     written = blank = above = 0
     with target.open("w", encoding="utf-8", newline="") as file:
         file.write(_line([*compress(header.names, kept), *([MALFORMED] if rows.faults else [])]))
@@ -212,7 +241,12 @@ def _write(rows: SheetRows, header: _Header, kept: list[bool], dataset: DatasetC
 
 
 def _skipped_above(row: int) -> tuple[str, ...]:
-    return (f"the header stands in row {row + 1}; {row} {'row' if row == 1 else 'rows'} above it {'was' if row == 1 else 'were'} skipped",)
+    return (
+        (
+            f"the header stands in row {row + 1}; {row} {'row' if row == 1 else 'rows'} above it"
+            f" {'was' if row == 1 else 'were'} skipped"
+        ),
+    )
 
 
 def _without_blank_end(cells: list[str]) -> list[str]:
@@ -222,7 +256,9 @@ def _without_blank_end(cells: list[str]) -> list[str]:
 
 
 def _line(cells: list[str]) -> str:
-    """A record. Not by the csv module: with "\\n" as its line end it leaves a carriage return in a field unquoted before Python 3.13."""
+    """A record. Not by the csv module: with "\\n" as its line end it leaves a carriage return in a field unquoted
+    before Python 3.13.
+    """
     line = ",".join(cells)
     if '"' in line or "\n" in line or "\r" in line or line.count(",") >= len(cells):
         line = ",".join('"' + cell.replace('"', '""') + '"' if needs_quotes(cell) else cell for cell in cells)

@@ -1,4 +1,6 @@
-"""Which cell styles of a workbook show a number as a date, a time of day or a duration: a sheet's XML itself says only the style's number."""
+"""Which cell styles of a workbook show a number as a date, a time of day or a duration: a sheet's XML itself says only
+the style's number.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ BUILT_IN = {
     **dict.fromkeys([*range(18, 22), 45, 47], Shown.TIME),
     46: Shown.DURATION,
 }
-"""The formats without a code in the file (ECMA-376, 18.8.30). Of 27 to 36 and 50 to 58 the locale decides; calamine takes all of them for dates."""
+"""The formats without a code in the file (ECMA-376, 18.8.30). Of 27 to 36 and 50 to 58 the locale decides; calamine
+takes all of them for dates.
+"""
 ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
 LITERAL = re.compile(r'"[^"]*"|\\.|[_*].|\[[^\]]*\]', re.DOTALL)
 LATEST_DATE, LATEST_DATE_FROM_1904 = 2_958_466, 2_957_004
@@ -31,15 +35,23 @@ PHANTOM_DAY = 60
 
 def date_styles(styles: ElementTree.Element) -> dict[int, Shown]:
     """By a style's number; styles that show something else are left out."""
-    codes = {element.get("numFmtId", ""): code for element in _children(styles, "numFmts") if (code := element.get("formatCode"))}
-    shown = ((number, _shown(element.get("numFmtId", ""), codes)) for number, element in enumerate(_children(styles, "cellXfs")))
+    codes = {
+        element.get("numFmtId", ""): code
+        for element in _children(styles, "numFmts")
+        if (code := element.get("formatCode"))
+    }
+    shown = (
+        (number, _shown(element.get("numFmtId", ""), codes))
+        for number, element in enumerate(_children(styles, "cellXfs"))
+    )
     return {number: kind for number, kind in shown if kind is not None}
 
 
 def not_shown(serial: float, shown: Shown, *, from_1904: bool) -> str | None:
     """What this number is instead of a date, a time or a duration; None where it is one, and calamine reads it as that.
 
-    By the calendar from 1900, day 60 is the 29 February 1900, which never was, and day 0 the 0 January 1900: the form of an empty date.
+    By the calendar from 1900, day 60 is the 29 February 1900, which never was, and day 0 the 0 January 1900: the form
+    of an empty date.
     """
     latest = LATEST_DATE_FROM_1904 if from_1904 else LATEST_DATE
     if shown is Shown.DURATION:
@@ -48,7 +60,9 @@ def not_shown(serial: float, shown: Shown, *, from_1904: bool) -> str | None:
         return None
     first = 1 if shown is Shown.DATE else PHANTOM_DAY + 1
     if not first <= serial < latest:
-        return f"not a {shown.value}" if shown is Shown.TIME else f"not a date from {1904 if from_1904 else 1900} to 9999"
+        return (
+            f"not a {shown.value}" if shown is Shown.TIME else f"not a date from {1904 if from_1904 else 1900} to 9999"
+        )
     if not from_1904 and PHANTOM_DAY <= serial < PHANTOM_DAY + 1:
         return "29 February 1900, a day that never was"
     return None
@@ -62,7 +76,10 @@ def ordinary_cell(styles: Mapping[int, Shown]) -> re.Pattern[bytes]:
     number = rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?"
     date = rb"(?:[1-9]\d{2,5}|1\d{6}|2[0-8]\d{5})(?:\.\d+)?"
     time = rb"0(?:\.\d+)?(?:[eE]-\d{1,2})?|[1-9](?:\.\d+)?[eE]-\d{1,2}|" + date
-    as_date, as_time = (_any_of(number for number, kind in styles.items() if (kind is Shown.DATE) == is_date) for is_date in (True, False))
+    as_date, as_time = (
+        _any_of(number for number, kind in styles.items() if (kind is Shown.DATE) == is_date)
+        for is_date in (True, False)
+    )
     other = rb'(?: s="(?!(?:' + b"|".join(each for each in (as_date, as_time, rb"(?!)") if each) + rb')")\d{1,5}")?'
     any_style = rb'(?: s="\d{1,5}")?'
     value = rb'(?: t="n")?><v>(?:%s)</v></c>'

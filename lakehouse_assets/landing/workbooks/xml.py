@@ -1,8 +1,10 @@
-"""The second look at a sheet: the cells that calamine does not tell apart, misreads or breaks on are read from the sheet's XML itself.
+"""The second look at a sheet: the cells that calamine does not tell apart, misreads or breaks on are read from the
+sheet's XML itself.
 
-calamine, which reads the sheets, gives a blank for an error value and for a formula without a saved value (programs that do not calculate
-write those), the nearest double for any number, 30 December 1899 for a date that is "NaN", 00:00:00 for one that is negative, the first shared
-text for an index that is not a number; of two values it keeps the last. Rows must not load with such values.
+calamine, which reads the sheets, gives a blank for an error value and for a formula without a saved value (programs
+that do not calculate write those), the nearest double for any number, 30 December 1899 for a date that is "NaN",
+00:00:00 for one that is negative, the first shared text for an index that is not a number; of two values it keeps the
+last. Rows must not load with such values.
 """
 
 from __future__ import annotations
@@ -46,9 +48,11 @@ class Cut:
 
 @dataclass
 class SpecialCells:
-    """By row and column, both from 0. `rows`: how many rows hold something, at least and at most (a shared string may be blank).
+    """By row and column, both from 0. `rows`: how many rows hold something, at least and at most (a shared string may
+    be blank).
 
-    `misread`: the cells among the faults that calamine must not see; `around`: what stands before and behind the rows, which no row needs.
+    `misread`: the cells among the faults that calamine must not see; `around`: what stands before and behind the rows,
+    which no row needs.
     """
 
     faults: dict[int, dict[int, Fault]] = field(default_factory=dict)
@@ -59,7 +63,9 @@ class SpecialCells:
 
 
 def read_special_cells(chunks: Iterable[bytes], context: CellContext) -> SpecialCells:
-    """One pass over a sheet's XML. Raises BadData where it is no XML, or names a cell twice (a reader would keep one of the two)."""
+    """One pass over a sheet's XML. Raises BadData where it is no XML, or names a cell twice (a reader would keep one of
+    the two).
+    """
     reader = _SheetXml(context)
     try:
         for chunk in chunks:
@@ -193,7 +199,9 @@ class _SheetXml:
             self.found.misread.append(Cut(self._cell_from, self.parser.CurrentByteIndex, self._cell_tag.encode()))
         elif cell.kind == "e":
             self._fault(f"{cell.value or 'an error'}, an error value", cell)
-        elif cell.formula is not None and not cell.value and cell.kind != "str":  # a text that a formula makes may be empty
+        elif (
+            cell.formula is not None and not cell.value and cell.kind != "str"
+        ):  # a text that a formula makes may be empty
             self._fault("a formula without a saved value", cell)
         elif cell.kind == "s" and cell.value:
             self._row_is = max(self._row_is, POSSIBLY_FILLED)

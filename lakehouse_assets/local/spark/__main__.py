@@ -1,4 +1,5 @@
-"""The steps of `make spark`, each said before it is done: `java` (find or install Java 17), `jars` (download them), `lock` (resolve them anew).
+"""The steps of `make spark`, each said before it is done: `java` (find or install Java 17), `jars` (download them),
+`lock` (resolve them anew).
 
 `log-store` compiles Spark's log store anew.
 """
@@ -16,14 +17,19 @@ from lakehouse_assets.local.spark.java_package import System, install_command, t
 
 
 def set_up_java(environment: Mapping[str, str], places: Sequence[str], system: System) -> None:
-    """Says which Java 17 Spark will run on; installs one first where there is none and the system is a container that we own.
+    """Says which Java 17 Spark will run on; installs one first where there is none and the system is a container that
+    we own.
 
-    Raises BadConfiguration with the command to run where there is none and we may not, TemporaryOutage if the command fails.
+    Raises BadConfiguration with the command to run where there is none and we may not, TemporaryOutage if the command
+    fails.
     """
     found = find_java(environment, places)
     command = install_command(system)
     if found.chosen is None and command and system.may_be_changed:
-        print(f"{missing(found)} This is a container and you are root in it, so it is installed now:\n  {command}", flush=True)
+        print(
+            f"{missing(found)} This is a container and you are root in it, so it is installed now:\n  {command}",
+            flush=True,
+        )
         _run(command, environment)
         found = find_java(environment, places)
     required(found, system)
@@ -35,7 +41,8 @@ def _run(command: str, environment: Mapping[str, str]) -> None:
     done = subprocess.run(["/bin/sh", "-c", command], check=False, stdout=subprocess.DEVNULL, env=unattended)  # noqa: S603 - from our own table
     if done.returncode:
         raise TemporaryOutage(
-            f"Java 17 could not be installed: the command above ended with exit code {done.returncode}. Correct what it says, then run this again."
+            f"Java 17 could not be installed: the command above ended with exit code {done.returncode}. Correct what it"
+            " says, then run this again."
         )
 
 
@@ -45,7 +52,11 @@ def _jars() -> None:
     jars = read_lock()
     print(f"Spark's jars ({len(jars)}, {megabytes(jars)}) -> {jars_folder()} ...", flush=True)
     downloaded = install_jars()
-    print(f"{len(downloaded)} were downloaded and have the locked SHA-256; {len(jars) - len(downloaded)} were there already.", flush=True)
+    print(
+        f"{len(downloaded)} were downloaded and have the locked SHA-256; {len(jars) - len(downloaded)} were there"
+        " already.",
+        flush=True,
+    )
 
 
 def _lock() -> None:
@@ -62,7 +73,12 @@ def _log_store() -> None:
     print(f"The log store was compiled -> {make_log_store()}")
 
 
-STEPS = {"java": lambda: set_up_java(os.environ, USUAL_PLACES, this_system()), "jars": _jars, "lock": _lock, "log-store": _log_store}
+STEPS = {
+    "java": lambda: set_up_java(os.environ, USUAL_PLACES, this_system()),
+    "jars": _jars,
+    "lock": _lock,
+    "log-store": _log_store,
+}
 
 if __name__ == "__main__":
     try:

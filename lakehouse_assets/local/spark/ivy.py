@@ -1,6 +1,8 @@
-"""Ivy, the downloader of jars that pyspark ships, run as Spark itself would: it knows the central Maven repository, so that no address stands here.
+"""Ivy, the downloader of jars that pyspark ships, run as Spark itself would: it knows the central Maven repository, so
+that no address stands here.
 
-Spark can resolve jars at every start of a session; that costs seconds each time and checks no SHA-256. Hence Ivy at set-up, and never again.
+Spark can resolve jars at every start of a session; that costs seconds each time and checks no SHA-256. Hence Ivy at
+set-up, and never again.
 """
 
 from __future__ import annotations
@@ -30,21 +32,27 @@ TYPES = ("jar", "bundle")
 
 
 def resolve(roots: Path, into: Path, scratch: Path) -> None:
-    """Downloads what the `dependencies` of an ivy.xml need, and what that needs in turn, to `into/<group>/<artifact>/<version>.jar`.
+    """Downloads what the `dependencies` of an ivy.xml need, and what that needs in turn, to
+    `into/<group>/<artifact>/<version>.jar`.
 
-    `scratch` is a folder for Ivy's own files. Raises TemporaryOutage if something cannot be downloaded, BadConfiguration if pyspark or Java 17 is missing.
+    `scratch` is a folder for Ivy's own files. Raises TemporaryOutage if something cannot be downloaded,
+    BadConfiguration if pyspark or Java 17 is missing.
     """
     _run(roots, _settings({}, scratch), f"{into}/[organisation]/[artifact]/[revision].[ext]", scratch)
 
 
 def download(artifacts: list[tuple[str, str, str]], into: Path, scratch: Path, extension: str = "jar") -> None:
-    """Downloads exactly these artifacts, each (group, artifact, version), to `into/<group>/<artifact>/<version>.<extension>`. Raises as `resolve` does."""
+    """Downloads exactly these artifacts, each (group, artifact, version), to
+    `into/<group>/<artifact>/<version>.<extension>`. Raises as `resolve` does.
+    """
     module = ElementTree.Element("ivy-module", version="2.0")
     ElementTree.SubElement(module, "info", organisation="lakehouse_assets", module="locked_jars")
     ElementTree.SubElement(ElementTree.SubElement(module, "configurations"), "conf", name="default")
     dependencies = ElementTree.SubElement(module, "dependencies")
     for group, artifact, version in artifacts:
-        dependency = ElementTree.SubElement(dependencies, "dependency", org=group, name=artifact, rev=version, conf="default->default")
+        dependency = ElementTree.SubElement(
+            dependencies, "dependency", org=group, name=artifact, rev=version, conf="default->default"
+        )
         ElementTree.SubElement(dependency, "artifact", name=artifact, type=extension, ext=extension)
     ElementTree.ElementTree(module).write(scratch / "ivy.xml")
     # No poms, so nothing follows from a jar, and no SHA-1 files: the lock says which jars and which bytes.
@@ -67,22 +75,37 @@ def _settings(resolver: dict[str, str], scratch: Path) -> Path:
 
 
 def _run(module: Path, settings: Path, retrieved: str, scratch: Path, types: tuple[str, ...] = TYPES) -> None:
-    # Ivy would keep its cache in the user's home; what a set-up leaves behind belongs into the venv, where `make clean` finds it.
-    here = [f"-Divy.default.ivy.user.dir={scratch / 'user'}", "-jar", str(_ivy()), "-settings", str(settings), "-cache", str(scratch / "cache")]
+    # Ivy would keep its cache in the user's home; what a set-up leaves behind belongs into the venv, where `make clean`
+    # finds it.
+    here = [
+        f"-Divy.default.ivy.user.dir={scratch / 'user'}",
+        "-jar",
+        str(_ivy()),
+        "-settings",
+        str(settings),
+        "-cache",
+        str(scratch / "cache"),
+    ]
     what = ["-ivy", str(module), "-confs", "default", "-types", *types, "-retrieve", retrieved]
     java = str(required(find_java()).home / "bin" / "java")
     # The last of two goes: what a person told Java stays.
-    environment = os.environ | {JAVA_OPTIONS: " ".join([*proxy_options(getproxies_environment()), os.environ.get(JAVA_OPTIONS, "")])}
-    answer = subprocess.run([java, *here, *what], env=environment, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603 - Java, found by us
+    environment = os.environ | {
+        JAVA_OPTIONS: " ".join([*proxy_options(getproxies_environment()), os.environ.get(JAVA_OPTIONS, "")])
+    }
+    answer = subprocess.run(
+        [java, *here, *what], env=environment, capture_output=True, text=True, errors="replace", check=False
+    )  # noqa: S603 - Java, found by us
     if answer.returncode:
         raise TemporaryOutage(
-            "What the lock names could not be downloaded. Try again; where the central Maven repository is out of reach, name a mirror of it in "
-            f"{MIRROR}, or a proxy in HTTPS_PROXY (one that wants no password: Java sends none). Ivy says:\n{_faults(answer.stdout + answer.stderr)}"
+            "What the lock names could not be downloaded. Try again; where the central Maven repository is out of"
+            f" reach, name a mirror of it in {MIRROR}, or a proxy in HTTPS_PROXY (one that wants no password: Java"
+            f" sends none). Ivy says:\n{_faults(answer.stdout + answer.stderr)}"
         )
 
 
 def proxy_options(proxies: Mapping[str, str]) -> list[str]:
-    """The options that tell Java of the proxies which the environment names: HTTPS_PROXY and its like, as urllib reads them, mean nothing to it.
+    """The options that tell Java of the proxies which the environment names: HTTPS_PROXY and its like, as urllib reads
+    them, mean nothing to it.
 
     An address range in NO_PROXY is left out: Java knows none. So is a proxy that speaks SOCKS.
     """
@@ -91,9 +114,16 @@ def proxy_options(proxies: Mapping[str, str]) -> list[str]:
         told = proxies.get(scheme) or proxies.get("all", "")
         proxy = urlsplit(told if "://" in told else f"http://{told}")
         if proxy.hostname and proxy.scheme in ("http", "https"):
-            options += [f"-D{scheme}.proxyHost={proxy.hostname}", f"-D{scheme}.proxyPort={proxy.port or (443 if proxy.scheme == 'https' else 80)}"]
+            options += [
+                f"-D{scheme}.proxyHost={proxy.hostname}",
+                f"-D{scheme}.proxyPort={proxy.port or (443 if proxy.scheme == 'https' else 80)}",
+            ]
     # Of both schemes, whatever its name says.
-    return [*options, f"-Dhttp.nonProxyHosts={'|'.join([*NEVER_BY_PROXY, *_past_proxies(proxies.get('no', ''))])}"] if options else []
+    return (
+        [*options, f"-Dhttp.nonProxyHosts={'|'.join([*NEVER_BY_PROXY, *_past_proxies(proxies.get('no', ''))])}"]
+        if options
+        else []
+    )
 
 
 def _past_proxies(no_proxy: str) -> list[str]:
@@ -103,7 +133,11 @@ def _past_proxies(no_proxy: str) -> list[str]:
 
 
 def _faults(output: str) -> str:
-    told = [line.strip() for line in output.splitlines() if any(word in line for word in ("ERROR", "FAILED", "not found", "Exception", "rror at url"))]
+    told = [
+        line.strip()
+        for line in output.splitlines()
+        if any(word in line for word in ("ERROR", "FAILED", "not found", "Exception", "rror at url"))
+    ]
     return "\n".join(f"  {line}" for line in dict.fromkeys(told[:8] or output.splitlines()[-8:]))
 
 

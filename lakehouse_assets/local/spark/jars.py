@@ -1,7 +1,9 @@
-"""Spark's jars, pinned as the Python packages are: `jars.lock` names each with its SHA-256, and nothing else is ever put in place.
+"""Spark's jars, pinned as the Python packages are: `jars.lock` names each with its SHA-256, and nothing else is ever
+put in place.
 
-They lie in the venv, beside pyspark, whose version they belong to. A jar is put there by one rename after its bytes were compared with the
-lock: whenever the set-up is killed, each jar is there and right, or not there, and the next run brings the rest.
+They lie in the venv, beside pyspark, whose version they belong to. A jar is put there by one rename after its bytes
+were compared with the lock: whenever the set-up is killed, each jar is there and right, or not there, and the next run
+brings the rest.
 """
 
 from __future__ import annotations
@@ -46,21 +48,26 @@ def jars_folder() -> Path:
 
 
 def installed_jars(lock: Path = LOCK, folder: Path | None = None) -> list[Path]:
-    """The files of the locked jars, for `spark.jars`. Raises BadConfiguration where one is missing or of another size."""
+    """The files of the locked jars, for `spark.jars`. Raises BadConfiguration where one is missing or of another
+    size.
+    """
     folder = folder or jars_folder()
     jars = read_lock(lock)
     absent = [jar.name for jar in jars if not _has_size(folder / jar.name, jar.size)]
     if absent:
         others = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-        raise BadConfiguration(f"Spark's jars are not installed ({absent[0]}{others} missing from {folder}): run `make spark`.")
+        raise BadConfiguration(
+            f"Spark's jars are not installed ({absent[0]}{others} missing from {folder}): run `make spark`."
+        )
     return [folder / jar.name for jar in jars]
 
 
 def install_jars(lock: Path = LOCK, folder: Path | None = None) -> list[Jar]:
-    """Downloads those of the locked jars that are not in place yet and removes jars that the lock does not name (any more).
+    """Downloads those of the locked jars that are not in place yet and removes jars that the lock does not name (any
+    more).
 
-    Returns the jars that were downloaded. Raises BadConfiguration if a downloaded jar is not the one that was locked (it is not
-    put in place) and TemporaryOutage if one cannot be downloaded. Killed anywhere, it is to be run again.
+    Returns the jars that were downloaded. Raises BadConfiguration if a downloaded jar is not the one that was locked
+    (it is not put in place) and TemporaryOutage if one cannot be downloaded. Killed anywhere, it is to be run again.
     """
     folder = folder or jars_folder()
     jars = read_lock(lock)
@@ -79,11 +86,15 @@ def install_jars(lock: Path = LOCK, folder: Path | None = None) -> list[Jar]:
 
 
 def lock_jars(lock: Path = LOCK, roots: Path = ivy.ROOTS, folder: Path | None = None) -> list[Jar]:
-    """Resolves `roots` anew and writes what came out to the lock. Raises TemporaryOutage if the repository does not answer."""
+    """Resolves `roots` anew and writes what came out to the lock. Raises TemporaryOutage if the repository does not
+    answer.
+    """
     with alone(folder or jars_folder()) as scratch:
         ivy.resolve(roots, scratch / "jars", scratch)
         files = (scratch / "jars").glob("*/*/*.jar")
-        jars = sorted(Jar(file.parts[-3], file.parts[-2], file.stem, _sha256(file), file.stat().st_size) for file in files)
+        jars = sorted(
+            Jar(file.parts[-3], file.parts[-2], file.stem, _sha256(file), file.stat().st_size) for file in files
+        )
     lock.write_text("".join(f"{jar}\n" for jar in jars))
     return jars
 
@@ -103,15 +114,18 @@ def _parsed(lock: Path, number: int, line: str) -> Jar:
         group, artifact, version = coordinates.split(":")
         return Jar(group, artifact, version, sha256, int(size))
     except ValueError:
-        raise BadConfiguration(f"{lock}, line {number} is not `sha256  group:artifact:version  size`: {line!r}. Run `make lock`.") from None
+        raise BadConfiguration(
+            f"{lock}, line {number} is not `sha256  group:artifact:version  size`: {line!r}. Run `make lock`."
+        ) from None
 
 
 def verify(jar: Jar, file: Path) -> None:
     if not _is(file, jar):
         found = f"has SHA-256 {_sha256(file)}, {file.stat().st_size} bytes" if file.is_file() else "did not come"
         raise BadConfiguration(
-            f"The file of {jar.group}:{jar.artifact}:{jar.version} that was downloaded {found}; locked are {jar.sha256}, {jar.size} bytes. "
-            f"It was not installed. Something between here and the repository changes files, or {ivy.MIRROR} names a repository of other jars."
+            f"The file of {jar.group}:{jar.artifact}:{jar.version} that was downloaded {found}; locked are"
+            f" {jar.sha256}, {jar.size} bytes. It was not installed. Something between here and the repository changes"
+            f" files, or {ivy.MIRROR} names a repository of other jars."
         )
 
 
@@ -130,9 +144,11 @@ def _sha256(file: Path) -> str:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[Path]:
-    """An empty folder to download to, on the same disk as the jars, so that a rename is all it takes. A second set-up waits for the first.
+    """An empty folder to download to, on the same disk as the jars, so that a rename is all it takes. A second set-up
+    waits for the first.
 
-    What a killed set-up left is removed. The new folder has a name of its own: a Java that outlived its set-up may still write to the old one.
+    What a killed set-up left is removed. The new folder has a name of its own: a Java that outlived its set-up may
+    still write to the old one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_name(f"{folder.name}.setting-up")):

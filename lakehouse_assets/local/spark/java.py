@@ -1,4 +1,5 @@
-"""Which Java runs Spark. A laptop holds several and JAVA_HOME often names another one; on a wrong Java, Spark fails late and says something else.
+"""Which Java runs Spark. A laptop holds several and JAVA_HOME often names another one; on a wrong Java, Spark fails
+late and says something else.
 
 Java 17, no other: it is what Glue 6.0 runs, so a laptop that uses it sees what Glue will see.
 """
@@ -66,7 +67,9 @@ class Found:
 
 
 def java_home() -> Path:
-    """The home of the Java 17 that Spark shall run on. Logs a warning where JAVA_HOME names another one. Raises as `required` does."""
+    """The home of the Java 17 that Spark shall run on. Logs a warning where JAVA_HOME names another one. Raises as
+    `required` does.
+    """
     found = find_java()
     java = required(found)
     if found.named_in_vain:
@@ -75,7 +78,9 @@ def java_home() -> Path:
 
 
 def required(found: Found, system: System | None = None) -> Java:
-    """The Java 17 that was found. Raises BadConfiguration that names what was found instead, and the command that installs it on this system."""
+    """The Java 17 that was found. Raises BadConfiguration that names what was found instead, and the command that
+    installs it on this system.
+    """
     if found.chosen is None:
         raise BadConfiguration(f"{missing(found)} {advice(system or this_system())}")
     return found.chosen
@@ -98,7 +103,9 @@ def find_java(environment: Mapping[str, str] = os.environ, places: Sequence[str]
 
 def missing(found: Found) -> str:
     """Why Spark cannot run here, as the beginning of a message."""
-    there = f"there is {'; '.join(map(str, found.passed_over))}" if found.passed_over else "there is no Java here at all"
+    there = (
+        f"there is {'; '.join(map(str, found.passed_over))}" if found.passed_over else "there is no Java here at all"
+    )
     return f"Spark needs Java {WANTED}, and {there}."
 
 
@@ -119,7 +126,9 @@ def _ask(place: str, executable: Path) -> Java:
     """The home comes from Java itself: what PATH names may be a script or a link that stands somewhere else."""
     command = [str(executable), "-XshowSettings:properties", "-version"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS_TO_ANSWER)  # noqa: S603 - asked for
+        answer = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS_TO_ANSWER
+        )  # noqa: S603 - asked for
     except (OSError, subprocess.TimeoutExpired):
         return Java(place, executable, None)
     version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)

@@ -1,4 +1,6 @@
-"""How this system installs Java 17: the exact command, so that nobody has to look up what the package is called on their distribution."""
+"""How this system installs Java 17: the exact command, so that nobody has to look up what the package is called on
+their distribution.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,17 @@ from pathlib import Path
 
 APT_GET = "apt-get update && {sudo}apt-get install --yes --no-install-recommends openjdk-17-jre-headless"
 APT_SOURCES = {"debian.sources": "etc/apt/sources.list.d/debian.sources", "debian.list": "etc/apt/sources.list"}
-IN_OTHER_WORDS = "Install a Java 17 (the Adoptium project's Eclipse Temurin 17 has builds for every system) and set JAVA_HOME to its folder."
+IN_OTHER_WORDS = (
+    "Install a Java 17 (the Adoptium project's Eclipse Temurin 17 has builds for every system) and set JAVA_HOME to its"
+    " folder."
+)
 
 
 @dataclass(frozen=True)
 class System:
-    """What decides the command. `names` are the distribution's own and those it descends from, such as ubuntu, debian."""
+    """What decides the command. `names` are the distribution's own and those it descends from, such as ubuntu,
+    debian.
+    """
 
     names: tuple[str, ...]
     release: int
@@ -26,7 +33,9 @@ class System:
 
     @property
     def may_be_changed(self) -> bool:
-        """Whether the set-up may install a package unasked: a container that it owns, where apt-get installs packages."""
+        """Whether the set-up may install a package unasked: a container that it owns, where apt-get installs
+        packages.
+        """
         return self.is_root and self.is_container and bool({"debian", "ubuntu"} & set(self.names))
 
 
@@ -64,7 +73,10 @@ def _command(system: System) -> str | None:
             return "{sudo}dnf install --assumeyes java-17-amazon-corretto-headless"
         case "fedora" if system.release >= 42:
             # Fedora 42 gave up its own package in favour of Eclipse Temurin's, whose repository it ships switched off.
-            return "{sudo}dnf install --assumeyes adoptium-temurin-java-repository && {sudo}dnf install --assumeyes --enablerepo='adoptium*' temurin-17-jre"
+            return (
+                "{sudo}dnf install --assumeyes adoptium-temurin-java-repository && {sudo}dnf install --assumeyes"
+                " --enablerepo='adoptium*' temurin-17-jre"
+            )
         case "fedora":
             return "{sudo}dnf install --assumeyes java-17-openjdk-headless"
     if "ubuntu" in system.names or ("debian" in system.names and 11 <= system.release <= 12):
@@ -77,9 +89,11 @@ def _command(system: System) -> str | None:
 
 
 def _from_debian_12(sources: str) -> str:
-    """Debian 13 has Java 21 and 25 alone, Debian 12 has 17. Both as sources: apt-get takes from 12 only what 13 does not have.
+    """Debian 13 has Java 21 and 25 alone, Debian 12 has 17. Both as sources: apt-get takes from 12 only what 13 does
+    not have.
 
-    Resolved with Debian 13's and 12's package lists (November 2026): nothing that is installed is removed or made older.
+    Resolved with Debian 13's and 12's package lists (November 2026): nothing that is installed is removed or made
+    older.
     """
     there, copy = Path("/") / APT_SOURCES[sources], f"/etc/apt/sources.list.d/bookworm.{sources.partition('.')[2]}"
     return f"sed s/trixie/bookworm/g {there} | {{sudo}}tee {copy} >/dev/null && {{sudo}}{APT_GET}"
@@ -95,4 +109,7 @@ def _is_container(root: Path) -> bool:
     if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
         return True
     groups = root / "proc/1/cgroup"
-    return groups.is_file() and re.search(r"docker|containerd|kubepods|libpod|lxc", groups.read_text(errors="replace")) is not None
+    return (
+        groups.is_file()
+        and re.search(r"docker|containerd|kubepods|libpod|lxc", groups.read_text(errors="replace")) is not None
+    )

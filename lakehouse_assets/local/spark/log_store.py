@@ -1,4 +1,6 @@
-"""The log store's jar, made of its Java source. Only who changes the source needs a Java compiler: the jar is shipped with it."""
+"""The log store's jar, made of its Java source. Only who changes the source needs a Java compiler: the jar is shipped
+with it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ LONG_AGO = (2020, 2, 2, 0, 0, 0)
 
 
 def make_log_store() -> Path:
-    """Compiles the log store anew. The same source always gives the same bytes. Raises BadConfiguration where it cannot be compiled."""
+    """Compiles the log store anew. The same source always gives the same bytes. Raises BadConfiguration where it cannot
+    be compiled.
+    """
     with zipfile.ZipFile(LOG_STORE, "w", zipfile.ZIP_DEFLATED) as jar:
         for name, content in compiled().items():
             jar.writestr(zipfile.ZipInfo(name, LONG_AGO), content, zipfile.ZIP_DEFLATED)
@@ -25,16 +29,30 @@ def make_log_store() -> Path:
 
 
 def compiled() -> dict[str, bytes]:
-    """The classes, by their names in the jar. Raises BadConfiguration where there is no compiler, or where it refuses the source."""
+    """The classes, by their names in the jar. Raises BadConfiguration where there is no compiler, or where it refuses
+    the source.
+    """
     compiler = java_home() / "bin" / "javac"
     if not compiler.exists():
         raise BadConfiguration(
-            f"{compiler} is not there: a Java runtime alone compiles nothing. On Debian or Ubuntu: apt-get install openjdk-{WANTED}-jdk-headless"
+            f"{compiler} is not there: a Java runtime alone compiles nothing. On Debian or Ubuntu: apt-get install"
+            f" openjdk-{WANTED}-jdk-headless"
         )
     path = ":".join(map(str, [*installed_jars(), *_pyspark().glob("hadoop-client-api-*.jar")]))
     with tempfile.TemporaryDirectory() as folder:
         sources = sorted(map(str, LOG_STORE_SOURCES.glob("*.java")))
-        command = [str(compiler), "--release", str(WANTED), "-Xlint:all,-classfile", "-Werror", "-cp", path, "-d", folder, *sources]
+        command = [
+            str(compiler),
+            "--release",
+            str(WANTED),
+            "-Xlint:all,-classfile",
+            "-Werror",
+            "-cp",
+            path,
+            "-d",
+            folder,
+            *sources,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the Java that runs Spark
         if done.returncode:
             raise BadConfiguration(f"The log store's source cannot be compiled:\n{done.stderr}")

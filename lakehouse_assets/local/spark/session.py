@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def local_configuration(scratch: Path) -> dict[str, str]:
-    """Spark's configuration on this machine, with the Java and the Python of it set in this process's environment. `scratch` takes what Spark spills.
+    """Spark's configuration on this machine, with the Java and the Python of it set in this process's environment.
+    `scratch` takes what Spark spills.
 
     Raises BadConfiguration where Java 17 or the jars are missing.
     """

@@ -15,7 +15,10 @@ from lakehouse_assets.cli.commands.doctor_account import examined_account
 from lakehouse_assets.cli.findings import Finding
 
 EVERYONE = [{"Principal": {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "Permissions": ["ALL"]}]
-DENIED = "User: arn:aws:iam::1:user/me is not authorized to perform: glue:GetDatabase on resource: arn:aws:glue:us-east-1:1:database/default"
+DENIED = (
+    "User: arn:aws:iam::1:user/me is not authorized to perform: glue:GetDatabase on resource:"
+    " arn:aws:glue:us-east-1:1:database/default"
+)
 
 
 class WithGlue(Aws):
@@ -59,7 +62,11 @@ def test_a_catalog_that_iam_decides_about_is_fine(lakehouse: Lakehouse, account:
     ("permissions", "tables", "told"),
     [
         ([], [], "Lake Formation decides who may use tables that are new in it"),
-        (EVERYONE, [{"Name": "orders", "IsRegisteredWithLakeFormation": True}], "Lake Formation decides who may use orders"),
+        (
+            EVERYONE,
+            [{"Name": "orders", "IsRegisteredWithLakeFormation": True}],
+            "Lake Formation decides who may use orders",
+        ),
     ],
 )
 def test_a_catalog_that_lake_formation_decides_about_is_told(

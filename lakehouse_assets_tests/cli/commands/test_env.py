@@ -12,7 +12,10 @@ from typer.testing import CliRunner
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.main import app
 
-ASK = "import boto3, os; print(boto3.client('s3').head_bucket(Bucket=os.environ['BUCKET_ASKED'])['ResponseMetadata']['HTTPStatusCode'])"
+ASK = (
+    "import boto3, os;"
+    " print(boto3.client('s3').head_bucket(Bucket=os.environ['BUCKET_ASKED'])['ResponseMetadata']['HTTPStatusCode'])"
+)
 
 
 @pytest.mark.parametrize("form", ["shell", "json"])
@@ -21,10 +24,14 @@ def test_another_program_reaches_the_embedded_aws_with_what_it_prints(house: Lak
     assert result.exit_code == 0
     assert "secret" in result.stderr
 
-    others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {"BUCKET_ASKED": house.settings.bucket}
+    others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+        "BUCKET_ASKED": house.settings.bucket
+    }
     given = json.loads(result.stdout) if form == "json" else {}
     evaluated = f'{result.stdout if form == "shell" else ""}\nexec {sys.executable} -c "{ASK}"'
-    asked = subprocess.run(["/bin/sh", "-ec", evaluated], env=others | given, capture_output=True, text=True, check=False)
+    asked = subprocess.run(
+        ["/bin/sh", "-ec", evaluated], env=others | given, capture_output=True, text=True, check=False
+    )
     assert asked.stdout == "200\n", asked.stderr
 
 

@@ -20,7 +20,9 @@ def load(*arguments: object) -> Result:
 
 
 @pytest.mark.parametrize(("share", "code"), [("0.5", 0), ("0.4", 1)])
-def test_a_script_can_fail_above_a_share_of_rejected_rows_of_a_batch_that_is_loaded(lakehouse: Lakehouse, tmp_path: Path, share: str, code: int) -> None:
+def test_a_script_can_fail_above_a_share_of_rejected_rows_of_a_batch_that_is_loaded(
+    lakehouse: Lakehouse, tmp_path: Path, share: str, code: int
+) -> None:
     (tmp_path / "o.csv").write_text(orders_csv(order(1), order(2, amount="a lot")))
     result = load(tmp_path / "o.csv", "--json", "--fail-above", share)
     assert result.exit_code == code, result.output

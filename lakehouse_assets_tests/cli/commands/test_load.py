@@ -53,7 +53,10 @@ def one_of_each(folder: Path) -> Path:
     (folder / "items.csv").write_text(items_csv(item(1, 10, 100), item(2, 10, 100)))
     (folder / "day.csv").write_text(orders_csv(order(10), order(11, amount="a lot")))
     (folder / "notes.md").write_text("remember the milk")
-    workbook(folder / "book.xlsx", {"stock": [("product_id", "department_id", "department", "product_name"), product(100)], "todo": [("milk",)]})
+    workbook(
+        folder / "book.xlsx",
+        {"stock": [("product_id", "department_id", "department", "product_name"), product(100)], "todo": [("milk",)]},
+    )
     return folder
 
 
@@ -65,12 +68,20 @@ def test_a_folder_becomes_one_batch_and_every_file_is_accounted_for(lakehouse: L
         "products": {"read": 1, "inserted": 1},
         "order_items": {"read": 2, "inserted": 2},
     }
-    assert outcomes(report) == {"items.csv": "loaded", "day.csv": "loaded", "book.xlsx#stock": "loaded", "book.xlsx#todo": "ignored", "notes.md": "ignored"}
+    assert outcomes(report) == {
+        "items.csv": "loaded",
+        "day.csv": "loaded",
+        "book.xlsx#stock": "loaded",
+        "book.xlsx#todo": "ignored",
+        "notes.md": "ignored",
+    }
     assert all(file["reason"] for file in report["files"] if file["outcome"] == "ignored")
     assert [row[0] for row in table_rows(lakehouse, "order_items")] == [1, 2]
 
 
-def test_files_that_the_sensor_was_quicker_to_take_are_reported_all_the_same(lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_the_sensor_was_quicker_to_take_are_reported_all_the_same(
+    lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_batch = batches.run_batch
 
     def overtaken(*given: Any, **named: Any) -> dict[str, Any]:
@@ -84,7 +95,9 @@ def test_files_that_the_sensor_was_quicker_to_take_are_reported_all_the_same(lak
     assert len(lakehouse.history()) == 1
 
 
-def test_files_whose_older_version_another_run_took_are_loaded_before_it_says_so(lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_whose_older_version_another_run_took_are_loaded_before_it_says_so(
+    lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another run opens a batch of what waits under the same name, just before the file is uploaded anew."""
     file = tmp_path / "p.csv"
     file.write_text(products_csv(product(1, "new")))
@@ -103,7 +116,10 @@ def test_files_whose_older_version_another_run_took_are_loaded_before_it_says_so
 
 
 def test_the_sheets_of_a_workbook_are_known_by_it_whatever_signs_are_in_the_names(tmp_path: Path) -> None:
-    workbook(tmp_path / "a#1.xlsx", {"x#y": [("product_id", "department_id", "department", "product_name"), product(1)], "todo": [("milk",)]})
+    workbook(
+        tmp_path / "a#1.xlsx",
+        {"x#y": [("product_id", "department_id", "department", "product_name"), product(1)], "todo": [("milk",)]},
+    )
     (tmp_path / "a#2.csv").write_text(products_csv(product(2)))
     files = {file["name"]: file["workbook"] for file in loaded(tmp_path)["files"]}
     assert files == {"a#1.xlsx#x#y": "a#1.xlsx", "a#1.xlsx#todo": "a#1.xlsx", "a#2.csv": None}
@@ -114,7 +130,9 @@ def test_the_same_files_again_are_duplicates_and_change_nothing(lakehouse: Lakeh
     before = table_rows(lakehouse, "orders")
     again = loaded(tmp_path / "data")
     assert again["batch_id"] != first["batch_id"]
-    assert {outcome for name, outcome in outcomes(again).items() if name.endswith(("s.csv", "y.csv", "#stock"))} == {"duplicate"}
+    assert {outcome for name, outcome in outcomes(again).items() if name.endswith(("s.csv", "y.csv", "#stock"))} == {
+        "duplicate"
+    }
     assert table_rows(lakehouse, "orders") == before
 
 
@@ -131,7 +149,9 @@ def test_of_the_files_of_a_folder_the_last_by_name_is_the_later_one(lakehouse: L
     """The first is great and takes long: uploaded side by side it would land last."""
     folder = tmp_path / "days"
     folder.mkdir()
-    (folder / "products_01.csv").write_text(products_csv(product(1, "old"), *(product(number) for number in range(2, 200_000))))
+    (folder / "products_01.csv").write_text(
+        products_csv(product(1, "old"), *(product(number) for number in range(2, 200_000)))
+    )
     (folder / "products_02.csv").write_text(products_csv(product(1, "new")))
     put_files = CliRunner().invoke(app, ["put", str(folder)])
     assert put_files.exit_code == 0, put_files.output
@@ -159,7 +179,9 @@ def test_a_file_that_is_written_while_it_is_uploaded_is_refused_and_does_not_wai
     assert keys(lakehouse, "raw/") == []
 
 
-def test_a_file_that_is_replaced_while_it_is_uploaded_is_uploaded_as_it_was(lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_replaced_while_it_is_uploaded_is_uploaded_as_it_was(
+    lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As careful writers do it: another file gets the name."""
     file, other = tmp_path / "p.csv", tmp_path / "p.csv.new"
     file.write_bytes(b"a" * 20_000_000)
@@ -198,7 +220,9 @@ def test_without_a_path_what_waits_is_loaded(lakehouse: Lakehouse) -> None:
     assert outcomes(loaded()) == {"p.csv": "loaded"}
 
 
-def test_a_batch_that_failed_is_finished_before_anything_new_is_taken(lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_failed_is_finished_before_anything_new_is_taken(
+    lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "bad.csv").write_text(orders_csv(order(1), order(2, amount="a lot")))
     (tmp_path / "good.csv").write_text(orders_csv(order(3)))
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "0")
@@ -219,7 +243,9 @@ def test_a_batch_that_failed_is_finished_before_anything_new_is_taken(lakehouse:
     assert [row[1] for row in table_rows(lakehouse, "orders")] == [1, 3]
 
 
-def test_an_outage_ends_without_a_trace_and_a_program_still_gets_its_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_ends_without_a_trace_and_a_program_still_gets_its_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "p.csv").write_text(products_csv(product(1)))
 
     def lost(store: Store, path: Path, key: str, metadata: dict[str, str]) -> None:
@@ -235,17 +261,34 @@ def test_an_outage_ends_without_a_trace_and_a_program_still_gets_its_object(tmp_
 def test_the_report_for_people_shows_counts_files_and_reasons(tmp_path: Path) -> None:
     result = lakehouse_command("load", one_of_each(tmp_path / "data"))
     assert result.exit_code == 0
-    for text in ("succeeded with rejects; 1 file and 1 sheet were not taken", "inserted", "book.xlsx#todo", "notes.md", "total_amount: not double"):
+    for text in (
+        "succeeded with rejects; 1 file and 1 sheet were not taken",
+        "inserted",
+        "book.xlsx#todo",
+        "notes.md",
+        "total_amount: not double",
+    ):
         assert text in result.stdout
 
 
-def test_as_a_program_it_prints_one_object_and_nothing_else(lakehouse: Lakehouse, program: Program, tmp_path: Path) -> None:
+def test_as_a_program_it_prints_one_object_and_nothing_else(
+    lakehouse: Lakehouse, program: Program, tmp_path: Path
+) -> None:
     one_of_each(tmp_path / "data")
     result = program("load", tmp_path / "data", "--json")
     assert (result.returncode, result.stderr) == (0, "")
     report = json.loads(result.stdout)
     assert set(report) >= {"batch_id", "status", "datasets", "files"}
-    assert list(report["datasets"]["orders"]) == ["read", "retried", "inserted", "updated", "unchanged", "duplicates", "stale", "rejected"]
+    assert list(report["datasets"]["orders"]) == [
+        "read",
+        "retried",
+        "inserted",
+        "updated",
+        "unchanged",
+        "duplicates",
+        "stale",
+        "rejected",
+    ]
     assert all(set(file) >= {"name", "dataset", "outcome", "reason", "read", "rejected"} for file in report["files"])
     assert report["files"] != []
     assert keys(lakehouse, "") == [], "another home is another lakehouse"
@@ -273,7 +316,11 @@ def test_two_loads_at_once_take_turns(tmp_path: Path) -> None:
 
     def start(number: int) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [PROGRAM, "load", str(tmp_path / f"{number}.csv"), "--json"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [PROGRAM, "load", str(tmp_path / f"{number}.csv"), "--json"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     first = start(1)

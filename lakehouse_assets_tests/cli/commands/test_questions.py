@@ -69,8 +69,16 @@ def test_a_kept_query_runs_by_its_name(name: str) -> None:
 def test_the_kept_queries_say_what_the_tables_hold() -> None:
     assert {row["wrong"] for row in answered("query", "validate_orders", "--format", "json")} == {0}
     [customer] = answered("query", "top_customers", "--format", "json")
-    assert (customer["user_id"], customer["orders"], customer["total"], customer["favourite_department"]) == (7, 2, 30.75, "Books")
-    found = {(row["dataset"], row["reason"]): (row["records"], row["healed"]) for row in answered("query", "rejected_records_analysis", "--format", "json")}
+    assert (customer["user_id"], customer["orders"], customer["total"], customer["favourite_department"]) == (
+        7,
+        2,
+        30.75,
+        "Books",
+    )
+    found = {
+        (row["dataset"], row["reason"]): (row["records"], row["healed"])
+        for row in answered("query", "rejected_records_analysis", "--format", "json")
+    }
     assert found["order_items", "order_id: no such orders.order_id"] == (1, 1)
     assert found["products", "product_id: not int"] == (1, 0)
 
@@ -108,7 +116,9 @@ def test_what_is_no_query_is_refused_before_athena_is_asked(sql: str, monkeypatc
         "SELECT what only Athena can read",
     ],
 )
-def test_every_query_reaches_athena(sql: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_every_query_reaches_athena(
+    sql: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(Athena, "query", lambda *_, **__: Answer(("n",), [(1,)]))
     assert lakehouse_command("query", sql).exit_code == 0
     assert not caplog.records
@@ -122,7 +132,8 @@ def test_a_kept_query_that_fails_is_called_by_its_name(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("sql", "code", "said"), [("SELEC 1", 1, "Athena:"), ("SELECT * FROM nowhere", 1, "nowhere"), ("top", 2, "top_customers"), (" ", 2, "")]
+    ("sql", "code", "said"),
+    [("SELEC 1", 1, "Athena:"), ("SELECT * FROM nowhere", 1, "nowhere"), ("top", 2, "top_customers"), (" ", 2, "")],
 )
 def test_a_wrong_question_ends_with_a_message(sql: str, code: int, said: str) -> None:
     result = lakehouse_command("query", sql)
@@ -141,7 +152,12 @@ def test_rejected_records_have_these_columns_and_the_raw_text(reports: list[dict
     assert record["reasons"][0] == "order_timestamp: not timestamp"
     assert "total_amount: not double" in record["reasons"]
     assert record["raw"]["total_amount"] == "a lot"
-    assert (record["source_file"], record["row_number"], record["batch_id"], record["healed_by"]) == ("raw/orders/o.csv", 2, reports[0]["batch_id"], None)
+    assert (record["source_file"], record["row_number"], record["batch_id"], record["healed_by"]) == (
+        "raw/orders/o.csv",
+        2,
+        reports[0]["batch_id"],
+        None,
+    )
     assert (record["state"], record["resolved_by"], record["resolution"]) == ("open", None, None)
 
 
@@ -153,7 +169,9 @@ def test_a_healed_orphan_is_resolved_by_the_batch_that_healed_it(reports: list[d
 
 def test_rejected_records_that_are_still_wrong_come_together_and_the_resolved_ones_are_counted() -> None:
     assert [record["dataset"] for record in answered("rejects", "--format", "json")] == ["orders", "products"]
-    assert [record["dataset"] for record in answered("rejects", "--state", "resolved", "--format", "json")] == ["order_items"]
+    assert [record["dataset"] for record in answered("rejects", "--state", "resolved", "--format", "json")] == [
+        "order_items"
+    ]
     result = lakehouse_command("rejects", "--format", "csv")
     [header, *rows] = csv.reader(io.StringIO(result.stdout))
     assert header[:3] == ["dataset", "state", "reasons"]
@@ -163,7 +181,20 @@ def test_rejected_records_that_are_still_wrong_come_together_and_the_resolved_on
 
 
 def test_rejected_records_can_be_asked_for_by_more_than_their_dataset(reports: list[dict[str, Any]]) -> None:
-    asked = ("--reason", "not double", "--file", "o.csv", "--batch", reports[0]["batch_id"], "--key", "2", "--since", "2025-01-01", "--format", "json")
+    asked = (
+        "--reason",
+        "not double",
+        "--file",
+        "o.csv",
+        "--batch",
+        reports[0]["batch_id"],
+        "--key",
+        "2",
+        "--since",
+        "2025-01-01",
+        "--format",
+        "json",
+    )
     assert [record["raw"]["order_id"] for record in answered("rejects", *asked)] == ["2"]
     assert answered("rejects", *asked, "--until", "2025-01-01") == []
 
@@ -183,7 +214,12 @@ def test_an_unknown_dataset_is_wrong_usage() -> None:
 def test_the_history_holds_every_batch_and_file_oldest_first(reports: list[dict[str, Any]]) -> None:
     assert answered("history", "--json") == reports
     text = lakehouse_command("history").stdout
-    assert text.index(reports[0]["batch_id"]) < text.index("i.csv") < text.index(reports[1]["batch_id"]) < text.index("late.csv")
+    assert (
+        text.index(reports[0]["batch_id"])
+        < text.index("i.csv")
+        < text.index(reports[1]["batch_id"])
+        < text.index("late.csv")
+    )
 
 
 @pytest.mark.parametrize("dataset", read_contracts())
@@ -222,11 +258,21 @@ def test_what_is_broken_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_variable_that_nothing_reads_is_named_with_the_one_that_may_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LAKEHOUSE_BUKET", "LAKEHOUSE_WEATHER_REPORT", "DEPLOY_EMAIL", "DEPLOY_KEY_OF_ANOTHER_PROGRAM", "LAKEHOUSE_MAVEN_MIRROR"):
+    for name in (
+        "LAKEHOUSE_BUKET",
+        "LAKEHOUSE_WEATHER_REPORT",
+        "DEPLOY_EMAIL",
+        "DEPLOY_KEY_OF_ANOTHER_PROGRAM",
+        "LAKEHOUSE_MAVEN_MIRROR",
+    ):
         monkeypatch.setenv(name, "x")
     result = lakehouse_command("doctor")
     assert result.exit_code == 0
-    found = {line.split()[-1]: told.split("-> ")[1] for line, told in pairwise(result.stdout.splitlines()) if "Nothing reads the variable" in line}
+    found = {
+        line.split()[-1]: told.split("-> ")[1]
+        for line, told in pairwise(result.stdout.splitlines())
+        if "Nothing reads the variable" in line
+    }
     assert found == {
         "DEPLOY_EMAIL": "Is DEPLOY_EMAILS meant?",
         "LAKEHOUSE_BUKET": "Is LAKEHOUSE_BUCKET meant?",
@@ -236,7 +282,14 @@ def test_a_variable_that_nothing_reads_is_named_with_the_one_that_may_be_meant(m
 
 @pytest.fixture
 def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION"):
+    for name in (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_PROFILE",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
@@ -254,9 +307,13 @@ def test_missing_credentials_of_an_account_are_found(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("no_credentials")
-@pytest.mark.parametrize(("region", "told"), [("", "You must specify a region."), ("eu-central-1", "Unable to locate credentials.")])
+@pytest.mark.parametrize(
+    ("region", "told"), [("", "You must specify a region."), ("eu-central-1", "Unable to locate credentials.")]
+)
 @pytest.mark.parametrize("command", [("query", "SELECT 1"), ("check",), ("rejects",), ("history",)])
-def test_missing_credentials_are_no_unforeseen_fault(command: tuple[str, ...], region: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_no_unforeseen_fault(
+    command: tuple[str, ...], region: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if region:
         monkeypatch.setenv("AWS_REGION", region)
     result = lakehouse_command(*command)

@@ -27,7 +27,10 @@ from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.cli.conftest import PROGRAM, Program, clean_environment
 from lakehouse_assets_tests.support import product, products_csv
 
-pytestmark = [pytest.mark.long, pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes under /proc")]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes under /proc"),
+]
 Up = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -62,7 +65,9 @@ def up(home: Path, tmp_path: Path) -> Iterator[Up]:
 
     def start(**settings: str) -> subprocess.Popen[str]:
         environment = clean_environment() | {"LAKEHOUSE_HOME": str(home), "PYTHONUNBUFFERED": "1"} | settings
-        process = subprocess.Popen([PROGRAM, "up"], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            [PROGRAM, "up"], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         started.append(process)
         assert process.stdout is not None
         said = ""
@@ -95,7 +100,9 @@ def test_commands_use_what_up_runs_and_down_stops_it_all(up: Up, home: Path, pro
     assert len(_runs(url)) == 1
 
     other = program("load", "p.csv", "--json", home=tmp_path / "other")
-    assert json.loads(other.stdout)["datasets"]["products"]["inserted"] == 1, "another home beside it is another lakehouse"
+    assert json.loads(other.stdout)["datasets"]["products"]["inserted"] == 1, (
+        "another home beside it is another lakehouse"
+    )
     assert "Nothing runs" in program("down", home=tmp_path / "other").stdout
 
     assert "Stopped" in program("down").stdout
@@ -104,9 +111,12 @@ def test_commands_use_what_up_runs_and_down_stops_it_all(up: Up, home: Path, pro
     assert "Nothing runs" in program("down").stdout
 
 
-def test_files_that_are_put_become_tables_by_themselves_even_if_the_run_is_killed(up: Up, program: Program, home: Path, tmp_path: Path) -> None:
-    """All of it as a user has it: S3's event, the queue, Dagster's daemon, its sensor, a run in a process of its own. That process, which the lease names,
-    is killed (SIGKILL): Dagster's monitoring finds it gone and starts the run again, which finishes the batch."""
+def test_files_that_are_put_become_tables_by_themselves_even_if_the_run_is_killed(
+    up: Up, program: Program, home: Path, tmp_path: Path
+) -> None:
+    """All of it as a user has it: S3's event, the queue, Dagster's daemon, its sensor, a run in a process of its own.
+    That process, which the lease names, is killed (SIGKILL): Dagster's monitoring finds it gone and starts the run
+    again, which finishes the batch."""
     up(LAKEHOUSE_SENSOR_SECONDS="1", LAKEHOUSE_GATE="any")
     (tmp_path / "p.csv").write_text(products_csv(product(1), product(2)))
     program("put", "p.csv")
@@ -121,12 +131,16 @@ def test_files_that_are_put_become_tables_by_themselves_even_if_the_run_is_kille
         deadline = time.monotonic() + 120
         while zone.store.exists(zone.open_batch_key) and time.monotonic() < deadline:
             time.sleep(0.2)
-        assert [(report["status"], report["datasets"]["products"]["inserted"]) for report in lakehouse.history()] == [("succeeded", 2)]
+        assert [(report["status"], report["datasets"]["products"]["inserted"]) for report in lakehouse.history()] == [
+            ("succeeded", 2)
+        ]
     assert json.loads(program("query", "SELECT count(*) AS n FROM products", "--format", "json").stdout) == [{"n": 2}]
     program("down")
 
 
-def test_the_state_machine_does_it_where_the_setting_says_so_and_nothing_of_it_stays(up: Up, home: Path, program: Program, tmp_path: Path) -> None:
+def test_the_state_machine_does_it_where_the_setting_says_so_and_nothing_of_it_stays(
+    up: Up, home: Path, program: Program, tmp_path: Path
+) -> None:
     """Deployed from the same templates as to AWS; Dagster's sensor starts nothing then."""
     up(LAKEHOUSE_ORCHESTRATOR="state_machine", LAKEHOUSE_SENSOR_SECONDS="1", LAKEHOUSE_GATE="any")
     (tmp_path / "p.csv").write_text(products_csv(product(1), product(2)))
@@ -157,8 +171,12 @@ def _attack(url: str) -> None:
     for request in (
         urllib.request.Request(by_get, headers={"Accept": "image/*", "Sec-Fetch-Site": "cross-site"}),
         urllib.request.Request(by_get, b"", {"Content-Type": "text/plain", "Origin": "https://evil.example"}),
-        urllib.request.Request(f"{url}/graphql", asked, {"Content-Type": "application/json", "Host": f"evil.example:{port}"}),
-        urllib.request.Request(f"{url}/graphql", asked, {"Content-Type": "application/json", "Origin": "https://evil.example"}),
+        urllib.request.Request(
+            f"{url}/graphql", asked, {"Content-Type": "application/json", "Host": f"evil.example:{port}"}
+        ),
+        urllib.request.Request(
+            f"{url}/graphql", asked, {"Content-Type": "application/json", "Origin": "https://evil.example"}
+        ),
         urllib.request.Request(url, headers={"Host": f"evil.example:{port}"}),
     ):
         with pytest.raises(HTTPError) as refused:
@@ -178,7 +196,10 @@ def test_a_port_that_somebody_else_has_is_refused_before_anything_is_started(hom
         port = other.getsockname()[1]
         refused = program("up", "--port", port, home=home)
     assert refused.returncode == 2
-    assert f"The UI cannot have port {port} of 127.0.0.1: Address already in use. Stop what listens there, give another --port" in refused.stderr
+    assert (
+        f"The UI cannot have port {port} of 127.0.0.1: Address already in use. Stop what listens there, give another"
+        " --port" in refused.stderr
+    )
     assert not (home / "aws").exists()
 
 
@@ -195,7 +216,14 @@ def test_nothing_stays_even_if_up_is_killed(up: Up, home: Path, program: Program
 def test_ctrl_c_stops_a_load_and_its_embedded_aws(home: Path, tmp_path: Path, program: Program) -> None:
     (tmp_path / "p.csv").write_text(products_csv(product(1)))
     environment = clean_environment() | {"LAKEHOUSE_HOME": str(home)}
-    process = subprocess.Popen([PROGRAM, "load", "p.csv", "--json"], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [PROGRAM, "load", "p.csv", "--json"],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     while running(home) is None:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGINT)

@@ -25,7 +25,9 @@ from lakehouse_assets.landing.store import Store
 from lakehouse_assets_tests.cli.conftest import PROGRAM, Program, clean_environment
 from lakehouse_assets_tests.support import product, products_csv
 
-HTTP_500 = TemporaryOutage("Archiving: AWS answered InternalError (the disk of the embedded AWS refused: [Errno 28] No space left on device).")
+HTTP_500 = TemporaryOutage(
+    "Archiving: AWS answered InternalError (the disk of the embedded AWS refused: [Errno 28] No space left on device)."
+)
 
 
 def raising(error: Exception) -> Callable[..., Any]:
@@ -42,7 +44,10 @@ def raising(error: Exception) -> Callable[..., Any]:
         ((Store, "upload"), HTTP_500),
         ((batches, "load_dagster"), sqlite3.OperationalError("database or disk is full")),
         ((batches, "run_batch"), OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))),
-        ((batches, "run_batch"), duckdb.OutOfMemoryException("failed to offload data block of size 256.0 KiB: 'max_temp_directory_size'")),
+        (
+            (batches, "run_batch"),
+            duckdb.OutOfMemoryException("failed to offload data block of size 256.0 KiB: 'max_temp_directory_size'"),
+        ),
         ((batches, "run_batch"), {"status": "failed", "error": str(HTTP_500)}),
     ],
     ids=["S3", "Dagster's database", "a quota", "DuckDB", "a step"],
@@ -66,7 +71,9 @@ def test_a_full_disk_is_said_with_what_is_free_and_what_to_do(
 
 
 @pytest.mark.usefixtures("environment_of_lakehouse")
-def test_a_program_gets_its_object_even_after_what_nobody_thought_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_gets_its_object_even_after_what_nobody_thought_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "p.csv").write_text(products_csv(product(1)))
     monkeypatch.setattr(batches, "run_batch", raising(ZeroDivisionError("by nought")))
 
@@ -83,7 +90,14 @@ def test_a_load_whose_embedded_aws_is_killed_says_so_and_the_next_one_goes_on(pr
     home = tmp_path / "home"
     (tmp_path / "p.csv").write_text(products_csv(*(product(number) for number in range(20_000))))
     environment = clean_environment() | {"LAKEHOUSE_HOME": str(home)}
-    load = subprocess.Popen([PROGRAM, "load", "p.csv", "--json"], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    load = subprocess.Popen(
+        [PROGRAM, "load", "p.csv", "--json"],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     while not list(home.glob("aws/s3/*/*/control/open_batch.json")):
         assert load.poll() is None
         time.sleep(0.02)
@@ -102,4 +116,6 @@ def test_a_load_whose_embedded_aws_is_killed_says_so_and_the_next_one_goes_on(pr
     again = program("load", "p.csv", "--json")
     assert again.returncode == 0, again.stderr
     assert "was interrupted; it is finished first" in again.stderr
-    assert json.loads(program("query", "SELECT count(*) AS n FROM products", "--format", "json").stdout) == [{"n": 20_000}]
+    assert json.loads(program("query", "SELECT count(*) AS n FROM products", "--format", "json").stdout) == [
+        {"n": 20_000}
+    ]

@@ -18,7 +18,9 @@ from lakehouse_assets.errors import BadConfiguration
 NAMES = ("name", "amount", "reasons", "raw")
 
 
-def printed(capsys: pytest.CaptureFixture[str], form: Format, *rows: tuple[Any, ...], names: tuple[str, ...] = NAMES) -> str:
+def printed(
+    capsys: pytest.CaptureFixture[str], form: Format, *rows: tuple[Any, ...], names: tuple[str, ...] = NAMES
+) -> str:
     print_rows(names, iter(rows), form)
     return capsys.readouterr().out
 
@@ -38,7 +40,9 @@ def test_json_refuses_two_columns_of_one_name_rather_than_to_keep_one(capsys: py
     assert printed(capsys, Format.CSV, (1, 2, 3), names=("x", "y", "x")) == "x,y,x\n1,2,3\n"
 
 
-def test_csv_of_one_column_shows_a_missing_value_as_a_line_that_no_reader_passes_over(capsys: pytest.CaptureFixture[str]) -> None:
+def test_csv_of_one_column_shows_a_missing_value_as_a_line_that_no_reader_passes_over(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert printed(capsys, Format.CSV, ("a",), (None,), ("",), ("b",), names=("x",)) == 'x\na\n""\n""\nb\n'
 
 
@@ -110,6 +114,9 @@ def test_counts_are_grouped_and_keys_are_not(capsys: pytest.CaptureFixture[str])
     assert "40803" in printed(capsys, Format.TABLE, (40803,), names=("order_id",))
 
 
-@pytest.mark.parametrize(("text", "shown"), [("plain", "plain"), ("\x1b[2J", r"\x1b[2J"), ("a\u202eb", r"a\u202eb"), ("क्‍ष", "क्‍ष"), ("a\nb", r"a\nb")])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("plain", "plain"), ("\x1b[2J", r"\x1b[2J"), ("a\u202eb", r"a\u202eb"), ("क्‍ष", "क्‍ष"), ("a\nb", r"a\nb")],
+)
 def test_what_would_move_the_cursor_or_turn_the_text_is_shown_as_an_escape(text: str, shown: str) -> None:
     assert visible(text) == shown

@@ -9,11 +9,29 @@ import pytest
 from lakehouse_assets.cli.terminal.report_text import MOST_FILES, print_files, print_report
 from lakehouse_assets.etl.report import NOTHING_TO_DO
 
-COUNTS = {"read": 40803, "retried": 0, "inserted": 40800, "updated": 0, "unchanged": 0, "duplicates": 1, "stale": 0, "rejected": 2}
+COUNTS = {
+    "read": 40803,
+    "retried": 0,
+    "inserted": 40800,
+    "updated": 0,
+    "unchanged": 0,
+    "duplicates": 1,
+    "stale": 0,
+    "rejected": 2,
+}
 
 
 def file(name: str, outcome: str = "loaded", reason: str | None = None, **more: Any) -> dict[str, Any]:
-    return {"name": name, "dataset": "orders", "outcome": outcome, "reason": reason, "read": 10, "rejected": 0, "warnings": [], "source_file": name} | more
+    return {
+        "name": name,
+        "dataset": "orders",
+        "outcome": outcome,
+        "reason": reason,
+        "read": 10,
+        "rejected": 0,
+        "warnings": [],
+        "source_file": name,
+    } | more
 
 
 def report(**more: Any) -> dict[str, Any]:
@@ -29,12 +47,21 @@ def lines(capsys: pytest.CaptureFixture[str], *files: dict[str, Any]) -> list[st
 def test_it_holds_every_count_of_every_dataset(capsys: pytest.CaptureFixture[str]) -> None:
     print_report(report(healed={"orders": 35}))
     out = capsys.readouterr().out
-    header, row = next((a.split(), b.split()) for a, b in zip(out.splitlines(), out.splitlines()[1:], strict=False) if a.startswith("dataset"))
-    assert dict(zip(header[1:], row[1:], strict=True)) == {name: f"{number:,}" for name, number in COUNTS.items()} | {"healed": "35"}
+    header, row = next(
+        (a.split(), b.split())
+        for a, b in zip(out.splitlines(), out.splitlines()[1:], strict=False)
+        if a.startswith("dataset")
+    )
+    assert dict(zip(header[1:], row[1:], strict=True)) == {name: f"{number:,}" for name, number in COUNTS.items()} | {
+        "healed": "35"
+    }
 
 
 def test_loaded_sheets_of_a_workbook_share_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    sheets = [file(f"april#1.xlsx#{day}", workbook="april#1.xlsx", rejected=day % 2, warnings=["2 rows: odd"]) for day in range(30)]
+    sheets = [
+        file(f"april#1.xlsx#{day}", workbook="april#1.xlsx", rejected=day % 2, warnings=["2 rows: odd"])
+        for day in range(30)
+    ]
     [line] = lines(capsys, *sheets)
     assert line.split() == ["april#1.xlsx", "(30", "sheets)", "orders", "loaded", "300", "15", "60", "rows:", "odd"]
 
@@ -44,9 +71,17 @@ def test_files_whose_names_only_look_like_sheets_are_files(capsys: pytest.Captur
     assert line.split()[:2] == ["5", "files"]
 
 
-def test_every_file_that_was_not_loaded_is_listed_with_its_reason_before_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_file_that_was_not_loaded_is_listed_with_its_reason_before_the_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     many = [file(f"part{n}.csv") for n in range(200)]
-    found = lines(capsys, *many, file("bad.csv", "quarantined", "is not UTF-8"), file("a.xlsx#Notes", "ignored", "no dataset"), file("again.csv", "duplicate"))
+    found = lines(
+        capsys,
+        *many,
+        file("bad.csv", "quarantined", "is not UTF-8"),
+        file("a.xlsx#Notes", "ignored", "no dataset"),
+        file("again.csv", "duplicate"),
+    )
     assert [line.split()[0] for line in found] == ["bad.csv", "a.xlsx#Notes", "again.csv", "200"]
     assert "is not UTF-8" in found[0]
     assert "200 files" in found[3]
@@ -58,17 +93,31 @@ def test_the_list_is_bounded_and_says_how_many_more_there_are(capsys: pytest.Cap
     assert found[-1] == "and 7 more: lakehouse history --json"
 
 
-def test_rejected_rows_and_warnings_are_told_by_reason_with_the_most_frequent_first(capsys: pytest.CaptureFixture[str]) -> None:
-    print_report(report(reasons={"orders": {"date: required": 1, "user_id: not int": 5}}, warnings={"orders": {"odd_day": 3}}))
+def test_rejected_rows_and_warnings_are_told_by_reason_with_the_most_frequent_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_report(
+        report(reasons={"orders": {"date: required": 1, "user_id: not int": 5}}, warnings={"orders": {"odd_day": 3}})
+    )
     out = capsys.readouterr().out
     assert out.index("user_id: not int") < out.index("date: required") < out.index("odd_day")
 
 
-def test_more_rejects_than_usual_are_told_with_their_share_and_where_to_look(capsys: pytest.CaptureFixture[str]) -> None:
-    print_report(report(status="succeeded_with_rejects", datasets={"orders": COUNTS | {"read": 10, "rejected": 2}, "products": COUNTS | {"rejected": 0}}))
+def test_more_rejects_than_usual_are_told_with_their_share_and_where_to_look(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_report(
+        report(
+            status="succeeded_with_rejects",
+            datasets={"orders": COUNTS | {"read": 10, "rejected": 2}, "products": COUNTS | {"rejected": 0}},
+        )
+    )
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert first == "Batch b1 succeeded with rejects."
-    assert second == "More rows are rejected than is usual: 20.0% of orders. `lakehouse rejects` shows each with its reasons."
+    assert (
+        second
+        == "More rows are rejected than is usual: 20.0% of orders. `lakehouse rejects` shows each with its reasons."
+    )
 
 
 def test_rows_that_were_not_taken_are_told_before_all_else_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:

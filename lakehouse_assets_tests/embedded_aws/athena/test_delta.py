@@ -45,7 +45,10 @@ def test_merged_rows_are_seen_once(athena: Athena, table: str) -> None:
             .execute()
         )
 
-    assert athena.rows("SELECT word, count(*) FROM things GROUP BY word ORDER BY word") == [("changed", "4"), ("first", "8")]
+    assert athena.rows("SELECT word, count(*) FROM things GROUP BY word ORDER BY word") == [
+        ("changed", "4"),
+        ("first", "8"),
+    ]
 
 
 def test_a_query_sees_the_version_of_its_own_time(athena: Athena, table: str) -> None:
@@ -59,7 +62,9 @@ def test_a_query_sees_the_version_of_its_own_time(athena: Athena, table: str) ->
 
 def test_partition_values_come_from_the_log_with_their_types(athena: Athena, bucket: str, database: str) -> None:
     location = f"s3://{bucket}/dwh/with space/Ümlaut+plus"
-    values = "('plain', 1, DATE '2025-04-01'), ('a b/c%d=e?#&''\"', 2, NULL), (NULL, 3, DATE '2025-04-03'), ('ü', 4, NULL)"
+    values = (
+        "('plain', 1, DATE '2025-04-01'), ('a b/c%d=e?#&''\"', 2, NULL), (NULL, 3, DATE '2025-04-03'), ('ü', 4, NULL)"
+    )
     write_delta(location, f"SELECT * FROM (VALUES {values}) AS t(name, number, day)", partition_by=["name", "day"])
     register(database, "parts", location)
 
@@ -72,7 +77,9 @@ def test_partition_values_come_from_the_log_with_their_types(athena: Athena, buc
 
 
 def test_columns_that_older_files_lack_are_null(athena: Athena, table: str) -> None:
-    write_delta(table, "SELECT 11::BIGINT AS id, 'later' AS word, 1.5::DOUBLE AS price", mode="append", schema_mode="merge")
+    write_delta(
+        table, "SELECT 11::BIGINT AS id, 'later' AS word, 1.5::DOUBLE AS price", mode="append", schema_mode="merge"
+    )
 
     assert athena.rows("SELECT count(*), count(price), max(price) FROM things") == [("11", "1", "1.5")]
 
@@ -95,7 +102,9 @@ def test_several_tables_join(athena: Athena, table: str, bucket: str, database: 
 
 
 def test_a_with_query_may_have_the_name_of_the_table_that_it_reads(athena: Athena, table: str) -> None:
-    assert athena.rows("WITH things AS (SELECT * FROM things WHERE id > 8) SELECT count(*), max(things.id) FROM things") == [("2", "10")]
+    assert athena.rows(
+        "WITH things AS (SELECT * FROM things WHERE id > 8) SELECT count(*), max(things.id) FROM things"
+    ) == [("2", "10")]
 
 
 def test_queries_run_side_by_side(athena: Athena, table: str) -> None:
@@ -118,11 +127,16 @@ def test_the_bytes_scanned_are_those_of_the_live_files(athena: Athena, table: st
     ("serde", "reason"),
     [
         ({}, "StorageDescriptor SerDeInfo is null: {}.things"),
-        ({"SerdeInfo": {"Parameters": {"serialization.format": "1"}}}, "DELTA_LAKE_INVALID_SCHEMA: No path property defined for table: {}.things"),
+        (
+            {"SerdeInfo": {"Parameters": {"serialization.format": "1"}}},
+            "DELTA_LAKE_INVALID_SCHEMA: No path property defined for table: {}.things",
+        ),
     ],
     ids=["no SerDe", "no path"],
 )
-def test_an_entry_that_trino_cannot_read_is_refused(athena: Athena, table: str, glue: GlueClient, database: str, serde: dict[str, Any], reason: str) -> None:
+def test_an_entry_that_trino_cannot_read_is_refused(
+    athena: Athena, table: str, glue: GlueClient, database: str, serde: dict[str, Any], reason: str
+) -> None:
     entry = delta_entry("things", {}, table)
     storage = {name: value for name, value in entry["StorageDescriptor"].items() if name != "SerdeInfo"}
     glue.update_table(DatabaseName=database, TableInput=entry | {"StorageDescriptor": storage | serde})  # type: ignore[arg-type]
@@ -142,8 +156,23 @@ def test_a_table_with_deletion_vectors_is_refused(athena: Athena, bucket: str, d
     write_log(
         bucket,
         "dwh/marked",
-        {"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"]}},
-        {"metaData": {"id": "1", "format": {"provider": "parquet", "options": {}}, "schemaString": SCHEMA, "partitionColumns": [], "configuration": {}}},
+        {
+            "protocol": {
+                "minReaderVersion": 3,
+                "minWriterVersion": 7,
+                "readerFeatures": ["deletionVectors"],
+                "writerFeatures": ["deletionVectors"],
+            }
+        },
+        {
+            "metaData": {
+                "id": "1",
+                "format": {"provider": "parquet", "options": {}},
+                "schemaString": SCHEMA,
+                "partitionColumns": [],
+                "configuration": {},
+            }
+        },
     )
     register(database, "marked", f"s3://{bucket}/dwh/marked")
 
@@ -154,12 +183,22 @@ def test_a_table_with_deletion_vectors_is_refused(athena: Athena, bucket: str, d
 
 def test_a_table_with_column_mapping_is_refused(athena: Athena, bucket: str, database: str) -> None:
     mapping = {"delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "1"}
-    schema = SCHEMA.replace('"metadata":{}', '"metadata":{"delta.columnMapping.id":1,"delta.columnMapping.physicalName":"col-1"}')
+    schema = SCHEMA.replace(
+        '"metadata":{}', '"metadata":{"delta.columnMapping.id":1,"delta.columnMapping.physicalName":"col-1"}'
+    )
     write_log(
         bucket,
         "dwh/mapped",
         {"protocol": {"minReaderVersion": 2, "minWriterVersion": 5}},
-        {"metaData": {"id": "1", "format": {"provider": "parquet", "options": {}}, "schemaString": schema, "partitionColumns": [], "configuration": mapping}},
+        {
+            "metaData": {
+                "id": "1",
+                "format": {"provider": "parquet", "options": {}},
+                "schemaString": schema,
+                "partitionColumns": [],
+                "configuration": mapping,
+            }
+        },
     )
     register(database, "mapped", f"s3://{bucket}/dwh/mapped")
 
@@ -182,13 +221,18 @@ def test_a_live_file_that_is_gone_fails_the_query(athena: Athena, s3: S3Client, 
 
 
 def test_a_table_that_is_not_there_fails_the_query(athena: Athena, database: str) -> None:
-    assert athena.reason_to_fail("SELECT * FROM nowhere") == f"TABLE_NOT_FOUND: Table 'awsdatacatalog.{database}.nowhere' does not exist"
+    assert (
+        athena.reason_to_fail("SELECT * FROM nowhere")
+        == f"TABLE_NOT_FOUND: Table 'awsdatacatalog.{database}.nowhere' does not exist"
+    )
 
 
 def test_delta_tables_are_not_mixed_with_others(athena: Athena, table: str, bucket: str, database: str) -> None:
     register(database, "plain", f"s3://{bucket}/plain", classification="parquet")
 
-    assert "cannot join Delta tables with other tables (plain)" in athena.reason_to_fail("SELECT * FROM things JOIN plain USING (id)")
+    assert "cannot join Delta tables with other tables (plain)" in athena.reason_to_fail(
+        "SELECT * FROM things JOIN plain USING (id)"
+    )
 
 
 def test_a_query_reads_no_file_but_those_of_its_tables(athena: Athena, table: str) -> None:

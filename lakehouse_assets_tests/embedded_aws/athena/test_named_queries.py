@@ -20,7 +20,10 @@ def stack(glue: GlueClient) -> str:
 def deploy(stack: str, sql: str) -> None:
     """The stack has one query."""
     cloudformation = boto3.client("cloudformation")
-    query = {"Type": "AWS::Athena::NamedQuery", "Properties": {"Name": "top", "Database": "d", "QueryString": sql, "WorkGroup": stack}}
+    query = {
+        "Type": "AWS::Athena::NamedQuery",
+        "Properties": {"Name": "top", "Database": "d", "QueryString": sql, "WorkGroup": stack},
+    }
     template = json.dumps({"Resources": {"Query": query}, "Outputs": {"Id": {"Value": {"Ref": "Query"}}}})
     there = any(known["StackName"] == stack for known in cloudformation.describe_stacks()["Stacks"])
     (cloudformation.update_stack if there else cloudformation.create_stack)(StackName=stack, TemplateBody=template)

@@ -68,7 +68,10 @@ def test_types_and_values_are_athenas(athena: Athena, sql: str, name: str, type_
         ("TRY_CAST(DOUBLE '1e300' AS BIGINT)", None),
         ("CAST(sum(CAST(x AS INTEGER)) OVER () AS BIGINT)", "2"),
         ("CAST((SELECT max(x) FROM (VALUES DOUBLE '1.5') AS v(x)) AS INTEGER)", "2"),
-        ("reduce(transform(ARRAY[DOUBLE '0.5', DOUBLE '1.5'], e -> CAST(e AS INTEGER)), 0, (a, e) -> a + e, a -> a)", "3"),
+        (
+            "reduce(transform(ARRAY[DOUBLE '0.5', DOUBLE '1.5'], e -> CAST(e AS INTEGER)), 0, (a, e) -> a + e, a -> a)",
+            "3",
+        ),
         ("substr('abc', 0, 2)", ""),
         ("substr('abc', 2, 5)", "bc"),
         ("substr('abc', -2)", "bc"),
@@ -86,7 +89,10 @@ def test_what_duckdb_computes_otherwise_is_computed_as_trino_does(athena: Athena
 
 
 def test_a_cast_to_an_integer_has_its_type(athena: Athena) -> None:
-    sql = "SELECT CAST(x AS TINYINT) AS a, CAST(x AS SMALLINT) AS b, CAST(x AS INTEGER) AS c, TRY_CAST(x AS BIGINT) AS d FROM (VALUES DOUBLE '1') AS t(x)"
+    sql = (
+        "SELECT CAST(x AS TINYINT) AS a, CAST(x AS SMALLINT) AS b, CAST(x AS INTEGER) AS c, TRY_CAST(x AS BIGINT) AS d"
+        " FROM (VALUES DOUBLE '1') AS t(x)"
+    )
     assert athena.columns(sql) == [("a", "tinyint"), ("b", "smallint"), ("c", "integer"), ("d", "bigint")]
 
 
@@ -141,7 +147,10 @@ def test_parameters_are_values_and_never_sql(athena: Athena, table: None) -> Non
         ("SELECT nothing FROM things", "SYNTAX_ERROR"),
         ("SELECT 1; SELECT 2", "Only one sql statement is allowed"),
         ("DELETE FROM things", "NOT_SUPPORTED"),
-        ("CREATE EXTERNAL TABLE more (id int) LOCATION 's3://somewhere/more/'", "NOT_SUPPORTED: the embedded Athena answers SELECT only"),
+        (
+            "CREATE EXTERNAL TABLE more (id int) LOCATION 's3://somewhere/more/'",
+            "NOT_SUPPORTED: the embedded Athena answers SELECT only",
+        ),
         ("SELECT 1 / 0", "Division by zero"),
         ("SELECT CAST('x' AS INTEGER)", "Could not convert"),
         ("SELECT CAST('1.5' AS INTEGER)", "Could not convert string '1.5' to INTEGER"),
@@ -157,12 +166,21 @@ def test_what_is_wrong_with_a_query_is_said(athena: Athena, table: None, sql: st
 @pytest.mark.parametrize(
     ("sql", "reason"),
     [
-        ("SELECT count(*) FROM things WHERE id = '1'", "TYPE_MISMATCH: Cannot apply operator to number and varchar: id = '1'"),
+        (
+            "SELECT count(*) FROM things WHERE id = '1'",
+            "TYPE_MISMATCH: Cannot apply operator to number and varchar: id = '1'",
+        ),
         ("SELECT id || 'x' FROM things", "TYPE_MISMATCH: Cannot apply operator to number and varchar: id || 'x'"),
         ("SELECT 1 = '1'", "TYPE_MISMATCH"),
         ("SELECT 'a' || 1", "TYPE_MISMATCH"),
-        ("SELECT x FROM (VALUES DATE '2025-04-01') AS t(x) WHERE x >= '2025-04-01'", "TYPE_MISMATCH: Cannot apply operator to date and varchar"),
-        ("SELECT substr(name, 1, 1) AS n, count(*) FROM things GROUP BY n", "COLUMN_NOT_FOUND: Column 'n' cannot be resolved"),
+        (
+            "SELECT x FROM (VALUES DATE '2025-04-01') AS t(x) WHERE x >= '2025-04-01'",
+            "TYPE_MISMATCH: Cannot apply operator to date and varchar",
+        ),
+        (
+            "SELECT substr(name, 1, 1) AS n, count(*) FROM things GROUP BY n",
+            "COLUMN_NOT_FOUND: Column 'n' cannot be resolved",
+        ),
         ("SELECT id AS I FROM things WHERE i = 1", "COLUMN_NOT_FOUND: Column 'i' cannot be resolved"),
         ("SELECT count(*) AS c FROM things HAVING c > 1", "COLUMN_NOT_FOUND"),
         ("SELECT id + 1 AS y, y + 1 AS z FROM things", "COLUMN_NOT_FOUND"),
@@ -177,10 +195,19 @@ def test_what_trino_refuses_is_refused(athena: Athena, table: None, sql: str, re
 @pytest.mark.parametrize(
     ("sql", "row"),
     [
-        ("SELECT substr(name, 1, 2) AS name, count(*) AS c FROM things WHERE name <> 'x' GROUP BY name ORDER BY c", ("it", "1")),
+        (
+            "SELECT substr(name, 1, 2) AS name, count(*) AS c FROM things WHERE name <> 'x' GROUP BY name ORDER BY c",
+            ("it", "1"),
+        ),
         ("SELECT id AS k FROM things WHERE id >= 0.5 AND name || '!' = 'it''s 1!' ORDER BY k", ("1",)),
         ("WITH w AS (SELECT id AS k FROM things) SELECT k AS m FROM w WHERE k = 1", ("1",)),
-        ("SELECT id AS n FROM things t WHERE EXISTS (SELECT 1 AS o FROM things u WHERE u.id = t.id AND name = 'it''s 2')", ("2",)),
+        (
+            (
+                "SELECT id AS n FROM things t WHERE EXISTS (SELECT 1 AS o FROM things u WHERE u.id = t.id AND name ="
+                " 'it''s 2')"
+            ),
+            ("2",),
+        ),
         ("SELECT transform(ARRAY[1], x -> x + 1) AS x FROM things LIMIT 1", ("[2]",)),
         ("SELECT r AS q FROM things CROSS JOIN UNNEST(ARRAY['a', 'b']) AS z(r) WHERE r = 'a' LIMIT 1", ("a",)),
         ("SELECT count(*) AS c FROM things HAVING count(*) > 1 ORDER BY c", ("3",)),
@@ -199,7 +226,13 @@ def test_a_query_that_would_drop_a_table_leaves_it_in_the_catalog(athena: Athena
 
 def test_a_query_that_is_stopped_stays_stopped(athena: Athena) -> None:
     query_id = athena.start(ENDLESS)
-    wait_for(lambda: athena.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]["State"] == "RUNNING" or None)
+    wait_for(
+        lambda: (
+            athena.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]["State"]
+            == "RUNNING"
+            or None
+        )
+    )
 
     athena.client.stop_query_execution(QueryExecutionId=query_id)
 
@@ -212,7 +245,9 @@ def test_a_query_that_is_stopped_stays_stopped(athena: Athena) -> None:
 def test_a_query_that_needs_more_memory_than_there_is_fails_and_the_server_lives_on(athena: Athena, home: Path) -> None:
     assert athena.rows("SELECT 1") == [("1",)]
 
-    assert "EXCEEDED_MEMORY_LIMIT" in athena.reason_to_fail("SELECT replace(lpad('x', 1000000, 'x'), 'x', lpad('y', 10000, 'y'))")
+    assert "EXCEEDED_MEMORY_LIMIT" in athena.reason_to_fail(
+        "SELECT replace(lpad('x', 1000000, 'x'), 'x', lpad('y', 10000, 'y'))"
+    )
 
     server = json.loads((home / "aws" / "server.json").read_text())["pid"]
     most = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{server}/status").read_text())
@@ -233,7 +268,9 @@ def test_a_query_of_which_nobody_wants_to_know_ends_with_its_process() -> None:
     assert reason_to_stop(600.0, 59.0) is None
 
 
-def test_a_result_that_would_fill_the_servers_memory_is_refused_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_that_would_fill_the_servers_memory_is_refused_while_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(athena_process, "RESULT_BYTES", 10 * athena_process.BYTES_OF_A_VALUE)
     endless = ([(number,)] for number in itertools.count())
 

@@ -13,8 +13,14 @@ from lakehouse_assets.embedded_aws.athena.sql import TableName, translate
         ("SELECT 1", []),
         ("SELECT * FROM Orders", ["dwh.orders"]),
         ('SELECT * FROM "Other"."Orders" JOIN awsdatacatalog.dwh.items USING (id)', ["dwh.items", "other.orders"]),
-        ("SELECT (SELECT max(id) FROM a) FROM b WHERE id IN (SELECT id FROM c) UNION SELECT id FROM d", ["dwh.a", "dwh.b", "dwh.c", "dwh.d"]),
-        ("WITH recent AS (SELECT * FROM orders) SELECT * FROM recent JOIN items USING (id)", ["dwh.items", "dwh.orders"]),
+        (
+            "SELECT (SELECT max(id) FROM a) FROM b WHERE id IN (SELECT id FROM c) UNION SELECT id FROM d",
+            ["dwh.a", "dwh.b", "dwh.c", "dwh.d"],
+        ),
+        (
+            "WITH recent AS (SELECT * FROM orders) SELECT * FROM recent JOIN items USING (id)",
+            ["dwh.items", "dwh.orders"],
+        ),
         ("WITH orders AS (SELECT * FROM orders) SELECT * FROM orders", ["dwh.orders"]),
         ("WITH orders AS (SELECT 1) SELECT * FROM orders JOIN other.orders ON true", ["other.orders"]),
         ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT * FROM n", []),
@@ -24,7 +30,10 @@ def test_the_tables_of_a_query_are_found(sql: str, tables: list[str]) -> None:
     assert sorted(translate(sql, [], "dwh").tables) == [TableName(*table.split(".")) for table in tables]
 
 
-@pytest.mark.parametrize("sql", ["SELECT * FROM other.dwh.orders", "SELECT * FROM read_csv('x')", "CREATE VIEW v AS SELECT 1", "SHOW TABLES", ""])
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT * FROM other.dwh.orders", "SELECT * FROM read_csv('x')", "CREATE VIEW v AS SELECT 1", "SHOW TABLES", ""],
+)
 def test_what_cannot_be_answered_is_refused(sql: str) -> None:
     with pytest.raises(QueryError):
         translate(sql, [], "dwh")
@@ -59,5 +68,7 @@ for thread in threads:
 @pytest.mark.parametrize("attempt", range(4))
 def test_the_first_queries_of_a_process_may_come_at_once(attempt: int) -> None:
     """Several attempts: with dialects that were loaded by the first query, one in two failed."""
-    ended = subprocess.run([sys.executable, "-c", FIRST_QUERIES_AT_ONCE], capture_output=True, text=True, timeout=60, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", FIRST_QUERIES_AT_ONCE], capture_output=True, text=True, timeout=60, check=True
+    )
     assert ended.stderr == "", attempt

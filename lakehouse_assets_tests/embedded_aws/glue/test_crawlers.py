@@ -18,7 +18,9 @@ def crawl(crawler: str, database: str, *locations: str, **settings: object) -> L
     """Makes a crawler for these Delta tables if there is none, runs it and waits for its end."""
     glue = boto3.client("glue")
     if crawler not in [known["Name"] for known in glue.get_crawlers()["Crawlers"]]:
-        targets = {"DeltaTargets": [{"DeltaTables": list(locations), "WriteManifest": False, "CreateNativeDeltaTable": True}]}
+        targets = {
+            "DeltaTargets": [{"DeltaTables": list(locations), "WriteManifest": False, "CreateNativeDeltaTable": True}]
+        }
         glue.create_crawler(Name=crawler, Role="crawler", DatabaseName=database, Targets=targets, **settings)  # type: ignore[arg-type]
     glue.start_crawler(Name=crawler)
 
@@ -29,7 +31,9 @@ def crawl(crawler: str, database: str, *locations: str, **settings: object) -> L
     return wait_for(ended)
 
 
-def test_a_delta_table_is_registered_with_its_schema(glue: GlueClient, bucket: str, database: str, crawler: str) -> None:
+def test_a_delta_table_is_registered_with_its_schema(
+    glue: GlueClient, bucket: str, database: str, crawler: str
+) -> None:
     location = f"s3://{bucket}/dwh/Order-Items"
     columns = """1::INTEGER AS id, 2::BIGINT AS big, 3::SMALLINT AS small, 4::TINYINT AS tiny, 1.5::DOUBLE AS price, 1.5::FLOAT AS rough,
         1.5::DECIMAL(10, 2) AS exact, 'x' AS word, true AS yes, DATE '2025-04-01' AS day, TIMESTAMPTZ '2025-04-01 00:00:00Z' AS at,
@@ -60,14 +64,18 @@ def test_a_delta_table_is_registered_with_its_schema(glue: GlueClient, bucket: s
     assert table["StorageDescriptor"]["Location"] == location
     assert table["TableType"] == "EXTERNAL_TABLE"
     parameters = table["Parameters"]
-    assert [parameters[name] for name in ("table_type", "classification", "spark.sql.sources.provider")] == ["delta"] * 3
+    assert [parameters[name] for name in ("table_type", "classification", "spark.sql.sources.provider")] == [
+        "delta"
+    ] * 3
     parts = range(int(parameters["spark.sql.sources.schema.numParts"]))
     schema = json.loads("".join(parameters[f"spark.sql.sources.schema.part.{number}"] for number in parts))
     assert len(schema["fields"]) == 15
 
 
 def test_a_crawled_table_can_be_queried(athena: Athena, bucket: str, database: str, crawler: str) -> None:
-    write_delta(f"s3://{bucket}/dwh/things", "SELECT range AS id, range % 2 AS half FROM range(5)", partition_by=["half"])
+    write_delta(
+        f"s3://{bucket}/dwh/things", "SELECT range AS id, range % 2 AS half FROM range(5)", partition_by=["half"]
+    )
 
     crawl(crawler, database, f"s3://{bucket}/dwh/things/")
 
@@ -86,7 +94,9 @@ def test_a_later_crawl_brings_new_columns(glue: GlueClient, bucket: str, databas
     assert [column["Name"] for column in columns] == ["id", "word"]
 
 
-def test_a_crawler_told_to_log_changes_leaves_tables_alone(glue: GlueClient, bucket: str, database: str, crawler: str) -> None:
+def test_a_crawler_told_to_log_changes_leaves_tables_alone(
+    glue: GlueClient, bucket: str, database: str, crawler: str
+) -> None:
     location = f"s3://{bucket}/dwh/things"
     write_delta(location, "SELECT 1 AS id")
     crawl(crawler, database, location, SchemaChangePolicy={"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"})
@@ -98,11 +108,15 @@ def test_a_crawler_told_to_log_changes_leaves_tables_alone(glue: GlueClient, buc
     assert [column["Name"] for column in columns] == ["id"]
 
 
-def test_a_folder_without_a_delta_table_fails_the_crawl_but_not_the_others(glue: GlueClient, bucket: str, database: str, crawler: str) -> None:
+def test_a_folder_without_a_delta_table_fails_the_crawl_but_not_the_others(
+    glue: GlueClient, bucket: str, database: str, crawler: str
+) -> None:
     write_delta(f"s3://{bucket}/dwh/things", "SELECT 1 AS id")
     write_log(bucket, "dwh/marked", {"protocol": {"minReaderVersion": 9, "minWriterVersion": 9}})
 
-    outcome = crawl(crawler, database, f"s3://{bucket}/nothing", f"s3://{bucket}/dwh/marked", f"s3://{bucket}/dwh/things")
+    outcome = crawl(
+        crawler, database, f"s3://{bucket}/nothing", f"s3://{bucket}/dwh/marked", f"s3://{bucket}/dwh/things"
+    )
 
     assert outcome["Status"] == "FAILED"
     assert f"there is no Delta table at s3://{bucket}/nothing" in outcome["ErrorMessage"]

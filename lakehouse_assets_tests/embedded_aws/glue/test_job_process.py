@@ -16,7 +16,13 @@ def as_here(_folder: Path, _say: Callable[[str], None]) -> Mapping[str, str]:
     return os.environ
 
 
-def job(script: bytes | None, log: Path, *arguments: str, command: tuple[str, ...] = (sys.executable,), prepare: Prepare = as_here) -> JobProcess:
+def job(
+    script: bytes | None,
+    log: Path,
+    *arguments: str,
+    command: tuple[str, ...] = (sys.executable,),
+    prepare: Prepare = as_here,
+) -> JobProcess:
     return JobProcess(script, "s3://bucket/scripts/job.py", arguments, command, log, prepare)
 
 
@@ -35,20 +41,38 @@ def test_a_script_gets_its_arguments_and_its_output_is_kept(log: Path) -> None:
 def test_a_script_that_fails_says_why_as_glue_does(log: Path) -> None:
     outcome = job(b"def read():\n    raise ValueError('no orders today')\n\nread()", log).run(seconds=60)
 
-    assert outcome == Outcome("FAILED", f"Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 4; ValueError: no orders today\n(the whole log: {log})")
+    assert outcome == Outcome(
+        "FAILED",
+        "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 4; ValueError: no orders today\n(the whole log:"
+        f" {log})",
+    )
 
 
 def test_a_script_that_ends_without_an_exception_says_its_exit_code(log: Path) -> None:
-    assert job(b"import os; os._exit(137)", log).run(seconds=60) == Outcome("FAILED", f"Command failed with exit code 137\n(the whole log: {log})")
+    assert job(b"import os; os._exit(137)", log).run(seconds=60) == Outcome(
+        "FAILED", f"Command failed with exit code 137\n(the whole log: {log})"
+    )
 
 
 @pytest.mark.parametrize(
     ("script", "told"),
     [
-        ("import no_such_module", "Error Category: IMPORT_ERROR; Failed Line Number: 1; ModuleNotFoundError: No module named 'no_such_module'"),
-        ("import json\njson.loads('{')", "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 2; JSONDecodeError: Expecting property name"),
+        (
+            "import no_such_module",
+            (
+                "Error Category: IMPORT_ERROR; Failed Line Number: 1; ModuleNotFoundError: No module named"
+                " 'no_such_module'"
+            ),
+        ),
+        (
+            "import json\njson.loads('{')",
+            "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 2; JSONDecodeError: Expecting property name",
+        ),
         ("raise ValueError('first\\nsecond')", "Failed Line Number: 1; ValueError: first\nsecond"),
-        ("try:\n    1 / 0\nexcept ArithmeticError as error:\n    raise KeyError('later') from error", "Failed Line Number: 4; KeyError: 'later'"),
+        (
+            "try:\n    1 / 0\nexcept ArithmeticError as error:\n    raise KeyError('later') from error",
+            "Failed Line Number: 4; KeyError: 'later'",
+        ),
         ("raise KeyboardInterrupt", "Failed Line Number: 1; KeyboardInterrupt"),
     ],
 )
@@ -66,7 +90,11 @@ def test_a_script_finds_what_was_prepared_for_it_and_the_log_says_what_was(log: 
         say("put a file beside it")
         return {"PREPARED": "yes"}
 
-    outcome = job(b"import os; print(open('beside.txt').read(), os.environ['PREPARED'], 'PATH' in os.environ)", log, prepare=prepare).run(seconds=60)
+    outcome = job(
+        b"import os; print(open('beside.txt').read(), os.environ['PREPARED'], 'PATH' in os.environ)",
+        log,
+        prepare=prepare,
+    ).run(seconds=60)
 
     assert outcome == Outcome("SUCCEEDED")
     assert log.read_text() == "[embedded Glue] put a file beside it\nhello yes False\n"
@@ -78,7 +106,9 @@ def test_a_script_whose_needs_are_not_met_is_not_started(log: Path, tmp_path: Pa
 
     outcome = job(SLEEP, log, str(tmp_path / "started"), prepare=prepare).run(seconds=60)
 
-    assert outcome == Outcome("FAILED", f"LAUNCH ERROR | File not found: s3://bucket/module.whl\n(the whole log: {log})")
+    assert outcome == Outcome(
+        "FAILED", f"LAUNCH ERROR | File not found: s3://bucket/module.whl\n(the whole log: {log})"
+    )
     assert not (tmp_path / "started").exists()
 
 
@@ -91,11 +121,18 @@ def test_a_script_that_takes_too_long_is_ended(log: Path, tmp_path: Path) -> Non
 def test_a_script_is_ended_with_what_it_started(log: Path, tmp_path: Path) -> None:
     child_started = tmp_path / "child"
     script = b"import subprocess, sys\nsubprocess.run([sys.executable, '-c', sys.argv[2], sys.argv[1]])"
-    process = job(script, log, str(child_started), "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)")
+    process = job(
+        script,
+        log,
+        str(child_started),
+        "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)",
+    )
     outcomes: list[Outcome] = []
     running = threading.Thread(target=lambda: outcomes.append(process.run(seconds=600)))
     running.start()
-    child = wait_for(lambda: child_started.read_text() if child_started.exists() and child_started.read_text() else None)
+    child = wait_for(
+        lambda: child_started.read_text() if child_started.exists() and child_started.read_text() else None
+    )
 
     process.stop()
     running.join()

@@ -38,7 +38,9 @@ class Job:
         self.glue.create_job(Name=self.name, Role="arn:aws:iam::000000000000:role/job", Command=command, **settings)
 
     def start(self, **arguments: str) -> str:
-        return self.glue.start_job_run(JobName=self.name, Arguments={f"--{name}": value for name, value in arguments.items()})["JobRunId"]
+        return self.glue.start_job_run(
+            JobName=self.name, Arguments={f"--{name}": value for name, value in arguments.items()}
+        )["JobRunId"]
 
     def runs(self) -> list[JobRunTypeDef]:
         return self.glue.get_job_runs(JobName=self.name)["JobRuns"]
@@ -82,7 +84,9 @@ def test_a_run_that_fails_says_why_and_keeps_its_log(bucket: str) -> None:
     run = job.ended(job.start())
 
     assert run["JobRunState"] == "FAILED"
-    assert "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 1; ValueError: no orders today" in run["ErrorMessage"]
+    assert (
+        "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 1; ValueError: no orders today" in run["ErrorMessage"]
+    )
     log = Path(run["LogGroupName"], f"{run['Id']}.log")
     assert str(log) in run["ErrorMessage"]
     assert "reading orders" in log.read_text()
@@ -93,7 +97,9 @@ def test_a_run_that_fails_is_tried_again_as_often_as_the_job_says(bucket: str) -
 
     first = job.start()
 
-    attempts = wait_for(lambda: ended if len(ended := [run for run in job.runs() if "CompletedOn" in run]) == 3 else None)
+    attempts = wait_for(
+        lambda: ended if len(ended := [run for run in job.runs() if "CompletedOn" in run]) == 3 else None
+    )
     assert [(run["Id"], run["Attempt"], run.get("PreviousRunId"), run["JobRunState"]) for run in attempts[::-1]] == [
         (first, 0, None, "FAILED"),
         (f"{first}_attempt_1", 1, first, "FAILED"),
@@ -112,7 +118,9 @@ def test_a_run_that_someone_stopped_is_not_tried_again(bucket: str) -> None:
 
 
 def test_a_run_whose_server_was_killed_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was saved as RUNNING, and nobody is left who could end it: it would hold its job for ever, and whoever waits for it."""
+    """It was saved as RUNNING, and nobody is left who could end it: it would hold its job for ever, and whoever waits
+    for it.
+    """
     with embedded_aws(tmp_path) as first:
         point_at(first, monkeypatch)
         boto3.client("s3").create_bucket(Bucket="scripts")
@@ -127,7 +135,10 @@ def test_a_run_whose_server_was_killed_is_over(tmp_path: Path, monkeypatch: pyte
         point_at(second, monkeypatch)
         job.glue = boto3.client("glue")
         run = job.ended(run_id)
-        assert (run["JobRunState"], run["ErrorMessage"]) == ("FAILED", "The embedded AWS was killed while the run was under way")
+        assert (run["JobRunState"], run["ErrorMessage"]) == (
+            "FAILED",
+            "The embedded AWS was killed while the run was under way",
+        )
         assert job.start() != run_id
 
 
@@ -136,7 +147,10 @@ def test_a_job_without_a_script_fails(bucket: str) -> None:
 
     run = job.ended(job.start())
 
-    assert (run["JobRunState"], run["ErrorMessage"]) == ("FAILED", f"There is no script at s3://{bucket}/scripts/{job.name}.py")
+    assert (run["JobRunState"], run["ErrorMessage"]) == (
+        "FAILED",
+        f"There is no script at s3://{bucket}/scripts/{job.name}.py",
+    )
 
 
 @pytest.mark.parametrize(("settings", "most_runs"), [({}, 1), ({"ExecutionProperty": {"MaxConcurrentRuns": 2}}, 2)])
@@ -151,7 +165,9 @@ def test_no_more_runs_at_once_than_the_job_allows(bucket: str, settings: dict[st
     job.glue.batch_stop_job_run(JobName=job.name, JobRunIds=run_ids)
     for run_id in run_ids:
         job.ended(run_id)
-    assert job.glue.get_job(JobName=job.name)["Job"].get("ExecutionProperty", {}) == settings.get("ExecutionProperty", {})
+    assert job.glue.get_job(JobName=job.name)["Job"].get("ExecutionProperty", {}) == settings.get(
+        "ExecutionProperty", {}
+    )
     job.glue.batch_stop_job_run(JobName=job.name, JobRunIds=[job.start()])
 
 

@@ -1,4 +1,6 @@
-"""What a job finds around its script: the modules that it asked for and no others, Spark with Delta Lake, nothing of this machine's own settings."""
+"""What a job finds around its script: the modules that it asked for and no others, Spark with Delta Lake, nothing of
+this machine's own settings.
+"""
 
 import io
 import json
@@ -26,7 +28,9 @@ def archive(**files: str) -> bytes:
     return content.getvalue()
 
 
-def prepared(folder: Path, arguments: Mapping[str, str], objects: Mapping[str, bytes] | None = None) -> tuple[dict[str, str], list[str]]:
+def prepared(
+    folder: Path, arguments: Mapping[str, str], objects: Mapping[str, bytes] | None = None
+) -> tuple[dict[str, str], list[str]]:
     """The environment, and what the log says."""
     said: list[str] = []
     return prepare(arguments, (objects or {}).get, folder, said.append), said
@@ -38,8 +42,13 @@ def refusal(folder: Path, arguments: Mapping[str, str], objects: Mapping[str, by
     return str(refused.value)
 
 
-def test_a_job_runs_the_wheel_that_it_names_and_not_what_this_machine_has(s3: S3Client, bucket: str, tmp_path: Path) -> None:
-    script = b"import sys, lakehouse_assets as ours, beside, zipped; open(sys.argv[-1], 'w').write(' '.join([ours.SAID, beside.SAID, zipped.SAID]))"
+def test_a_job_runs_the_wheel_that_it_names_and_not_what_this_machine_has(
+    s3: S3Client, bucket: str, tmp_path: Path
+) -> None:
+    script = (
+        b"import sys, lakehouse_assets as ours, beside, zipped; open(sys.argv[-1], 'w').write(' '.join([ours.SAID,"
+        b" beside.SAID, zipped.SAID]))"
+    )
     job = Job(bucket, script)
     s3.put_object(Bucket=bucket, Key="code/ours.whl", Body=archive(lakehouse_assets="SAID = 'from the wheel'"))
     s3.put_object(Bucket=bucket, Key="code/beside.py", Body=b"SAID = 'a file'")
@@ -58,20 +67,40 @@ def test_a_job_runs_the_wheel_that_it_names_and_not_what_this_machine_has(s3: S3
     [
         ("--additional-python-modules", "s3://bucket/gone.whl", "File not found: s3://bucket/gone.whl"),
         ("--extra-py-files", "s3://bucket/gone.py", "File not found: s3://bucket/gone.py"),
-        ("--additional-python-modules", WHEEL, "failed: s3://bucket/lakehouse_assets-9-py3-none-any.whl is no wheel: File is not a zip file"),
-        ("--additional-python-modules", "s3://bucket/all.gluewheels.zip", "failed: s3://bucket/all.gluewheels.zip is no wheel; the embedded Glue takes"),
-        ("--additional-python-modules", "boto3==0.1", f"failed: boto3==0.1 is not on this machine (only {version('boto3')} is)"),
-        ("--additional-python-modules", "no-such-module", "failed: no-such-module is not on this machine (no version is)"),
+        (
+            "--additional-python-modules",
+            WHEEL,
+            "failed: s3://bucket/lakehouse_assets-9-py3-none-any.whl is no wheel: File is not a zip file",
+        ),
+        (
+            "--additional-python-modules",
+            "s3://bucket/all.gluewheels.zip",
+            "failed: s3://bucket/all.gluewheels.zip is no wheel; the embedded Glue takes",
+        ),
+        (
+            "--additional-python-modules",
+            "boto3==0.1",
+            f"failed: boto3==0.1 is not on this machine (only {version('boto3')} is)",
+        ),
+        (
+            "--additional-python-modules",
+            "no-such-module",
+            "failed: no-such-module is not on this machine (no version is)",
+        ),
         ("--extra-jars", "s3://bucket/gone.jar", "File not found: s3://bucket/gone.jar"),
         ("--datalake-formats", "delta,iceberg", "the embedded Glue has delta, and not iceberg"),
     ],
 )
-def test_a_job_whose_needs_are_not_met_is_refused_with_the_reason(tmp_path: Path, argument: str, value: str, why: str) -> None:
+def test_a_job_whose_needs_are_not_met_is_refused_with_the_reason(
+    tmp_path: Path, argument: str, value: str, why: str
+) -> None:
     assert why in refusal(tmp_path, {argument: value}, {WHEEL: b"no archive"})
 
 
 def test_what_has_no_effect_is_said(tmp_path: Path) -> None:
-    _, said = prepared(tmp_path, {"--enable-metrics": "true", "--dataset": "orders", "--extra-files": "s3://bucket/a.txt"})
+    _, said = prepared(
+        tmp_path, {"--enable-metrics": "true", "--dataset": "orders", "--extra-files": "s3://bucket/a.txt"}
+    )
 
     assert said == ["without effect here: --enable-metrics --extra-files"]
 
@@ -100,9 +129,17 @@ told = [rows, spark.version, spark.conf.get("spark.sql.shuffle.partitions"), spa
 open(sys.argv[sys.argv.index("--told") + 1], "w").write(json.dumps(told))
 """
     job = Job(bucket, script)
-    conf = "spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension --conf spark.sql.shuffle.partitions=1 --conf spark.one=a=b"
+    conf = (
+        "spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension --conf spark.sql.shuffle.partitions=1 --conf"
+        " spark.one=a=b"
+    )
     catalog = "--conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog"
-    arguments = {"target": f"s3://{bucket}/tables/seven", "told": str(tmp_path / "told"), "conf": f"{conf} {catalog}", "datalake-formats": "delta"}
+    arguments = {
+        "target": f"s3://{bucket}/tables/seven",
+        "told": str(tmp_path / "told"),
+        "conf": f"{conf} {catalog}",
+        "datalake-formats": "delta",
+    }
 
     run = job.ended(job.start(**arguments), seconds=300)
 

@@ -41,10 +41,18 @@ def test_old_versions_go_as_the_buckets_rules_say_and_a_lease_has_no_endless_his
             assert versions(s3, bucket, "lakehouse-dwh/") == ([(REPLACED, replaced[1])], [])
             assert versions(s3, bucket, "raw/") == ([(RAW, replaced[3]), (RAW, replaced[2])], [])
             assert [len(found) for found in versions(s3, bucket, "rejected/")] == [1, 1]
-            assert [version for _, version in versions(s3, bucket, "control/lease")[0]] == lease[: -MOST_OLD_VERSIONS_OF_CONTROL - 2 : -1]
+            assert [version for _, version in versions(s3, bucket, "control/lease")[0]] == lease[
+                : -MOST_OLD_VERSIONS_OF_CONTROL - 2 : -1
+            ]
             assert s3.get_object(Bucket=bucket, Key=REPLACED)["Body"].read() == b"new"
-            assert s3.get_object(Bucket=bucket, Key=LEASE)["Body"].read() == str(MOST_OLD_VERSIONS_OF_CONTROL + 29).encode()
-            assert s3.get_object(Bucket=bucket, Key=LEASE, VersionId=lease[-2])["Body"].read() == str(MOST_OLD_VERSIONS_OF_CONTROL + 28).encode()
+            assert (
+                s3.get_object(Bucket=bucket, Key=LEASE)["Body"].read()
+                == str(MOST_OLD_VERSIONS_OF_CONTROL + 29).encode()
+            )
+            assert (
+                s3.get_object(Bucket=bucket, Key=LEASE, VersionId=lease[-2])["Body"].read()
+                == str(MOST_OLD_VERSIONS_OF_CONTROL + 28).encode()
+            )
     assert [file for file in folder.rglob("part.parquet*") if "rejected" not in file.parts] == []
     # The lease's, and one each of the file under raw/ and of the one under rejected/.
     assert len(list((folder / ".versions" / "000000000000" / bucket).iterdir())) == MOST_OLD_VERSIONS_OF_CONTROL + 2

@@ -20,9 +20,13 @@ def put(s3: S3Client, bucket: str, key: str, body: bytes) -> str:
     return s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
 
 
-def versions(s3: S3Client, bucket: str, prefix: str, page_size: int = 1000) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+def versions(
+    s3: S3Client, bucket: str, prefix: str, page_size: int = 1000
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """The versions and the delete markers under a prefix, each with its key, read in pages of this size."""
-    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": page_size})
+    pages = s3.get_paginator("list_object_versions").paginate(
+        Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": page_size}
+    )
     found, markers = [], []
     for page in pages:
         found += [(version["Key"], version["VersionId"]) for version in page.get("Versions", [])]
@@ -52,9 +56,17 @@ def test_a_large_version_is_downloaded_in_parts(s3: S3Client, bucket: str) -> No
 
 @pytest.mark.parametrize(
     ("asked", "status", "answered"),
-    [("bytes=0-3", 206, b"0123"), ("bytes=4-", 206, b"456789"), ("bytes=-2", 206, b"89"), ("bytes=8-99", 206, b"89"), ("bytes=10-", 416, b"")],
+    [
+        ("bytes=0-3", 206, b"0123"),
+        ("bytes=4-", 206, b"456789"),
+        ("bytes=-2", 206, b"89"),
+        ("bytes=8-99", 206, b"89"),
+        ("bytes=10-", 416, b""),
+    ],
 )
-def test_a_range_of_a_version_is_that_range(s3: S3Client, bucket: str, asked: str, status: int, answered: bytes) -> None:
+def test_a_range_of_a_version_is_that_range(
+    s3: S3Client, bucket: str, asked: str, status: int, answered: bytes
+) -> None:
     version = put(s3, bucket, "digits", b"0123456789")
     put(s3, bucket, "digits", b"something else, and longer")
     if status == 416:
@@ -107,7 +119,9 @@ def test_a_deleted_object_is_hidden_by_a_marker_that_can_be_deleted(s3: S3Client
 
 
 def test_versions_are_listed_in_pages(s3: S3Client, bucket: str) -> None:
-    expected = [(f"raw/{key}", put(s3, bucket, f"raw/{key}", str(number).encode())) for key in "abc" for number in range(3)]
+    expected = [
+        (f"raw/{key}", put(s3, bucket, f"raw/{key}", str(number).encode())) for key in "abc" for number in range(3)
+    ]
     put(s3, bucket, "other", b"")
     marker = s3.delete_object(Bucket=bucket, Key="raw/b")["VersionId"]
 
@@ -157,7 +171,22 @@ def test_an_object_can_be_created_again_after_it_was_deleted(s3: S3Client, bucke
 
 
 @pytest.mark.parametrize(
-    "key", ["with space", "a+b", "100%", "%2F", "ü/ö.csv", "a&b=c?d#e;f", "line\nbreak", "'\"", ".hidden", "_under", "a//b", "a/../b", "x" * 900]
+    "key",
+    [
+        "with space",
+        "a+b",
+        "100%",
+        "%2F",
+        "ü/ö.csv",
+        "a&b=c?d#e;f",
+        "line\nbreak",
+        "'\"",
+        ".hidden",
+        "_under",
+        "a//b",
+        "a/../b",
+        "x" * 900,
+    ],
 )
 def test_any_key_is_kept_as_it_is(s3: S3Client, bucket: str, key: str) -> None:
     s3.put_object(Bucket=bucket, Key=key, Body=key.encode(), Metadata={"batch": "b1"})

@@ -31,7 +31,9 @@ def make_bucket(s3: S3Client) -> None:
 
 
 def body_of(s3: S3Client, key: str, version: str | None = None) -> bytes:
-    found = s3.get_object(Bucket=BUCKET, Key=key, VersionId=version) if version else s3.get_object(Bucket=BUCKET, Key=key)
+    found = (
+        s3.get_object(Bucket=BUCKET, Key=key, VersionId=version) if version else s3.get_object(Bucket=BUCKET, Key=key)
+    )
     return found["Body"].read()
 
 
@@ -71,17 +73,25 @@ def delete_many(s3: S3Client, key: str) -> None:
     s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key}]})
 
 
-@pytest.mark.parametrize("refused", [".tmp", ".meta.json.tmp", ".meta.json"], ids=["bytes", "sidecar", "sidecars-place"])
+@pytest.mark.parametrize(
+    "refused", [".tmp", ".meta.json.tmp", ".meta.json"], ids=["bytes", "sidecar", "sidecars-place"]
+)
 def test_what_the_disk_refuses_never_was(refused: str, tmp_path: Path) -> None:
     """(A folder stands where the file is to be written: what a full disk is to a test.)"""
     creating: tuple[Callable[[S3Client, str], None], ...] = (create, copy, complete)
-    changing = (overwrite, copy, complete, *((delete, delete_many) if refused == ".meta.json.tmp" else ())) if refused != ".meta.json" else ()
+    changing = (
+        (overwrite, copy, complete, *((delete, delete_many) if refused == ".meta.json.tmp" else ()))
+        if refused != ".meta.json"
+        else ()
+    )
     former: dict[str, str] = {}
 
     def nothing_has_changed(s3: S3Client) -> None:
         found, markers = versions(s3, BUCKET, "table/")
         assert (sorted(found), markers) == (sorted(former.items()), [])
-        assert sorted(each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET, Prefix="table/").get("Contents", [])) == sorted(former)
+        assert sorted(
+            each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET, Prefix="table/").get("Contents", [])
+        ) == sorted(former)
         for key, version in former.items():
             assert body_of(s3, key) == body_of(s3, key, version) == b"old"
 
@@ -90,7 +100,9 @@ def test_what_the_disk_refuses_never_was(refused: str, tmp_path: Path) -> None:
         put(s3, BUCKET, "source", b"new")
         for write in changing:
             former[f"table/{write.__name__}"] = put(s3, BUCKET, f"table/{write.__name__}", b"old")
-        for key, write in [(f"table/new {write.__name__}", write) for write in creating] + [(f"table/{write.__name__}", write) for write in changing]:
+        for key, write in [(f"table/new {write.__name__}", write) for write in creating] + [
+            (f"table/{write.__name__}", write) for write in changing
+        ]:
             (files(tmp_path) / f"{key}{refused}").mkdir(parents=True)
             with pytest.raises(ClientError, match=r"InternalError.*The disk of the embedded AWS refused"):
                 write(s3, key)
@@ -131,7 +143,8 @@ def test_a_server_killed_between_the_files_of_an_object_leaves_it_as_it_was_or_a
         for key, body in {"lease": b"other", "longer": b"second", "new": b"second", "only": b"x"}.items():
             put(s3, BUCKET, key, body)
     folder = files(tmp_path)
-    # The bytes are in place, what is said of them is that of before: as the embedded AWS wrote until now. One of them is as long as it was.
+    # The bytes are in place, what is said of them is that of before: as the embedded AWS wrote until now. One of them
+    # is as long as it was.
     for key in ("lease", "longer"):
         (folder / f"{key}.meta.json").write_bytes(before[key])
     # The bytes are in place, what is said of them is ready: the write is finished.
@@ -146,7 +159,14 @@ def test_a_server_killed_between_the_files_of_an_object_leaves_it_as_it_was_or_a
 
     with s3_of(tmp_path) as s3:
         found = {key: body_of(s3, key) for key in ("lease", "longer", "new", "begun", "cut", "only")}
-        assert found == {"lease": b"first", "longer": b"first", "new": b"second", "begun": b"first", "cut": b"first", "only": b"x"}
+        assert found == {
+            "lease": b"first",
+            "longer": b"first",
+            "new": b"second",
+            "begun": b"first",
+            "cut": b"first",
+            "only": b"x",
+        }
         overwrite(s3, "lease")
         assert body_of(s3, "lease") == b"new"
     assert list(folder.rglob("*.tmp")) == []

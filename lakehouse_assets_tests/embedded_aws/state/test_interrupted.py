@@ -8,7 +8,9 @@ from lakehouse_assets_tests.embedded_aws.clients import client
 
 def test_a_crawler_that_was_under_way_when_the_server_was_killed_has_failed_and_can_be_started(tmp_path: Path) -> None:
     with embedded_aws(tmp_path) as aws:
-        client("glue", aws).create_crawler(Name="crawler", Role="role", DatabaseName="dwh", Targets={"DeltaTargets": []})
+        client("glue", aws).create_crawler(
+            Name="crawler", Role="role", DatabaseName="dwh", Targets={"DeltaTargets": []}
+        )
     saved = tmp_path / "aws" / "state" / "glue.json"
     assert '"State": "READY"' in saved.read_text()
     saved.write_text(saved.read_text().replace('"State": "READY"', '"State": "RUNNING"'))

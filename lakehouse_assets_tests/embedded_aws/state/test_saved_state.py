@@ -9,10 +9,17 @@ from ministack.core import persistence  # type: ignore[import-untyped]
 from ministack.services import lambda_svc  # type: ignore[import-untyped]
 
 from lakehouse_assets.embedded_aws.state import saved_state
-from lakehouse_assets.embedded_aws.state.saved_state import MOST_OF_THE_TIME, SECONDS_BETWEEN_SAVES, SavedState, write_code
+from lakehouse_assets.embedded_aws.state.saved_state import (
+    MOST_OF_THE_TIME,
+    SECONDS_BETWEEN_SAVES,
+    SavedState,
+    write_code,
+)
 
 
-def test_a_lambdas_code_is_written_once_and_again_where_it_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lambdas_code_is_written_once_and_again_where_it_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lambda_svc, "CODE_BLOB_DIR", str(tmp_path))
     original, written = lambda_svc._write_code_blob, list[bytes]()
 
@@ -30,8 +37,12 @@ def test_a_lambdas_code_is_written_once_and_again_where_it_is_gone(tmp_path: Pat
     assert written == [b"one", b"two", b"one"]
 
 
-@pytest.mark.parametrize(("took", "pause"), [(0.0, SECONDS_BETWEEN_SAVES), (6.0, 6.0 / MOST_OF_THE_TIME)], ids=["little", "much"])
-def test_a_state_that_takes_long_to_write_is_written_less_often(took: float, pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("took", "pause"), [(0.0, SECONDS_BETWEEN_SAVES), (6.0, 6.0 / MOST_OF_THE_TIME)], ids=["little", "much"]
+)
+def test_a_state_that_takes_long_to_write_is_written_less_often(
+    took: float, pause: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """(The save, the pauses and the clock are stand-ins: a state of that size takes minutes to make.)"""
     state, pauses, clock = SavedState(), list[float](), SimpleNamespace(now=0.0)
 

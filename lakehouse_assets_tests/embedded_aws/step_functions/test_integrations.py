@@ -13,7 +13,11 @@ def run(*states: dict[str, Any]) -> dict[str, Any]:
     """Runs these states one after the other and waits for the end. Returns the execution."""
     client = boto3.client("stepfunctions")
     chain = {
-        f"State{number}": {"Type": "Task", **state, **({"End": True} if number == len(states) else {"Next": f"State{number + 1}"})}
+        f"State{number}": {
+            "Type": "Task",
+            **state,
+            **({"End": True} if number == len(states) else {"Next": f"State{number + 1}"}),
+        }
         for number, state in enumerate(states, 1)
     }
     machine = client.create_state_machine(
@@ -33,7 +37,12 @@ def run(*states: dict[str, Any]) -> dict[str, Any]:
 def test_a_state_waits_for_a_glue_job(bucket: str) -> None:
     job = Job(bucket, b"import time; time.sleep(0.3)")
 
-    execution = run({"Resource": "arn:aws:states:::glue:startJobRun.sync", "Parameters": {"JobName": job.name, "Arguments": {"--a": "b"}}})
+    execution = run(
+        {
+            "Resource": "arn:aws:states:::glue:startJobRun.sync",
+            "Parameters": {"JobName": job.name, "Arguments": {"--a": "b"}},
+        }
+    )
 
     assert execution["status"] == "SUCCEEDED", execution
     output = json.loads(execution["output"])
@@ -107,12 +116,21 @@ def test_a_query_that_fails_fails_the_state_with_the_execution_as_its_cause(athe
 
 @pytest.mark.usefixtures("bucket")
 def test_a_history_has_the_states_of_parallel_branches() -> None:
-    branches = [{"StartAt": name, "States": {name: {"Type": "Pass", "Next": f"{name}Ends"}, f"{name}Ends": {"Type": "Succeed"}}} for name in ("One", "Other")]
+    branches = [
+        {"StartAt": name, "States": {name: {"Type": "Pass", "Next": f"{name}Ends"}, f"{name}Ends": {"Type": "Succeed"}}}
+        for name in ("One", "Other")
+    ]
 
     execution = run({"Type": "Parallel", "Branches": branches})
 
-    history = boto3.client("stepfunctions").get_execution_history(executionArn=execution["executionArn"], includeExecutionData=False)["events"]
-    entered = [(event["type"], event["stateEnteredEventDetails"]["name"]) for event in history if "stateEnteredEventDetails" in event]
+    history = boto3.client("stepfunctions").get_execution_history(
+        executionArn=execution["executionArn"], includeExecutionData=False
+    )["events"]
+    entered = [
+        (event["type"], event["stateEnteredEventDetails"]["name"])
+        for event in history
+        if "stateEnteredEventDetails" in event
+    ]
     assert entered[0] == ("ParallelStateEntered", "State1")
     assert sorted(entered[1:]) == [
         ("PassStateEntered", "One"),

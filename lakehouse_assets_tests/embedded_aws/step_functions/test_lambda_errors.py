@@ -42,7 +42,9 @@ def made(code_text: str) -> str:
     return name
 
 
-@pytest.mark.parametrize(("how", "kind", "message"), [("chained", "OutOfStock", "no\nmore"), ("builtin", "ValueError", "builtin")])
+@pytest.mark.parametrize(
+    ("how", "kind", "message"), [("chained", "OutOfStock", "no\nmore"), ("builtin", "ValueError", "builtin")]
+)
 def test_a_functions_error_has_its_class_and_its_message(function: str, how: str, kind: str, message: str) -> None:
     answer = boto3.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"how": how}))
     error = json.loads(answer["Payload"].read())

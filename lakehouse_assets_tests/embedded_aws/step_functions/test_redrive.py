@@ -21,14 +21,18 @@ def ended(execution: str) -> dict[str, Any]:
 def start(states: dict[str, Any]) -> str:
     client = boto3.client("stepfunctions")
     definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states})
-    machine = client.create_state_machine(name=f"machine-{uuid4().hex}", definition=definition, roleArn="arn:aws:iam::000000000000:role/machine")
+    machine = client.create_state_machine(
+        name=f"machine-{uuid4().hex}", definition=definition, roleArn="arn:aws:iam::000000000000:role/machine"
+    )
     return str(client.start_execution(stateMachineArn=machine["stateMachineArn"], input="{}")["executionArn"])
 
 
 def test_a_redrive_goes_on_with_the_task_that_failed_its_input_and_the_variables(glue: GlueClient) -> None:
     """The database comes between the two tries; it is named by a variable and by the state's input."""
     name = f"later_{uuid4().hex}"
-    output = "{% {'found': $states.result.Database.Name, 'who': $who, 'redrives': $states.context.Execution.RedriveCount} %}"
+    output = (
+        "{% {'found': $states.result.Database.Name, 'who': $who, 'redrives': $states.context.Execution.RedriveCount} %}"
+    )
     execution = start(
         {
             "First": {"Type": "Pass", "Assign": {"who": "me"}, "Output": {"name": name}, "Next": "Look"},
@@ -54,12 +58,22 @@ def test_a_redrive_goes_on_with_the_task_that_failed_its_input_and_the_variables
 def test_a_redrive_goes_by_the_definition_that_the_execution_was_started_with(glue: GlueClient) -> None:
     client, name = boto3.client("stepfunctions"), f"later_{uuid4().hex}"
     states = {
-        "Look": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:glue:getDatabase", "Arguments": {"Name": name}, "Output": {}, "Next": "Last"},
+        "Look": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::aws-sdk:glue:getDatabase",
+            "Arguments": {"Name": name},
+            "Output": {},
+            "Next": "Last",
+        },
         "Last": {"Type": "Pass", "Output": "of then", "End": True},
     }
     execution = start(states)
     machine = ended(execution)["stateMachineArn"]
-    changed = {"QueryLanguage": "JSONata", "StartAt": "Other", "States": {"Other": {"Type": "Pass", "Output": "of now", "End": True}}}
+    changed = {
+        "QueryLanguage": "JSONata",
+        "StartAt": "Other",
+        "States": {"Other": {"Type": "Pass", "Output": "of now", "End": True}},
+    }
     client.update_state_machine(stateMachineArn=machine, definition=json.dumps(changed))
     client.redrive_execution(executionArn=execution)
     assert ended(execution)["status"] == "FAILED", "the database is not there yet"
@@ -69,7 +83,16 @@ def test_a_redrive_goes_by_the_definition_that_the_execution_was_started_with(gl
 
 
 def test_a_redrive_that_fails_again_may_be_redriven_again(glue: GlueClient) -> None:
-    execution = start({"Look": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:glue:getDatabase", "Arguments": {"Name": "nowhere"}, "End": True}})
+    execution = start(
+        {
+            "Look": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::aws-sdk:glue:getDatabase",
+                "Arguments": {"Name": "nowhere"},
+                "End": True,
+            }
+        }
+    )
     for redrives in (1, 2):
         ended(execution)
         boto3.client("stepfunctions").redrive_execution(executionArn=execution)

@@ -31,19 +31,41 @@ def test_a_states_output_has_at_most_262144_bytes_as_json(glue: GlueClient) -> N
     assert ended(start({"Fits": passing(BYTES - 2), **DONE}))["status"] == "SUCCEEDED"
     failed = ended(start({"Longer": passing(BYTES - 1), **DONE}))
     assert (failed["status"], failed["error"]) == ("FAILED", "States.DataLimitExceeded")
-    assert ended(start({"Letters": {**passing(1), "Output": f"{{% $pad('', {BYTES // 2}, 'ü') %}}"}, **DONE}))["status"] == "FAILED"
+    assert (
+        ended(start({"Letters": {**passing(1), "Output": f"{{% $pad('', {BYTES // 2}, 'ü') %}}"}, **DONE}))["status"]
+        == "FAILED"
+    )
 
 
 @pytest.mark.parametrize("fields", [{"Arguments": {"Name": padded(BYTES)}}, {"Output": padded(BYTES)}])
-@pytest.mark.parametrize(("caught", "status"), [("States.ALL", "FAILED"), ("States.TaskFailed", "FAILED"), ("States.DataLimitExceeded", "SUCCEEDED")])
-def test_too_much_data_of_a_task_is_caught_by_its_name_only(database: str, fields: dict[str, Any], caught: str, status: str) -> None:
-    execution = ended(start({"Look": get_database(**{"Arguments": {"Name": database}} | fields, Catch=[{"ErrorEquals": [caught], "Next": "Caught"}]), **DONE}))
-    assert (execution["status"], execution.get("error")) == (status, "States.DataLimitExceeded" if status == "FAILED" else None), execution
+@pytest.mark.parametrize(
+    ("caught", "status"),
+    [("States.ALL", "FAILED"), ("States.TaskFailed", "FAILED"), ("States.DataLimitExceeded", "SUCCEEDED")],
+)
+def test_too_much_data_of_a_task_is_caught_by_its_name_only(
+    database: str, fields: dict[str, Any], caught: str, status: str
+) -> None:
+    execution = ended(
+        start(
+            {
+                "Look": get_database(
+                    **{"Arguments": {"Name": database}} | fields, Catch=[{"ErrorEquals": [caught], "Next": "Caught"}]
+                ),
+                **DONE,
+            }
+        )
+    )
+    assert (execution["status"], execution.get("error")) == (
+        status,
+        "States.DataLimitExceeded" if status == "FAILED" else None,
+    ), execution
 
 
 def test_what_a_task_calls_gives_at_most_that_too_whatever_becomes_of_it(glue: GlueClient) -> None:
     name = f"large_{uuid4().hex}"
-    glue.create_database(DatabaseInput={"Name": name, "Parameters": {f"p{number}": "x" * 50_000 for number in range(6)}})
+    glue.create_database(
+        DatabaseInput={"Name": name, "Parameters": {f"p{number}": "x" * 50_000 for number in range(6)}}
+    )
     execution = ended(start({"Look": get_database(Arguments={"Name": name}, Output={}), **DONE}))
     assert (execution["status"], execution["error"]) == ("FAILED", "States.DataLimitExceeded")
 
@@ -51,7 +73,9 @@ def test_what_a_task_calls_gives_at_most_that_too_whatever_becomes_of_it(glue: G
 def test_an_execution_with_more_input_is_refused(glue: GlueClient) -> None:
     client = boto3.client("stepfunctions")
     definition = json.dumps({"StartAt": "Done", "States": DONE})
-    machine = client.create_state_machine(name=f"m{uuid4().hex}", definition=definition, roleArn="arn:aws:iam::000000000000:role/m")["stateMachineArn"]
+    machine = client.create_state_machine(
+        name=f"m{uuid4().hex}", definition=definition, roleArn="arn:aws:iam::000000000000:role/m"
+    )["stateMachineArn"]
     client.start_execution(stateMachineArn=machine, input=json.dumps("x" * (BYTES - 2)))
     with pytest.raises(ClientError, match="ValidationException"):
         client.start_execution(stateMachineArn=machine, input=json.dumps("x" * (BYTES - 1)))

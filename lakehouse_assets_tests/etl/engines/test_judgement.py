@@ -25,7 +25,10 @@ def test_rows_end_in_one_place_each_by_file_reason_and_warning() -> None:
         retried=2,
     )
     assert judgement.counts.accounted
-    assert judgement.files == {"a.csv": FileCounts(read=3, rejected=1, changed=2, warnings={"low": 2, "late": 2}), "b.csv": FileCounts(read=3)}
+    assert judgement.files == {
+        "a.csv": FileCounts(read=3, rejected=1, changed=2, warnings={"low": 2, "late": 2}),
+        "b.csv": FileCounts(read=3),
+    }
     assert judgement.reasons == {"id: required": 1, "total": 2}
     assert judgement.warnings == {"late": 2, "low": 2}
     assert (judgement.healed, judgement.waiting, judgement.refreshed) == (1, 1, 1)
@@ -41,7 +44,9 @@ def test_rows_end_in_one_place_each_by_file_reason_and_warning() -> None:
         [(0, "insert", None, None, False, 5), (None, "stale", None, None, False, 1)],
     ],
 )
-def test_a_row_that_the_verdicts_lost_or_doubled_is_not_accounted_for(verdicts: list[tuple[int | None, str, None, None, bool, int]]) -> None:
+def test_a_row_that_the_verdicts_lost_or_doubled_is_not_accounted_for(
+    verdicts: list[tuple[int | None, str, None, None, bool, int]],
+) -> None:
     judgement = judgement_of(verdicts, FILES, read={0: 5}, retried=0)
     assert not judgement.counts.accounted
     assert judgement.files["a.csv"].read == 5

@@ -1,4 +1,6 @@
-"""The literal ranges by which a look-up skips files: they hold every key, they are few, and far-off keys do not widen them."""
+"""The literal ranges by which a look-up skips files: they hold every key, they are few, and far-off keys do not widen
+them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Two writers of one table on S3: each version has one commit, the other writer is refused or goes on behind it, and no row is lost or doubled."""
+"""Two writers of one table on S3: each version has one commit, the other writer is refused or goes on behind it, and no
+row is lost or doubled.
+"""
 
 from __future__ import annotations
 
@@ -130,7 +132,9 @@ class Write:
                 return sorted([*rows, *((id, v) for id in ids)])
             case "merge":
                 there = {id for id, _ in rows}
-                return sorted([*((id, v if id in ids else was) for id, was in rows), *((id, v) for id in ids if id not in there)])
+                return sorted(
+                    [*((id, v if id in ids else was) for id, was in rows), *((id, v) for id in ids if id not in there)]
+                )
             case "delete":
                 return [row for row in rows if row[0] not in ids]
         return rows
@@ -151,17 +155,26 @@ def _by_delta_rs(kind: str, uri: str, options: dict[str, str], v: str, ids: tupl
 
 def _frame(table: Table, ids: tuple[int, ...], v: str) -> DataFrame:
     columns = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in COLUMNS.items() if name not in ("id", "v"))
-    return table.spark.sql(f"SELECT CAST(id AS INT) AS id, '{v}' AS v, {columns} FROM VALUES {', '.join(f'({id})' for id in ids)} AS given(id)")
+    return table.spark.sql(
+        f"SELECT CAST(id AS INT) AS id, '{v}' AS v, {columns} FROM VALUES {', '.join(f'({id})' for id in ids)} AS"
+        " given(id)"
+    )
 
 
 def _arrow(ids: tuple[int, ...], v: str) -> Any:
-    columns = ", ".join(f"NULL::{'TIMESTAMPTZ' if kind == 'timestamp' else 'VARCHAR'} AS {name}" for name, kind in COLUMNS.items() if name not in ("id", "v"))
+    columns = ", ".join(
+        f"NULL::{'TIMESTAMPTZ' if kind == 'timestamp' else 'VARCHAR'} AS {name}"
+        for name, kind in COLUMNS.items()
+        if name not in ("id", "v")
+    )
     return duckdb.connect().sql(f"SELECT unnest({list(ids)})::INT AS id, '{v}' AS v, {columns}")
 
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[Executor]:
-    """Processes for delta-rs, which keeps Python's lock in some calls: the proxy, in this one, would never answer it."""
+    """Processes for delta-rs, which keeps Python's lock in some calls: the proxy, in this one, would never answer
+    it.
+    """
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
         yield processes
 
@@ -184,12 +197,20 @@ ENGINES = ("spark", "delta-rs")
 WRITES = [Write(engine, kind) for kind in ("append", "merge", "optimize") for engine in ENGINES]
 APPEND, APPEND_BY_DELTA_RS, *_ = WRITES
 DELETES, WIDENINGS = ([Write(engine, kind) for engine in ENGINES] for kind in ("delete", "widen"))
-PAIRS = [*product(WRITES, WRITES), *product(DELETES, [APPEND, APPEND_BY_DELTA_RS]), *product(WIDENINGS, [APPEND, APPEND_BY_DELTA_RS, *WIDENINGS])]
+PAIRS = [
+    *product(WRITES, WRITES),
+    *product(DELETES, [APPEND, APPEND_BY_DELTA_RS]),
+    *product(WIDENINGS, [APPEND, APPEND_BY_DELTA_RS, *WIDENINGS]),
+]
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=str)
-def test_of_two_who_commit_one_version_one_is_refused_or_goes_on_behind_and_no_row_is_lost_or_doubled(probe: Probe, ours: Write, theirs: Write) -> None:
-    """They commit between our look at the log and our put. A load is refused, and is right when it is run again; what changes no row may go on."""
+def test_of_two_who_commit_one_version_one_is_refused_or_goes_on_behind_and_no_row_is_lost_or_doubled(
+    probe: Probe, ours: Write, theirs: Write
+) -> None:
+    """They commit between our look at the log and our put. A load is refused, and is right when it is run again; what
+    changes no row may go on.
+    """
     between = f"{probe.version() + 1:020d}.json"
     commits = []
 
@@ -224,7 +245,9 @@ def refused() -> Iterator[list[str]]:
     assert all("another writer committed" in text for text in said)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(APPEND, APPEND), (APPEND, APPEND_BY_DELTA_RS), (APPEND_BY_DELTA_RS, APPEND)], ids=str)
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(APPEND, APPEND), (APPEND, APPEND_BY_DELTA_RS), (APPEND_BY_DELTA_RS, APPEND)], ids=str
+)
 def test_of_two_who_create_a_table_one_is_refused(unmade: Probe, ours: Write, theirs: Write) -> None:
     unmade.proxy.before_put[CREATED] = lambda: theirs.do(unmade, *THEIRS)
     with refused() as was_refused:

@@ -1,4 +1,6 @@
-"""What Spark says of a job that died, by Java's trace: an outage only where a retry may heal it, and never a key of S3 or a value."""
+"""What Spark says of a job that died, by Java's trace: an outage only where a retry may heal it, and never a key of S3
+or a value.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +19,58 @@ Caused by: {}
 @pytest.mark.parametrize(
     ("cause", "kind", "told"),
     [
-        ("org.apache.hadoop.fs.s3a.AWSBadRequestException: PUT s/shop=Secret: Your key is too long", BadConfiguration, "AWSBadRequestException"),
-        ("java.nio.file.AccessDeniedException: s3a://bucket/shop=Secret: 403", BadConfiguration, "A permission is missing: to read, write, delete or list"),
         (
-            "java.nio.file.AccessDeniedException: s3a://bucket/shop=Secret: User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: s3:PutObject "
-            'on resource: "arn:aws:s3:::bucket/shop=Secret" because no identity-based policy allows the s3:PutObject action (Status Code: 403)',
+            "org.apache.hadoop.fs.s3a.AWSBadRequestException: PUT s/shop=Secret: Your key is too long",
+            BadConfiguration,
+            "AWSBadRequestException",
+        ),
+        (
+            "java.nio.file.AccessDeniedException: s3a://bucket/shop=Secret: 403",
+            BadConfiguration,
+            "A permission is missing: to read, write, delete or list",
+        ),
+        (
+            (
+                "java.nio.file.AccessDeniedException: s3a://bucket/shop=Secret: User: arn:aws:sts::1:assumed-role/r/s"
+                ' is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::bucket/shop=Secret" because no'
+                " identity-based policy allows the s3:PutObject action (Status Code: 403)"
+            ),
             BadConfiguration,
             "A permission is missing: s3:PutObject. Nothing is lost",
         ),
-        ("org.apache.hadoop.fs.s3a.UnknownStoreException: `s3a://bucket/shop=Secret'", BadConfiguration, "UnknownStoreException"),
+        (
+            "org.apache.hadoop.fs.s3a.UnknownStoreException: `s3a://bucket/shop=Secret'",
+            BadConfiguration,
+            "UnknownStoreException",
+        ),
         ("java.io.IOException: shop=Secret: No space left on device", LakehouseError, "A disk is full"),
         ("java.lang.OutOfMemoryError: Java heap space", LakehouseError, "Its memory was too small"),
-        ("org.apache.hadoop.fs.s3a.AWSClientIOException: shop=Secret: connection reset", TemporaryOutage, "SparkException, AWSClientIOException"),
-        ("lakehouse.logstore.AnotherWriterException: Another writer commits: s3://bucket/shop=Secret", TemporaryOutage, "another writer committed"),
-        ("io.delta.exceptions.ConcurrentDeleteReadException: shop=Secret was deleted", TemporaryOutage, "another writer committed"),
+        (
+            "org.apache.hadoop.fs.s3a.AWSClientIOException: shop=Secret: connection reset",
+            TemporaryOutage,
+            "SparkException, AWSClientIOException",
+        ),
+        (
+            "lakehouse.logstore.AnotherWriterException: Another writer commits: s3://bucket/shop=Secret",
+            TemporaryOutage,
+            "another writer committed",
+        ),
+        (
+            "io.delta.exceptions.ConcurrentDeleteReadException: shop=Secret was deleted",
+            TemporaryOutage,
+            "another writer committed",
+        ),
         ("io.delta.exceptions.MetadataChangedException: shop=Secret", TemporaryOutage, "another writer committed"),
-        ("java.lang.ClassNotFoundException: lakehouse.logstore.ExclusiveLogStore", BadConfiguration, "`--jars log-store.jar`"),
-        ("org.apache.hadoop.fs.UnsupportedFileSystemException: s3://bucket/shop=Secret", BadConfiguration, "Hadoop 3.4.2 or later"),
+        (
+            "java.lang.ClassNotFoundException: lakehouse.logstore.ExclusiveLogStore",
+            BadConfiguration,
+            "`--jars log-store.jar`",
+        ),
+        (
+            "org.apache.hadoop.fs.UnsupportedFileSystemException: s3://bucket/shop=Secret",
+            BadConfiguration,
+            "Hadoop 3.4.2 or later",
+        ),
         ("java.io.EOFException: shop=Secret", TemporaryOutage, "run the batch again"),
     ],
 )

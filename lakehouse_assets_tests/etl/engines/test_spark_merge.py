@@ -1,4 +1,6 @@
-"""Spark's two ways to MERGE corrections: a copy for every worker where they are few, a shuffle where they are many. One outcome."""
+"""Spark's two ways to MERGE corrections: a copy for every worker where they are few, a shuffle where they are many. One
+outcome.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,17 @@ KEYS = range(60, 70)
 
 @pytest.mark.spark
 @pytest.mark.parametrize("most", [load.MOST_BROADCAST_BYTES, 0], ids=["few", "many"])
-def test_corrections_change_their_rows_and_no_others(spark: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+def test_corrections_change_their_rows_and_no_others(
+    spark: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
     monkeypatch.setattr(load, "MOST_BROADCAST_BYTES", most)
     house = House(spark, tmp_path, read_contracts())
     house.load("products", "b1", rows_file("products", *(row("products", product_id=str(key)) for key in KEYS)))
-    corrected = [row("products", product_id=str(key), product_name="Globe", department_id=str(key % 3)) for key in KEYS if key % 2]
+    corrected = [
+        row("products", product_id=str(key), product_name="Globe", department_id=str(key % 3))
+        for key in KEYS
+        if key % 2
+    ]
     loaded = house.load("products", "b2", rows_file("products", *corrected, minutes=1))
     assert loaded.counts == {"read": 5, "updated": 5}
     assert loaded.written is not None

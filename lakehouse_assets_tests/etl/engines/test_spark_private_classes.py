@@ -1,4 +1,6 @@
-"""Glue's Spark is a build of its own: what this one's private classes give, the public API gives where they are absent."""
+"""Glue's Spark is a build of its own: what this one's private classes give, the public API gives where they are
+absent.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def loaded(engine: Engine, folder: Path) -> House:
     return house
 
 
-def test_a_spark_without_the_private_classes_loads_the_same(spark: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spark_without_the_private_classes_loads_the_same(
+    spark: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(private, "_missed", set())
     usual = loaded(spark, tmp_path / "usual")
     assert private._missed == set(), "this build has them all"
@@ -47,7 +51,9 @@ def test_a_spark_without_the_private_classes_loads_the_same(spark: Engine, tmp_p
     assert public.versions() == usual.versions()
 
 
-def test_a_class_or_a_method_that_is_absent_is_missed_once_and_said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_class_or_a_method_that_is_absent_is_missed_once_and_said(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(private, "_missed", set())
     delta = Log(spark_of_tests(), "s3://nowhere")._delta
     for absent in (lambda: delta.NoSuchClass.forTable(1), lambda: delta.DeltaLog.noSuchMethod(1)):

@@ -74,7 +74,11 @@ def test_a_file_that_cannot_be_read_to_its_end_fails_the_load(house: House) -> N
 def test_each_write_is_the_tables_last_commit(house: House) -> None:
     """Its figures are held against what was decided."""
     for number in range(3):
-        loaded = house.load("products", f"b{number}", rows_file("products", row("products", product_id=str(number)), row("products", product_id="x")))
+        loaded = house.load(
+            "products",
+            f"b{number}",
+            rows_file("products", row("products", product_id=str(number)), row("products", product_id="x")),
+        )
         assert loaded.written is not None
     assert "OPTIMIZE" not in {entry["operation"] for entry in house.delta("products").history()}
     assert (len(house.rows("products")), len(house.rejects("products"))) == (3, 3)

@@ -52,13 +52,33 @@ def problem(found: Preflight) -> str:
 
 def test_a_clean_file_has_no_problem(look: Look) -> None:
     found = look(GOOD)
-    assert found == Preflight(None, False, "none", ",", CONTRACT.names, (), (), False, False, "\n", found.sha256, len(GOOD))
+    assert found == Preflight(
+        None, False, "none", ",", CONTRACT.names, (), (), False, False, "\n", found.sha256, len(GOOD)
+    )
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\n\n  \r\n", HEADER, HEADER + b"\n", b"\xef\xbb\xbf" + HEADER + b"\r\n\r\n \r\n", gzip.compress(b"", mtime=0), GZIPPED_HEADER, b"\n" * (3 << 20)],
-    ids=["no bytes", "blank lines", "header", "header line", "header and blank lines", "gzip of nothing", "gzip of a header", "3 MB of blank lines"],
+    [
+        b"",
+        b"\n\n  \r\n",
+        HEADER,
+        HEADER + b"\n",
+        b"\xef\xbb\xbf" + HEADER + b"\r\n\r\n \r\n",
+        gzip.compress(b"", mtime=0),
+        GZIPPED_HEADER,
+        b"\n" * (3 << 20),
+    ],
+    ids=[
+        "no bytes",
+        "blank lines",
+        "header",
+        "header line",
+        "header and blank lines",
+        "gzip of nothing",
+        "gzip of a header",
+        "3 MB of blank lines",
+    ],
 )
 def test_a_file_without_rows_is_empty_and_no_problem(look: Look, content: bytes) -> None:
     found = look(content)
@@ -81,11 +101,16 @@ def test_blank_lines_and_rows_of_empty_cells_before_the_header_are_skipped_and_c
 
 
 def test_a_missing_required_column_is_named(look: Look) -> None:
-    assert problem(look(b"product_id,department\n1,Books\n")) == "lacks required columns of products: department_id, product_name" + TAKEN
+    assert (
+        problem(look(b"product_id,department\n1,Books\n"))
+        == "lacks required columns of products: department_id, product_name" + TAKEN
+    )
 
 
 def test_a_repeated_column_is_named(look: Look) -> None:
-    assert problem(look(HEADER + b",Department\n1,2,Books,Atlas,Toys\n")) == "has more than one column named: department"
+    assert (
+        problem(look(HEADER + b",Department\n1,2,Books,Atlas,Toys\n")) == "has more than one column named: department"
+    )
 
 
 def test_a_file_without_a_header_is_set_aside_and_its_values_are_not_told(look: Look) -> None:
@@ -97,7 +122,11 @@ def test_a_file_without_a_header_is_set_aside_and_its_values_are_not_told(look: 
 
 def test_an_extra_column_is_loaded_and_named_by_its_place_if_it_has_no_name(look: Look) -> None:
     found = look(HEADER + b",Note,\n" + ROW + b",hello,there\n")
-    assert (found.problem, found.header, found.extra_columns) == (None, (*CONTRACT.names, "note", "column_6"), ("note", "column_6"))
+    assert (found.problem, found.header, found.extra_columns) == (
+        None,
+        (*CONTRACT.names, "note", "column_6"),
+        ("note", "column_6"),
+    )
 
 
 @pytest.mark.parametrize("rows", [ROW + b"\n", ROW + b",\n" + ROW + b" \n", b""])
@@ -107,12 +136,20 @@ def test_delimiters_at_the_end_of_the_header_make_no_column_where_no_row_has_one
 
 
 def test_compression_is_told_by_the_content_not_by_the_name(look: Look) -> None:
-    assert (look(gzip.compress(GOOD), "products.csv").compression, look(GOOD, "products.csv.gz").compression) == ("gzip", "none")
+    assert (look(gzip.compress(GOOD), "products.csv").compression, look(GOOD, "products.csv.gz").compression) == (
+        "gzip",
+        "none",
+    )
     assert look(gzip.compress(GOOD)).header == look(GOOD, "products.csv.gz").header == CONTRACT.names
 
 
 def test_gzip_of_several_members_and_with_padding_is_one_file(look: Look) -> None:
-    found = look(gzip.compress(HEADER + b"\n") + gzip.compress(b'1,2,"Bo') + gzip.compress(b'oks\nand more",Atlas\n') + b"\0" * 512)
+    found = look(
+        gzip.compress(HEADER + b"\n")
+        + gzip.compress(b'1,2,"Bo')
+        + gzip.compress(b'oks\nand more",Atlas\n')
+        + b"\0" * 512
+    )
     assert (found.problem, found.multiline, found.empty, found.padded) == (None, True, False, True)
     assert not look(gzip.compress(HEADER + b"\n") + gzip.compress(b"1,2,Books,Atlas\n")).padded
     assert look(gzip.compress(HEADER + b"\n") + b"\0" * 9 + gzip.compress(b"1,2,Books,Atlas\n")).padded
@@ -141,7 +178,9 @@ def test_a_decompression_bomb_is_left_after_a_few_megabytes(look: Look) -> None:
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_a_file_above_the_limit_is_set_aside(look: Look, pack: Callable[[bytes], bytes]) -> None:
-    assert "more than 1,000 bytes" in problem(look(pack(GOOD * 100), limits=Limits(max_bytes=1000))).replace("is larger than", "more than")
+    assert "more than 1,000 bytes" in problem(look(pack(GOOD * 100), limits=Limits(max_bytes=1000))).replace(
+        "is larger than", "more than"
+    )
 
 
 def test_latin_1_is_set_aside_with_the_place_of_the_byte(look: Look) -> None:
@@ -187,7 +226,9 @@ def test_a_quote_inside_an_unquoted_field_is_text(look: Look) -> None:
 
 def test_a_quote_that_is_never_closed_is_named_by_its_record_and_line(look: Look) -> None:
     found = look(HEADER + b'\n1,2,"Books\nand more",Atlas\n\n2,2,"Books,Globe\n3,2,Books,Map\n')
-    assert problem(found) == "cannot be read from record 3 (it starts in line 5) on: a quote opened there is never closed"
+    assert (
+        problem(found) == "cannot be read from record 3 (it starts in line 5) on: a quote opened there is never closed"
+    )
 
 
 def test_text_after_a_closing_quote_is_named_by_its_record(look: Look) -> None:
@@ -197,7 +238,9 @@ def test_text_after_a_closing_quote_is_named_by_its_record(look: Look) -> None:
 
 def test_a_quote_that_swallows_the_file_does_not_swallow_the_memory(look: Look) -> None:
     with mock.patch.object(records, "LONGEST_RECORD", 10_000):
-        assert "record 2 (it starts in line 2) on: the record is longer than 10,000 characters" in problem(look(HEADER + b'\n1,2,"' + ROW * 10_000))
+        assert "record 2 (it starts in line 2) on: the record is longer than 10,000 characters" in problem(
+            look(HEADER + b'\n1,2,"' + ROW * 10_000)
+        )
         assert "record 2 " in problem(look(HEADER + b'\n1,2,"' + (ROW + b"\n") * 10_000))
 
 
@@ -222,7 +265,10 @@ def test_another_delimiter_gives_a_problem_never_one_column(look: Look) -> None:
 
 def test_with_the_wrong_columns_the_delimiter_that_knows_most_of_them_tells_what_is_missing(look: Look) -> None:
     found = look(b"product_id;department_id;department;name, long\n")
-    assert (problem(found), found.delimiter) == ("lacks required columns of products: product_name (it has instead: name, long)" + TAKEN, ";")
+    assert (problem(found), found.delimiter) == (
+        "lacks required columns of products: product_name (it has instead: name, long)" + TAKEN,
+        ";",
+    )
 
 
 @pytest.mark.parametrize(
@@ -239,7 +285,12 @@ def test_with_the_wrong_columns_the_delimiter_that_knows_most_of_them_tells_what
 )
 def test_line_ends_are_told(look: Look, content: bytes, newline: str) -> None:
     found = look(content)
-    assert (found.problem, found.header, found.newline, found.empty) == (None, CONTRACT.names, newline, content == HEADER)
+    assert (found.problem, found.header, found.newline, found.empty) == (
+        None,
+        CONTRACT.names,
+        newline,
+        content == HEADER,
+    )
 
 
 def test_blank_lines_in_the_middle_and_at_the_end_are_no_problem(look: Look) -> None:
@@ -267,17 +318,26 @@ def tar(*files: bytes) -> bytes:
 TAR = tar(b"," + GOOD, b"," + GOOD)
 XML = b'<?xml version="1.0"?>\n'
 FORMATS = {
-    "workbook": (packed(lambda file: file.writestr("xl/workbook.xml", "")), "an Excel workbook, not CSV: put it under uploads/"),
+    "workbook": (
+        packed(lambda file: file.writestr("xl/workbook.xml", "")),
+        "an Excel workbook, not CSV: put it under uploads/",
+    ),
     "zip": (packed(lambda file: file.writestr("products.csv", GOOD)), "a zip archive, not CSV: unpack it first"),
     "empty zip": (packed(lambda _: None), "a zip archive, not CSV: unpack it first"),
     "ods": (
         packed(lambda file: file.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")),
         "an OpenDocument spreadsheet (.ods), not CSV: save it as .xlsx and put it under uploads/",
     ),
-    "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "an Excel workbook of the old format (.xls) or one with a password"),
+    "xls": (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600,
+        "an Excel workbook of the old format (.xls) or one with a password",
+    ),
     "tar": (TAR, "a tar archive, not CSV: unpack it first"),
     "tar in gzip": (gzip.compress(TAR), "a tar archive, not CSV: unpack it first"),
-    "tar in gzip members": (gzip.compress(TAR[:100]) + gzip.compress(TAR[100:]), "a tar archive, not CSV: unpack it first"),
+    "tar in gzip members": (
+        gzip.compress(TAR[:100]) + gzip.compress(TAR[100:]),
+        "a tar archive, not CSV: unpack it first",
+    ),
     "gzip in gzip": (gzip.compress(gzip.compress(GOOD)), "gzip inside gzip: unpack it once"),
     "bzip2": (bz2.compress(GOOD), "bzip2, not CSV: unpack it first, or pack it with gzip"),
     "xz": (lzma.compress(GOOD), "xz, not CSV: unpack it first, or pack it with gzip"),
@@ -289,11 +349,15 @@ FORMATS = {
     "Avro": (b"Obj\x01\x04\x14avro.codec", "an Avro file, not CSV: convert it first"),
     "ORC": (b"ORC\n\x0b\n\x03\0\0", "an ORC file, not CSV: convert it first"),
     "PDF": (b"%PDF-1.7\n%\xe2\xe3", "a PDF document, not CSV"),
-    "HTML": (b"\n<html><body><table><tr><th>product_id</th></tr></table></body></html>", "an HTML page, not CSV: open it in Excel"),
+    "HTML": (
+        b"\n<html><body><table><tr><th>product_id</th></tr></table></body></html>",
+        "an HTML page, not CSV: open it in Excel",
+    ),
     "HTML with a mark": (b"\xef\xbb\xbf<!DOCTYPE html>\n", "an HTML page, not CSV: open it in Excel"),
     "table": (b'<table border="1"><tr><td>product_id', "an HTML page, not CSV: open it in Excel"),
     "Excel 2003": (
-        XML + b'<?mso-application progid="Excel.Sheet"?>\n<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
+        XML
+        + b'<?mso-application progid="Excel.Sheet"?>\n<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
         "a spreadsheet in XML (Excel 2003), not CSV: open it in Excel and save it as .xlsx",
     ),
     "XML": (XML + b"<products/>", "XML, not CSV: convert it first"),
@@ -370,7 +434,11 @@ def test_a_file_that_is_like_no_dataset_says_which_row_was_taken_for_its_header(
     path.write_bytes(b"\nCities\n\ncity,people\nRome,3\n")
     found = route_file(path, CONTRACTS)
     assert found is not None
-    assert found.reason == f"no dataset has these columns (the datasets: {', '.join(CONTRACTS)}) (row 2, the first that is not blank, was taken for the header)"
+    assert (
+        found.reason
+        == f"no dataset has these columns (the datasets: {', '.join(CONTRACTS)}) (row 2, the first that is not blank,"
+        " was taken for the header)"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \n", b",,,\n"])
@@ -428,15 +496,24 @@ def test_whatever_the_csv_module_writes_is_read_with_its_header(
     path.write_bytes(gzip.compress(content) if packed else content)
     with mock.patch.object(arriving, "CHUNK", piece):
         found = preflight(path, CONTRACT)
-    assert (found.problem, found.header, found.delimiter, found.compression) == (None, tuple(names), delimiter, "gzip" if packed else "none")
+    assert (found.problem, found.header, found.delimiter, found.compression) == (
+        None,
+        tuple(names),
+        delimiter,
+        "gzip" if packed else "none",
+    )
     assert found.quoted == ('"' in text.getvalue())
     assert found.newline == newline or "\r" in "".join(map("".join, rows))
-    assert quoting == csv.QUOTE_MINIMAL or found.multiline == any("\n" in cell or "\r" in cell for row in rows for cell in row)
+    assert quoting == csv.QUOTE_MINIMAL or found.multiline == any(
+        "\n" in cell or "\r" in cell for row in rows for cell in row
+    )
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=60) | texts.map(str.encode), st.sampled_from([1, 2, 5, 1 << 20]))
-def test_utf_8_is_what_python_decodes_wherever_a_character_is_cut(tmp_path_factory: pytest.TempPathFactory, rest: bytes, piece: int) -> None:
+def test_utf_8_is_what_python_decodes_wherever_a_character_is_cut(
+    tmp_path_factory: pytest.TempPathFactory, rest: bytes, piece: int
+) -> None:
     content = GOOD + rest
     try:
         content.decode()

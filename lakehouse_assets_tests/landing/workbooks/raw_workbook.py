@@ -36,18 +36,33 @@ def relationships(content: str) -> str:
 
 
 def write_workbook(
-    path: Path, sheets: Mapping[str, str | bytes], *, properties: str = "", parts: Mapping[str, str | bytes] | None = None, formats: Sequence[int] = (0,)
+    path: Path,
+    sheets: Mapping[str, str | bytes],
+    *,
+    properties: str = "",
+    parts: Mapping[str, str | bytes] | None = None,
+    formats: Sequence[int] = (0,),
 ) -> Path:
-    """One workbook with the sheets' XML; `parts` replaces or adds parts; `formats` are the number formats of styles 0, 1, …"""
-    listed = "".join(f'<sheet name={quoteattr(name)} sheetId="{n}" r:id="rId{n}"/>' for n, name in enumerate(sheets, start=1))
-    relations = "".join(f'<Relationship Id="rId{n}" Type="{OFFICE}/worksheet" Target="worksheets/sheet{n}.xml"/>' for n in range(1, len(sheets) + 1))
+    """One workbook with the sheets' XML; `parts` replaces or adds parts; `formats` are the number formats of styles 0,
+    1, …
+    """
+    listed = "".join(
+        f'<sheet name={quoteattr(name)} sheetId="{n}" r:id="rId{n}"/>' for n, name in enumerate(sheets, start=1)
+    )
+    relations = "".join(
+        f'<Relationship Id="rId{n}" Type="{OFFICE}/worksheet" Target="worksheets/sheet{n}.xml"/>'
+        for n in range(1, len(sheets) + 1)
+    )
     relations += f'<Relationship Id="styles" Type="{OFFICE}/styles" Target="styles.xml"/>'
     relations += f'<Relationship Id="texts" Type="{OFFICE}/sharedStrings" Target="sharedStrings.xml"/>'
     styles = "".join(f'<xf numFmtId="{number}"/>' for number in formats)
     everything: dict[str, str | bytes] = {
         "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"/>',
         "_rels/.rels": relationships(f'<Relationship Id="r" Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/>'),
-        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><workbookPr {properties}/><sheets>{listed}</sheets></workbook>',
+        "xl/workbook.xml": (
+            f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><workbookPr'
+            f" {properties}/><sheets>{listed}</sheets></workbook>"
+        ),
         "xl/_rels/workbook.xml.rels": relationships(relations),
         "xl/styles.xml": f'<styleSheet xmlns="{MAIN}"><cellXfs>{styles}</cellXfs></styleSheet>',
         **{f"xl/worksheets/sheet{n}.xml": content for n, content in enumerate(sheets.values(), start=1)},

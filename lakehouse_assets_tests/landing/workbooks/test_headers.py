@@ -1,4 +1,6 @@
-"""A sheet's header may stand in a lower row; where none is found the sheet says which row was taken for it, and how many rows it has."""
+"""A sheet's header may stand in a lower row; where none is found the sheet says which row was taken for it, and how
+many rows it has.
+"""
 
 import csv
 from datetime import date
@@ -28,12 +30,18 @@ def converted(tmp_path: Path, *rows: str) -> Sheet:
         ([], 0, ()),
         ([BLANK], 1, ()),
         ([row("Stock")], 0, ("the header stands in row 2; 1 row above it was skipped",)),
-        ([row("Stock"), row("as of", "2025-04-01"), BLANK], 1, ("the header stands in row 4; 3 rows above it were skipped",)),
+        (
+            [row("Stock"), row("as of", "2025-04-01"), BLANK],
+            1,
+            ("the header stands in row 4; 3 rows above it were skipped",),
+        ),
         ([row("Stock")] * 19, 0, ("the header stands in row 20; 19 rows above it were skipped",)),
     ],
     ids=["first", "below a blank row", "below a title", "below a title and a blank row", "the last row that is tried"],
 )
-def test_a_header_in_a_lower_row_is_found_and_the_rows_above_it_are_told(tmp_path: Path, above: list[str], blank: int, warnings: tuple[str, ...]) -> None:
+def test_a_header_in_a_lower_row_is_found_and_the_rows_above_it_are_told(
+    tmp_path: Path, above: list[str], blank: int, warnings: tuple[str, ...]
+) -> None:
     only = converted(tmp_path, *above, row(*PRODUCTS), *DATA)
     assert (only.dataset, only.rows, only.skipped_blank_rows, only.warnings) == ("products", 2, blank, warnings)
     assert only.csv is not None
@@ -48,8 +56,12 @@ def test_a_header_below_the_first_rows_is_not_looked_for_and_all_rows_are_counte
     assert only.reason.endswith("; the header must be the first filled row")
 
 
-def test_the_row_taken_for_the_header_is_named_with_what_it_lacks_and_the_rows_below_it_are_counted(tmp_path: Path) -> None:
-    only = converted(tmp_path, row("Stock of May"), BLANK, row(*PRODUCTS[:-1]), row(1, 2, "secret"), BLANK, row(2, 2, "secret"))
+def test_the_row_taken_for_the_header_is_named_with_what_it_lacks_and_the_rows_below_it_are_counted(
+    tmp_path: Path,
+) -> None:
+    only = converted(
+        tmp_path, row("Stock of May"), BLANK, row(*PRODUCTS[:-1]), row(1, 2, "secret"), BLANK, row(2, 2, "secret")
+    )
     assert (only.dataset, only.rows, only.skipped_blank_rows) == (None, 2, 2)
     assert only.reason is not None
     assert only.reason.startswith("row 3 was taken for the header: ")
@@ -60,7 +72,11 @@ def test_the_row_taken_for_the_header_is_named_with_what_it_lacks_and_the_rows_b
 
 def test_a_sheet_whose_header_cannot_be_read_counts_its_rows_too(tmp_path: Path) -> None:
     only = converted(tmp_path, row(*PRODUCTS[:-1], "<c><f>A1</f></c>"), *DATA)
-    assert (only.dataset, only.rows, only.reason) == (None, 2, "the header cannot be read: cell D1: a formula without a saved value (=A1)")
+    assert (only.dataset, only.rows, only.reason) == (
+        None,
+        2,
+        "the header cannot be read: cell D1: a formula without a saved value (=A1)",
+    )
 
 
 def test_a_units_row_and_a_totals_row_are_rows(tmp_path: Path) -> None:
@@ -75,4 +91,7 @@ def test_a_day_in_a_timestamp_column_that_is_written_in_another_way_is_its_midni
         only_sheet.write_row(0, 0, names)
         only_sheet.write_row(1, 0, [1, 1, 7, date(2025, 4, 1), 9.5, "2025-04-01"])
     (only,) = convert_workbook(path, CONTRACTS, tmp_path / "csv")
-    assert (only.dataset, only.csv is not None and only.csv.read_text("utf-8").splitlines()[1]) == ("orders", "1,1,7,2025-04-01T00:00:00,9.5,2025-04-01")
+    assert (only.dataset, only.csv is not None and only.csv.read_text("utf-8").splitlines()[1]) == (
+        "orders",
+        "1,1,7,2025-04-01T00:00:00,9.5,2025-04-01",
+    )

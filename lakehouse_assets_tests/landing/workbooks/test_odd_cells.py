@@ -1,4 +1,6 @@
-"""Cells of which calamine makes something else than the file holds: their rows are rejects, with what stands in the cell."""
+"""Cells of which calamine makes something else than the file holds: their rows are rejects, with what stands in the
+cell.
+"""
 
 import csv
 import zipfile
@@ -47,8 +49,16 @@ def convert_cells(tmp_path: Path) -> ConvertCells:
     """The last field and the reason of each row; the rows hold the cells in their last column."""
 
     def convert_cells(cells: Sequence[str], **options: Any) -> list[list[str]]:
-        rows = [named_row(place, number("1"), number("2"), *texts("x"), cell) for place, cell in enumerate(cells, start=2)]
-        book = write_workbook(tmp_path / "book.xlsx", {"S": sheet(named_row(1, *texts(*PRODUCTS)), *rows)}, formats=FORMATS, parts=TEXTS, **options)
+        rows = [
+            named_row(place, number("1"), number("2"), *texts("x"), cell) for place, cell in enumerate(cells, start=2)
+        ]
+        book = write_workbook(
+            tmp_path / "book.xlsx",
+            {"S": sheet(named_row(1, *texts(*PRODUCTS)), *rows)},
+            formats=FORMATS,
+            parts=TEXTS,
+            **options,
+        )
         (only,) = convert_workbook(book, CONTRACTS, tmp_path / "csv")
         assert only.csv is not None
         with only.csv.open(encoding="utf-8", newline="") as file:
@@ -96,7 +106,9 @@ REJECTED = [
 ]
 
 
-def test_a_cell_that_holds_no_number_text_or_date_makes_its_row_a_reject_with_what_it_holds(convert_cells: ConvertCells) -> None:
+def test_a_cell_that_holds_no_number_text_or_date_makes_its_row_a_reject_with_what_it_holds(
+    convert_cells: ConvertCells,
+) -> None:
     converted = convert_cells([cell for cell, _, _ in REJECTED])
     assert converted == [[raw, f"cell D{place}: {reason}"] for place, (_, raw, reason) in enumerate(REJECTED, start=2)]
 
@@ -145,11 +157,14 @@ def test_by_the_calendar_from_1904_the_first_day_cannot_be_told_and_later_ones_c
     ],
     ids=["quoted", "a colour, escaped", "the width of a letter", "general"],
 )
-def test_a_letter_that_a_format_only_shows_makes_no_date_of_a_number(tmp_path: Path, code: str, cell: str, text: str) -> None:
+def test_a_letter_that_a_format_only_shows_makes_no_date_of_a_number(
+    tmp_path: Path, code: str, cell: str, text: str
+) -> None:
     """The row has the cell alone in doubt, next to one that gets the sheet its second look."""
     escaped = code.replace('"', "&quot;")
     styles = (
-        f'<styleSheet xmlns="{MAIN}"><numFmts><numFmt numFmtId="170" formatCode="{escaped}"/></numFmts><cellXfs><xf numFmtId="170"/></cellXfs></styleSheet>'
+        f'<styleSheet xmlns="{MAIN}"><numFmts><numFmt numFmtId="170" formatCode="{escaped}"/></numFmts><cellXfs><xf'
+        ' numFmtId="170"/></cellXfs></styleSheet>'
     )
     parts = TEXTS | {"xl/styles.xml": styles}
     book = write_workbook(
@@ -163,16 +178,27 @@ def test_a_letter_that_a_format_only_shows_makes_no_date_of_a_number(tmp_path: P
 
 
 def test_a_row_of_nothing_but_an_odd_cell_is_a_row(tmp_path: Path) -> None:
-    rows = [named_row(1, *texts(*PRODUCTS)), '<row r="2"><c r="A2"><v>NaN</v></c></row>', '<row r="3"><c r="A3"><v>inf</v></c></row>']
+    rows = [
+        named_row(1, *texts(*PRODUCTS)),
+        '<row r="2"><c r="A2"><v>NaN</v></c></row>',
+        '<row r="3"><c r="A3"><v>inf</v></c></row>',
+    ]
     (only,) = convert_workbook(write_workbook(tmp_path / "book.xlsx", {"S": sheet(*rows)}), CONTRACTS, tmp_path / "csv")
     assert (only.rows, only.skipped_blank_rows) == (2, 0)
 
 
 def test_a_sheet_as_programs_write_it_needs_no_second_look(tmp_path: Path) -> None:
     """The second look takes three times the first."""
-    ordinary = [number("45748.5", MOMENT), number("2", GENERAL), '<c t="s"><v>1</v></c>', '<c t="inlineStr"><is><t>a &amp; b</t></is></c>']
+    ordinary = [
+        number("45748.5", MOMENT),
+        number("2", GENERAL),
+        '<c t="s"><v>1</v></c>',
+        '<c t="inlineStr"><is><t>a &amp; b</t></is></c>',
+    ]
     others = [number("0.5", TIME), '<c t="b"><v>1</v></c>', '<c s="1"/>', '<c t="n"><v>-1.5E-7</v></c>']
-    book = write_workbook(tmp_path / "book.xlsx", {"S": sheet(named_row(1, *ordinary), named_row(2, *others))}, formats=FORMATS)
+    book = write_workbook(
+        tmp_path / "book.xlsx", {"S": sheet(named_row(1, *ordinary), named_row(2, *others))}, formats=FORMATS
+    )
     with Archive(book, WorkbookLimits()) as archive:
         assert [listed.part.suspicious for listed in archive.sheets if listed.part] == [False]
 
@@ -181,7 +207,11 @@ def test_a_cell_that_lies_across_two_pieces_of_the_part_is_looked_at_whole(tmp_p
     """A long text fills a piece; the odd cell lies behind it, wherever the pieces are cut."""
     rows = [named_row(place, number("1"), number("2"), *texts("x" * 100), number("3")) for place in range(2, 2000)]
     odd = '<row r="2000"><c r="A2000" s="1"><v>-1</v></c></row>'
-    book = write_workbook(tmp_path / "book.xlsx", {"S": sheet(named_row(1, *texts(*PRODUCTS)), *rows, odd), "T": sheet(*rows)}, formats=FORMATS)
+    book = write_workbook(
+        tmp_path / "book.xlsx",
+        {"S": sheet(named_row(1, *texts(*PRODUCTS)), *rows, odd), "T": sheet(*rows)},
+        formats=FORMATS,
+    )
     with zipfile.ZipFile(book) as packed:
         assert packed.getinfo("xl/worksheets/sheet1.xml").file_size > 1 << 18
     with Archive(book, WorkbookLimits()) as archive:

@@ -1,4 +1,6 @@
-"""Parts that no sheet needs do no harm; a listed sheet without rows is named; what only looks like a workbook is told by its content."""
+"""Parts that no sheet needs do no harm; a listed sheet without rows is named; what only looks like a workbook is told
+by its content.
+"""
 
 import zipfile
 from pathlib import Path
@@ -8,7 +10,14 @@ import pytest
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.errors import BadData
 from lakehouse_assets.landing.workbooks.convert import convert_workbook
-from lakehouse_assets_tests.landing.workbooks.raw_workbook import MAIN, OFFICE, relationships, row, sheet, write_workbook
+from lakehouse_assets_tests.landing.workbooks.raw_workbook import (
+    MAIN,
+    OFFICE,
+    relationships,
+    row,
+    sheet,
+    write_workbook,
+)
 
 CONTRACTS = read_contracts()
 PRODUCTS = list(CONTRACTS["products"].names)
@@ -35,14 +44,18 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
     ],
     ids=lambda value: value if isinstance(value, str) and value.startswith(("customXml", "docProps", "xl/")) else "",
 )
-def test_a_part_that_no_sheet_needs_does_not_condemn_the_workbook(tmp_path: Path, name: str, content: str | bytes) -> None:
+def test_a_part_that_no_sheet_needs_does_not_condemn_the_workbook(
+    tmp_path: Path, name: str, content: str | bytes
+) -> None:
     book = write_workbook(tmp_path / "book.xlsx", {"S": SOUND}, parts={name: content})
     (only,) = convert_workbook(book, CONTRACTS, tmp_path / "csv")
     assert (only.dataset, only.rows) == ("products", 1)
 
 
 def test_the_parts_that_no_sheet_needs_may_have_one_name(tmp_path: Path) -> None:
-    book = write_workbook(tmp_path / "book.xlsx", {"S": SOUND}, parts={"customXml/item1.xml": "<a/>", "customXml/Item1.xml": "<b/>"})
+    book = write_workbook(
+        tmp_path / "book.xlsx", {"S": SOUND}, parts={"customXml/item1.xml": "<a/>", "customXml/Item1.xml": "<b/>"}
+    )
     assert [converted.rows for converted in convert_workbook(book, CONTRACTS, tmp_path / "csv")] == [1]
 
 
@@ -73,12 +86,19 @@ def test_a_listed_sheet_without_a_worksheet_is_named_and_the_others_are_converte
         "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>{sheets}</sheets></workbook>',
         "xl/_rels/workbook.xml.rels": relationships(relations),
     }
-    converted = convert_workbook(write_workbook(tmp_path / "book.xlsx", {"S": SOUND}, parts=parts), CONTRACTS, tmp_path / "csv")
+    converted = convert_workbook(
+        write_workbook(tmp_path / "book.xlsx", {"S": SOUND}, parts=parts), CONTRACTS, tmp_path / "csv"
+    )
     assert [(each.name, each.dataset, each.rows, each.reason) for each in converted] == [
         ("sound", "products", 1, None),
         ("no part", None, 0, "its part xl/nowhere.xml is not in the workbook: save it with Excel again"),
         ("macros", None, 0, "a macro sheet: it has no rows"),
-        ("no relation", None, 0, "the workbook lists it and does not say which of its parts it is: save it with Excel again"),
+        (
+            "no relation",
+            None,
+            0,
+            "the workbook lists it and does not say which of its parts it is: save it with Excel again",
+        ),
     ]
 
 
@@ -87,11 +107,15 @@ def test_a_workbook_whose_parts_have_other_names_is_read_by_its_relations(tmp_pa
     relations = f'<Relationship Id="rId1" Type="{OFFICE}/worksheet" Target="pages/one.xml"/>'
     parts = {
         "_rels/.rels": relationships(f'<Relationship Id="r" Type="{OFFICE}/officeDocument" Target="book/main.xml"/>'),
-        "book/main.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets><sheet name="true" r:id="rId1"/></sheets></workbook>',
+        "book/main.xml": (
+            f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets><sheet name="true" r:id="rId1"/></sheets></workbook>'
+        ),
         "book/_rels/main.xml.rels": relationships(relations),
         "book/pages/one.xml": sheet(row(*PRODUCTS), row(1, 2, "x", "y"), row(2, 2, "x", "y")),
     }
-    (only,) = convert_workbook(write_workbook(tmp_path / "book.xlsx", {"S": SOUND}, parts=parts), CONTRACTS, tmp_path / "csv")
+    (only,) = convert_workbook(
+        write_workbook(tmp_path / "book.xlsx", {"S": SOUND}, parts=parts), CONTRACTS, tmp_path / "csv"
+    )
     assert (only.name, only.rows) == ("true", 2)
 
 
@@ -99,8 +123,14 @@ def test_a_workbook_whose_parts_have_other_names_is_read_by_its_relations(tmp_pa
     ("stream", "words"),
     [
         ("EncryptedPackage", "the workbook is encrypted: save it as .xlsx without a password"),
-        ("Workbook", "the file is a workbook of the old format (.xls): open it with Excel or LibreOffice and save it as .xlsx"),
-        ("Book", "the file is a workbook of the old format (.xls): open it with Excel or LibreOffice and save it as .xlsx"),
+        (
+            "Workbook",
+            "the file is a workbook of the old format (.xls): open it with Excel or LibreOffice and save it as .xlsx",
+        ),
+        (
+            "Book",
+            "the file is a workbook of the old format (.xls): open it with Excel or LibreOffice and save it as .xlsx",
+        ),
         ("WordDocument", "the file is a Word document (.doc): put its table into a workbook and save that as .xlsx"),
     ],
 )
@@ -112,15 +142,33 @@ def test_what_is_in_an_ole_file_is_said(tmp_path: Path, stream: str, words: str)
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        (("mimetype", "content.xml"), "the file is an OpenDocument spreadsheet (.ods): open it with LibreOffice or Excel and save it as .xlsx"),
+        (
+            ("mimetype", "content.xml"),
+            "the file is an OpenDocument spreadsheet (.ods): open it with LibreOffice or Excel and save it as .xlsx",
+        ),
         (("xl/workbook.bin", "_rels/.rels"), "the file is a binary workbook (.xlsb): save it as .xlsx"),
-        (("Index/Document.iwa",), "the file is a Numbers, Pages or Keynote document: export it as Excel (.xlsx) or CSV"),
-        (("word/document.xml", "_rels/.rels"), "the file is a Word document (.docx): put its table into a workbook and save that as .xlsx"),
+        (
+            ("Index/Document.iwa",),
+            "the file is a Numbers, Pages or Keynote document: export it as Excel (.xlsx) or CSV",
+        ),
+        (
+            ("word/document.xml", "_rels/.rels"),
+            "the file is a Word document (.docx): put its table into a workbook and save that as .xlsx",
+        ),
         (
             ("a.csv", "b.csv", "readme"),
-            "the file is a zip archive of 3 files (2 of them CSV or .xlsx), not a workbook: unpack it and upload what is in it",
+            (
+                "the file is a zip archive of 3 files (2 of them CSV or .xlsx), not a workbook: unpack it and upload"
+                " what is in it"
+            ),
         ),
-        (("readme",), "the file is a zip archive of something else, not an .xlsx workbook: unpack it and upload the CSV or .xlsx files in it"),
+        (
+            ("readme",),
+            (
+                "the file is a zip archive of something else, not an .xlsx workbook: unpack it and upload the CSV or"
+                " .xlsx files in it"
+            ),
+        ),
     ],
 )
 def test_what_is_in_a_zip_archive_is_said(tmp_path: Path, members: tuple[str, ...], words: str) -> None:

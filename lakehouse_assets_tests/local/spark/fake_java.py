@@ -1,4 +1,6 @@
-"""Executables that answer `java -version` as a Java of some version does: real processes, for versions that no machine has all of."""
+"""Executables that answer `java -version` as a Java of some version does: real processes, for versions that no machine
+has all of.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A Maven repository over HTTP that holds a few small jars: what the set-up downloads from when it is not to reach the world."""
+"""A Maven repository over HTTP that holds a few small jars: what the set-up downloads from when it is not to reach the
+world.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from lakehouse_assets.local.spark.jars import Jar
 
 @dataclass
 class Mirror:
-    """`asked` are the paths of the files that were asked for. A path in `stalled` gets no answer until `go_on` is set."""
+    """`asked` are the paths of the files that were asked for. A path in `stalled` gets no answer until `go_on` is
+    set.
+    """
 
     folder: Path
     url: str = ""
@@ -27,7 +31,9 @@ class Mirror:
     go_on: threading.Event = field(default_factory=threading.Event)
 
     def offer(self, artifact: str, content: bytes, needs: tuple[str, ...] = ()) -> Jar:
-        """Puts `example:<artifact>:1.0` there, which needs other artifacts of the same kind; returns its line of a lock."""
+        """Puts `example:<artifact>:1.0` there, which needs other artifacts of the same kind; returns its line of a
+        lock.
+        """
         place = self.folder / "example" / artifact / "1.0"
         place.mkdir(parents=True, exist_ok=True)
         place.joinpath(f"{artifact}-1.0.jar").write_bytes(content)
@@ -70,7 +76,10 @@ def mirror(folder: Path) -> Iterator[Mirror]:
 
 
 def _pom(artifact: str, needs: tuple[str, ...]) -> str:
-    dependencies = "".join(f"<dependency><groupId>example</groupId><artifactId>{name}</artifactId><version>1.0</version></dependency>" for name in needs)
+    dependencies = "".join(
+        f"<dependency><groupId>example</groupId><artifactId>{name}</artifactId><version>1.0</version></dependency>"
+        for name in needs
+    )
     return (
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>example</groupId>'
         f"<artifactId>{artifact}</artifactId><version>1.0</version><dependencies>{dependencies}</dependencies></project>"

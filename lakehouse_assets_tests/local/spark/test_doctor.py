@@ -1,4 +1,6 @@
-"""`lakehouse doctor` on Spark: what is missing is broken for an engine that needs it here, and fine for one that does not."""
+"""`lakehouse doctor` on Spark: what is missing is broken for an engine that needs it here, and fine for one that does
+not.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def without_jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("without_jars")
 @pytest.mark.parametrize("engine", ["spark", "glue", "auto"])
-def test_missing_jars_are_broken_for_an_engine_that_runs_spark_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engine: str) -> None:
+def test_missing_jars_are_broken_for_an_engine_that_runs_spark_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engine: str
+) -> None:
     result = doctor(monkeypatch, tmp_path, engine)
     assert result.exit_code == 1
     assert "Spark's jars are not installed" in result.stdout

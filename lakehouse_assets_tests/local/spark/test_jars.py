@@ -1,4 +1,5 @@
-"""What stands in the folder of Spark's jars is what the lock names, byte for byte, whatever the repository sends and wherever the set-up dies.
+"""What stands in the folder of Spark's jars is what the lock names, byte for byte, whatever the repository sends and
+wherever the set-up dies.
 
 Downloads are real ones: the Ivy that pyspark ships, on Java 17, from a Maven repository over HTTP.
 """
@@ -62,21 +63,31 @@ def test_what_is_there_and_right_is_not_downloaded_again(tmp_path: Path, reposit
 
 @pytest.mark.spark
 @pytest.mark.parametrize("sent", [b"evil", b"longer than locked", b""], ids=["same size", "longer", "empty"])
-def test_a_jar_of_other_bytes_is_refused_and_nothing_is_put_in_place(tmp_path: Path, repository: Mirror, folder: Path, sent: bytes) -> None:
+def test_a_jar_of_other_bytes_is_refused_and_nothing_is_put_in_place(
+    tmp_path: Path, repository: Mirror, folder: Path, sent: bytes
+) -> None:
     good, bad = repository.offer("good", b"good"), repository.offer("poor", b"poor")
     repository.offer("poor", sent)
-    with pytest.raises(BadConfiguration, match=rf"The file of example:poor:1\.0 that was downloaded .* locked are {bad.sha256}, 4 bytes") as refused:
+    with pytest.raises(
+        BadConfiguration,
+        match=rf"The file of example:poor:1\.0 that was downloaded .* locked are {bad.sha256}, 4 bytes",
+    ) as refused:
         install_jars(locked(tmp_path, good, bad), folder)
     assert "It was not installed" in str(refused.value)
     assert contents(folder) == {}
 
 
 @pytest.mark.spark
-def test_a_set_up_that_is_killed_while_downloading_leaves_nothing_half_done(tmp_path: Path, repository: Mirror, folder: Path) -> None:
+def test_a_set_up_that_is_killed_while_downloading_leaves_nothing_half_done(
+    tmp_path: Path, repository: Mirror, folder: Path
+) -> None:
     first, second = repository.offer("first", b"1"), repository.offer("second", b"22")
     lock = locked(tmp_path, first, second)
     repository.stalled = {"second-1.0.jar"}
-    code = f"from pathlib import Path; from lakehouse_assets.local.spark.jars import install_jars; install_jars(Path({str(lock)!r}), Path({str(folder)!r}))"
+    code = (
+        "from pathlib import Path; from lakehouse_assets.local.spark.jars import install_jars;"
+        f" install_jars(Path({str(lock)!r}), Path({str(folder)!r}))"
+    )
     set_up = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
     assert repository.stalling.wait(timeout=60)
     os.killpg(set_up.pid, signal.SIGKILL)
@@ -105,7 +116,9 @@ def test_a_repository_without_the_jar_or_without_an_answer_is_an_outage_that_nam
     tmp_path: Path, repository: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = locked(tmp_path, Jar("example", "nowhere", "1.0", "0" * 64, 1))
-    with pytest.raises(TemporaryOutage, match=r"(?s)could not be downloaded.*LAKEHOUSE_MAVEN_MIRROR.*example#nowhere;1\.0"):
+    with pytest.raises(
+        TemporaryOutage, match=r"(?s)could not be downloaded.*LAKEHOUSE_MAVEN_MIRROR.*example#nowhere;1\.0"
+    ):
         install_jars(lock, folder)
     monkeypatch.setenv(MIRROR, "http://127.0.0.1:1/")
     with pytest.raises(TemporaryOutage, match=r"(?s)could not be downloaded.*LAKEHOUSE_MAVEN_MIRROR.*127\.0\.0\.1:1/"):
@@ -113,7 +126,9 @@ def test_a_repository_without_the_jar_or_without_an_answer_is_an_outage_that_nam
 
 
 @pytest.mark.spark
-def test_jars_come_by_the_proxy_that_the_environment_names(tmp_path: Path, repository: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jars_come_by_the_proxy_that_the_environment_names(
+    tmp_path: Path, repository: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     jar = repository.offer("first", b"1")
     monkeypatch.setenv(MIRROR, "http://maven.invalid/")
     monkeypatch.setenv("http_proxy", repository.url)
@@ -130,7 +145,10 @@ def test_jars_come_by_the_proxy_that_the_environment_names(tmp_path: Path, repos
         ({"all": "socks5://proxy:1080"}, []),
         ({"https": "http://user:secret@proxy.corp:8080/"}, ["-Dhttps.proxyHost=proxy.corp", "-Dhttps.proxyPort=8080"]),
         ({"http": "proxy.corp"}, ["-Dhttp.proxyHost=proxy.corp", "-Dhttp.proxyPort=80"]),
-        ({"all": "https://p"}, ["-Dhttp.proxyHost=p", "-Dhttp.proxyPort=443", "-Dhttps.proxyHost=p", "-Dhttps.proxyPort=443"]),
+        (
+            {"all": "https://p"},
+            ["-Dhttp.proxyHost=p", "-Dhttp.proxyPort=443", "-Dhttps.proxyHost=p", "-Dhttps.proxyPort=443"],
+        ),
     ],
 )
 def test_java_is_told_of_proxies_in_its_own_words(proxies: dict[str, str], options: list[str]) -> None:
@@ -144,13 +162,16 @@ def test_java_is_told_of_hosts_past_the_proxy_in_its_own_words() -> None:
 
 
 @pytest.mark.spark
-def test_locking_writes_what_the_roots_need_and_what_that_needs(tmp_path: Path, repository: Mirror, folder: Path) -> None:
+def test_locking_writes_what_the_roots_need_and_what_that_needs(
+    tmp_path: Path, repository: Mirror, folder: Path
+) -> None:
     root, needed = repository.offer("root", b"root", needs=("needed", "shipped")), repository.offer("needed", b"needed")
     repository.offer("shipped", b"shipped")
     roots = tmp_path / "ivy.xml"
     roots.write_text(
-        '<ivy-module version="2.0"><info organisation="tests" module="roots"/><configurations><conf name="default"/></configurations><dependencies>'
-        '<dependency org="example" name="root" rev="1.0" conf="default->default"/><exclude org="example" module="shipped"/></dependencies></ivy-module>'
+        '<ivy-module version="2.0"><info organisation="tests" module="roots"/><configurations><conf'
+        ' name="default"/></configurations><dependencies><dependency org="example" name="root" rev="1.0"'
+        ' conf="default->default"/><exclude org="example" module="shipped"/></dependencies></ivy-module>'
     )
     lock = tmp_path / "jars.lock"
     lock_jars(lock, roots, folder)
@@ -160,16 +181,24 @@ def test_locking_writes_what_the_roots_need_and_what_that_needs(tmp_path: Path, 
 
 def test_a_jar_that_is_missing_or_cut_short_is_found_before_spark_starts(tmp_path: Path, folder: Path) -> None:
     lock = locked(
-        tmp_path, Jar("example", "whole", "1.0", "0" * 64, 5), Jar("example", "short", "1.0", "0" * 64, 5), Jar("example", "none", "1.0", "0" * 64, 5)
+        tmp_path,
+        Jar("example", "whole", "1.0", "0" * 64, 5),
+        Jar("example", "short", "1.0", "0" * 64, 5),
+        Jar("example", "none", "1.0", "0" * 64, 5),
     )
     folder.mkdir(parents=True)
     (folder / "whole-1.0.jar").write_bytes(b"12345")
     (folder / "short-1.0.jar").write_bytes(b"123")
-    with pytest.raises(BadConfiguration, match=r"Spark's jars are not installed \(short-1\.0\.jar and 1 more missing from .*\): run `make spark`"):
+    with pytest.raises(
+        BadConfiguration,
+        match=r"Spark's jars are not installed \(short-1\.0\.jar and 1 more missing from .*\): run `make spark`",
+    ):
         installed_jars(lock, folder)
 
 
-@pytest.mark.parametrize("line", ["", "abc  group:artifact:1.0", "abc  group:artifact  5", "abc  group:artifact:1.0  many"])
+@pytest.mark.parametrize(
+    "line", ["", "abc  group:artifact:1.0", "abc  group:artifact  5", "abc  group:artifact:1.0  many"]
+)
 def test_a_damaged_line_of_the_lock_is_named(tmp_path: Path, line: str) -> None:
     lock = tmp_path / "jars.lock"
     lock.write_text(f"{'0' * 64}  group:artifact:1.0  5\n{line}\n")

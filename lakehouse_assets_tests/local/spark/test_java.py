@@ -1,4 +1,6 @@
-"""Java 17 is found wherever it is, no other version is used, and a missing one is said with what is there and what to do."""
+"""Java 17 is found wherever it is, no other version is used, and a missing one is said with what is there and what to
+do.
+"""
 
 from __future__ import annotations
 
@@ -53,19 +55,28 @@ def test_every_java_that_is_there_is_named_when_none_is_17(tmp_path: Path) -> No
     found = find_java({"JAVA_HOME": str(newer), "PATH": ""}, [f"{tmp_path}/jvm/*"])
     with pytest.raises(BadConfiguration) as refused:
         required(found, LAPTOP)
-    assert str(refused.value) == (
-        f"Spark needs Java 17, and there is JAVA_HOME={newer}: Java 25, too new; {old}: Java 11, too old. "
+    assert (
+        str(refused.value)
+        == f"Spark needs Java 17, and there is JAVA_HOME={newer}: Java 25, too new; {old}: Java 11, too old. "
         "Install it: sudo apt-get update && sudo apt-get install --yes --no-install-recommends openjdk-17-jre-headless"
     )
 
 
 def test_no_java_at_all_is_said(tmp_path: Path) -> None:
-    with pytest.raises(BadConfiguration, match=r"Spark needs Java 17, and there is no Java here at all\. Install it: sudo apt-get"):
+    with pytest.raises(
+        BadConfiguration, match=r"Spark needs Java 17, and there is no Java here at all\. Install it: sudo apt-get"
+    ):
         required(find_java({"PATH": str(tmp_path)}, [f"{tmp_path}/*"]), LAPTOP)
 
 
 @pytest.mark.parametrize(
-    "script", ["echo 'Unable to locate a Java Runtime.' >&2; exit 1", "exit 0", "kill -9 $$", "echo 'openjdk version \"17.0.9\"' >&2; exit 1"]
+    "script",
+    [
+        "echo 'Unable to locate a Java Runtime.' >&2; exit 1",
+        "exit 0",
+        "kill -9 $$",
+        "echo 'openjdk version \"17.0.9\"' >&2; exit 1",
+    ],
 )
 def test_what_is_called_java_but_answers_otherwise_is_passed_over(tmp_path: Path, script: str) -> None:
     stub, wanted = scripted(tmp_path / "stub", script), java(tmp_path / "jvm" / "17", 17)
@@ -80,7 +91,9 @@ def test_a_java_home_that_is_not_there_is_passed_over_and_named(tmp_path: Path) 
     assert str(found) == f"Java 17: not found (not used: JAVA_HOME={tmp_path}/gone: no Java that runs)"
 
 
-def test_in_a_root_container_of_debian_java_17_is_installed_after_saying_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_a_root_container_of_debian_java_17_is_installed_after_saying_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """apt-get is a script here: it must not change the machine that runs the tests."""
     kept = java(tmp_path / "kept", 17)
     apt_get = tmp_path / "bin" / "apt-get"
@@ -89,7 +102,10 @@ def test_in_a_root_container_of_debian_java_17_is_installed_after_saying_so(tmp_
     apt_get.chmod(0o755)
     set_up_java(without_java(tmp_path), [f"{tmp_path}/jvm/*"], CONTAINER)
     said = capsys.readouterr().out
-    assert "so it is installed now:\n  apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless\n" in said
+    assert (
+        "so it is installed now:\n  apt-get update && apt-get install --yes --no-install-recommends"
+        " openjdk-17-jre-headless\n" in said
+    )
     assert said.endswith(f"Java 17: {kept}\n")
 
 

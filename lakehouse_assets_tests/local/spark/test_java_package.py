@@ -1,4 +1,6 @@
-"""Each system is told the command that works there. What the files of a system look like is copied from the systems' own images."""
+"""Each system is told the command that works there. What the files of a system look like is copied from the systems'
+own images.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,19 @@ SYSTEMS = {
     "Fedora 41": ("ID=fedora\nVERSION_ID=41", "dnf install --assumeyes java-17-openjdk-headless"),
     "Fedora 43": (
         "ID=fedora\nVERSION_ID=43",
-        "dnf install --assumeyes adoptium-temurin-java-repository && dnf install --assumeyes --enablerepo='adoptium*' temurin-17-jre",
+        (
+            "dnf install --assumeyes adoptium-temurin-java-repository && dnf install --assumeyes"
+            " --enablerepo='adoptium*' temurin-17-jre"
+        ),
     ),
-    "Rocky Linux 9": ('ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"', "dnf install --assumeyes java-17-openjdk-headless"),
-    "Amazon Linux 2023": ('ID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"', "dnf install --assumeyes java-17-amazon-corretto-headless"),
+    "Rocky Linux 9": (
+        'ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"',
+        "dnf install --assumeyes java-17-openjdk-headless",
+    ),
+    "Amazon Linux 2023": (
+        'ID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"',
+        "dnf install --assumeyes java-17-amazon-corretto-headless",
+    ),
     "Alpine": ("ID=alpine\nVERSION_ID=3.22.1", "apk add openjdk17-jre-headless bash"),
 }
 WITHOUT_JAVA_17 = {
@@ -56,9 +67,15 @@ def test_who_is_not_root_is_told_to_use_sudo_for_each_part(tmp_path: Path, name:
     [
         (
             "etc/apt/sources.list.d/debian.sources",
-            "sed s/trixie/bookworm/g /etc/apt/sources.list.d/debian.sources | sudo tee /etc/apt/sources.list.d/bookworm.sources",
+            (
+                "sed s/trixie/bookworm/g /etc/apt/sources.list.d/debian.sources | sudo tee"
+                " /etc/apt/sources.list.d/bookworm.sources"
+            ),
         ),
-        ("etc/apt/sources.list", "sed s/trixie/bookworm/g /etc/apt/sources.list | sudo tee /etc/apt/sources.list.d/bookworm.list"),
+        (
+            "etc/apt/sources.list",
+            "sed s/trixie/bookworm/g /etc/apt/sources.list | sudo tee /etc/apt/sources.list.d/bookworm.list",
+        ),
     ],
 )
 def test_debian_13_which_has_no_java_17_takes_it_from_debian_12(tmp_path: Path, sources: str, command: str) -> None:

@@ -15,7 +15,9 @@ from lakehouse_assets.local.spark.java import java_home
 
 @pytest.mark.spark
 def test_the_jar_holds_what_the_compiler_makes_of_the_source() -> None:
-    """`make log-store` makes it anew. Where there is only a Java runtime, who changes the source is told so, and nothing can be compared."""
+    """`make log-store` makes it anew. Where there is only a Java runtime, who changes the source is told so, and
+    nothing can be compared.
+    """
     if not (java_home() / "bin" / "javac").exists():
         pytest.skip("there is no Java compiler here")
     with zipfile.ZipFile(LOG_STORE) as jar:
@@ -26,5 +28,7 @@ def test_the_jar_holds_what_the_compiler_makes_of_the_source() -> None:
 
 def test_who_has_no_compiler_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(log_store, "java_home", lambda: tmp_path)
-    with pytest.raises(BadConfiguration, match=r"a Java runtime alone compiles nothing.*apt-get install openjdk-17-jdk-headless"):
+    with pytest.raises(
+        BadConfiguration, match=r"a Java runtime alone compiles nothing.*apt-get install openjdk-17-jdk-headless"
+    ):
         log_store.compiled()

@@ -1,4 +1,6 @@
-"""All that is pinned for Spark fits together: the locks of Python packages, the jars, and the versions that pyspark was built with."""
+"""All that is pinned for Spark fits together: the locks of Python packages, the jars, and the versions that pyspark was
+built with.
+"""
 
 from __future__ import annotations
 
@@ -80,10 +82,18 @@ def test_without_java_nothing_is_downloaded_or_installed(tmp_path: Path) -> None
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, tmp_path / name)
     python = tmp_path / "python"
-    python.write_text('#!/bin/sh\n[ "$1" = -c ] && exit 0\n[ "$*" = "-m lakehouse_assets.local.spark java" ] && echo "no Java 17" >&2\nexit 1\n')
+    python.write_text(
+        '#!/bin/sh\n[ "$1" = -c ] && exit 0\n[ "$*" = "-m lakehouse_assets.local.spark java" ] && echo "no Java 17"'
+        " >&2\nexit 1\n"
+    )
     python.chmod(0o755)
     for target in ("spark", "test", "demo"):
-        made = subprocess.run(["make", "-C", tmp_path, f"PYTHON={python}", target, "ENGINE=spark"], capture_output=True, text=True, check=False)
+        made = subprocess.run(
+            ["make", "-C", tmp_path, f"PYTHON={python}", target, "ENGINE=spark"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert made.returncode != 0
         assert made.stderr.startswith("no Java 17\n")
         assert not (tmp_path / ".venv").exists()

@@ -1,7 +1,8 @@
-"""Delta tables by delta-rs: create, look up, append, merge. Every write carries a transaction id, so that the same write tried again is a no-op.
+"""Delta tables by delta-rs: create, look up, append, merge. Every write carries a transaction id, so that the same
+write tried again is a no-op.
 
-A load's commit is the one right after the version that it read. delta-rs would move an append behind any other commit; two batches that append the same
-key would both be there.
+A load's commit is the one right after the version that it read. delta-rs would move an append behind any other commit;
+two batches that append the same key would both be there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ from deltalake.schema import ArrayType, MapType, PrimitiveType
 
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
 from lakehouse_assets.etl.engines.embedded.failures import failure, is_of_delta_rs
-from lakehouse_assets.etl.engines.table import PROPERTIES, TRANSACTION_VERSION, another_writer, check_reader_version, new_columns
+from lakehouse_assets.etl.engines.table import (
+    PROPERTIES,
+    TRANSACTION_VERSION,
+    another_writer,
+    check_reader_version,
+    new_columns,
+)
 
 DELTA_TYPES: dict[str, Any] = {
     "int": PrimitiveType("integer"),
@@ -33,12 +40,16 @@ DELTA_TYPES: dict[str, Any] = {
 }
 
 NEXT_VERSION = CommitProperties(max_commit_retries=0)
-"""A commit at the version right after the one that was read, or none. (Behind another CREATE, delta-rs 1.6.6 creates the table anew, with another id.)"""
+"""A commit at the version right after the one that was read, or none. (Behind another CREATE, delta-rs 1.6.6 creates
+the table anew, with another id.)
+"""
 
 
 @contextmanager
 def outage_named(uri: str) -> Iterator[None]:
-    """Around what opens, reads or writes a table: what delta-rs raises as our error, an outage where S3 does not answer."""
+    """Around what opens, reads or writes a table: what delta-rs raises as our error, an outage where S3 does not
+    answer.
+    """
     try:
         yield
     except TableNotFoundError:
@@ -50,7 +61,9 @@ def outage_named(uri: str) -> Iterator[None]:
 
 
 def open_table(uri: str, columns: Mapping[str, str], partition: str | None, options: dict[str, str]) -> DeltaTable:
-    """The table, created if it is not there, and given the columns that it lacks. Raises BadConfiguration where it has others than the contract."""
+    """The table, created if it is not there, and given the columns that it lacks. Raises BadConfiguration where it has
+    others than the contract.
+    """
     schema = Schema([Field(name, DELTA_TYPES[kind], nullable=True) for name, kind in columns.items()])
     table = existing_table(uri, options)
     if table is None:
@@ -70,7 +83,9 @@ def open_table(uri: str, columns: Mapping[str, str], partition: str | None, opti
     wanted = {field.name: field.type for field in schema.fields}
     check_reader_version(uri, table.protocol().min_reader_version)
     if added := new_columns(uri, present, wanted):
-        with_outage_named(table, lambda: table.alter.add_columns([field for field in schema.fields if field.name in added]))
+        with_outage_named(
+            table, lambda: table.alter.add_columns([field for field in schema.fields if field.name in added])
+        )
     return table
 
 
@@ -81,9 +96,9 @@ def refuse_paths_of_spark(table: DeltaTable) -> None:
     """
     if not all(path.isascii() for path in table.get_add_actions().column("path").to_pylist()):
         raise BadConfiguration(
-            f"{table.table_uri} has files that Spark wrote into folders with letters beyond ASCII. The embedded engine cannot "
-            "replace them; nothing was changed. Load this batch with --engine spark. `lakehouse check` says whether keys "
-            "stand in the table twice."
+            f"{table.table_uri} has files that Spark wrote into folders with letters beyond ASCII. The embedded engine"
+            " cannot replace them; nothing was changed. Load this batch with --engine spark. `lakehouse check` says"
+            " whether keys stand in the table twice."
         )
 
 
@@ -108,7 +123,9 @@ def committed(table: DeltaTable, transaction: str) -> bool:
 
 def append(table: DeltaTable, rows: Any, transaction: str) -> int:
     """Appends rows in one commit. Returns how many the commit says it added."""
-    with_outage_named(table, lambda: write_deltalake(table, rows, mode="append", commit_properties=_properties(transaction)))
+    with_outage_named(
+        table, lambda: write_deltalake(table, rows, mode="append", commit_properties=_properties(transaction))
+    )
     with outage_named(table.table_uri):
         return int(table.history(1)[0]["operationMetrics"]["num_added_rows"])
 
@@ -119,10 +136,21 @@ def delete(table: DeltaTable, where: str) -> None:
 
 
 def merge(
-    table: DeltaTable, rows: Any, predicate: str, transaction: str, *, update: Mapping[str, str], insert: bool, only: str | None = None
+    table: DeltaTable,
+    rows: Any,
+    predicate: str,
+    transaction: str,
+    *,
+    update: Mapping[str, str],
+    insert: bool,
+    only: str | None = None,
 ) -> dict[str, Any]:
-    """MERGE rows (alias s) into the table (alias t) in one commit; `only`: which matched rows are updated. Returns delta-rs's metrics of it."""
-    merger = table.merge(rows, predicate, source_alias="s", target_alias="t", commit_properties=_properties(transaction))
+    """MERGE rows (alias s) into the table (alias t) in one commit; `only`: which matched rows are updated. Returns
+    delta-rs's metrics of it.
+    """
+    merger = table.merge(
+        rows, predicate, source_alias="s", target_alias="t", commit_properties=_properties(transaction)
+    )
     merger = merger.when_matched_update(dict(update), only)
     if insert:
         merger = merger.when_not_matched_insert_all()
@@ -140,15 +168,19 @@ def maintain(table: DeltaTable, retain_hours: int) -> tuple[int, int, int]:
 def _compact(table: DeltaTable) -> dict[str, Any]:
     """OPTIMIZE, taken back at once where it did not become the version right after the one that was read.
 
-    delta-rs (1.6.6) moves it behind another OPTIMIZE of the same files, so that each row is there twice: its check for conflicts passes over files that were
-    removed without a change of data, and `max_commit_retries` has no effect here. Until it is taken back, and if the process dies before that, rows are there
-    twice: `lakehouse check` finds them.
+    delta-rs (1.6.6) moves it behind another OPTIMIZE of the same files, so that each row is there twice: its check for
+    conflicts passes over files that were removed without a change of data, and `max_commit_retries` has no effect here.
+    Until it is taken back, and if the process dies before that, rows are there twice: `lakehouse check` finds them.
     """
     before, mark = table.version(), uuid4().hex
     marked = CommitProperties(custom_metadata={"userMetadata": mark})
     metrics = dict(with_outage_named(table, lambda: table.optimize.compact(commit_properties=marked)))
     with outage_named(table.table_uri):
-        [ours] = [commit["version"] for commit in table.history(table.version() - before) if commit.get("userMetadata") == mark] or [before + 1]
+        [ours] = [
+            commit["version"]
+            for commit in table.history(table.version() - before)
+            if commit.get("userMetadata") == mark
+        ] or [before + 1]
     if ours == before + 1:
         return metrics
     if ours == table.version():
@@ -161,7 +193,9 @@ def _compact(table: DeltaTable) -> dict[str, Any]:
 
 
 def _properties(transaction: str) -> CommitProperties:
-    """With its time in milliseconds: under a retention duration Spark takes a transaction without one for expired, and would do the write once more."""
+    """With its time in milliseconds: under a retention duration Spark takes a transaction without one for expired, and
+    would do the write once more.
+    """
     said = Transaction(transaction, TRANSACTION_VERSION, time.time_ns() // 1_000_000)
     return CommitProperties(max_commit_retries=0, app_transactions=[said])
 

@@ -1,8 +1,9 @@
 """The steps of `DatasetLoad` in DuckDB and delta-rs.
 
-DuckDB holds the rows in memory and spills them to the scratch folder past the setting, so memory stays bounded whatever the files' size. (A database file
-as scratch space costs a quarter more: it is compressed as it is written.) `decided` has every row, for the counts; `not_inserted` has the few that need
-more than an insert, so that joining it costs little. Rejected records are the business of `rejects`.
+DuckDB holds the rows in memory and spills them to the scratch folder past the setting, so memory stays bounded whatever
+the files' size. (A database file as scratch space costs a quarter more: it is compressed as it is written.) `decided`
+has every row, for the counts; `not_inserted` has the few that need more than an insert, so that joining it costs
+little. Rejected records are the business of `rejects`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,16 @@ import duckdb
 
 from lakehouse_assets.contracts import PROVENANCE, Contract, Parent
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, FileCounts, Judgement, Maintained, RawFile, Tables, Written
+from lakehouse_assets.etl.engines.base import (
+    REJECTED_COLUMNS,
+    Counts,
+    FileCounts,
+    Judgement,
+    Maintained,
+    RawFile,
+    Tables,
+    Written,
+)
 from lakehouse_assets.etl.engines.embedded import delta
 from lakehouse_assets.etl.engines.embedded.failures import failure, is_of_store
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files
@@ -46,7 +56,9 @@ from lakehouse_assets.landing.routing import MALFORMED
 
 @dataclass(frozen=True)
 class EmbeddedEngine:
-    """`memory_mb` bounds DuckDB's memory, `scratch` is where it spills (a temporary folder in it, removed at the end)."""
+    """`memory_mb` bounds DuckDB's memory, `scratch` is where it spills (a temporary folder in it, removed at the
+    end).
+    """
 
     scratch: Path
     memory_mb: int = 1024
@@ -55,20 +67,25 @@ class EmbeddedEngine:
     reads_from_bucket: bool = False
 
     @contextmanager
-    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()) -> Iterator[EmbeddedLoad]:
+    def dataset_load(
+        self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()
+    ) -> Iterator[EmbeddedLoad]:
         self.scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"{contract.dataset}-", dir=self.scratch) as folder:
             connection = duckdb.connect()
             try:
-                connection.execute(f"SET memory_limit='{self.memory_mb}MB'; SET temp_directory={sql_literal(f'{folder}/spill')}")
+                connection.execute(
+                    f"SET memory_limit='{self.memory_mb}MB'; SET temp_directory={sql_literal(f'{folder}/spill')}"
+                )
                 connection.execute("SET TimeZone='UTC'; SET enable_progress_bar=false")
                 if self.threads:
                     connection.execute(f"SET threads={self.threads}")
                 yield EmbeddedLoad(contract, tables, batch_id, abandoned, connection, Path(folder))
             except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
                 raise LakehouseError(
-                    f"{contract.dataset}: the embedded engine ran out of memory or disk ({str(error).splitlines()[0]}). Nothing is lost: free disk space under "
-                    f"{self.scratch} or raise LAKEHOUSE_MEMORY_MB (now {self.memory_mb}), then run the batch again."
+                    f"{contract.dataset}: the embedded engine ran out of memory or disk ({str(error).splitlines()[0]})."
+                    f" Nothing is lost: free disk space under {self.scratch} or raise LAKEHOUSE_MEMORY_MB (now"
+                    f" {self.memory_mb}), then run the batch again."
                 ) from error
             except duckdb.InvalidInputException as error:
                 # It reads the stream of a table's rows, in which delta-rs says what S3 answers.
@@ -85,15 +102,29 @@ class EmbeddedEngine:
 
 
 class EmbeddedLoad:
-    """One dataset of one batch. Tables in the scratch database: judged_rows, retried_rows, current, missing_<column>, repeated,
-    filled, beaten, decided, not_inserted."""
+    """One dataset of one batch. Tables in the scratch database: judged_rows, retried_rows, current, missing_<column>,
+    repeated, filled, beaten, decided, not_inserted."""
 
     def __init__(
-        self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str], connection: duckdb.DuckDBPyConnection, folder: Path
+        self,
+        contract: Contract,
+        tables: Tables,
+        batch_id: str,
+        abandoned: Sequence[str],
+        connection: duckdb.DuckDBPyConnection,
+        folder: Path,
     ) -> None:
-        self.contract, self.batch_id, self.abandoned, self.connection, self.folder = contract, batch_id, abandoned, connection, folder
+        self.contract, self.batch_id, self.abandoned, self.connection, self.folder = (
+            contract,
+            batch_id,
+            abandoned,
+            connection,
+            folder,
+        )
         self.tables, self.options = tables, tables.storage_options
-        self.table = delta.open_table(tables.table(contract.dataset), contract.table_columns, contract.partition, self.options)
+        self.table = delta.open_table(
+            tables.table(contract.dataset), contract.table_columns, contract.partition, self.options
+        )
         self.transaction = transaction_of(contract.dataset, batch_id)
         rejected = delta.open_table(tables.rejects(contract.dataset), REJECTED_COLUMNS, "waiting", self.options)
         self.rejects = Rejects(contract, rejected, batch_id, self.transaction, connection)
@@ -102,16 +133,18 @@ class EmbeddedLoad:
         self.judgement = Judgement(Counts(), {}, {}, {}, 0)
 
     def read(self, files: Sequence[RawFile]) -> None:
-        typed = ", ".join(f'"{column.name}" {DUCKDB_TYPES.get(column.kind, column.kind)}' for column in self.contract.columns)
+        typed = ", ".join(
+            f'"{column.name}" {DUCKDB_TYPES.get(column.kind, column.kind)}' for column in self.contract.columns
+        )
         flags = "".join(f', "{silence(name)}" BOOLEAN' for name in self.contract.kept_names)
         self.connection.execute(f"CREATE TABLE judged_rows (file_no INTEGER, {typed}, broken VARCHAR, warned VARCHAR)")
         self.connection.execute(
-            f"CREATE TABLE retried_rows (record_id VARCHAR, row_number BIGINT, source_file VARCHAR, source_modified_at TIMESTAMPTZ{flags}, "
-            f"{typed}, broken VARCHAR, warned VARCHAR)"
+            "CREATE TABLE retried_rows (record_id VARCHAR, row_number BIGINT, source_file VARCHAR, source_modified_at"
+            f" TIMESTAMPTZ{flags}, {typed}, broken VARCHAR, warned VARCHAR)"
         )
         self.connection.execute(
-            "CREATE TABLE files (file_no INTEGER, file_id VARCHAR, record VARCHAR, seen_before BOOLEAN, source_file VARCHAR, "
-            f"source_modified_at TIMESTAMPTZ{flags})"
+            "CREATE TABLE files (file_no INTEGER, file_id VARCHAR, record VARCHAR, seen_before BOOLEAN, source_file"
+            f" VARCHAR, source_modified_at TIMESTAMPTZ{flags})"
         )
         if files:
             known = [
@@ -132,7 +165,10 @@ class EmbeddedLoad:
         # Each name with its table: `files` has names that a column may have.
         names = ", ".join(f'j."{name}"' for name in (*self.contract.names, "broken", "warned"))
         of_file, of_record = (
-            ", ".join(f'{relation}."{name}"' for name in ("source_file", "source_modified_at", *map(silence, self.silent))) for relation in ("f", "j")
+            ", ".join(
+                f'{relation}."{name}"' for name in ("source_file", "source_modified_at", *map(silence, self.silent))
+            )
+            for relation in ("f", "j")
         )
         self.connection.execute(
             f"CREATE VIEW judged AS SELECT j.rowid AS row_id, {names}, {of_file}, j.file_no, j.rowid AS place "
@@ -146,19 +182,23 @@ class EmbeddedLoad:
         columns = ", ".join(f"""raw['{name}'] AS "{name}\"""" for name in self.contract.names)
         flags = [f"""raw['{name}'] IS NULL AS "{silence(name)}\"""" for name in self.contract.kept_names]
         self.connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join((*carried, *flags))}, {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM waiting"
+            f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join((*carried, *flags))}, {columns}, CAST(NULL AS"
+            f" VARCHAR) AS {MALFORMED} FROM waiting"
         )
         judged = judge_sql(self.contract, *carried, *map(silence, self.contract.kept_names))
         self.connection.execute(f"CREATE TABLE orphans AS {for_duckdb(judged)}")
         arrived = " OR ".join(
-            f'(list_contains(w.reasons, {sql_literal(p.reason)}) AND "{p.column}" IN (SELECT parent_key FROM {self._arrived(p)}))'
+            f'(list_contains(w.reasons, {sql_literal(p.reason)}) AND "{p.column}" IN (SELECT parent_key FROM'
+            f" {self._arrived(p)}))"
             for p in self.contract.parents
         )
-        self.connection.execute(f"INSERT INTO retried_rows SELECT o.* FROM orphans o JOIN waiting w USING (record_id) WHERE {arrived}")
+        self.connection.execute(
+            f"INSERT INTO retried_rows SELECT o.* FROM orphans o JOIN waiting w USING (record_id) WHERE {arrived}"
+        )
 
     def _arrived(self, parent: Parent) -> str:
-        """The orphans' parent keys that came since they were last held against them: only rows of this batch, and of those abandoned before it, are looked at,
-        not the whole parent table."""
+        """The orphans' parent keys that came since they were last held against them: only rows of this batch, and of
+        those abandoned before it, are looked at, not the whole parent table."""
         batches = ", ".join(sql_literal(batch_id) for batch_id in (self.batch_id, *self.abandoned))
         return self._keys_of(parent, "orphans", f"arrived_{parent.column}", f" AND batch_id IN ({batches})")
 
@@ -166,7 +206,9 @@ class EmbeddedLoad:
         table = delta.existing_table(self.tables.table(parent.dataset), self.options)
         ranges = key_ranges(self._ask, relation, parent.column, self.contract.column(parent.column).kind)
         if table is None or not ranges:
-            self.connection.execute(f'CREATE TABLE {into} AS SELECT "{parent.column}" AS parent_key FROM judged_rows LIMIT 0')
+            self.connection.execute(
+                f'CREATE TABLE {into} AS SELECT "{parent.column}" AS parent_key FROM judged_rows LIMIT 0'
+            )
             return into
         found = delta.look_up(table, [parent.key], within(f'"{parent.key}"', ranges, sql_literal) + condition)
         self.connection.execute(f'CREATE TABLE {into} AS SELECT "{parent.key}" AS parent_key FROM found')
@@ -176,13 +218,17 @@ class EmbeddedLoad:
     def decide(self) -> Judgement:
         for parent in self.contract.parents:
             existing = self._keys_of(parent, "judged", f"existing_{parent.column}")
-            self.connection.execute(f"CREATE TABLE {missing_relation(parent.column)} AS {for_duckdb(missing_sql(parent.column, existing))}")
+            self.connection.execute(
+                f"CREATE TABLE {missing_relation(parent.column)} AS {for_duckdb(missing_sql(parent.column, existing))}"
+            )
         self._read_current()
         self.connection.execute(f"CREATE TABLE repeated AS {for_duckdb(repeated_sql(self.contract))}")
         self.connection.execute(f"CREATE TABLE beaten AS {for_duckdb(beaten_sql(self.contract, self.silent))}")
         if self.silent:
             self.connection.execute(f"CREATE TABLE filled AS {for_duckdb(filled_sql(self.contract, self.silent))}")
-        self.connection.execute(f"CREATE TABLE decided AS {for_duckdb(decide_sql(self.contract, *self.silent, silent=self.silent))}")
+        self.connection.execute(
+            f"CREATE TABLE decided AS {for_duckdb(decide_sql(self.contract, *self.silent, silent=self.silent))}"
+        )
         self.connection.execute("CREATE TABLE not_inserted AS SELECT * FROM decided WHERE verdict <> 'insert'")
         self.judgement = self._judgement()
         return self.judgement
@@ -191,7 +237,9 @@ class EmbeddedLoad:
         """The table's rows whose keys lie in the batch's key ranges: they may be updated, and are compared."""
         names = [*self.contract.names, "source_file", "source_modified_at"]
         ranges = key_ranges(self._ask, "judged", self.contract.key, self.contract.column(self.contract.key).kind)
-        current = delta.look_up(self.table, names, within(f'"{self.contract.key}"', ranges, sql_literal) if ranges else "false")
+        current = delta.look_up(
+            self.table, names, within(f'"{self.contract.key}"', ranges, sql_literal) if ranges else "false"
+        )
         self.connection.execute("CREATE TABLE current AS SELECT * FROM current")
         del current
 
@@ -200,7 +248,9 @@ class EmbeddedLoad:
         (read,) = self._one("SELECT count(*) FROM judged_rows")
         (retried,) = self._one("SELECT count(*) FROM retried_rows")
         (healed,) = self._one("SELECT count(*) FROM decided WHERE row_id < 0 AND verdict IN ('insert', 'update')")
-        (waiting,) = self._one("SELECT count(*) FROM not_inserted JOIN judged USING (row_id) WHERE verdict = 'rejected' AND broken IS NULL")
+        (waiting,) = self._one(
+            "SELECT count(*) FROM not_inserted JOIN judged USING (row_id) WHERE verdict = 'rejected' AND broken IS NULL"
+        )
         (differing,) = self._one("SELECT count(*) FROM beaten WHERE differs")
         counts = Counter(read=read, retried=retried)
         for verdict, number in verdicts.items():
@@ -208,8 +258,9 @@ class EmbeddedLoad:
         files = dict(self._all("SELECT file_no, file_id FROM files"))
         per_file = {file_id: FileCounts() for file_id in files.values()}
         for file_no, *of_file in self._all(
-            "SELECT file_no, count(*), count(*) FILTER (WHERE verdict = 'rejected'), count(*) FILTER (WHERE coalesce(verdict, 'update') = 'update') "
-            "FROM judged_rows j LEFT JOIN not_inserted n ON n.row_id = j.rowid GROUP BY file_no"
+            "SELECT file_no, count(*), count(*) FILTER (WHERE verdict = 'rejected'), count(*) FILTER (WHERE"
+            " coalesce(verdict, 'update') = 'update') FROM judged_rows j LEFT JOIN not_inserted n ON n.row_id = j.rowid"
+            " GROUP BY file_no"
         ):
             per_file[files[file_no]] = FileCounts(*of_file)
         for file_no, warning, number in self._tally("file_no", "warned", "judged_rows"):
@@ -217,7 +268,17 @@ class EmbeddedLoad:
         reasons = {reason: number for _, reason, number in self._tally("NULL", "reasons", "not_inserted")}
         warnings = {warning: number for _, warning, number in self._tally("NULL", "warned", "judged")}
         resolved = self.rejects.find_resolved(accepted=read + retried - counts["rejected"])
-        return Judgement(Counts(**counts), per_file, reasons, warnings, healed, waiting, differing, verdicts.get("refresh", 0), resolved)
+        return Judgement(
+            Counts(**counts),
+            per_file,
+            reasons,
+            warnings,
+            healed,
+            waiting,
+            differing,
+            verdicts.get("refresh", 0),
+            resolved,
+        )
 
     def _tally(self, group: str, texts: str, relation: str) -> list[tuple[Any, ...]]:
         """How often each of the joined reasons or warnings stands in a column, by group."""
@@ -236,7 +297,11 @@ class EmbeddedLoad:
 
     def has_written(self, judgement: Judgement, revision: int | None) -> bool:
         merged = not judgement.written or delta.committed(self.table, self.transaction)
-        return merged and (revision is None or not any(file.rejected for file in judgement.files.values()) or self.rejects.written_before(revision))
+        return merged and (
+            revision is None
+            or not any(file.rejected for file in judgement.files.values())
+            or self.rejects.written_before(revision)
+        )
 
     def merge(self) -> Written | None:
         if self.merged_before:
@@ -252,7 +317,9 @@ class EmbeddedLoad:
         return Written(metrics["num_target_rows_inserted"], metrics["num_target_rows_updated"])
 
     def _rows_to_write(self) -> str:
-        """With the columns in the table's order: one that the contract gained later stands last there. A silent column has the value that was decided."""
+        """With the columns in the table's order: one that the contract gained later stands last there. A silent column
+        has the value that was decided.
+        """
         values = {name: f'j."{name}"' for name in (*self.contract.names, "source_file", "source_modified_at")}
         values |= {name: f'd."{name}"' for name in self.silent} | {"batch_id": sql_literal(self.batch_id)}
         columns = ", ".join(f'{values[field.name]} AS "{field.name}"' for field in self.table.schema().fields)
@@ -261,7 +328,9 @@ class EmbeddedLoad:
         return f"SELECT {columns} FROM judged j {self._to_write()}"
 
     def _to_write(self) -> str:
-        """The join that leaves what is to be written, over whichever side is the shorter list: those to write, or those to leave out."""
+        """The join that leaves what is to be written, over whichever side is the shorter list: those to write, or those
+        to leave out.
+        """
         counts = self.judgement.counts
         if 2 * self.judgement.written < counts.read + counts.retried:
             return f"SEMI JOIN (SELECT row_id FROM decided WHERE verdict IN {WRITTEN}) USING (row_id)"
@@ -274,7 +343,11 @@ class EmbeddedLoad:
             f'(SELECT "{key}" FROM judged JOIN not_inserted USING (row_id) WHERE verdict IN {WRITTEN})'
         )
         ranges = key_ranges(self._ask, "updated", key, self.contract.column(key).kind)
-        partitions = [value for (value,) in self._all(f'SELECT DISTINCT "{partition}" FROM updated ORDER BY 1')] if partition else []
+        partitions = (
+            [value for (value,) in self._all(f'SELECT DISTINCT "{partition}" FROM updated ORDER BY 1')]
+            if partition
+            else []
+        )
         return same_row(f'"{key}"', ranges, f'"{partition}"', partitions, sql_literal)
 
     def settle_rejects(self) -> None:

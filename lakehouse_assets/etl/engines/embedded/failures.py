@@ -21,7 +21,13 @@ OF_STORE = (GENERIC, ABSENT, *FORBIDDEN)
 STATUS = re.compile(r"non-2xx status code\W*(\d{3})")
 CODE = re.compile(r"<Code>(\w+)</Code>")
 REQUEST = re.compile(r"Error performing (GET|HEAD|PUT|POST|DELETE) \S*?(list-type=2)?[\s&]")
-PERMISSIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "POST": "s3:PutObject or s3:DeleteObject", "DELETE": "s3:DeleteObject"}
+PERMISSIONS = {
+    "GET": "s3:GetObject",
+    "HEAD": "s3:GetObject",
+    "PUT": "s3:PutObject",
+    "POST": "s3:PutObject or s3:DeleteObject",
+    "DELETE": "s3:DeleteObject",
+}
 CAUSES = (
     "connection refused",
     "connection reset",
@@ -34,8 +40,9 @@ CAUSES = (
 )
 FULL_DISK = CAUSES[-1]
 NO_SUCH_VERSION = "Invalid table version"
-"""object_store takes S3's 409 (two writes met: try again) for its 412 (the object is there): apache/arrow-rs-object-store, pull
-request 852. So delta-rs looks for another's commit, and at a table's creation says this where it finds none."""
+"""object_store takes S3's 409 (two writes met: try again) for its 412 (the object is there):
+apache/arrow-rs-object-store, pull request 852. So delta-rs looks for another's commit, and at a table's creation says
+this where it finds none."""
 PANIC_OF_RUST = "PanicException"
 """What pyo3 raises for a panic: a BaseException whose class no module has."""
 HEALED, NO_PERMISSION = {408, 429}, 403
@@ -58,16 +65,18 @@ def failure(what: str, error: BaseException) -> LakehouseError:
         return TemporaryOutage(f"{what} cannot be reached: {told}. Nothing is lost; run the batch again.")
     if code == "NoSuchKey" or ABSENT in text:
         return LakehouseError(
-            f"{what} refers to a file that is not there: someone else deleted it. Restore it from its older version, then run the batch again."
+            f"{what} refers to a file that is not there: someone else deleted it. Restore it from its older version,"
+            " then run the batch again."
         )
     if any(words in text for words in FORBIDDEN) or status == NO_PERMISSION:
         return BadConfiguration(
-            f"{what}: a permission is missing ({told}){_permission(text)}. Nothing is lost. Allow it to the role or user that runs this, then run the batch "
-            f"again. {LOOK_FOR_A_DENY}"
+            f"{what}: a permission is missing ({told}){_permission(text)}. Nothing is lost. Allow it to the role or"
+            f" user that runs this, then run the batch again. {LOOK_FOR_A_DENY}"
         )
     if status:
         return BadConfiguration(
-            f"{what}: S3 refused the request ({told}). Nothing is lost. Check the bucket's name and the permissions, then run the batch again."
+            f"{what}: S3 refused the request ({told}). Nothing is lost. Check the bucket's name and the permissions,"
+            " then run the batch again."
         )
     if isinstance(error, CommitFailedError) or NO_SUCH_VERSION in text:
         return another_writer(what)

@@ -1,8 +1,10 @@
-"""From files to judged rows: DuckDB reads them as text by column name and runs the plan's first half over them in one pass.
+"""From files to judged rows: DuckDB reads them as text by column name and runs the plan's first half over them in one
+pass.
 
-Files of one layout are read together (10,000 small files are one statement). The strict reader raises at a row that is not as the header says; then the files
-are halved until the odd one is alone, and that one is rewritten by `tolerant`, as are those that the strict reader would read wrongly without a word
-(`readers`). The order of rows is kept, so a row's place in its file comes from its rowid.
+Files of one layout are read together (10,000 small files are one statement). The strict reader raises at a row that is
+not as the header says; then the files are halved until the odd one is alone, and that one is rewritten by `tolerant`,
+as are those that the strict reader would read wrongly without a word (`readers`). The order of rows is kept, so a row's
+place in its file comes from its rowid.
 """
 
 from __future__ import annotations
@@ -46,8 +48,12 @@ class Chunk:
     first_row: int
 
 
-def judge_files(connection: duckdb.DuckDBPyConnection, contract: Contract, files: Sequence[RawFile], scratch: Path) -> list[Chunk]:
-    """Fills `judged_rows` (file_no, the typed columns, broken, warned), `file_no` counting from 0 over `files`. Returns what was read together."""
+def judge_files(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, files: Sequence[RawFile], scratch: Path
+) -> list[Chunk]:
+    """Fills `judged_rows` (file_no, the typed columns, broken, warned), `file_no` counting from 0 over `files`. Returns
+    what was read together.
+    """
     layouts: dict[Layout, list[RawFile]] = defaultdict(list)
     number = {file.file_id: index for index, file in enumerate(files)}
     for file in files:
@@ -61,25 +67,35 @@ def judge_files(connection: duckdb.DuckDBPyConnection, contract: Contract, files
 
 
 def _judge_alike(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, layout: Layout, files: list[RawFile], number: dict[str, int], scratch: Path
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    layout: Layout,
+    files: list[RawFile],
+    number: dict[str, int],
+    scratch: Path,
 ) -> Iterator[Chunk]:
     [(first_row,)] = connection.execute("SELECT count(*) FROM judged_rows").fetchall()
     columns = [_raw_column(layout, name) for name in contract.names] + [_raw_column(layout, MALFORMED)]
     numbers = ", ".join(str(number[file.file_id]) for file in files)
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT [{numbers}][CAST(file_index AS BIGINT) + 1] AS file_no, {', '.join(columns)} FROM {read_csv(layout, files)}"
+        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT [{numbers}][CAST(file_index AS BIGINT) + 1] AS file_no,"
+        f" {', '.join(columns)} FROM {read_csv(layout, files)}"
     )
     try:
         connection.execute(f"INSERT INTO judged_rows {for_duckdb(judge_sql(contract, 'file_no'))}")
-    except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:  # the latter where threads disagree about a border
+    except (
+        duckdb.InvalidInputException,
+        duckdb.NotImplementedException,
+    ) as error:  # the latter where threads disagree about a border
         if len(files) > 1:
             middle = len(files) // 2
             yield from _judge_alike(connection, contract, layout, files[:middle], number, scratch)
             yield from _judge_alike(connection, contract, layout, files[middle:], number, scratch)
         elif RAW in layout.header:
             raise BadData(
-                f"{files[0].source_file} holds a row that cannot be read: {str(error).splitlines()[0]} (a row may have {LONGEST_LINE:,} bytes). "
-                "Nothing was loaded. Take the row out of the file, or the file out of the batch, and run again."
+                f"{files[0].source_file} holds a row that cannot be read: {str(error).splitlines()[0]} (a row may have"
+                f" {LONGEST_LINE:,} bytes). Nothing was loaded. Take the row out of the file, or the file out of the"
+                " batch, and run again."
             ) from error
         else:
             tolerant = rewritten(files[0], scratch / f"{number[files[0].file_id]}.csv")
@@ -95,19 +111,24 @@ def _raw_column(layout: Layout, name: str) -> str:
 
 
 def read_csv(layout: Layout, files: Sequence[RawFile]) -> str:
-    """The table function that reads files of one layout, every field as text, columns named c0, c1, … in the header's order."""
+    """The table function that reads files of one layout, every field as text, columns named c0, c1, … in the header's
+    order.
+    """
     paths = ", ".join(_literal(str(file.path)) for file in files)
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(layout.header)))
     rewritten_lines = f", max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE}" if RAW in layout.header else ""
     one_thread = "" if layout.threads else ", parallel=false"
     return (
-        f"read_csv([{paths}], delim={_literal(layout.delimiter)}, quote='\"', escape='\"', header=false, skip=1, auto_detect=false, strict_mode=true, "
-        f"compression='{layout.compression}', nullstr={_literal(NO_NULL)}, columns={{{columns}}}{rewritten_lines}{one_thread})"
+        f"read_csv([{paths}], delim={_literal(layout.delimiter)}, quote='\"', escape='\"', header=false, skip=1,"
+        f" auto_detect=false, strict_mode=true, compression='{layout.compression}', nullstr={_literal(NO_NULL)},"
+        f" columns={{{columns}}}{rewritten_lines}{one_thread})"
     )
 
 
 def raw_of_rejected(chunk: Chunk) -> str:
-    """SQL for (row_id, raw) of a chunk's rejected rows: the files are read once more, because keeping every row's text for the few that need it costs more."""
+    """SQL for (row_id, raw) of a chunk's rejected rows: the files are read once more, because keeping every row's text
+    for the few that need it costs more.
+    """
     layout = chunk.layout
     named = {name: f"c{place}" for place, name in enumerate(layout.header) if name not in (MALFORMED, RAW)}
     as_map = f"MAP([{', '.join(_literal(name) for name in named)}], [{', '.join(named.values())}])"
@@ -115,8 +136,9 @@ def raw_of_rejected(chunk: Chunk) -> str:
         raw = f"c{layout.header.index(RAW)}"
         as_map = f"CASE WHEN {raw} <> '' THEN CAST(CAST({raw} AS JSON) AS MAP(VARCHAR, VARCHAR)) ELSE {as_map} END"
     return (
-        f"SELECT row_id, {as_map} AS raw FROM (SELECT *, row_number() OVER () - 1 + {chunk.first_row} AS row_id FROM {read_csv(layout, chunk.files)}) "
-        f"WHERE row_id IN (SELECT row_id FROM not_inserted WHERE verdict = 'rejected')"
+        f"SELECT row_id, {as_map} AS raw FROM (SELECT *, row_number() OVER () - 1 + {chunk.first_row} AS row_id FROM"
+        f" {read_csv(layout, chunk.files)}) WHERE row_id IN (SELECT row_id FROM not_inserted WHERE verdict ="
+        " 'rejected')"
     )
 
 

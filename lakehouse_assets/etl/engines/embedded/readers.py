@@ -1,12 +1,13 @@
 """Which reader a file needs so that its rows are exactly those that RFC 4180 means.
 
-DuckDB's reader raises at nearly everything that it cannot read. Where it gave other rows without a word was measured against Python's csv module (duckdb 2.0.0;
-60,000 generated files, the reader's blocks made small so that each file had many borders between them):
+DuckDB's reader raises at nearly everything that it cannot read. Where it gave other rows without a word was measured
+against Python's csv module (duckdb 2.0.0; 60,000 generated files, the reader's blocks made small so that each file had
+many borders between them):
 - spaces before an opening quote, in any file: it takes ` "x"` for x;
 - quotes, read by several threads: at a border inside a quoted field rows were lost, up to a whole block of them;
 - blank lines in files of more than one block: at a border a row too many, or a line feed too many in the next value.
-With these three left out it differed in none. So quotes are read by one thread, the other two by Python. So are rows of nothing but blanks and delimiters:
-to DuckDB they are rows, and here they are none.
+With these three left out it differed in none. So quotes are read by one thread, the other two by Python. So are rows of
+nothing but blanks and delimiters: to DuckDB they are rows, and here they are none.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from lakehouse_assets.landing.csv_files.blanks import BlankRows
 
 CHUNK = 1 << 20
 ONE_BLOCK = 4_000_000
-"""Bytes. DuckDB cuts a file into blocks of 8,000,000 (four times the longest line); a file of half that has no border in it."""
+"""Bytes. DuckDB cuts a file into blocks of 8,000,000 (four times the longest line); a file of half that has no border
+in it.
+"""
 BLANK_LINES = (b"\n\n", b"\n\r\n")
 
 
@@ -34,7 +37,9 @@ class Reader(Enum):
 
 
 def reader_of(file: RawFile) -> Reader:
-    """The fastest reader that reads the file exactly. Looks through the file (about a gigabyte a second) until it knows."""
+    """The fastest reader that reads the file exactly. Looks through the file (about a gigabyte a second) until it
+    knows.
+    """
     if not file.regular:
         return Reader.PYTHON
     several_blocks = file.compression != "none" or file.path.stat().st_size > ONE_BLOCK
@@ -43,7 +48,9 @@ def reader_of(file: RawFile) -> Reader:
     quoted = False
     for text in _overlapping(file):
         quoted = quoted or b'"' in text
-        if (quoted and space_before_quote.search(text)) or (several_blocks and any(line in text for line in BLANK_LINES)):
+        if (quoted and space_before_quote.search(text)) or (
+            several_blocks and any(line in text for line in BLANK_LINES)
+        ):
             return Reader.PYTHON
         blank_rows.take(text)
         if blank_rows.found:
@@ -55,7 +62,9 @@ def reader_of(file: RawFile) -> Reader:
 
 
 def _overlapping(file: RawFile) -> Iterator[bytes]:
-    """The content in pieces, each beginning with the end of the one before: from its last byte on that is no space or line end."""
+    """The content in pieces, each beginning with the end of the one before: from its last byte on that is no space or
+    line end.
+    """
     kept = b""
     with (gzip.open if file.compression == "gzip" else open)(file.path, "rb") as content:
         while chunk := content.read(CHUNK):

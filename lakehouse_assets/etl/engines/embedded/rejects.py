@@ -13,20 +13,55 @@ from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS
 from lakehouse_assets.etl.engines.embedded import delta
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, raw_of_rejected
 from lakehouse_assets.etl.engines.ranges import sql_literal, within
-from lakehouse_assets.etl.engines.table import SAID_AGAIN, SAME_OPEN_RECORD, SAME_RECORD, SETTLED, STILL_SO, of_rejects, of_settled
+from lakehouse_assets.etl.engines.table import (
+    SAID_AGAIN,
+    SAME_OPEN_RECORD,
+    SAME_RECORD,
+    SETTLED,
+    STILL_SO,
+    of_rejects,
+    of_settled,
+)
 from lakehouse_assets.etl.plan import SEPARATOR, for_duckdb
-from lakehouse_assets.etl.plan.resolve import CORRECTED, HEALED, REPLAYED, ROW_IN_TABLE, corrected_sql, open_records_sql, outdone_sql
+from lakehouse_assets.etl.plan.resolve import (
+    CORRECTED,
+    HEALED,
+    REPLAYED,
+    ROW_IN_TABLE,
+    corrected_sql,
+    open_records_sql,
+    outdone_sql,
+)
 
 
 class Rejects:
     """Reads `judged_rows`, `retried_rows`, `judged`, `files`, `current`, `decided` and `not_inserted` of its load."""
 
-    def __init__(self, contract: Contract, table: DeltaTable, batch_id: str, transaction: str, connection: duckdb.DuckDBPyConnection) -> None:
-        self.contract, self.table, self.batch_id, self.transaction, self.connection = contract, table, batch_id, transaction, connection
+    def __init__(
+        self,
+        contract: Contract,
+        table: DeltaTable,
+        batch_id: str,
+        transaction: str,
+        connection: duckdb.DuckDBPyConnection,
+    ) -> None:
+        self.contract, self.table, self.batch_id, self.transaction, self.connection = (
+            contract,
+            table,
+            batch_id,
+            transaction,
+            connection,
+        )
 
     def read_waiting(self, columns: Sequence[str]) -> None:
-        """The table `waiting`: the waiting records of other batches, but for those whose content this batch brings again: its rows speak for them."""
-        self._fetch("waiting", columns, f"waiting = true AND batch_id <> {sql_literal(self.batch_id)} AND NOT {self._of_content_seen()}")
+        """The table `waiting`: the waiting records of other batches, but for those whose content this batch brings
+        again: its rows speak for them.
+        """
+        self._fetch(
+            "waiting",
+            columns,
+            f"waiting = true AND batch_id <> {sql_literal(self.batch_id)} AND NOT {self._of_content_seen()}",
+        )
 
     def write(self, chunks: Sequence[Chunk], revision: int) -> int | None:
         """See `DatasetLoad.write_rejects`."""
@@ -37,15 +72,17 @@ class Rejects:
             delta.delete(self.table, f"batch_id = {sql_literal(self.batch_id)}")
         if not self._one("SELECT count(*) FROM not_inserted WHERE verdict = 'rejected' AND row_id >= 0")[0]:
             return 0
-        self.connection.execute(f"CREATE TABLE raws AS {' UNION ALL '.join(raw_of_rejected(chunk) for chunk in chunks)}")
+        self.connection.execute(
+            f"CREATE TABLE raws AS {' UNION ALL '.join(raw_of_rejected(chunk) for chunk in chunks)}"
+        )
         rows = self.connection.sql(
-            "SELECT f.record || ':' || (j.rowid - n.first_row + 1) AS record_id, "
-            f"{sql_literal(self.contract.dataset)} AS dataset, string_split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, f.source_file, "
-            f"j.rowid - n.first_row + 1 AS row_number, f.source_modified_at, {sql_literal(self.batch_id)} AS batch_id, "
-            f"CAST(NULL AS VARCHAR) AS healed_by, j.broken IS NULL AS waiting, r.raw[{sql_literal(self.contract.key)}] AS key, "
-            "CAST(NULL AS VARCHAR) AS resolved_by, CAST(NULL AS VARCHAR) AS resolution "
-            "FROM not_inserted d JOIN judged_rows j ON j.rowid = d.row_id JOIN files f USING (file_no) JOIN first_rows n USING (file_no) "
-            "JOIN raws r USING (row_id) WHERE d.verdict = 'rejected'"
+            f"SELECT f.record || ':' || (j.rowid - n.first_row + 1) AS record_id, {sql_literal(self.contract.dataset)}"
+            f" AS dataset, string_split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, f.source_file, j.rowid -"
+            f" n.first_row + 1 AS row_number, f.source_modified_at, {sql_literal(self.batch_id)} AS batch_id, CAST(NULL"
+            f" AS VARCHAR) AS healed_by, j.broken IS NULL AS waiting, r.raw[{sql_literal(self.contract.key)}] AS key,"
+            " CAST(NULL AS VARCHAR) AS resolved_by, CAST(NULL AS VARCHAR) AS resolution FROM not_inserted d JOIN"
+            " judged_rows j ON j.rowid = d.row_id JOIN files f USING (file_no) JOIN first_rows n USING (file_no) JOIN"
+            " raws r USING (row_id) WHERE d.verdict = 'rejected'"
         ).select(*(f'"{field.name}"' for field in self.table.schema().fields))
         transaction = of_rejects(self.transaction, revision)
         if not self._seen():
@@ -56,29 +93,43 @@ class Rejects:
         return int(metrics["num_target_rows_inserted"] + metrics["num_target_rows_updated"])
 
     def find_resolved(self, accepted: int) -> int:
-        """The table `resolved` (record_id, resolution): the open records of other batches that this one settles, but for orphans that it heals. How many."""
+        """The table `resolved` (record_id, resolution): the open records of other batches that this one settles, but
+        for orphans that it heals. How many.
+        """
         self.connection.execute("CREATE TABLE resolved (record_id VARCHAR, resolution VARCHAR)")
         if not accepted or not self.table.count():
             return 0
         self._number_rows()
         columns = ["record_id", "source_modified_at", "raw", "waiting"]
-        self._fetch("stored", columns, f"healed_by IS NULL AND resolved_by IS NULL AND batch_id <> {sql_literal(self.batch_id)}")
-        names = ", ".join(f"""raw[{sql_literal(name)}] AS "{name}\"""" for name in dict.fromkeys(filter(None, (self.contract.key, self.contract.version))))
-        self.connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW raw AS SELECT record_id, source_modified_at, {names} FROM stored WHERE NOT {self._of_content_seen()}"
+        self._fetch(
+            "stored", columns, f"healed_by IS NULL AND resolved_by IS NULL AND batch_id <> {sql_literal(self.batch_id)}"
         )
-        self.connection.execute(f"CREATE TABLE open_records AS {for_duckdb(open_records_sql(self.contract, 'record_id', 'source_modified_at'))}")
+        names = ", ".join(
+            f"""raw[{sql_literal(name)}] AS "{name}\""""
+            for name in dict.fromkeys(filter(None, (self.contract.key, self.contract.version)))
+        )
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW raw AS SELECT record_id, source_modified_at, {names} FROM stored WHERE NOT"
+            f" {self._of_content_seen()}"
+        )
+        self.connection.execute(
+            "CREATE TABLE open_records AS"
+            f" {for_duckdb(open_records_sql(self.contract, 'record_id', 'source_modified_at'))}"
+        )
         self._view_accepted()
-        self.connection.execute(f"INSERT INTO resolved SELECT record_id, '{CORRECTED}' FROM ({for_duckdb(corrected_sql(self.contract))})")
+        self.connection.execute(
+            f"INSERT INTO resolved SELECT record_id, '{CORRECTED}' FROM ({for_duckdb(corrected_sql(self.contract))})"
+        )
         if self._seen():
             self.connection.execute(
-                f"INSERT INTO resolved SELECT record_id, CASE WHEN s.waiting THEN '{HEALED}' ELSE '{REPLAYED}' END FROM stored s JOIN ("
-                "SELECT f.record || ':' || (j.rowid - n.first_row + 1) AS record_id FROM judged_rows j JOIN files f USING (file_no) "
-                "JOIN first_rows n USING (file_no) JOIN decided d ON d.row_id = j.rowid WHERE f.seen_before AND d.verdict <> 'rejected') USING (record_id)"
+                f"INSERT INTO resolved SELECT record_id, CASE WHEN s.waiting THEN '{HEALED}' ELSE '{REPLAYED}' END FROM"
+                " stored s JOIN (SELECT f.record || ':' || (j.rowid - n.first_row + 1) AS record_id FROM judged_rows j"
+                " JOIN files f USING (file_no) JOIN first_rows n USING (file_no) JOIN decided d ON d.row_id = j.rowid"
+                " WHERE f.seen_before AND d.verdict <> 'rejected') USING (record_id)"
             )
         self.connection.execute(
-            "DELETE FROM resolved WHERE record_id IN "
-            "(SELECT r.record_id FROM retried_rows r JOIN decided d ON d.row_id = -1 - r.rowid WHERE d.verdict <> 'rejected')"
+            "DELETE FROM resolved WHERE record_id IN (SELECT r.record_id FROM retried_rows r JOIN decided d ON d.row_id"
+            " = -1 - r.rowid WHERE d.verdict <> 'rejected')"
         )
         return int(self._one("SELECT count(*) FROM resolved")[0])
 
@@ -96,44 +147,62 @@ class Rejects:
         self._find_outdone()
         batch = sql_literal(self.batch_id)
         self.connection.execute(
-            "CREATE TABLE settled AS "
-            f"SELECT r.record_id, CASE WHEN d.verdict IN {ROW_IN_TABLE} THEN {batch} END AS healed_by, "
-            "d.verdict = 'rejected' AND r.broken IS NULL AND x.record_id IS NULL AS waiting, "
-            f"string_split(d.reasons, '{SEPARATOR}') AS reasons, "
-            f"CASE WHEN d.verdict <> 'rejected' OR x.record_id IS NOT NULL THEN {batch} END AS resolved_by, "
-            f"CASE WHEN d.verdict IN {ROW_IN_TABLE} THEN '{HEALED}' "
-            f"WHEN d.verdict <> 'rejected' OR x.record_id IS NOT NULL THEN '{CORRECTED}' END AS resolution, CAST(NULL AS TIMESTAMPTZ) AS said_at "
-            "FROM retried_rows r JOIN decided d ON d.row_id = -1 - r.rowid LEFT JOIN resolved x ON x.record_id = r.record_id "
-            f"UNION ALL SELECT record_id, CASE WHEN resolution = '{HEALED}' THEN {batch} END, false, NULL, {batch}, resolution, said_at "
-            "FROM (SELECT *, NULL AS said_at FROM resolved UNION ALL FROM outdone) WHERE record_id NOT IN (SELECT record_id FROM retried_rows)"
+            f"CREATE TABLE settled AS SELECT r.record_id, CASE WHEN d.verdict IN {ROW_IN_TABLE} THEN {batch} END AS"
+            " healed_by, d.verdict = 'rejected' AND r.broken IS NULL AND x.record_id IS NULL AS waiting,"
+            f" string_split(d.reasons, '{SEPARATOR}') AS reasons, CASE WHEN d.verdict <> 'rejected' OR x.record_id IS"
+            f" NOT NULL THEN {batch} END AS resolved_by, CASE WHEN d.verdict IN {ROW_IN_TABLE} THEN '{HEALED}' WHEN"
+            f" d.verdict <> 'rejected' OR x.record_id IS NOT NULL THEN '{CORRECTED}' END AS resolution, CAST(NULL AS"
+            " TIMESTAMPTZ) AS said_at FROM retried_rows r JOIN decided d ON d.row_id = -1 - r.rowid LEFT JOIN resolved"
+            f" x ON x.record_id = r.record_id UNION ALL SELECT record_id, CASE WHEN resolution = '{HEALED}' THEN"
+            f" {batch} END, false, NULL, {batch}, resolution, said_at FROM (SELECT *, NULL AS said_at FROM resolved"
+            " UNION ALL FROM outdone) WHERE record_id NOT IN (SELECT record_id FROM retried_rows)"
         )
         if self._one("SELECT count(*) FROM settled")[0]:
             rows = self.connection.sql("SELECT * FROM settled")
-            delta.merge(self.table, rows, SAME_OPEN_RECORD, of_settled(self.transaction), update=SETTLED, insert=False, only=STILL_SO)
+            delta.merge(
+                self.table,
+                rows,
+                SAME_OPEN_RECORD,
+                of_settled(self.transaction),
+                update=SETTLED,
+                insert=False,
+                only=STILL_SO,
+            )
 
     def _find_outdone(self) -> None:
-        """The table `outdone` (record_id, resolution, said_at): records that this batch wrote itself, for whose key it, or the table, has a newer row."""
+        """The table `outdone` (record_id, resolution, said_at): records that this batch wrote itself, for whose key it,
+        or the table, has a newer row.
+        """
         self._number_rows()
         self._view_accepted()
         self.connection.execute(
-            "CREATE TABLE refused AS SELECT j.* FROM judged j JOIN not_inserted d USING (row_id) WHERE d.verdict = 'rejected' AND j.row_id >= 0"
+            "CREATE TABLE refused AS SELECT j.* FROM judged j JOIN not_inserted d USING (row_id) WHERE d.verdict ="
+            " 'rejected' AND j.row_id >= 0"
         )
         self.connection.execute(
-            f"CREATE TABLE outdone AS SELECT f.record || ':' || (j.rowid - n.first_row + 1) AS record_id, '{CORRECTED}' AS resolution, "
-            f"f.source_modified_at AS said_at FROM ({for_duckdb(outdone_sql(self.contract))}) o JOIN judged_rows j ON j.rowid = o.row_id "
-            "JOIN files f USING (file_no) JOIN first_rows n USING (file_no)"
+            f"CREATE TABLE outdone AS SELECT f.record || ':' || (j.rowid - n.first_row + 1) AS record_id, '{CORRECTED}'"
+            f" AS resolution, f.source_modified_at AS said_at FROM ({for_duckdb(outdone_sql(self.contract))}) o JOIN"
+            " judged_rows j ON j.rowid = o.row_id JOIN files f USING (file_no) JOIN first_rows n USING (file_no)"
         )
 
     def _view_accepted(self) -> None:
-        self.connection.execute("CREATE OR REPLACE TEMP VIEW accepted AS SELECT j.* FROM judged j JOIN decided d USING (row_id) WHERE d.verdict <> 'rejected'")
+        self.connection.execute(
+            "CREATE OR REPLACE TEMP VIEW accepted AS SELECT j.* FROM judged j JOIN decided d USING (row_id) WHERE"
+            " d.verdict <> 'rejected'"
+        )
 
     def _number_rows(self) -> None:
         """The table `first_rows`: where each file's rows begin in `judged_rows`."""
-        self.connection.execute("CREATE TABLE IF NOT EXISTS first_rows AS SELECT file_no, min(rowid) AS first_row FROM judged_rows GROUP BY file_no")
+        self.connection.execute(
+            "CREATE TABLE IF NOT EXISTS first_rows AS SELECT file_no, min(rowid) AS first_row FROM judged_rows GROUP BY"
+            " file_no"
+        )
 
     def _seen(self) -> list[str]:
         """What the ids of records begin with whose content came before."""
-        return [record for (record,) in self._all("SELECT DISTINCT record FROM files WHERE seen_before ORDER BY record")]
+        return [
+            record for (record,) in self._all("SELECT DISTINCT record FROM files WHERE seen_before ORDER BY record")
+        ]
 
     def _of_content_seen(self, record_id: str = "record_id") -> str:
         """The predicate that a record is of content that this batch brings again."""

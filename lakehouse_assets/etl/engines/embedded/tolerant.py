@@ -19,11 +19,15 @@ from lakehouse_assets.landing.csv_files.records import records_below_header
 from lakehouse_assets.landing.routing import MALFORMED
 
 RAW = "_RAW"
-"""The column that carries a malformed row's fields, as a JSON object of column to text. No file has a column of this name: headers are in small letters."""
+"""The column that carries a malformed row's fields, as a JSON object of column to text. No file has a column of this
+name: headers are in small letters.
+"""
 
 
 def rewritten(file: RawFile, target: Path) -> RawFile:
-    """The same rows in the same order, each with as many fields as the header; a ragged row is blank but for `_malformed` (why) and `_raw` (its fields)."""
+    """The same rows in the same order, each with as many fields as the header; a ragged row is blank but for
+    `_malformed` (why) and `_raw` (its fields).
+    """
     own_verdict = file.header.index(MALFORMED) if MALFORMED in file.header else None
     header = (*(name for name in file.header if name != MALFORMED), MALFORMED, RAW)
     with target.open("w", encoding="utf-8", newline="") as out:
@@ -32,7 +36,9 @@ def rewritten(file: RawFile, target: Path) -> RawFile:
         for fields in _records(file):
             if len(fields) != len(file.header):
                 reason = f"{len(fields)} fields where the header has {len(file.header)}"
-                writer.writerow([*[""] * (len(header) - 2), reason, json.dumps(_named(file.header, fields), ensure_ascii=False)])
+                writer.writerow(
+                    [*[""] * (len(header) - 2), reason, json.dumps(_named(file.header, fields), ensure_ascii=False)]
+                )
                 continue
             verdict = fields.pop(own_verdict) if own_verdict is not None else ""
             writer.writerow([*fields, verdict, ""])

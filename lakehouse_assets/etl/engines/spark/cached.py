@@ -19,11 +19,13 @@ class Kept:
         self._relations: list[Any] = []
 
     def keep(self, rows: DataFrame) -> DataFrame:
-        """The rows, kept from when they are first looked at, as a relation without a past: the plan that made them is not analysed again with each query on
-        them, which took most of a small batch's time. (Spark's checkpoints do the same, but cannot be made anew when a worker is lost.)
+        """The rows, kept from when they are first looked at, as a relation without a past: the plan that made them is
+        not analysed again with each query on them, which took most of a small batch's time. (Spark's checkpoints do the
+        same, but cannot be made anew when a worker is lost.)
 
-        What `persist` keeps Spark throws away with each write to a table that it was read from, and plans it anew: the verdicts with the MERGE, when orphans
-        are still to be settled by them. This is what `persist` makes, without being in its list.
+        What `persist` keeps Spark throws away with each write to a table that it was read from, and plans it anew: the
+        verdicts with the MERGE, when orphans are still to be settled by them. This is what `persist` makes, without
+        being in its list.
         """
         # The public way begins at once, and keeps its rows until Python forgets them: it has no past, either.
         return either("InMemoryRelation", lambda: self._kept(rows), lambda: rows.localCheckpoint(eager=True))
@@ -55,7 +57,9 @@ def optimized(spark: SparkSession, rows: DataFrame) -> DataFrame:
 
 
 def bytes_kept(kept: DataFrame) -> int:
-    """The size of rows that `keep` gave and that have been looked at since. Where Spark does not tell it, more than anything."""
+    """The size of rows that `keep` gave and that have been looked at since. Where Spark does not tell it, more than
+    anything.
+    """
 
     def told() -> int:
         relation: Any = kept._jdf.queryExecution().analyzed()

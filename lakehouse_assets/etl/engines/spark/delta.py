@@ -1,7 +1,9 @@
-"""Delta tables by Spark: create, look up, append, merge. Every write carries a transaction id, so that the same write tried again is a no-op.
+"""Delta tables by Spark: create, look up, append, merge. Every write carries a transaction id, so that the same write
+tried again is a no-op.
 
-A load's commit is the one right after the version at which it opened the table. Delta would move an append behind any other commit; two batches that append
-the same key would both be there. On S3 the log store holds Spark to it (`logstore/`).
+A load's commit is the one right after the version at which it opened the table. Delta would move an append behind any
+other commit; two batches that append the same key would both be there. On S3 the log store holds Spark to it
+(`logstore/`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.etl.engines.spark.cached import optimized
 from lakehouse_assets.etl.engines.spark.log import NO_TABLE, Log
-from lakehouse_assets.etl.engines.table import NEUTRAL_PATHS, PROPERTIES, TRANSACTION_VERSION, another_writer, check_reader_version, new_columns
+from lakehouse_assets.etl.engines.table import (
+    NEUTRAL_PATHS,
+    PROPERTIES,
+    TRANSACTION_VERSION,
+    another_writer,
+    check_reader_version,
+    new_columns,
+)
 
 COMMIT_VERSION = "spark.lakehouse.commitVersion"
 """The only version that a commit of this session may have, as the log store reads it."""
@@ -24,7 +33,9 @@ WHO_COMMITS = "spark.databricks.delta.commitInfo.userMetadata"
 
 
 class Table:
-    """One Delta table in one session. `version`: where it stood when it was opened, and then at this one's own last commit."""
+    """One Delta table in one session. `version`: where it stood when it was opened, and then at this one's own last
+    commit.
+    """
 
     def __init__(self, spark: SparkSession, uri: str) -> None:
         self.spark, self.uri = spark, uri
@@ -32,7 +43,9 @@ class Table:
         self._log = Log(spark, uri)
 
     def open(self, columns: Mapping[str, str], partition: str | None) -> Table:
-        """Creates the table if it is not there, and gives it the columns that it lacks. Raises BadConfiguration where it has others than the contract."""
+        """Creates the table if it is not there, and gives it the columns that it lacks. Raises BadConfiguration where
+        it has others than the contract.
+        """
         if not self.exists:
             self._create(columns, partition)
             return self
@@ -46,24 +59,30 @@ class Table:
         return self
 
     def _create(self, columns: Mapping[str, str], partition: str | None) -> None:
-        """By a write of no rows. (Where a process died before its first commit, the log's folder is there. Delta's CREATE TABLE refuses such a place, and
-        CREATE TABLE IF NOT EXISTS creates nothing, each time.)"""
+        """By a write of no rows. (Where a process died before its first commit, the log's folder is there. Delta's
+        CREATE TABLE refuses such a place, and CREATE TABLE IF NOT EXISTS creates nothing, each time.)"""
         named = ", ".join(f"CAST(NULL AS {kind}) AS `{name}`" for name, kind in columns.items())
         rows = self.spark.sql(f"SELECT {named} WHERE FALSE")
         with self._one_commit():
-            rows.write.format("delta").mode("append").options(**PROPERTIES).partitionBy(*([partition] if partition else [])).save(self.uri)
+            rows.write.format("delta").mode("append").options(**PROPERTIES).partitionBy(
+                *([partition] if partition else [])
+            ).save(self.uri)
 
     @property
     def exists(self) -> bool:
         return self._log.version() != NO_TABLE
 
     def rows(self, where: str) -> DataFrame:
-        """The table's rows that satisfy a predicate, as the table is now; files are skipped by partition and statistics, once for all that is asked of them."""
+        """The table's rows that satisfy a predicate, as the table is now; files are skipped by partition and
+        statistics, once for all that is asked of them.
+        """
         found = self.spark.read.format("delta").load(self.uri).where("FALSE" if self.empty else where)
         return optimized(self.spark, found)
 
     def committed(self, transaction: str) -> bool:
-        """Whether the table had the transaction when it was first asked: looked up once, as it takes a job, and nobody writes the same one meanwhile."""
+        """Whether the table had the transaction when it was first asked: looked up once, as it takes a job, and nobody
+        writes the same one meanwhile.
+        """
         return not self._was_empty and self._log.has(transaction)
 
     @cached_property
@@ -82,32 +101,56 @@ class Table:
         with self._one_commit():
             DeltaTable.forPath(self.spark, self.uri).delete(where)
 
-    def merge(self, rows: DataFrame, condition: str, transaction: str, *, update: Mapping[str, str], insert: bool, only: str | None = None) -> tuple[int, int]:
+    def merge(
+        self,
+        rows: DataFrame,
+        condition: str,
+        transaction: str,
+        *,
+        update: Mapping[str, str],
+        insert: bool,
+        only: str | None = None,
+    ) -> tuple[int, int]:
         """MERGE rows (alias s) into the table (alias t) in one commit; `only`: which matched rows are updated.
 
         Returns how many rows the commit says it inserted and updated.
         """
         with self._one_commit(transaction):
-            merger = DeltaTable.forPath(self.spark, self.uri).alias("t").merge(rows.alias("s"), condition).whenMatchedUpdate(only, dict(update))
+            merger = (
+                DeltaTable.forPath(self.spark, self.uri)
+                .alias("t")
+                .merge(rows.alias("s"), condition)
+                .whenMatchedUpdate(only, dict(update))
+            )
             (merger.whenNotMatchedInsertAll() if insert else merger).execute()
         inserted, updated = self._metrics("numTargetRowsInserted", "numTargetRowsUpdated")
         return inserted, updated
 
     def maintain(self, retain_hours: int) -> tuple[int, int, int]:
-        """OPTIMIZE and VACUUM. Returns how many files were compacted, into how many, and how many old ones were deleted."""
+        """OPTIMIZE and VACUUM. Returns how many files were compacted, into how many, and how many old ones were
+        deleted.
+        """
         table = DeltaTable.forPath(self.spark, self.uri)
-        [metrics] = table.optimize().executeCompaction().select("metrics.numFilesRemoved", "metrics.numFilesAdded").collect()
+        [metrics] = (
+            table.optimize().executeCompaction().select("metrics.numFilesRemoved", "metrics.numFilesAdded").collect()
+        )
         table.vacuum(retain_hours)
-        ended = [commit["operationMetrics"] for commit in table.history(1).collect() if commit["operation"] == "VACUUM END"]
+        ended = [
+            commit["operationMetrics"] for commit in table.history(1).collect() if commit["operation"] == "VACUUM END"
+        ]
         return int(metrics[0]), int(metrics[1]), int(ended[0]["numDeletedFiles"]) if ended else 0
 
     @contextmanager
     def _one_commit(self, transaction: str | None = None) -> Iterator[None]:
-        """The next commit carries the id and is refused where its version is taken. Both are taken back afterwards: a second write under the same id would
-        be skipped. Raises TemporaryOutage where a commit with an id was skipped, because another process has made it meanwhile."""
+        """The next commit carries the id and is refused where its version is taken. Both are taken back afterwards: a
+        second write under the same id would be skipped. Raises TemporaryOutage where a commit with an id was skipped,
+        because another process has made it meanwhile."""
         told = {COMMIT_VERSION: str(self.version + 1), WHO_COMMITS: uuid4().hex}
         if transaction:
-            told |= {"spark.databricks.delta.write.txnAppId": transaction, "spark.databricks.delta.write.txnVersion": str(TRANSACTION_VERSION)}
+            told |= {
+                "spark.databricks.delta.write.txnAppId": transaction,
+                "spark.databricks.delta.write.txnVersion": str(TRANSACTION_VERSION),
+            }
         for name, value in told.items():
             self.spark.conf.set(name, value)
         try:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SparkEngine:
-    """`session` gives the process's session; `environment`: the AWS_… variables of an AWS that is not the platform's own. `reads_from_bucket`: on a cluster."""
+    """`session` gives the process's session; `environment`: the AWS_… variables of an AWS that is not the platform's
+    own. `reads_from_bucket`: on a cluster.
+    """
 
     session: Callable[[], SparkSession] = spark_session
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -31,7 +33,9 @@ class SparkEngine:
     name: str = "spark"
 
     @contextmanager
-    def dataset_load(self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()) -> Iterator[DatasetLoad]:
+    def dataset_load(
+        self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()
+    ) -> Iterator[DatasetLoad]:
         from py4j.protocol import Py4JError
 
         from lakehouse_assets.etl.engines.spark.load import SparkLoad
@@ -50,8 +54,11 @@ class SparkEngine:
         from lakehouse_assets.etl.engines.spark.delta import Table
 
         spark = self._own_session(tables)
-        # VACUUM lists a table's folders in so many tasks. With the default of 10,000 it took 20 seconds for a table of two folders.
-        spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", str(8 * spark.sparkContext.defaultParallelism))
+        # VACUUM lists a table's folders in so many tasks. With the default of 10,000 it took 20 seconds for a table of
+        # two folders.
+        spark.conf.set(
+            "spark.sql.sources.parallelPartitionDiscovery.parallelism", str(8 * spark.sparkContext.defaultParallelism)
+        )
         with failures_named(contract):
             found = [Table(spark, uri) for uri in (tables.table(contract.dataset), tables.rejects(contract.dataset))]
             return [Maintained(table.uri, *table.maintain(retain_hours)) for table in found if table.exists]
@@ -59,8 +66,8 @@ class SparkEngine:
     def _own_session(self, tables: Tables) -> SparkSession:
         """On the process's one Spark, with views and settings of its own.
 
-        What former loads left is collected first: Python's handles of Spark's objects are cycles, and the JVM keeps all that stands behind them (measured:
-        17 MB a load, until it had no memory left).
+        What former loads left is collected first: Python's handles of Spark's objects are cycles, and the JVM keeps all
+        that stands behind them (measured: 17 MB a load, until it had no memory left).
         """
         gc.collect()
         spark = self.session().newSession()
@@ -78,6 +85,8 @@ def failures_named(contract: Contract) -> Iterator[None]:
         yield
     except PySparkException as error:
         said = error.getCondition() or type(error).__name__
-        raise LakehouseError(f"{contract.dataset}: Spark refused a step of the load ({said}). Nothing is lost. {REPORT}") from error
+        raise LakehouseError(
+            f"{contract.dataset}: Spark refused a step of the load ({said}). Nothing is lost. {REPORT}"
+        ) from error
     except Py4JError as error:
         raise failure(contract.dataset, str(error)) from error

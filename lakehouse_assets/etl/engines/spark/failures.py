@@ -53,24 +53,34 @@ def failure(dataset: str, trace: str) -> LakehouseError:
         return another_writer(dataset)
     if NO_LOG_STORE in trace:
         return BadConfiguration(
-            f"{died} Spark does not have the log store, so another writer's commit could be lost. Nothing was written. "
-            f"Start Spark with `--jars {LOG_STORE.name}` (on Glue: --extra-jars); it is in the package {__package__}.{LOG_STORE_SOURCES.name}."
+            f"{died} Spark does not have the log store, so another writer's commit could be lost. Nothing was written."
+            f" Start Spark with `--jars {LOG_STORE.name}` (on Glue: --extra-jars); it is in the package"
+            f" {__package__}.{LOG_STORE_SOURCES.name}."
         )
     if NOT_EXCLUSIVE in names:
         return BadConfiguration(
-            f"{died} Its file system cannot create a file only where there is none, so another writer's commit could be lost. Nothing was written. "
-            "Tables on S3 need Hadoop 3.4.2 or later, with fs.s3a.create.conditional.enabled as it is by default."
+            f"{died} Its file system cannot create a file only where there is none, so another writer's commit could be"
+            " lost. Nothing was written. Tables on S3 need Hadoop 3.4.2 or later, with"
+            " fs.s3a.create.conditional.enabled as it is by default."
         )
     if FULL_DISK in trace:
-        return LakehouseError(f"{died} A disk is full. Nothing is lost: free some space where Spark spills, then run the batch again.")
+        return LakehouseError(
+            f"{died} A disk is full. Nothing is lost: free some space where Spark spills, then run the batch again."
+        )
     if FULL_MEMORY in names:
-        return LakehouseError(f"{died} Its memory was too small. Nothing is lost: give it more, or larger workers, then run the batch again.")
+        return LakehouseError(
+            f"{died} Its memory was too small. Nothing is lost: give it more, or larger workers, then run the batch"
+            " again."
+        )
     if NO_PERMISSION in names:
         action = found[1] if (found := NOT_AUTHORIZED.search(trace)) else "to read, write, delete or list its files"
         return BadConfiguration(
-            f"{died} A permission is missing: {action}. Nothing is lost. Allow it to the role or user that runs this, then run the batch again. "
-            f"{LOOK_FOR_A_DENY}"
+            f"{died} A permission is missing: {action}. Nothing is lost. Allow it to the role or user that runs this,"
+            f" then run the batch again. {LOOK_FOR_A_DENY}"
         )
     if REFUSED.intersection(names):
-        return BadConfiguration(f"{died} S3 refused a request. Nothing is lost. Check the bucket's name and the permissions, then run the batch again.")
+        return BadConfiguration(
+            f"{died} S3 refused a request. Nothing is lost. Check the bucket's name and the permissions, then run the"
+            " batch again."
+        )
     return TemporaryOutage(f"{died} No table was left in between; run the batch again. {REPORT}")

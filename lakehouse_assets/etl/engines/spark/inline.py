@@ -1,7 +1,8 @@
 """What Python knows (a batch's files, where their blocks begin) as a relation in Spark's plan itself.
 
-`createDataFrame` would make a job of Python workers of it, whose size Spark does not know: it then sorts and shuffles the batch's rows to join them with a
-handful of files, and all rows of one file end in one task (measured: half of a first load).
+`createDataFrame` would make a job of Python workers of it, whose size Spark does not know: it then sorts and shuffles
+the batch's rows to join them with a handful of files, and all rows of one file end in one task (measured: half of a
+first load).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The steps of `DatasetLoad` in Spark and Delta Lake.
 
-Rows stay on the workers. To the driver come counts, key ranges, and one line for each block of a file. What is looked at more than once is cached, on disk
-where memory ends: the judged rows, and what became of them. The relations of the plan are views of this load's own session.
+Rows stay on the workers. To the driver come counts, key ranges, and one line for each block of a file. What is looked
+at more than once is cached, on disk where memory ends: the judged rows, and what became of them. The relations of the
+plan are views of this load's own session.
 """
 
 from __future__ import annotations
@@ -18,7 +19,15 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own
 from lakehouse_assets.contracts import PROVENANCE, Contract, Kind, Parent
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Judgement, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.judgement import judgement_of
-from lakehouse_assets.etl.engines.ranges import Range, extent, key_ranges, ranges_between, same_row, spark_literal, within
+from lakehouse_assets.etl.engines.ranges import (
+    Range,
+    extent,
+    key_ranges,
+    ranges_between,
+    same_row,
+    spark_literal,
+    within,
+)
 from lakehouse_assets.etl.engines.spark.cached import Kept, bytes_kept
 from lakehouse_assets.etl.engines.spark.delta import Table
 from lakehouse_assets.etl.engines.spark.inline import listed
@@ -39,27 +48,42 @@ from lakehouse_assets.etl.plan import (
 )
 from lakehouse_assets.landing.routing import MALFORMED
 
-FILES = "file_no int, file_id string, record string, seen_before boolean, source_file string, source_modified_at timestamp"
+FILES = (
+    "file_no int, file_id string, record string, seen_before boolean, source_file string, source_modified_at timestamp"
+)
 OF_A_LOAD = {
-    # What is kept is read a few times and forgotten; to find the best compression for each column took as long as to judge the rows (5 s a million).
+    # What is kept is read a few times and forgotten; to find the best compression for each column took as long as to
+    # judge the rows (5 s a million).
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
     # A join builds a hash table of the smaller side's part, where it is at most this, rather than to sort both sides.
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64MB",
-    # Pieces of a MERGE's rewrite: with the default of 64 MB there are three for 5 million rows, and a core waits for the last.
+    # Pieces of a MERGE's rewrite: with the default of 64 MB there are three for 5 million rows, and a core waits for
+    # the last.
     "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16MB",
 }
 MOST_BROADCAST = 1_000_000
 """Keys that every worker is given a copy of: some tens of megabytes."""
 MOST_BROADCAST_BYTES = 128 << 20
-"""Rows that every worker is given a copy of; with the copy's hash table it takes about twice as much of its memory, and of the driver's."""
+"""Rows that every worker is given a copy of; with the copy's hash table it takes about twice as much of its memory, and
+of the driver's.
+"""
 WAITING = ("record_id", "row_number", "source_file", "source_modified_at")
 
 
 class SparkLoad:
-    """One dataset of one batch. Views: files, judged_rows, retried_rows, judged, current, missing_<column>, repeated, filled, beaten, decided."""
+    """One dataset of one batch. Views: files, judged_rows, retried_rows, judged, current, missing_<column>, repeated,
+    filled, beaten, decided.
+    """
 
     def __init__(
-        self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str], spark: SparkSession, environment: Mapping[str, str], links: Path
+        self,
+        contract: Contract,
+        tables: Tables,
+        batch_id: str,
+        abandoned: Sequence[str],
+        spark: SparkSession,
+        environment: Mapping[str, str],
+        links: Path,
     ) -> None:
         self.contract, self.tables, self.batch_id, self.abandoned = contract, tables, batch_id, abandoned
         self.spark, self.environment, self.links = spark, environment, links
@@ -84,40 +108,65 @@ class SparkLoad:
             self.spark.conf.set(name, value)
         if not files:
             return
-        # A file's split into blocks depends on it. The rows are read again for the rejected records: they must have the same ids then. (Two blocks for each
-        # core, so that a last one that is smaller does not leave the others waiting: three blocks on two cores took a fifth longer than four.)
+        # A file's split into blocks depends on it. The rows are read again for the rejected records: they must have the
+        # same ids then. (Two blocks for each core, so that a last one that is smaller does not leave the others
+        # waiting: three blocks on two cores took a fifth longer than four.)
         self.spark.conf.set("spark.sql.files.minPartitionNum", str(2 * self.spark.sparkContext.defaultParallelism))
-        known = [(n, f.file_id, f.record, f.seen_before, f.source_file, f.source_modified_at) for n, f in enumerate(files)]
+        known = [
+            (n, f.file_id, f.record, f.seen_before, f.source_file, f.source_modified_at) for n, f in enumerate(files)
+        ]
         self._view("files", listed(self.spark, known, FILES))
         self.raw = raw_rows(self.spark, self.contract, files, self.environment, self.links)
         self._view("raw", self.raw.named)
         self._view("every_row", self.kept.keep(self.spark.sql(judge_sql(self.contract, "file_no", "block", "row_id"))))
         columns = dict.fromkeys((self.contract.key, *(parent.column for parent in self.contract.parents)))
         bounds = ", ".join(f"min(`{name}`), max(`{name}`), count(`{name}`)" for name in columns)
-        blocks = self._all(f"SELECT file_no, block, min(row_id), count(*), {bounds} FROM every_row GROUP BY file_no, block")
-        self.extents = {name: extent([tuple(found[4 + 3 * place : 7 + 3 * place]) for found in blocks]) for place, name in enumerate(columns)}
+        blocks = self._all(
+            f"SELECT file_no, block, min(row_id), count(*), {bounds} FROM every_row GROUP BY file_no, block"
+        )
+        self.extents = {
+            name: extent([tuple(found[4 + 3 * place : 7 + 3 * place]) for found in blocks])
+            for place, name in enumerate(columns)
+        }
         self.places = self.rejects.places = first_rows(self.raw, [tuple(found[:4]) for found in blocks])
         for file_no, _, _, rows, *_ in blocks:
             self.rows_read[file_no] += rows
         header_rows = [(file_no, row_id) for file_no, _, row_id, number in self.places if number == 0]
         self.rows_read.subtract(file_no for file_no, _ in header_rows)
         headers = ", ".join(str(row_id) for _, row_id in header_rows)
-        self._view("judged_rows", self.spark.sql(f"SELECT * FROM every_row {f'WHERE row_id NOT IN ({headers})' if headers else ''}"))
+        self._view(
+            "judged_rows",
+            self.spark.sql(f"SELECT * FROM every_row {f'WHERE row_id NOT IN ({headers})' if headers else ''}"),
+        )
 
     def retry_orphans(self) -> None:
         if self.contract.parents:
             self._retry()
-        lacking = {name: [number for number, file in enumerate(self.files) if name not in file.header] for name in self.contract.kept_names}
+        lacking = {
+            name: [number for number, file in enumerate(self.files) if name not in file.header]
+            for name in self.contract.kept_names
+        }
         flags = [f"bool_or(`{silence(name)}`)" for name in lacking]
-        [retried] = self._all(f"SELECT {', '.join(flags)} FROM retried_rows") if self.retried and flags else [[False] * len(flags)]
+        [retried] = (
+            self._all(f"SELECT {', '.join(flags)} FROM retried_rows")
+            if self.retried and flags
+            else [[False] * len(flags)]
+        )
         self.silent = [name for (name, files), found in zip(lacking.items(), retried, strict=True) if files or found]
         parts = []
         if self.files:
-            lacks = {name: f"r.file_no IN ({', '.join(map(str, lacking[name]))})" if lacking[name] else "FALSE" for name in self.silent}
-            parts.append(self._judged("judged_rows r JOIN files f USING (file_no)", "file_no", "r.block", "r.block", lacks))
+            lacks = {
+                name: f"r.file_no IN ({', '.join(map(str, lacking[name]))})" if lacking[name] else "FALSE"
+                for name in self.silent
+            }
+            parts.append(
+                self._judged("judged_rows r JOIN files f USING (file_no)", "file_no", "r.block", "r.block", lacks)
+            )
         if self.retried:
             lacks = {name: f"r.`{silence(name)}`" for name in self.silent}
-            parts.append(self._judged("retried_rows r", "CAST(NULL AS INT)", "CAST(NULL AS BIGINT)", "r.row_number", lacks))
+            parts.append(
+                self._judged("retried_rows r", "CAST(NULL AS INT)", "CAST(NULL AS BIGINT)", "r.row_number", lacks)
+            )
         if parts:
             self._view("judged", parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1]))
 
@@ -127,8 +176,8 @@ class SparkLoad:
         names = ", ".join(f"r.`{name}`" for name in self.contract.names)
         flags = "".join(f", {lacking} AS `{silence(name)}`" for name, lacking in lacks.items())
         return self.spark.sql(
-            f"SELECT r.row_id, {file_no} AS file_no, {block} AS block, {place} AS place, {names}, r.broken, r.warned, source_file, source_modified_at{flags} "
-            f"FROM {relation}"
+            f"SELECT r.row_id, {file_no} AS file_no, {block} AS block, {place} AS place, {names}, r.broken, r.warned,"
+            f" source_file, source_modified_at{flags} FROM {relation}"
         )
 
     def _retry(self) -> None:
@@ -139,12 +188,19 @@ class SparkLoad:
         columns = ", ".join(f"raw['{name}'] AS `{name}`" for name in self.contract.names)
         flags = [f"raw['{name}'] IS NULL AS `{silence(name)}`" for name in self.contract.kept_names]
         carried = ", ".join((*WAITING, "reasons", *flags))
-        self._view("raw", self.spark.sql(f"SELECT {carried}, {columns}, CAST(NULL AS STRING) AS {MALFORMED} FROM waiting"))
-        # Numbered here, where nothing is shuffled: rows that a lost worker takes with it are made anew, and must be numbered as before.
+        self._view(
+            "raw", self.spark.sql(f"SELECT {carried}, {columns}, CAST(NULL AS STRING) AS {MALFORMED} FROM waiting")
+        )
+        # Numbered here, where nothing is shuffled: rows that a lost worker takes with it are made anew, and must be
+        # numbered as before.
         judged = judge_sql(self.contract, *WAITING, "reasons", *map(silence, self.contract.kept_names))
-        self._view("orphans", self.kept.keep(self.spark.sql(judged).withColumn("row_id", F.expr("-1 - monotonically_increasing_id()"))))
+        self._view(
+            "orphans",
+            self.kept.keep(self.spark.sql(judged).withColumn("row_id", F.expr("-1 - monotonically_increasing_id()"))),
+        )
         arrived = " OR ".join(
-            f"(array_contains(reasons, {spark_literal(p.reason)}) AND `{p.column}` IN (SELECT parent_key FROM {self._arrived(p)}))"
+            f"(array_contains(reasons, {spark_literal(p.reason)}) AND `{p.column}` IN (SELECT parent_key FROM"
+            f" {self._arrived(p)}))"
             for p in self.contract.parents
         )
         retried = self.kept.keep(self.spark.sql(f"SELECT * FROM orphans WHERE {arrived}"))
@@ -153,8 +209,8 @@ class SparkLoad:
             self._view("retried_rows", retried)
 
     def _arrived(self, parent: Parent) -> str:
-        """The orphans' parent keys that came since they were last held against them: only rows of this batch, and of those abandoned before it, are looked at,
-        not the whole parent table."""
+        """The orphans' parent keys that came since they were last held against them: only rows of this batch, and of
+        those abandoned before it, are looked at, not the whole parent table."""
         batches = ", ".join(spark_literal(batch_id) for batch_id in (self.batch_id, *self.abandoned))
         return self._keys_of(parent, "orphans", f"arrived_{parent.column}", f" AND batch_id IN ({batches})")
 
@@ -162,7 +218,9 @@ class SparkLoad:
         table = Table(self.spark, self.tables.table(parent.dataset))
         ranges = self._ranges(relation, parent.column)
         if ranges and table.exists:
-            found = table.rows(within(f"`{parent.key}`", ranges, spark_literal) + condition).selectExpr(f"`{parent.key}` AS parent_key")
+            found = table.rows(within(f"`{parent.key}`", ranges, spark_literal) + condition).selectExpr(
+                f"`{parent.key}` AS parent_key"
+            )
         else:
             found = self.spark.sql(f"SELECT `{parent.column}` AS parent_key FROM {relation} WHERE FALSE")
         self._view(into, found)
@@ -184,21 +242,40 @@ class SparkLoad:
         current = self.table.rows(within(f"`{self.contract.key}`", ranges, spark_literal) if ranges else "FALSE")
         self._view("current", current)
         differing = self._find_duplicates()
-        carried = ("file_no", "block", "place", *self.contract.names, "broken", "warned", "source_file", "source_modified_at")
+        carried = (
+            "file_no",
+            "block",
+            "place",
+            *self.contract.names,
+            "broken",
+            "warned",
+            "source_file",
+            "source_modified_at",
+        )
         decided = self.spark.sql(decide_sql(self.contract, *carried, placed=True, silent=self.silent))
-        # Where the table has none of the keys there is no join worth keeping: what stands beside the judged rows is small.
+        # Where the table has none of the keys there is no join worth keeping: what stands beside the judged rows is
+        # small.
         self.meets_rows = not current.isEmpty()
         self._view("decided", self.kept.keep(decided) if self.meets_rows else decided)
         waits = "verdict = 'rejected' AND broken IS NULL"
         # Not GROUP BY ALL: Spark groups by a column of that name where there is one.
-        groups = self._all(f"SELECT file_no, verdict, reasons, warned, {waits}, count(*) FROM decided GROUP BY file_no, verdict, reasons, warned, {waits}")
-        judged = judgement_of(groups, {number: file.file_id for number, file in enumerate(self.files)}, self.rows_read, self.retried)
-        resolved = self.rejects.find_resolved(accepted=judged.counts.read + judged.counts.retried - judged.counts.rejected, retried=self.retried)
+        groups = self._all(
+            f"SELECT file_no, verdict, reasons, warned, {waits}, count(*) FROM decided GROUP BY file_no, verdict,"
+            f" reasons, warned, {waits}"
+        )
+        judged = judgement_of(
+            groups, {number: file.file_id for number, file in enumerate(self.files)}, self.rows_read, self.retried
+        )
+        resolved = self.rejects.find_resolved(
+            accepted=judged.counts.read + judged.counts.retried - judged.counts.rejected, retried=self.retried
+        )
         self.judgement = replace(judged, differing=differing, resolved=resolved)
         return self.judgement
 
     def _find_duplicates(self) -> int:
-        """The views `beaten`, and for silent columns `filled`. Returns how many duplicates differ from the row that beats them."""
+        """The views `beaten`, and for silent columns `filled`. Returns how many duplicates differ from the row that
+        beats them.
+        """
         crowded = self._crowded()
         if crowded and self._counted("repeated", repeated_sql(self.contract, crowded)):
             self._counted("beaten", beaten_sql(self.contract, self.silent))
@@ -212,9 +289,9 @@ class SparkLoad:
         return 0
 
     def _crowded(self) -> str | None:
-        """The relation of the judged rows whose keys may be repeated, if there are any. Whole numbers are looked at 64 at a time, a bit for each: where fewer
-        bits are set than rows counted, keys are repeated. As a rule none are, and a sum for each 64 neighbours is quick where a group for each key took a third
-        of the time to decide."""
+        """The relation of the judged rows whose keys may be repeated, if there are any. Whole numbers are looked at 64
+        at a time, a bit for each: where fewer bits are set than rows counted, keys are repeated. As a rule none are,
+        and a sum for each 64 neighbours is quick where a group for each key took a third of the time to decide."""
         key = f"`{self.contract.key}`"
         if self.contract.column(self.contract.key).kind is Kind.STRING:
             return "judged"
@@ -224,7 +301,10 @@ class SparkLoad:
         )
         if not self._counted("crowds", crowds):
             return None
-        self._view("crowded", self.spark.sql(f"SELECT j.* FROM judged j LEFT SEMI JOIN crowds c ON shiftright(j.{key}, 6) = c.crowd"))
+        self._view(
+            "crowded",
+            self.spark.sql(f"SELECT j.* FROM judged j LEFT SEMI JOIN crowds c ON shiftright(j.{key}, 6) = c.crowd"),
+        )
         return "crowded"
 
     def write_rejects(self, revision: int = 0) -> int | None:
@@ -238,7 +318,11 @@ class SparkLoad:
 
     def has_written(self, judgement: Judgement, revision: int | None) -> bool:
         merged = not judgement.written or self.table.committed(self.transaction)
-        return merged and (revision is None or not any(file.rejected for file in judgement.files.values()) or self.rejects.written_before(revision))
+        return merged and (
+            revision is None
+            or not any(file.rejected for file in judgement.files.values())
+            or self.rejects.written_before(revision)
+        )
 
     def merge(self) -> Written | None:
         if self.merged_before:
@@ -252,7 +336,8 @@ class SparkLoad:
         changes = self.kept.keep(changes)
         self._view("changes", changes)
         condition = self._merge_condition()
-        # Where nothing is to be inserted, Delta can look at the table's rows where they are, if every worker has the changes; else both are shuffled.
+        # Where nothing is to be inserted, Delta can look at the table's rows where they are, if every worker has the
+        # changes; else both are shuffled.
         rows = self._as_written(changes)
         if not counts.inserted and bytes_kept(changes) <= MOST_BROADCAST_BYTES:
             rows = F.broadcast(rows)
@@ -267,7 +352,9 @@ class SparkLoad:
         key, partition = self.contract.key, self.contract.partition
         self._view("updated", self.spark.sql("SELECT * FROM changes WHERE verdict <> 'insert'"))
         places = f"sort_array(collect_set({PLACE}))" if partition else "array()"
-        [(least, greatest, values, partitions)] = self._all(f"SELECT min(`{key}`), max(`{key}`), count(`{key}`), {places} FROM updated")
+        [(least, greatest, values, partitions)] = self._all(
+            f"SELECT min(`{key}`), max(`{key}`), count(`{key}`), {places} FROM updated"
+        )
         ranges = ranges_between(self._all, "updated", key, self.contract.column(key).kind, least, greatest, values)
         return same_row(f"`{key}`", ranges, f"`{partition}`", partitions, spark_literal)
 
@@ -281,8 +368,8 @@ class SparkLoad:
         self.kept.forget()
 
     def _counted(self, name: str, sql: str) -> int:
-        """A view of a result that is small as a rule, and mostly empty: evaluated now, so that Spark knows it when it plans the joins with it. Returns how many
-        rows it has."""
+        """A view of a result that is small as a rule, and mostly empty: evaluated now, so that Spark knows it when it
+        plans the joins with it. Returns how many rows it has."""
         rows = self.kept.keep(self.spark.sql(sql))
         number = rows.count()
         if not number:

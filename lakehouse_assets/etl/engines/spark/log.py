@@ -40,30 +40,48 @@ class Log:
 
     def columns(self) -> dict[str, str]:
         """Each column's type, as Spark writes it."""
-        fields = either("Metadata", lambda: StructType.fromJson(json.loads(self._snapshot().metadata().schemaString())), lambda: self._rows().schema)
+        fields = either(
+            "Metadata",
+            lambda: StructType.fromJson(json.loads(self._snapshot().metadata().schemaString())),
+            lambda: self._rows().schema,
+        )
         return {field.name: field.dataType.simpleString() for field in fields}
 
     def reader_version(self) -> int:
-        return either("Protocol", lambda: int(self._snapshot().protocol().minReaderVersion()), lambda: int(self._detail("minReaderVersion")))
+        return either(
+            "Protocol",
+            lambda: int(self._snapshot().protocol().minReaderVersion()),
+            lambda: int(self._detail("minReaderVersion")),
+        )
 
     def has_property(self, name: str) -> bool:
         return either(
-            "Metadata.configuration", lambda: bool(self._snapshot().metadata().configuration().contains(name)), lambda: name in self._detail("properties")
+            "Metadata.configuration",
+            lambda: bool(self._snapshot().metadata().configuration().contains(name)),
+            lambda: name in self._detail("properties"),
         )
 
     def is_empty(self) -> bool:
-        """Whether the table is as it was created, without a file: so says the checksum beside its first commit, where to count them takes a job."""
+        """Whether the table is as it was created, without a file: so says the checksum beside its first commit, where
+        to count them takes a job.
+        """
 
         def by_checksum() -> bool:
             snapshot = self._snapshot()
             checksum = snapshot.checksumOpt()
             return bool(snapshot.version() == 0 and checksum.isDefined() and checksum.get().numFiles() == 0)
 
-        return either("VersionChecksum", by_checksum, lambda: self._newest_version() == 0 and int(self._detail("numFiles")) == 0)
+        return either(
+            "VersionChecksum", by_checksum, lambda: self._newest_version() == 0 and int(self._detail("numFiles")) == 0
+        )
 
     def has(self, transaction: str) -> bool:
         """Whether a commit of the transaction is in the log; looked up once, when this object is first asked."""
-        return either("SetTransaction", lambda: bool(self._transactions.contains(transaction)), lambda: transaction in self._listed_transactions)
+        return either(
+            "SetTransaction",
+            lambda: bool(self._transactions.contains(transaction)),
+            lambda: transaction in self._listed_transactions,
+        )
 
     def commit(self, version: int) -> Commit:
         """The commit of a version, from its file. Its figures must be there."""
@@ -73,7 +91,9 @@ class Log:
             file = delta.util.FileNames.unsafeDeltaFile(found.logPath(), version)
             info = delta.DeltaHistoryManager.getCommitInfoOpt(found.store(), file, found.newDeltaHadoopConf()).get()
             who, figures = info.userMetadata(), info.operationMetrics()
-            return Commit(who.get() if who.isDefined() else None, _as_dict(figures.get()) if figures.isDefined() else {})
+            return Commit(
+                who.get() if who.isDefined() else None, _as_dict(figures.get()) if figures.isDefined() else {}
+            )
 
         return either("DeltaHistoryManager", by_its_file, lambda: self._told_commit(version))
 
@@ -114,11 +134,24 @@ class Log:
 
     @cached_property
     def _listed_transactions(self) -> set[str]:
-        """By the files of the log, as Delta's protocol describes them: a commit's JSON has them, and so has each checkpoint, for those before it."""
+        """By the files of the log, as Delta's protocol describes them: a commit's JSON has them, and so has each
+        checkpoint, for those before it.
+        """
         said = "txn STRUCT<appId: STRING>"
         commits = self.spark.read.schema(said).option("pathGlobFilter", "*.json").json(f"{self.uri}/_delta_log")
-        checkpoints = self.spark.read.schema(said).option("pathGlobFilter", "*.checkpoint*.parquet").parquet(f"{self.uri}/_delta_log")
-        return {row[0] for row in commits.unionByName(checkpoints).select("txn.appId").where("appId IS NOT NULL").distinct().collect()}
+        checkpoints = (
+            self.spark.read.schema(said)
+            .option("pathGlobFilter", "*.checkpoint*.parquet")
+            .parquet(f"{self.uri}/_delta_log")
+        )
+        return {
+            row[0]
+            for row in commits.unionByName(checkpoints)
+            .select("txn.appId")
+            .where("appId IS NOT NULL")
+            .distinct()
+            .collect()
+        }
 
 
 def _as_dict(figures: Any) -> dict[str, str]:

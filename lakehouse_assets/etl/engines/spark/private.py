@@ -1,6 +1,7 @@
 """Classes of Spark and Delta Lake that are not part of their public API, each with a public way beside it.
 
-They save jobs, and with them seconds of a small batch. Glue runs builds of its own, in which such a class may be absent or have other arguments.
+They save jobs, and with them seconds of a small batch. Glue runs builds of its own, in which such a class may be absent
+or have other arguments.
 """
 
 from __future__ import annotations
@@ -13,7 +14,12 @@ from py4j.protocol import Py4JError, Py4JJavaError, Py4JNetworkError
 
 T = TypeVar("T")
 
-OTHER_BUILD = ("java.lang.NoSuchMethodError", "java.lang.NoSuchFieldError", "java.lang.NoClassDefFoundError", "java.lang.IllegalAccessError")
+OTHER_BUILD = (
+    "java.lang.NoSuchMethodError",
+    "java.lang.NoSuchFieldError",
+    "java.lang.NoClassDefFoundError",
+    "java.lang.IllegalAccessError",
+)
 """What Java throws where a class was compiled against another one than is there."""
 
 log = logging.getLogger(__name__)
@@ -21,7 +27,9 @@ _missed: set[str] = set()
 
 
 def either(what: str, private: Callable[[], T], public: Callable[[], T]) -> T:
-    """What the private classes give; where this build of Spark has them not, what the public API gives. `what`: said in the log, once."""
+    """What the private classes give; where this build of Spark has them not, what the public API gives. `what`: said in
+    the log, once.
+    """
     if what not in _missed:
         try:
             return private()
@@ -29,12 +37,18 @@ def either(what: str, private: Callable[[], T], public: Callable[[], T]) -> T:
             if not _is_missing(error):
                 raise
             _missed.add(what)
-            log.warning("This build of Spark lacks a private class (%s: %s). The public API does the same, more slowly.", what, error)
+            log.warning(
+                "This build of Spark lacks a private class (%s: %s). The public API does the same, more slowly.",
+                what,
+                error,
+            )
     return public()
 
 
 def _is_missing(error: Exception) -> bool:
-    """py4j takes an unknown class for a package, which cannot be called (TypeError); an unknown method or arguments are a Py4JError of its own."""
+    """py4j takes an unknown class for a package, which cannot be called (TypeError); an unknown method or arguments are
+    a Py4JError of its own.
+    """
     if isinstance(error, Py4JJavaError):
         return error.java_exception.getClass().getName() in OTHER_BUILD
     return not isinstance(error, Py4JNetworkError)

@@ -1,8 +1,10 @@
-"""From files to rows of text by column name, spread over Spark's workers; and each row's place in its file, which a split file does not tell by itself.
+"""From files to rows of text by column name, spread over Spark's workers; and each row's place in its file, which a
+split file does not tell by itself.
 
-Files are grouped by what they have in common and read line by line: where no quote stands in a file, the fields of a line are what lies between delimiters
-(measured: twice as fast as Spark's CSV reader, which moreover drops lines of blanks); where quotes do, Python's csv module takes the line apart. What is
-not one record a line is read by `records`. Landing has made sure that the text is UTF-8 and its quotes close.
+Files are grouped by what they have in common and read line by line: where no quote stands in a file, the fields of a
+line are what lies between delimiters (measured: twice as fast as Spark's CSV reader, which moreover drops lines of
+blanks); where quotes do, Python's csv module takes the line apart. What is not one record a line is read by `records`.
+Landing has made sure that the text is UTF-8 and its quotes close.
 """
 
 from __future__ import annotations
@@ -26,14 +28,22 @@ from lakehouse_assets.etl.engines.spark.records import RecordsFile, fields_of_li
 from lakehouse_assets.landing.csv_files.blanks import BLANK
 from lakehouse_assets.landing.routing import MALFORMED
 
-RECORD = StructType([StructField("file_no", IntegerType()), StructField("block", LongType()), StructField("fields", ArrayType(StringType()))])
+RECORD = StructType(
+    [
+        StructField("file_no", IntegerType()),
+        StructField("block", LongType()),
+        StructField("fields", ArrayType(StringType())),
+    ]
+)
 """A record before it has column names. `block`: where in its file the piece begins that one task read."""
 BY_RECORD = "by record"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What files must have in common to be read together. `way`: line by line without quotes, with them, or record by record."""
+    """What files must have in common to be read together. `way`: line by line without quotes, with them, or record by
+    record.
+    """
 
     header: tuple[str, ...]
     delimiter: str
@@ -42,30 +52,41 @@ class Layout:
 
 @dataclass(frozen=True)
 class RawRows:
-    """The batch's rows. `named` has file_no, block, row_id (unique; without gaps within a block), each column of the contract as text, and `_malformed`;
-    `as_read` has row_id and `raw`, the text by column name as it stands in the file. `headed`: the files whose first row is their header, as those are that
-    are read line by line."""
+    """The batch's rows. `named` has file_no, block, row_id (unique; without gaps within a block), each column of the
+    contract as text, and `_malformed`; `as_read` has row_id and `raw`, the text by column name as it stands in the
+    file. `headed`: the files whose first row is their header, as those are that are read line by line."""
 
     named: DataFrame
     as_read: DataFrame
     headed: frozenset[int]
 
 
-def raw_rows(spark: SparkSession, contract: Contract, files: Sequence[RawFile], environment: Mapping[str, str], links: Path) -> RawRows:
-    """Reads nothing yet. `files`: at least one. `links`: a folder for names of local files by which Spark knows what is in them."""
+def raw_rows(
+    spark: SparkSession, contract: Contract, files: Sequence[RawFile], environment: Mapping[str, str], links: Path
+) -> RawRows:
+    """Reads nothing yet. `files`: at least one. `links`: a folder for names of local files by which Spark knows what is
+    in them.
+    """
     layouts: dict[Layout, list[tuple[int, RawFile]]] = defaultdict(list)
     for file_no, file in enumerate(files):
         layouts[Layout(file.header, file.delimiter, _way(file))].append((file_no, file))
     parts = [(layout, _records(spark, layout, alike, environment, links)) for layout, alike in layouts.items()]
-    named = [records.select("file_no", "block", *_named(contract, layout), _malformed(layout)) for layout, records in parts]
+    named = [
+        records.select("file_no", "block", *_named(contract, layout), _malformed(layout)) for layout, records in parts
+    ]
     as_read = [records.select(_as_map(layout).alias("raw")) for layout, records in parts]
     row_id = F.monotonically_increasing_id().alias("row_id")
     headed = frozenset(file_no for file_no, file in enumerate(files) if _way(file) != BY_RECORD)
-    return RawRows(reduce(DataFrame.unionAll, named).select("*", row_id), reduce(DataFrame.unionAll, as_read).select("*", row_id), headed)
+    return RawRows(
+        reduce(DataFrame.unionAll, named).select("*", row_id),
+        reduce(DataFrame.unionAll, as_read).select("*", row_id),
+        headed,
+    )
 
 
 def first_rows(raw: RawRows, blocks: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
-    """Where each block's rows stand in their file: file_no, block, its least row_id, and that row's number (from 1; 0 is a header).
+    """Where each block's rows stand in their file: file_no, block, its least row_id, and that row's number (from 1; 0
+    is a header).
 
     `blocks`: file_no, block, least row_id, how many rows.
     """
@@ -85,7 +106,9 @@ def _way(file: RawFile) -> str:
     return "quoted lines" if file.quoted else "plain lines"
 
 
-def _records(spark: SparkSession, layout: Layout, files: list[tuple[int, RawFile]], environment: Mapping[str, str], links: Path) -> DataFrame:
+def _records(
+    spark: SparkSession, layout: Layout, files: list[tuple[int, RawFile]], environment: Mapping[str, str], links: Path
+) -> DataFrame:
     if layout.way == BY_RECORD:
         return _by_record(spark, files, environment)
     named = {_readable(file, file_no, links): file_no for file_no, file in files}
@@ -94,19 +117,26 @@ def _records(spark: SparkSession, layout: Layout, files: list[tuple[int, RawFile
     if len(files) == 1:
         return lines.select(F.lit(files[0][0]).alias("file_no"), place, _fields(layout))
     numbers = listed(spark, [(Path(name).name, file_no) for name, file_no in named.items()], "name string, file_no int")
-    return lines.join(F.broadcast(numbers), F.col("_metadata.file_name") == numbers.name).select("file_no", place, _fields(layout))
+    return lines.join(F.broadcast(numbers), F.col("_metadata.file_name") == numbers.name).select(
+        "file_no", place, _fields(layout)
+    )
 
 
 def _by_record(spark: SparkSession, files: list[tuple[int, RawFile]], environment: Mapping[str, str]) -> DataFrame:
     tasks = [
-        RecordsFile(file_no, file.location, file.delimiter, file.compression, file.skipped_lines, len(file.header), environment) for file_no, file in files
+        RecordsFile(
+            file_no, file.location, file.delimiter, file.compression, file.skipped_lines, len(file.header), environment
+        )
+        for file_no, file in files
     ]
     rows = spark.sparkContext.parallelize(tasks, len(tasks)).flatMap(RecordsFile.rows)
     return spark.createDataFrame(rows, RECORD, verifySchema=False)
 
 
 def _readable(file: RawFile, file_no: int, links: Path) -> str:
-    """A name by which Spark reads the file: gzip by its end, and none that it takes for hidden. Those in the bucket have it."""
+    """A name by which Spark reads the file: gzip by its end, and none that it takes for hidden. Those in the bucket
+    have it.
+    """
     if file.location.startswith("s3://"):
         return file.location
     link = links / f"{file_no}.csv{'.gz' if file.compression == 'gzip' else ''}"
@@ -132,21 +162,36 @@ def _fields(layout: Layout) -> Column:
     value = F.col("value")
     delimiter, width = layout.delimiter, len(layout.header)
     if layout.way != "plain lines":
-        return F.udf(lambda line: fields_of_line(line, delimiter, width), ArrayType(StringType()))(value).alias("fields")
+        return F.udf(lambda line: fields_of_line(line, delimiter, width), ArrayType(StringType()))(value).alias(
+            "fields"
+        )
     fields = F.split(value, re.escape(delimiter), -1)
     beyond = F.array_join(F.slice(fields, width + 1, F.greatest(F.size(fields) - width, F.lit(0))), "")
-    return F.when((F.size(fields) > width) & (F.translate(beyond, BLANK, "") == ""), F.slice(fields, 1, width)).otherwise(fields).alias("fields")
+    return (
+        F.when((F.size(fields) > width) & (F.translate(beyond, BLANK, "") == ""), F.slice(fields, 1, width))
+        .otherwise(fields)
+        .alias("fields")
+    )
 
 
 def _named(contract: Contract, layout: Layout) -> list[Column]:
     """The contract's columns as text. A ragged row has none: nothing tells which of its fields is which."""
     whole = F.when(F.size("fields") == len(layout.header), F.col("fields"))
-    return [(F.get(whole, F.lit(layout.header.index(name))) if name in layout.header else F.lit(None).cast("string")).alias(name) for name in contract.names]
+    return [
+        (F.get(whole, F.lit(layout.header.index(name))) if name in layout.header else F.lit(None).cast("string")).alias(
+            name
+        )
+        for name in contract.names
+    ]
 
 
 def _malformed(layout: Layout) -> Column:
     """Why the row could not be read as its header says: ragged, or as the conversion of its workbook found."""
-    own = F.get("fields", F.lit(layout.header.index(MALFORMED))) if MALFORMED in layout.header else F.lit(None).cast("string")
+    own = (
+        F.get("fields", F.lit(layout.header.index(MALFORMED)))
+        if MALFORMED in layout.header
+        else F.lit(None).cast("string")
+    )
     width = len(layout.header)
     ragged = F.concat(F.size("fields").cast("string"), F.lit(f" fields where the header has {width}"))
     return F.when(F.size("fields") != width, ragged).otherwise(own).alias(MALFORMED)
@@ -156,6 +201,6 @@ def _as_map(layout: Layout) -> Column:
     """The fields by the header's names; those beyond it by their number."""
     names = ", ".join(spark_literal(name) for name in layout.header)
     return F.expr(
-        f"map_filter(map_from_entries(transform(fields, (text, place) -> "
-        f"struct(coalesce(get(array({names}), place), concat('(field ', place + 1, ')')), text))), (name, text) -> name <> '{MALFORMED}')"
+        f"map_filter(map_from_entries(transform(fields, (text, place) -> struct(coalesce(get(array({names}), place),"
+        f" concat('(field ', place + 1, ')')), text))), (name, text) -> name <> '{MALFORMED}')"
     )

@@ -48,7 +48,9 @@ class RecordsFile:
 
 
 class _Body(io.RawIOBase):
-    """S3's answer as a raw stream. (botocore's own closes itself at the end, which TextIOWrapper takes for an error.)"""
+    """S3's answer as a raw stream. (botocore's own closes itself at the end, which TextIOWrapper takes for an
+    error.)
+    """
 
     def __init__(self, body: Any) -> None:
         self._body = body

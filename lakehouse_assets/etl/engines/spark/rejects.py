@@ -12,9 +12,25 @@ from lakehouse_assets.etl.engines.ranges import spark_literal, within
 from lakehouse_assets.etl.engines.spark.cached import Kept
 from lakehouse_assets.etl.engines.spark.delta import Table
 from lakehouse_assets.etl.engines.spark.inline import listed
-from lakehouse_assets.etl.engines.table import SAID_AGAIN, SAME_OPEN_RECORD, SAME_RECORD, SETTLED, STILL_SO, of_rejects, of_settled
+from lakehouse_assets.etl.engines.table import (
+    SAID_AGAIN,
+    SAME_OPEN_RECORD,
+    SAME_RECORD,
+    SETTLED,
+    STILL_SO,
+    of_rejects,
+    of_settled,
+)
 from lakehouse_assets.etl.plan import SEPARATOR
-from lakehouse_assets.etl.plan.resolve import CORRECTED, HEALED, REPLAYED, ROW_IN_TABLE, corrected_sql, open_records_sql, outdone_sql
+from lakehouse_assets.etl.plan.resolve import (
+    CORRECTED,
+    HEALED,
+    REPLAYED,
+    ROW_IN_TABLE,
+    corrected_sql,
+    open_records_sql,
+    outdone_sql,
+)
 
 NUMBER = "p.number + d.row_id - p.first_row"
 """A row's number in its file, from the view `places`."""
@@ -23,18 +39,33 @@ NUMBER = "p.number + d.row_id - p.first_row"
 class Rejects:
     """Reads the views `files`, `retried_rows`, `current` and `decided` of its load. `places`: see `raw.first_rows`."""
 
-    def __init__(self, contract: Contract, table: Table, batch_id: str, transaction: str, spark: SparkSession, kept: Kept) -> None:
-        self.contract, self.table, self.batch_id, self.transaction, self.spark, self.kept = contract, table, batch_id, transaction, spark, kept
+    def __init__(
+        self, contract: Contract, table: Table, batch_id: str, transaction: str, spark: SparkSession, kept: Kept
+    ) -> None:
+        self.contract, self.table, self.batch_id, self.transaction, self.spark, self.kept = (
+            contract,
+            table,
+            batch_id,
+            transaction,
+            spark,
+            kept,
+        )
         self.files: Sequence[RawFile] = ()
         self.places: list[tuple[int, int, int, int]] = []
         self.resolved = 0
 
     def waiting(self, columns: Sequence[str]) -> DataFrame:
-        """The waiting records of other batches, but for those whose content this batch brings again: its rows speak for them."""
-        return self.table.rows(f"waiting = true AND batch_id <> {spark_literal(self.batch_id)} AND NOT {self._of_content_seen()}").select(*columns)
+        """The waiting records of other batches, but for those whose content this batch brings again: its rows speak for
+        them.
+        """
+        return self.table.rows(
+            f"waiting = true AND batch_id <> {spark_literal(self.batch_id)} AND NOT {self._of_content_seen()}"
+        ).select(*columns)
 
     def write(self, as_read: DataFrame | None, revision: int) -> int | None:
-        """See `DatasetLoad.write_rejects`. `as_read`: row_id and `raw` of each row; None where this batch rejects none."""
+        """See `DatasetLoad.write_rejects`. `as_read`: row_id and `raw` of each row; None where this batch rejects
+        none.
+        """
         if self.written_before(revision):
             return None
         if revision:
@@ -55,23 +86,42 @@ class Rejects:
             return self.table.append(rows, transaction)
         renewed = {name: f"s.`{name}`" for name in REJECTED_COLUMNS if name != "record_id"}
         condition = f"{SAME_RECORD} AND {self._of_content_seen('t.record_id')}"
-        return sum(self.table.merge(self.kept.keep(rows), condition, transaction, update=renewed, insert=True, only=SAID_AGAIN))
+        return sum(
+            self.table.merge(self.kept.keep(rows), condition, transaction, update=renewed, insert=True, only=SAID_AGAIN)
+        )
 
     def find_resolved(self, accepted: int, retried: int) -> int:
-        """The view `resolved` (record_id, resolution): the open records of other batches that this one settles, but for orphans that it heals. How many."""
-        self._view("resolved", self.spark.sql("SELECT CAST(NULL AS STRING) AS record_id, CAST(NULL AS STRING) AS resolution WHERE FALSE"))
+        """The view `resolved` (record_id, resolution): the open records of other batches that this one settles, but for
+        orphans that it heals. How many.
+        """
+        self._view(
+            "resolved",
+            self.spark.sql("SELECT CAST(NULL AS STRING) AS record_id, CAST(NULL AS STRING) AS resolution WHERE FALSE"),
+        )
         if not accepted or self.table.empty:
             return 0
-        stored = self.table.rows(f"healed_by IS NULL AND resolved_by IS NULL AND batch_id <> {spark_literal(self.batch_id)}")
+        stored = self.table.rows(
+            f"healed_by IS NULL AND resolved_by IS NULL AND batch_id <> {spark_literal(self.batch_id)}"
+        )
         stored = self.kept.keep(stored.select("record_id", "source_modified_at", "raw", "waiting"))
         if not stored.count():
             return 0
         self._view("stored", stored)
-        names = ", ".join(f"raw['{name}'] AS `{name}`" for name in dict.fromkeys(filter(None, (self.contract.key, self.contract.version))))
-        self._view("raw", self.spark.sql(f"SELECT record_id, source_modified_at, {names} FROM stored WHERE NOT {self._of_content_seen()}"))
+        names = ", ".join(
+            f"raw['{name}'] AS `{name}`"
+            for name in dict.fromkeys(filter(None, (self.contract.key, self.contract.version)))
+        )
+        self._view(
+            "raw",
+            self.spark.sql(
+                f"SELECT record_id, source_modified_at, {names} FROM stored WHERE NOT {self._of_content_seen()}"
+            ),
+        )
         self._view("open_records", self.spark.sql(open_records_sql(self.contract, "record_id", "source_modified_at")))
         self._view_accepted()
-        resolved = self.spark.sql(f"SELECT record_id, '{CORRECTED}' AS resolution FROM ({corrected_sql(self.contract)})")
+        resolved = self.spark.sql(
+            f"SELECT record_id, '{CORRECTED}' AS resolution FROM ({corrected_sql(self.contract)})"
+        )
         if self._seen():
             self._view_places()
             resolved = resolved.unionByName(
@@ -83,7 +133,11 @@ class Rejects:
             )
         if retried:
             resolved = resolved.join(
-                self.spark.sql("SELECT record_id FROM retried_rows JOIN decided USING (row_id) WHERE verdict <> 'rejected'"), "record_id", "left_anti"
+                self.spark.sql(
+                    "SELECT record_id FROM retried_rows JOIN decided USING (row_id) WHERE verdict <> 'rejected'"
+                ),
+                "record_id",
+                "left_anti",
             )
         resolved = self.kept.keep(resolved)
         self._view("resolved", resolved)
@@ -98,15 +152,16 @@ class Rejects:
         return self.table.committed(of_rejects(self.transaction, revision))
 
     def settle(self, retried: bool, contested: bool) -> None:
-        """See `DatasetLoad.settle_rejects`. `retried`: whether orphans were tried again; `contested`: whether rows of this
-        batch's files are rejected, and rows of their keys may be newer."""
+        """See `DatasetLoad.settle_rejects`. `retried`: whether orphans were tried again; `contested`: whether rows of
+        this batch's files are rejected, and rows of their keys may be newer."""
         outdone = [self._outdone()] if contested else []
         if not (retried or outdone or self.resolved) or self.settled_before:
             return
         batch = spark_literal(self.batch_id)
         parts = ["SELECT record_id, resolution, CAST(NULL AS TIMESTAMP) AS said_at FROM resolved", *outdone]
         others = (
-            f"SELECT record_id, CASE WHEN resolution = '{HEALED}' THEN {batch} END AS healed_by, FALSE AS waiting, CAST(NULL AS ARRAY<STRING>) AS reasons, "
+            f"SELECT record_id, CASE WHEN resolution = '{HEALED}' THEN {batch} END AS healed_by, FALSE AS waiting,"
+            " CAST(NULL AS ARRAY<STRING>) AS reasons, "
         )
         others += f"{batch} AS resolved_by, resolution, said_at FROM ({' UNION ALL '.join(parts)})"
         if retried:
@@ -122,7 +177,9 @@ class Rejects:
             settled = others
         rows = self.kept.keep(self.spark.sql(settled))
         if rows.count():
-            self.table.merge(rows, SAME_OPEN_RECORD, of_settled(self.transaction), update=SETTLED, insert=False, only=STILL_SO)
+            self.table.merge(
+                rows, SAME_OPEN_RECORD, of_settled(self.transaction), update=SETTLED, insert=False, only=STILL_SO
+            )
 
     def _outdone(self) -> str:
         """The records that this batch wrote itself, for whose key it, or the table, has a newer row."""
@@ -130,15 +187,18 @@ class Rejects:
         self._view_accepted()
         self._view("refused", self.spark.sql("SELECT * FROM decided WHERE verdict = 'rejected' AND row_id >= 0"))
         return (
-            f"SELECT concat(f.record, ':', {NUMBER}) AS record_id, '{CORRECTED}' AS resolution, f.source_modified_at AS said_at "
-            f"FROM ({outdone_sql(self.contract)}) o JOIN refused d USING (row_id) JOIN files f USING (file_no) JOIN places p USING (file_no, block)"
+            f"SELECT concat(f.record, ':', {NUMBER}) AS record_id, '{CORRECTED}' AS resolution, f.source_modified_at AS"
+            f" said_at FROM ({outdone_sql(self.contract)}) o JOIN refused d USING (row_id) JOIN files f USING (file_no)"
+            " JOIN places p USING (file_no, block)"
         )
 
     def _view_accepted(self) -> None:
         self._view("accepted", self.spark.sql("SELECT * FROM decided WHERE verdict <> 'rejected'"))
 
     def _view_places(self) -> None:
-        self._view("places", listed(self.spark, self.places, "file_no int, block bigint, first_row bigint, number bigint"))
+        self._view(
+            "places", listed(self.spark, self.places, "file_no int, block bigint, first_row bigint, number bigint")
+        )
 
     def _seen(self) -> list[str]:
         """What the ids of records begin with whose content came before."""

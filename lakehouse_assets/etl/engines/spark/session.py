@@ -1,4 +1,6 @@
-"""The Spark session: what the plan needs of it wherever it runs, and what a session on one machine needs besides. On Glue the platform brings the jars."""
+"""The Spark session: what the plan needs of it wherever it runs, and what a session on one machine needs besides. On
+Glue the platform brings the jars.
+"""
 
 from __future__ import annotations
 
@@ -40,24 +42,31 @@ SURE = {name: value for name, value in EVERYWHERE.items() if name not in DELTA} 
     # A commit of its own after each write: the write's figures would not be those of the last commit.
     "spark.databricks.delta.autoCompact.enabled": "false",
 }
-"""What rows become depends on it, so each load's session has it, whatever a cluster or a session that was there before has been told."""
+"""What rows become depends on it, so each load's session has it, whatever a cluster or a session that was there before
+has been told.
+"""
 DRIVER_MEMORY = "4g"
 COMPILE_ALL = "-XX:-DontCompileHugeMethods"
-"""For every JVM that judges rows. The judging of a wide row is one method of more than 8,000 bytecodes, and such a method Java only interprets (HotSpot's
-HugeMethodLimit): measured, 5 million order items are judged in 7 seconds with the option, in 28 without."""
+"""For every JVM that judges rows. The judging of a wide row is one method of more than 8,000 bytecodes, and such a
+method Java only interprets (HotSpot's HugeMethodLimit): measured, 5 million order items are judged in 7 seconds with
+the option, in 28 without."""
 
 COLLECTOR = "-XX:+UseParallelGC"
-"""For a JVM that works by itself: no one waits for a single answer, and 5 million order items are loaded in a sixth less time than with Java's default."""
+"""For a JVM that works by itself: no one waits for a single answer, and 5 million order items are loaded in a sixth
+less time than with Java's default.
+"""
 
 
 def on_one_machine(jars: Sequence[Path], scratch: Path) -> dict[str, str]:
-    """The configuration of a session whose driver does all the work, with every core of this machine. `jars`: Spark's, and the log store.
+    """The configuration of a session whose driver does all the work, with every core of this machine. `jars`: Spark's,
+    and the log store.
 
     Raises BadConfiguration where a folder has a name that Spark takes for several.
     """
     if several := [str(place) for place in (scratch, *jars) if "," in str(place)]:
         raise BadConfiguration(
-            f"Spark cannot use {several[0]}: a comma ends a name for it. Set LAKEHOUSE_HOME to a folder without, or use the embedded engine."
+            f"Spark cannot use {several[0]}: a comma ends a name for it. Set LAKEHOUSE_HOME to a folder without, or use"
+            " the embedded engine."
         )
     cores = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     return EVERYWHERE | {
@@ -68,15 +77,20 @@ def on_one_machine(jars: Sequence[Path], scratch: Path) -> dict[str, str]:
         "spark.driver.memory": DRIVER_MEMORY,
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f"{COMPILE_ALL} {COLLECTOR} -Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}",
+        "spark.driver.extraJavaOptions": (
+            f"{COMPILE_ALL} {COLLECTOR}"
+            f" -Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
+        ),
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": cores,
-        # What is shuffled is cut this small, so that great batches are joined by hash tables; small pieces are put together again.
+        # What is shuffled is cut this small, so that great batches are joined by hash tables; small pieces are put
+        # together again.
         "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "32",
-        # A load compiles several hundred pieces of code; with the default of 100 kept, the next load does so again (measured: a third of its time).
+        # A load compiles several hundred pieces of code; with the default of 100 kept, the next load does so again
+        # (measured: a third of its time).
         "spark.sql.codegen.cache.maxEntries": "2000",
         # 50 tasks for every look at a table's log is the default.
         "spark.databricks.delta.snapshotPartitions": "2",
@@ -105,7 +119,9 @@ def bucket_options(bucket: str, environment: Mapping[str, str]) -> dict[str, str
 
 
 def spark_session(configuration: Mapping[str, str] = EVERYWHERE) -> SparkSession:
-    """The process's session, started with this configuration if there is none. (A session that runs keeps the static part of its own.)"""
+    """The process's session, started with this configuration if there is none. (A session that runs keeps the static
+    part of its own.)
+    """
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName("lakehouse")

@@ -1,5 +1,5 @@
-"""An S3 that does not answer is an outage, to be tried again, wherever a table is opened, read or written; what no retry heals is none, and no message holds a
-key of S3 or a value."""
+"""An S3 that does not answer is an outage, to be tried again, wherever a table is opened, read or written; what no
+retry heals is none, and no message holds a key of S3 or a value."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ NOBODY_LISTENS = {
 
 
 @pytest.mark.parametrize(
-    "opened", [lambda uri: delta.existing_table(uri, NOBODY_LISTENS), lambda uri: delta.open_table(uri, {"a": "int"}, None, NOBODY_LISTENS)]
+    "opened",
+    [
+        lambda uri: delta.existing_table(uri, NOBODY_LISTENS),
+        lambda uri: delta.open_table(uri, {"a": "int"}, None, NOBODY_LISTENS),
+    ],
 )
 def test_a_table_that_cannot_be_reached_is_named_in_plain_words(opened: Callable[[str], object]) -> None:
     with pytest.raises(TemporaryOutage, match=r"s3://bucket/table cannot be reached: .*Generic S3 error") as failed:
@@ -48,9 +52,18 @@ def test_a_refused_connection_while_writing_is_one_too(tmp_path: Path) -> None:
         delta.with_outage_named(table, refused)
 
 
-PUT = "Failed to parse parquet: External: Generic S3 error: Error performing PUT http://127.0.0.1/bucket/table/shop%3DSecret/part.parquet in 3ms - "
-REFUSED = PUT + "Server returned non-2xx status code: 4{} Bad Request: <?xml version='1.0'?><Error><Code>{}</Code><Key>table/shop=Secret</Key></Error>"
-KERNEL = "Kernel error -> Generic S3 error\n \x1b[31m↳\x1b[0m Server returned non-2xx status code\n  \x1b[31m↳\x1b[0m {}\n<Error><Code>{}</Code></Error>"
+PUT = (
+    "Failed to parse parquet: External: Generic S3 error: Error performing PUT"
+    " http://127.0.0.1/bucket/table/shop%3DSecret/part.parquet in 3ms - "
+)
+REFUSED = (
+    PUT + "Server returned non-2xx status code: 4{} Bad Request: <?xml"
+    " version='1.0'?><Error><Code>{}</Code><Key>table/shop=Secret</Key></Error>"
+)
+KERNEL = (
+    "Kernel error -> Generic S3 error\n \x1b[31m↳\x1b[0m Server returned non-2xx status code\n  \x1b[31m↳\x1b[0m"
+    " {}\n<Error><Code>{}</Code></Error>"
+)
 
 
 class PanicException(BaseException):
@@ -60,24 +73,54 @@ class PanicException(BaseException):
 @pytest.mark.parametrize(
     ("raised", "kind", "told"),
     [
-        (DeltaError(REFUSED.format("00", "KeyTooLongError")), BadConfiguration, "S3 refused the request (Generic S3 error: KeyTooLongError: status 400)"),
+        (
+            DeltaError(REFUSED.format("00", "KeyTooLongError")),
+            BadConfiguration,
+            "S3 refused the request (Generic S3 error: KeyTooLongError: status 400)",
+        ),
         (DeltaError(REFUSED.format("00", "InvalidRequest")), BadConfiguration, "InvalidRequest"),
         (DeltaError(REFUSED.format("00", "RequestTimeout")), TemporaryOutage, "RequestTimeout"),
         (OSError(KERNEL.format("404 Not Found", "NoSuchBucket")), BadConfiguration, "NoSuchBucket"),
         (OSError(KERNEL.format("503 Slow Down", "SlowDown")), TemporaryOutage, "cannot be reached"),
         (OSError(KERNEL.format("500 Oops", "InternalError")), TemporaryOutage, "status 500"),
-        (OSError("The operation lacked the necessary privileges to complete for path table/shop=Secret"), BadConfiguration, "necessary privileges"),
-        (DeltaError(PUT + "HTTP error: error sending request"), TemporaryOutage, "cannot be reached: Generic S3 error: error sending request"),
-        (DeltaError("Object at location table/shop=Secret/part.parquet not found"), LakehouseError, "refers to a file that is not there"),
-        (OSError("Generic LocalFileSystem error: shop=Secret: No space left on device (os error 28)"), LakehouseError, "free some space"),
+        (
+            OSError("The operation lacked the necessary privileges to complete for path table/shop=Secret"),
+            BadConfiguration,
+            "necessary privileges",
+        ),
+        (
+            DeltaError(PUT + "HTTP error: error sending request"),
+            TemporaryOutage,
+            "cannot be reached: Generic S3 error: error sending request",
+        ),
+        (
+            DeltaError("Object at location table/shop=Secret/part.parquet not found"),
+            LakehouseError,
+            "refers to a file that is not there",
+        ),
+        (
+            OSError("Generic LocalFileSystem error: shop=Secret: No space left on device (os error 28)"),
+            LakehouseError,
+            "free some space",
+        ),
         (SchemaMismatchError("Cannot cast 'Secret' to int"), LakehouseError, "delta-rs failed (SchemaMismatchError)"),
-        (DeltaError("Generic DeltaTable error: task 7 panicked with 'Secret'"), LakehouseError, "delta-rs failed (DeltaError)"),
+        (
+            DeltaError("Generic DeltaTable error: task 7 panicked with 'Secret'"),
+            LakehouseError,
+            "delta-rs failed (DeltaError)",
+        ),
         (PanicException("index out of bounds: Secret"), LakehouseError, "delta-rs failed (PanicException)"),
-        (CommitFailedError("a concurrent transaction read shop=Secret"), TemporaryOutage, "another writer committed after this had begun"),
+        (
+            CommitFailedError("a concurrent transaction read shop=Secret"),
+            TemporaryOutage,
+            "another writer committed after this had begun",
+        ),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
-def test_an_outage_is_only_what_a_retry_can_heal(tmp_path: Path, raised: BaseException, kind: type[LakehouseError], told: str) -> None:
+def test_an_outage_is_only_what_a_retry_can_heal(
+    tmp_path: Path, raised: BaseException, kind: type[LakehouseError], told: str
+) -> None:
     def write() -> None:
         raise raised
 
@@ -96,8 +139,12 @@ def test_a_bucket_that_is_not_there_is_no_outage(lakehouse: Lakehouse) -> None:
 
 
 @pytest.mark.parametrize("version", [0, 1], ids=["created", "appended"])
-def test_a_commit_that_met_another_write_is_an_outage_and_tried_again_it_is_done(lakehouse: Lakehouse, version: int) -> None:
-    """S3's 409 says that two writes met, not that the other one was done; delta-rs takes it for a commit that is there."""
+def test_a_commit_that_met_another_write_is_an_outage_and_tried_again_it_is_done(
+    lakehouse: Lakehouse, version: int
+) -> None:
+    """S3's 409 says that two writes met, not that the other one was done; delta-rs takes it for a commit that is
+    there.
+    """
     uri, options = f"{lakehouse.tables.data}probe", lakehouse.tables.storage_options
 
     def write(options: dict[str, str]) -> None:
@@ -118,12 +165,19 @@ def test_a_permission_that_is_missing_for_a_commit_is_named(lakehouse: Lakehouse
     uri, options = f"{lakehouse.tables.data}probe", lakehouse.tables.storage_options
     with s3_proxy(options["AWS_ENDPOINT_URL"]) as proxy:
         proxy.before_put[f"{0:020d}.json"] = lambda: DENIED
-        with pytest.raises(BadConfiguration, match=r"probe: a permission is missing \(.*\): s3:PutObject on its files\. Nothing is lost"):
+        with pytest.raises(
+            BadConfiguration,
+            match=r"probe: a permission is missing \(.*\): s3:PutObject on its files\. Nothing is lost",
+        ):
             delta.open_table(uri, {"a": "int"}, None, {**options, "AWS_ENDPOINT_URL": proxy.endpoint})
 
 
-def test_rows_that_stop_coming_while_duckdb_reads_them_are_one_and_a_lost_file_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table's files are gone from the disk, which stands for both: what DuckDB says of it is the store's own words."""
+def test_rows_that_stop_coming_while_duckdb_reads_them_are_one_and_a_lost_file_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table's files are gone from the disk, which stands for both: what DuckDB says of it is the store's own
+    words.
+    """
     house = House(EmbeddedEngine(tmp_path / "scratch"), tmp_path, read_contracts())
     house.load("products", "b1", rows_file("products", row("products")))
     for file in Path(house.tables.table("products")).rglob("*.parquet"):
@@ -132,7 +186,9 @@ def test_rows_that_stop_coming_while_duckdb_reads_them_are_one_and_a_lost_file_i
     def load() -> None:
         house.load("products", "b2", rows_file("products", row("products"), minutes=1))
 
-    with pytest.raises(LakehouseError, match="A table that products is held against refers to a file that is not there") as lost:
+    with pytest.raises(
+        LakehouseError, match="A table that products is held against refers to a file that is not there"
+    ) as lost:
         load()
     assert not isinstance(lost.value, TemporaryOutage)
     for mark in ("GENERIC", "ABSENT"):

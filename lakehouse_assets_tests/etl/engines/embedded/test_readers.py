@@ -1,4 +1,6 @@
-"""The reader that a file gets: the fastest that reads it exactly, also where the telling bytes lie across the pieces it is looked through in."""
+"""The reader that a file gets: the fastest that reads it exactly, also where the telling bytes lie across the pieces it
+is looked through in.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,11 @@ def reader(folder: Path, content: bytes, *, delimiter: str = ",", regular: bool 
     path = folder / "file.csv"
     path.write_bytes(content)
     compression = "gzip" if content.startswith(b"\x1f\x8b") else "none"
-    return reader_of(RawFile("id", "file.csv", datetime(2025, 1, 1, tzinfo=UTC), str(path), ("a", "b"), delimiter, compression, regular))
+    return reader_of(
+        RawFile(
+            "id", "file.csv", datetime(2025, 1, 1, tzinfo=UTC), str(path), ("a", "b"), delimiter, compression, regular
+        )
+    )
 
 
 @pytest.mark.parametrize(
