@@ -62,7 +62,7 @@ def build_modules(folder: Path) -> Path:
         "cp",
         *(word for platform in PLATFORMS for word in ("--platform", platform)),
     ]
-    done = subprocess.run(  # noqa: S603 - pip, with arguments of this file
+    done = subprocess.run(
         [*command, *target, "--dest", str(wheels), "--requirement", str(hashed)],
         capture_output=True,
         text=True,

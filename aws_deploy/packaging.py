@@ -159,7 +159,7 @@ def _compile(content: Path) -> None:
         "unchecked-hash",
         str(content),
     ]
-    subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": "0"}, check=False)  # noqa: S603 - compileall, of the folder made here
+    subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": "0"}, check=False)
 
 
 def locked(packages: Iterable[str], lock: str = "requirements.lock") -> str:
@@ -195,7 +195,7 @@ def _install(name: str, into: Path, target: Target) -> None:
             str(into),
         ]
         platform = ["--python-version", target.python, "--python-platform", target.platform] if target.platform else []
-        done = subprocess.run(  # noqa: S603 - uv, with arguments of this file
+        done = subprocess.run(
             [*command, *platform, "--python", sys.executable, "-r", requirements.name],
             capture_output=True,
             text=True,

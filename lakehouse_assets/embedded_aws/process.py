@@ -123,7 +123,7 @@ def _start(home: Path) -> tuple[subprocess.Popen[bytes], EmbeddedAws]:
     if log.exists() and log.stat().st_size > LOG_BYTES_KEPT:
         log.replace(log.with_suffix(".log.1"))
     with log.open("ab") as output:
-        server = subprocess.Popen(  # noqa: S603 - our own module
+        server = subprocess.Popen(
             [sys.executable, "-m", "lakehouse_assets.embedded_aws", str(home / "aws")],
             stdin=subprocess.PIPE,
             stdout=output,

@@ -164,9 +164,9 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
         in_all["files_loaded"],
         in_all["files_quarantined"],
     ) == (7, 5, 2, 4, 1)
-    assert (
-        in_all["status"] == instance.get_run_by_id(result.run_id).tags["lakehouse/status"] == "succeeded_with_rejects"
-    )  # type: ignore[union-attr]
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert in_all["status"] == run.tags["lakehouse/status"] == "succeeded_with_rejects"
     assert keys(lakehouse, "control/reports/") == [in_all["report"].removeprefix(f"s3://{lakehouse.settings.bucket}/")]
     assert len(result.get_asset_materialization_events()) == len(defs.resolve_all_asset_specs()) - 1, (
         "the uploads are people's, and only observed"

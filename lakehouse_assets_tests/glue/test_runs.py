@@ -258,12 +258,8 @@ def test_what_an_end_means(state: str, message: str | None, kind: type[Lakehouse
 def test_glues_own_time_out_is_waited_out(lakehouse: Lakehouse) -> None:
     """It comes with status 400, like what is asked wrongly."""
     runs = make_job(lakehouse, "")
-    answers: list[Exception | None] = [
-        ClientError(
-            {"Error": {"Code": "OperationTimeoutException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "GetJobRun"
-        ),  # type: ignore[typeddict-item]
-        None,
-    ]
+    response: Any = {"Error": {"Code": "OperationTimeoutException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    answers: list[Exception | None] = [ClientError(response, "GetJobRun"), None]
 
     def get_job_run(**asked: Any) -> Any:
         if (answer := answers.pop(0) if answers else None) is not None:

@@ -163,7 +163,7 @@ def _dagster(home: Path, url: str, told_url: str) -> Iterator[subprocess.Popen[b
     arguments = ["-w", str(workspace(home)), "-h", "127.0.0.1", "-p", url.rsplit(":", 1)[1]]
     _log(home).parent.mkdir(parents=True, exist_ok=True)
     with _log(home).open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own module
+        process = subprocess.Popen(
             [
                 sys.executable,
                 "-m",

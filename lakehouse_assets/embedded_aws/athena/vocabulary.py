@@ -27,14 +27,14 @@ FUNCTIONS = frozenset(
     stddev_pop stddev_samp strpos substr substring sum tan tanh to_base64 to_hex to_unixtime to_utf8 transform trim truncate try_cast unnest upper
     var_pop var_samp variance week week_of_year year year_of_week
     """.split()
-)  # noqa: SIM905 - 130 quotes would hide the words
+)
 KEYWORDS = frozenset(
     """
     all and any array as bernoulli between by case char cube decimal distinct else end escape except exists from group having in intersect interval is
     join lateral like limit not offset on or order over partition recursive rollup select sets some system then time timestamp union using values
     varchar when where window with within
     """.split()
-)  # noqa: SIM905
+)
 """What a parenthesis may follow without being a function's."""
 CALLED = re.compile(r"[A-Za-z_]\w*")
 NAMES_BEFORE = (TokenType.ALIAS, TokenType.R_PAREN, TokenType.VAR, TokenType.IDENTIFIER, TokenType.ORDINALITY)

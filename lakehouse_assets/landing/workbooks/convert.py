@@ -42,8 +42,11 @@ class Sheet:
 
 
 def convert_workbook(
-    path: Path, contracts: Contracts, into: Path, limits: WorkbookLimits = WorkbookLimits()
-) -> tuple[Sheet, ...]:  # noqa: B008 - frozen
+    path: Path,
+    contracts: Contracts,
+    into: Path,
+    limits: WorkbookLimits = WorkbookLimits(),  # noqa: B008 - frozen
+) -> tuple[Sheet, ...]:
     """Every sheet of an .xlsx workbook, in its order; those that are a dataset's are written to CSV files in `into`.
 
     into: a folder for this workbook alone: the files' names say only the sheet's place. After an error it may hold some

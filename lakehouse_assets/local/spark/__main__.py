@@ -38,7 +38,7 @@ def set_up_java(environment: Mapping[str, str], places: Sequence[str], system: S
 
 def _run(command: str, environment: Mapping[str, str]) -> None:
     unattended = {**environment, "DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(["/bin/sh", "-c", command], check=False, stdout=subprocess.DEVNULL, env=unattended)  # noqa: S603 - from our own table
+    done = subprocess.run(["/bin/sh", "-c", command], check=False, stdout=subprocess.DEVNULL, env=unattended)
     if done.returncode:
         raise TemporaryOutage(
             f"Java 17 could not be installed: the command above ended with exit code {done.returncode}. Correct what it"

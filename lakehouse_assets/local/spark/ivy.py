@@ -94,7 +94,7 @@ def _run(module: Path, settings: Path, retrieved: str, scratch: Path, types: tup
     }
     answer = subprocess.run(
         [java, *here, *what], env=environment, capture_output=True, text=True, errors="replace", check=False
-    )  # noqa: S603 - Java, found by us
+    )
     if answer.returncode:
         raise TemporaryOutage(
             "What the lock names could not be downloaded. Try again; where the central Maven repository is out of"

@@ -128,7 +128,7 @@ def _ask(place: str, executable: Path) -> Java:
     try:
         answer = subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS_TO_ANSWER
-        )  # noqa: S603 - asked for
+        )
     except (OSError, subprocess.TimeoutExpired):
         return Java(place, executable, None)
     version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
