@@ -1,7 +1,9 @@
 # Every command that a person needs. `make help` lists them.
 PYTHON ?= python3 python3.13 python3.12 python3.11
 BIN := .venv/bin
-UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --compile-bytecode
+# requirements.lock holds every package of every set, with its hashes; a set is what pyproject.toml names, at those versions.
+UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
+LOCKED := $(UV_INSTALL) --require-hashes -c requirements.lock -r pyproject.toml --extra local
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 # What stays together and what comes first, lakehouse_assets_tests/conftest.py says. Three workers for two cores: some tests mostly wait.
 PYTEST_SIDE_BY_SIDE := -n 3 --dist loadgroup --no-loadscope-reorder
@@ -77,11 +79,7 @@ diff: .venv/installed-deploy aws_deploy/node_modules/.installed ## what a deploy
 
 lock: .venv/installed .venv/installed-pyspark ## resolve the dependencies and Spark's jars anew after a change of pyproject.toml or ivy.xml
 	$(LOCK) --group setup -o requirements-setup.lock
-	$(LOCK) --extra local pyproject.toml -o requirements.lock
-	$(LOCK) --extra local --extra spark -c requirements.lock pyproject.toml -o requirements-spark.lock
-	$(LOCK) --extra local --group dev -c requirements.lock -c requirements-spark.lock pyproject.toml -o requirements-dev.lock
-	$(LOCK) --group deploy -c requirements.lock -c requirements-spark.lock -c requirements-dev.lock pyproject.toml -o requirements-deploy.lock
-	$(LOCK) --group trino -c requirements.lock -c requirements-spark.lock -c requirements-dev.lock -c requirements-deploy.lock pyproject.toml -o requirements-trino.lock
+	$(LOCK) --all-extras --group dev --group deploy --group trino pyproject.toml -o requirements.lock
 	$(BIN)/python -m lakehouse_assets.local.spark lock
 
 log-store: .venv/installed-spark ## compile Spark's log store anew after a change of its Java source (needs a JDK of Java 17): commit the jar
@@ -99,18 +97,18 @@ clean: ## remove what setup installed (.venv); DATA=1 also the lakehouse that is
 
 .venv/installed: .venv/uv requirements.lock pyproject.toml
 	@echo "Installing the locked packages (requirements.lock) ..."
-	@$(UV_INSTALL) --require-hashes -r requirements.lock
-	@$(UV_INSTALL) --no-build-isolation --editable .
+	@$(LOCKED)
+	@$(UV_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/installed-dev: .venv/installed requirements-dev.lock
-	@echo "Installing the locked packages for development (requirements-dev.lock) ..."
-	@$(UV_INSTALL) --require-hashes -r requirements-dev.lock
+.venv/installed-dev: .venv/installed
+	@echo "Installing the locked packages for development ..."
+	@$(LOCKED) --group dev
 	@touch $@
 
-.venv/installed-deploy: .venv/installed requirements-deploy.lock
-	@echo "Installing the locked packages for the deployment (requirements-deploy.lock) ..."
-	@$(UV_INSTALL) --require-hashes -r requirements-deploy.lock
+.venv/installed-deploy: .venv/installed
+	@echo "Installing the locked packages for the deployment ..."
+	@$(LOCKED) --group deploy
 	@touch $@
 
 # From Go's module proxy, which has it as its authors released it; the PyPI package of that name would download a program from elsewhere.
@@ -122,21 +120,21 @@ aws_deploy/node_modules/.installed: aws_deploy/package-lock.json
 	@cd aws_deploy && npm ci --no-audit --no-fund
 	@touch $@
 
-.venv/installed-pyspark: .venv/installed requirements-spark.lock
-	@echo "Installing the locked packages for Spark (requirements-spark.lock; pyspark is 450 MB) ..."
-	@$(UV_INSTALL) --no-build-isolation-package pyspark --require-hashes -r requirements-spark.lock
+.venv/installed-pyspark: .venv/installed
+	@echo "Installing the locked packages for Spark (pyspark is 450 MB) ..."
+	@$(LOCKED) --extra spark --no-build-isolation-package pyspark
 	@touch $@
 
 # Java comes first, before anything is downloaded; hence .venv/installed-pyspark is made in here and is no prerequisite.
-.venv/installed-spark: requirements-setup.lock requirements-spark.lock lakehouse_assets/local/spark/jars.lock
+.venv/installed-spark: requirements-setup.lock requirements.lock pyproject.toml lakehouse_assets/local/spark/jars.lock
 	@$(FIND_PYTHON); $$python -m lakehouse_assets.local.spark java
 	@$(MAKE) --no-print-directory .venv/installed-pyspark
 	@$(BIN)/python -m lakehouse_assets.local.spark jars
 	@touch $@
 
 # Its downloader is Spark's: the Ivy that pyspark ships, on Java 17.
-.venv/installed-trino: .venv/installed-spark requirements-trino.lock lakehouse_assets_tests/trino/server.lock
-	@echo "Installing the locked packages for Trino (requirements-trino.lock; its Java is 60 MB) ..."
-	@$(UV_INSTALL) --require-hashes -r requirements-trino.lock
+.venv/installed-trino: .venv/installed-spark lakehouse_assets_tests/trino/server.lock
+	@echo "Installing the locked packages for Trino (its Java is 60 MB) ..."
+	@$(LOCKED) --group trino
 	@$(BIN)/python -m lakehouse_assets_tests.trino.installation
 	@touch $@

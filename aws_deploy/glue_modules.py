@@ -77,7 +77,7 @@ def build_modules(folder: Path) -> Path:
 
 
 def _requirements() -> str:
-    return locked(MODULES) + locked(OF_SPARK, "requirements-spark.lock")
+    return locked(MODULES) + locked(OF_SPARK)
 
 
 def _address() -> str:

@@ -34,6 +34,7 @@ ARCHITECTURE = "x86_64"
 STEPS, LOAD = ZIPS = ("steps", "load")
 
 PROJECT = Path(__file__).parents[1]
+LOCK = "requirements.lock"
 OF_A_STEP = tuple(name for name in MODULES if name != "dagster-pipes")
 """As for the Glue jobs: installed with --no-deps, so all of them are named, to the last."""
 PACKAGES = {STEPS: OF_A_STEP, LOAD: (*OF_A_STEP, "arro3-core", "deltalake", "deprecated", "duckdb", "pytz", "wrapt")}
@@ -162,17 +163,15 @@ def _compile(content: Path) -> None:
     subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": "0"}, check=False)
 
 
-def locked(packages: Iterable[str], lock: str = "requirements.lock") -> str:
-    """The lock's lines of these packages, with their hashes. Raises BadConfiguration where the lock has one of them
-    not.
-    """
+def locked(packages: Iterable[str]) -> str:
+    """The lines of requirements.lock for these packages, with their hashes. Raises BadConfiguration if it lacks one."""
     found: dict[str, str] = {}
-    for entry in re.split(r"\n(?=[A-Za-z0-9])", (PROJECT / lock).read_text("utf-8")):
+    for entry in re.split(r"\n(?=[A-Za-z0-9])", (PROJECT / LOCK).read_text("utf-8")):
         found[re.split(r"[=\[ ;]", entry, maxsplit=1)[0]] = "\n".join(
             line for line in entry.splitlines() if not line.lstrip().startswith("#")
         )
     if absent := [package for package in packages if package not in found]:
-        raise BadConfiguration(f"{lock} has no {', '.join(absent)}. Run `make lock`.")
+        raise BadConfiguration(f"{LOCK} has no {', '.join(absent)}. Run `make lock`.")
     return "\n".join(found[package] for package in packages) + "\n"
 
 

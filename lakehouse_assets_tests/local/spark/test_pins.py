@@ -21,23 +21,12 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 ARTIFACTS = {jar.artifact: jar.version for jar in read_lock(LOCK)}
 
 
-def pinned(lock: str) -> dict[str, str]:
-    return dict(re.findall(r"^([\w.-]+)==(\S+)", (REPOSITORY / lock).read_text(), re.MULTILINE))
-
-
 def shipped_by_pyspark() -> dict[str, str]:
     pyspark = find_spec("pyspark")
     assert pyspark is not None
     assert pyspark.origin is not None
     names = [path.stem for path in Path(pyspark.origin).parent.glob("jars/*.jar")]
     return dict(match.groups() for name in names if (match := re.fullmatch(r"(.+?)-(\d.*)", name)))  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("lock", ["requirements-spark.lock", "requirements-dev.lock"])
-def test_a_package_in_two_locks_has_one_version(lock: str) -> None:
-    base, other, spark = pinned("requirements.lock"), pinned(lock), pinned("requirements-spark.lock")
-    assert base.items() <= other.items()
-    assert {name: version for name, version in other.items() if spark.get(name, version) != version} == {}
 
 
 def test_the_jars_of_delta_lake_are_of_the_release_of_its_python_package() -> None:
@@ -74,7 +63,6 @@ def test_without_java_nothing_is_downloaded_or_installed(tmp_path: Path) -> None
     for name in (
         "Makefile",
         "requirements-setup.lock",
-        "requirements-spark.lock",
         "requirements.lock",
         "pyproject.toml",
         "lakehouse_assets/local/spark/jars.lock",
