@@ -33,7 +33,8 @@ imports `aws.environment` (hide the user's real AWS), `aws.delta_entry` (what a 
   Version 2.
 - Step Functions: waits and pauses between retries take a twentieth of their time. A time-out or a stop does not end the
   job or query that a state waits for. No time-out of a whole execution, no permissions of its role.
-- S3 carries out lifecycle rules about old versions only (`s3/expiry.py`). DynamoDB has no time to live.
+- S3 carries out lifecycle rules about old versions only, and those of one day after an hour (`s3/expiry.py`). DynamoDB
+  has no time to live.
 - A Glue run uses this machine as its workers and starts at once: no worker sizes, no queue, no bookmarks.
 - Some histories are not cut: executions of Step Functions, log messages. Athena keeps its last 100 queries until the
   server stops; Glue keeps the last 100 runs of a job.
