@@ -269,7 +269,7 @@ def in_own_process(lakehouse: Lakehouse, code: str, *arguments: str) -> subproce
     """
     prepared = f"""
 import sys
-from lakehouse_assets.lakehouse import connected
+from lakehouse_assets.connect import connected
 from lakehouse_assets.settings import read_settings
 from lakehouse_assets_tests.support import *
 with connected(read_settings()) as lakehouse:

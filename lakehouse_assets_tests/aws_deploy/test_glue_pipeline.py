@@ -37,7 +37,7 @@ import sys
 if "{dataset}" in sys.argv:
     class {kind}(Exception): pass
     raise {kind}("{message}")
-from lakehouse_assets.etl.glue_job import main
+from lakehouse_assets.glue_entry_point import main
 main(sys.argv[1:])
 """
 

@@ -57,7 +57,7 @@ def test_the_run_of_a_load_that_was_killed_is_ended_by_the_next_one_and_keeps_no
         lakehouse,
         """
         import os, signal
-        from lakehouse_assets.cli.batches import run_batch
+        from lakehouse_assets.cli.runs import run_batch
         type(lakehouse).load = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         run_batch(lakehouse)
         """,

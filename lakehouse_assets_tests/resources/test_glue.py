@@ -375,7 +375,7 @@ def dagster_process(lakehouse: Lakehouse, manifest: Manifest) -> Iterator[subpro
     """A process of its own that loads the products; ended at the end."""
     code = f"""
         import dagster as dg
-        from lakehouse_assets.lakehouse import connected
+        from lakehouse_assets.connect import connected
         from lakehouse_assets.settings import read_settings
         from lakehouse_assets_tests.resources.test_glue import step_of
 
