@@ -383,5 +383,7 @@ def test_a_failure_before_there_is_a_batch_is_raised_with_our_words(lakehouse: L
     assert lakehouse.freeze("any") is not None
     [manifest] = keys(lakehouse, "control/manifests/")
     lakehouse.zone.store.s3.delete_object(Bucket=lakehouse.settings.bucket, Key=manifest)
-    with pytest.raises(LakehouseError, match=r"The manifest of batch .* is not at control/manifests/"):
+    with pytest.raises(
+        LakehouseError, match=r"The manifest of batch .* is missing: someone deleted control/manifests/"
+    ):
         run_batch(lakehouse)
