@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from aws_deploy.acceptance.plan import LoadPath
 from aws_deploy.deploy import environment_for
@@ -22,6 +21,8 @@ from lakehouse_assets.aws.client import Aws, failures_named
 from lakehouse_assets.aws.stacks import outputs_of
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contracts
+from lakehouse_assets.etl.report_types import LoadReport, Report
+from lakehouse_assets.etl.status import FAILED
 from lakehouse_assets.landing.local_files import find_files
 from lakehouse_assets.landing.uploading import upload
 from lakehouse_assets.parallel import in_parallel
@@ -68,11 +69,11 @@ def load(path: LoadPath, settings: Settings, aws: Aws, files: Sequence[Path]) ->
     else:
         report = run_dagster(path.engine, environment_of(settings, aws), files, settings.home)
     return Batch(
-        str(report["batch_id"]),
-        str(report["status"]),
+        report["batch_id"],
+        report["status"],
         began,
         time.time(),
-        (report.get("run_by") or {}).get("execution"),
+        report.get("run_by", {}).get("execution"),
     )
 
 
@@ -91,7 +92,7 @@ def clear(house: Lakehouse, *, new_catalog: bool) -> None:
             glue.delete_table(DatabaseName=s.database, Name=name)
 
 
-def _by_state_machine(house: Lakehouse, files: Sequence[Path]) -> dict[str, Any]:
+def _by_state_machine(house: Lakehouse, files: Sequence[Path]) -> LoadReport:
     """As in use: the files land, S3 tells the queue, the queue calls the Lambda, which starts an execution."""
     machine = (outputs_of(house.aws.client("cloudformation"), ACCEPTANCE.pipeline_stack) or {})["StateMachineArn"]
     before = seen(house, machine)
@@ -125,7 +126,7 @@ def environment_of(settings: Settings, aws: Aws) -> dict[str, str]:
     return own | dict(aws.environment) | environment_for(settings, aws)
 
 
-def run_dagster(engine: str, environment: Mapping[str, str], files: Sequence[Path], home: Path) -> dict[str, Any]:
+def run_dagster(engine: str, environment: Mapping[str, str], files: Sequence[Path], home: Path) -> LoadReport:
     """`lakehouse load` with Dagster on this machine. The batch's report; raises NotWorking unless it succeeded."""
     command = [str(PROGRAM), "load", "--json", "--engine", engine, *map(str, files)]
     # The program and the files are this project's own.
@@ -133,11 +134,11 @@ def run_dagster(engine: str, environment: Mapping[str, str], files: Sequence[Pat
         command, env={**environment, "LAKEHOUSE_HOME": str(home)}, capture_output=True, text=True, check=False
     )
     try:
-        report = dict(json.loads(done.stdout))
+        report: Report = json.loads(done.stdout)
     except ValueError:
         raise NotWorking(
             f"`lakehouse load` ended with exit code {done.returncode} and no report: {done.stderr.strip()[-2000:]}"
         ) from None
-    if done.returncode or report["status"] == "failed":
+    if done.returncode or report["batch_id"] is None or report["status"] == FAILED:
         raise NotWorking(f"`lakehouse load` with engine {engine}: {report.get('error') or done.stderr.strip()[-2000:]}")
     return report

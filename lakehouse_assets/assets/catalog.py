@@ -1,7 +1,7 @@
 """What analysts see: the tables in the Glue catalog, and the batch's load report."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -14,6 +14,7 @@ from lakehouse_assets.catalog.glue import rejected_table
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.report import report_in_words
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.etl.status import has_succeeded, subject_of
 from lakehouse_assets.jobs import POOL, STATUS_TAG
 from lakehouse_assets.resources.lakehouse import LakehouseResource
@@ -100,7 +101,7 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
     return load_report
 
 
-def _report_of_before(house: Lakehouse, batch_id: str) -> dict[str, Any] | None:
+def _report_of_before(house: Lakehouse, batch_id: str) -> LoadReport | None:
     """Of a batch that has succeeded and is closed: it stands as it is, and was told of."""
     with named_failures():
         batch = house.batch(batch_id)
@@ -108,7 +109,7 @@ def _report_of_before(house: Lakehouse, batch_id: str) -> dict[str, Any] | None:
         return report if report and has_succeeded(report) and not batch.is_under_way() else None
 
 
-def _described(report: dict[str, Any]) -> dict[str, Any]:
+def _described(report: LoadReport) -> dict[str, Any]:
     totals: Counter[str] = Counter()
     for counts in report["datasets"].values():
         totals.update(counts)
@@ -126,7 +127,7 @@ def _described(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _aside(report: dict[str, Any]) -> dg.MetadataValue[Any]:
+def _aside(report: LoadReport) -> dg.MetadataValue[Any]:
     """How many rows were not taken. A report of an older version does not say."""
     rows = report.get("rows_aside")
     return dg.MetadataValue.text("cannot be counted") if rows is None else dg.MetadataValue.int(rows)
@@ -138,20 +139,19 @@ def _link(house: Lakehouse, key: str) -> dg.MetadataValue[str]:
     return dg.MetadataValue.url(link) if link else dg.MetadataValue.path(address)
 
 
-def _rows_table(report: dict[str, Any]) -> dg.TableMetadataValue:
-    records = [dg.TableRecord({"dataset": dataset, **counts}) for dataset, counts in report["datasets"].items()]
-    names = list(next(iter(report["datasets"].values()), {}))
+def _rows_table(report: LoadReport) -> dg.TableMetadataValue:
+    by_dataset: Mapping[str, Mapping[str, Any]] = report["datasets"]
+    records = [dg.TableRecord({"dataset": dataset, **counts}) for dataset, counts in by_dataset.items()]
+    names = list(next(iter(by_dataset.values()), {}))
     return dg.MetadataValue.table(
         records, dg.TableSchema([dg.TableColumn("dataset", "string"), *(dg.TableColumn(name, "int") for name in names)])
     )
 
 
-def _files_table(report: dict[str, Any]) -> dg.TableMetadataValue:
+def _files_table(report: LoadReport) -> dg.TableMetadataValue:
     names = ("name", "dataset", "outcome", "reason", "read", "rejected")
-    records = [
-        dg.TableRecord({name: file[name] if file[name] is not None else "" for name in names})
-        for file in report["files"]
-    ]
+    files: list[Mapping[str, Any]] = [*report["files"]]
+    records = [dg.TableRecord({name: file[name] if file[name] is not None else "" for name in names}) for file in files]
     return dg.MetadataValue.table(
         records,
         dg.TableSchema([dg.TableColumn(name, "int" if name in ("read", "rejected") else "string") for name in names]),

@@ -3,9 +3,8 @@ archived.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
 
 import dagster as dg
 
@@ -16,6 +15,7 @@ from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.jobs import BATCH_TAG, POOL, SENSOR_TAG
+from lakehouse_assets.landing.convert import SheetRecord
 from lakehouse_assets.landing.model import FileVersion
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import Settings
@@ -111,7 +111,7 @@ def _raw_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
     )
 
 
-def _waiting(files: list[FileVersion], sheets: list[Mapping[str, Any]]) -> dict[str, int]:
+def _waiting(files: list[FileVersion], sheets: list[SheetRecord]) -> dict[str, int]:
     return {
         "files": len(files),
         "bytes": sum(file.size for file in files),
@@ -120,7 +120,7 @@ def _waiting(files: list[FileVersion], sheets: list[Mapping[str, Any]]) -> dict[
     }
 
 
-def _rows(sheets: list[Mapping[str, Any]]) -> int:
+def _rows(sheets: list[SheetRecord]) -> int:
     """The rows that were converted; a sheet that was not has rows, too."""
     return sum(sheet["rows"] or 0 for sheet in sheets if sheet["dataset"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.batches.connections import Connections
@@ -15,6 +15,7 @@ from lakehouse_assets.errors import BadConfiguration, LeaseLostError, TemporaryO
 from lakehouse_assets.etl.engines.base import Engine, Judgement
 from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import facts_of, load_report
+from lakehouse_assets.etl.report_types import LoadReport, Status
 from lakehouse_assets.etl.status import ABANDONED, FAILED, has_succeeded, status_of
 from lakehouse_assets.glue.runs import GlueRuns
 from lakehouse_assets.landing.archive import archive, set_aside
@@ -65,7 +66,7 @@ class Batch:
                 " here; nothing is lost and nothing doubled. `lakehouse history` shows what became of the batch."
             )
 
-    def report(self) -> dict[str, Any] | None:
+    def report(self) -> LoadReport | None:
         """The batch's load report; None if none was written yet."""
         return Reports(self.connections.zone).of(self.manifest)
 
@@ -163,7 +164,7 @@ class Batch:
             dataset for dataset in self.connections.contracts if dataset not in judgements and self.has_work(dataset)
         ]
 
-    def finish(self) -> dict[str, Any]:
+    def finish(self) -> LoadReport:
         """Writes the report and closes the batch. Raises NotDoneError if it is not loaded, archived and checked; then
         nothing is written.
 
@@ -185,11 +186,11 @@ class Batch:
     # When it cannot be loaded
 
     @failures_named("Recording the failure")
-    def record_failure(self, error: str) -> dict[str, Any]:
+    def record_failure(self, error: str) -> LoadReport:
         """Writes the report of a batch that failed. The batch stays open, and the next run resumes it."""
         return self._write_report(self.manifest, self.judgements(), FAILED, error)
 
-    def abandon(self, reason: str) -> dict[str, Any]:
+    def abandon(self, reason: str) -> LoadReport:
         """Abandons the open batch, under the lease: the rows that it loaded stay and their files are archived; its
         other files are quarantined. Returns the report.
 
@@ -225,12 +226,12 @@ class Batch:
                 " that."
             )
         if report["status"] == ABANDONED:
-            return str(report["error"])
+            return report["error"] or reason
         return f"{reason} (It had failed: {report['error']})"
 
     def _write_report(
-        self, manifest: Manifest, judgements: Mapping[str, Judgement], status: str, error: str | None = None
-    ) -> dict[str, Any]:
+        self, manifest: Manifest, judgements: Mapping[str, Judgement], status: Status, error: str | None = None
+    ) -> LoadReport:
         zone = self.connections.zone
         report = load_report(manifest, judgements, status, error, self.connections.run_by)
         zone.store.put_json(zone.report_key(manifest), report)

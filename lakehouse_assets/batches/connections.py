@@ -21,6 +21,7 @@ from lakehouse_assets.catalog.glue import Catalog
 from lakehouse_assets.contracts import Contracts, read_contracts
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.engines.base import Engine, Tables
+from lakehouse_assets.etl.report_types import RunBy
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets.landing.zone import LandingZone
 from lakehouse_assets.settings import Settings
@@ -80,7 +81,7 @@ class Connections:
         return Executions(self.aws.client("stepfunctions"))
 
     @property
-    def run_by(self) -> dict[str, str | None]:
+    def run_by(self) -> RunBy:
         """Who runs a batch now, for its report: in words, and for a state machine the execution's ARN and a link to it
         in AWS's console.
         """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.batches.batch import Batch, check_tables
@@ -16,7 +15,8 @@ from lakehouse_assets.batches.reports import Reports
 from lakehouse_assets.catalog.checks import CheckResult
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.engines.base import Maintained
-from lakehouse_assets.landing.convert import WORKBOOKS_AT_ONCE, convert_uploads
+from lakehouse_assets.etl.report_types import LoadReport
+from lakehouse_assets.landing.convert import WORKBOOKS_AT_ONCE, ConversionRecord, convert_uploads
 from lakehouse_assets.landing.freeze import freeze
 from lakehouse_assets.landing.waiting import open_batch, read_manifest
 
@@ -56,9 +56,9 @@ class Lakehouse(Connections):
         return Batch(self, manifest) if manifest else None
 
     @failures_named("Converting the uploads")
-    def convert(self, at_once: int = WORKBOOKS_AT_ONCE) -> list[dict[str, Any]]:
-        """Converts the pending uploads to CSV files under raw/, `at_once` of them in parallel. Returns the new records
-        of `convert_uploads`."""
+    def convert(self, at_once: int = WORKBOOKS_AT_ONCE) -> list[ConversionRecord]:
+        """Converts the pending uploads to CSV files under raw/, `at_once` of them in parallel. Returns one record
+        per upload."""
         return convert_uploads(self.zone, at_once)
 
     def freeze(self, gate: str | None = None, *, keep_copies: bool = True) -> Batch | None:
@@ -80,7 +80,7 @@ class Lakehouse(Connections):
             )
         return Batch(self, manifest) if manifest else None
 
-    def abandon(self, reason: str) -> dict[str, Any]:
+    def abandon(self, reason: str) -> LoadReport:
         """Abandons the open batch; see `Batch.abandon`. Raises BadConfiguration also if no batch is open."""
         batch = self.open_batch()
         if batch is None:

@@ -23,6 +23,7 @@ from lakehouse_assets.etl.engines.ranges import key_ranges, sql_literal, within
 from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.plan import for_duckdb, judge_sql
 from lakehouse_assets.etl.rejected import Rejected, ask, bounded
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.routing import MALFORMED
 from lakehouse_assets.landing.waiting import open_batch
@@ -252,14 +253,14 @@ def in_the_tables(judgements: Mapping[str, Judgement], batch_id: str, tables: Ta
     }
 
 
-def _batches_of(report: dict[str, Any], contracts: Contracts) -> Iterator[tuple[Any, ...]]:
+def _batches_of(report: LoadReport, contracts: Contracts) -> Iterator[tuple[Any, ...]]:
     for dataset in contracts:
         counts = report["datasets"].get(dataset)
         written, retried = (counts["inserted"] + counts["updated"], counts["retried"]) if counts else (None, None)
         yield report["batch_id"], dataset, written, retried, report["created_at"]
 
 
-def _files_of(report: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+def _files_of(report: LoadReport) -> Iterator[tuple[Any, ...]]:
     for file in report["files"]:
         if file["dataset"] and file["source_file"]:
             accepted = file["read"] - file["rejected"] if file["dataset"] in report["datasets"] else None

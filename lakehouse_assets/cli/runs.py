@@ -8,13 +8,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.terminal.ending import last_words
 from lakehouse_assets.errors import LakehouseError, LeaseLostError
 from lakehouse_assets.etl.report import NOTHING_TO_DO
+from lakehouse_assets.etl.report_types import Report
 from lakehouse_assets.local.dagster_home import dagster_home
 from lakehouse_assets.locks import is_held
 
@@ -35,7 +36,7 @@ INTERRUPTED = (
 )
 
 
-def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None = None) -> dict[str, Any]:
+def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None = None) -> Report:
     """Runs the job once: the batch that is under way, or a new one of what waits. Returns its load report.
 
     The process's environment must hold the settings of `lakehouse`: the job's resource reads them anew and joins the

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import asdict
-from typing import Any
+from typing import cast
 
 from lakehouse_assets.etl import status as statuses
-from lakehouse_assets.etl.engines.base import FileCounts, Judgement
+from lakehouse_assets.etl.engines.base import Counts, FileCounts, Judgement
+from lakehouse_assets.etl.report_types import DatasetCounts, FileReport, LoadReport, NoBatch, RunBy, Status
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Noticed, Outcome
 
-NOTHING_TO_DO: dict[str, Any] = {
+NOTHING_TO_DO: NoBatch = {
     "batch_id": None,
     "status": statuses.NOTHING_TO_DO,
     "datasets": {},
@@ -24,36 +25,42 @@ NOTHING_TO_DO: dict[str, Any] = {
 def load_report(
     manifest: Manifest,
     judgements: Mapping[str, Judgement],
-    status: str,
+    status: Status,
     error: str | None = None,
-    run_by: Mapping[str, str | None] | None = None,
-) -> dict[str, Any]:
-    """One object: batch_id, status (as `etl.status` names them), error, who ran it (`run_by`), when it was frozen, per
-    dataset its counts, reasons and warnings, and the numbers that a `Judgement` explains, per file its outcome, and
-    `rows_aside`: how many rows the files and sheets have that were not taken (None: some cannot be counted)."""
+    run_by: RunBy | None = None,
+) -> LoadReport:
+    """The report of a batch, from its manifest and the load results of its datasets so far."""
     files = file_reports(manifest, judgements)
     aside = [file["rows_aside"] for file in files]
+    known = [rows for rows in aside if rows is not None]
     return {
         "batch_id": manifest.batch_id,
         "status": status,
         "error": error,
-        "run_by": dict(run_by or {}),
+        "run_by": run_by or {},
         "created_at": manifest.created_at,
-        "datasets": {dataset: asdict(judgement.counts) for dataset, judgement in judgements.items()},
-        **{name: _told(judgements, name) for name in ("healed", "resolved", "waiting", "differing")},
+        "datasets": {dataset: _counts(judgement.counts) for dataset, judgement in judgements.items()},
+        "healed": _numbers(judgements, "healed"),
+        "resolved": _numbers(judgements, "resolved"),
+        "waiting": _numbers(judgements, "waiting"),
+        "differing": _numbers(judgements, "differing"),
         "reasons": {dataset: judgement.reasons for dataset, judgement in judgements.items() if judgement.reasons},
         "warnings": {dataset: judgement.warnings for dataset, judgement in judgements.items() if judgement.warnings},
-        "rows_aside": None if None in aside else sum(aside),
+        "rows_aside": sum(known) if len(known) == len(aside) else None,
         "files": files,
     }
 
 
-def _told(judgements: Mapping[str, Judgement], name: str) -> dict[str, int]:
-    """One of a judgement's numbers for each dataset that has it."""
+def _counts(counts: Counts) -> DatasetCounts:
+    return cast("DatasetCounts", asdict(counts))
+
+
+def _numbers(judgements: Mapping[str, Judgement], name: str) -> dict[str, int]:
+    """One number of the load results, for each dataset in which it is not 0."""
     return {dataset: number for dataset, judgement in judgements.items() if (number := getattr(judgement, name))}
 
 
-def report_in_words(report: Mapping[str, Any]) -> str:
+def report_in_words(report: LoadReport) -> str:
     """For a message: per dataset what became of its rows, and which files were set aside. Counts only: a row's values
     may be personal data.
     """
@@ -72,25 +79,24 @@ def report_in_words(report: Mapping[str, Any]) -> str:
     )
 
 
-def _rows_aside(file: Mapping[str, Any]) -> str:
+def _rows_aside(file: FileReport) -> str:
     rows = file.get("rows_aside")
     return f" ({rows:,} row{'s' * (rows != 1)})" if rows else ""
 
 
-def file_reports(manifest: Manifest, judgements: Mapping[str, Judgement]) -> list[dict[str, Any]]:
+def file_reports(manifest: Manifest, judgements: Mapping[str, Judgement]) -> list[FileReport]:
     """Each file and sheet of the batch. A converted workbook stands for itself only when no sheet does."""
     counted = {file_id: counts for judgement in judgements.values() for file_id, counts in judgement.files.items()}
     converted = {file.key for file in manifest.files if file.outcome is Outcome.CONVERTED}
     files = [
-        _file_report(file, counted.get(file.file_id))
+        _file_report(file, counted.get(file.file_id), converted)
         for file in manifest.files
         if file.outcome is not Outcome.CONVERTED
     ]
-    reports = [*files, *map(_noticed_report, manifest.noticed)]
-    return [report | {"workbook": _workbook(report["source_file"], converted)} for report in reports]
+    return [*files, *(_noticed_report(noticed, converted) for noticed in manifest.noticed)]
 
 
-def _file_report(file: ManifestFile, counts: FileCounts | None) -> dict[str, Any]:
+def _file_report(file: ManifestFile, counts: FileCounts | None, converted: Set[str]) -> FileReport:
     outcome = outcome_of(file, counts)
     return {
         "name": file.source_file.split("/", 1)[-1] if file.dataset is None else _short(file),
@@ -105,10 +111,11 @@ def _file_report(file: ManifestFile, counts: FileCounts | None) -> dict[str, Any
             *(f"{rows} rows: {rule}" for rule, rows in (counts.warnings if counts else {}).items()),
         ],
         "source_file": file.source_file,
+        "workbook": _workbook(file.source_file, converted),
     }
 
 
-def _noticed_report(noticed: Noticed) -> dict[str, Any]:
+def _noticed_report(noticed: Noticed, converted: Set[str]) -> FileReport:
     return {
         "name": noticed.name.split("/", 1)[-1],
         "dataset": None,
@@ -119,6 +126,7 @@ def _noticed_report(noticed: Noticed) -> dict[str, Any]:
         "rows_aside": noticed.rows,
         "warnings": [],
         "source_file": noticed.name,
+        "workbook": _workbook(noticed.name, converted),
     }
 
 

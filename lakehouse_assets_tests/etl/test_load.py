@@ -114,7 +114,7 @@ def test_rows_that_are_unaccounted_for_stop_the_batch_before_anything_is_merged_
     report = batch.report()
     assert report is not None
     assert (report["status"], report["batch_id"]) == ("failed", batch.id)
-    assert "rows are unaccounted for" in report["error"]
+    assert "rows are unaccounted for" in str(report["error"])
 
 
 def test_the_batch_goes_on_once_the_engine_counts_right(lakehouse: Lakehouse) -> None:
