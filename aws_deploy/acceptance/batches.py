@@ -60,12 +60,12 @@ def load(path: LoadPath, settings: Settings, aws: Aws, files: Sequence[Path]) ->
     """Loads the files as one batch. Raises LakehouseError, in AWS's words where AWS refused something, unless the batch
     succeeds.
     """
-    house = Lakehouse(settings, aws)
+    lakehouse = Lakehouse(settings, aws)
     with failures_named("Removing the batch before"):
-        clear(house, new_catalog=path.new_catalog)
+        clear(lakehouse, new_catalog=path.new_catalog)
     began = time.time()
     if path.orchestrator == "state_machine":
-        report = _by_state_machine(house, files)
+        report = _by_state_machine(lakehouse, files)
     else:
         report = run_dagster(path.engine, environment_of(settings, aws), files, settings.home)
     return Batch(
@@ -77,39 +77,39 @@ def load(path: LoadPath, settings: Settings, aws: Aws, files: Sequence[Path]) ->
     )
 
 
-def clear(house: Lakehouse, *, new_catalog: bool) -> None:
+def clear(lakehouse: Lakehouse, *, new_catalog: bool) -> None:
     """Deletes what a batch before left behind: files, tables and records; the code stays. With `new_catalog` also the
     catalog's tables.
     """
-    s, store = house.settings, house.zone.store
+    s, store = lakehouse.settings, lakehouse.zone.store
     code = (f"{s.control_prefix}code/", f"{s.control_prefix}contracts/")
     folders = (s.raw_prefix, s.uploads_prefix, s.tables_prefix, s.rejected_prefix, s.archive_prefix, s.control_prefix)
     in_parallel(store.delete, [key for folder in folders for key in store.keys(folder) if not key.startswith(code)])
     if new_catalog:
-        glue = house.aws.client("glue")
+        glue = lakehouse.aws.client("glue")
         pages = glue.get_paginator("get_tables").paginate(DatabaseName=s.database)
         for name in [table["Name"] for page in pages for table in page["TableList"]]:
             glue.delete_table(DatabaseName=s.database, Name=name)
 
 
-def _by_state_machine(house: Lakehouse, files: Sequence[Path]) -> LoadReport:
+def _by_state_machine(lakehouse: Lakehouse, files: Sequence[Path]) -> LoadReport:
     """As in use: the files land, S3 tells the queue, the queue calls the Lambda, which starts an execution."""
-    machine = (outputs_of(house.aws.client("cloudformation"), ACCEPTANCE.pipeline_stack) or {})["StateMachineArn"]
-    before = seen(house, machine)
+    machine = (outputs_of(lakehouse.aws.client("cloudformation"), ACCEPTANCE.pipeline_stack) or {})["StateMachineArn"]
+    before = seen(lakehouse, machine)
     for file in files:
         # One by one: find_files has an order of its own.
-        upload(house.zone, find_files([file], house.settings.home)[0])
+        upload(lakehouse.zone, find_files([file], lakehouse.settings.home)[0])
     try:
-        return ended_batch(house, machine, before)
+        return ended_batch(lakehouse, machine, before)
     finally:
-        _at_rest(house, machine)
+        _at_rest(lakehouse, machine)
 
 
-def _at_rest(house: Lakehouse, machine: str) -> None:
+def _at_rest(lakehouse: Lakehouse, machine: str) -> None:
     """Waits for the executions that still look for work; stops those that do not end: nothing of them may write into
     the next path's batch.
     """
-    client = house.aws.client("stepfunctions")
+    client = lakehouse.aws.client("stepfunctions")
     deadline = time.monotonic() + SECONDS_TO_REST
     while running := client.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]:
         if time.monotonic() > deadline:

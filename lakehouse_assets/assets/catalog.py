@@ -17,7 +17,6 @@ from lakehouse_assets.etl.report import report_in_words
 from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.etl.status import has_succeeded, subject_of
 from lakehouse_assets.jobs import POOL, STATUS_TAG
-from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import Settings
 
 
@@ -28,9 +27,9 @@ def catalog_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
         pool=POOL,
         specs=[_athena_spec(contract, settings) for contract in contracts.values()],
     )
-    def refresh_catalog(lakehouse: LakehouseResource, batch_id: str) -> Iterator[dg.MaterializeResult[None]]:
-        with step(lakehouse.lakehouse, batch_id):
-            outcomes = lakehouse.lakehouse.refresh_catalog()
+    def refresh_catalog(lakehouse: dg.ResourceParam[Lakehouse], batch_id: str) -> Iterator[dg.MaterializeResult[None]]:
+        with step(lakehouse, batch_id):
+            outcomes = lakehouse.refresh_catalog()
         for dataset, outcome in outcomes.items():
             described = {
                 "batch_id": batch_id,
@@ -79,32 +78,31 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         ),
     )
     def load_report(
-        context: dg.AssetExecutionContext, lakehouse: LakehouseResource, batch_id: str
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse], batch_id: str
     ) -> dg.MaterializeResult[None]:
-        house = lakehouse.lakehouse
-        report = _report_of_before(house, batch_id)
+        report = _report_of_before(lakehouse, batch_id)
         if report is None:
-            with step(house, batch_id) as batch:
+            with step(lakehouse, batch_id) as batch:
                 report = batch.finish()
             try:
-                where = house.notices.where_run(context.run.run_id)
-                house.notices.publish(subject_of(report), f"{report_in_words(report)}\n{where}")
+                where = lakehouse.notices.where_run(context.run.run_id)
+                lakehouse.notices.publish(subject_of(report), f"{report_in_words(report)}\n{where}")
             except LakehouseError as error:
                 # The tables are written and the batch is closed: that nobody was told makes it no failure.
                 context.log.warning(f"The batch succeeded, but nobody could be told: {error}")
         context.instance.add_run_tags(context.run.run_id, {STATUS_TAG: report["status"]})
         return dg.MaterializeResult(
             metadata=_described(report)
-            | {"report": _link(house, house.zone.report_key(house.batch(batch_id).manifest))}
+            | {"report": _link(lakehouse, lakehouse.zone.report_key(lakehouse.batch(batch_id).manifest))}
         )
 
     return load_report
 
 
-def _report_of_before(house: Lakehouse, batch_id: str) -> LoadReport | None:
+def _report_of_before(lakehouse: Lakehouse, batch_id: str) -> LoadReport | None:
     """Of a batch that has succeeded and is closed: it stands as it is, and was told of."""
     with named_failures():
-        batch = house.batch(batch_id)
+        batch = lakehouse.batch(batch_id)
         report = batch.report()
         return report if report and has_succeeded(report) and not batch.is_under_way() else None
 
@@ -133,9 +131,9 @@ def _aside(report: LoadReport) -> dg.MetadataValue[Any]:
     return dg.MetadataValue.text("cannot be counted") if rows is None else dg.MetadataValue.int(rows)
 
 
-def _link(house: Lakehouse, key: str) -> dg.MetadataValue[str]:
-    address = f"s3://{house.settings.bucket}/{key}"
-    link = house.console.file(address)
+def _link(lakehouse: Lakehouse, key: str) -> dg.MetadataValue[str]:
+    address = f"s3://{lakehouse.settings.bucket}/{key}"
+    link = lakehouse.console.file(address)
     return dg.MetadataValue.url(link) if link else dg.MetadataValue.path(address)
 
 
