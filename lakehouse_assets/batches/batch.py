@@ -11,7 +11,7 @@ from lakehouse_assets.batches.connections import Connections
 from lakehouse_assets.batches.reports import Reports
 from lakehouse_assets.catalog.checks import CheckResult, run_checks
 from lakehouse_assets.contracts import Contract
-from lakehouse_assets.errors import BadConfiguration, LeaseLostError, TemporaryOutage
+from lakehouse_assets.errors import BadConfiguration, LeaseLost, TemporaryOutage
 from lakehouse_assets.etl.engines.base import Engine, Judgement
 from lakehouse_assets.etl.load import judgement_from_json, load_dataset
 from lakehouse_assets.etl.report import facts_of, load_report
@@ -56,12 +56,12 @@ class Batch:
         """Call this before a write by a run that need not hold the lease itself (a Glue run, `spark-submit`) and may
         outlive the process that started it.
 
-        Raises LeaseLostError if the batch is no longer the open one or is being abandoned, and if this process took
+        Raises LeaseLost if the batch is no longer the open one or is being abandoned, and if this process took
         the lease and has lost it.
         """
         self.connections.lease.confirm_if_taken()
         if not self.is_under_way():
-            raise LeaseLostError(
+            raise LeaseLost(
                 f"Batch {self.id} is not under way any more: it was ended or given up while this run worked. It stops"
                 " here; nothing is lost and nothing doubled. `lakehouse history` shows what became of the batch."
             )
@@ -145,7 +145,7 @@ class Batch:
 
     def check(self) -> tuple[dict[str, list[CheckResult]], list[str]]:
         """Checks the tables and records the outcome, which `finish` asks for. Returns all results, and a description of
-        each severe check that failed. Raises NotDoneError if the batch is not loaded."""
+        each severe check that failed. Raises StepOutOfTurn if the batch is not loaded."""
         judgements = self.judgements()
         confirm_loaded(self.id, self._unloaded(judgements))
         found = check_tables(self.connections, self.id, judgements)
@@ -165,7 +165,7 @@ class Batch:
         ]
 
     def finish(self) -> LoadReport:
-        """Writes the report and closes the batch. Raises NotDoneError if it is not loaded, archived and checked; then
+        """Writes the report and closes the batch. Raises StepOutOfTurn if it is not loaded, archived and checked; then
         nothing is written.
 
         A state machine has run the checks itself, in states that lead here only if each passed.

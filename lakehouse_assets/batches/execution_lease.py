@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 
 from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.batches.lease import Holding, Lease
-from lakehouse_assets.errors import LeaseLostError
+from lakehouse_assets.errors import LeaseLost
 from lakehouse_assets.landing.store import JsonVersion, Store
 
 TRIES_TO_JOIN = 3
@@ -50,11 +50,11 @@ class ExecutionLease(Lease):
 
     @failures_named("Confirming the lease")
     def confirm(self) -> None:
-        """Reads, and so makes sure before a write that the execution still holds it. Raises LeaseLostError where it
+        """Reads, and so makes sure before a write that the execution still holds it. Raises LeaseLost where it
         does not.
         """
         if not self.is_held():
-            raise LeaseLostError(
+            raise LeaseLost(
                 f"{self._holder} does not hold the lakehouse any more: it was stopped, or another took over. This step"
                 " stops here; nothing is lost and nothing doubled. `lakehouse history` shows what became of the batch."
             )

@@ -22,7 +22,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lakehouse_assets.aws.client import failures_named
-from lakehouse_assets.errors import LakehouseBusy, LakehouseError, LeaseLostError
+from lakehouse_assets.errors import LakehouseBusy, LakehouseError, LeaseLost
 from lakehouse_assets.landing.store import JsonVersion, Store
 
 SECONDS_TO_LIVE = 60.0
@@ -120,7 +120,7 @@ class Lease:
     def take(self, wait_seconds: float, told: Callable[[str], None]) -> None:
         """Takes the lease, or confirms it. Waits for another holder, saying once whom for.
 
-        Raises TemporaryOutage after `wait_seconds`; LeaseLostError where it was taken before and another has it now.
+        Raises TemporaryOutage after `wait_seconds`; LeaseLost where it was taken before and another has it now.
         """
         if self._taken:
             self.confirm()
@@ -140,13 +140,13 @@ class Lease:
         threading.Thread(target=self._keep, args=(self._done,), name="lease", daemon=True).start()
 
     def confirm_if_taken(self) -> None:
-        """Before a write: raises LeaseLostError where this process took the lease, and has it no more."""
+        """Before a write: raises LeaseLost where this process took the lease, and has it no more."""
         if self._taken:
             self.confirm()
 
     @failures_named("Confirming the lease")
     def confirm(self) -> None:
-        """Renews, and so makes sure before a write that nobody has taken over. Raises LeaseLostError where someone
+        """Renews, and so makes sure before a write that nobody has taken over. Raises LeaseLost where someone
         has.
         """
         with self._lock:
@@ -154,7 +154,7 @@ class Lease:
             if held is None or not self._written(replace(held, renewals=held.renewals + 1), self._etag):
                 self._held = None
                 self._done.set()
-                raise LeaseLostError(
+                raise LeaseLost(
                     f"{self._holder} was silent for more than {self._seconds_to_live:.0f} s, and another took the"
                     " lakehouse over: it goes on with the batch. This one stops here; nothing is lost and nothing"
                     " doubled. `lakehouse history` shows what became of the batch."
@@ -223,7 +223,7 @@ class Lease:
             try:
                 if not done.is_set():
                     self.confirm()
-            except LeaseLostError:
+            except LeaseLost:
                 return
             except LakehouseError:
                 continue

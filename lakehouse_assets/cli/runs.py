@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.terminal.ending import last_words
-from lakehouse_assets.errors import LakehouseError, LeaseLostError
+from lakehouse_assets.errors import LakehouseError, LeaseLost
 from lakehouse_assets.etl.report import NOTHING_TO_DO
 from lakehouse_assets.etl.report_types import Report
 from lakehouse_assets.local.dagster_home import dagster_home
@@ -88,7 +88,7 @@ def _is_ours_to_record(lakehouse: Lakehouse, batch: Batch, result: ExecuteInProc
     """Whether the failure of a run that no step recorded (it was interrupted, say) is the batch's. It is not where
     another took the lakehouse over while this process slept: what became of the batch is then the other's to say."""
     lost = any(
-        LeaseLostError.__name__ in _causes(event.step_failure_data.error) for event in result.get_step_failure_events()
+        LeaseLost.__name__ in _causes(event.step_failure_data.error) for event in result.get_step_failure_events()
     )
     return not lost and batch.is_under_way() and lakehouse.lease.held_by() is None
 

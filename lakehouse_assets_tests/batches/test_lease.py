@@ -21,7 +21,7 @@ from lakehouse_assets.assets.steps import step
 from lakehouse_assets.aws.client import CONFLICT
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.batches.lease import Holding, Lease, this_machine
-from lakehouse_assets.errors import BadData, LeaseLostError, TemporaryOutage
+from lakehouse_assets.errors import BadData, LeaseLost, TemporaryOutage
 from lakehouse_assets.landing.csv_files.preflight import preflight
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets_tests.support import ClientWith, keys, put_one_of_each
@@ -134,7 +134,7 @@ def test_a_holder_that_slept_finds_out_and_leaves_the_other_alone(lakehouse: Lak
     sleeper = leases("the sleeper")
     sleeper.take(0, never)
     held_elsewhere(lakehouse)
-    with pytest.raises(LeaseLostError, match="another took the lakehouse over"):
+    with pytest.raises(LeaseLost, match="another took the lakehouse over"):
         sleeper.confirm()
     sleeper.release()
     assert holding(lakehouse).holder == "a run elsewhere"
@@ -182,7 +182,7 @@ def test_a_load_that_lost_its_lease_writes_no_more(lakehouse: Lakehouse) -> None
     batch = lakehouse.freeze("any")
     assert batch is not None
     held_elsewhere(lakehouse)
-    with pytest.raises(LeaseLostError):
+    with pytest.raises(LeaseLost):
         batch.load("products")
     assert keys(lakehouse, "lakehouse-dwh/products/department_id") == []
     assert keys(lakehouse, "control/judgements/") == []
@@ -198,7 +198,7 @@ def test_a_freeze_that_lost_its_lease_opens_no_batch(lakehouse: Lakehouse, monke
         return preflight(*given, **named)
 
     monkeypatch.setattr("lakehouse_assets.landing.freeze.preflight", and_lose_it)
-    with pytest.raises(LeaseLostError):
+    with pytest.raises(LeaseLost):
         lakehouse.freeze("any")
     assert keys(lakehouse, "control/manifests/") == []
     assert lakehouse.open_batch() is None
