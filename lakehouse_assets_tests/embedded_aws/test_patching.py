@@ -116,7 +116,7 @@ def names_used(source: ast.AST) -> Iterator[str]:
                         yield f"{module}.{up_to_the_last_private_part(text.removeprefix(f'{local}.'))}"
             case ast.Call(func=ast.Name(id="wrap" | "replace"), args=[owner, ast.Constant(value=str(replaced)), _]):
                 yield f"{modules[ast.unparse(owner)]}.{replaced}"
-            case ast.Call(func=ast.Name(id="wrap" | "replace")):
+            case ast.Call(func=ast.Name(id="wrap" | "replace"), args=[_, _, _]):
                 raise AssertionError(f"line {node.lineno}: the name has to be a literal")
 
 
