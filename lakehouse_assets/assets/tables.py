@@ -22,7 +22,7 @@ from lakehouse_assets.assets.steps import for_batch, step
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract, Contracts
-from lakehouse_assets.etl.engines.base import Judgement
+from lakehouse_assets.etl.engines.base import LoadResult
 from lakehouse_assets.jobs import POOL
 from lakehouse_assets.resources.glue import GlueRunner, LoadOutcome
 from lakehouse_assets.settings import EngineName, Settings
@@ -55,13 +55,13 @@ def _table_asset(contract: Contract, settings: Settings) -> dg.AssetsDefinition:
             _row_count(context, lakehouse, outcome, table),
             _row_count(context, lakehouse, outcome, rejected),
         )
-        judgement = outcome.judgement
+        load_result = outcome.load_result
         of_table = {
             "batch_id": batch_id,
-            **asdict(judgement.counts),
-            "healed": judgement.healed,
-            "resolved": judgement.resolved,
-            "differing": judgement.differing,
+            **asdict(load_result.counts),
+            "healed": load_result.healed,
+            "resolved": load_result.resolved,
+            "differing": load_result.differing,
             "bytes": sum(file.size for file in batch.manifest.to_load(dataset)),
             "seconds": round(time.monotonic() - begun, 2),
             "place": place(lakehouse.console, table),
@@ -69,7 +69,7 @@ def _table_asset(contract: Contract, settings: Settings) -> dg.AssetsDefinition:
         }
         of_rejected = {
             "batch_id": batch_id,
-            **_rejected(contract, judgement),
+            **_rejected(contract, load_result),
             "place": place(lakehouse.console, rejected),
         }
         yield dg.MaterializeResult(table_key(dataset), metadata=of_table | rows | outcome.metadata(table_key(dataset)))
@@ -148,15 +148,15 @@ def _row_count(
     return {} if rows is None else {"dagster/row_count": rows}
 
 
-def _rejected(contract: Contract, judgement: Judgement) -> dict[str, Any]:
+def _rejected(contract: Contract, load_result: LoadResult) -> dict[str, Any]:
     """Counts only: a rejected value may be personal data."""
     records = [
         dg.TableRecord({"reason": reason, "rows": rows})
-        for reason, rows in sorted(judgement.reasons.items(), key=lambda item: -item[1])
+        for reason, rows in sorted(load_result.reasons.items(), key=lambda item: -item[1])
     ]
     schema = dg.TableSchema([dg.TableColumn("reason", "string"), dg.TableColumn("rows", "int")])
     return {
-        "rejected": judgement.counts.rejected,
+        "rejected": load_result.counts.rejected,
         "reasons": dg.MetadataValue.table(records, schema),
         "see": f"lakehouse rejects --dataset {contract.dataset}",
         "dagster/column_lineage": rejected_lineage(contract),

@@ -12,8 +12,8 @@ from lakehouse_assets.batches.reports import Reports
 from lakehouse_assets.catalog.checks import CheckResult, run_checks
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadConfiguration, LeaseLost, TemporaryOutage
-from lakehouse_assets.etl.engines.base import Engine, Judgement
-from lakehouse_assets.etl.load import judgement_from_json, load_dataset
+from lakehouse_assets.etl.engines.base import Engine, LoadResult
+from lakehouse_assets.etl.load import load_dataset, load_result_from_json
 from lakehouse_assets.etl.report import facts_of, load_report
 from lakehouse_assets.etl.report_types import LoadReport, Status
 from lakehouse_assets.etl.status import ABANDONED, FAILED, has_succeeded, status_of
@@ -70,14 +70,14 @@ class Batch:
         """The batch's load report; None if none was written yet."""
         return Reports(self.connections.zone).of(self.manifest)
 
-    @failures_named("Reading the judgements")
-    def judgements(self) -> dict[str, Judgement]:
+    @failures_named("Reading the load results")
+    def load_results(self) -> dict[str, LoadResult]:
         """The recorded results of this batch's loads so far, by dataset."""
         zone = self.connections.zone
         found = {
             dataset: zone.store.get_json(zone.judgement_key(self.id, dataset)) for dataset in self.connections.contracts
         }
-        return {dataset: judgement_from_json(value) for dataset, value in found.items() if value and value["merged"]}
+        return {dataset: load_result_from_json(value) for dataset, value in found.items() if value and value["merged"]}
 
     def has_work(self, dataset: str) -> bool:
         """Whether the batch has a file of the dataset or of one of its ancestors, for which orphans may be waiting, or
@@ -99,7 +99,7 @@ class Batch:
         size = sum(file.size * (UNPACKED if file.compression == "gzip" else 1) for file in files)
         return "embedded" if size <= settings.auto_bytes else "glue"
 
-    def load(self, dataset: str) -> Judgement:
+    def load(self, dataset: str) -> LoadResult:
         """Loads a dataset in this process. Raises TemporaryOutage while a Glue run is under way that loads it, and what
         `load_dataset` raises."""
         self._refuse_while_glue_loads([dataset])
@@ -107,7 +107,7 @@ class Batch:
         engine = connections.spark_engine if self.engine_for(dataset) == "spark" else connections.engine
         return self.load_with(engine, dataset, connections.lease.confirm_if_taken)
 
-    def load_with(self, engine: Engine, dataset: str, confirm: Callable[[], None]) -> Judgement:
+    def load_with(self, engine: Engine, dataset: str, confirm: Callable[[], None]) -> LoadResult:
         """Loads a dataset with this engine. `confirm` is called before each write; it raises if this process must not
         write any more."""
         c = self.connections
@@ -137,18 +137,18 @@ class Batch:
     def archive(self) -> list[str]:
         """Moves the batch's files out of raw/ and uploads/. Returns their new keys. Raises BadData if a file was not
         loaded; then nothing is moved."""
-        return archive(self.connections.zone, self.manifest, facts_of(self.manifest, self.judgements()))
+        return archive(self.connections.zone, self.manifest, facts_of(self.manifest, self.load_results()))
 
     def check_results(self) -> dict[str, list[CheckResult]]:
         """The results of all checks, by dataset: those of the tables, and whether this batch's rows are there."""
-        return check_tables(self.connections, self.id, self.judgements())
+        return check_tables(self.connections, self.id, self.load_results())
 
     def check(self) -> tuple[dict[str, list[CheckResult]], list[str]]:
         """Checks the tables and records the outcome, which `finish` asks for. Returns all results, and a description of
         each severe check that failed. Raises StepOutOfTurn if the batch is not loaded."""
-        judgements = self.judgements()
-        confirm_loaded(self.id, self._unloaded(judgements))
-        found = check_tables(self.connections, self.id, judgements)
+        load_results = self.load_results()
+        confirm_loaded(self.id, self._unloaded(load_results))
+        found = check_tables(self.connections, self.id, load_results)
         failed = [
             f"{dataset}: {it.check}: {it.message}"
             for dataset, results in found.items()
@@ -159,9 +159,9 @@ class Batch:
             note_checks(self.connections.zone, self.id, failed)
         return found, failed
 
-    def _unloaded(self, judgements: Mapping[str, Judgement]) -> list[str]:
+    def _unloaded(self, load_results: Mapping[str, LoadResult]) -> list[str]:
         return [
-            dataset for dataset in self.connections.contracts if dataset not in judgements and self.has_work(dataset)
+            dataset for dataset in self.connections.contracts if dataset not in load_results and self.has_work(dataset)
         ]
 
     def finish(self) -> LoadReport:
@@ -170,14 +170,14 @@ class Batch:
 
         A state machine has run the checks itself, in states that lead here only if each passed.
         """
-        c, judgements = self.connections, self.judgements()
-        status = status_of(judgements.values(), self.manifest.files, c.settings.reject_warning)
+        c, load_results = self.connections, self.load_results()
+        status = status_of(load_results.values(), self.manifest.files, c.settings.reject_warning)
         with failures_named("Closing the batch"):
-            confirm_loaded(self.id, self._unloaded(judgements))
+            confirm_loaded(self.id, self._unloaded(load_results))
             confirm_archived(c.zone, self.manifest)
             if c.execution is None:
                 confirm_checked(c.zone, self.id)
-            report = self._write_report(self.manifest, judgements, status)
+            report = self._write_report(self.manifest, load_results, status)
             if self.manifest.abandoned:
                 c.zone.store.delete(c.zone.abandoned_key)
             close_batch(c.zone, self.id)
@@ -188,7 +188,7 @@ class Batch:
     @failures_named("Recording the failure")
     def record_failure(self, error: str) -> LoadReport:
         """Writes the report of a batch that failed. The batch stays open, and the next run resumes it."""
-        return self._write_report(self.manifest, self.judgements(), FAILED, error)
+        return self._write_report(self.manifest, self.load_results(), FAILED, error)
 
     def abandon(self, reason: str) -> LoadReport:
         """Abandons the open batch, under the lease: the rows that it loaded stay and their files are archived; its
@@ -208,10 +208,10 @@ class Batch:
         self._refuse_while_glue_loads(c.contracts)
         with failures_named(f"Abandoning batch {self.id}"):
             judged = {dataset for dataset in c.contracts if c.zone.store.exists(c.zone.judgement_key(self.id, dataset))}
-            judgements = in_the_tables(self.judgements(), self.id, c.tables)
-            self._write_report(manifest, judgements, ABANDONED, error)
-            files = set_aside(c.zone, manifest, facts_of(manifest, judgements), judged, error)
-            report = self._write_report(replace(manifest, files=tuple(files)), judgements, ABANDONED, error)
+            load_results = in_the_tables(self.load_results(), self.id, c.tables)
+            self._write_report(manifest, load_results, ABANDONED, error)
+            files = set_aside(c.zone, manifest, facts_of(manifest, load_results), judged, error)
+            report = self._write_report(replace(manifest, files=tuple(files)), load_results, ABANDONED, error)
             c.zone.store.put_json(c.zone.abandoned_key, [*manifest.abandoned, self.id])
             close_batch(c.zone, self.id)
         return report
@@ -230,16 +230,16 @@ class Batch:
         return f"{reason} (It had failed: {report['error']})"
 
     def _write_report(
-        self, manifest: Manifest, judgements: Mapping[str, Judgement], status: Status, error: str | None = None
+        self, manifest: Manifest, load_results: Mapping[str, LoadResult], status: Status, error: str | None = None
     ) -> LoadReport:
         zone = self.connections.zone
-        report = load_report(manifest, judgements, status, error, self.connections.run_by)
+        report = load_report(manifest, load_results, status, error, self.connections.run_by)
         zone.store.put_json(zone.report_key(manifest), report)
         return report
 
 
 def check_tables(
-    connections: Connections, batch_id: str = "", judgements: Mapping[str, Judgement] | None = None
+    connections: Connections, batch_id: str = "", load_results: Mapping[str, LoadResult] | None = None
 ) -> dict[str, list[CheckResult]]:
     """The results of all checks of Athena and the catalog, by dataset. With a batch's load results also whether its
     rows are in the tables."""
@@ -250,7 +250,7 @@ def check_tables(
             connections.catalog,
             contract,
             batch_id,
-            (judgements or {}).get(contract.dataset),
+            (load_results or {}).get(contract.dataset),
             connections.settings.reject_warning,
         )
 

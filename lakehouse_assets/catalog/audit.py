@@ -17,7 +17,7 @@ import duckdb
 
 from lakehouse_assets.catalog.checks import CheckResult
 from lakehouse_assets.contracts import Contract, Contracts
-from lakehouse_assets.etl.engines.base import Judgement, Tables
+from lakehouse_assets.etl.engines.base import LoadResult, Tables
 from lakehouse_assets.etl.engines.embedded.delta import committed, existing_table, look_up
 from lakehouse_assets.etl.engines.ranges import key_ranges, sql_literal, within
 from lakehouse_assets.etl.engines.table import transaction_of
@@ -240,16 +240,18 @@ class Audit:
         return int(connection.execute("SELECT count(*) FROM absent").fetchall()[0][0])
 
 
-def in_the_tables(judgements: Mapping[str, Judgement], batch_id: str, tables: Tables) -> dict[str, Judgement]:
-    """The judgements of a batch whose rows are in the tables: the table's own log has the batch's commit. A judgement
-    alone is not evidence."""
+def in_the_tables(load_results: Mapping[str, LoadResult], batch_id: str, tables: Tables) -> dict[str, LoadResult]:
+    """The load results of a batch whose rows are in the tables: the table's own log has the batch's commit. A recorded
+    load result alone is not evidence."""
 
     def is_there(dataset: str) -> bool:
         table = existing_table(tables.table(dataset), tables.storage_options)
         return table is not None and committed(table, transaction_of(dataset, batch_id))
 
     return {
-        dataset: judgement for dataset, judgement in judgements.items() if not judgement.written or is_there(dataset)
+        dataset: load_result
+        for dataset, load_result in load_results.items()
+        if not load_result.written or is_there(dataset)
     }
 
 

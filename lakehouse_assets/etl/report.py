@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import cast
 
 from lakehouse_assets.etl import status as statuses
-from lakehouse_assets.etl.engines.base import Counts, FileCounts, Judgement
+from lakehouse_assets.etl.engines.base import Counts, FileCounts, LoadResult
 from lakehouse_assets.etl.report_types import DatasetCounts, FileReport, LoadReport, NoBatch, RunBy, Status
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Noticed, Outcome
 
@@ -24,13 +24,13 @@ NOTHING_TO_DO: NoBatch = {
 
 def load_report(
     manifest: Manifest,
-    judgements: Mapping[str, Judgement],
+    load_results: Mapping[str, LoadResult],
     status: Status,
     error: str | None = None,
     run_by: RunBy | None = None,
 ) -> LoadReport:
     """The report of a batch, from its manifest and the load results of its datasets so far."""
-    files = file_reports(manifest, judgements)
+    files = file_reports(manifest, load_results)
     aside = [file["rows_aside"] for file in files]
     known = [rows for rows in aside if rows is not None]
     return {
@@ -39,13 +39,17 @@ def load_report(
         "error": error,
         "run_by": run_by or {},
         "created_at": manifest.created_at,
-        "datasets": {dataset: _counts(judgement.counts) for dataset, judgement in judgements.items()},
-        "healed": _numbers(judgements, "healed"),
-        "resolved": _numbers(judgements, "resolved"),
-        "waiting": _numbers(judgements, "waiting"),
-        "differing": _numbers(judgements, "differing"),
-        "reasons": {dataset: judgement.reasons for dataset, judgement in judgements.items() if judgement.reasons},
-        "warnings": {dataset: judgement.warnings for dataset, judgement in judgements.items() if judgement.warnings},
+        "datasets": {dataset: _counts(load_result.counts) for dataset, load_result in load_results.items()},
+        "healed": _numbers(load_results, "healed"),
+        "resolved": _numbers(load_results, "resolved"),
+        "waiting": _numbers(load_results, "waiting"),
+        "differing": _numbers(load_results, "differing"),
+        "reasons": {
+            dataset: load_result.reasons for dataset, load_result in load_results.items() if load_result.reasons
+        },
+        "warnings": {
+            dataset: load_result.warnings for dataset, load_result in load_results.items() if load_result.warnings
+        },
         "rows_aside": sum(known) if len(known) == len(aside) else None,
         "files": files,
     }
@@ -55,9 +59,9 @@ def _counts(counts: Counts) -> DatasetCounts:
     return cast("DatasetCounts", asdict(counts))
 
 
-def _numbers(judgements: Mapping[str, Judgement], name: str) -> dict[str, int]:
+def _numbers(load_results: Mapping[str, LoadResult], name: str) -> dict[str, int]:
     """One number of the load results, for each dataset in which it is not 0."""
-    return {dataset: number for dataset, judgement in judgements.items() if (number := getattr(judgement, name))}
+    return {dataset: number for dataset, load_result in load_results.items() if (number := getattr(load_result, name))}
 
 
 def report_in_words(report: LoadReport) -> str:
@@ -84,9 +88,11 @@ def _rows_aside(file: FileReport) -> str:
     return f" ({rows:,} row{'s' * (rows != 1)})" if rows else ""
 
 
-def file_reports(manifest: Manifest, judgements: Mapping[str, Judgement]) -> list[FileReport]:
+def file_reports(manifest: Manifest, load_results: Mapping[str, LoadResult]) -> list[FileReport]:
     """Each file and sheet of the batch. A converted workbook stands for itself only when no sheet does."""
-    counted = {file_id: counts for judgement in judgements.values() for file_id, counts in judgement.files.items()}
+    counted = {
+        file_id: counts for load_result in load_results.values() for file_id, counts in load_result.files.items()
+    }
     converted = {file.key for file in manifest.files if file.outcome is Outcome.CONVERTED}
     files = [
         _file_report(file, counted.get(file.file_id), converted)
@@ -130,7 +136,7 @@ def _noticed_report(noticed: Noticed, converted: Set[str]) -> FileReport:
     }
 
 
-def facts_of(manifest: Manifest, judgements: Mapping[str, Judgement]) -> dict[str, dict[str, int | str]]:
+def facts_of(manifest: Manifest, load_results: Mapping[str, LoadResult]) -> dict[str, dict[str, int | str]]:
     """What the loads say of each file that they read, by its id: for the ledger."""
     by_id = {file.file_id: file for file in manifest.files}
     return {
@@ -140,8 +146,8 @@ def facts_of(manifest: Manifest, judgements: Mapping[str, Judgement]) -> dict[st
             "rejected": counts.rejected,
             "changed": counts.changed,
         }
-        for judgement in judgements.values()
-        for file_id, counts in judgement.files.items()
+        for load_result in load_results.values()
+        for file_id, counts in load_result.files.items()
     }
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from lakehouse_assets.etl.engines.base import Judgement
+from lakehouse_assets.etl.engines.base import LoadResult
 from lakehouse_assets.etl.report_types import FileReport, LoadReport, Report, Status
 from lakehouse_assets.landing.model import ManifestFile, Outcome
 
@@ -19,11 +19,11 @@ NOT_TAKEN = (Outcome.QUARANTINED, Outcome.IGNORED, Outcome.ABANDONED)
 """The outcomes of files and sheets of which no row was read."""
 
 
-def status_of(judgements: Iterable[Judgement], files: Iterable[ManifestFile], usual: float) -> Status:
+def status_of(load_results: Iterable[LoadResult], files: Iterable[ManifestFile], usual: float) -> Status:
     """The status of a batch whose every dataset is loaded. `usual`: the share of rows (0 to 1) above which rejects are
     told of: of a dataset the rejected ones, of the batch those in quarantined files. A batch whose files are all
     quarantined is no plain success either."""
-    counted = [(it.counts.rejected, it.counts.read + it.counts.retried) for it in judgements]
+    counted = [(it.counts.rejected, it.counts.read + it.counts.retried) for it in load_results]
     read = sum(rows for _, rows in counted)
     quarantined = [file.rows_aside or 0 for file in files if file.outcome is Outcome.QUARANTINED]
     if quarantined:

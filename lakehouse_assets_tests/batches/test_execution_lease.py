@@ -122,7 +122,7 @@ def test_a_step_gives_back_only_what_its_execution_has(lakehouse: Lakehouse, mac
 
 
 def test_a_step_that_wakes_up_after_another_took_over_writes_no_more(lakehouse: Lakehouse, machine: str) -> None:
-    """Its execution was stopped meanwhile. No judgement, no reject, no row."""
+    """Its execution was stopped meanwhile. No load result, no reject, no row."""
     put_one_of_each(lakehouse)
     stopped = execution(lakehouse, machine)
     sleeper = step_of(lakehouse, stopped)

@@ -176,7 +176,7 @@ def test_what_has_no_process_id_any_more_is_known_by_its_machine_only() -> None:
 
 
 def test_a_load_that_lost_its_lease_writes_no_more(lakehouse: Lakehouse) -> None:
-    """It is lost while the rows are judged; nothing is written after that: no judgement, no reject, no row."""
+    """It is lost while the rows are judged; nothing is written after that: no load result, no reject, no row."""
     put_one_of_each(lakehouse)
     lakehouse.take_lease(never)
     batch = lakehouse.freeze("any")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lakehouse_assets.etl.engines.base import Counts, FileCounts, Judgement
+from lakehouse_assets.etl.engines.base import Counts, FileCounts, LoadResult
 from lakehouse_assets.etl.report import NOTHING_TO_DO, load_report, report_in_words
 from lakehouse_assets.etl.report_types import DatasetCounts, FileReport, LoadReport, NoBatch, RunBy, Status
 from lakehouse_assets.etl.status import in_words
@@ -38,8 +38,8 @@ def reported(
     status: Status = "succeeded",
 ) -> LoadReport:
     """The report of a batch of these files, of which a load has read some."""
-    judgements = {"orders": Judgement(Counts(), read, {}, {}, 0)} if read is not None else {}
-    return load_report(Manifest("b1", "2025-04-01T00:00:00+00:00", files, noticed), judgements, status)
+    load_results = {"orders": LoadResult(Counts(), read, {}, {}, 0)} if read is not None else {}
+    return load_report(Manifest("b1", "2025-04-01T00:00:00+00:00", files, noticed), load_results, status)
 
 
 def test_a_file_of_a_batch_that_failed_before_it_was_loaded_is_said_to_be_not_loaded() -> None:
@@ -127,8 +127,8 @@ def test_the_types_name_every_key_of_a_report_and_no_other() -> None:
     stray = Noticed("raw/stray.csv", Outcome.IGNORED, "lies in no dataset's folder")
     run_by: RunBy = {"name": "lakehouse load", "execution": None, "link": None}
     manifest = Manifest("b1", "2025-04-01T00:00:00+00:00", (FILE,), (stray,))
-    judgements = {"orders": Judgement(Counts(read=1, inserted=1), {"o": FileCounts(1, 0, 1)}, {}, {}, 0)}
-    report = load_report(manifest, judgements, "succeeded", None, run_by)
+    load_results = {"orders": LoadResult(Counts(read=1, inserted=1), {"o": FileCounts(1, 0, 1)}, {}, {}, 0)}
+    report = load_report(manifest, load_results, "succeeded", None, run_by)
     assert report.keys() == LoadReport.__annotations__.keys()
     assert report["datasets"]["orders"].keys() == DatasetCounts.__annotations__.keys()
     assert run_by.keys() == RunBy.__annotations__.keys()

@@ -121,7 +121,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class LoadResult:
     """The outcome of one dataset's rows: totals, per file (by file_id), and how many rows broke which rule.
 
     `healed`: waiting records that are in the table now. `waiting`: of the rejected rows, those that only wait for a
@@ -181,7 +181,7 @@ class DatasetLoad(Protocol):
     def retry_orphans(self) -> None:
         """Takes up the waiting orphans for which this batch, or an abandoned one, brought a missing parent."""
 
-    def decide(self) -> Judgement:
+    def decide(self) -> LoadResult:
         """Looks up parents and the table's rows of the same keys, and gives each row its verdict."""
 
     def write_rejects(self, revision: int = 0) -> int | None:
@@ -199,7 +199,7 @@ class DatasetLoad(Protocol):
         batch resolves.
         """
 
-    def has_written(self, judgement: Judgement, revision: int | None) -> bool:
+    def has_written(self, load_result: LoadResult, revision: int | None) -> bool:
         """Whether the tables' own logs have the commits that a load with this outcome made. `revision`: as it was for
         `write_rejects`; None: not known.
         """

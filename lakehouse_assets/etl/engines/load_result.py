@@ -1,4 +1,4 @@
-"""From an engine's counts, grouped as SQL groups them, to the judgement of one dataset's rows."""
+"""From an engine's counts, grouped as SQL groups them, to the load result of one dataset's rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from lakehouse_assets.etl.engines.base import Counts, FileCounts, Judgement
+from lakehouse_assets.etl.engines.base import Counts, FileCounts, LoadResult
 from lakehouse_assets.etl.plan import SEPARATOR
 
 COUNT_NAMES = {
@@ -21,12 +21,12 @@ COUNT_NAMES = {
 CHANGING = ("insert", "update")
 
 
-def judgement_of(
+def load_result_of(
     groups: Iterable[tuple[int | None, str, str | None, str | None, bool, int]],
     file_ids: Mapping[int, str],
     read: Mapping[int, int],
     retried: int,
-) -> Judgement:
+) -> LoadResult:
     """`groups`: file number (None: an orphan that was tried again), verdict, joined reasons, joined warnings, whether
     the row waits for a parent, and how many rows are so.
 
@@ -56,7 +56,7 @@ def judgement_of(
             rejected=of_file.rejected + (rows if verdict == "rejected" else 0),
             changed=of_file.changed + changed,
         )
-    return Judgement(
+    return LoadResult(
         Counts(**counts),
         files,
         dict(sorted(reasons.items())),
