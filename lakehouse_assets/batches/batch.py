@@ -26,7 +26,7 @@ from lakehouse_assets.landing.waiting import open_batch
 from lakehouse_assets.parallel import in_parallel
 
 UNPACKED = 10
-"""Estimated size of unpacked CSV, as a multiple of its size as gzip."""
+"""The estimated size of unpacked CSV, as a multiple of its size as gzip."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class Batch:
         self.connections.lease.confirm_if_taken()
         if not self.is_under_way():
             raise LeaseLost(
-                f"Batch {self.id} is not under way any more: it was ended or given up while this run worked. It stops"
-                " here; nothing is lost and nothing doubled. `lakehouse history` shows what became of the batch."
+                f"Batch {self.id} is no longer under way: it was finished or abandoned while this run was working. The"
+                " run stops. Nothing is lost or loaded twice. `lakehouse history` shows the batch's outcome."
             )
 
     def report(self) -> LoadReport | None:
@@ -126,9 +126,9 @@ class Batch:
             job = c.settings.job_name(c.contracts[dataset])
             if run := GlueRuns(c.aws.client("glue"), job).under_way({}):
                 raise TemporaryOutage(
-                    f"Run {run['Id']} of Glue job {job} is {run['JobRunState'].lower()}, and may yet write. Wait for"
+                    f"Run {run['Id']} of Glue job {job} is {run['JobRunState'].lower()} and may still write. Wait for"
                     f" its end, or stop it (`aws glue batch-stop-job-run --job-name {job} --job-run-ids {run['Id']}`),"
-                    " then do this again."
+                    " then run this again."
                 )
 
     # Archive, check, finish
@@ -207,10 +207,10 @@ class Batch:
         c, manifest = self.connections, self.manifest
         self._refuse_while_glue_loads(c.contracts)
         with failures_named(f"Abandoning batch {self.id}"):
-            judged = {dataset for dataset in c.contracts if c.zone.store.exists(c.zone.judgement_key(self.id, dataset))}
+            loaded = {dataset for dataset in c.contracts if c.zone.store.exists(c.zone.judgement_key(self.id, dataset))}
             load_results = in_the_tables(self.load_results(), self.id, c.tables)
             self._write_report(manifest, load_results, ABANDONED, error)
-            files = set_aside(c.zone, manifest, facts_of(manifest, load_results), judged, error)
+            files = set_aside(c.zone, manifest, facts_of(manifest, load_results), loaded, error)
             report = self._write_report(replace(manifest, files=tuple(files)), load_results, ABANDONED, error)
             c.zone.store.put_json(c.zone.abandoned_key, [*manifest.abandoned, self.id])
             close_batch(c.zone, self.id)
@@ -222,8 +222,8 @@ class Batch:
             return f"{reason} (It was stopped or killed before it could say why.)"
         if has_succeeded(report):
             raise BadConfiguration(
-                f"Batch {self.id} succeeded, and was interrupted before it was closed: `lakehouse load` or the job does"
-                " that."
+                f"Batch {self.id} succeeded, but was interrupted before it was closed. `lakehouse load` or the job"
+                " closes it."
             )
         if report["status"] == ABANDONED:
             return report["error"] or reason

@@ -38,8 +38,8 @@ class Lakehouse(Connections):
         return Notices(self.aws, self.settings)
 
     def take_lease(self, notify: Callable[[str], None]) -> None:
-        """Takes the lease, before any step that writes: nobody else works on this lakehouse meanwhile. Waits for
-        another holder as long as the settings say, and passes one sentence about it to `notify`."""
+        """Takes the lease, so that no other process writes to this lakehouse. Call this before any step that writes.
+        Waits for another holder as long as the settings say, and passes one sentence about it to `notify`."""
         self.lease.take(self.settings.lease_wait_seconds, notify)
 
     # Batches
@@ -85,7 +85,7 @@ class Lakehouse(Connections):
         batch = self.open_batch()
         if batch is None:
             raise BadConfiguration(
-                "No batch is open: there is nothing to abandon. `lakehouse history` shows how the last ones ended."
+                "There is nothing to abandon: no batch is open. `lakehouse history` shows how earlier batches ended."
             )
         return batch.abandon(reason)
 

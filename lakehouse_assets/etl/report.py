@@ -1,6 +1,4 @@
-"""The load report: what became of each file and each row of a batch. It is what people read, and what `lakehouse load
---json` prints.
-"""
+"""Makes the load report: what became of each file and each row of a batch. `report_types` describes its keys."""
 
 from __future__ import annotations
 
@@ -65,9 +63,8 @@ def _numbers(load_results: Mapping[str, LoadResult], name: str) -> dict[str, int
 
 
 def report_in_words(report: LoadReport) -> str:
-    """For a message: per dataset what became of its rows, and which files were set aside. Counts only: a row's values
-    may be personal data.
-    """
+    """The report as the text of a message: the counts of each dataset's rows, and the files that were not taken. It
+    holds no row's values, which may be personal data."""
     rows = [
         f"{dataset}: {', '.join(f'{count} {name}' for name, count in counts.items() if count)}"
         for dataset, counts in report["datasets"].items()
@@ -89,7 +86,8 @@ def _rows_aside(file: FileReport) -> str:
 
 
 def file_reports(manifest: Manifest, load_results: Mapping[str, LoadResult]) -> list[FileReport]:
-    """Each file and sheet of the batch. A converted workbook stands for itself only when no sheet does."""
+    """The reports of all files and sheets of the batch, and of objects that belong to no dataset. A converted workbook
+    is represented by its sheets."""
     counted = {
         file_id: counts for load_result in load_results.values() for file_id, counts in load_result.files.items()
     }
@@ -137,7 +135,7 @@ def _noticed_report(noticed: Noticed, converted: Set[str]) -> FileReport:
 
 
 def facts_of(manifest: Manifest, load_results: Mapping[str, LoadResult]) -> dict[str, dict[str, int | str]]:
-    """What the loads say of each file that they read, by its id: for the ledger."""
+    """The outcome and counts of each file that was loaded, by file id, for the ledger."""
     by_id = {file.file_id: file for file in manifest.files}
     return {
         file_id: {
@@ -152,8 +150,8 @@ def facts_of(manifest: Manifest, load_results: Mapping[str, LoadResult]) -> dict
 
 
 def outcome_of(file: ManifestFile, counts: FileCounts | None) -> Outcome:
-    """Of a file that was to be loaded: not loaded where no load has read it to the end, a duplicate where its content
-    is known and changed nothing, else loaded."""
+    """What became of a file. A file that was to be loaded is not loaded if no load has finished it, a duplicate if its
+    content was seen before and changed nothing, and loaded otherwise."""
     if file.outcome is not Outcome.LOAD:
         return file.outcome
     if counts is None:
@@ -162,8 +160,7 @@ def outcome_of(file: ManifestFile, counts: FileCounts | None) -> Outcome:
 
 
 def _why_repeated(file: ManifestFile) -> str:
-    """What is known of the batch that brought the content first: a ledger entry of an older version does not say how
-    many of its rows were accepted."""
+    """The reason of a duplicate. A ledger entry of an older version does not say how many rows were accepted."""
     if file.accepted_before is None:
         return "its content came before"
     return (
@@ -174,13 +171,13 @@ def _why_repeated(file: ManifestFile) -> str:
 
 
 def _workbook(name: str, converted: Set[str]) -> str | None:
-    """The upload whose sheet has this name. Files may have a `#` in their names, too."""
+    """The name of the workbook that the sheet of this name is from. File names may contain a `#`, too."""
     marks = (place for place, character in enumerate(name) if character == "#")
     return next((name[:place].split("/", 1)[-1] for place in marks if name[:place] in converted), None)
 
 
 def _short(file: ManifestFile) -> str:
-    """raw/<dataset>/x/y.csv is known as x/y.csv, uploads/book.xlsx#sheet as book.xlsx#sheet."""
+    """The name without the folder: x/y.csv of raw/<dataset>/x/y.csv, book.xlsx#sheet of uploads/book.xlsx#sheet."""
     return (
         file.source_file.split(f"/{file.dataset}/", 1)[-1]
         if file.source_file == file.key

@@ -193,7 +193,7 @@ def test_dagster_waits_for_the_execution_that_works_and_goes_on_after_it(
         dagster(house)
         # The topic hears of both.
         reports = [pipeline.succeeded(), pipeline.succeeded()]
-    assert "works on this lakehouse since" in capfd.readouterr().err
+    assert "has been using this lakehouse since" in capfd.readouterr().err
     [frozen] = opened
     by = {report["batch_id"]: report for report in reports}
     assert nonzero(by.pop(frozen.id)["datasets"]["orders"]) == {"read": 1, "inserted": 1}
@@ -216,7 +216,7 @@ def test_while_dagster_works_an_execution_waits_and_no_other_is_started(pipeline
         put(house, "raw/orders/third.csv", orders_csv(order(8_000_003)))
         dagsters.take_lease(print)
         before = len(pipeline.executions())
-        assert "Dagster run 1 works on this lakehouse" in pipeline.start()
+        assert "Dagster run 1 has been using this lakehouse" in pipeline.start()
         assert len(pipeline.executions()) == before
         execution = pipeline.states.start_execution(stateMachineArn=pipeline.machine)["executionArn"]
         wait_for(

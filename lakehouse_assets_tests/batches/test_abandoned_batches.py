@@ -107,7 +107,7 @@ def test_a_batch_is_not_given_up_while_a_glue_run_may_write(lakehouse: Lakehouse
     runs = make_job(on_glue, SLEEP)
     run_id = runs.start({"--manifest": "s3://bucket/1.json"}, {}, print)
     with pytest.raises(
-        TemporaryOutage, match=f"Run {run_id} of Glue job {runs.job} is (starting|running), and may yet write"
+        TemporaryOutage, match=f"Run {run_id} of Glue job {runs.job} is (starting|running) and may still write"
     ):
         on_glue.abandon("enough")
     assert [report["status"] for report in lakehouse.reports.all()] == ["failed"]
@@ -192,7 +192,7 @@ def test_a_batch_that_succeeded_and_was_not_closed_cannot_be_abandoned(
     ran(lakehouse)
     monkeypatch.undo()
     with pytest.raises(
-        BadConfiguration, match=r"succeeded, and was interrupted before it was closed: `lakehouse load`"
+        BadConfiguration, match=r"succeeded, but was interrupted before it was closed. `lakehouse load`"
     ):
         lakehouse.abandon("")
     assert ran(lakehouse)["status"] == "succeeded"

@@ -131,7 +131,7 @@ def test_a_step_that_wakes_up_after_another_took_over_writes_no_more(lakehouse: 
     assert batch is not None
     stop(lakehouse, stopped)
     step_of(lakehouse, execution(lakehouse, machine)).take_lease(never)
-    with pytest.raises(LeaseLost, match="was stopped, or another took over"):
+    with pytest.raises(LeaseLost, match="was stopped, or another process took over"):
         batch.load("products")
     assert keys(lakehouse, "lakehouse-dwh/products/department_id") == []
     assert keys(lakehouse, "control/judgements/") == []

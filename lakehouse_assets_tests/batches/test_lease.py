@@ -81,7 +81,7 @@ def test_the_second_waits_for_the_first_and_says_whom_for(leases: Any) -> None:
 def test_who_has_waited_long_enough_stops_and_names_the_holder(leases: Any) -> None:
     leases("the first").take(0, never)
     second = leases("the second")
-    with pytest.raises(TemporaryOutage, match="the first still works on this lakehouse"):
+    with pytest.raises(TemporaryOutage, match="the first is still using this lakehouse"):
         second.take(0, lambda _: None)
     assert not second.taken
 
@@ -134,7 +134,7 @@ def test_a_holder_that_slept_finds_out_and_leaves_the_other_alone(lakehouse: Lak
     sleeper = leases("the sleeper")
     sleeper.take(0, never)
     held_elsewhere(lakehouse)
-    with pytest.raises(LeaseLost, match="another took the lakehouse over"):
+    with pytest.raises(LeaseLost, match="another process took over the lakehouse"):
         sleeper.confirm()
     sleeper.release()
     assert holding(lakehouse).holder == "a run elsewhere"
@@ -215,6 +215,6 @@ def test_a_step_that_lost_its_lease_leaves_the_others_report_as_it_is(lakehouse:
             held_elsewhere(lakehouse)
             raise BadData("raw/orders/o.csv was deleted")
 
-    with pytest.raises(dg.Failure, match="another took the lakehouse over"):
+    with pytest.raises(dg.Failure, match="another process took over the lakehouse"):
         fails()
     assert batch.report() is None

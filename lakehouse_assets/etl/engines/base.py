@@ -122,12 +122,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class LoadResult:
-    """The outcome of one dataset's rows: totals, per file (by file_id), and how many rows broke which rule.
+    """The result of loading one dataset of a batch: the counts of its rows in all, by file (file_id), and by the rule
+    that they break.
 
     `healed`: waiting records that are in the table now. `waiting`: of the rejected rows, those that only wait for a
-    parent. `differing`: duplicates that differ from the row of their key that was taken, and that no version column
-    tells apart. `refreshed`: unchanged rows whose provenance in the table becomes that of the file that said them last.
-    `resolved`: rejected records of before whose key has a newer, accepted row now.
+    parent. `differing`: duplicates that differ from the row of their key that was taken, where no version column tells
+    which is right. `refreshed`: unchanged rows whose provenance in the table becomes that of the last file that has
+    them. `resolved`: earlier rejected records whose key has a newer, accepted row now.
     """
 
     counts: Counts
@@ -142,7 +143,7 @@ class LoadResult:
 
     @property
     def written(self) -> int:
-        """The rows of the table that are this batch's: inserted, updated, or said again."""
+        """The rows of the table that have this batch's id: inserted, updated and refreshed."""
         return self.counts.inserted + self.counts.updated + self.refreshed
 
 

@@ -1,4 +1,4 @@
-"""From an engine's counts, grouped as SQL groups them, to the load result of one dataset's rows."""
+"""Makes the load result of a dataset from an engine's counts, which SQL has grouped."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def load_result_of(
     read: Mapping[int, int],
     retried: int,
 ) -> LoadResult:
-    """`groups`: file number (None: an orphan that was tried again), verdict, joined reasons, joined warnings, whether
-    the row waits for a parent, and how many rows are so.
+    """`groups`: tuples of file number (None: an orphan that was tried again), verdict, joined reasons, joined warnings,
+    whether the rows wait for a parent, and the number of rows. `file_ids`: file ids by file number.
 
-    `read`: how many rows came from each file; `retried`: how many orphans were tried again. Both as counted before any
-    verdict was given, so that a row which the verdicts lost or doubled is noticed.
+    `read`: rows read, by file number; `retried`: orphans that were tried again. Both are counted before the verdicts,
+    so that a row that the verdicts lose or double is noticed.
     """
     counts = Counter(read=sum(read.values()), retried=retried)
     reasons: Counter[str] = Counter()
