@@ -30,7 +30,7 @@ from lakehouse_assets.cli.home import absolute
 from lakehouse_assets.cli.options import Engine
 from lakehouse_assets.cli.terminal.ending import end_at_once
 from lakehouse_assets.cli.terminal.errors import FAILED, tell_unforeseen
-from lakehouse_assets.embedded_aws.process import end_told
+from lakehouse_assets.embedded_aws.process import on_death
 
 app = typer.Typer(
     name="lakehouse",
@@ -91,7 +91,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        with end_told(end_at_once):
+        with on_death(end_at_once):
             app()
     except Exception as error:  # noqa: BLE001 - the trace goes to the log, a line to the person
         tell_unforeseen(error)

@@ -21,12 +21,12 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lakehouse_assets.aws.environment import hide, of_the_server
+from lakehouse_assets.aws.environment import hide
 from lakehouse_assets.embedded_aws.credentials import read_credentials
 from lakehouse_assets.errors import TemporaryOutage
 from lakehouse_assets.locks import SHARED, is_held, is_shared, locked
@@ -36,6 +36,16 @@ SECONDS_TO_STOP = 30.0
 SECONDS_BETWEEN_LOOKS = 0.02
 SECONDS_BETWEEN_WATCHES = 0.25
 LOG_BYTES_KEPT = 2_000_000
+PREFIXES_OF_THE_SERVER = ("LAKEHOUSE_", "PYTHON", "LC_", "LD_", "DYLD_")
+NAMES_OF_THE_SERVER = frozenset(
+    (
+        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "JAVA_HOME"),
+        *("NO_PROXY", "no_proxy"),
+    )
+)
+"""The environment variables that the server inherits. ministack reads some hundred variables with names such as
+SERVICES, AUTH or LAMBDA_EXECUTOR, which LocalStack reads as well: a user may have set them for that.
+"""
 _listeners: list[Callable[[str], None]] = []
 
 
@@ -87,7 +97,7 @@ def embedded_aws(home: Path) -> Iterator[EmbeddedAws]:
 
 
 @contextmanager
-def end_told(listener: Callable[[str], None]) -> Iterator[None]:
+def on_death(listener: Callable[[str], None]) -> Iterator[None]:
     """Whoever uses an embedded AWS meanwhile has `listener` called with the reason, in another thread, as soon as it
     died. Of several the last one is."""
     _listeners.append(listener)
@@ -129,7 +139,7 @@ def _start(home: Path) -> tuple[subprocess.Popen[bytes], EmbeddedAws]:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=home,
-            env=_environment_of_the_server(),
+            env=server_environment(os.environ),
             # Its own session: Ctrl-C in the terminal reaches the command, which then stops its server in order.
             start_new_session=True,
         )
@@ -141,14 +151,18 @@ def _start(home: Path) -> tuple[subprocess.Popen[bytes], EmbeddedAws]:
         raise
 
 
-def _environment_of_the_server() -> dict[str, str]:
-    environment = of_the_server()
+def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of this environment that the server inherits, and PYTHONPATH if this package is not installed."""
+    inherited = {
+        name: value
+        for name, value in environment.items()
+        if name in NAMES_OF_THE_SERVER or name.startswith(PREFIXES_OF_THE_SERVER)
+    }
     package_folder = str(Path(__file__).resolve().parents[2])
     if package_folder not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
-        # A checkout that is not installed: the server runs in another folder, so it has to be told where this package
-        # is.
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [environment.get("PYTHONPATH"), package_folder]))
-    return environment
+        # A checkout that is not installed. The server runs in another folder, so it needs the path of this package.
+        inherited["PYTHONPATH"] = os.pathsep.join(filter(None, [inherited.get("PYTHONPATH"), package_folder]))
+    return inherited
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], home: Path) -> EmbeddedAws:

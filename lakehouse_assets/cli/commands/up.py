@@ -23,7 +23,7 @@ import typer
 
 from lakehouse_assets.cli.home import absolute, read_home
 from lakehouse_assets.cli.terminal.errors import FAILED, tell
-from lakehouse_assets.embedded_aws.process import end_told
+from lakehouse_assets.embedded_aws.process import on_death
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _ended_with_the_embedded_aws() -> Iterator[None]:
         tell(reason)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with end_told(stop):
+    with on_death(stop):
         try:
             yield
         except KeyboardInterrupt:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ministack.services import glue, s3  # type: ignore[import-untyped]
 
-from lakehouse_assets.catalog.entries import delta_path, has_serde
+from lakehouse_assets.aws.delta_entry import delta_path, has_serde
 from lakehouse_assets.embedded_aws.athena.delta_tables import NotReadableError, Snapshot, read_snapshot
 from lakehouse_assets.embedded_aws.athena.process import Asked, ask
 from lakehouse_assets.embedded_aws.athena.results import Found, QueryError

@@ -1,6 +1,6 @@
 """What a crawler registers: the tables of Delta folders, as a real crawler makes them with CreateNativeDeltaTable.
 
-`catalog/entries.py` says what such an entry is. The crawler adds the table's schema as Spark keeps it, and that it was
+`aws/delta_entry.py` says what such an entry is. The crawler adds the table's schema as Spark keeps it, and that it was
 there. An entry that says the same already, whoever wrote it, stays as it is.
 """
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ministack.services import glue  # type: ignore[import-untyped]
 
-from lakehouse_assets.catalog.entries import delta_entry, says_the_same
+from lakehouse_assets.aws.delta_entry import delta_entry, says_the_same
 from lakehouse_assets.embedded_aws.athena.delta_tables import (
     DeltaType,
     NotReadableError,

@@ -7,7 +7,6 @@ on Glue; of all others the run's log says that they have no effect here.
 import importlib.metadata
 import io
 import os
-import sys
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -116,31 +115,23 @@ def _check_formats(formats: str) -> None:
         raise LaunchError(f"--datalake-formats: the embedded Glue has delta, and not {', '.join(missing)}")
 
 
-def _spark(conf: str, extra: Sequence[Path], folder: Path) -> dict[str, str]:
+def _spark(conf: str, extra_jars: Sequence[Path], folder: Path) -> dict[str, str]:
     """Spark as Glue has it: the jars of Delta Lake and S3A on its path, and those of the job; `s3://` as S3A, and what
     the job's --conf says.
     """
-    # Here, as only a machine that has the spark extra can run these jobs.
-    from lakehouse_assets.etl.engines.spark.session import EVERYWHERE, on_one_machine
-    from lakehouse_assets.local.spark.jars import installed_jars
-    from lakehouse_assets.local.spark.java import java_home
+    # Only a machine with the spark extra can run these jobs.
+    from lakehouse_assets.local.spark.platform import platform_environment, platform_settings
 
     try:
-        jars, java = [*installed_jars(), *extra], java_home()
+        settings, environment = platform_settings(extra_jars, folder / "scratch"), platform_environment()
     except BadConfiguration as error:
         raise LaunchError(f"BadConfiguration: {error}") from error
-    # Not what the engine sets for itself wherever it runs: on Glue too it has to.
-    of_this_machine = {
-        name: value for name, value in on_one_machine(jars, folder / "scratch").items() if name not in EVERYWHERE
-    }
-    # A fifth quicker for the small batches of a laptop, whose runs are mostly start-up.
-    of_this_machine["spark.driver.extraJavaOptions"] += " -XX:TieredStopAtLevel=1"
     asked_for = dict(setting.strip().partition("=")[::2] for setting in conf.split("--conf ") if setting.strip())
     (folder / "spark").mkdir()
     (folder / "spark" / "spark-defaults.conf").write_text(
-        "".join(f"{name} {value}\n" for name, value in (of_this_machine | _s3a() | asked_for).items())
+        "".join(f"{name} {value}\n" for name, value in (settings | _s3a() | asked_for).items())
     )
-    return {"SPARK_CONF_DIR": str(folder / "spark"), "JAVA_HOME": str(java), "PYSPARK_PYTHON": sys.executable}
+    return environment | {"SPARK_CONF_DIR": str(folder / "spark")}
 
 
 def _s3a() -> dict[str, str]:
