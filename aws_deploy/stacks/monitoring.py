@@ -26,13 +26,13 @@ def monitoring(site: Site) -> None:
         _alarm(
             site,
             "DeadLettersThere",
-            "Messages that nobody could read lie in the dead-letter queue. README, Troubleshooting: a message in the dead-letter queue.",
+            "Messages that nobody could read lie in the dead-letter queue. docs/troubleshooting.md: a message in the dead-letter queue.",
             ("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": f"{site.settings.queue}-dead-letters"}, "Maximum"),
         ),
         _alarm(
             site,
             "FilesWaitTooLong",
-            "Files have waited for a batch longer than is usual. README, Troubleshooting: files wait and no batch starts.",
+            "Files have waited for a batch longer than is usual. docs/troubleshooting.md: files wait and no batch starts.",
             (OWN_METRICS, WAITING, {"StateMachine": site.preset.state_machine}, "Maximum"),
             above=site.deployment.waiting_minutes * 60,
             # Measured at each look at the bucket, and those are not to the second: of one interval some periods have none, and no number is no alarm.

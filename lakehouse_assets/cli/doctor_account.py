@@ -16,7 +16,7 @@ ITS_DEFAULT = "default"
 """The database that Athena looks at first (glue:GetDatabase), whichever one is queried."""
 CORRECT = "Correct the profile, the region, the name or the permissions, as it says."
 ALLOW = f"Allow glue:GetDatabase on the catalog and on database/{ITS_DEFAULT}: Athena asks for it, whichever database is queried."
-LAKE_FORMATION = "Where a crawler or a query says Insufficient Lake Formation permission(s): docs/aws.md, Troubleshooting."
+LAKE_FORMATION = "Where a crawler or a query says Insufficient Lake Formation permission(s): see docs/troubleshooting.md."
 
 
 def examined_account(lakehouse: Lakehouse) -> Iterator[Finding]:
