@@ -62,7 +62,7 @@ bench: .venv/installed-spark .venv/installed-dev ## measure speed and memory; re
 synth: .venv/installed-deploy ## make the CloudFormation templates anew after a change of aws_deploy/, the contracts or sql/ (needs Node.js 20 or later)
 	@$(BIN)/python -m aws_deploy.synth
 
-deploy: .venv/installed-deploy ## create or update everything in the AWS account of your environment (README, Deploy to AWS); YES=1 asks nothing
+deploy: .venv/installed-deploy ## create or update everything in the AWS account of your environment (docs/how-to/deploy-to-aws.md); YES=1 asks nothing
 	@$(BIN)/python -m aws_deploy.deploy up $(if $(YES),--yes)
 
 smoke: .venv/installed-deploy ## ask a deployment whether it works; LOAD=1 loads sample files into it

@@ -38,7 +38,10 @@ PROJECT = Path(__file__).parents[1]
 LOCK = "requirements.lock"
 STEP_PACKAGES = tuple(name for name in MODULES if name != "dagster-pipes")
 """As for the Glue jobs. Packages are installed with --no-deps, so every dependency is listed."""
-PACKAGES = {STEPS: STEP_PACKAGES, LOAD: (*STEP_PACKAGES, "arro3-core", "deltalake", "deprecated", "duckdb", "pytz", "wrapt")}
+PACKAGES = {
+    STEPS: STEP_PACKAGES,
+    LOAD: (*STEP_PACKAGES, "arro3-core", "deltalake", "deprecated", "duckdb", "pytz", "wrapt"),
+}
 SERVICES = ("athena", "glue", "s3", "sns", "sqs", "sso", "sso-oidc", "signin", "stepfunctions", "sts")
 """botocore's services that are called. Its search for credentials loads sso, sso-oidc and signin."""
 WORKBOOK_READER = "lakehouse_assets.landing.workbooks.reader"

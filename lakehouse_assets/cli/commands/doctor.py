@@ -273,4 +273,6 @@ def _unknown_variables() -> Iterator[Finding]:
         if close := get_close_matches(rest, ours, 1, 0.7):
             yield Finding("look", f"Nothing reads the variable {name}", f"Is {prefix}_{close[0]} meant?")
         elif prefix == "LAKEHOUSE":
-            yield Finding("look", f"Nothing reads the variable {name}", "README.md, Settings, has those that are read.")
+            yield Finding(
+                "look", f"Nothing reads the variable {name}", "docs/reference/settings.md has those that are read."
+            )

@@ -277,7 +277,7 @@ def test_a_variable_that_nothing_reads_is_named_with_the_one_that_may_be_meant(m
     assert found == {
         "DEPLOY_EMAIL": "Is DEPLOY_EMAILS meant?",
         "LAKEHOUSE_BUKET": "Is LAKEHOUSE_BUCKET meant?",
-        "LAKEHOUSE_WEATHER_REPORT": "README.md, Settings, has those that are read.",
+        "LAKEHOUSE_WEATHER_REPORT": "docs/reference/settings.md has those that are read.",
     }
 
 
