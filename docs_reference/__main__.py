@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from docs_reference.pages import DOCS, PAGES
+from docs_reference.llms import DOCS
+from docs_reference.pages import PAGES
 
 
 def main() -> None:
