@@ -35,7 +35,7 @@ test-fast: .venv/installed-dev .venv/installed-deploy ## the tests that need nei
 test-trino: .venv/installed-trino .venv/installed-dev ## the tests that ask Trino, Athena's engine (downloads 880 MB; 540 MB stay)
 	$(BIN)/pytest lakehouse_assets_tests/trino
 
-check: .venv/installed-dev .venv/installed-pyspark check-deploy ## format, lint, types, contracts, templates, workflows
+check: .venv/installed-dev .venv/installed-pyspark check-deploy docs ## format, lint, types, contracts, templates, workflows, documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo
@@ -57,7 +57,7 @@ format: .venv/installed-dev ## bring the code into the project's format
 	$(BIN)/ruff check --fix .
 
 docs: .venv/installed-docs ## build the documentation into site/, and check its links and anchors
-	@$(BIN)/mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "The documentation: site/index.html"
 
 reference: .venv/installed-deploy ## write the generated pages of docs/ anew after a change of commands, settings, contracts or queries
