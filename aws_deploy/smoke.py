@@ -75,7 +75,9 @@ class Seen:
 
 
 def seen(lakehouse: Lakehouse, machine: str) -> Seen:
-    return Seen(frozenset(report["batch_id"] for report in lakehouse.history()), frozenset(_failed(lakehouse, machine)))
+    return Seen(
+        frozenset(report["batch_id"] for report in lakehouse.reports.all()), frozenset(_failed(lakehouse, machine))
+    )
 
 
 def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> dict[str, A
     while time.monotonic() < deadline:
         failed = _failed(lakehouse, machine) - before.failed
         # After the look at the executions: one that fails writes its report before it ends.
-        for report in lakehouse.history():
+        for report in lakehouse.reports.all():
             if report["batch_id"] not in before.batches:
                 if not has_succeeded(report):
                     raise NotWorking(f"Batch {report['batch_id']} {report['status']}: {report.get('error')}")

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
+from lakehouse_assets import parallel
 from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.etl.engines.embedded import delta
-from lakehouse_assets.landing import store
 
 WRITING = {"put_object", "copy", "delete_object", "create_table", "update_table"}
 
@@ -94,7 +94,7 @@ def make_commits_mortal(patch: Callable[[Any, str, Any], None], life: Life) -> N
     def counted(what: str, commit: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *given, **named: life.write(what, lambda: commit(*given, **named))
 
-    patch(store, "THREADS", 1)
+    patch(parallel, "THREADS", 1)
     patch(delta, "append", counted("append", delta.append))
     patch(delta, "merge", counted("merge", delta.merge))
     patch(DeltaTable, "create", counted("create", DeltaTable.create))

@@ -21,10 +21,10 @@ import duckdb
 import xlsxwriter  # type: ignore[import-untyped]
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.checks import CheckResult
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.preconditions import note_checks
 
 PRODUCTS = ("product_id", "department_id", "department", "product_name")
@@ -105,35 +105,35 @@ def put_one_of_each(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1)))
 
 
-def freeze(lakehouse: Lakehouse, gate: str = "any") -> Manifest:
+def freeze(lakehouse: Lakehouse, gate: str = "any") -> Batch:
     """Converts and freezes; something must wait."""
     lakehouse.convert()
-    manifest = lakehouse.freeze(gate)
-    assert manifest is not None
-    return manifest
+    batch = lakehouse.freeze(gate)
+    assert batch is not None
+    return batch
 
 
-def load_all(lakehouse: Lakehouse, manifest: Manifest) -> None:
-    for dataset in lakehouse.contracts:
-        lakehouse.load(dataset, manifest)
+def load_all(batch: Batch) -> None:
+    for dataset in batch.connections.contracts:
+        batch.load(dataset)
 
 
 def run(lakehouse: Lakehouse, gate: str = "any") -> dict[str, Any] | None:
     """One batch through all its steps, with Athena's checks noted as passed. The report; None if nothing waits. A
     failure is raised, and recorded as Dagster's steps do."""
     lakehouse.convert()
-    manifest = lakehouse.freeze(gate)
-    if manifest is None:
+    batch = lakehouse.freeze(gate)
+    if batch is None:
         return None
     try:
-        load_all(lakehouse, manifest)
-        lakehouse.archive(manifest)
+        load_all(batch)
+        batch.archive()
         lakehouse.refresh_catalog()
     except LakehouseError as error:
-        lakehouse.record_failure(manifest, str(error))
+        batch.record_failure(str(error))
         raise
-    note_checks(lakehouse.zone, manifest.batch_id, [])
-    return lakehouse.finish(manifest)
+    note_checks(lakehouse.zone, batch.id, [])
+    return batch.finish()
 
 
 def ran(lakehouse: Lakehouse, gate: str = "any") -> dict[str, Any]:
@@ -145,8 +145,7 @@ def ran(lakehouse: Lakehouse, gate: str = "any") -> dict[str, Any]:
 
 def checked(lakehouse: Lakehouse, batch_id: str) -> dict[str, list[CheckResult]]:
     """Athena's checks of each dataset."""
-    judgements = lakehouse.judgements(lakehouse.manifest(batch_id))
-    return lakehouse.check(batch_id, judgements)
+    return lakehouse.batch(batch_id).check_results()
 
 
 def file_of(report: dict[str, Any], name: str) -> dict[str, Any]:
@@ -269,7 +268,7 @@ def in_own_process(lakehouse: Lakehouse, code: str, *arguments: str) -> subproce
     """
     prepared = f"""
 import sys
-from lakehouse_assets.lakehouse import connected
+from lakehouse_assets.connect import connected
 from lakehouse_assets.settings import read_settings
 from lakehouse_assets_tests.support import *
 with connected(read_settings()) as lakehouse:

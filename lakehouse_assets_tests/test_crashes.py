@@ -68,7 +68,7 @@ def put_second(lakehouse: Lakehouse) -> None:
 
 def state(lakehouse: Lakehouse) -> dict[str, Any]:
     """All that a lakehouse holds, without what differs from one to the next: ids become names, times are left out."""
-    history = lakehouse.history()
+    history = lakehouse.reports.all()
     names = {report["batch_id"]: f"batch {place}" for place, report in enumerate(history, start=1)}
     names |= {lakehouse.settings.bucket: "bucket"}
 
@@ -228,8 +228,8 @@ def test_a_killed_dagster_job_is_healed_by_the_next_run(
     ended = in_own_process(
         lakehouse,
         """
-        import lakehouse_assets.batches.lakehouse
-        from lakehouse_assets.cli.batches import run_batch
+        import lakehouse_assets.connect
+        from lakehouse_assets.cli.runs import run_batch
         from lakehouse_assets_tests.crashing import Life, MortalAws, kill, make_commits_mortal
 
         def told_then_killed():
@@ -238,7 +238,7 @@ def test_a_killed_dagster_job_is_healed_by_the_next_run(
 
         life = Life(int(sys.argv[1]), told_then_killed, sys.argv[2])
         make_commits_mortal(setattr, life)
-        lakehouse_assets.batches.lakehouse.Aws = lambda environment: MortalAws(environment, life)
+        lakehouse_assets.connect.Aws = lambda environment: MortalAws(environment, life)
         run_batch(lakehouse)
         """,
         str(writes),

@@ -164,7 +164,7 @@ def test_the_dagster_job_has_its_steps_and_checks(lakehouse: Lakehouse) -> None:
         lakehouse,
         """
         import json
-        from lakehouse_assets.cli.batches import run_batch
+        from lakehouse_assets.cli.runs import run_batch
         steps = []
         report = run_batch(lakehouse, progress=lambda step, what: steps.append(step))
         print(json.dumps({"report": report, "steps": steps}))

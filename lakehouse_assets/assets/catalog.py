@@ -83,16 +83,18 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         house = lakehouse.lakehouse
         report = _report_of_before(house, batch_id)
         if report is None:
-            with step(house, batch_id) as manifest:
-                report = house.finish(manifest)
+            with step(house, batch_id) as batch:
+                report = batch.finish()
             try:
-                house.tell(subject_of(report), f"{report_in_words(report)}\n{house.where_run(context.run.run_id)}")
+                where = house.notices.where_run(context.run.run_id)
+                house.notices.publish(subject_of(report), f"{report_in_words(report)}\n{where}")
             except LakehouseError as error:
                 # The tables are written and the batch is closed: that nobody was told makes it no failure.
                 context.log.warning(f"The batch succeeded, but nobody could be told: {error}")
         context.instance.add_run_tags(context.run.run_id, {STATUS_TAG: report["status"]})
         return dg.MaterializeResult(
-            metadata=_described(report) | {"report": _link(house, house.zone.report_key(house.manifest(batch_id)))}
+            metadata=_described(report)
+            | {"report": _link(house, house.zone.report_key(house.batch(batch_id).manifest))}
         )
 
     return load_report
@@ -101,8 +103,9 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
 def _report_of_before(house: Lakehouse, batch_id: str) -> dict[str, Any] | None:
     """Of a batch that has succeeded and is closed: it stands as it is, and was told of."""
     with named_failures():
-        report = house.report(house.manifest(batch_id))
-        return report if report and has_succeeded(report) and not house.is_under_way(batch_id) else None
+        batch = house.batch(batch_id)
+        report = batch.report()
+        return report if report and has_succeeded(report) and not batch.is_under_way() else None
 
 
 def _described(report: dict[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,11 @@ import dagster as dg
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, UPLOADS, raw_key, table_key
 from lakehouse_assets.assets.metadata import owners, place, raw_columns
 from lakehouse_assets.assets.steps import alone, for_batch, step
-from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.jobs import BATCH_TAG, POOL, SENSOR_TAG
-from lakehouse_assets.landing.model import FileVersion, Manifest
+from lakehouse_assets.landing.model import FileVersion
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import Settings
 
@@ -75,7 +75,7 @@ def _raw_assets(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition
         house = lakehouse.lakehouse
         with alone(house):
             records = house.convert()
-            waiting = house.waiting_files()
+            waiting = house.pending.files()
         sheets = [sheet for record in records for sheet in record["sheets"]]
         outcomes = Counter(str(record["outcome"]) for record in records)
         yield dg.AssetObservation(
@@ -145,34 +145,35 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
     ) -> Iterator[dg.Output[str]]:
         house = lakehouse.lakehouse
         with alone(house):
-            manifest = house.freeze(config.gate)
-        if manifest is None:
+            frozen = house.freeze(config.gate)
+        if frozen is None:
             context.log.info("Nothing waits, or not yet what the gate asks for.")
             return
-        context.instance.add_run_tags(context.run.run_id, {BATCH_TAG: manifest.batch_id})
-        with step(house, manifest.batch_id):
-            _refuse_what_kills_each_run(context, house, manifest)
+        context.instance.add_run_tags(context.run.run_id, {BATCH_TAG: frozen.id})
+        with step(house, frozen.id):
+            _refuse_what_kills_each_run(context, frozen)
+        manifest = frozen.manifest
         outcomes = Counter(str(file.outcome) for file in manifest.files)
         numbers = {"files": len(manifest.files), "bytes": sum(file.size for file in manifest.files), **outcomes}
-        named = {"batch_id": manifest.batch_id, "manifest": house.zone.manifest_key(manifest.batch_id)}
-        yield dg.Output(manifest.batch_id, metadata={**named, **numbers})
+        named = {"batch_id": frozen.id, "manifest": house.zone.manifest_key(frozen.id)}
+        yield dg.Output(frozen.id, metadata={**named, **numbers})
 
     return batch
 
 
-def _refuse_what_kills_each_run(context: dg.AssetExecutionContext, house: Lakehouse, manifest: Manifest) -> None:
+def _refuse_what_kills_each_run(context: dg.AssetExecutionContext, batch: Batch) -> None:
     """A run that is killed leaves no report, so the sensor begins another: for ever, if it is the batch that kills it.
     A person's run is never refused.
     """
     sensor = context.run.tags.get(SENSOR_TAG)
-    if sensor is None or house.report(manifest) is not None:
+    if sensor is None or batch.report() is not None:
         return
-    runs = context.instance.get_runs_count(dg.RunsFilter(tags={BATCH_TAG: manifest.batch_id, SENSOR_TAG: sensor}))
+    runs = context.instance.get_runs_count(dg.RunsFilter(tags={BATCH_TAG: batch.id, SENSOR_TAG: sensor}))
     if runs > RUNS_OF_A_BATCH:
         raise BadConfiguration(
-            f"{RUNS_OF_A_BATCH} runs of batch {manifest.batch_id} ended without a word: each was killed, perhaps for"
+            f"{RUNS_OF_A_BATCH} runs of batch {batch.id} ended without a word: each was killed, perhaps for"
             " want of memory. The sensor begins no more. Look at their logs (the runs with the tag"
-            f" {BATCH_TAG}={manifest.batch_id}), then give them what they lack, or another engine (LAKEHOUSE_ENGINE),"
+            f" {BATCH_TAG}={batch.id}), then give them what they lack, or another engine (LAKEHOUSE_ENGINE),"
             " and run the batch yourself (`lakehouse load`, or the job in the UI); or give it up by `lakehouse"
             " abandon`."
         )
@@ -197,10 +198,10 @@ def archive_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
     )
     def archive(lakehouse: LakehouseResource, batch_id: str) -> dg.MaterializeResult[None]:
         house = lakehouse.lakehouse
-        with step(house, batch_id) as manifest:
-            moved = house.archive(manifest)
+        with step(house, batch_id) as batch:
+            moved = batch.archive()
         address = f"s3://{house.settings.bucket}/{house.zone.archive}{batch_id}"
-        size = sum(file.size for file in manifest.files)
+        size = sum(file.size for file in batch.manifest.files)
         return dg.MaterializeResult(
             metadata={"batch_id": batch_id, "files": len(moved), "bytes": size, "place": place(house.console, address)}
         )

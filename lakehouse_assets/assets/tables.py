@@ -19,11 +19,11 @@ from lakehouse_assets.assets.metadata import (
     table_lineage,
 )
 from lakehouse_assets.assets.steps import for_batch, step
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.etl.engines.base import Judgement
 from lakehouse_assets.jobs import POOL
-from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.resources.glue import GlueRunner, LoadOutcome
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import EngineName, Settings
@@ -51,8 +51,8 @@ def _table_asset(contract: Contract, settings: Settings) -> dg.AssetsDefinition:
         begun = time.monotonic()
         house = lakehouse.lakehouse
         table, rejected = house.tables.table(dataset), house.tables.rejects(dataset)
-        with step(house, batch_id) as manifest:
-            outcome = _loaded(context, house, contract, manifest)
+        with step(house, batch_id) as batch:
+            outcome = _loaded(context, batch, contract)
         rows, rejected_rows = _row_count(context, house, outcome, table), _row_count(context, house, outcome, rejected)
         judgement = outcome.judgement
         of_table = {
@@ -61,7 +61,7 @@ def _table_asset(contract: Contract, settings: Settings) -> dg.AssetsDefinition:
             "healed": judgement.healed,
             "resolved": judgement.resolved,
             "differing": judgement.differing,
-            "bytes": sum(file.size for file in manifest.to_load(dataset)),
+            "bytes": sum(file.size for file in batch.manifest.to_load(dataset)),
             "seconds": round(time.monotonic() - begun, 2),
             "place": place(house.console, table),
             "dagster/column_lineage": table_lineage(contract),
@@ -122,11 +122,11 @@ def _upstream(contract: Contract) -> list[dg.AssetKey]:
     ]
 
 
-def _loaded(context: dg.AssetExecutionContext, house: Lakehouse, contract: Contract, manifest: Manifest) -> LoadOutcome:
-    engine = house.engine_for(contract.dataset, manifest)
+def _loaded(context: dg.AssetExecutionContext, batch: Batch, contract: Contract) -> LoadOutcome:
+    engine = batch.engine_for(contract.dataset)
     if engine == "glue":
-        return GlueRunner(house).run(context, contract, manifest)
-    return LoadOutcome(house.load(contract.dataset, manifest), {"engine": engine})
+        return GlueRunner(batch).run(context, contract)
+    return LoadOutcome(batch.load(contract.dataset), {"engine": engine})
 
 
 def _row_count(context: dg.AssetExecutionContext, house: Lakehouse, outcome: LoadOutcome, uri: str) -> dict[str, int]:

@@ -14,7 +14,8 @@ from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.aws.console import Console
 from lakehouse_assets.aws.executions import Executions
 from lakehouse_assets.aws.queue import Queue
-from lakehouse_assets.batches.lease import ExecutionLease, Lease
+from lakehouse_assets.batches.execution_lease import ExecutionLease
+from lakehouse_assets.batches.lease import Lease
 from lakehouse_assets.catalog.athena import Athena
 from lakehouse_assets.catalog.glue import Catalog
 from lakehouse_assets.contracts import Contracts, read_contracts

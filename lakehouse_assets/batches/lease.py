@@ -5,10 +5,6 @@ It is an object in the bucket that names its holder. Every write of it is condit
 who want it one gets it. The holder renews it while it works. It is taken over only from a holder that is dead: its
 process is gone from this machine, or it has not renewed for a minute by S3's own clock. A holder that was only paused
 finds out before its next write (`confirm`), because its renewal is refused.
-
-An execution of a state machine is a holder too. Its steps are processes that come and go, on machines that nobody
-knows; they hold the lease together, and nobody renews it: it lives as long as Step Functions says that the execution
-runs.
 """
 
 from __future__ import annotations
@@ -25,15 +21,12 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lakehouse_assets.errors import LakehouseBusy, LeaseLostError
+from lakehouse_assets.aws.client import failures_named
+from lakehouse_assets.errors import LakehouseBusy, LakehouseError, LeaseLostError
 from lakehouse_assets.landing.store import JsonVersion, Store
 
 SECONDS_TO_LIVE = 60.0
 SECONDS_BETWEEN_LOOKS = 1.0
-TRIES_TO_JOIN = 3
-"""Steps that run side by side may all want to take it for their execution: one does, the others find that at their next
-look.
-"""
 
 
 @dataclass(frozen=True)
@@ -88,13 +81,8 @@ class Lease:
         seconds_to_live: float = SECONDS_TO_LIVE,
         is_running: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        self._store, self._key, self._holder, self._seconds_to_live, self._is_running = (
-            store,
-            key,
-            holder,
-            seconds_to_live,
-            is_running,
-        )
+        self._store, self._key, self._holder = store, key, holder
+        self._seconds_to_live, self._is_running = seconds_to_live, is_running
         self._held: Holding | None = None
         self._taken = False
         self._etag = ""
@@ -106,20 +94,29 @@ class Lease:
         """Taken and not given back. Whether it was lost meanwhile, `confirm` finds out."""
         return self._taken
 
+    @failures_named("Looking at the lease")
     def other_holder(self) -> Holding | None:
         """Who holds it now and lives; None where nobody does, or this one."""
         return self._look()[1]
 
+    def held_by(self) -> str | None:
+        """Who else works on this lakehouse now, and since when, in a sentence."""
+        other = self.other_holder()
+        return other.told if other else None
+
+    @failures_named("Looking at the lease")
     def is_held(self) -> bool:
-        """Whether this one holds it, as the object says now."""
+        """Whether this one, or the execution that it is a step of, holds it, as the object says now."""
         found = self._store.get_json_version(self._key)
         return found is not None and self._is_own(Holding(**found.value))
 
+    @failures_named("Looking at the lease")
     def epoch(self) -> int:
-        """How often it was taken so far."""
+        """How often it was taken so far, by whomever."""
         found = self._store.get_json_version(self._key)
         return Holding(**found.value).epoch if found else 0
 
+    @failures_named("Taking the lease")
     def take(self, wait_seconds: float, told: Callable[[str], None]) -> None:
         """Takes the lease, or confirms it. Waits for another holder, saying once whom for.
 
@@ -142,6 +139,12 @@ class Lease:
         self._taken, self._done = True, threading.Event()
         threading.Thread(target=self._keep, args=(self._done,), name="lease", daemon=True).start()
 
+    def confirm_if_taken(self) -> None:
+        """Before a write: raises LeaseLostError where this process took the lease, and has it no more."""
+        if self._taken:
+            self.confirm()
+
+    @failures_named("Confirming the lease")
     def confirm(self) -> None:
         """Renews, and so makes sure before a write that nobody has taken over. Raises LeaseLostError where someone
         has.
@@ -222,61 +225,8 @@ class Lease:
                     self.confirm()
             except LeaseLostError:
                 return
-            except (ClientError, BotoCoreError):
+            except LakehouseError:
                 continue
-
-
-class ExecutionLease(Lease):
-    """The lease as one step of a state machine's execution sees it. All its steps hold it together, so a step that ends
-    gives nothing back: the last one does.
-
-    `execution`: its ARN. A step of an execution that was stopped, and that wakes up after another has taken over, finds
-    out before its next write.
-    """
-
-    def __init__(self, store: Store, key: str, execution: str, is_running: Callable[[str], bool]) -> None:
-        super().__init__(store, key, f"Execution {execution}", is_running=is_running)
-        self._execution = execution
-
-    def take(self, wait_seconds: float, told: Callable[[str], None]) -> None:
-        """Joins the execution's other steps, or takes the lease for them all where it is free. Raises LakehouseBusy
-        where another has it: whoever wants to wait is the state machine, which pays for no waiting process."""
-        del wait_seconds, told
-        for _ in range(TRIES_TO_JOIN):
-            found, other = self._look()
-            if other is not None:
-                raise self._busy(other)
-            if (found is not None and self._is_own(Holding(**found.value))) or self._written(
-                self._next_holding(found), found.etag if found else None
-            ):
-                self._taken = True
-                return
-        raise self._busy(None)
-
-    def confirm(self) -> None:
-        """Reads, and so makes sure before a write that the execution still holds it. Raises LeaseLostError where it
-        does not.
-        """
-        if not self.is_held():
-            raise LeaseLostError(
-                f"{self._holder} does not hold the lakehouse any more: it was stopped, or another took over. This step"
-                " stops here; nothing is lost and nothing doubled. `lakehouse history` shows what became of the batch."
-            )
-
-    def release(self) -> None:
-        """Gives the lease back for all steps, if the execution holds it. Where that cannot be told, it is free as soon
-        as the execution has ended.
-        """
-        found = self._store.get_json_version(self._key)
-        self._taken = False
-        if found is not None and self._is_own(holding := Holding(**found.value)):
-            self._store.replace_json(self._key, asdict(replace(holding, token=None)), found.etag)
-
-    def _is_own(self, holding: Holding) -> bool:
-        return holding.token is not None and holding.execution == self._execution
-
-    def _next_holding(self, found: JsonVersion | None) -> Holding:
-        return replace(super()._next_holding(found), execution=self._execution)
 
 
 def this_machine() -> str:

@@ -50,11 +50,12 @@ def _found(house: Lakehouse, batch_id: str) -> dict[str, list[CheckResult]]:
     """All checks for a batch under way. Later batches change the rows of one that has ended: then the tables alone are
     checked, and no report hears of it.
     """
-    if not house.is_under_way(batch_id):
+    under_way = house.open_batch()
+    if under_way is None or under_way.id != batch_id or not under_way.is_under_way():
         with named_failures():
             return house.check()
-    with step(house, batch_id) as manifest:
-        found, failed = house.check_batch(manifest)
+    with step(house, batch_id) as batch:
+        found, failed = batch.check()
         if failed:
-            house.record_failure(manifest, f"Checks failed: {'; '.join(failed)}")
+            batch.record_failure(f"Checks failed: {'; '.join(failed)}")
         return found

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import IO
 
 from lakehouse_assets.aws.environment import hide
+from lakehouse_assets.embedded_aws import patching
 from lakehouse_assets.embedded_aws.credentials import keep_credentials
 from lakehouse_assets.embedded_aws.process import EmbeddedAws
 from lakehouse_assets.embedded_aws.s3.unfinished_writes import finish_or_undo
-from lakehouse_assets.embedded_aws.state.damaged_state import complaint
+from lakehouse_assets.embedded_aws.state import damaged_state
 from lakehouse_assets.locks import take_if_free
 
 REGION = "us-east-1"
@@ -42,10 +43,12 @@ def main() -> None:
     aws = EmbeddedAws(endpoint, REGION, credentials.access_key_id, credentials.secret_access_key)
     _prepare_environment(folder, aws)
 
-    if problem := complaint(folder / "state"):
+    if problem := damaged_state.complaint(folder / "state"):
         sys.exit(problem)
     finish_or_undo(folder / "s3")
     # ministack reads its environment, and the objects, when it is imported.
+    if problem := patching.complaint():
+        sys.exit(problem)
     from lakehouse_assets.embedded_aws.athena import process as athena_process
     from lakehouse_assets.embedded_aws.server import serve
 

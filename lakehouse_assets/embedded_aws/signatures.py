@@ -39,8 +39,8 @@ _secrets: dict[str, str] = {}
 
 def fill() -> None:
     """Gives a Lambda credentials that are answered here: ministack gives it the account's number for a key."""
-    for module in (lambda_runtime, lambda_svc):
-        wrap(module, "execution_credentials", _of_a_lambda)
+    wrap(lambda_runtime, "execution_credentials", _of_a_lambda)
+    wrap(lambda_svc, "execution_credentials", _of_a_lambda)
 
 
 def _of_a_lambda(of_its_role: Callable[[dict[str, Any]], dict[str, str]], function: dict[str, Any]) -> dict[str, str]:

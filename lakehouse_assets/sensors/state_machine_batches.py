@@ -74,7 +74,7 @@ def record(instance: dg.DagsterInstance, lakehouse: Lakehouse, cursor: Cursor) -
     Killed before the cursor is saved it looks at the same reports again; a batch whose report is recorded already is
     left alone.
     """
-    reports = lakehouse.reports_after(cursor.seen) | lakehouse.reports_at(cursor.unfinished)
+    reports = lakehouse.reports.after(cursor.seen) | lakehouse.reports.at(cursor.unfinished)
     recorded, unfinished = [], []
     for key, report in sorted(reports.items()):
         execution = report.get("run_by", {}).get("execution")

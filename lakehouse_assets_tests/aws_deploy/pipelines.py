@@ -58,7 +58,7 @@ class Pipeline:
     def succeeded(self) -> dict[str, Any]:
         """Waits until the topic hears that a batch succeeded. Its report."""
         subject, text = self.message()
-        report = self.house.report(self.house.manifest(text.split()[1].rstrip(":")))
+        report = self.house.batch(text.split()[1].rstrip(":")).report()
         assert report is not None
         assert has_succeeded(report), text
         assert subject == subject_of(report)

@@ -66,9 +66,9 @@ def house(pipeline: Pipeline) -> Lakehouse:
 
 def ended(pipeline: Pipeline, batches: int) -> dict[str, Any]:
     """The report of the latest batch, once there are so many and nothing runs."""
-    wait_for(lambda: True if len(pipeline.house.history()) == batches else None, pipelines.SECONDS)
+    wait_for(lambda: True if len(pipeline.house.reports.all()) == batches else None, pipelines.SECONDS)
     pipeline.at_rest()
-    return pipeline.house.history()[-1]
+    return pipeline.house.reports.all()[-1]
 
 
 def test_every_step_may_do_what_it_does_and_the_archive_nothing_without_its_permissions(
@@ -108,11 +108,11 @@ def test_every_step_may_do_what_it_does_and_the_archive_nothing_without_its_perm
     report = ended(pipeline, 2)
     assert report["status"] == "failed"
     assert "AccessDenied" in report["error"]
-    assert house.lease_holder() is None
+    assert house.lease.held_by() is None
 
     iam.put_role_policy(RoleName=name, PolicyName="Needed", PolicyDocument=json.dumps(policy))
     [failed] = [execution for execution in pipeline.executions() if execution["status"] == "FAILED"]
     pipeline.states.redrive_execution(executionArn=failed["executionArn"])
-    wait_for(lambda: True if house.history()[-1]["status"] == "succeeded" else None, pipelines.SECONDS)
+    wait_for(lambda: True if house.reports.all()[-1]["status"] == "succeeded" else None, pipelines.SECONDS)
     assert sorted(table_rows(house, "order_items", "id")) == [(1,), (2,), (3,)]
     assert not [key for key in house.zone.store.keys("raw/") if key.endswith(".csv")]

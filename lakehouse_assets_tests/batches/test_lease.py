@@ -23,7 +23,6 @@ from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.batches.lease import Holding, Lease, this_machine
 from lakehouse_assets.errors import BadData, LeaseLostError, TemporaryOutage
 from lakehouse_assets.landing.csv_files.preflight import preflight
-from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets_tests.support import ClientWith, keys, put_one_of_each
 
@@ -180,11 +179,11 @@ def test_a_load_that_lost_its_lease_writes_no_more(lakehouse: Lakehouse) -> None
     """It is lost while the rows are judged; nothing is written after that: no judgement, no reject, no row."""
     put_one_of_each(lakehouse)
     lakehouse.take_lease(never)
-    manifest = lakehouse.freeze("any")
-    assert isinstance(manifest, Manifest)
+    batch = lakehouse.freeze("any")
+    assert batch is not None
     held_elsewhere(lakehouse)
     with pytest.raises(LeaseLostError):
-        lakehouse.load("products", manifest)
+        batch.load("products")
     assert keys(lakehouse, "lakehouse-dwh/products/department_id") == []
     assert keys(lakehouse, "control/judgements/") == []
 
@@ -208,14 +207,14 @@ def test_a_freeze_that_lost_its_lease_opens_no_batch(lakehouse: Lakehouse, monke
 def test_a_step_that_lost_its_lease_leaves_the_others_report_as_it_is(lakehouse: Lakehouse) -> None:
     """It fails on what the other has done, on a file that is archived, say."""
     put_one_of_each(lakehouse)
-    manifest = lakehouse.freeze("any")
-    assert isinstance(manifest, Manifest)
+    batch = lakehouse.freeze("any")
+    assert batch is not None
 
     def fails() -> None:
-        with step(lakehouse, manifest.batch_id):
+        with step(lakehouse, batch.id):
             held_elsewhere(lakehouse)
             raise BadData("raw/orders/o.csv was deleted")
 
     with pytest.raises(dg.Failure, match="another took the lakehouse over"):
         fails()
-    assert lakehouse.report(manifest) is None
+    assert batch.report() is None

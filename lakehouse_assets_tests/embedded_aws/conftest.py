@@ -10,6 +10,7 @@ from mypy_boto3_glue import GlueClient
 from mypy_boto3_s3 import S3Client
 
 from lakehouse_assets.embedded_aws.process import EmbeddedAws, embedded_aws
+from lakehouse_assets_tests.embedded_aws.steps import Athena
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +66,9 @@ def database(glue: GlueClient) -> str:
     name = f"database_{uuid4().hex}"
     glue.create_database(DatabaseInput={"Name": name})
     return name
+
+
+@pytest.fixture
+def athena(bucket: str, database: str) -> Athena:
+    """Athena on the new bucket and database."""
+    return Athena(database, f"s3://{bucket}/athena")

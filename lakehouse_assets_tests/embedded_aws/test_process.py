@@ -27,7 +27,7 @@ from lakehouse_assets_tests.embedded_aws.steps import ENDLESS, is_alive, wait_fo
 COMMAND = """
 import sys
 from pathlib import Path
-from lakehouse_assets.local.process import embedded_aws
+from lakehouse_assets.embedded_aws.process import embedded_aws
 with embedded_aws(Path(sys.argv[1])) as aws:
     print(aws.endpoint, flush=True)
     sys.stdin.read()

@@ -156,13 +156,13 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> d
     from lakehouse_assets.cli.runs import run_batch
     from lakehouse_assets.etl.status import has_succeeded, in_words
 
-    if other := lakehouse.lease_holder():
+    if other := lakehouse.lease.held_by():
         typer.echo(f"{other}; this waits for it.", err=True)
     interrupted = lakehouse.open_batch()
     if interrupted is not None:
-        typer.echo(f"Batch {interrupted.batch_id} was interrupted; it is finished first.", err=True)
+        typer.echo(f"Batch {interrupted.id} was interrupted; it is finished first.", err=True)
         report = run_batch(lakehouse, progress=steps)
-        typer.echo(f"Batch {interrupted.batch_id}: {in_words(report)} (lakehouse history shows it).", err=True)
+        typer.echo(f"Batch {interrupted.id}: {in_words(report)} (lakehouse history shows it).", err=True)
         if report["status"] == "failed":
             return report | {
                 "error": (
@@ -195,7 +195,9 @@ def _upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> lis
 
 def _taken(lakehouse: Lakehouse, batch_id: str) -> set[Uploaded]:
     """What a batch holds: each file by its version, and as one whose version is not known."""
-    return {(file.key, version) for file in lakehouse.manifest(batch_id).files for version in (file.version, None)}
+    return {
+        (file.key, version) for file in lakehouse.batch(batch_id).manifest.files for version in (file.version, None)
+    }
 
 
 def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> dict[str, Any] | None:
@@ -203,7 +205,7 @@ def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> dict[st
     one.
     """
     report: dict[str, Any]
-    for report in reversed(lakehouse.history()):
+    for report in reversed(lakehouse.reports.all()):
         if uploaded & _taken(lakehouse, report["batch_id"]):
             return report
     return None

@@ -202,5 +202,12 @@ def _forget_old_queries() -> None:
 
 
 def _get_state() -> dict[str, Any]:
-    kept = ("_workgroups", "_named_queries", "_data_catalogs", "_prepared_statements", "_tags")
-    return {name: copy.deepcopy(getattr(athena, name)) for name in kept}
+    return copy.deepcopy(
+        {
+            "_workgroups": athena._workgroups,
+            "_named_queries": athena._named_queries,
+            "_data_catalogs": athena._data_catalogs,
+            "_prepared_statements": athena._prepared_statements,
+            "_tags": athena._tags,
+        }
+    )

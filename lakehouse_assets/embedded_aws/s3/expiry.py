@@ -15,8 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ministack.services import s3  # type: ignore[import-untyped]
-from ministack.services.cloudformation import _stacks  # type: ignore[import-untyped]
+from ministack.services import cloudformation, s3  # type: ignore[import-untyped]
 
 SECONDS_BETWEEN_LOOKS = 3600.0
 CONTROL_RULE = "old-versions-of-control"
@@ -71,7 +70,7 @@ def _rules(now: datetime) -> dict[tuple[str, str], list[Rule]]:
     stack.
     """
     rules: dict[tuple[str, str], list[Rule]] = {}
-    for (account, *_), stack in _stacks._data.items():
+    for (account, *_), stack in cloudformation._stacks._data.items():
         for resource in stack.get("_resources", {}).values():
             bucket = (account, resource.get("PhysicalResourceId"))
             if resource.get("ResourceType") == "AWS::S3::Bucket" and bucket in s3._buckets._data:

@@ -31,8 +31,9 @@ Original = Callable[..., Any]
 def fill() -> None:
     """Lets ministack write objects whole or not at all."""
     wrap(s3, "_dispatch", _dispatch)
-    for name in ("_put_object", "_copy_object", "_record_delete_marker"):
-        wrap(s3, name, _whole_or_not_at_all)
+    wrap(s3, "_put_object", _whole_or_not_at_all)
+    wrap(s3, "_copy_object", _whole_or_not_at_all)
+    wrap(s3, "_record_delete_marker", _whole_or_not_at_all)
     wrap(s3, "_complete_multipart_upload", _complete_multipart_upload)
     wrap(s3, "_delete_object_version", _delete_object_version)
     wrap(s3, "_persist_displaced_version", _persist_displaced_version)

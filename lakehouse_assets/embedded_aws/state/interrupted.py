@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import glue, s3  # type: ignore[import-untyped]
-from ministack.services.cloudformation import _stacks, changesets, handlers  # type: ignore[import-untyped]
+from ministack.services import cloudformation, glue, s3  # type: ignore[import-untyped]
+from ministack.services.cloudformation import changesets, handlers  # type: ignore[import-untyped]
 
 from lakehouse_assets.embedded_aws.patching import Response, wrap
 
@@ -32,8 +32,8 @@ def fill() -> None:
     """Lets buckets that are made anew have the objects that are there."""
     wrap(s3, "load_persisted_state", _load_persisted_state)
     wrap(s3, "_create_bucket", _create_bucket)
-    for module in (handlers, changesets):
-        wrap(module, "_deploy_stack_async", _deploy_stack)
+    wrap(handlers, "_deploy_stack_async", _deploy_stack)
+    wrap(changesets, "_deploy_stack_async", _deploy_stack)
 
 
 def settle() -> None:
@@ -43,7 +43,7 @@ def settle() -> None:
             crawler.update(
                 State="READY", LastCrawl={"Status": "FAILED", "ErrorMessage": KILLED, "StartTime": time.time()}
             )
-    for (account, *_), stack in _stacks._data.items():
+    for (account, *_), stack in cloudformation._stacks._data.items():
         _settle_stack(account, stack)
     for bucket in set(s3._buckets._data) - _known:
         logger.warning("nothing is known of bucket %s but its objects: it is there once it is made", bucket[1])

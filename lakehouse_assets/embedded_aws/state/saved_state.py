@@ -72,8 +72,8 @@ class SavedState:
 
     def fill(self) -> None:
         """Lets the state be written as soon as a stack is made or updated."""
-        for module in (handlers, changesets):
-            wrap(module, "_deploy_stack_async", self._deploy_stack)
+        wrap(handlers, "_deploy_stack_async", self._deploy_stack)
+        wrap(changesets, "_deploy_stack_async", self._deploy_stack)
 
     def note(self, method: str) -> None:
         """A request with this HTTP method came in."""

@@ -17,22 +17,17 @@ from lakehouse_assets.embedded_aws.patching import Response, wrap
 
 MOST_BYTES = 262_144
 LIMIT_EXCEEDED = "States.DataLimitExceeded"
-AFTER_THEM = {
-    "_apply_parameters": "input",
-    "_apply_jsonata_arguments": "input",
-    "_invoke_resource": "task's result",
-    "_apply_output_path": "output",
-    "_apply_jsonata_output": "output",
-}
-"""What gives a state's data, and what of the state that is."""
 
 
 def fill() -> None:
     """Lets states fail, and executions be refused, whose data is too large."""
     wrap(stepfunctions, "_start_execution", _start_execution)
     wrap(stepfunctions, "_error_matches", _error_matches)
-    for name, what in AFTER_THEM.items():
-        wrap(stepfunctions, name, _limited(what))
+    wrap(stepfunctions, "_apply_parameters", _limited("input"))
+    wrap(stepfunctions, "_apply_jsonata_arguments", _limited("input"))
+    wrap(stepfunctions, "_invoke_resource", _limited("task's result"))
+    wrap(stepfunctions, "_apply_output_path", _limited("output"))
+    wrap(stepfunctions, "_apply_jsonata_output", _limited("output"))
 
 
 def _limited(what: str) -> Callable[..., Any]:

@@ -92,7 +92,7 @@ def test_files_that_the_sensor_was_quicker_to_take_are_reported_all_the_same(
     report = loaded(one_of_each(tmp_path / "data"))
     assert report["status"] == "succeeded_with_rejects"
     assert nonzero(report["datasets"]["order_items"]) == {"read": 2, "inserted": 2}
-    assert len(lakehouse.history()) == 1
+    assert len(lakehouse.reports.all()) == 1
 
 
 def test_files_whose_older_version_another_run_took_are_loaded_before_it_says_so(
@@ -112,7 +112,7 @@ def test_files_whose_older_version_another_run_took_are_loaded_before_it_says_so
     report = loaded(file)
     assert nonzero(report["datasets"]["products"]) == {"read": 1, "updated": 1}
     assert [row[3] for row in table_rows(lakehouse, "products")] == ["new"]
-    assert len(lakehouse.history()) == 2
+    assert len(lakehouse.reports.all()) == 2
 
 
 def test_the_sheets_of_a_workbook_are_known_by_it_whatever_signs_are_in_the_names(tmp_path: Path) -> None:
