@@ -21,7 +21,8 @@ def llms_txt() -> str:
     """docs/llms.txt, from the navigation of mkdocs.yml and the first paragraph of each page."""
     site = configuration()
     lines = [f"# {site['site_name']}", "", f"> {site['site_description']}", ""]
-    pages, sections = [], []
+    pages: list[tuple[str, Any]] = []
+    sections: list[tuple[str, Any]] = []
     for title, found in entries(site["nav"]):
         (pages if isinstance(found, str) else sections).append((title, found))
     for title, found in (("Pages", [{title: path} for title, path in pages]), *sections):
