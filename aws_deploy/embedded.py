@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 from lakehouse_assets import templates
 from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.aws.stacks import outputs_of, untold
-from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.local.bootstrap import storage_stack
 from lakehouse_assets.settings import Settings
 
@@ -27,32 +26,15 @@ def deploy(
     preset: str = "ecommerce",
     orchestrator: Literal["state_machine", "dagster"] = "state_machine",
 ) -> dict[str, str]:
-    """Brings up both stacks of a preset. Returns their outputs. Doing it again changes nothing, and takes a moment.
+    """Brings up both stacks of a preset. Returns their outputs. Doing it again changes nothing, and takes a moment."""
+    from aws_deploy.packaging import this_machine
+    from aws_deploy.presets import PRESETS
+    from aws_deploy.rollout import roll_out
 
-    Raises BadConfiguration where the source tree is not there.
-    """
-    try:
-        from aws_deploy.packaging import this_machine
-        from aws_deploy.presets import PRESETS
-        from aws_deploy.rollout import roll_out
-    except ModuleNotFoundError as error:
-        raise BadConfiguration(
-            "The state machine is deployed from the project's source tree only: run this in a checkout, after `make"
-            " setup`."
-        ) from error
     # A home that is in use has its storage already.
     present = outputs_of(aws.client("cloudformation"), storage_stack(settings)) is not None
     name = storage_stack(settings) if present else None
     return roll_out(aws, settings, PRESETS[preset], kept(preset), orchestrator, this_machine(), untold, name)
-
-
-def choices() -> set[str]:
-    """The variables DEPLOY_… that a deployment reads; none where the source tree is not there."""
-    try:
-        from aws_deploy.settings import Deployment
-    except ModuleNotFoundError:
-        return set()
-    return {f"DEPLOY_{name.upper()}" for name in Deployment.model_fields}
 
 
 def kept(preset: str) -> Templates:

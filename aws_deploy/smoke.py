@@ -17,6 +17,7 @@ from lakehouse_assets.aws.client import Aws, failures_named
 from lakehouse_assets.aws.stacks import outputs_of
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import LakehouseBusy, LakehouseError
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.etl.status import has_succeeded, in_words
 from lakehouse_assets.landing.local_files import find_files
 from lakehouse_assets.landing.uploading import upload
@@ -75,10 +76,12 @@ class Seen:
 
 
 def seen(lakehouse: Lakehouse, machine: str) -> Seen:
-    return Seen(frozenset(report["batch_id"] for report in lakehouse.history()), frozenset(_failed(lakehouse, machine)))
+    return Seen(
+        frozenset(report["batch_id"] for report in lakehouse.reports.all()), frozenset(_failed(lakehouse, machine))
+    )
 
 
-def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> dict[str, Any]:
+def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> LoadReport:
     """The report of the next batch of the state machine. Raises NotWorking where it fails, or where an execution fails
     that cannot say so, or none ends.
     """
@@ -86,7 +89,7 @@ def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> dict[str, A
     while time.monotonic() < deadline:
         failed = _failed(lakehouse, machine) - before.failed
         # After the look at the executions: one that fails writes its report before it ends.
-        for report in lakehouse.history():
+        for report in lakehouse.reports.all():
             if report["batch_id"] not in before.batches:
                 if not has_succeeded(report):
                     raise NotWorking(f"Batch {report['batch_id']} {report['status']}: {report.get('error')}")

@@ -30,9 +30,9 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from lakehouse_assets.aws.client import Aws, failures_named
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.etl.load import load_dataset
 from lakehouse_assets.glue.arguments import ARCHIVE, CONTRACT, CONVERT, LOAD, OF_SETTINGS, STEPS, flag
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.store import Store
@@ -41,7 +41,7 @@ from lakehouse_assets.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from lakehouse_assets.etl.engines.base import Judgement
+    from lakehouse_assets.etl.engines.base import LoadResult
 
 SECONDS_BETWEEN_MESSAGES = 5.0
 
@@ -57,18 +57,15 @@ def main(given: Sequence[str]) -> None:
         if asked.step != LOAD:
             _do(lakehouse, asked)
             return
-        manifest = _read_manifest(lakehouse, asked.manifest)
-        files = manifest.to_load(asked.dataset)
-        print(
-            f"{asked.dataset}: batch {manifest.batch_id} has {len(files)} files of {sum(file.size for file in files):,}"
-            " bytes",
-            flush=True,
-        )
+        batch = Batch(lakehouse, _read_manifest(lakehouse, asked.manifest))
+        files = batch.manifest.to_load(asked.dataset)
+        size = sum(file.size for file in files)
+        print(f"{asked.dataset}: batch {batch.id} has {len(files)} files of {size:,} bytes", flush=True)
         with _spark() as session:
-            judgement = _load(lakehouse, asked.dataset, manifest, session)
-            print(f"{asked.dataset}: {judgement.counts}, healed: {judgement.healed}", flush=True)
+            load_result = _load(batch, asked.dataset, session)
+            print(f"{asked.dataset}: {load_result.counts}, healed: {load_result.healed}", flush=True)
             if dagster is not None and dagster.is_asset_step:
-                _report(dagster, lakehouse, asked.dataset, manifest.batch_id, session)
+                _report(dagster, lakehouse, asked.dataset, batch.id, session)
 
 
 class _Settings(Settings):
@@ -106,7 +103,7 @@ def _do(lakehouse: Lakehouse, asked: argparse.Namespace) -> None:
     if asked.step == CONVERT:
         print(f"{len(lakehouse.convert())} uploads were converted", flush=True)
     else:
-        print(f"{len(lakehouse.archive(lakehouse.manifest(asked.batch)))} files were archived", flush=True)
+        print(f"{len(lakehouse.batch(asked.batch).archive())} files were archived", flush=True)
 
 
 def _lakehouse(asked: argparse.Namespace, home: Path) -> Lakehouse:
@@ -148,20 +145,11 @@ def _read_manifest(lakehouse: Lakehouse, location: str) -> Manifest:
     return Manifest.from_json(found)
 
 
-def _load(lakehouse: Lakehouse, dataset: str, manifest: Manifest, session: SparkSession) -> Judgement:
+def _load(batch: Batch, dataset: str, session: SparkSession) -> LoadResult:
     from lakehouse_assets.etl.engines.spark import SparkEngine
 
-    engine = SparkEngine(lambda: session, lakehouse.aws.environment)
-    with failures_named(f"Loading {dataset}"):
-        return load_dataset(
-            lakehouse.contracts[dataset],
-            manifest,
-            lakehouse.zone,
-            lakehouse.tables,
-            engine,
-            lakehouse.settings.reject_limit,
-            lambda: lakehouse.confirm_under_way(manifest.batch_id),
-        )
+    engine = SparkEngine(lambda: session, batch.connections.aws.environment)
+    return batch.load_with(engine, dataset, batch.confirm_under_way)
 
 
 def _place(location: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from lakehouse_assets.embedded_aws.process import EmbeddedAws, embedded_aws
 from lakehouse_assets.local.bootstrap import bootstrap, storage_stack
 from lakehouse_assets.local.spark.ivy import MIRROR
 from lakehouse_assets.settings import Settings
+from lakehouse_assets_tests.cpu import measure
 from lakehouse_assets_tests.local.spark.mirror import Mirror, mirror
 from lakehouse_assets_tests.second_s3 import make_bucket, moto_server
 from lakehouse_assets_tests.sensors.support import Daemon, Heard, subscribed
@@ -27,13 +28,20 @@ from lakehouse_assets_tests.support import environment_of
 EMBEDDED, SECOND_S3 = "embedded", "moto"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    measure(config)
+
+
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What pytest-xdist keeps in one process: a file's tests, as they share what was set up; the tests in the process's
-    own Spark, which takes 90 CPU seconds to get going, and those that ask Trino, as one server is enough and Spark
-    wrote some of its tables; those on the second S3, as one server is enough. The first come first, then long files."""
+    """What pytest-xdist keeps in one process: a file's tests, as they share what was set up, but for those that name a
+    group of their own; the tests in the process's own Spark, which takes 90 CPU seconds to get going, and those that
+    ask Trino, as one server is enough and Spark wrote some of its tables; those on the second S3, as one server is
+    enough. The first come first, then long files."""
 
     def group(item: pytest.Item) -> str:
+        if own := item.get_closest_marker("xdist_group"):
+            return str(own.args[0])
         in_own_spark = item.get_closest_marker("spark") is not None and item.get_closest_marker("long") is None
         if in_own_spark or item.get_closest_marker("trino"):
             return "java"

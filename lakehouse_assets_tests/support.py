@@ -12,7 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ import duckdb
 import xlsxwriter  # type: ignore[import-untyped]
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.checks import CheckResult
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.landing.model import Manifest
+from lakehouse_assets.etl.report_types import FileReport, LoadReport, Report
 from lakehouse_assets.landing.preconditions import note_checks
 
 PRODUCTS = ("product_id", "department_id", "department", "product_name")
@@ -105,38 +106,38 @@ def put_one_of_each(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 1, 1)))
 
 
-def freeze(lakehouse: Lakehouse, gate: str = "any") -> Manifest:
+def freeze(lakehouse: Lakehouse, gate: str = "any") -> Batch:
     """Converts and freezes; something must wait."""
     lakehouse.convert()
-    manifest = lakehouse.freeze(gate)
-    assert manifest is not None
-    return manifest
+    batch = lakehouse.freeze(gate)
+    assert batch is not None
+    return batch
 
 
-def load_all(lakehouse: Lakehouse, manifest: Manifest) -> None:
-    for dataset in lakehouse.contracts:
-        lakehouse.load(dataset, manifest)
+def load_all(batch: Batch) -> None:
+    for dataset in batch.connections.contracts:
+        batch.load(dataset)
 
 
-def run(lakehouse: Lakehouse, gate: str = "any") -> dict[str, Any] | None:
+def run(lakehouse: Lakehouse, gate: str = "any") -> LoadReport | None:
     """One batch through all its steps, with Athena's checks noted as passed. The report; None if nothing waits. A
     failure is raised, and recorded as Dagster's steps do."""
     lakehouse.convert()
-    manifest = lakehouse.freeze(gate)
-    if manifest is None:
+    batch = lakehouse.freeze(gate)
+    if batch is None:
         return None
     try:
-        load_all(lakehouse, manifest)
-        lakehouse.archive(manifest)
+        load_all(batch)
+        batch.archive()
         lakehouse.refresh_catalog()
     except LakehouseError as error:
-        lakehouse.record_failure(manifest, str(error))
+        batch.record_failure(str(error))
         raise
-    note_checks(lakehouse.zone, manifest.batch_id, [])
-    return lakehouse.finish(manifest)
+    note_checks(lakehouse.zone, batch.id, [])
+    return batch.finish()
 
 
-def ran(lakehouse: Lakehouse, gate: str = "any") -> dict[str, Any]:
+def ran(lakehouse: Lakehouse, gate: str = "any") -> LoadReport:
     """As `run`, where something waits."""
     report = run(lakehouse, gate)
     assert report is not None
@@ -145,21 +146,20 @@ def ran(lakehouse: Lakehouse, gate: str = "any") -> dict[str, Any]:
 
 def checked(lakehouse: Lakehouse, batch_id: str) -> dict[str, list[CheckResult]]:
     """Athena's checks of each dataset."""
-    judgements = lakehouse.judgements(lakehouse.manifest(batch_id))
-    return lakehouse.check(batch_id, judgements)
+    return lakehouse.batch(batch_id).check_results()
 
 
-def file_of(report: dict[str, Any], name: str) -> dict[str, Any]:
+def file_of(report: Report, name: str) -> FileReport:
     """What the report says of the one file of that name."""
     [file] = [file for file in report["files"] if file["name"] == name]
-    return dict(file)
+    return file
 
 
-def outcomes(report: dict[str, Any]) -> dict[str, str]:
+def outcomes(report: Report) -> dict[str, str]:
     return {file["name"]: file["outcome"] for file in report["files"]}
 
 
-def nonzero(counts: dict[str, int]) -> dict[str, int]:
+def nonzero(counts: Mapping[str, Any]) -> dict[str, int]:
     return {name: number for name, number in counts.items() if number}
 
 

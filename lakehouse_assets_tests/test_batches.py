@@ -172,10 +172,10 @@ def test_an_object_overwritten_after_the_freeze_is_read_and_archived_as_it_was_a
     lakehouse: Lakehouse,
 ) -> None:
     put(lakehouse, "raw/products/p.csv", A)
-    manifest = freeze(lakehouse)
+    batch = freeze(lakehouse)
     newer = put(lakehouse, "raw/products/p.csv", B)
     forget_local_copies(lakehouse)
-    load_all(lakehouse, manifest)
+    load_all(batch)
     assert names(lakehouse) == [(1, "A"), (2, "A")]
     forget_local_copies(lakehouse)
     assert outcomes(ran(lakehouse)) == {"p.csv": "loaded"}
@@ -244,7 +244,7 @@ def test_the_history_has_every_batch_in_order(lakehouse: Lakehouse) -> None:
     for content in (A, B, A):
         put(lakehouse, "raw/products/p.csv", content)
         ids.append(ran(lakehouse)["batch_id"])
-    history = lakehouse.history()
+    history = lakehouse.reports.all()
     assert [report["batch_id"] for report in history] == ids
     assert len(set(ids)) == 3
     assert [outcomes(report) for report in history] == [{"p.csv": "loaded"}] * 3

@@ -68,7 +68,7 @@ def put_second(lakehouse: Lakehouse) -> None:
 
 def state(lakehouse: Lakehouse) -> dict[str, Any]:
     """All that a lakehouse holds, without what differs from one to the next: ids become names, times are left out."""
-    history = lakehouse.history()
+    history = lakehouse.reports.all()
     names = {report["batch_id"]: f"batch {place}" for place, report in enumerate(history, start=1)}
     names |= {lakehouse.settings.bucket: "bucket"}
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from lakehouse_assets import glue_entry_point
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.embedded_aws.glue.platform import prepare
-from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseBusy, LeaseLostError
+from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseBusy, LeaseLost
 from lakehouse_assets.etl.engines.spark.session import LOG_STORE
 from lakehouse_assets.glue.arguments import arguments, step_arguments
 from lakehouse_assets.glue.uploads import upload_contracts
@@ -108,11 +109,11 @@ def test_other_steps_of_a_batch_run_without_spark_and_ask_for_what_they_need(lak
     """There is no load in between, so that nothing may be archived yet: that is the step's own answer."""
     put(lakehouse, "uploads/p.csv", products_csv(product(1)))
     glue_entry_point.main([*OF_GLUE, *steps_arguments(lakehouse, "convert")])
-    manifest = lakehouse.freeze("any")
-    assert manifest is not None
-    assert [file.dataset for file in manifest.files if file.dataset] == ["products"]
+    batch = lakehouse.freeze("any")
+    assert batch is not None
+    assert [file.dataset for file in batch.manifest.files if file.dataset] == ["products"]
     with pytest.raises(BadData, match="No load has read"):
-        glue_entry_point.main([*OF_GLUE, *steps_arguments(lakehouse, "archive", batch=manifest.batch_id)])
+        glue_entry_point.main([*OF_GLUE, *steps_arguments(lakehouse, "archive", batch=batch.id)])
     assert "required: --batch" in refusal(steps_arguments(lakehouse, "archive"))
     assert "invalid choice: 'freeze'" in refusal(steps_arguments(lakehouse, "freeze"))
 
@@ -140,42 +141,44 @@ def test_a_run_that_outlived_its_batch_doubles_no_row(
     load as the job does it, in the tests' own session, which the whole job would end. The run's look at what is under
     way is real; the others act right before it.)"""
     looks: list[str] = []
-    look = Lakehouse.confirm_under_way
+    look = Batch.confirm_under_way
 
-    def others_act_first(house: Lakehouse, batch_id: str) -> None:
-        looks.append(batch_id)
+    def others_act_first(batch: Batch) -> None:
+        looks.append(batch.id)
         if len(looks) == write:
             lakehouse.abandon("it hangs")
             put(lakehouse, "raw/products/corrected.csv", products_csv(product(1, "Globe"), product(2)))
             ran(lakehouse)
-        look(house, batch_id)
+        look(batch)
 
-    monkeypatch.setattr(Lakehouse, "confirm_under_way", others_act_first)
+    monkeypatch.setattr(Batch, "confirm_under_way", others_act_first)
     put(lakehouse, "raw/products/p.csv", products_csv(product(1, "Atlas"), product("x")))
     batch = freeze(lakehouse)
 
-    with pytest.raises(LeaseLostError, match=f"Batch {batch.batch_id} is not under way any more"):
-        glue_entry_point._load(Lakehouse(lakehouse.settings, lakehouse.aws), "products", batch, spark_of_tests())
+    of_run = Batch(Lakehouse(lakehouse.settings, lakehouse.aws), batch.manifest)
+
+    with pytest.raises(LeaseLost, match=f"Batch {batch.id} is no longer under way"):
+        glue_entry_point._load(of_run, "products", spark_of_tests())
 
     assert table_rows(lakehouse, "products", "product_id", "product_name") == [(1, "Globe"), (2, "Atlas")]
-    assert [len(lakehouse.history()), lakehouse.history()[0]["status"]] == [2, "abandoned"]
+    assert [len(lakehouse.reports.all()), lakehouse.reports.all()[0]["status"]] == [2, "abandoned"]
 
 
 def test_of_a_batch_that_is_being_given_up_nothing_more_is_written(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     batch = freeze(lakehouse)
-    lakehouse.confirm_under_way(batch.batch_id)
+    batch.confirm_under_way()
     lakehouse.zone.store.put_json(
-        lakehouse.zone.report_key(batch), lakehouse.record_failure(batch, "too big") | {"status": "abandoned"}
+        lakehouse.zone.report_key(batch.manifest), batch.record_failure("too big") | {"status": "abandoned"}
     )
-    with pytest.raises(LeaseLostError, match="is not under way any more"):
-        lakehouse.confirm_under_way(batch.batch_id)
+    with pytest.raises(LeaseLost, match="is no longer under way"):
+        batch.confirm_under_way()
 
 
 @pytest.mark.spark
 def test_spark_submit_runs_it_on_any_cluster_and_bad_data_is_its_exit(lakehouse: Lakehouse, tmp_path: Path) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1), product("x")))
-    manifest = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.manifest_key(freeze(lakehouse).batch_id)}"
+    manifest = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.manifest_key(freeze(lakehouse).id)}"
     jar = {"--extra-jars": "s3://bucket/log-store.jar"}
     environment = prepare({"--datalake-formats": "delta"} | jar, lambda _: LOG_STORE.read_bytes(), tmp_path, print)
     environment |= {

@@ -8,5 +8,5 @@ from aws_deploy.handlers.step import Event, step
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
-    with step(event) as house:
-        return {"files": len(house.archive(house.manifest(event["batch_id"])))}
+    with step(event) as lakehouse:
+        return {"files": len(lakehouse.batch(event["batch_id"]).archive())}

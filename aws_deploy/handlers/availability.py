@@ -12,7 +12,7 @@ import os
 import time
 from typing import Any
 
-from aws_deploy.handlers.step import Event, lakehouse
+from aws_deploy.handlers.step import Event, connected
 from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.aws.executions import execution_arn
 from lakehouse_assets.aws.queue import objects_of
@@ -28,10 +28,10 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
     malformed = [{"itemIdentifier": message} for message, objects in told.items() if objects is None]
     calls = not told or any(told.values())
     machine = os.environ["STATE_MACHINE_ARN"]
-    with lakehouse() as house:
+    with connected() as lakehouse:
         if event.get("listing"):
-            print(_metric(machine, house.longest_wait()), flush=True)
-        found = wake(house, machine) if calls else "No message tells of an object."
+            print(_metric(machine, lakehouse.pending.longest_wait()), flush=True)
+        found = wake(lakehouse, machine) if calls else "No message tells of an object."
     print(found, f"{len(malformed)} messages cannot be read." if malformed else "", flush=True)
     return {"batchItemFailures": malformed, "found": found}
 
@@ -50,25 +50,25 @@ def _metric(machine: str, seconds: float) -> str:
     return json.dumps({**described, dimension: machine.rpartition(":")[2], "OldestFileWaiting": round(seconds)})
 
 
-def wake(house: Lakehouse, machine: str) -> str:
+def wake(lakehouse: Lakehouse, machine: str) -> str:
     """Starts an execution for what there is to do. What was found, in a sentence."""
-    if other := house.lease_holder():
+    if other := lakehouse.lease.held_by():
         return f"{other}; what landed meanwhile is looked for at its end."
-    work = house.work_to_do()
+    work = lakehouse.pending.work_to_do()
     if work is None:
         return (
             "Nothing waits, or not yet what the gate asks for; or it waits behind a batch that failed, which a person"
             " redrives or abandons."
         )
     with failures_named("Starting an execution"):
-        if house.executions.start(machine, work, {"work": work}):
+        if lakehouse.executions.start(machine, work, {"work": work}):
             return f"Execution {work} is started."
-        if house.executions.look(execution_arn(machine, work)).get("error") != LakehouseBusy.__name__:
+        if lakehouse.executions.look(execution_arn(machine, work)).get("error") != LakehouseBusy.__name__:
             return f"The execution for it is there: {work}."
         # It gave up waiting for another holder, who may have left the files where they are. Once for each holder since.
-        again = f"{work}-waited-{house.lease_epoch()}"
+        again = f"{work}-waited-{lakehouse.lease.epoch()}"
         return (
             f"Execution {again} is started."
-            if house.executions.start(machine, again, {"work": work})
+            if lakehouse.executions.start(machine, again, {"work": work})
             else f"The execution for it is there: {again}."
         )

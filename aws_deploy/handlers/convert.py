@@ -11,5 +11,5 @@ WORKBOOKS_AT_ONCE = 1
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
-    with step(event) as house:
-        return {"uploads": len(house.convert(WORKBOOKS_AT_ONCE))}
+    with step(event) as lakehouse:
+        return {"uploads": len(lakehouse.convert(WORKBOOKS_AT_ONCE))}

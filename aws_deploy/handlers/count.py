@@ -17,21 +17,24 @@ from lakehouse_assets.errors import BadConfiguration
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
     """Raises BadConfiguration for a dataset whose load says that it succeeded, but wrote nothing down."""
-    with step(event) as house:
-        judgements = house.judgements(house.manifest(event["batch_id"]))
-        if silent := [dataset for dataset in house.contracts if dataset not in judgements]:
+    with step(event) as lakehouse:
+        load_results = lakehouse.batch(event["batch_id"]).load_results()
+        if silent := [dataset for dataset in lakehouse.contracts if dataset not in load_results]:
             raise BadConfiguration(
-                f"The load of {', '.join(silent)} succeeded, but wrote no judgement. Are their Glue jobs the jobs of"
+                f"The load of {', '.join(silent)} succeeded, but wrote no load result. Are their Glue jobs the jobs of"
                 " this project?"
             )
         return {
-            "written": {dataset: judgement.written for dataset, judgement in judgements.items()},
-            "crawl": _to_crawl(house),
+            "written": {dataset: load_result.written for dataset, load_result in load_results.items()},
+            "crawl": _to_crawl(lakehouse),
         }
 
 
-def _to_crawl(house: Lakehouse) -> dict[str, bool]:
+def _to_crawl(lakehouse: Lakehouse) -> dict[str, bool]:
     """By the crawler's word in the state machine: a catalog that someone emptied, or changed, is crawled again, too."""
     with failures_named("Looking at the catalog"):
-        outdated = {name for contract in house.contracts.values() for name in house.catalog.outdated(contract)}
-    return {"Tables": not outdated.isdisjoint(house.contracts), "Rejected": not outdated <= set(house.contracts)}
+        outdated = {name for contract in lakehouse.contracts.values() for name in lakehouse.catalog.outdated(contract)}
+    return {
+        "Tables": not outdated.isdisjoint(lakehouse.contracts),
+        "Rejected": not outdated <= set(lakehouse.contracts),
+    }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from aws_deploy.handlers.step import Event, lakehouse
+from aws_deploy.handlers.step import Event, connected
 from lakehouse_assets.aws.topic import cut
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import LakehouseBusy, LakehouseError
@@ -40,8 +40,8 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
     if "detail" in event:
         return _ended(event["detail"])
     failed = event["failed"]
-    with lakehouse(event["execution"]) as house:
-        message = _recorded(house, _reason(failed), f"State {failed['state']} failed")
+    with connected(event["execution"]) as lakehouse:
+        message = _recorded(lakehouse, _reason(failed), f"State {failed['state']} failed")
     return {"subject": "A batch failed", "message": message, "error": failed["error"], "redrives": event["redrives"]}
 
 
@@ -55,27 +55,29 @@ def _raise(event: Event) -> dict[str, Any]:
 
 
 def _ended(detail: Event) -> dict[str, Any]:
-    with lakehouse(detail["executionArn"]) as house:
+    with connected(detail["executionArn"]) as lakehouse:
         if detail["status"] == "FAILED" and (
-            not house.holds_lease() or house.executions.is_running(detail["executionArn"])
+            not lakehouse.lease.is_held() or lakehouse.executions.is_running(detail["executionArn"])
         ):
             return {"message": "It has told so itself, or goes on."}
-        message = _recorded(house, f"The execution ended in state {detail['status']}.", f"It {ENDS[detail['status']]}")
-        house.tell("A batch failed", message)
+        message = _recorded(
+            lakehouse, f"The execution ended in state {detail['status']}.", f"It {ENDS[detail['status']]}"
+        )
+        lakehouse.notices.publish("A batch failed", message)
     return {"message": message}
 
 
-def _recorded(house: Lakehouse, reason: str, where: str) -> str:
+def _recorded(lakehouse: Lakehouse, reason: str, where: str) -> str:
     """The report is this execution's to write only while it holds the lease. The message: where, why, what to do."""
-    if house.holds_lease():
-        manifest = house.open_batch()
-        if manifest is not None:
-            house.record_failure(manifest, reason)
-        house.lease.release()
+    if lakehouse.lease.is_held():
+        batch = lakehouse.open_batch()
+        if batch is not None:
+            batch.record_failure(reason)
+        lakehouse.lease.release()
     return (
         f"{where}: {cut(reason)}\n\nNothing is lost: the batch stays open. When the cause is gone, redrive the"
         " execution, or start a new one: it goes on with the"
-        f" batch.\n{house.run_by['execution']}\n{house.run_by['link']}"
+        f" batch.\n{lakehouse.run_by['execution']}\n{lakehouse.run_by['link']}"
     )
 
 

@@ -14,5 +14,5 @@ from aws_deploy.handlers.step import Event, step
 def handler(event: Event, _context: object) -> dict[str, Any]:
     # Not when this is imported: Lambda gives that ten seconds.
     unpack()
-    with step(event) as house:
-        return asdict(house.load(event["dataset"], house.manifest(event["batch_id"])).counts)
+    with step(event) as lakehouse:
+        return asdict(lakehouse.batch(event["batch_id"]).load(event["dataset"]).counts)

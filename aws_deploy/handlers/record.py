@@ -11,10 +11,10 @@ from lakehouse_assets.etl.status import subject_of
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
-    with step(event) as house:
+    with step(event) as lakehouse:
         batch_id = event["batch_id"]
-        report = house.finish(house.manifest(batch_id)) if batch_id else None
-        house.lease.release()
+        report = lakehouse.batch(batch_id).finish() if batch_id else None
+        lakehouse.lease.release()
         if report is None:
             return {}
-        return {"subject": subject_of(report), "message": f"{cut(report_in_words(report))}\n{house.run_by['link']}"}
+        return {"subject": subject_of(report), "message": f"{cut(report_in_words(report))}\n{lakehouse.run_by['link']}"}

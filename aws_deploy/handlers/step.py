@@ -53,7 +53,7 @@ def _contracts(folder: Path) -> Contracts:
 
 
 @contextmanager
-def lakehouse(execution: str | None = None) -> Iterator[Lakehouse]:
+def connected(execution: str | None = None) -> Iterator[Lakehouse]:
     """The lakehouse, as a step of an execution if there is one. /tmp outlives a call, so what this one puts there is
     gone at its end.
     """
@@ -66,9 +66,9 @@ def step(event: Event) -> Iterator[Lakehouse]:
     """The lakehouse for a step that writes: the execution holds the lease, or takes it. Raises LakehouseBusy where
     another has it.
     """
-    with lakehouse(str(event["execution"])) as house:
-        house.take_lease(print)
-        yield house
+    with connected(str(event["execution"])) as lakehouse:
+        lakehouse.take_lease(print)
+        yield lakehouse
 
 
 @contextmanager

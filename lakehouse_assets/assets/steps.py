@@ -13,10 +13,9 @@ from contextlib import contextmanager, suppress
 import dagster as dg
 
 from lakehouse_assets.assets.keys import BATCH
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.errors import LakehouseBusy, LakehouseError, LeaseLostError, TemporaryOutage
-from lakehouse_assets.landing.model import Manifest
-from lakehouse_assets.landing.preconditions import NotDoneError
+from lakehouse_assets.errors import LakehouseBusy, LakehouseError, LeaseLost, StepOutOfTurn, TemporaryOutage
 from lakehouse_assets.resources.glue import RunStopped
 
 STOPPED = "Stopped by hand; run the job again to go on."
@@ -60,18 +59,18 @@ def alone(lakehouse: Lakehouse) -> Iterator[None]:
 
 
 @contextmanager
-def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Manifest]:
-    """The manifest of the batch, which must be under way. A failure inside, ours or one that nobody thought of, is
+def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Batch]:
+    """The batch, which must be under way. A failure inside, ours or one that nobody thought of, is
     recorded in its report before Dagster hears of it."""
     with alone(lakehouse):
-        manifest = lakehouse.manifest(batch_id)
-        _refuse_what_ended(lakehouse, manifest)
+        batch = lakehouse.batch(batch_id)
+        _refuse_what_ended(batch)
         try:
-            yield manifest
-        except LeaseLostError:
+            yield batch
+        except LeaseLost:
             # The report is the other's, who goes on with the batch.
             raise
-        except NotDoneError:
+        except StepOutOfTurn:
             # The step was run out of turn. A batch that was interrupted goes on by itself only as long as no report
             # says that it failed.
             raise
@@ -79,20 +78,20 @@ def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Manifest]:
             if _asked_to_stop():
                 # The run ends as stopped, whatever becomes of its report.
                 with suppress(LakehouseError):
-                    _record(lakehouse, manifest, STOPPED)
+                    _record(batch, STOPPED)
             raise
         except Exception as error:
-            _record(lakehouse, manifest, _told(error))
+            _record(batch, _told(error))
             raise
 
 
-def _record(lakehouse: Lakehouse, manifest: Manifest, reason: str) -> None:
+def _record(batch: Batch, reason: str) -> None:
     """Not where a step was paused, and fails on what another did meanwhile, nor where the last one fails when the batch
     is closed: then the report stands.
     """
-    lakehouse.confirm_lease()
-    if lakehouse.is_under_way(manifest.batch_id):
-        lakehouse.record_failure(manifest, reason)
+    batch.connections.lease.confirm_if_taken()
+    if batch.is_under_way():
+        batch.record_failure(reason)
 
 
 def _asked_to_stop() -> bool:
@@ -104,15 +103,14 @@ def _asked_to_stop() -> bool:
     return run is not None and run.status in (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 
 
-def _refuse_what_ended(lakehouse: Lakehouse, manifest: Manifest) -> None:
+def _refuse_what_ended(batch: Batch) -> None:
     """A step of a batch of before: materialized alone, executed again, or by Dagster's retry after another run has
     finished it. Its report stands.
     """
-    if not lakehouse.is_under_way(manifest.batch_id):
-        report = lakehouse.report(manifest)
+    if not batch.is_under_way():
+        report = batch.report()
         raise LakehouseError(
-            f"Batch {manifest.batch_id} has ended ({report['status'] if report else 'it never began'}). Nothing was"
-            " done."
+            f"Batch {batch.id} has ended ({report['status'] if report else 'it never began'}). Nothing was done."
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.parallel import in_parallel
 
 MOST_AT_ONCE = 100
@@ -51,6 +52,7 @@ class Queue:
         name = json.loads(found["RedrivePolicy"])["deadLetterTargetArn"].rsplit(":", 1)[-1]
         return str(self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
 
+    @failures_named("Looking at the dead-letter queue")
     def dead_letters(self) -> int:
         """How many messages lie in the dead-letter queue, whether or not someone is looking at them now."""
         if self.dead_letters_url is None:

@@ -1,51 +1,41 @@
-"""What is asked of a lakehouse about its batches: the one under way, any one's manifest, and the reports."""
+"""The load reports of a lakehouse's batches, as they lie in the bucket."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 from lakehouse_assets.aws.client import failures_named
-from lakehouse_assets.batches.connections import Connections
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.landing.model import Manifest
-from lakehouse_assets.landing.waiting import open_batch, read_manifest
+from lakehouse_assets.landing.zone import LandingZone
 
 
 @dataclass(frozen=True)
-class Reports(Connections):
-    """Reads only."""
+class Reports:
+    """Reads the reports, one object per batch. `Batch` writes them."""
 
-    def open_batch(self) -> Manifest | None:
-        with failures_named("Looking for a batch under way"):
-            return open_batch(self.zone)
+    zone: LandingZone
 
-    def manifest(self, batch_id: str) -> Manifest:
-        with failures_named(f"Reading the manifest of batch {batch_id}"):
-            return read_manifest(self.zone, batch_id)
+    @failures_named("Reading the report")
+    def of(self, manifest: Manifest) -> LoadReport | None:
+        """The report of one batch; None if none was written yet."""
+        return self._read(self.zone.report_key(manifest))
 
-    def is_under_way(self, batch_id: str) -> bool:
-        """Whether a batch is the open one, and not being given up: whether there is anything to be done for it."""
-        under_way = self.open_batch()
-        if under_way is None or under_way.batch_id != batch_id:
-            return False
-        report = self.report(under_way)
-        return report is None or report["status"] != "abandoned"
-
-    def report(self, manifest: Manifest) -> dict[str, Any] | None:
-        with failures_named("Reading the report"):
-            return self.zone.store.get_json(self.zone.report_key(manifest))
-
-    def history(self) -> list[dict[str, Any]]:
+    def all(self) -> list[LoadReport]:
         """The report of every batch, oldest first."""
-        return list(self.reports_after("").values())
+        return list(self.after("").values())
 
-    def reports_after(self, key: str) -> dict[str, dict[str, Any]]:
-        """The reports behind a report's key (all behind none), by key, the oldest batch first."""
-        with failures_named("Reading the history"):
-            return self.reports_at(self.zone.store.keys(self.zone.reports_prefix, key))
+    @failures_named("Reading the history")
+    def after(self, key: str) -> dict[str, LoadReport]:
+        """The reports whose keys follow this one (all of them after ""), by key, the oldest batch first."""
+        return self.at(self.zone.store.keys(self.zone.reports_prefix, key))
 
-    def reports_at(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The reports at these keys, those that are there."""
-        with failures_named("Reading the history"):
-            return {key: report for key in keys if (report := self.zone.store.get_json(key))}
+    @failures_named("Reading the history")
+    def at(self, keys: Iterable[str]) -> dict[str, LoadReport]:
+        """The reports at these keys, without those that do not exist."""
+        return {key: report for key in keys if (report := self._read(key))}
+
+    def _read(self, key: str) -> LoadReport | None:
+        return cast("LoadReport | None", self.zone.store.get_json(key))

@@ -75,7 +75,7 @@ def tables_asked(lakehouse: Lakehouse) -> Iterator[None]:
     try:
         yield
     except BadQuery as error:
-        if "TABLE_NOT_FOUND" in str(error) and not lakehouse.history():
+        if "TABLE_NOT_FOUND" in str(error) and not lakehouse.reports.all():
             raise LakehouseError(no_batch_yet(lakehouse.settings)) from error
         raise
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import typer
 
@@ -13,9 +12,10 @@ from lakehouse_assets.cli.terminal.ending import last_words
 from lakehouse_assets.cli.terminal.errors import WRONG_USAGE, tell, tell_unforeseen
 from lakehouse_assets.cli.terminal.formats import print_json
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
+from lakehouse_assets.etl.report_types import NoBatch, Report
 
 
-def printed_as_json(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def printed_as_json(run: Callable[[], Report]) -> Report:
     """Prints the report that `run` returns, and returns it; where it raises, an object with the status failed and the
     error, which is told on stderr as well.
 
@@ -38,7 +38,7 @@ def printed_as_json(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return report
 
 
-def _failed(reason: str) -> dict[str, Any]:
+def _failed(reason: str) -> NoBatch:
     from lakehouse_assets.etl.report import NOTHING_TO_DO
 
     return NOTHING_TO_DO | {"status": "failed", "error": reason}

@@ -8,12 +8,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.terminal.ending import last_words
-from lakehouse_assets.errors import LakehouseError, LeaseLostError
+from lakehouse_assets.errors import LakehouseError, LeaseLost
 from lakehouse_assets.etl.report import NOTHING_TO_DO
+from lakehouse_assets.etl.report_types import Report
 from lakehouse_assets.local.dagster_home import dagster_home
 from lakehouse_assets.locks import is_held
 
@@ -34,7 +36,7 @@ INTERRUPTED = (
 )
 
 
-def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None = None) -> dict[str, Any]:
+def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None = None) -> Report:
     """Runs the job once: the batch that is under way, or a new one of what waits. Returns its load report.
 
     The process's environment must hold the settings of `lakehouse`: the job's resource reads them anew and joins the
@@ -65,30 +67,30 @@ def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None
         raise LakehouseError(failure)
     if batch_id is None:
         return NOTHING_TO_DO
-    manifest = lakehouse.manifest(batch_id)
-    report = lakehouse.report(manifest)
+    batch = lakehouse.batch(batch_id)
+    report = batch.report()
     if (
         failure is not None
         and (report is None or report["status"] != "failed")
-        and _is_ours_to_record(lakehouse, batch_id, result)
+        and _is_ours_to_record(lakehouse, batch, result)
     ):
-        return lakehouse.record_failure(manifest, failure)
+        return batch.record_failure(failure)
     if report is None:
         gone = (
-            f"Batch {batch_id} ran, but its report is not at {lakehouse.zone.report_key(manifest)}. Run `lakehouse"
-            " load` again."
+            f"Batch {batch_id} ran, but its report is not at {lakehouse.zone.report_key(batch.manifest)}. Run"
+            " `lakehouse load` again."
         )
         raise LakehouseError(failure or gone)
     return report
 
 
-def _is_ours_to_record(lakehouse: Lakehouse, batch_id: str, result: ExecuteInProcessResult) -> bool:
+def _is_ours_to_record(lakehouse: Lakehouse, batch: Batch, result: ExecuteInProcessResult) -> bool:
     """Whether the failure of a run that no step recorded (it was interrupted, say) is the batch's. It is not where
     another took the lakehouse over while this process slept: what became of the batch is then the other's to say."""
     lost = any(
-        LeaseLostError.__name__ in _causes(event.step_failure_data.error) for event in result.get_step_failure_events()
+        LeaseLost.__name__ in _causes(event.step_failure_data.error) for event in result.get_step_failure_events()
     )
-    return not lost and lakehouse.is_under_way(batch_id) and lakehouse.lease_holder() is None
+    return not lost and batch.is_under_way() and lakehouse.lease.held_by() is None
 
 
 def end_dead_runs(home: Path) -> None:

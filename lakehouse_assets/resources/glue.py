@@ -4,7 +4,7 @@ again, waited for and stopped.
 Why not PipesGlueClient's own `run` (dagster-aws 0.29.27): it polls for ever on state EXPIRED; one throttled poll fails
 the step and leaves the run behind, and the retry starts a second one; stopping ends in KeyError('errors'); a failed run
 is a bare RuntimeError without link or reason; it writes into the caller's arguments; and zero messages are a success.
-Here what a run did is read from its judgement, which the load itself writes down.
+Here what a run did is read from its load result, which the load itself writes down.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from typing import Any
 import dagster as dg
 
 from lakehouse_assets.aws.client import failures_named
-from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
-from lakehouse_assets.etl.engines.base import Judgement
+from lakehouse_assets.etl.engines.base import LoadResult
 from lakehouse_assets.glue.arguments import arguments
 from lakehouse_assets.glue.runs import GlueRuns, Run, failure_of, patiently
 from lakehouse_assets.glue.uploads import upload_contracts
-from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.resources.pipes import ContextInPlace, MessagesInPlace, Place
 
 
@@ -33,7 +32,7 @@ class LoadOutcome:
     so that none was needed.
     """
 
-    judgement: Judgement
+    load_result: LoadResult
     run: Mapping[str, Any] = field(default_factory=dict)
     reported: Mapping[dg.AssetKey, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -50,17 +49,14 @@ class RunStopped(dg.DagsterExecutionInterruptedError, dg.DagsterError):
 
 @dataclass(frozen=True)
 class GlueRunner:
-    """Runs the Glue jobs of a lakehouse. `patience`: how many seconds an outage of Glue, or a run that holds the job,
-    is waited out.
-    """
+    """Loads datasets of a batch with their Glue jobs. `patience`: for how many seconds to wait out an outage of Glue,
+    or another run that holds the job."""
 
-    lakehouse: Lakehouse
+    batch: Batch
     patience: float = 1800
 
-    def run(
-        self, context: dg.AssetExecutionContext | dg.OpExecutionContext, contract: Contract, manifest: Manifest
-    ) -> LoadOutcome:
-        """Loads what a manifest holds for one dataset: starts a run of its job, or takes up the one under way, and
+    def run(self, context: dg.AssetExecutionContext | dg.OpExecutionContext, contract: Contract) -> LoadOutcome:
+        """Loads what the batch holds for one dataset: starts a run of its job, or takes up the one under way, and
         waits for its end.
 
         Stops the run when the Dagster run is stopped. Raises dg.Failure, with the run's link, where the run fails: it
@@ -68,20 +64,19 @@ class GlueRunner:
         BadConfiguration where the run can be neither started nor followed.
         """
         with failures_named(f"Loading {contract.dataset} with Glue"):
-            done = self._judgement(contract, manifest)
+            done = self._load_result(contract)
             if done is not None:
                 return LoadOutcome(done)
-            if not self.lakehouse.has_work(contract.dataset, manifest):
+            if not self.batch.has_work(contract.dataset):
                 # A Glue run would cost its start for nothing.
-                return LoadOutcome(self.lakehouse.load(contract.dataset, manifest), {"engine": "embedded"})
-            return self._followed(context, contract, manifest)
+                return LoadOutcome(self.batch.load(contract.dataset), {"engine": "embedded"})
+            return self._followed(context, contract)
 
-    def _followed(
-        self, context: dg.AssetExecutionContext | dg.OpExecutionContext, contract: Contract, manifest: Manifest
-    ) -> LoadOutcome:
-        zone = self.lakehouse.zone
-        runs = GlueRuns(self.lakehouse.aws.client("glue"), self.lakehouse.settings.job_name(contract), self.patience)
-        arguments = self._arguments(contract, manifest)
+    def _followed(self, context: dg.AssetExecutionContext | dg.OpExecutionContext, contract: Contract) -> LoadOutcome:
+        lakehouse = self.batch.connections
+        zone = lakehouse.zone
+        runs = GlueRuns(lakehouse.aws.client("glue"), lakehouse.settings.job_name(contract), self.patience)
+        arguments = self._arguments(contract)
         which = {name: arguments[name] for name in ("--dataset", "--manifest")}
         former = patiently(lambda: runs.under_way(which), self.patience, context.log.warning)
         # A run that is being stopped is waited for, and a new one is started.
@@ -90,23 +85,23 @@ class GlueRunner:
             if former and former["JobRunState"] != "STOPPING"
             else None
         )
-        place = listened or Place.fresh(zone.store, f"{zone.control}pipes/{manifest.batch_id}/{contract.dataset}/")
+        place = listened or Place.fresh(zone.store, f"{zone.control}pipes/{self.batch.id}/{contract.dataset}/")
         with dg.open_pipes_session(context, ContextInPlace(place), MessagesInPlace(place, context.log.info)) as session:
             run = self._run(context, runs, {**arguments, **session.get_bootstrap_cli_arguments()}, which)
         place.delete()
         described = self._described(run)
         if (failure := failure_of(run)) is not None:
             raise _as_dagsters(failure, described) from failure
-        judgement = self._judgement(contract, manifest)
-        if judgement is None:
+        load_result = self._load_result(contract)
+        if load_result is None:
             wrote_nothing = (
-                f"Run {run['Id']} of Glue job {runs.job} succeeded, but wrote no judgement of {contract.dataset}. Is"
+                f"Run {run['Id']} of Glue job {runs.job} succeeded, but wrote no load result of {contract.dataset}. Is"
                 f" {runs.job} the job of this project?"
             )
             raise _as_dagsters(BadConfiguration(wrote_nothing), described)
         results = [result for result in session.get_reported_results() if isinstance(result, dg.MaterializeResult)]
         return LoadOutcome(
-            judgement, described, {result.asset_key: result.metadata or {} for result in results if result.asset_key}
+            load_result, described, {result.asset_key: result.metadata or {} for result in results if result.asset_key}
         )
 
     def _run(
@@ -121,24 +116,24 @@ class GlueRunner:
             run_id = runs.start(arguments, which, context.log.warning)
             context.log.info(
                 f"Run {run_id} of Glue job {runs.job}:"
-                f" {self.lakehouse.console.glue_run(runs.job, run_id) or 'under way'}"
+                f" {self.batch.connections.console.glue_run(runs.job, run_id) or 'under way'}"
             )
             return runs.wait(run_id, context.log.info)
         except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt) as interrupt:
             raise RunStopped(_stopped(runs, run_id, which)) from interrupt
 
-    def _arguments(self, contract: Contract, manifest: Manifest) -> dict[str, str]:
-        zone, settings = self.lakehouse.zone, self.lakehouse.settings
+    def _arguments(self, contract: Contract) -> dict[str, str]:
+        zone, settings = self.batch.connections.zone, self.batch.connections.settings
         contracts = upload_contracts(zone.store, zone.control, settings.contracts)
-        location = f"s3://{settings.bucket}/{zone.manifest_key(manifest.batch_id)}"
+        location = f"s3://{settings.bucket}/{zone.manifest_key(self.batch.id)}"
         return arguments(settings, contract.dataset, contracts) | {"--manifest": location}
 
-    def _judgement(self, contract: Contract, manifest: Manifest) -> Judgement | None:
-        return self.lakehouse.judgements(manifest).get(contract.dataset)
+    def _load_result(self, contract: Contract) -> LoadResult | None:
+        return self.batch.load_results().get(contract.dataset)
 
     def _described(self, run: Run) -> dict[str, Any]:
         """The run, with its link into AWS's console. The embedded Glue has none; there the run's log is a file."""
-        link = self.lakehouse.console.glue_run(run["JobName"], run["Id"])
+        link = self.batch.connections.console.glue_run(run["JobName"], run["Id"])
         return {
             "engine": "glue",
             "glue_run": (

@@ -70,7 +70,7 @@ def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> dg.Se
     try:
         for message, after in _occurrences(context, lakehouse, cursor):
             if message is not None:
-                lakehouse.tell(message.subject, message.text)
+                lakehouse.notices.publish(message.subject, message.text)
                 told.append(message.subject)
             cursor = after
     except LakehouseError as error:
@@ -108,12 +108,12 @@ def _occurrences(
             else:
                 yield checks_warn(context.instance, run, lakehouse), cursor
     if time.time() - cursor.looked_at >= lakehouse.settings.listing_seconds:
-        held = lakehouse.held_back()
+        held = lakehouse.pending.held_back()
         waiting = held.oldest.file_id if held else None
         is_news = held is not None and waiting != cursor.waiting
         cursor = replace(cursor, waiting=waiting, looked_at=time.time())
         yield files_wait(held, lakehouse) if held and is_news else None, cursor
-    letters = lakehouse.dead_letters()
+    letters = lakehouse.queue.dead_letters()
     if letters != cursor.dead_letters:
         more = letters > cursor.dead_letters
         cursor = replace(cursor, dead_letters=letters)

@@ -95,7 +95,7 @@ def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse, now: flo
     ) or now - cursor.looked_at >= lakehouse.settings.listing_seconds
     if not (received.handles or is_due):
         return _skipped(cursor.waits_for or "No file has landed.", cursor)
-    work = lakehouse.work_to_do()
+    work = lakehouse.pending.work_to_do()
     following = (
         next_try(context.instance, work, now) if work else NextTry(reason=_why_nothing(lakehouse), look_again=False)
     )
@@ -119,7 +119,7 @@ def _is_there(context: dg.SensorEvaluationContext, run_key: str) -> bool:
 def _why_nothing(lakehouse: Lakehouse) -> str:
     if under_way := lakehouse.open_batch():
         return (
-            f"Batch {under_way.batch_id} has failed and waits for a person; what landed since waits behind it."
+            f"Batch {under_way.id} has failed and waits for a person; what landed since waits behind it."
             " `lakehouse history` has the reason. Run the job (here, or by `lakehouse load`) when that is put right,"
             " or give the batch up by `lakehouse abandon`."
         )
@@ -127,7 +127,7 @@ def _why_nothing(lakehouse: Lakehouse) -> str:
 
 
 def _who_works(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> str | None:
-    if other := lakehouse.lease_holder():
+    if other := lakehouse.lease.held_by():
         return other
     if records := context.instance.get_run_records(dg.RunsFilter(job_name=LOAD_BATCH, statuses=NOT_BEGUN), limit=1):
         return f"Run {records[0].dagster_run.run_id} is about to begin"

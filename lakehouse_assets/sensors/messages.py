@@ -56,7 +56,7 @@ def run_failed(
         "",
         f"What to do: {again}{_to_do(instance, run)}",
         *_warnings(instance, run),
-        lakehouse.where_run(run.run_id),
+        lakehouse.notices.where_run(run.run_id),
     ]
     return Message(FAILED.get(run.job_name, "A run failed"), "\n".join(told))
 
@@ -81,7 +81,12 @@ def checks_warn(instance: dg.DagsterInstance, run: dg.DagsterRun, lakehouse: Lak
     return Message(
         "A check warns",
         "\n".join(
-            [*lines, "", "The batch went through; what is in the tables is right.", lakehouse.where_run(run.run_id)]
+            [
+                *lines,
+                "",
+                "The batch went through; what is in the tables is right.",
+                lakehouse.notices.where_run(run.run_id),
+            ]
         ),
     )
 

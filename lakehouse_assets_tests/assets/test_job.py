@@ -101,7 +101,7 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
     result = run_job(instance)
 
     assert result.success
-    [report] = lakehouse.history()
+    [report] = lakehouse.reports.all()
     batch = report["batch_id"]
     [uploads] = [event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()]
     assert uploads.asset_key == UPLOADS
@@ -130,7 +130,7 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
         "read": 3,
         "inserted": 2,
         "rejected": 1,
-        "bytes": sum(file.size for file in lakehouse.manifest(batch).to_load("orders")),
+        "bytes": sum(file.size for file in lakehouse.batch(batch).manifest.to_load("orders")),
         "place": lakehouse.tables.table("orders"),
         "engine": "embedded",
         "dagster/row_count": 2,
@@ -220,15 +220,15 @@ def test_nothing_waits_so_all_that_follows_is_skipped(lakehouse: Lakehouse, inst
     assert {"landing__archive", "load_orders", "refresh_catalog", "athena_checks", "reports__load_report"} <= skipped(
         result
     )
-    assert lakehouse.history() == []
+    assert lakehouse.reports.all() == []
 
 
 def test_the_gate_holds_a_batch_back_and_any_lets_it_go(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     assert "landing__archive" in skipped(run_job(instance, gate="all"))
-    assert lakehouse.history() == []
+    assert lakehouse.reports.all() == []
     assert run_job(instance, gate="any").success
-    assert len(lakehouse.history()) == 1
+    assert len(lakehouse.reports.all()) == 1
 
 
 # Failures
@@ -260,7 +260,7 @@ def test_a_failing_batch_fails_the_run_with_our_words_and_the_next_run_goes_on_w
     assert "products: 1 of 2 rows are rejected, above the limit of 20%" in str(data.description)
     under_way = lakehouse.open_batch()
     assert under_way is not None
-    report = lakehouse.report(under_way)
+    report = under_way.report()
     assert report is not None
     assert (report["status"], report["error"]) == ("failed", data.description)
     assert keys(lakehouse, "archived/") == []
@@ -268,9 +268,9 @@ def test_a_failing_batch_fails_the_run_with_our_words_and_the_next_run_goes_on_w
 
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "1")
     assert run_job(instance).success
-    [report] = lakehouse.history()
+    [report] = lakehouse.reports.all()
     assert (report["batch_id"], report["status"], report["error"]) == (
-        under_way.batch_id,
+        under_way.id,
         "succeeded_with_rejects",
         None,
     )
@@ -295,7 +295,7 @@ def test_a_failed_check_fails_the_run_and_leaves_the_batch_open(
     assert "reports__load_report" in not_started(result)
     under_way = lakehouse.open_batch()
     assert under_way is not None
-    report = lakehouse.report(under_way)
+    report = under_way.report()
     assert report is not None
     assert report["status"] == "failed"
     assert report["error"] == "Checks failed: products: key_unique: 3 rows, 2 distinct values of product_id"
@@ -314,7 +314,7 @@ def test_once_the_table_is_repaired_the_batch_is_closed_by_the_next_run(
     )
     assert run_job(instance).success
     assert lakehouse.open_batch() is None
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded", "succeeded"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded", "succeeded"]
 
 
 def test_a_table_that_is_empty_because_its_rows_wait_warns_and_does_not_fail(
@@ -357,7 +357,7 @@ def test_a_failed_batch_returns_its_report(lakehouse: Lakehouse, monkeypatch: py
     put(lakehouse, "raw/products/p.csv", products_csv(product("x")))
     report = run_batch(lakehouse)
     assert report["status"] == "failed"
-    assert "above the limit of 0%" in report["error"]
+    assert "above the limit of 0%" in str(report["error"])
 
 
 def test_an_error_that_is_none_of_ours_is_a_failed_batch_too(
@@ -372,7 +372,7 @@ def test_an_error_that_is_none_of_ours_is_a_failed_batch_too(
     with monkeypatch.context() as broken:
         broken.setattr(delta, "append", breaks)
         report = run_batch(lakehouse)
-    assert (report["status"], lakehouse.history()) == ("failed", [report])
+    assert (report["status"], lakehouse.reports.all()) == ("failed", [report])
     assert report["error"] == "ZeroDivisionError: nobody thought of this"
     assert keys(lakehouse, "archived/") == []
     assert run_batch(lakehouse)["status"] == "succeeded"

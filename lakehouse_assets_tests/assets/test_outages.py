@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseBusy, TemporaryOutage
@@ -32,16 +33,18 @@ def run_job(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
 
 
 def breaks(monkeypatch: pytest.MonkeyPatch, method: str, error: BaseException, times: int = 1_000) -> list[str]:
-    """A method of the lakehouse raises so many times. Returns what grows by a name with each call."""
-    works, calls = getattr(Lakehouse, method), list[str]()
+    """A method of the batch, or else of the lakehouse, raises so many times. Returns what grows by a name with each
+    call."""
+    owner = Batch if hasattr(Batch, method) else Lakehouse
+    works, calls = getattr(owner, method), list[str]()
 
-    def broken(house: Lakehouse, *given: Any, **named: Any) -> Any:
+    def broken(owned: Batch | Lakehouse, *given: Any, **named: Any) -> Any:
         calls.append(method)
         if len(calls) <= times:
             raise error
-        return works(house, *given, **named)
+        return works(owned, *given, **named)
 
-    monkeypatch.setattr(Lakehouse, method, broken)
+    monkeypatch.setattr(owner, method, broken)
     return calls
 
 
@@ -55,7 +58,7 @@ def test_an_outage_in_any_step_is_waited_out_within_the_run(
     put_one_of_each(lakehouse)
     breaks(monkeypatch, method, AWAY, times=RETRIES.max_retries)
     assert run_job(instance).success
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded"]
     assert [len(table_rows(lakehouse, dataset)) for dataset in lakehouse.contracts] == [1, 1, 1]
     assert lakehouse.open_batch() is None
 
@@ -70,9 +73,9 @@ def test_an_outage_behind_the_last_write_leaves_the_batch_succeeded(
         raise AWAY
 
     put_one_of_each(lakehouse)
-    monkeypatch.setattr("lakehouse_assets.batches.lakehouse.close_batch", closed_then_away)
+    monkeypatch.setattr("lakehouse_assets.batches.batch.close_batch", closed_then_away)
     assert run_job(instance).success
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded"]
     assert lakehouse.open_batch() is None
 
 
@@ -86,7 +89,7 @@ def test_an_outage_that_does_not_end_fails_the_batch_in_its_own_words(
     told = failure.step_failure_data.user_failure_data
     assert told is not None
     assert told.description == str(AWAY)
-    assert [(report["status"], report["error"]) for report in lakehouse.history()] == [("failed", str(AWAY))]
+    assert [(report["status"], report["error"]) for report in lakehouse.reports.all()] == [("failed", str(AWAY))]
 
 
 @pytest.mark.parametrize(
@@ -105,8 +108,8 @@ def test_what_no_retry_heals_is_tried_once(
     calls = breaks(monkeypatch, "archive", error)
     assert not run_job(instance).success
     assert len(calls) == 1
-    [report] = lakehouse.history()
-    assert report["error"].endswith(str(error))
+    [report] = lakehouse.reports.all()
+    assert str(report["error"]).endswith(str(error))
 
 
 def test_rows_that_cannot_be_counted_for_the_ui_fail_no_batch(
@@ -116,7 +119,7 @@ def test_rows_that_cannot_be_counted_for_the_ui_fail_no_batch(
     breaks(monkeypatch, "rows_in", OSError("Generic S3 error: 503"))
     result = run_job(instance)
     assert result.success
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded"]
     logged = "\n".join(entry.user_message for entry in instance.all_logs(result.run_id))
     assert (
         f"{lakehouse.tables.table('orders')} is loaded, but its rows could not be counted: Generic S3 error: 503"
@@ -158,7 +161,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch, interrupt: BaseException, *, by_han
             context.instance.report_run_canceling(context.run)
         raise interrupt
 
-    monkeypatch.setattr(Lakehouse, "load", interrupted)
+    monkeypatch.setattr(Batch, "load", interrupted)
     return monkeypatch
 
 
@@ -170,14 +173,14 @@ def test_what_a_person_stopped_is_not_begun_again_by_itself(
     with monkeypatch.context() as patched:
         stopped(patched, interrupt, by_hand=True)
         assert daemon.tick() == 1
-    assert [(report["status"], report["error"]) for report in lakehouse.history()] == [
+    assert [(report["status"], report["error"]) for report in lakehouse.reports.all()] == [
         ("failed", "Stopped by hand; run the job again to go on.")
     ]
     [run] = daemon.instance.get_runs()
     assert run.status == dg.DagsterRunStatus.CANCELED
     assert [daemon.tick() for _ in range(3)] == [0, 0, 0]
     assert run_job(daemon.instance).success
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded"]
 
 
 @EITHER_INTERRUPT
@@ -188,7 +191,7 @@ def test_what_a_shutdown_stopped_has_no_report_and_is_gone_on_with(
     with monkeypatch.context() as patched:
         stopped(patched, interrupt, by_hand=False)
         daemon.tick()
-    assert lakehouse.history() == []
+    assert lakehouse.reports.all() == []
     assert daemon.tick() == 1
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded"]
     assert keys(lakehouse, "raw/") == []

@@ -9,8 +9,8 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.definitions import defs
+from lakehouse_assets.errors import StepOutOfTurn
 from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.landing.preconditions import NotDoneError
 from lakehouse_assets_tests.sensors.support import Heard
 from lakehouse_assets_tests.support import (
     append_behind_its_back,
@@ -75,17 +75,17 @@ def test_the_report_alone_does_not_close_a_batch_whose_loads_failed(
     lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_at_the_limit(lakehouse, instance, monkeypatch)
-    before = lakehouse.history()
+    before = lakehouse.reports.all()
 
     result = alone(instance, "reports/load_report")
 
     assert not result.success
     assert "is not loaded yet: " in said(result)
     assert "products" in said(result)
-    assert lakehouse.history() == before
+    assert lakehouse.reports.all() == before
     assert lakehouse.open_batch() is not None
     assert run_job(instance).success
-    assert [(report["batch_id"], report["status"]) for report in lakehouse.history()] == [
+    assert [(report["batch_id"], report["status"]) for report in lakehouse.reports.all()] == [
         (before[0]["batch_id"], "succeeded_with_rejects")
     ]
     assert len(rejects(lakehouse, "products")) == 1
@@ -105,13 +105,13 @@ def test_the_report_alone_does_not_close_a_batch_whose_check_failed(
         alone(instance, "reports/load_report")
     )
 
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded", "failed"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded", "failed"]
     DeltaTable(lakehouse.tables.table("products"), storage_options=lakehouse.tables.storage_options).delete(
         "batch_id = 'someone'"
     )
     assert checks_alone(instance).success
     assert alone(instance, "reports/load_report").success
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded", "succeeded"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded", "succeeded"]
     assert lakehouse.open_batch() is None
 
 
@@ -120,17 +120,21 @@ def test_a_batch_that_is_loaded_but_not_archived_or_not_checked_stays_open_and_w
 ) -> None:
     """Without a report: so the sensor still goes on with it."""
     put_one_of_each(lakehouse)
-    manifest = freeze(lakehouse)
-    load_all(lakehouse, manifest)
-    with pytest.raises(NotDoneError, match=r"is not archived yet: raw/.*csv"):
-        lakehouse.finish(manifest)
-    lakehouse.archive(manifest)
-    with pytest.raises(NotDoneError, match="The tables were not checked"):
-        lakehouse.finish(manifest)
-    assert (lakehouse.open_batch(), lakehouse.history()) == (manifest, [])
-    assert Lakehouse(
-        lakehouse.settings, lakehouse.aws, execution="arn:aws:states:us-east-1:000000000000:execution:machine:one"
-    ).finish(manifest)
+    batch = freeze(lakehouse)
+    load_all(batch)
+    with pytest.raises(StepOutOfTurn, match=r"is not archived yet: raw/.*csv"):
+        batch.finish()
+    batch.archive()
+    with pytest.raises(StepOutOfTurn, match="The tables were not checked"):
+        batch.finish()
+    assert (lakehouse.open_batch(), lakehouse.reports.all()) == (batch, [])
+    assert (
+        Lakehouse(
+            lakehouse.settings, lakehouse.aws, execution="arn:aws:states:us-east-1:000000000000:execution:machine:one"
+        )
+        .batch(batch.id)
+        .finish()
+    )
     assert lakehouse.open_batch() is None
 
 
@@ -138,13 +142,15 @@ def test_a_step_out_of_turn_does_not_make_an_interrupted_batch_a_failed_one(
     lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_at_the_limit(lakehouse, instance, monkeypatch)
-    manifest = lakehouse.open_batch()
-    assert manifest is not None
-    lakehouse.zone.store.delete(lakehouse.zone.report_key(manifest))  # as if it had been killed before it could say why
+    batch = lakehouse.open_batch()
+    assert batch is not None
+    lakehouse.zone.store.delete(
+        lakehouse.zone.report_key(batch.manifest)
+    )  # as if it had been killed before it could say why
     assert "is not loaded yet" in said(alone(instance, "reports/load_report"))
     assert "is not loaded yet" in said(checks_alone(instance))
-    assert lakehouse.history() == []
-    assert lakehouse.work_to_do() is not None
+    assert lakehouse.reports.all() == []
+    assert lakehouse.pending.work_to_do() is not None
 
 
 # A batch that has ended
@@ -162,7 +168,7 @@ def test_a_step_of_an_abandoned_batch_does_nothing_and_its_report_stands(
     }
     result = alone(instance, asset, *together.get(asset, ()))
     assert said(result) == f"Batch {report['batch_id']} has ended (abandoned). Nothing was done."
-    assert lakehouse.history() == [report]
+    assert lakehouse.reports.all() == [report]
     assert lakehouse.zone.store.get_json(lakehouse.zone.abandoned_key) == [report["batch_id"]]
 
 
@@ -172,14 +178,14 @@ def test_the_report_of_a_batch_that_has_succeeded_is_shown_again_and_told_nobody
     put_one_of_each(lakehouse)
     assert run_job(instance).success
     assert [subject for subject, _ in heard()] == ["A batch succeeded"]
-    [before] = lakehouse.history()
+    [before] = lakehouse.reports.all()
 
     again = alone(instance, "reports/load_report")
 
     assert again.success
     [event] = again.get_asset_materialization_events()
     assert event.materialization.metadata["batch_id"].value == before["batch_id"]
-    assert (heard(), lakehouse.history()) == ([], [before])
+    assert (heard(), lakehouse.reports.all()) == ([], [before])
 
 
 def test_dagsters_retry_of_a_run_whose_batch_another_run_has_finished_changes_nothing(
@@ -201,7 +207,7 @@ def test_dagsters_retry_of_a_run_whose_batch_another_run_has_finished_changes_no
     assert {str(failure.description) for failure in failures if failure} == {
         f"Batch {report['batch_id']} has ended ({report['status']}). Nothing was done."
     }
-    assert lakehouse.history() == [report]
+    assert lakehouse.reports.all() == [report]
     assert len(keys(lakehouse, "archived/")) == 4
 
 
@@ -220,7 +226,7 @@ def test_checks_of_a_batch_that_has_ended_look_at_the_tables_alone_and_change_no
     put(lakehouse, "raw/products/q.csv", products_csv(product(1, "Globe")))
     put(lakehouse, "raw/orders/q.csv", orders_csv(order(1, 99)))
     ran(lakehouse)
-    reports = lakehouse.history()
+    reports = lakehouse.reports.all()
 
     result = checks_alone(instance)
 
@@ -231,4 +237,4 @@ def test_checks_of_a_batch_that_has_ended_look_at_the_tables_alone_and_change_no
     assert "batch_counts" not in {name for _, name in found}
     append_behind_its_back(lakehouse, "products", batch_id="'someone'")
     assert not checks_alone(instance).success
-    assert lakehouse.history() == reports
+    assert lakehouse.reports.all() == reports

@@ -159,12 +159,12 @@ def test_a_deployment_works_and_goes(aws: Aws, settings: Settings, capsys: pytes
     told = capsys.readouterr().out
     assert "CheckDataAvailability: Nothing waits" in told
     assert "Athena answers in workgroup ecommerce-lakehouse" in told
-    [report] = Lakehouse(settings, aws).history()
+    [report] = Lakehouse(settings, aws).reports.all()
     assert f"Batch {report['batch_id']} succeeded" in told
 
     remove(ECOMMERCE, settings, aws, data=False)
     assert aws.client("lambda").list_functions()["Functions"] == []
-    assert Lakehouse(settings, aws).history() == [report]
+    assert Lakehouse(settings, aws).reports.all() == [report]
     assert deployed(aws, settings)["KeyArn"] == outputs["KeyArn"]
 
     remove(ECOMMERCE, settings, aws, data=True)

@@ -12,8 +12,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.landing.model import Manifest
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.local.bootstrap import bootstrap
 from lakehouse_assets.sample_data.files import make_sample_data
 from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
@@ -56,11 +57,11 @@ def by_dagster(pipeline: Pipeline) -> Lakehouse:
 
 
 @pytest.fixture
-def dagster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Lakehouse], dict[str, Any]]]:
+def dagster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Lakehouse], LoadReport]]:
     """Runs the job for what waits, in this process, as `lakehouse load` does. The batch's report."""
     with dg.DagsterInstance.ephemeral() as instance:
 
-        def run(house: Lakehouse) -> dict[str, Any]:
+        def run(house: Lakehouse) -> LoadReport:
             for name, value in environment_of(house).items():
                 monkeypatch.setenv(name, value)
             from lakehouse_assets.definitions import defs
@@ -68,7 +69,7 @@ def dagster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Lakehouse], d
 
             result = defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=instance)
             assert result.success
-            return house.history()[-1]
+            return house.reports.all()[-1]
 
         yield run
 
@@ -114,11 +115,13 @@ def everything(house: Lakehouse) -> dict[str, Any]:
     an upload is no fact of the file.
     """
     number: dict[str | None, int | None] = {
-        report["batch_id"]: place for place, report in enumerate(house.history())
+        report["batch_id"]: place for place, report in enumerate(house.reports.all())
     } | {None: None}
     own = ("batch_id", "created_at", "run_by")
     found: dict[str, Any] = {
-        "reports": [{name: value for name, value in report.items() if name not in own} for report in house.history()],
+        "reports": [
+            {name: value for name, value in report.items() if name not in own} for report in house.reports.all()
+        ],
         "archived": _files(house, "archived/"),
         "set aside": [file for file in _files(house, "rejected/files/") if not file[0].endswith(".reason.json")],
         "ledger": len(keys(house, "control/ledger/")),
@@ -146,7 +149,7 @@ def _files(house: Lakehouse, prefix: str) -> list[tuple[str, bytes]]:
 
 
 def test_the_same_files_end_in_the_same_lakehouse(
-    pipeline: Pipeline, by_dagster: Lakehouse, dagster: Callable[[Lakehouse], dict[str, Any]], tmp_path: Path
+    pipeline: Pipeline, by_dagster: Lakehouse, dagster: Callable[[Lakehouse], LoadReport], tmp_path: Path
 ) -> None:
     healed = 0
     for files in batches(tmp_path, by_dagster):
@@ -168,18 +171,18 @@ def test_the_same_files_end_in_the_same_lakehouse(
 
 def test_dagster_waits_for_the_execution_that_works_and_goes_on_after_it(
     pipeline: Pipeline,
-    dagster: Callable[[Lakehouse], dict[str, Any]],
+    dagster: Callable[[Lakehouse], LoadReport],
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     house, take_lease = pipeline.house, Lakehouse.take_lease
-    opened: list[Manifest] = []
+    opened: list[Batch] = []
 
     def take_lease_after_an_execution(dagsters: Lakehouse, told: Callable[[str], None]) -> None:
         """The execution starts only now: on a slow machine it would be done before Dagster asks."""
         if not opened:
             pipeline.start()
-            wait_for(house.lease_holder, 60)
+            wait_for(house.lease.held_by, 60)
             opened.append(wait_for(house.open_batch, 60))
             put(house, "raw/orders/second.csv", orders_csv(order(8_000_001, amount=99, hour=12), order(8_000_002)))
         take_lease(dagsters, told)
@@ -190,10 +193,10 @@ def test_dagster_waits_for_the_execution_that_works_and_goes_on_after_it(
         dagster(house)
         # The topic hears of both.
         reports = [pipeline.succeeded(), pipeline.succeeded()]
-    assert "works on this lakehouse since" in capfd.readouterr().err
+    assert "has been using this lakehouse since" in capfd.readouterr().err
     [frozen] = opened
     by = {report["batch_id"]: report for report in reports}
-    assert nonzero(by.pop(frozen.batch_id)["datasets"]["orders"]) == {"read": 1, "inserted": 1}
+    assert nonzero(by.pop(frozen.id)["datasets"]["orders"]) == {"read": 1, "inserted": 1}
     [second] = by.values()
     assert nonzero(second["datasets"]["orders"]) == {"read": 2, "inserted": 1, "updated": 1}
     assert [
@@ -213,7 +216,7 @@ def test_while_dagster_works_an_execution_waits_and_no_other_is_started(pipeline
         put(house, "raw/orders/third.csv", orders_csv(order(8_000_003)))
         dagsters.take_lease(print)
         before = len(pipeline.executions())
-        assert "Dagster run 1 works on this lakehouse" in pipeline.start()
+        assert "Dagster run 1 has been using this lakehouse" in pipeline.start()
         assert len(pipeline.executions()) == before
         execution = pipeline.states.start_execution(stateMachineArn=pipeline.machine)["executionArn"]
         wait_for(
@@ -231,15 +234,13 @@ def test_while_dagster_works_an_execution_waits_and_no_other_is_started(pipeline
         assert nonzero(pipeline.succeeded()["datasets"]["orders"]) == {"read": 1, "inserted": 1}
 
 
-def test_both_started_at_once_do_each_file_once(
-    pipeline: Pipeline, dagster: Callable[[Lakehouse], dict[str, Any]]
-) -> None:
+def test_both_started_at_once_do_each_file_once(pipeline: Pipeline, dagster: Callable[[Lakehouse], LoadReport]) -> None:
     house = pipeline.house
-    before = len(house.history())
+    before = len(house.reports.all())
     put(house, "raw/orders/fourth.csv", orders_csv(order(8_000_004), order(8_000_005)))
     dagster(house)
     pipeline.succeeded()
-    new = house.history()[before:]
+    new = house.reports.all()[before:]
     assert [nonzero(report["datasets"]["orders"]) for report in new] == [{"read": 2, "inserted": 2}]
     assert [row for row in table_rows(house, "orders", "order_id") if row in ((8_000_004,), (8_000_005,))] == [
         (8_000_004,),

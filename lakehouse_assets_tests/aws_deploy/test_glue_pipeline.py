@@ -110,7 +110,7 @@ def test_a_glue_job_that_fails_is_tried_again_only_where_that_may_heal_it(pipeli
     assert len(runs(house, "etl_orders")) == before + 1
     failed = pipeline.executions()[0]
     assert (failed["status"], failed["error"]) == ("FAILED", "BadData")
-    assert house.history()[-1]["error"] == "orders: no good"
+    assert house.reports.all()[-1]["error"] == "orders: no good"
 
     put(house, script, BROKEN.format(dataset="orders", kind="RuntimeError", message="an executor is lost"))
     pipeline.states.redrive_execution(executionArn=failed["executionArn"])

@@ -100,7 +100,7 @@ def test_behind_a_batch_that_failed_files_start_nothing_until_it_has_ended(
 ) -> None:
     fails = machine(lakehouse, {"Type": "Fail", "Error": "BadData"})
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
-    lakehouse.record_failure(freeze(lakehouse), "the reason")
+    freeze(lakehouse).record_failure("the reason")
     put(lakehouse, "raw/products/q.csv", products_csv(product(2)))
     assert "it waits behind a batch that failed" in woken(lakehouse, fails, monkeypatch)
     assert executions(lakehouse, fails) == {}
@@ -115,9 +115,11 @@ def test_the_listing_says_how_long_the_oldest_file_waits(
     monkeypatch.setenv("STATE_MACHINE_ARN", "arn:aws:states:us-east-1:000000000000:stateMachine:machine")
 
     def oldest() -> int:
-        with step.lakehouse() as house:
+        with step.connected() as house:
             print(
-                availability._metric("arn:aws:states:us-east-1:000000000000:stateMachine:machine", house.longest_wait())
+                availability._metric(
+                    "arn:aws:states:us-east-1:000000000000:stateMachine:machine", house.pending.longest_wait()
+                )
             )
         metric = json.loads(capsys.readouterr().out)
         assert metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["StateMachine"]]
@@ -127,9 +129,9 @@ def test_the_listing_says_how_long_the_oldest_file_waits(
     assert oldest() == 0
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     wait_for(lambda: oldest() or None)
-    manifest = freeze(lakehouse)
-    lakehouse.load("products", manifest)
-    lakehouse.archive(manifest)
+    batch = freeze(lakehouse)
+    batch.load("products")
+    batch.archive()
     assert oldest() == 0
 
 
@@ -156,7 +158,7 @@ def test_the_lambda_converts_one_upload_at_a_time(lakehouse: Lakehouse, monkeypa
 
 
 def test_a_failure_that_nobody_thought_of_keeps_its_words_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(step.UnexpectedFailure) as failed, step.lakehouse():
+    with pytest.raises(step.UnexpectedFailure) as failed, step.connected():
         raise ValueError("could not convert 's3cret'")
     assert "ValueError" in str(failed.value)
     assert "s3cret" not in str(failed.value)
@@ -217,11 +219,11 @@ def registered_otherwise(lakehouse: Lakehouse, name: str, **changed: Any) -> Non
 
 def test_a_crawler_runs_for_a_new_table_or_changed_columns_and_for_nothing_else(lakehouse: Lakehouse) -> None:
     put_one_of_each(lakehouse)
-    manifest = freeze(lakehouse)
-    load_all(lakehouse, manifest)
+    batch = freeze(lakehouse)
+    load_all(batch)
 
     def to_crawl() -> tuple[bool, bool]:
-        told = count.handler({"execution": OF_THE_LAKEHOUSE, "batch_id": manifest.batch_id}, None)
+        told = count.handler({"execution": OF_THE_LAKEHOUSE, "batch_id": batch.id}, None)
         assert told["written"] == dict.fromkeys(lakehouse.contracts, 1)
         return told["crawl"]["Tables"], told["crawl"]["Rejected"]
 
@@ -253,8 +255,8 @@ def test_an_execution_that_failed_untold_is_told_and_one_that_said_so_itself_is_
     ended = {"detail": {"executionArn": OF_THE_LAKEHOUSE, "status": "FAILED"}}
     assert marker.handler({"execution": OF_THE_LAKEHOUSE}, None)["batch_id"]
     assert "failed before a state could say why" in failure.handler(ended, None)["message"]
-    assert [report["status"] for report in lakehouse.history()] == ["failed"]
-    assert not lakehouse.holds_lease()
+    assert [report["status"] for report in lakehouse.reports.all()] == ["failed"]
+    assert not lakehouse.lease.is_held()
     assert "told so itself" in failure.handler(ended, None)["message"]
 
 
@@ -270,7 +272,7 @@ def test_a_failure_of_one_who_does_not_hold_the_lease_leaves_the_others_report_a
     told = failure.handler({"step": "record", "execution": OF_THE_LAKEHOUSE, "failed": failed, "redrives": 0}, None)
     assert "State TakeLease failed: another works" in told["message"]
     assert keys(lakehouse, "control/reports/") == []
-    assert lakehouse.holds_lease()
+    assert lakehouse.lease.is_held()
     lakehouse.lease.release()
 
 
@@ -282,11 +284,11 @@ def test_what_is_told_of_a_batch_fits_into_a_state_however_many_files_were_set_a
         put(lakehouse, f"raw/products/{'ü' * 240}{number}.csv", f"{'column' * 50},{number}\n1,2\n")
     freeze(lakehouse)
     batch = marker.handler({"execution": OF_THE_LAKEHOUSE}, None)
-    lakehouse.archive(lakehouse.manifest(batch["batch_id"]))
+    lakehouse.batch(batch["batch_id"]).archive()
     told = record.handler({"execution": OF_THE_LAKEHOUSE, "batch_id": batch["batch_id"]}, None)
     assert 190_000 < len(json.dumps(told)) < MOST_BYTES_OF_A_STATE
     assert "... and more.\nhttps://" in told["message"]
-    assert not lakehouse.holds_lease()
+    assert not lakehouse.lease.is_held()
 
 
 def test_what_is_told_of_a_failure_fits_into_a_state(lakehouse: Lakehouse) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from deltalake import DeltaTable
 
 from aws_deploy.embedded import deploy
 from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.sample_data.files import make_sample_data
 from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
 from lakehouse_assets_tests.embedded_aws.steps import wait_for
@@ -71,8 +71,10 @@ def send(house: Lakehouse, messages: list[dict[str, str]]) -> None:
         sqs.send_message_batch(QueueUrl=house.queue.url, Entries=messages[start : start + 10])
 
 
-def crawls(pipeline: Pipeline, report: dict[str, Any]) -> set[str]:
-    return {state for state in pipeline.states_of(report["run_by"]["execution"]) if state.startswith("StartCrawler")}
+def crawls(pipeline: Pipeline, report: LoadReport) -> set[str]:
+    return {
+        state for state in pipeline.states_of(str(report["run_by"]["execution"])) if state.startswith("StartCrawler")
+    }
 
 
 def test_sample_files_become_tables_and_a_second_upload_changes_no_value(
@@ -94,7 +96,7 @@ def test_sample_files_become_tables_and_a_second_upload_changes_no_value(
         assert len(rejects(house, dataset)) == counts["rejected"] > 0
         assert house.athena.query(f"SELECT count(*) FROM rejected_{dataset}").rows == [(counts["rejected"],)]
     assert keys(house, "raw/") == keys(house, "uploads/") == []
-    checks = house.check(report["batch_id"], house.judgements(house.manifest(report["batch_id"])))
+    checks = house.batch(report["batch_id"]).check_results()
     assert [result for results in checks.values() for result in results if result.severe and not result.passed] == []
 
     before = {dataset: table_rows(house, dataset) for dataset in house.contracts}
@@ -122,7 +124,7 @@ def test_a_storm_of_events_starts_one_execution(pipeline: Pipeline, house: Lakeh
     send(house, events(house, "raw/orders/o2000001.csv", 20))
     pipeline.at_rest()
     assert len(pipeline.executions()) == before + 1
-    assert len(keys(house, "control/reports/")) == len({report["batch_id"] for report in house.history()})
+    assert len(keys(house, "control/reports/")) == len({report["batch_id"] for report in house.reports.all()})
 
 
 def test_what_the_gate_holds_back_waits_without_an_execution(pipeline: Pipeline, house: Lakehouse) -> None:
@@ -178,10 +180,10 @@ def test_a_check_that_fails_is_told_and_a_redrive_goes_on_with_the_batch(pipelin
     failed = pipeline.executions()[0]
     assert (failed["status"], failed["error"]) == ("FAILED", "BatchFailed")
     assert failed["executionArn"] in told
-    report = house.history()[-1]
+    report = house.reports.all()[-1]
     assert (report["status"], report["run_by"]["execution"]) == ("failed", failed["executionArn"])
-    assert report["error"] in told
-    assert house.lease_holder() is None
+    assert str(report["error"]) in told
+    assert house.lease.held_by() is None
 
     DeltaTable(house.tables.table("products"), storage_options=options).delete("product_name = 'twice'")
     DeltaTable(uri, storage_options=options).delete()
@@ -204,10 +206,10 @@ def test_an_execution_that_is_stopped_is_told_and_gives_the_lease_back(pipeline:
         put_batch(house, 2_000_005)
         pipeline.start()
         execution = pipeline.executions()[0]["executionArn"]
-        wait_for(house.lease_holder, 60)
+        wait_for(house.lease.held_by, 60)
         pipeline.states.stop_execution(executionArn=execution)
         assert "ABORTED" in pipeline.failed()
-        assert house.lease_holder() is None
+        assert house.lease.held_by() is None
 
 
 def test_no_state_or_message_holds_a_rows_values(pipeline: Pipeline, house: Lakehouse) -> None:

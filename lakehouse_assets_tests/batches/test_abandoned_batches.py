@@ -54,23 +54,23 @@ def fail_at_the_limit(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/products/p.csv", PRODUCTS)
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(1)))
     strict = with_reject_limit(lakehouse, 0.5)
-    manifest = freeze(strict)
-    strict.load("orders", manifest)
+    batch = freeze(strict)
+    batch.load("orders")
     with pytest.raises(BadData, match="above the limit") as failure:
-        strict.load("products", manifest)
-    strict.record_failure(manifest, str(failure.value))
+        batch.load("products")
+    batch.record_failure(str(failure.value))
 
 
 def test_what_was_loaded_is_archived_and_what_was_not_is_set_aside_with_the_reason(lakehouse: Lakehouse) -> None:
     fail_at_the_limit(lakehouse)
     report = lakehouse.abandon("The sender is out of business.")
     assert report["status"] == "abandoned"
-    assert "The sender is out of business. (It had failed: products: 2 of 3 rows are rejected" in report["error"]
+    assert "The sender is out of business. (It had failed: products: 2 of 3 rows are rejected" in str(report["error"])
     assert outcomes(report) == {"o.csv": "loaded", "p.csv": "abandoned"}
     assert {dataset: nonzero(counts) for dataset, counts in report["datasets"].items()} == {
         "orders": {"read": 1, "inserted": 1}
     }
-    assert lakehouse.history() == [report]
+    assert lakehouse.reports.all() == [report]
     assert (lakehouse.open_batch(), keys(lakehouse, "raw/")) == (None, [])
     assert archived(lakehouse) == {"raw/orders/o.csv": orders_csv(order(1)).encode()}
     aside = archived(lakehouse, "rejected/files/")
@@ -107,10 +107,10 @@ def test_a_batch_is_not_given_up_while_a_glue_run_may_write(lakehouse: Lakehouse
     runs = make_job(on_glue, SLEEP)
     run_id = runs.start({"--manifest": "s3://bucket/1.json"}, {}, print)
     with pytest.raises(
-        TemporaryOutage, match=f"Run {run_id} of Glue job {runs.job} is (starting|running), and may yet write"
+        TemporaryOutage, match=f"Run {run_id} of Glue job {runs.job} is (starting|running) and may still write"
     ):
         on_glue.abandon("enough")
-    assert [report["status"] for report in lakehouse.history()] == ["failed"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["failed"]
     assert len(keys(lakehouse, "raw/")) == 2
     stopped(runs)
     assert on_glue.abandon("enough")["status"] == "abandoned"
@@ -134,13 +134,13 @@ def test_a_workbook_with_a_sheet_that_was_not_loaded_is_set_aside_whole(
 def test_a_file_that_was_deleted_before_it_was_read_is_named_and_the_others_are_kept(lakehouse: Lakehouse) -> None:
     version = put(lakehouse, "raw/products/gone.csv", products_csv(product(1)))
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(1)))
-    manifest = freeze(lakehouse)
+    batch = freeze(lakehouse)
     lakehouse.zone.store.s3.delete_object(
         Bucket=lakehouse.settings.bucket, Key="raw/products/gone.csv", VersionId=version
     )
-    lakehouse.record_failure(manifest, "raw/products/gone.csv was deleted")
+    batch.record_failure("raw/products/gone.csv was deleted")
     report = lakehouse.abandon("")
-    assert file_of(report, "gone.csv")["reason"].endswith("it was deleted before it could be moved")
+    assert str(file_of(report, "gone.csv")["reason"]).endswith("it was deleted before it could be moved")
     assert "raw/orders/o.csv" in archived(lakehouse, "rejected/files/")
     put_one_of_each(lakehouse)
     assert ran(lakehouse)["status"] == "succeeded"
@@ -170,9 +170,9 @@ def test_abandoning_that_is_interrupted_is_done_again_and_no_run_goes_on_with_th
         with pytest.raises(BadData, match="Run `lakehouse abandon` again"):
             run(lakehouse)
         lakehouse.abandon("twice")
-    [report] = lakehouse.history()
+    [report] = lakehouse.reports.all()
     assert (report["status"], outcomes(report)) == ("abandoned", {"o.csv": "loaded", "p.csv": "abandoned"})
-    assert report["error"].startswith("once")
+    assert str(report["error"]).startswith("once")
     assert (lakehouse.open_batch(), keys(lakehouse, "raw/")) == (None, [])
     assert set(archived(lakehouse)) == {"raw/orders/o.csv"}
     assert set(archived(lakehouse, "rejected/files/")) == {"raw/products/p.csv", "raw/products/p.csv.reason.json"}
@@ -188,11 +188,11 @@ def test_a_batch_that_succeeded_and_was_not_closed_cannot_be_abandoned(
     lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_one_of_each(lakehouse)
-    monkeypatch.setattr("lakehouse_assets.batches.lakehouse.close_batch", lambda *_: None)
+    monkeypatch.setattr("lakehouse_assets.batches.batch.close_batch", lambda *_: None)
     ran(lakehouse)
     monkeypatch.undo()
     with pytest.raises(
-        BadConfiguration, match=r"succeeded, and was interrupted before it was closed: `lakehouse load`"
+        BadConfiguration, match=r"succeeded, but was interrupted before it was closed. `lakehouse load`"
     ):
         lakehouse.abandon("")
     assert ran(lakehouse)["status"] == "succeeded"
@@ -203,8 +203,8 @@ def test_a_batch_that_succeeded_and_was_not_closed_cannot_be_abandoned(
 def test_a_batch_that_was_killed_before_it_could_say_why_can_be_abandoned(lakehouse: Lakehouse) -> None:
     """For want of memory, say, and so each time: it would block all others."""
     put_one_of_each(lakehouse)
-    manifest = freeze(lakehouse)
-    lakehouse.load("orders", manifest)
+    batch = freeze(lakehouse)
+    batch.load("orders")
     asked = CliRunner().invoke(app, ["abandon"])
     assert asked.exit_code == 2
     assert "was stopped or killed before it could say why; `lakehouse load` would go on with it" in asked.output

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from lakehouse_assets.aws.executions import Executions
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.errors import BadConfiguration, LakehouseBusy, LeaseLostError
+from lakehouse_assets.errors import BadConfiguration, LakehouseBusy, LeaseLost
 from lakehouse_assets.parallel import in_parallel
 from lakehouse_assets_tests.support import ClientWith, keys, put_one_of_each
 
@@ -60,7 +60,7 @@ def test_the_steps_of_one_execution_share_it_and_it_counts_as_taken_once(lakehou
     arn = execution(lakehouse, machine)
     steps = [step_of(lakehouse, arn) for _ in range(8)]
     in_parallel(lambda step: step.take_lease(never), steps)
-    assert all(step.holds_lease() for step in steps)
+    assert all(step.lease.is_held() for step in steps)
     assert (holding(lakehouse)["execution"], holding(lakehouse)["epoch"]) == (arn, 1)
 
 
@@ -71,7 +71,7 @@ def test_while_the_execution_runs_all_others_are_told_who_works(lakehouse: Lakeh
         step_of(lakehouse, execution(lakehouse, machine)),
         Lakehouse(lakehouse.settings.model_copy(update={"lease_wait_seconds": 0}), lakehouse.aws),
     ):
-        assert arn in str(other.lease_holder())
+        assert arn in str(other.lease.held_by())
         with pytest.raises(LakehouseBusy, match=arn):
             other.take_lease(lambda _: None)
 
@@ -80,7 +80,7 @@ def test_an_execution_that_ended_is_taken_over_from_at_once(lakehouse: Lakehouse
     arn = execution(lakehouse, machine)
     step_of(lakehouse, arn).take_lease(never)
     stop(lakehouse, arn)
-    assert lakehouse.lease_holder() is None
+    assert lakehouse.lease.held_by() is None
     lakehouse.take_lease(never)
     assert holding(lakehouse)["epoch"] == 2
     lakehouse.lease.release()
@@ -108,7 +108,7 @@ def test_what_a_step_gives_back_is_free_for_all(lakehouse: Lakehouse, machine: s
     arn = execution(lakehouse, machine)
     step_of(lakehouse, arn).take_lease(never)
     step_of(lakehouse, arn).lease.release()
-    assert lakehouse.lease_holder() is None
+    assert lakehouse.lease.held_by() is None
     step_of(lakehouse, execution(lakehouse, machine)).take_lease(never)
     assert holding(lakehouse)["epoch"] == 2
 
@@ -122,17 +122,17 @@ def test_a_step_gives_back_only_what_its_execution_has(lakehouse: Lakehouse, mac
 
 
 def test_a_step_that_wakes_up_after_another_took_over_writes_no_more(lakehouse: Lakehouse, machine: str) -> None:
-    """Its execution was stopped meanwhile. No judgement, no reject, no row."""
+    """Its execution was stopped meanwhile. No load result, no reject, no row."""
     put_one_of_each(lakehouse)
     stopped = execution(lakehouse, machine)
     sleeper = step_of(lakehouse, stopped)
     sleeper.take_lease(never)
-    manifest = sleeper.freeze("any")
-    assert manifest is not None
+    batch = sleeper.freeze("any")
+    assert batch is not None
     stop(lakehouse, stopped)
     step_of(lakehouse, execution(lakehouse, machine)).take_lease(never)
-    with pytest.raises(LeaseLostError, match="was stopped, or another took over"):
-        sleeper.load("products", manifest)
+    with pytest.raises(LeaseLost, match="was stopped, or another process took over"):
+        batch.load("products")
     assert keys(lakehouse, "lakehouse-dwh/products/department_id") == []
     assert keys(lakehouse, "control/judgements/") == []
 
@@ -141,9 +141,9 @@ def test_the_report_says_which_execution_ran_the_batch(lakehouse: Lakehouse, mac
     put_one_of_each(lakehouse)
     step = step_of(lakehouse, execution(lakehouse, machine))
     step.take_lease(never)
-    manifest = step.freeze("any")
-    assert manifest is not None
-    failed = step.record_failure(manifest, "no matter")["run_by"]
+    batch = step.freeze("any")
+    assert batch is not None
+    failed = batch.record_failure("no matter")["run_by"]
     assert failed["execution"] == step.execution
     assert (
         failed["link"]

@@ -143,12 +143,12 @@ def test_while_a_batch_is_under_way_a_record_that_is_to_be_tried_again_is_no_fau
     put(lakehouse, "raw/order_items/i.csv", items_csv(item(1, 4, 1)))
     ran(lakehouse)
     put(lakehouse, "raw/orders/last.csv", orders_csv(order(4)))
-    manifest = freeze(lakehouse)
-    lakehouse.load("orders", manifest)
+    batch = freeze(lakehouse)
+    batch.load("orders")
     found = audited(lakehouse)
     assert {name for name, result in found.items() if not result.passed} == {("order_items", WAITING)}
     assert not found["order_items", WAITING].severe
-    load_all(lakehouse, manifest)
+    load_all(batch)
     assert failed(lakehouse) == {}
 
 

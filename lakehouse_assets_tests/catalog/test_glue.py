@@ -165,7 +165,7 @@ def test_an_entry_that_athenas_engine_cannot_read_is_mended(lakehouse: Lakehouse
 @pytest.mark.parametrize("first", ["refresh", "crawl"])
 def test_a_crawl_and_a_refresh_leave_each_others_entries_alone(first: str, lakehouse: Lakehouse) -> None:
     put_one_of_each(lakehouse)
-    load_all(lakehouse, freeze(lakehouse))
+    load_all(freeze(lakehouse))
     one, other = (
         (lakehouse.refresh_catalog, partial(crawl, lakehouse))
         if first == "refresh"

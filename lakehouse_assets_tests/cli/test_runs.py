@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.batches.lease import Lease
 from lakehouse_assets.cli import runs as batches
@@ -57,8 +58,9 @@ def test_the_run_of_a_load_that_was_killed_is_ended_by_the_next_one_and_keeps_no
         lakehouse,
         """
         import os, signal
+        from lakehouse_assets.batches.batch import Batch
         from lakehouse_assets.cli.runs import run_batch
-        type(lakehouse).load = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        Batch.load = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         run_batch(lakehouse)
         """,
     )
@@ -125,18 +127,19 @@ def taken_over(monkeypatch: pytest.MonkeyPatch, *, finishes: bool) -> None:
     """While this load sleeps before its first dataset another takes the lakehouse over, and does the batch or dies at
     once.
     """
-    load = Lakehouse.load
+    load = Batch.load
 
-    def meanwhile(house: Lakehouse, *given: Any) -> Any:
-        monkeypatch.setattr(Lakehouse, "load", load)
+    def meanwhile(batch: Batch, *given: Any) -> Any:
+        house = batch.connections
+        monkeypatch.setattr(Batch, "load", load)
         other = Lease(house.zone.store, house.zone.lease_key, "another", seconds_to_live=-1)
         other.take(0, print)
         if finishes:
             assert run(Lakehouse(house.settings, house.aws)) is not None
         other.release()
-        return load(house, *given)
+        return load(batch, *given)
 
-    monkeypatch.setattr(Lakehouse, "load", meanwhile)
+    monkeypatch.setattr(Batch, "load", meanwhile)
 
 
 def test_a_load_that_slept_while_another_finished_its_batch_returns_the_others_report(
@@ -146,7 +149,7 @@ def test_a_load_that_slept_while_another_finished_its_batch_returns_the_others_r
     taken_over(monkeypatch, finishes=True)
     report = run_batch(lakehouse)
     assert report["status"] == "succeeded"
-    assert lakehouse.history() == [report]
+    assert lakehouse.reports.all() == [report]
 
 
 def test_a_load_that_slept_while_another_took_over_does_not_call_the_batch_failed(
@@ -154,10 +157,10 @@ def test_a_load_that_slept_while_another_took_over_does_not_call_the_batch_faile
 ) -> None:
     put_one_of_each(lakehouse)
     taken_over(monkeypatch, finishes=False)
-    with pytest.raises(LakehouseError, match="another took the lakehouse over"):
+    with pytest.raises(LakehouseError, match="another process took over the lakehouse"):
         run_batch(lakehouse)
-    assert lakehouse.history() == []
-    assert lakehouse.work_to_do() is not None, "a sensor goes on with it"
+    assert lakehouse.reports.all() == []
+    assert lakehouse.pending.work_to_do() is not None, "a sensor goes on with it"
     assert ran(lakehouse)["status"] == "succeeded"
 
 
@@ -169,7 +172,7 @@ def test_a_load_that_is_interrupted_says_so_in_the_report(
 
     put_one_of_each(lakehouse)
     with monkeypatch.context() as patched:
-        patched.setattr(Lakehouse, "load", interrupted)
+        patched.setattr(Batch, "load", interrupted)
         report = run_batch(lakehouse)
     assert (report["status"], report["error"]) == ("failed", batches.INTERRUPTED)
     assert run_batch(lakehouse)["status"] == "succeeded"

@@ -114,9 +114,10 @@ def names_used(source: ast.AST) -> Iterator[str]:
                 for local, module in modules.items():
                     if text.startswith(f"{local}.") and text not in modules:
                         yield f"{module}.{up_to_the_last_private_part(text.removeprefix(f'{local}.'))}"
-            case ast.Call(func=ast.Name(id="wrap" | "replace"), args=[module, name, _]):
-                assert isinstance(name, ast.Constant), f"line {node.lineno}: the name has to be a literal"
-                yield f"{modules[ast.unparse(module)]}.{name.value}"
+            case ast.Call(func=ast.Name(id="wrap" | "replace"), args=[owner, ast.Constant(value=str(replaced)), _]):
+                yield f"{modules[ast.unparse(owner)]}.{replaced}"
+            case ast.Call(func=ast.Name(id="wrap" | "replace"), args=[_, _, _]):
+                raise AssertionError(f"line {node.lineno}: the name has to be a literal")
 
 
 def is_module(name: str) -> bool:

@@ -85,11 +85,11 @@ def test_what_was_merged_stands_though_the_rules_were_changed_before_the_batch_e
     lakehouse: Lakehouse, tmp_path: Path
 ) -> None:
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(1, 3), order(2, -3)))
-    manifest = freeze(lakehouse)
-    first = lakehouse.load("orders", manifest)
+    batch = freeze(lakehouse)
+    first = batch.load("orders")
     as_if_it_had_stopped_after_the_merge(lakehouse, "orders")
     for least in (5, -5):
-        assert with_least_amount(lakehouse, tmp_path, least).load("orders", manifest) == first
+        assert with_least_amount(lakehouse, tmp_path, least).batch(batch.id).load("orders") == first
         as_if_it_had_stopped_after_the_merge(lakehouse, "orders")
     assert table_rows(lakehouse, "orders", "order_id") == [(1,)]
     assert [record["raw"]["order_id"] for record in rejects(lakehouse, "orders")] == ["2"]
@@ -100,20 +100,20 @@ def test_orphans_are_not_marked_by_other_rules_than_they_were_merged_by(lakehous
     ran(lakehouse)
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(1)))
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
-    manifest = freeze(lakehouse)
+    batch = freeze(lakehouse)
     for dataset in lakehouse.contracts:
-        lakehouse.load(dataset, manifest)
+        batch.load(dataset)
     as_if_it_had_stopped_after_the_merge(lakehouse, "order_items", rules="others")
     with pytest.raises(
         BadConfiguration, match=r"order_items: the contract, or this program, was changed after batch .*"
     ):
-        lakehouse.load("order_items", manifest)
+        batch.load("order_items")
 
 
 def as_if_it_had_stopped_after_the_merge(lakehouse: Lakehouse, dataset: str, **recorded: str) -> None:
-    manifest = lakehouse.open_batch()
-    assert manifest is not None
-    key = lakehouse.zone.judgement_key(manifest.batch_id, dataset)
+    batch = lakehouse.open_batch()
+    assert batch is not None
+    key = lakehouse.zone.judgement_key(batch.id, dataset)
     found = lakehouse.zone.store.get_json(key)
     assert found is not None
     lakehouse.zone.store.put_json(key, {**found, "merged": False, **recorded})

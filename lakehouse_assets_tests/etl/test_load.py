@@ -14,7 +14,7 @@ import pytest
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadData, TemporaryOutage
-from lakehouse_assets.etl.engines.base import DatasetLoad, Engine, Judgement, Maintained, Tables, Written
+from lakehouse_assets.etl.engines.base import DatasetLoad, Engine, LoadResult, Maintained, Tables, Written
 from lakehouse_assets_tests.support import (
     archived,
     delta_versions,
@@ -81,15 +81,15 @@ def with_reject_limit(lakehouse: Lakehouse, limit: float) -> Lakehouse:
     return Lakehouse(lakehouse.settings.model_copy(update={"reject_limit": limit}), lakehouse.aws)
 
 
-def one_row_nowhere(judgement: Judgement) -> Judgement:
+def one_row_nowhere(load_result: LoadResult) -> LoadResult:
     """Of the rows read, one got no verdict."""
-    return replace(judgement, counts=replace(judgement.counts, inserted=judgement.counts.inserted - 1))
+    return replace(load_result, counts=replace(load_result.counts, inserted=load_result.counts.inserted - 1))
 
 
-def one_row_lost(judgement: Judgement) -> Judgement:
+def one_row_lost(load_result: LoadResult) -> LoadResult:
     """Totals that add up, of which the files know one row less."""
-    files = {file_id: replace(counts, read=counts.read - 1) for file_id, counts in judgement.files.items()}
-    return replace(judgement, files=files)
+    files = {file_id: replace(counts, read=counts.read - 1) for file_id, counts in load_result.files.items()}
+    return replace(load_result, files=files)
 
 
 def one_fewer_inserted(written: Written | None) -> Written | None:
@@ -109,12 +109,12 @@ def test_rows_that_are_unaccounted_for_stop_the_batch_before_anything_is_merged_
     assert set(delta_versions(lakehouse).values()) == {0}
     assert keys(lakehouse, "archived/") == keys(lakehouse, "control/ledger/") == []
     assert len(keys(lakehouse, "raw/")) == 3
-    manifest = lakehouse.open_batch()
-    assert manifest is not None
-    report = lakehouse.report(manifest)
+    batch = lakehouse.open_batch()
+    assert batch is not None
+    report = batch.report()
     assert report is not None
-    assert (report["status"], report["batch_id"]) == ("failed", manifest.batch_id)
-    assert "rows are unaccounted for" in report["error"]
+    assert (report["status"], report["batch_id"]) == ("failed", batch.id)
+    assert "rows are unaccounted for" in str(report["error"])
 
 
 def test_the_batch_goes_on_once_the_engine_counts_right(lakehouse: Lakehouse) -> None:
@@ -141,43 +141,45 @@ def test_a_commit_that_says_other_figures_than_were_decided_fails_the_batch_now_
 
 def test_a_load_that_has_ended_is_not_done_again(lakehouse: Lakehouse) -> None:
     put_one_of_each(lakehouse)
-    manifest = freeze(lakehouse)
-    first = {dataset: lakehouse.load(dataset, manifest) for dataset in lakehouse.contracts}
+    batch = freeze(lakehouse)
+    first = {dataset: batch.load(dataset) for dataset in lakehouse.contracts}
     versions = delta_versions(lakehouse)
     forget_local_copies(lakehouse)
     lakehouse.zone.store.s3.delete_object(
-        Bucket=lakehouse.settings.bucket, Key="raw/products/p.csv", VersionId=manifest.to_load("products")[0].version
+        Bucket=lakehouse.settings.bucket,
+        Key="raw/products/p.csv",
+        VersionId=batch.manifest.to_load("products")[0].version,
     )
-    assert {dataset: lakehouse.load(dataset, manifest) for dataset in lakehouse.contracts} == first
+    assert {dataset: batch.load(dataset) for dataset in lakehouse.contracts} == first
     assert delta_versions(lakehouse) == versions
 
 
 def test_what_was_decided_before_the_merge_stands_when_the_load_is_done_again_after_it(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(1), order("x")))
-    manifest = freeze(lakehouse)
-    first = lakehouse.load("orders", manifest)
+    batch = freeze(lakehouse)
+    first = batch.load("orders")
     versions = delta_versions(lakehouse)
-    key = lakehouse.zone.judgement_key(manifest.batch_id, "orders")
+    key = lakehouse.zone.judgement_key(batch.id, "orders")
     recorded = lakehouse.zone.store.get_json(key)
     assert recorded is not None
     lakehouse.zone.store.put_json(key, {**recorded, "merged": False})
-    assert lakehouse.load("orders", manifest) == first
+    assert batch.load("orders") == first
     assert (first.counts.inserted, first.counts.unchanged, first.counts.rejected) == (1, 0, 1)
     assert delta_versions(lakehouse) == versions
 
 
-def test_a_run_that_another_overtook_stops_and_leaves_that_ones_judgement(lakehouse: Lakehouse) -> None:
-    """Without a lease: the other one reads, judges and merges all of it before this one writes its judgement down."""
+def test_a_run_that_another_overtook_stops_and_leaves_that_ones_load_result(lakehouse: Lakehouse) -> None:
+    """Without a lease: the other one reads, judges and merges all of it before this one writes its load result down."""
     put(lakehouse, "raw/products/p.csv", products_csv(product(1), product("x")))
-    manifest = freeze(lakehouse)
+    batch = freeze(lakehouse)
 
-    def overtaken(judgement: Judgement) -> Judgement:
-        lakehouse.load("products", manifest)
-        return judgement
+    def overtaken(load_result: LoadResult) -> LoadResult:
+        batch.load("products")
+        return load_result
 
     with pytest.raises(TemporaryOutage, match=r"another run loads batch .* Run the batch again"):
-        with_engine_that(lakehouse, decide=overtaken).load("products", manifest)
-    assert nonzero(vars(lakehouse.judgements(manifest)["products"].counts)) == {"read": 2, "inserted": 1, "rejected": 1}
+        with_engine_that(lakehouse, decide=overtaken).batch(batch.id).load("products")
+    assert nonzero(vars(batch.load_results()["products"].counts)) == {"read": 2, "inserted": 1, "rejected": 1}
     assert nonzero(ran(lakehouse)["datasets"]["products"]) == {"read": 2, "inserted": 1, "rejected": 1}
     assert len(rejects(lakehouse, "products")) == 1
 
@@ -220,7 +222,7 @@ def test_raising_the_limit_goes_on_with_the_batch_without_doubled_rejects(lakeho
     assert nonzero(report["datasets"]["products"]) == {"read": 3, "inserted": 2, "rejected": 1}
     assert len(rejects(lakehouse, "products")) == 1
     assert report["status"] == "succeeded_with_rejects"
-    assert len(lakehouse.history()) == 1, "the report of the failed try is replaced"
+    assert len(lakehouse.reports.all()) == 1, "the report of the failed try is replaced"
 
 
 def test_at_the_limit_the_batch_passes(lakehouse: Lakehouse) -> None:
@@ -251,7 +253,7 @@ def test_by_default_a_batch_in_which_a_dataset_loses_every_row_fails(lakehouse: 
     put(lakehouse, "raw/products/p.csv", products_csv(product("x"), product("y")))
     with pytest.raises(BadData, match="products: 2 of 2 rows are rejected, above the limit of 90%"):
         run(lakehouse)
-    [report] = lakehouse.history()
+    [report] = lakehouse.reports.all()
     assert outcomes(report)["p.csv"] == "not_loaded"
     assert ran(with_reject_limit(lakehouse, 1))["status"] == "succeeded_with_rejects"
 
@@ -284,17 +286,17 @@ def without_commits(lakehouse: Lakehouse, *uris: str) -> None:
 def test_a_record_of_a_merge_is_believed_only_where_the_tables_log_has_the_commit(lakehouse: Lakehouse) -> None:
     """Rows and rejected records that another S3 got, say, are written by the next try."""
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(1), order(2), order("x")))
-    manifest = freeze(lakehouse)
-    first = lakehouse.load("orders", manifest)
+    batch = freeze(lakehouse)
+    first = batch.load("orders")
     for uris in (
         [lakehouse.tables.table("orders")],
         [lakehouse.tables.rejects("orders")],
         [lakehouse.tables.table("orders"), lakehouse.tables.rejects("orders")],
     ):
         without_commits(lakehouse, *uris)
-        assert lakehouse.load("orders", manifest).counts == first.counts
+        assert batch.load("orders").counts == first.counts
         assert table_rows(lakehouse, "orders", "order_id") == [(1,), (2,)]
         assert [record["raw"]["order_id"] for record in rejects(lakehouse, "orders")] == ["x"]
         versions = delta_versions(lakehouse)
-        assert lakehouse.load("orders", manifest) == first
+        assert batch.load("orders") == first
         assert delta_versions(lakehouse) == versions

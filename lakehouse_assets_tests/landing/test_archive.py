@@ -71,23 +71,23 @@ def test_a_name_that_leaves_no_room_for_the_archives_folder_is_archived_under_it
 
 def test_nothing_is_archived_of_which_no_load_says_that_it_was_read(lakehouse: Lakehouse) -> None:
     put_one_of_each(lakehouse)
-    manifest = freeze(lakehouse)
-    lakehouse.load("products", manifest)
-    lakehouse.load("orders", manifest)
+    batch = freeze(lakehouse)
+    batch.load("products")
+    batch.load("orders")
     with pytest.raises(BadData, match=r"No load has read raw/order_items/i\.csv; nothing was archived"):
-        lakehouse.archive(manifest)
+        batch.archive()
     assert len(keys(lakehouse, "raw/")) == 3
     assert keys(lakehouse, "archived/") == keys(lakehouse, "control/ledger/") == []
 
 
-def test_a_judgement_whose_merge_did_not_end_is_no_evidence(lakehouse: Lakehouse) -> None:
+def test_a_load_result_whose_merge_did_not_end_is_no_evidence(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/products/p.csv", PRODUCT)
-    manifest = freeze(lakehouse)
-    load_all(lakehouse, manifest)
-    key = lakehouse.zone.judgement_key(manifest.batch_id, "products")
+    batch = freeze(lakehouse)
+    load_all(batch)
+    key = lakehouse.zone.judgement_key(batch.id, "products")
     lakehouse.zone.store.put_json(key, json.loads(body(lakehouse, key)) | {"merged": False})
     with pytest.raises(BadData, match="No load has read"):
-        lakehouse.archive(manifest)
+        batch.archive()
 
 
 def test_a_file_set_aside_has_its_reason_beside_it(lakehouse: Lakehouse) -> None:
@@ -118,12 +118,12 @@ def test_dots_that_lead_out_of_the_folder_are_replaced(lakehouse: Lakehouse) -> 
 
 def test_archiving_again_changes_nothing(lakehouse: Lakehouse) -> None:
     put_one_of_each(lakehouse)
-    manifest = freeze(lakehouse)
-    load_all(lakehouse, manifest)
-    moved = lakehouse.archive(manifest)
+    batch = freeze(lakehouse)
+    load_all(batch)
+    moved = batch.archive()
     newer = put(lakehouse, "raw/products/p.csv", products_csv(product(9)))
     before = archived(lakehouse)
-    assert lakehouse.archive(manifest) == moved
+    assert batch.archive() == moved
     assert archived(lakehouse) == before
     assert [version.version for version in lakehouse.zone.store.waiting("raw/")] == [newer]
 
@@ -132,8 +132,8 @@ def test_a_copy_that_fails_verification_deletes_nothing_and_the_next_try_ends_it
     lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_one_of_each(lakehouse)
-    manifest = freeze(lakehouse)
-    load_all(lakehouse, manifest)
+    batch = freeze(lakehouse)
+    load_all(batch)
     store = lakehouse.zone.store
 
     def cut_off(source: Any, bucket: str, key: str, **_: Any) -> None:
@@ -142,9 +142,9 @@ def test_a_copy_that_fails_verification_deletes_nothing_and_the_next_try_ends_it
     with monkeypatch.context() as broken:
         broken.setattr(store, "s3", ClientWith(store.s3, copy=cut_off))
         with pytest.raises(BadData, match=r"has not the .* bytes of the original; nothing was deleted"):
-            lakehouse.archive(manifest)
+            batch.archive()
     assert len(keys(lakehouse, "raw/")) == 3
-    lakehouse.archive(manifest)
+    batch.archive()
     assert archived(lakehouse)["raw/products/p.csv"] == PRODUCT.encode()
     assert keys(lakehouse, "raw/") == []
 
@@ -153,8 +153,8 @@ def test_a_copy_that_is_refused_is_said_so_and_deletes_nothing(
     lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(lakehouse, "raw/products/p.csv", PRODUCT)
-    manifest = freeze(lakehouse)
-    load_all(lakehouse, manifest)
+    batch = freeze(lakehouse)
+    load_all(batch)
     store = lakehouse.zone.store
     client = store.s3
     monkeypatch.setattr(
@@ -163,21 +163,21 @@ def test_a_copy_that_is_refused_is_said_so_and_deletes_nothing(
         ClientWith(client, copy=lambda source, bucket, key, **_: client.copy(source, "no-such-bucket-anywhere", key)),
     )
     with pytest.raises(BadConfiguration, match="Archiving: AWS refused it with NoSuchBucket"):
-        lakehouse.archive(manifest)
+        batch.archive()
     assert keys(lakehouse, "raw/") == ["raw/products/p.csv"]
 
 
 def test_each_file_is_in_the_ledger_before_it_leaves(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     put(lakehouse, "raw/products/p.csv", PRODUCT)
-    manifest = freeze(lakehouse)
-    load_all(lakehouse, manifest)
+    batch = freeze(lakehouse)
+    load_all(batch)
     store, known = lakehouse.zone.store, []
 
     def look(**request: Any) -> Any:
-        known.append(store.exists(lakehouse.zone.ledger_key(manifest.files[0].file_id)))
+        known.append(store.exists(lakehouse.zone.ledger_key(batch.manifest.files[0].file_id)))
         return client.delete_object(**request)
 
     client = store.s3
     monkeypatch.setattr(store, "s3", ClientWith(client, delete_object=look))
-    archive(lakehouse.zone, manifest, {manifest.files[0].file_id: {"read": 1, "rejected": 0}})
+    archive(lakehouse.zone, batch.manifest, {batch.manifest.files[0].file_id: {"read": 1, "rejected": 0}})
     assert known == [True]

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadConfiguration, BadData
 from lakehouse_assets.landing.freeze import close_batch, freeze
@@ -89,14 +90,14 @@ def test_a_manifest_reads_back_as_it_was_written(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/stray.csv", "")
     manifest = frozen(lakehouse)
     assert manifest.noticed
-    assert lakehouse.manifest(manifest.batch_id) == manifest == Manifest.from_json(manifest.to_json())
+    assert lakehouse.batch(manifest.batch_id).manifest == manifest == Manifest.from_json(manifest.to_json())
 
 
 def test_a_deleted_manifest_is_named_and_is_not_an_outage(lakehouse: Lakehouse) -> None:
     with pytest.raises(
         BadConfiguration, match=r"manifest of batch abc is missing: someone deleted control/manifests/abc\.json"
     ):
-        lakehouse.manifest("abc")
+        lakehouse.batch("abc")
 
 
 def test_nothing_waits_nothing_is_frozen_and_nothing_is_written(lakehouse: Lakehouse) -> None:
@@ -267,7 +268,7 @@ def test_closing_takes_the_pointer_and_the_local_copies(lakehouse: Lakehouse) ->
     manifest = frozen(lakehouse)
     assert list((lakehouse.zone.scratch / "files").iterdir())
     close_batch(lakehouse.zone, "another batch")
-    assert lakehouse.open_batch() == manifest
+    assert lakehouse.open_batch() == Batch(lakehouse, manifest)
     close_batch(lakehouse.zone, manifest.batch_id)
     assert lakehouse.open_batch() is None
     assert not (lakehouse.zone.scratch / "files").exists()
@@ -275,9 +276,9 @@ def test_closing_takes_the_pointer_and_the_local_copies(lakehouse: Lakehouse) ->
 
 def test_where_another_machine_loads_no_copy_stays(lakehouse: Lakehouse) -> None:
     put_one_of_each(lakehouse)
-    manifest = lakehouse.freeze("any", keep_copies=False)
-    assert manifest is not None
-    assert {file.outcome for file in manifest.files} == {Outcome.LOAD}
+    batch = lakehouse.freeze("any", keep_copies=False)
+    assert batch is not None
+    assert {file.outcome for file in batch.manifest.files} == {Outcome.LOAD}
     assert list((lakehouse.zone.scratch / "files").iterdir()) == []
     assert {counts["inserted"] for counts in ran(lakehouse)["datasets"].values()} == {1}
 

@@ -18,7 +18,7 @@ def entry(lakehouse: Lakehouse, file_id: str) -> dict[str, object]:
 def test_an_entry_says_which_batch_took_the_version_and_what_became_of_it(lakehouse: Lakehouse) -> None:
     version = put(lakehouse, "raw/products/p.csv", products_csv(product(1), product("x")))
     report = ran(lakehouse)
-    [file] = lakehouse.manifest(report["batch_id"]).files
+    [file] = lakehouse.batch(report["batch_id"]).manifest.files
     assert entry(lakehouse, file.file_id) == {
         "file_id": file.file_id,
         "batch_id": report["batch_id"],
@@ -52,7 +52,7 @@ def test_every_file_of_a_batch_is_entered_whatever_became_of_it(lakehouse: Lakeh
     put(lakehouse, "raw/products/empty.csv", "")
     put(lakehouse, "raw/products/unusable.csv", "1,2\n")
     put(lakehouse, "uploads/unusable.txt", "hello")
-    manifest = lakehouse.manifest(ran(lakehouse)["batch_id"])
+    manifest = lakehouse.batch(ran(lakehouse)["batch_id"]).manifest
     found = {file.key: entry(lakehouse, file.file_id)["outcome"] for file in manifest.files}
     assert found == {
         "raw/products/a.csv": "duplicate",
@@ -68,9 +68,9 @@ def test_a_version_in_the_ledger_is_not_processed_again_and_new_content_under_it
     but it was read.
     """
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
-    manifest = freeze(lakehouse)
-    [file] = manifest.files
-    enter(lakehouse.zone, manifest.batch_id, file, {"outcome": "loaded"})
+    batch = freeze(lakehouse)
+    [file] = batch.manifest.files
+    enter(lakehouse.zone, batch.id, file, {"outcome": "loaded"})
     lakehouse.zone.store.s3.delete_object(Bucket=lakehouse.settings.bucket, Key=lakehouse.zone.open_batch_key)
     assert run(lakehouse) is None
     put(lakehouse, "raw/products/p.csv", products_csv(product(2)))
@@ -89,7 +89,7 @@ def test_what_the_ledger_does_not_know_is_given_in_order(lakehouse: Lakehouse) -
 
 def test_an_entry_is_written_once(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
-    [file] = freeze(lakehouse).files
+    [file] = freeze(lakehouse).manifest.files
     entered = in_parallel(lambda number: enter(lakehouse.zone, f"batch {number}", file, {}), range(6))
     assert sum(entered) == 1
     assert entry(lakehouse, file.file_id)["batch_id"] == f"batch {entered.index(True)}"
@@ -99,7 +99,7 @@ def test_a_content_is_known_per_dataset_by_the_first_file_that_brought_it(lakeho
     put(lakehouse, "raw/products/first.csv", products_csv(product(1)))
     ran(lakehouse)
     put(lakehouse, "raw/products/second.csv", products_csv(product(1)))
-    [file] = freeze(lakehouse).files
+    [file] = freeze(lakehouse).manifest.files
     assert file.seen_before
     ran(lakehouse)
     assert seen_content(lakehouse.zone, "products", file.content) == SeenContent("raw/products/first.csv", 1)
@@ -110,6 +110,6 @@ def test_a_content_is_known_per_dataset_by_the_first_file_that_brought_it(lakeho
 def test_only_content_that_was_loaded_counts_as_seen(lakehouse: Lakehouse, content: str) -> None:
     """A quarantined file may become readable (a contract changes): then its rows must not count as known."""
     put(lakehouse, "raw/products/p.csv", content)
-    [file] = lakehouse.manifest(ran(lakehouse)["batch_id"]).files
+    [file] = lakehouse.batch(ran(lakehouse)["batch_id"]).manifest.files
     assert file.outcome in (Outcome.EMPTY, Outcome.QUARANTINED)
     assert keys(lakehouse, "control/contents/") == []

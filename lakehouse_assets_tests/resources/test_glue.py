@@ -17,9 +17,9 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from lakehouse_assets.assets.steps import named_failures
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.glue.runs import UNFINISHED, GlueRuns
-from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.resources.glue import GlueRunner
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings
@@ -41,14 +41,14 @@ s3 = boto3.client("s3")
 
 def judge():
     batch = asked.manifest.rpartition("/")[2].removesuffix(".json")
-    judgement = {"merged": True, "counts": {"read": 3, "inserted": 2, "rejected": 1}, "files": {}, "reasons": {}, "warnings": {}, "healed": 0}
-    s3.put_object(Bucket=asked.bucket, Key=f"control/judgements/{batch}/{asked.dataset}.json", Body=json.dumps(judgement))
+    result = {"merged": True, "counts": {"read": 3, "inserted": 2, "rejected": 1}, "files": {}, "reasons": {}, "warnings": {}, "healed": 0}
+    s3.put_object(Bucket=asked.bucket, Key=f"control/judgements/{batch}/{asked.dataset}.json", Body=json.dumps(result))
 
 def wait_for_a_sign():
     while "Contents" not in s3.list_objects_v2(Bucket=asked.bucket, Prefix="sign"):
         time.sleep(0.05)
 """
-"""The beginning of a script that can write a judgement, as the load does."""
+"""The beginning of a script that can write a load result, as the load does."""
 PIPES = """
 from dagster_pipes import PipesCliArgsParamsLoader, PipesS3ContextLoader, PipesS3MessageWriter, open_dagster_pipes
 
@@ -73,7 +73,7 @@ def settings(lakehouse_home: Path) -> Settings:
 
 
 @pytest.fixture
-def manifest(lakehouse: Lakehouse) -> Manifest:
+def batch(lakehouse: Lakehouse) -> Batch:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1), product(2), product("x")))
     return freeze(lakehouse)
 
@@ -84,15 +84,13 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def load(
-    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance, *datasets: str
-) -> dg.ExecuteInProcessResult:
+def load(lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance, *datasets: str) -> dg.ExecuteInProcessResult:
     """One step per dataset (the products, unless said otherwise) in a Dagster run of its own."""
-    steps = [step_of(lakehouse, manifest, dataset) for dataset in datasets or ("products",)]
+    steps = [step_of(lakehouse.batch(batch.id), dataset) for dataset in datasets or ("products",)]
     return dg.materialize(steps, instance=instance, raise_on_error=False)
 
 
-def step_of(lakehouse: Lakehouse, manifest: Manifest, dataset: str) -> dg.AssetsDefinition:
+def step_of(batch: Batch, dataset: str) -> dg.AssetsDefinition:
     both = (key("lakehouse", dataset), key("rejected", dataset))
 
     @dg.multi_asset(
@@ -102,10 +100,10 @@ def step_of(lakehouse: Lakehouse, manifest: Manifest, dataset: str) -> dg.Assets
     )
     def load_dataset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with named_failures():
-            outcome = GlueRunner(lakehouse, patience=60).run(context, lakehouse.contracts[dataset], manifest)
+            outcome = GlueRunner(batch, patience=60).run(context, batch.connections.contracts[dataset])
         for asset in both:
             yield dg.MaterializeResult(
-                asset, metadata={"inserted": outcome.judgement.counts.inserted, **outcome.metadata(asset)}
+                asset, metadata={"inserted": outcome.load_result.counts.inserted, **outcome.metadata(asset)}
             )
 
     return load_dataset
@@ -147,7 +145,7 @@ def giving_the_sign(lakehouse: Lakehouse, runs: GlueRuns) -> Lakehouse:
 
 
 def test_each_runs_report_reaches_its_own_assets_also_the_second_ones_in_a_process(
-    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
+    lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Dagster's own reader goes on with the counter of the first: the second asset gets no metadata and is a
     success.
@@ -161,7 +159,7 @@ with dagster() as pipes:
 """
     runs = {dataset: make_job(lakehouse, JUDGE + PIPES + script, dataset) for dataset in ("products", "order_items")}
 
-    result = load(lakehouse, manifest, instance, *runs)
+    result = load(lakehouse, batch, instance, *runs)
 
     assert result.success
     for dataset, of_job in runs.items():
@@ -177,12 +175,12 @@ with dagster() as pipes:
     assert keys(lakehouse, "control/pipes/") == []
 
 
-def test_a_run_without_messages_is_known_by_its_judgement(
-    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+def test_a_run_without_messages_is_known_by_its_load_result(
+    lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance
 ) -> None:
     make_job(lakehouse, JUDGE + "judge()")
 
-    result = load(lakehouse, manifest, instance)
+    result = load(lakehouse, batch, instance)
 
     assert result.success
     assert told(result, key("lakehouse"))["inserted"] == 2
@@ -190,36 +188,36 @@ def test_a_run_without_messages_is_known_by_its_judgement(
 
 
 def test_a_batch_that_was_loaded_before_needs_no_run(
-    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance
 ) -> None:
     runs = make_job(lakehouse, JUDGE + "judge()")
-    assert load(lakehouse, manifest, instance).success
+    assert load(lakehouse, batch, instance).success
 
-    again = load(lakehouse, manifest, instance)
+    again = load(lakehouse, batch, instance)
 
     assert told(again, key("lakehouse")) == {"inserted": 2}
     assert len(runs_of(runs)) == 1
 
 
 def test_a_dataset_with_nothing_to_load_or_to_heal_needs_no_run(
-    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance
 ) -> None:
     of_items = make_job(lakehouse, JUDGE + "judge()", "order_items")
 
-    result = load(lakehouse, manifest, instance, "orders", "order_items")
+    result = load(lakehouse, batch, instance, "orders", "order_items")
 
     assert told(result, key("lakehouse", "orders")) == {"inserted": 0, "engine": "embedded"}
-    assert lakehouse.judgements(manifest)["orders"].counts.read == 0
+    assert batch.load_results()["orders"].counts.read == 0
     assert len(runs_of(of_items)) == 1, "the batch has products, for which items may wait"
 
 
 def test_in_an_account_the_link_is_the_consoles(
-    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance
 ) -> None:
     runs = make_job(lakehouse, JUDGE + "judge()")
     in_account = replace(lakehouse, settings=lakehouse.settings.model_copy(update={"aws": "account"}))
 
-    result = load(in_account, manifest, instance)
+    result = load(in_account, batch, instance)
 
     [run] = runs_of(runs)
     assert told(result, key("lakehouse"))["glue_run"].endswith(f"region=us-east-1#/job/{runs.job}/run/{run['Id']}")
@@ -229,7 +227,7 @@ def test_in_an_account_the_link_is_the_consoles(
 
 
 def test_bad_data_fails_with_its_own_words_and_the_runs_link_and_is_not_tried_again(
-    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance
 ) -> None:
     runs = make_job(
         lakehouse,
@@ -237,7 +235,7 @@ def test_bad_data_fails_with_its_own_words_and_the_runs_link_and_is_not_tried_ag
         " rejects.')",
     )
 
-    result = load(lakehouse, manifest, instance)
+    result = load(lakehouse, batch, instance)
 
     [run] = runs_of(runs)
     description, metadata = failure(result)
@@ -252,25 +250,25 @@ def test_bad_data_fails_with_its_own_words_and_the_runs_link_and_is_not_tried_ag
 
 
 def test_an_end_that_nobody_can_explain_is_tried_again(
-    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance
 ) -> None:
     runs = make_job(lakehouse, "import os; os._exit(137)")
 
-    description, _ = failure(load(lakehouse, manifest, instance))
+    description, _ = failure(load(lakehouse, batch, instance))
 
     assert f"of Glue job {runs.job} ended in state FAILED: Command failed with exit code 137" in description
     assert len(runs_of(runs)) == 2
 
 
 def test_a_run_that_succeeds_and_loads_nothing_is_a_failure(
-    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance
 ) -> None:
     runs = make_job(lakehouse, "print('hello')")
 
-    description, metadata = failure(load(lakehouse, manifest, instance))
+    description, metadata = failure(load(lakehouse, batch, instance))
 
     assert description.endswith(
-        f"succeeded, but wrote no judgement of products. Is {runs.job} the job of this project?"
+        f"succeeded, but wrote no load result of products. Is {runs.job} the job of this project?"
     )
     assert metadata["glue_state"] == "SUCCEEDED"
     assert len(runs_of(runs)) == 1
@@ -280,16 +278,16 @@ def test_a_run_that_succeeds_and_loads_nothing_is_a_failure(
 
 
 def test_a_run_that_a_killed_dagster_left_is_taken_up_with_all_its_messages(
-    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance
 ) -> None:
     script = "with dagster() as pipes:\n    wait_for_a_sign()\n    judge()\n    report(pipes)"
     runs = make_job(lakehouse, JUDGE + PIPES + script)
-    with dagster_process(lakehouse, manifest) as process:
+    with dagster_process(lakehouse, batch) as process:
         run_id = started(runs)
         process.kill()
         process.wait()
 
-    result = load(giving_the_sign(lakehouse, runs), manifest, instance)
+    result = load(giving_the_sign(lakehouse, runs), batch, instance)
 
     assert result.success
     assert [run["Id"] for run in runs_of(runs)] == [run_id]
@@ -301,24 +299,24 @@ def test_a_run_that_a_killed_dagster_left_is_taken_up_with_all_its_messages(
 
 
 def test_a_run_that_someone_else_started_for_the_batch_is_taken_up(
-    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance
 ) -> None:
     bucket = lakehouse.settings.bucket
     runs = make_job(
         lakehouse, JUDGE + "wait_for_a_sign()\njudge()", DefaultArguments={"--dataset": "products", "--bucket": bucket}
     )
-    location = f"s3://{bucket}/{lakehouse.zone.manifest_key(manifest.batch_id)}"
+    location = f"s3://{bucket}/{lakehouse.zone.manifest_key(batch.id)}"
     run_id = runs.client.start_job_run(JobName=runs.job, Arguments={"--manifest": location})["JobRunId"]
 
-    result = load(giving_the_sign(lakehouse, runs), manifest, instance)
+    result = load(giving_the_sign(lakehouse, runs), batch, instance)
 
     assert told(result, key("lakehouse"))["glue_run_id"] == run_id
     assert [run["Id"] for run in runs_of(runs)] == [run_id]
 
 
-def test_when_the_dagster_run_is_stopped_so_is_its_glue_run(lakehouse: Lakehouse, manifest: Manifest) -> None:
+def test_when_the_dagster_run_is_stopped_so_is_its_glue_run(lakehouse: Lakehouse, batch: Batch) -> None:
     runs = make_job(lakehouse, SLEEP)
-    with dagster_process(lakehouse, manifest) as process:
+    with dagster_process(lakehouse, batch) as process:
         run_id = started(runs)
         process.send_signal(signal.SIGTERM)
         output = process.communicate(timeout=60)[0]
@@ -334,11 +332,11 @@ def test_when_the_dagster_run_is_stopped_so_is_its_glue_run(lakehouse: Lakehouse
 # Trouble with Glue
 
 
-def test_throttled_polls_are_waited_out(lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance) -> None:
+def test_throttled_polls_are_waited_out(lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance) -> None:
     runs = make_job(lakehouse, JUDGE + "judge()")
     asked_too_often = with_client(lakehouse, get_job_run=failing(runs.client.get_job_run, times=3))
 
-    result = load(asked_too_often, manifest, instance)
+    result = load(asked_too_often, batch, instance)
 
     assert result.success
     assert len(runs_of(runs)) == 1
@@ -346,7 +344,7 @@ def test_throttled_polls_are_waited_out(lakehouse: Lakehouse, manifest: Manifest
 
 
 def test_a_start_that_was_answered_by_an_outage_is_not_made_twice(
-    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance
 ) -> None:
     runs = make_job(lakehouse, JUDGE + PIPES + "time.sleep(1)\njudge()", ExecutionProperty={"MaxConcurrentRuns": 5})
 
@@ -354,24 +352,22 @@ def test_a_start_that_was_answered_by_an_outage_is_not_made_twice(
         runs.client.start_job_run(**request)
         raise ReadTimeoutError(endpoint_url="glue")
 
-    result = load(with_client(lakehouse, start_job_run=started_but_not_answered), manifest, instance)
+    result = load(with_client(lakehouse, start_job_run=started_but_not_answered), batch, instance)
 
     assert result.success
     assert len(runs_of(runs)) == 1
 
 
-def test_a_job_that_is_not_there_is_named(
-    lakehouse: Lakehouse, manifest: Manifest, instance: dg.DagsterInstance
-) -> None:
+def test_a_job_that_is_not_there_is_named(lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance) -> None:
     job = lakehouse.settings.job_name(lakehouse.contracts["products"])
 
-    result = load(lakehouse, manifest, instance)
+    result = load(lakehouse, batch, instance)
 
     assert failure(result)[0].startswith(f"Starting Glue job {job}: AWS refused it with EntityNotFoundException")
 
 
 @contextmanager
-def dagster_process(lakehouse: Lakehouse, manifest: Manifest) -> Iterator[subprocess.Popen[str]]:
+def dagster_process(lakehouse: Lakehouse, batch: Batch) -> Iterator[subprocess.Popen[str]]:
     """A process of its own that loads the products; ended at the end."""
     code = f"""
         import dagster as dg
@@ -380,7 +376,7 @@ def dagster_process(lakehouse: Lakehouse, manifest: Manifest) -> Iterator[subpro
         from lakehouse_assets_tests.resources.test_glue import step_of
 
         with connected(read_settings()) as lakehouse, dg.DagsterInstance.ephemeral() as instance:
-            dg.materialize([step_of(lakehouse, lakehouse.manifest("{manifest.batch_id}"), "products")], instance=instance)
+            dg.materialize([step_of(lakehouse.batch("{batch.id}"), "products")], instance=instance)
     """
     environment = os.environ | environment_of(lakehouse) | {"LAKEHOUSE_GLUE_JOB": lakehouse.settings.glue_job}
     command = [sys.executable, "-c", textwrap.dedent(code)]

@@ -12,6 +12,7 @@ import pytest
 from lakehouse_assets.aws.topic import MOST_BYTES_TOLD
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.batches.lease import Lease
+from lakehouse_assets.batches.notices import Notices
 from lakehouse_assets.cli.runs import run_batch
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
@@ -96,8 +97,8 @@ def test_a_batch_that_succeeded_is_told_with_its_counts_and_no_values(
 def test_a_dead_topic_makes_no_finished_batch_a_failed_one(lakehouse: Lakehouse) -> None:
     put_one_of_each(lakehouse)
     delete_topic(lakehouse)
-    with pytest.raises(BadConfiguration, match="Telling the topic"):
-        lakehouse.tell("Is anybody there?", "")
+    with pytest.raises(BadConfiguration, match="Publishing to the topic"):
+        lakehouse.notices.publish("Is anybody there?", "")
     assert run_batch(lakehouse)["status"] == "succeeded"
 
 
@@ -130,7 +131,7 @@ def test_the_upkeep_that_failed_is_told_too(
     teller.tick()
     [(subject, message)] = heard()
     assert subject == "The upkeep of the tables failed"
-    assert "a batch still works on this lakehouse" in message
+    assert "a batch is still using this lakehouse" in message
     assert "`lakehouse maintain` does it again" in message
 
 
@@ -351,7 +352,7 @@ def test_what_could_not_be_told_while_the_topic_was_gone_is_told_afterwards(
     lakehouse.aws.client("sqs").send_message(QueueUrl=lakehouse.queue.dead_letters_url, MessageBody="no event")
     arn = delete_topic(lakehouse)
     for _ in range(2):
-        with pytest.raises(BadConfiguration, match="Telling the topic"):
+        with pytest.raises(BadConfiguration, match="Publishing to the topic"):
             teller.tick()
     sns, sqs = lakehouse.aws.client("sns"), lakehouse.aws.client("sqs")
     sns.create_topic(Name=lakehouse.settings.topic)
@@ -369,14 +370,14 @@ def test_an_outage_in_the_middle_of_a_tick_repeats_and_forgets_nothing(
         monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "7")
         teller.run()
         monkeypatch.delenv("LAKEHOUSE_REJECT_LIMIT")
-    tell, calls = Lakehouse.tell, iter([True, False])
+    publish, calls = Notices.publish, iter([True, False])
 
-    def tell_once(house: Lakehouse, subject: str, message: str) -> None:
+    def publish_once(notices: Notices, subject: str, message: str) -> None:
         if not next(calls, True):
             raise BadConfiguration("the topic is gone")
-        tell(house, subject, message)
+        publish(notices, subject, message)
 
-    monkeypatch.setattr(Lakehouse, "tell", tell_once)
+    monkeypatch.setattr(Notices, "publish", publish_once)
     assert teller.tick() == "Told: A batch failed."
     assert teller.tick() == "Told: A batch failed."
     assert teller.tick() == "Nothing new to tell."
@@ -394,7 +395,7 @@ def test_runs_of_before_the_first_tick_are_history(
 
 
 def test_a_message_that_is_too_long_for_the_topic_is_cut_and_told(lakehouse: Lakehouse, heard: Heard) -> None:
-    lakehouse.tell("Much", "ü" * MOST_BYTES_TOLD)
+    lakehouse.notices.publish("Much", "ü" * MOST_BYTES_TOLD)
     [(_, message)] = heard()
     assert message.endswith("ü\n... and more.")
     assert len(message.encode()) < 262_144

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.assets.landing import RUNS_OF_A_BATCH
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.batches.lease import Lease
 from lakehouse_assets.definitions import defs
@@ -69,7 +70,7 @@ def test_a_thousand_events_make_one_batch(lakehouse: Lakehouse, daemon: Daemon) 
         assert daemon.tick() == 0
         ticks += 1
     assert ticks <= 11, "a hundred messages each"
-    assert (daemon.runs, len(lakehouse.history())) == (1, 1)
+    assert (daemon.runs, len(lakehouse.reports.all())) == (1, 1)
     assert len(table_rows(lakehouse, "products")) == 20
 
 
@@ -119,7 +120,7 @@ def test_an_object_overwritten_between_its_event_and_the_read_is_read_in_both_ve
     assert daemon.tick() == 1
     assert (daemon.tick(), messages(lakehouse), daemon.runs) == (0, 0, 1)
     assert table_rows(lakehouse, "products", "product_id", "product_name") == [(1, "Globe"), (2, "Atlas")]
-    [report] = lakehouse.history()
+    [report] = lakehouse.reports.all()
     assert [file["read"] for file in report["files"] if file["dataset"] == "products"] == [1, 2]
 
 
@@ -203,7 +204,9 @@ def test_while_someone_works_the_queue_keeps_the_calls(lakehouse: Lakehouse, dae
     put_one_of_each(lakehouse)
     result = daemon.evaluate()
     assert not result.run_requests
-    assert "someone works on this lakehouse" in str(getattr(result.skip_reason, "skip_message", result.skip_reason))
+    assert "someone has been using this lakehouse" in str(
+        getattr(result.skip_reason, "skip_message", result.skip_reason)
+    )
     someone.release()
     assert daemon.tick() == 1
 
@@ -220,7 +223,7 @@ def test_files_that_land_while_a_batch_runs_make_the_next_batch(lakehouse: Lakeh
     )
     for _ in range(4):
         daemon.tick()
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded", "succeeded"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded", "succeeded"]
     assert len(table_rows(lakehouse, "products")) == 2
     assert (messages(lakehouse), daemon.runs) == (0, 2)
 
@@ -265,17 +268,17 @@ def test_a_batch_that_failed_is_not_tried_for_ever(lakehouse: Lakehouse, daemon:
     put_one_of_each(lakehouse)
     for _ in range(4):
         daemon.tick()
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded", "failed"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded", "failed"]
     assert daemon.runs == 2
 
 
 def test_a_batch_that_was_interrupted_is_gone_on_with(lakehouse: Lakehouse, daemon: Daemon) -> None:
     put_one_of_each(lakehouse)
-    manifest = lakehouse.freeze("all")
-    assert manifest is not None
+    batch = lakehouse.freeze("all")
+    assert batch is not None
     daemon.cursor = Cursor().written()
     assert daemon.tick() == 1
-    assert [report["batch_id"] for report in lakehouse.history()] == [manifest.batch_id]
+    assert [report["batch_id"] for report in lakehouse.reports.all()] == [batch.id]
 
 
 def test_a_batch_that_kills_each_run_is_not_tried_for_ever(
@@ -289,19 +292,19 @@ def test_a_batch_that_kills_each_run_is_not_tried_for_ever(
         raise dg.DagsterExecutionInterruptedError
 
     put_one_of_each(lakehouse)
-    load = Lakehouse.load
-    monkeypatch.setattr(Lakehouse, "load", killed)
+    load = Batch.load
+    monkeypatch.setattr(Batch, "load", killed)
     begun = [daemon.tick() for _ in range(RUNS_OF_A_BATCH + 4)]
     assert begun == [1] * (RUNS_OF_A_BATCH + 1) + [0, 0, 0]
-    [report] = lakehouse.history()
+    [report] = lakehouse.reports.all()
     assert report["status"] == "failed"
-    assert f"{RUNS_OF_A_BATCH} runs of batch {report['batch_id']} ended without a word" in report["error"]
-    monkeypatch.setattr(Lakehouse, "load", load)
+    assert f"{RUNS_OF_A_BATCH} runs of batch {report['batch_id']} ended without a word" in str(report["error"])
+    monkeypatch.setattr(Batch, "load", load)
     assert defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=daemon.instance).success, (
         "a person may try it again"
     )
     assert [len(table_rows(lakehouse, dataset)) for dataset in lakehouse.contracts] == [1, 1, 1]
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded"]
 
 
 def test_a_run_that_was_paused_and_taken_over_from_does_no_harm_when_it_wakes_up(
@@ -310,22 +313,22 @@ def test_a_run_that_was_paused_and_taken_over_from_does_no_harm_when_it_wakes_up
     """Another takes the lease while the run sleeps before its first load. The batch is the other's: the run stops, and
     does not call it failed.
     """
-    load = Lakehouse.load
+    load = Batch.load
 
-    def taken_over_meanwhile(house: Lakehouse, *given: Any) -> Any:
-        monkeypatch.setattr(Lakehouse, "load", load)
-        other = Lease(house.zone.store, house.zone.lease_key, "another", seconds_to_live=-1)
+    def taken_over_meanwhile(batch: Batch, *given: Any) -> Any:
+        monkeypatch.setattr(Batch, "load", load)
+        other = Lease(lakehouse.zone.store, lakehouse.zone.lease_key, "another", seconds_to_live=-1)
         other.take(0, print)
         other.release()
-        return load(house, *given)
+        return load(batch, *given)
 
     put_one_of_each(lakehouse)
-    monkeypatch.setattr(Lakehouse, "load", taken_over_meanwhile)
+    monkeypatch.setattr(Batch, "load", taken_over_meanwhile)
     assert daemon.tick() == 1
     under_way = lakehouse.open_batch()
     assert under_way is not None
-    assert (lakehouse.report(under_way), keys(lakehouse, "archived/")) == (None, [])
+    assert (under_way.report(), keys(lakehouse, "archived/")) == (None, [])
     assert lakehouse.rows_in(lakehouse.tables.table("products")) is None
     assert daemon.tick() == 1, "what it left is gone on with"
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded"]
     assert [len(table_rows(lakehouse, dataset)) for dataset in lakehouse.contracts] == [1, 1, 1]

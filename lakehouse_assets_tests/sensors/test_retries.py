@@ -11,6 +11,8 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.batches.lease import Lease
+from lakehouse_assets.batches.pending import Pending
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import BadConfiguration, TemporaryOutage
 from lakehouse_assets.jobs import BATCH_TAG, LOAD_BATCH
@@ -49,7 +51,7 @@ def a_batch_that_failed(lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytes
     put(lakehouse, "raw/products/bad.csv", products_csv(product("x")))
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "0.1")
     assert daemon.tick() == 1
-    assert [report["status"] for report in lakehouse.history()] == ["failed"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["failed"]
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "1")
 
 
@@ -66,7 +68,7 @@ def test_files_whose_run_ended_before_it_had_a_batch_are_tried_again_after_a_whi
         outage.setattr(Lakehouse, "convert", raises(ended))
         assert daemon.tick() == 1
     assert "the files wait, and another begins in" in daemon.says()
-    assert (messages(lakehouse), lakehouse.history()) == (0, [])
+    assert (messages(lakehouse), lakehouse.reports.all()) == (0, [])
     daemon.ahead = FIRST_WAIT_SECONDS + 5
     assert daemon.tick() == 1
     assert [len(table_rows(lakehouse, dataset)) for dataset in lakehouse.contracts] == [1, 1, 1]
@@ -116,17 +118,15 @@ def test_an_open_batch_is_gone_on_with_though_nothing_can_be_converted(
     lakehouse: Lakehouse, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_one_of_each(lakehouse)
-    manifest = lakehouse.freeze("all")
-    assert manifest is not None
+    batch = lakehouse.freeze("all")
+    assert batch is not None
     put(lakehouse, "uploads/later.csv", orders_csv(order(2)))
     monkeypatch.setattr(
         "lakehouse_assets.landing.convert._record", raises(BadConfiguration("AWS refused it with AccessDenied"))
     )
     daemon.cursor = Cursor().written()
     assert daemon.tick() == 1
-    assert [(report["batch_id"], report["status"]) for report in lakehouse.history()] == [
-        (manifest.batch_id, "succeeded")
-    ]
+    assert [(report["batch_id"], report["status"]) for report in lakehouse.reports.all()] == [(batch.id, "succeeded")]
     assert [daemon.tick() for _ in range(10)].count(1) == 1, "the upload's own run fails, and is not begun at each tick"
 
 
@@ -136,11 +136,11 @@ def test_runs_of_an_open_batch_that_do_not_come_as_far_as_it_are_no_storm(
     put_one_of_each(lakehouse)
     lakehouse.freeze("all")
     with monkeypatch.context() as outage:
-        outage.setattr(Lakehouse, "waiting_files", raises(BadConfiguration("AWS refused it with AccessDenied")))
+        outage.setattr(Pending, "files", raises(BadConfiguration("AWS refused it with AccessDenied")))
         daemon.cursor = Cursor().written()
         assert [daemon.tick() for _ in range(10)] == [1] + [0] * 9
     assert tick_much_later(daemon) == 1
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded"]
 
 
 def test_a_file_that_lands_before_the_run_is_seen_to_work_is_looked_for_when_that_has_ended(
@@ -180,7 +180,7 @@ def test_files_that_land_behind_a_batch_that_failed_begin_nothing_and_are_loaded
     assert defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=daemon.instance).success
     daemon.ahead += lakehouse.settings.listing_seconds
     assert daemon.tick() == 1
-    assert [report["status"] for report in lakehouse.history()] == ["succeeded_with_rejects", "succeeded"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded_with_rejects", "succeeded"]
     assert table_rows(lakehouse, "products", "product_id") == [(1,), (2,), (3,), (4,)]
     assert keys(lakehouse, "raw/") == []
 
@@ -192,11 +192,11 @@ def test_when_a_person_is_seen_to_work_the_bucket_is_looked_at_afterwards(
     put_one_of_each(lakehouse)
     assert "waits for a person" in daemon.says()
     with monkeypatch.context() as under_way:
-        under_way.setattr(Lakehouse, "lease_holder", lambda _: "A person works on this lakehouse")
+        under_way.setattr(Lease, "held_by", lambda _: "A person has been using this lakehouse")
         assert "A person works" in daemon.says()
     lakehouse.abandon("enough")
     assert daemon.tick() == 1
-    assert [report["status"] for report in lakehouse.history()] == ["abandoned", "succeeded"]
+    assert [report["status"] for report in lakehouse.reports.all()] == ["abandoned", "succeeded"]
 
 
 def test_an_upload_that_is_converted_and_held_back_by_the_gate_lets_no_file_begin_a_run(

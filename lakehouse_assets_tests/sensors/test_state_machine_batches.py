@@ -29,14 +29,14 @@ EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:machine:one"
 def by_machine(lakehouse: Lakehouse, *, succeeds: bool = True) -> str:
     """A batch as the state machine's steps run it, of what waits."""
     house = Lakehouse(lakehouse.settings, lakehouse.aws, execution=EXECUTION)
-    manifest = freeze(house)
-    load_all(house, manifest)
+    batch = freeze(house)
+    load_all(batch)
     if succeeds:
-        house.archive(manifest)
-        house.finish(manifest)
+        batch.archive()
+        batch.finish()
     else:
-        house.record_failure(manifest, "it failed")
-    return manifest.batch_id
+        batch.record_failure("it failed")
+    return batch.id
 
 
 def recorded(instance: dg.DagsterInstance, *key: str) -> list[dict[str, Any]]:

@@ -405,7 +405,7 @@ def _as_files_say(name: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def test_where_rows_came_from_names_the_batches(loaded: Lakehouse) -> None:
     batches = {(row[1], row[2]) for row in loaded.athena.query(statement_of("where_rows_came_from")).rows}
-    first, second = (report["batch_id"] for report in loaded.history())
+    first, second = (report["batch_id"] for report in loaded.reports.all())
     of_first = {(f"raw/{name}", first) for name in ("products/p.csv", "orders/o.csv", "order_items/i.csv")}
     assert batches == of_first | {("raw/orders/late.csv", second), ("raw/order_items/i.csv", second)}
 

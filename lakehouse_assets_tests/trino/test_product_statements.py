@@ -19,7 +19,7 @@ pytestmark = pytest.mark.trino
 
 @pytest.mark.parametrize("name", product_statements(read_contracts(SHIPPED), ""))
 def test_trino_and_the_embedded_athena_answer_the_same(name: str, loaded: Lakehouse, trino: Server) -> None:  # noqa: F811
-    [first, *_] = loaded.history()
+    [first, *_] = loaded.reports.all()
     sql = product_statements(loaded.contracts, first["batch_id"])[name]
     by_trino, by_athena = ask_trino(trino, loaded.settings.database, sql), ask_athena(loaded, sql)
     assert by_trino.refused is None, by_trino.refused

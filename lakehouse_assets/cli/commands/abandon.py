@@ -27,23 +27,24 @@ def abandon(
 
     with connected(read_home(), holder="lakehouse abandon") as lakehouse:
         lakehouse.take_lease(lambda waiting: typer.echo(waiting, err=True))
-        manifest = lakehouse.open_batch()
-        if manifest is not None and not yes:
-            report = lakehouse.report(manifest)
+        batch = lakehouse.open_batch()
+        if batch is not None and not yes:
+            report = batch.report()
             how = (
                 f"failed:\n{report['error']}"
                 if report
                 else "was stopped or killed before it could say why; `lakehouse load` would go on with it."
             )
-            batch = f"Batch {manifest.batch_id} ({len(manifest.files)} files, frozen {manifest.created_at[:19]} UTC)"
-            typer.echo(f"{batch} {visible(how, keep_lines=True)}", err=True)
+            frozen = batch.manifest
+            named = f"Batch {batch.id} ({len(frozen.files)} files, frozen {frozen.created_at[:19]} UTC)"
+            typer.echo(f"{named} {visible(how, keep_lines=True)}", err=True)
             if not sys.stdin.isatty():
                 raise BadConfiguration("To abandon it without being asked: lakehouse abandon --yes")
             typer.confirm("Abandon it?", abort=True, err=True)
         report = lakehouse.abandon(reason)
         print_report(report)
         try:
-            lakehouse.tell(
+            lakehouse.notices.publish(
                 "A batch was abandoned",
                 f"Batch {report['batch_id']}: {report['error']}\nIts files that were not loaded are under"
                 " rejected/files/.",

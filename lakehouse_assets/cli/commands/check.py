@@ -69,7 +69,7 @@ def _written(lakehouse: Lakehouse) -> set[str]:
     """The datasets into whose tables a batch has written a row."""
     return {
         dataset
-        for report in lakehouse.history()
+        for report in lakehouse.reports.all()
         for dataset, counts in report["datasets"].items()
         if counts["inserted"] + counts["updated"]
     }

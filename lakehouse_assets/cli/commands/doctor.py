@@ -261,10 +261,9 @@ def _unknown_variables() -> Iterator[Finding]:
     """
     from difflib import get_close_matches
 
-    from aws_deploy.embedded import choices
     from lakehouse_assets.settings import Settings
 
-    known = {f"LAKEHOUSE_{name.upper()}" for name in Settings.model_fields} | READ_ELSEWHERE | choices()
+    known = {f"LAKEHOUSE_{name.upper()}" for name in Settings.model_fields} | READ_ELSEWHERE | _of_a_deployment()
     for name in sorted(os.environ):
         prefix, _, rest = name.upper().partition("_")
         if prefix not in ("LAKEHOUSE", "DEPLOY") or name.upper() in known:
@@ -273,4 +272,15 @@ def _unknown_variables() -> Iterator[Finding]:
         if close := get_close_matches(rest, ours, 1, 0.7):
             yield Finding("look", f"Nothing reads the variable {name}", f"Is {prefix}_{close[0]} meant?")
         elif prefix == "LAKEHOUSE":
-            yield Finding("look", f"Nothing reads the variable {name}", "README.md, Settings, has those that are read.")
+            yield Finding(
+                "look", f"Nothing reads the variable {name}", "docs/reference/settings.md has those that are read."
+            )
+
+
+def _of_a_deployment() -> set[str]:
+    """The variables DEPLOY_… that are read; none in an installed package, which has no aws_deploy/."""
+    try:
+        from aws_deploy.settings import Deployment
+    except ModuleNotFoundError:
+        return set()
+    return {f"DEPLOY_{name.upper()}" for name in Deployment.model_fields}

@@ -22,7 +22,7 @@ ALLOW = (
     " queried."
 )
 LAKE_FORMATION = (
-    "Where a crawler or a query says Insufficient Lake Formation permission(s): docs/aws.md, Troubleshooting."
+    "Where a crawler or a query says Insufficient Lake Formation permission(s): see docs/troubleshooting.md."
 )
 
 

@@ -25,7 +25,7 @@ def history(
 
     settings = read_home()
     with connected(settings) as lakehouse:
-        reports = lakehouse.history()
+        reports = lakehouse.reports.all()
     if as_json:
         print_json(reports)
         return

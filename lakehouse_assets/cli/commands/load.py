@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ from lakehouse_assets.cli.terminal.errors import FAILED
 if TYPE_CHECKING:
     from lakehouse_assets.batches.lakehouse import Lakehouse
     from lakehouse_assets.cli.terminal.progress import Steps
+    from lakehouse_assets.etl.report_types import FileReport, LoadReport, Report
     from lakehouse_assets.landing.local_files import Ignored, Incoming
     from lakehouse_assets.landing.uploading import Uploaded
     from lakehouse_assets.settings import Settings
@@ -60,7 +61,7 @@ def load(
     from lakehouse_assets.cli.json_output import printed_as_json
     from lakehouse_assets.landing.local_files import find_files
 
-    def load_all() -> dict[str, Any]:
+    def load_all() -> Report:
         settings = read_home()
         incoming, ignored = find_files(paths or [], settings.home, dataset)
         return load_files(settings, incoming, ignored)
@@ -81,7 +82,7 @@ def load(
         raise typer.Exit(FAILED)
 
 
-def _are_too_many_rejected(report: dict[str, Any], most: float | None) -> bool:
+def _are_too_many_rejected(report: Report, most: float | None) -> bool:
     """Whether the rejected share of any dataset is above what `load --fail-above` says; told on stderr."""
     from lakehouse_assets.etl.status import rejected_shares
 
@@ -128,7 +129,7 @@ def put(
         print_table(("file", "because"), [(item.name, item.reason) for item in ignored])
 
 
-def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignored]) -> dict[str, Any]:
+def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignored]) -> Report:
     """Uploads the files and runs batches until they are processed. Returns the load report of the batch that took them,
     with the ignored files in it.
     """
@@ -151,18 +152,18 @@ def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignor
     return report | {"files": report["files"] + [_as_file_report(item) for item in ignored]}
 
 
-def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> dict[str, Any]:
+def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> Report:
     """As load_files, in a lakehouse that is connected and a home that no other load uses."""
     from lakehouse_assets.cli.runs import run_batch
     from lakehouse_assets.etl.status import has_succeeded, in_words
 
-    if other := lakehouse.lease_holder():
+    if other := lakehouse.lease.held_by():
         typer.echo(f"{other}; this waits for it.", err=True)
     interrupted = lakehouse.open_batch()
     if interrupted is not None:
-        typer.echo(f"Batch {interrupted.batch_id} was interrupted; it is finished first.", err=True)
+        typer.echo(f"Batch {interrupted.id} was interrupted; it is finished first.", err=True)
         report = run_batch(lakehouse, progress=steps)
-        typer.echo(f"Batch {interrupted.batch_id}: {in_words(report)} (lakehouse history shows it).", err=True)
+        typer.echo(f"Batch {interrupted.id}: {in_words(report)} (lakehouse history shows it).", err=True)
         if report["status"] == "failed":
             return report | {
                 "error": (
@@ -173,16 +174,15 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> d
     left = set(_upload(lakehouse, incoming, steps))
     while True:
         report = run_batch(lakehouse, progress=steps)
-        if report["status"] == "nothing_to_do":
+        batch_id = report["batch_id"]
+        if batch_id is None:
             return _report_of_another(lakehouse, left) or report
         if not has_succeeded(report):
             return report
-        left -= _taken(lakehouse, report["batch_id"])
+        left -= _taken(lakehouse, batch_id)
         if not left:
             return report
-        typer.echo(
-            f"Batch {report['batch_id']} was under way and did not hold these files; the next one does.", err=True
-        )
+        typer.echo(f"Batch {batch_id} was under way and did not hold these files; the next one does.", err=True)
 
 
 def _upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list[Uploaded]:
@@ -195,15 +195,16 @@ def _upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> lis
 
 def _taken(lakehouse: Lakehouse, batch_id: str) -> set[Uploaded]:
     """What a batch holds: each file by its version, and as one whose version is not known."""
-    return {(file.key, version) for file in lakehouse.manifest(batch_id).files for version in (file.version, None)}
+    return {
+        (file.key, version) for file in lakehouse.batch(batch_id).manifest.files for version in (file.version, None)
+    }
 
 
-def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> dict[str, Any] | None:
+def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> LoadReport | None:
     """The newest batch with one of these files: where a sensor watches the bucket, its run may have been the quicker
     one.
     """
-    report: dict[str, Any]
-    for report in reversed(lakehouse.history()):
+    for report in reversed(lakehouse.reports.all()):
         if uploaded & _taken(lakehouse, report["batch_id"]):
             return report
     return None
@@ -238,8 +239,12 @@ def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
         yield lakehouse
 
 
-def _as_file_report(item: Ignored) -> dict[str, Any]:
-    nothing: dict[str, Any] = {
+def _as_file_report(item: Ignored) -> FileReport:
+    return {
+        "name": item.name,
+        "reason": item.reason,
+        "source_file": None,
+        "workbook": None,
         "dataset": None,
         "outcome": "ignored",
         "read": 0,
@@ -247,4 +252,3 @@ def _as_file_report(item: Ignored) -> dict[str, Any]:
         "rows_aside": None,
         "warnings": [],
     }
-    return {"name": item.name, "reason": item.reason, "source_file": None, "workbook": None} | nothing

@@ -97,8 +97,13 @@ def _ended_with_the_embedded_aws() -> Iterator[None]:
 
 
 def _deploy(lakehouse: Lakehouse) -> None:
-    from aws_deploy.embedded import deploy
-
+    try:
+        from aws_deploy.embedded import deploy
+    except ModuleNotFoundError as error:
+        raise BadConfiguration(
+            "LAKEHOUSE_ORCHESTRATOR=state_machine: the state machine is deployed from the project's source tree only,"
+            " and this is an installed package. Run this in a checkout, after `make setup`, or leave the variable away."
+        ) from error
     machine = deploy(lakehouse.settings, lakehouse.aws)["StateMachineArn"]
     typer.echo(f"State machine: {machine}")
 

@@ -131,9 +131,9 @@ def test_files_that_are_put_become_tables_by_themselves_even_if_the_run_is_kille
         deadline = time.monotonic() + 120
         while zone.store.exists(zone.open_batch_key) and time.monotonic() < deadline:
             time.sleep(0.2)
-        assert [(report["status"], report["datasets"]["products"]["inserted"]) for report in lakehouse.history()] == [
-            ("succeeded", 2)
-        ]
+        assert [
+            (report["status"], report["datasets"]["products"]["inserted"]) for report in lakehouse.reports.all()
+        ] == [("succeeded", 2)]
     assert json.loads(program("query", "SELECT count(*) AS n FROM products", "--format", "json").stdout) == [{"n": 2}]
     program("down")
 
