@@ -2,7 +2,8 @@
 server, which running batches need, and it is gone as soon as it is stopped.
 
 DuckDB's own limit covers its buffers, not the results of functions: `repeat('x', 2000000000)` took the server past 4
-GB. The process is forked from one that has imported everything already, which takes some ten milliseconds.
+GB. The process is forked from one that has imported everything and opened a DuckDB already (`prepared`), which takes
+some ten milliseconds.
 """
 
 import multiprocessing
@@ -40,7 +41,7 @@ TOO_MUCH = (
 )
 
 _forked = multiprocessing.get_context("forkserver")
-_forked.set_forkserver_preload([__name__])
+_forked.set_forkserver_preload([__name__, f"{__package__}.prepared"])
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,11 @@ def _run(connection: Connection, request: Request) -> None:
     with suppress(ValueError, OSError):
         # macOS does not have this limit.
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    from lakehouse_assets.embedded_aws.athena.prepared import DATABASE
+
     found: Result | str
     try:
-        with answer(request.query, request.tables, request.database) as answered:
+        with answer(DATABASE, request.query, request.tables, request.database) as answered:
             types = answered.types
             found = Result(
                 list(answered.columns),

@@ -77,14 +77,26 @@ class DeltaFiles:
     paths: tuple[str, ...]
 
 
+def open_database() -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory for `answer`, without threads: a process that has threads cannot be forked safely."""
+    connection = duckdb.connect(":memory:", config={"threads": 1, "async_threads": 0})
+    for catalog in (CATALOG, SHAPES):
+        connection.execute(f"ATTACH ':memory:' AS {catalog}")
+    return connection
+
+
 @contextmanager
-def answer(query: Query, tables: Mapping[TableName, DeltaFiles], database: str) -> Iterator[Answer]:
-    """Runs the query. Its rows can be read inside the context. Raises QueryError with DuckDB's reason if it fails."""
-    with duckdb.connect(":memory:") as connection:
+def answer(
+    opened: duckdb.DuckDBPyConnection, query: Query, tables: Mapping[TableName, DeltaFiles], database: str
+) -> Iterator[Answer]:
+    """Runs the query in a database of `open_database`, which cannot be used again. Its rows can be read inside the
+    context. Raises QueryError with DuckDB's reason if it fails.
+    """
+    # A connection of its own: a forked one would have the same random numbers in each process.
+    with opened.cursor() as connection:
         for name, value in {**SETTINGS, "temp_directory": _quoted(tempfile.gettempdir())}.items():
             connection.execute(f"SET {name} = {value}")
         for catalog in (CATALOG, SHAPES):
-            connection.execute(f"ATTACH ':memory:' AS {catalog}")
             for schema in {database.lower(), *(table.database for table in tables)} - {"main"}:
                 connection.execute(f"CREATE SCHEMA {catalog}.{_name(schema)}")
         macros = Macros(connection)
