@@ -1,4 +1,4 @@
-"""One embedded AWS for all tests of this folder, and clients that talk to it."""
+"""One embedded AWS for all tests of this folder, and clients of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,20 +21,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def aws(home: Path) -> Iterator[EmbeddedAws]:
-    """An embedded AWS on a home of its own, which every AWS SDK of this process talks to by default."""
+    """An embedded AWS with a home of its own. Every AWS SDK of this process uses it by default."""
     with embedded_aws(home) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def default_session(aws: EmbeddedAws) -> boto3.Session:
-    """boto3's, with the secret of `aws`."""
+    """boto3's default session, with the credentials of `aws`."""
     return boto3.Session(aws.access_key_id, aws.secret_access_key)
 
 
 @pytest.fixture(autouse=True)
 def aws_by_default(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For each test anew: one that uses another embedded AWS hides this one's variables with all others."""
+    """Before each test, because a test that uses another embedded AWS hides the variables of this one."""
     if "aws" in request.fixturenames:
         for name, value in request.getfixturevalue("aws").environment().items():
             monkeypatch.setenv(name, value)

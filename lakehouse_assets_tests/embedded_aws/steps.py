@@ -1,4 +1,4 @@
-"""What the tests of the gaps do again and again: wait, write a Delta table, register it, ask Athena."""
+"""Common steps of these tests: wait, write a Delta table, register it, run a query."""
 
 import json
 import os
@@ -26,7 +26,7 @@ Seen = TypeVar("Seen")
 
 
 def wait_for(look: Callable[[], Seen | None], seconds: float = SECONDS_TO_WAIT) -> Seen:
-    """Looks until there is something to see."""
+    """Calls `look` until it returns something other than None, and returns that."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         seen = look()
@@ -37,16 +37,14 @@ def wait_for(look: Callable[[], Seen | None], seconds: float = SECONDS_TO_WAIT) 
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is a process of this number that still runs. One that ended and that nobody asked about (a zombie)
-    does not.
-    """
+    """Whether a process with this id runs. A zombie does not."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except ProcessLookupError:
         return False
     except FileNotFoundError:
-        # It ended in between; or there is no /proc here, as on macOS.
+        # It ended meanwhile, or this system has no /proc (macOS).
         return not Path("/proc/self").exists()
 
 
@@ -57,14 +55,14 @@ def write_delta(location: str, select: str, **options: Any) -> None:
 
 
 def register(database: str, table: str, location: str, **parameters: str) -> None:
-    """A table of the Glue catalog, a Delta table unless parameters say otherwise."""
+    """Registers a table in the Glue catalog: a Delta table, unless `parameters` say otherwise."""
     entry = delta_entry(table, {}, location) | ({"Parameters": parameters} if parameters else {})
     boto3.client("glue").create_table(DatabaseName=database, TableInput=entry)  # type: ignore[arg-type]
 
 
 @dataclass
 class Athena:
-    """Asks queries and waits for their end."""
+    """Runs queries and waits for their end."""
 
     database: str
     output_location: str
@@ -88,7 +86,7 @@ class Athena:
         return wait_for(look)
 
     def rows(self, sql: str, *parameters: str) -> list[tuple[str | None, ...]]:
-        """The rows that the query finds, as texts, without the header."""
+        """The rows of the query's result, as texts, without the header."""
         query_id = self.start(sql, *parameters)
         status = self.ended(query_id)["Status"]
         assert status["State"] == "SUCCEEDED", status
@@ -107,7 +105,7 @@ class Athena:
         return status["StateChangeReason"]
 
     def columns(self, sql: str) -> list[tuple[str, str]]:
-        """The names and types of the columns that the query finds."""
+        """The names and types of the result's columns."""
         query_id = self.start(sql)
         self.ended(query_id)
         found = self.client.get_query_results(QueryExecutionId=query_id)
@@ -115,7 +113,7 @@ class Athena:
 
 
 def write_log(bucket: str, prefix: str, *actions: dict[str, Any]) -> None:
-    """The first commit of a Delta table, action by action: for tables that delta-rs does not write."""
+    """Writes the first commit of a Delta table from its actions, for tables that delta-rs cannot write."""
     boto3.client("s3").put_object(
         Bucket=bucket,
         Key=f"{prefix}/_delta_log/00000000000000000000.json",

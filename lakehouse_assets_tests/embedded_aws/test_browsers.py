@@ -14,7 +14,7 @@ from lakehouse_assets_tests.embedded_aws.clients import client
 
 
 def status(aws: EmbeddedAws, method: str, path: str, **headers: str) -> int:
-    """Of a request that is signed as it has to be: what a web page lacks is not the signature alone."""
+    """The HTTP status of a correctly signed request: web pages are refused even with the secret."""
     body = b"" if method == "POST" else None
     told = {name.replace("_", "-"): value for name, value in headers.items()}
     signed = AWSRequest(

@@ -22,8 +22,8 @@ from lakehouse_assets.errors import TemporaryOutage
 from lakehouse_assets_tests.embedded_aws.clients import client, point_at
 from lakehouse_assets_tests.embedded_aws.steps import ENDLESS, is_alive, wait_for
 
-# A command that uses the embedded AWS of a home until its standard input ends. It prints the endpoint and says when it
-# is done.
+# A command that uses the embedded AWS of a home until its standard input ends. It prints the endpoint, and "done" at
+# the end.
 COMMAND = """
 import sys
 from pathlib import Path
@@ -36,7 +36,7 @@ print("done", flush=True)
 
 
 class Command:
-    """A command in another process, in a process group of its own as a shell starts it."""
+    """A command in another process, in a process group of its own, as a shell starts it."""
 
     def __init__(self, home: Path) -> None:
         self.process = subprocess.Popen(
@@ -51,7 +51,7 @@ class Command:
         self.endpoint = self.process.stdout.readline().strip()
 
     def finish(self) -> str:
-        """Lets the command come to its end. Returns what it then says."""
+        """Lets the command end. Returns the rest of its output."""
         rest, _ = self.process.communicate(timeout=60)
         return rest.strip()
 
@@ -205,7 +205,7 @@ def test_it_goes_with_a_starter_that_is_killed_and_the_next_starts_anew(tmp_path
 @pytest.mark.usefixtures("interrupts_heeded")
 def test_ctrl_c_in_the_terminal_stops_the_command_first(tmp_path: Path) -> None:
     with command(tmp_path) as starter, embedded_aws(tmp_path) as aws:
-        # What a terminal does: the signal goes to every process of the foreground group.
+        # As a terminal does: it sends the signal to every process of the foreground group.
         os.killpg(starter.process.pid, signal.SIGINT)
         starter.process.wait(timeout=60)
 
@@ -413,7 +413,7 @@ def state_of(athena: AthenaClient, query_id: str) -> str:
 
 
 def written(file: Path) -> str | None:
-    """What a file holds, once it holds something."""
+    """The content of a file; None while it is missing or empty."""
     return (file.exists() and file.read_text()) or None
 
 

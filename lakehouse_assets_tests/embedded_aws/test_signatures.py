@@ -1,5 +1,5 @@
-"""Who has not the secret of the home gets nothing, however he asks; what signs with it is answered in each of its
-forms.
+"""Requests without the home's secret are refused in every form. Requests that are signed with it are answered in every
+form.
 """
 
 import json
@@ -45,7 +45,7 @@ def answer(
 
 
 class Signer(S3SigV4Auth):
-    """S3's, that may be told what to say of the body."""
+    """S3's signer, with a given x-amz-content-sha256."""
 
     def __init__(self, aws: EmbeddedAws, payload: str | None = None) -> None:
         super().__init__(Credentials(aws.access_key_id, aws.secret_access_key), "s3", aws.region)
@@ -58,7 +58,7 @@ class Signer(S3SigV4Auth):
 def signed(
     aws: EmbeddedAws, method: str, path: str, body: bytes, payload: str | None = None, **headers: str
 ) -> dict[str, str]:
-    """The headers of a request that S3 answers."""
+    """The headers of a correctly signed request to S3."""
     told = {name.replace("_", "-"): value for name, value in headers.items()}
     request = AWSRequest(
         method, aws.endpoint + path, headers={"Host": aws.endpoint.removeprefix("http://")} | told, data=body
@@ -69,7 +69,7 @@ def signed(
 
 @pytest.fixture
 def key(s3: S3Client, bucket: str) -> str:
-    """The path of an object with the content `theirs`."""
+    """The path of an object with the content `theirs`, in a new bucket."""
     s3.put_object(Bucket=bucket, Key="key", Body=b"theirs")
     return f"/{bucket}/key"
 
@@ -213,9 +213,7 @@ def test_a_presigned_url_opens_its_own_object_for_its_own_time(
 
 
 def in_chunks(aws: EmbeddedAws, path: str, signed_chunk: bytes, sent_chunk: bytes) -> tuple[dict[str, str], bytes]:
-    """A PUT as S3A sends it over HTTP: the signature of the header is the first of a chain, in which each chunk has
-    one.
-    """
+    """A PUT as S3A sends it over HTTP: the header's signature is the first of a chain with one for each chunk."""
     length = {"x_amz_decoded_content_length": str(len(signed_chunk)), "Content_Encoding": "aws-chunked"}
     headers = signed(aws, "PUT", path, b"", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", **length)
     signer, request = Signer(aws), AWSRequest()
@@ -297,7 +295,7 @@ def test_the_secret_is_the_owners_alone_and_stays(tmp_path: Path) -> None:
     with embedded_aws(tmp_path) as again:
         assert (again.access_key_id, again.secret_access_key) == (first.access_key_id, first.secret_access_key)
 
-    # A copy of the home, made without its modes: whoever read it meanwhile has the old one.
+    # As after copying the home without its modes: others may have read the old secret.
     file.chmod(0o644)
     file.parent.chmod(0o755)
     with embedded_aws(tmp_path) as anew:

@@ -1,4 +1,4 @@
-"""What a fresh embedded AWS is given, and that giving it again changes nothing."""
+"""The set-up of a new embedded AWS, and that a repetition changes nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def settings(lakehouse_home: Path) -> Settings:
 
 
 class Unchanging(Aws):
-    """An AWS in which nothing may be made any more."""
+    """An AWS in which nothing may be created."""
 
     def client(self, service: str) -> Any:
         def refuse(*_: object, **__: object) -> None:
@@ -94,7 +94,7 @@ def test_another_bucket_in_a_used_home_is_refused_with_what_to_do_and_makes_noth
     )
     with pytest.raises(BadConfiguration, match="cannot have the same database, workgroup, topic") as refused:
         bootstrap(other, lakehouse.aws)
-    assert f"Set LAKEHOUSE_BUCKET={lakehouse.settings.bucket}, or LAKEHOUSE_HOME to another folder" in str(
+    assert f"Set LAKEHOUSE_BUCKET={lakehouse.settings.bucket}, or set LAKEHOUSE_HOME to another folder" in str(
         refused.value
     )
     assert "LAKEHOUSE_DATABASE, LAKEHOUSE_WORKGROUP, LAKEHOUSE_TOPIC." in str(refused.value)
@@ -167,7 +167,7 @@ def test_a_damaged_state_is_no_empty_state_and_says_what_to_do(tmp_path: Path) -
 
 
 def put_and_kill(settings: Settings, running: EmbeddedAws) -> None:
-    """Puts an object twice and kills the server, as a power cut does."""
+    """Puts an object twice and kills the server, like a power cut."""
     s3 = Aws(running.environment()).client("s3")
     for body in (b"first", b"second"):
         s3.put_object(Bucket=settings.bucket, Key="raw/orders/a.csv", Body=body)
@@ -183,7 +183,7 @@ def rewrite(file: Path, old: str, new: str) -> None:
 
 
 def assert_whole(settings: Settings, aws: Aws) -> None:
-    """The stack is made, with what belongs to it; the object that was put is there, and its former version too."""
+    """The stack and its resources exist, and so do the object and its old version."""
     s3, stack = (
         aws.client("s3"),
         aws.client("cloudformation").describe_stacks(StackName=storage_stack(settings))["Stacks"][0],

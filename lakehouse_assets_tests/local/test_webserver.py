@@ -1,5 +1,6 @@
-"""What a web page can make a browser send to Dagster's UI is refused; what the UI itself, a link or a program sends is
-not. `cli/test_up.py` asks the real one."""
+"""The guard of Dagster's UI refuses requests that a web page can make a browser send, and passes those of the UI, of
+links and of programs. (`cli/commands/test_up.py` tests the real server.)
+"""
 
 import asyncio
 from typing import Any
@@ -15,7 +16,7 @@ PAGE = {"accept": "text/html,*/*"}
 def answered(
     path: str, method: str = "GET", kind: str = "http", ui_url: str | None = None, **headers: str
 ) -> list[dict[str, Any]]:
-    """What is sent to a client that asked an application which answers everything."""
+    """The messages to a client, if the guarded application answers everything."""
     sent: list[dict[str, Any]] = []
 
     async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -1,5 +1,5 @@
-"""The sample data: made from the contracts alone, the same each time, and dirty in every way that its second batch then
-puts right or that stays rejected.
+"""The sample data is made only from the contracts, is the same each time, and has errors of every kind. The second
+batch corrects some of them.
 """
 
 from __future__ import annotations

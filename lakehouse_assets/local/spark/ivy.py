@@ -1,8 +1,7 @@
-"""Ivy, the downloader of jars that pyspark ships, run as Spark itself would: it knows the central Maven repository, so
-that no address stands here.
+"""Downloads jars with Ivy, which pyspark ships. Ivy knows the central Maven repository, so no address is needed here.
 
-Spark can resolve jars at every start of a session; that costs seconds each time and checks no SHA-256. Hence Ivy at
-set-up, and never again.
+Spark can resolve jars at every start of a session, but that takes seconds each time and checks no SHA-256. So Ivy runs
+once, at set-up.
 """
 
 from __future__ import annotations
@@ -23,19 +22,18 @@ ROOTS = Path(__file__).with_name("ivy.xml")
 MIRROR = "LAKEHOUSE_MAVEN_MIRROR"
 JAVA_OPTIONS = "JAVA_TOOL_OPTIONS"
 NEVER_BY_PROXY = ("localhost", "127.*", "[::1]")
-"""Java's own list, which one of ours takes the place of."""
+"""Java's default list, which http.nonProxyHosts replaces."""
 MILLISECONDS_TO_CONNECT, MILLISECONDS_TO_READ = "30000", "120000"
 
 
 TYPES = ("jar", "bundle")
-"""A jar of type bundle is an ordinary jar, packed for OSGi as well; Ivy would leave it out without a word."""
+"""A jar of type bundle is an ordinary jar with OSGi metadata. Ivy would silently skip it."""
 
 
 def resolve(roots: Path, into: Path, scratch: Path) -> None:
-    """Downloads what the `dependencies` of an ivy.xml need, and what that needs in turn, to
-    `into/<group>/<artifact>/<version>.jar`.
+    """Downloads the `dependencies` of an ivy.xml, and their dependencies, to `into/<group>/<artifact>/<version>.jar`.
 
-    `scratch` is a folder for Ivy's own files. Raises TemporaryOutage if something cannot be downloaded,
+    `scratch`: a folder for Ivy's own files. Raises TemporaryOutage if something cannot be downloaded,
     BadConfiguration if pyspark or Java 17 is missing.
     """
     _run(roots, _settings({}, scratch), f"{into}/[organisation]/[artifact]/[revision].[ext]", scratch)
@@ -55,7 +53,7 @@ def download(artifacts: list[tuple[str, str, str]], into: Path, scratch: Path, e
         )
         ElementTree.SubElement(dependency, "artifact", name=artifact, type=extension, ext=extension)
     ElementTree.ElementTree(module).write(scratch / "ivy.xml")
-    # No poms, so nothing follows from a jar, and no SHA-1 files: the lock says which jars and which bytes.
+    # Without poms, so no dependencies are added, and without SHA-1 files: the lock names the jars and their hashes.
     settings = _settings({"usepoms": "false", "checksums": ""}, scratch)
     _run(scratch / "ivy.xml", settings, f"{into}/[organisation]/[artifact]/[revision].[ext]", scratch, (extension,))
 
@@ -75,8 +73,7 @@ def _settings(resolver: dict[str, str], scratch: Path) -> Path:
 
 
 def _run(module: Path, settings: Path, retrieved: str, scratch: Path, types: tuple[str, ...] = TYPES) -> None:
-    # Ivy would keep its cache in the user's home; what a set-up leaves behind belongs into the venv, where `make clean`
-    # finds it.
+    # Ivy's default cache is in the user's home. Everything that set-up leaves belongs in the venv, for `make clean`.
     here = [
         f"-Divy.default.ivy.user.dir={scratch / 'user'}",
         "-jar",
@@ -88,7 +85,7 @@ def _run(module: Path, settings: Path, retrieved: str, scratch: Path, types: tup
     ]
     what = ["-ivy", str(module), "-confs", "default", "-types", *types, "-retrieve", retrieved]
     java = str(required(find_java()).home / "bin" / "java")
-    # The last of two goes: what a person told Java stays.
+    # The last of two options wins, so the user's own options take precedence.
     environment = os.environ | {
         JAVA_OPTIONS: " ".join([*proxy_options(getproxies_environment()), os.environ.get(JAVA_OPTIONS, "")])
     }
@@ -97,28 +94,28 @@ def _run(module: Path, settings: Path, retrieved: str, scratch: Path, types: tup
     )
     if answer.returncode:
         raise TemporaryOutage(
-            "What the lock names could not be downloaded. Try again; where the central Maven repository is out of"
-            f" reach, name a mirror of it in {MIRROR}, or a proxy in HTTPS_PROXY (one that wants no password: Java"
-            f" sends none). Ivy says:\n{_faults(answer.stdout + answer.stderr)}"
+            "The locked jars could not be downloaded. Try again. If the central Maven repository cannot be reached,"
+            f" set {MIRROR} to a mirror of it, or HTTPS_PROXY to a proxy without a password (Java does not send one)."
+            f" Ivy says:\n{_faults(answer.stdout + answer.stderr)}"
         )
 
 
 def proxy_options(proxies: Mapping[str, str]) -> list[str]:
-    """The options that tell Java of the proxies which the environment names: HTTPS_PROXY and its like, as urllib reads
-    them, mean nothing to it.
+    """Java's options for the proxies of the environment (HTTPS_PROXY and so on, as urllib reads them), which Java does
+    not read itself.
 
-    An address range in NO_PROXY is left out: Java knows none. So is a proxy that speaks SOCKS.
+    Address ranges in NO_PROXY are left out, because Java does not support them. So are SOCKS proxies.
     """
     options = []
     for scheme in ("http", "https"):
-        told = proxies.get(scheme) or proxies.get("all", "")
-        proxy = urlsplit(told if "://" in told else f"http://{told}")
+        url = proxies.get(scheme) or proxies.get("all", "")
+        proxy = urlsplit(url if "://" in url else f"http://{url}")
         if proxy.hostname and proxy.scheme in ("http", "https"):
             options += [
                 f"-D{scheme}.proxyHost={proxy.hostname}",
                 f"-D{scheme}.proxyPort={proxy.port or (443 if proxy.scheme == 'https' else 80)}",
             ]
-    # Of both schemes, whatever its name says.
+    # Despite its name, http.nonProxyHosts applies to both schemes.
     return (
         [*options, f"-Dhttp.nonProxyHosts={'|'.join([*NEVER_BY_PROXY, *_past_proxies(proxies.get('no', ''))])}"]
         if options
@@ -127,18 +124,18 @@ def proxy_options(proxies: Mapping[str, str]) -> list[str]:
 
 
 def _past_proxies(no_proxy: str) -> list[str]:
-    """A name stands for its subdomains, too, in NO_PROXY; not in Java."""
+    """Java's patterns for NO_PROXY, where a name includes its subdomains."""
     hosts = [host.strip().partition(":")[0].lstrip(".") for host in no_proxy.split(",") if "/" not in host]
     return [pattern for host in hosts if host for pattern in ((host,) if "*" in host else (host, f"*.{host}"))]
 
 
 def _faults(output: str) -> str:
-    told = [
+    faults = [
         line.strip()
         for line in output.splitlines()
         if any(word in line for word in ("ERROR", "FAILED", "not found", "Exception", "rror at url"))
     ]
-    return "\n".join(f"  {line}" for line in dict.fromkeys(told[:8] or output.splitlines()[-8:]))
+    return "\n".join(f"  {line}" for line in dict.fromkeys(faults[:8] or output.splitlines()[-8:]))
 
 
 def _ivy() -> Path:

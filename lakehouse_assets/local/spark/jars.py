@@ -1,9 +1,8 @@
-"""Spark's jars, pinned as the Python packages are: `jars.lock` names each with its SHA-256, and nothing else is ever
-put in place.
+"""Spark's jars, pinned like the Python packages: `jars.lock` names each with its SHA-256, and no other is installed.
 
-They lie in the venv, beside pyspark, whose version they belong to. A jar is put there by one rename after its bytes
-were compared with the lock: whenever the set-up is killed, each jar is there and right, or not there, and the next run
-brings the rest.
+They are installed in the venv, because they belong to the version of pyspark there. Each is compared with the lock and
+then moved into place by one rename. So if set-up is killed, each jar is either missing or complete, and the next run
+installs the rest.
 """
 
 from __future__ import annotations
@@ -43,14 +42,12 @@ class Jar:
 
 
 def jars_folder() -> Path:
-    """Where the jars of this Python environment lie; `make clean` removes it with the rest of the venv."""
+    """The folder of this Python environment's jars. `make clean` removes it with the rest of the venv."""
     return Path(sys.prefix, "share", "lakehouse-assets", "spark-jars")
 
 
 def installed_jars(lock: Path = LOCK, folder: Path | None = None) -> list[Path]:
-    """The files of the locked jars, for `spark.jars`. Raises BadConfiguration where one is missing or of another
-    size.
-    """
+    """The files of the locked jars, for `spark.jars`. Raises BadConfiguration if one is missing or has another size."""
     folder = folder or jars_folder()
     jars = read_lock(lock)
     absent = [jar.name for jar in jars if not _has_size(folder / jar.name, jar.size)]
@@ -63,11 +60,10 @@ def installed_jars(lock: Path = LOCK, folder: Path | None = None) -> list[Path]:
 
 
 def install_jars(lock: Path = LOCK, folder: Path | None = None) -> list[Jar]:
-    """Downloads those of the locked jars that are not in place yet and removes jars that the lock does not name (any
-    more).
+    """Downloads the locked jars that are missing, and removes jars that are not in the lock.
 
-    Returns the jars that were downloaded. Raises BadConfiguration if a downloaded jar is not the one that was locked
-    (it is not put in place) and TemporaryOutage if one cannot be downloaded. Killed anywhere, it is to be run again.
+    Returns the jars that were downloaded. Raises BadConfiguration if a downloaded jar differs from the lock (it is not
+    installed), and TemporaryOutage if one cannot be downloaded. If it is killed, run it again.
     """
     folder = folder or jars_folder()
     jars = read_lock(lock)
@@ -86,7 +82,7 @@ def install_jars(lock: Path = LOCK, folder: Path | None = None) -> list[Jar]:
 
 
 def lock_jars(lock: Path = LOCK, roots: Path = ivy.ROOTS, folder: Path | None = None) -> list[Jar]:
-    """Resolves `roots` anew and writes what came out to the lock. Raises TemporaryOutage if the repository does not
+    """Resolves the dependencies of `roots` and writes the lock. Raises TemporaryOutage if the repository does not
     answer.
     """
     with alone(folder or jars_folder()) as scratch:
@@ -100,7 +96,7 @@ def lock_jars(lock: Path = LOCK, roots: Path = ivy.ROOTS, folder: Path | None = 
 
 
 def read_lock(lock: Path = LOCK) -> list[Jar]:
-    """The jars of a lock file, in its order. Raises BadConfiguration naming a line that is none."""
+    """The jars of a lock file, in its order. Raises BadConfiguration that names a line in another format."""
     return [_parsed(lock, number, line) for number, line in enumerate(lock.read_text().splitlines(), 1)]
 
 
@@ -120,12 +116,13 @@ def _parsed(lock: Path, number: int, line: str) -> Jar:
 
 
 def verify(jar: Jar, file: Path) -> None:
+    """Raises BadConfiguration if the file is not the locked jar."""
     if not _is(file, jar):
-        found = f"has SHA-256 {_sha256(file)}, {file.stat().st_size} bytes" if file.is_file() else "did not come"
+        found = f"has SHA-256 {_sha256(file)}, {file.stat().st_size} bytes" if file.is_file() else "is missing"
         raise BadConfiguration(
-            f"The file of {jar.group}:{jar.artifact}:{jar.version} that was downloaded {found}; locked are"
-            f" {jar.sha256}, {jar.size} bytes. It was not installed. Something between here and the repository changes"
-            f" files, or {ivy.MIRROR} names a repository of other jars."
+            f"The downloaded file of {jar.group}:{jar.artifact}:{jar.version} {found}; the lock says"
+            f" {jar.sha256}, {jar.size} bytes. It was not installed. A proxy may change files on the way, or"
+            f" {ivy.MIRROR} is set to a repository with other jars."
         )
 
 
@@ -144,10 +141,10 @@ def _sha256(file: Path) -> str:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[Path]:
-    """An empty folder to download to, on the same disk as the jars, so that a rename is all it takes. A second set-up
-    waits for the first.
+    """An empty folder for downloads, on the same disk as the jars, so that they can be renamed into place. A second
+    set-up waits for the first.
 
-    What a killed set-up left is removed. The new folder has a name of its own: a Java that outlived its set-up may
+    Removes the folder of a set-up that was killed. The new folder has a new name, because the killed set-up's Java may
     still write to the old one.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Which Java runs Spark. A laptop holds several and JAVA_HOME often names another one; on a wrong Java, Spark fails
-late and says something else.
+"""Finds the Java that runs Spark. A laptop often has several, and JAVA_HOME often names another one. With a wrong Java,
+Spark fails late, and with an unrelated message.
 
-Java 17, no other: it is what Glue 6.0 runs, so a laptop that uses it sees what Glue will see.
+Only Java 17: Glue 6.0 runs it, so a laptop behaves like Glue.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _log = logging.getLogger("lakehouse.spark")
 
 @dataclass(frozen=True)
 class Java:
-    """One that was looked at. `version` is 8, 11, 17 and so on; None where nothing there answers as Java does."""
+    """A candidate. `place`: as a person would name it. `version`: 8, 11, 17 and so on; None if it does not run."""
 
     place: str
     home: Path
@@ -42,7 +42,7 @@ class Java:
 
     def __str__(self) -> str:
         if self.version is None:
-            return f"{self.place}: no Java that runs"
+            return f"{self.place}: no working Java"
         if self.version == WANTED:
             return f"{self.place}: Java {self.version}"
         return f"{self.place}: Java {self.version}, too {'old' if self.version < WANTED else 'new'}"
@@ -50,36 +50,36 @@ class Java:
 
 @dataclass(frozen=True)
 class Found:
-    """What the search found: the Java 17 to use, if there is one, and those that were looked at before it."""
+    """The result of the search: the Java 17 to use, if there is one, and the candidates before it."""
 
     chosen: Java | None
     passed_over: tuple[Java, ...]
 
     @property
-    def named_in_vain(self) -> bool:
+    def ignores_java_home(self) -> bool:
         """Whether JAVA_HOME names another Java than the chosen one."""
         return any(java.place.startswith(NAMED) for java in self.passed_over)
 
     def __str__(self) -> str:
-        told = [str(java) for java in self.passed_over if self.chosen is None or java.place.startswith(NAMED)]
-        said = f"Java {WANTED}: {self.chosen.home}" if self.chosen else f"Java {WANTED}: not found"
-        return said + (f" (not used: {'; '.join(told)})" if told else "")
+        unused = [str(java) for java in self.passed_over if self.chosen is None or java.place.startswith(NAMED)]
+        result = f"Java {WANTED}: {self.chosen.home}" if self.chosen else f"Java {WANTED}: not found"
+        return result + (f" (not used: {'; '.join(unused)})" if unused else "")
 
 
 def java_home() -> Path:
-    """The home of the Java 17 that Spark shall run on. Logs a warning where JAVA_HOME names another one. Raises as
-    `required` does.
+    """The home of the Java 17 for Spark. Logs a warning if JAVA_HOME names another Java. Raises BadConfiguration like
+    `required`.
     """
     found = find_java()
     java = required(found)
-    if found.named_in_vain:
+    if found.ignores_java_home:
         _log.warning("%s", found)
     return java.home
 
 
 def required(found: Found, system: System | None = None) -> Java:
-    """The Java 17 that was found. Raises BadConfiguration that names what was found instead, and the command that
-    installs it on this system.
+    """The Java 17 that was found. Raises BadConfiguration with the candidates that were found instead, and the command
+    that installs Java 17 on this system.
     """
     if found.chosen is None:
         raise BadConfiguration(f"{missing(found)} {advice(system or this_system())}")
@@ -87,7 +87,7 @@ def required(found: Found, system: System | None = None) -> Java:
 
 
 def find_java(environment: Mapping[str, str] = os.environ, places: Sequence[str] = USUAL_PLACES) -> Found:
-    """Asks each Java that JAVA_HOME, PATH and the usual places name for its version, up to the first that is 17."""
+    """Looks for Java 17 in JAVA_HOME, PATH and the usual places, by asking each Java for its version."""
     passed_over: list[Java] = []
     asked: set[Path] = set()
     for place, executable in _candidates(environment, places):
@@ -102,7 +102,7 @@ def find_java(environment: Mapping[str, str] = os.environ, places: Sequence[str]
 
 
 def missing(found: Found) -> str:
-    """Why Spark cannot run here, as the beginning of a message."""
+    """Why Spark cannot run here: the first sentence of a message."""
     there = (
         f"there is {'; '.join(map(str, found.passed_over))}" if found.passed_over else "there is no Java here at all"
     )
@@ -110,7 +110,7 @@ def missing(found: Found) -> str:
 
 
 def _candidates(environment: Mapping[str, str], places: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Each place as a person would name it, and the executable there."""
+    """Each candidate: its place, as a person would name it, and its executable."""
     if named := environment.get("JAVA_HOME"):
         yield f"{NAMED}{named}", Path(named, "bin", "java")
     if on_path := shutil.which("java", path=environment.get("PATH", "")):
@@ -123,7 +123,7 @@ def _candidates(environment: Mapping[str, str], places: Sequence[str]) -> Iterat
 
 
 def _ask(place: str, executable: Path) -> Java:
-    """The home comes from Java itself: what PATH names may be a script or a link that stands somewhere else."""
+    """Asks a Java for its version and home. (The executable on PATH may be a script or a link to another folder.)"""
     command = [str(executable), "-XshowSettings:properties", "-version"]
     try:
         answer = subprocess.run(

@@ -1,6 +1,4 @@
-"""How this system installs Java 17: the exact command, so that nobody has to look up what the package is called on
-their distribution.
-"""
+"""The exact command that installs Java 17 on this system, so that nobody has to look up the name of the package."""
 
 from __future__ import annotations
 
@@ -21,8 +19,8 @@ IN_OTHER_WORDS = (
 
 @dataclass(frozen=True)
 class System:
-    """What decides the command. `names` are the distribution's own and those it descends from, such as ubuntu,
-    debian.
+    """The facts that decide the command. `names`: the distribution and those it is derived from, such as ubuntu,
+    debian. `release`: its major version. `apt_sources`: the name of the file with apt's sources, or empty.
     """
 
     names: tuple[str, ...]
@@ -33,14 +31,12 @@ class System:
 
     @property
     def may_be_changed(self) -> bool:
-        """Whether the set-up may install a package unasked: a container that it owns, where apt-get installs
-        packages.
-        """
+        """Whether set-up may install a package without asking: as root in a container with apt-get."""
         return self.is_root and self.is_container and bool({"debian", "ubuntu"} & set(self.names))
 
 
 def this_system(root: Path = Path("/"), platform: str = sys.platform, user: int | None = None) -> System:
-    """The system whose files are below `root`. A file that is not there is an answer too: nothing is raised."""
+    """The system whose files are below `root`. Missing files are allowed."""
     described = _os_release(root / "etc/os-release")
     return System(
         names=("macos",) if platform == "darwin" else (described.get("ID", ""), *described.get("ID_LIKE", "").split()),
@@ -52,13 +48,13 @@ def this_system(root: Path = Path("/"), platform: str = sys.platform, user: int 
 
 
 def install_command(system: System) -> str | None:
-    """The shell command that installs Java 17 there; None where no command is known to."""
+    """The shell command that installs Java 17 on the system; None if none is known."""
     command = _command(system)
     return command and command.format(sudo="" if system.is_root else "sudo ")
 
 
 def advice(system: System) -> str:
-    """The command, or in other words what to install, as the end of a message."""
+    """What to install, with the command if one is known: the last sentence of a message."""
     command = install_command(system)
     return f"Install it: {command}" if command else IN_OTHER_WORDS
 
@@ -72,7 +68,7 @@ def _command(system: System) -> str | None:
         case "amzn":
             return "{sudo}dnf install --assumeyes java-17-amazon-corretto-headless"
         case "fedora" if system.release >= 42:
-            # Fedora 42 gave up its own package in favour of Eclipse Temurin's, whose repository it ships switched off.
+            # Fedora 42 replaced its package by Eclipse Temurin's, and ships that repository disabled.
             return (
                 "{sudo}dnf install --assumeyes adoptium-temurin-java-repository && {sudo}dnf install --assumeyes"
                 " --enablerepo='adoptium*' temurin-17-jre"
@@ -89,11 +85,10 @@ def _command(system: System) -> str | None:
 
 
 def _from_debian_12(sources: str) -> str:
-    """Debian 13 has Java 21 and 25 alone, Debian 12 has 17. Both as sources: apt-get takes from 12 only what 13 does
-    not have.
+    """The command for Debian 13, which has only Java 21 and 25: adds Debian 12, which has Java 17, as a source. apt-get
+    takes from Debian 12 only what Debian 13 does not have.
 
-    Resolved with Debian 13's and 12's package lists (November 2026): nothing that is installed is removed or made
-    older.
+    Checked with the package lists of both (November 2026): no installed package is removed or downgraded.
     """
     there, copy = Path("/") / APT_SOURCES[sources], f"/etc/apt/sources.list.d/bookworm.{sources.partition('.')[2]}"
     return f"sed s/trixie/bookworm/g {there} | {{sudo}}tee {copy} >/dev/null && {{sudo}}{APT_GET}"

@@ -1,5 +1,5 @@
-"""The log store's jar, made of its Java source. Only who changes the source needs a Java compiler: the jar is shipped
-with it.
+"""Compiles the jar of the log store from its Java source. The jar is in the repository, so only a change of the source
+needs a Java compiler.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ LONG_AGO = (2020, 2, 2, 0, 0, 0)
 
 
 def make_log_store() -> Path:
-    """Compiles the log store anew. The same source always gives the same bytes. Raises BadConfiguration where it cannot
-    be compiled.
+    """Compiles the log store. The same source always gives the same bytes. Raises BadConfiguration if it cannot be
+    compiled.
     """
     with zipfile.ZipFile(LOG_STORE, "w", zipfile.ZIP_DEFLATED) as jar:
         for name, content in compiled().items():
@@ -29,13 +29,13 @@ def make_log_store() -> Path:
 
 
 def compiled() -> dict[str, bytes]:
-    """The classes, by their names in the jar. Raises BadConfiguration where there is no compiler, or where it refuses
-    the source.
+    """The compiled classes, by their names in the jar. Raises BadConfiguration if there is no compiler, or if it
+    rejects the source.
     """
     compiler = java_home() / "bin" / "javac"
     if not compiler.exists():
         raise BadConfiguration(
-            f"{compiler} is not there: a Java runtime alone compiles nothing. On Debian or Ubuntu: apt-get install"
+            f"{compiler} is missing: a Java runtime has no compiler. On Debian or Ubuntu: apt-get install"
             f" openjdk-{WANTED}-jdk-headless"
         )
     path = ":".join(map(str, [*installed_jars(), *_pyspark().glob("hadoop-client-api-*.jar")]))

@@ -11,14 +11,14 @@ from lakehouse_assets_tests.embedded_aws.steps import wait_for
 
 @pytest.fixture
 def stack(glue: GlueClient) -> str:
-    """The name of a stack that is not there yet, for a workgroup of that name."""
+    """The name of a stack that does not exist yet. A workgroup of that name exists."""
     name = f"stack-{uuid4().hex}"
     boto3.client("athena").create_work_group(Name=name)
     return name
 
 
 def deploy(stack: str, sql: str) -> None:
-    """The stack has one query."""
+    """Creates or updates the stack, which has one saved query. Waits for the end."""
     cloudformation = boto3.client("cloudformation")
     query = {
         "Type": "AWS::Athena::NamedQuery",

@@ -67,7 +67,7 @@ for thread in threads:
 
 @pytest.mark.parametrize("attempt", range(4))
 def test_the_first_queries_of_a_process_may_come_at_once(attempt: int) -> None:
-    """Several attempts: with dialects that were loaded by the first query, one in two failed."""
+    """Several attempts, because one in two failed when the first query loaded the dialects."""
     ended = subprocess.run(
         [sys.executable, "-c", FIRST_QUERIES_AT_ONCE], capture_output=True, text=True, timeout=60, check=True
     )

@@ -15,7 +15,7 @@ def crawler(glue: GlueClient) -> str:
 
 
 def crawl(crawler: str, database: str, *locations: str, **settings: object) -> LastCrawlInfoTypeDef:
-    """Makes a crawler for these Delta tables if there is none, runs it and waits for its end."""
+    """Runs a crawler for these Delta tables, which is created if missing, and waits for its end."""
     glue = boto3.client("glue")
     if crawler not in [known["Name"] for known in glue.get_crawlers()["Crawlers"]]:
         targets = {

@@ -118,8 +118,8 @@ def test_a_run_that_someone_stopped_is_not_tried_again(bucket: str) -> None:
 
 
 def test_a_run_whose_server_was_killed_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was saved as RUNNING, and nobody is left who could end it: it would hold its job for ever, and whoever waits
-    for it.
+    """The run was saved as RUNNING, and its process is gone: it would block its job, and its waiting clients, for
+    ever.
     """
     with embedded_aws(tmp_path) as first:
         point_at(first, monkeypatch)

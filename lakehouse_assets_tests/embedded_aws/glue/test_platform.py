@@ -1,4 +1,4 @@
-"""What a job finds around its script: the modules that it asked for and no others, Spark with Delta Lake, nothing of
+"""The environment of a job's script: the modules that it asks for and no others, Spark with Delta Lake, and none of
 this machine's own settings.
 """
 
@@ -31,7 +31,7 @@ def archive(**files: str) -> bytes:
 def prepared(
     folder: Path, arguments: Mapping[str, str], objects: Mapping[str, bytes] | None = None
 ) -> tuple[dict[str, str], list[str]]:
-    """The environment, and what the log says."""
+    """The script's environment, and the lines of the log."""
     said: list[str] = []
     return prepare(arguments, (objects or {}).get, folder, said.append), said
 
@@ -117,7 +117,7 @@ def test_a_job_finds_nothing_of_this_machines_settings(tmp_path: Path, monkeypat
 
 @pytest.mark.spark
 def test_spark_is_there_with_delta_lake_and_s3_where_the_job_asks_for_it(bucket: str, tmp_path: Path) -> None:
-    """With nothing configured by the script itself, as it may rely on what Glue has."""
+    """The script configures nothing itself, because it may rely on what Glue provides."""
     script = b"""
 import json, sys
 from pyspark.sql import SparkSession

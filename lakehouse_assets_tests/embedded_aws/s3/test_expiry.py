@@ -63,7 +63,7 @@ def test_the_newest_old_versions_stay_as_many_as_a_rule_says(newest_kept: int, l
 
 
 def written_ago(sidecar: Path, age: timedelta, but: int = 0) -> None:
-    """Makes the versions of an object as old as that, except the newest ones."""
+    """Ages the versions of an object, except the `but` newest. If `but` is 0, the current object, too."""
     said = json.loads(sidecar.read_text())
     for about in said["versions"][:-but] if but else [*said["versions"], said]:
         about["last_modified"] = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -16,14 +16,14 @@ MEBIBYTE = 1 << 20
 
 
 def put(s3: S3Client, bucket: str, key: str, body: bytes) -> str:
-    """Puts an object. Returns its version."""
+    """Puts an object. Returns its version id."""
     return s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
 
 
 def versions(
     s3: S3Client, bucket: str, prefix: str, page_size: int = 1000
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """The versions and the delete markers under a prefix, each with its key, read in pages of this size."""
+    """The versions and the delete markers under a prefix, as (key, version id), read in pages of this size."""
     pages = s3.get_paginator("list_object_versions").paginate(
         Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": page_size}
     )
@@ -35,7 +35,7 @@ def versions(
 
 
 def resident_bytes(status: Path) -> int:
-    """The memory that a process has, from its status under /proc."""
+    """The resident memory of a process, from /proc."""
     (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmRSS:")]
     return int(line.split()[1]) * 1024
 
@@ -205,7 +205,7 @@ def test_any_key_is_kept_as_it_is(s3: S3Client, bucket: str, key: str) -> None:
 def test_an_object_that_cannot_be_written_is_an_error(home: Path, bucket: str, s3: S3Client) -> None:
     hurried = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))
     folder = home / "aws" / "s3" / "000000000000" / bucket
-    # A folder stands where the file is to be written: what a full disk is to a test.
+    # A folder in place of the file makes the write fail, as a full disk does.
     (folder / "key.tmp").mkdir()
 
     with pytest.raises(ClientError) as refused:

@@ -20,7 +20,7 @@ BUCKET = "lakehouse"
 
 @contextmanager
 def s3_of(home: Path) -> Iterator[S3Client]:
-    """An embedded AWS of its own; its client asks once."""
+    """A client, without retries, of an embedded AWS of its own."""
     with embedded_aws(home) as aws:
         yield client("s3", aws, config=Config(retries={"total_max_attempts": 1}))
 
@@ -54,7 +54,7 @@ def copy(s3: S3Client, key: str) -> None:
 
 
 def complete(s3: S3Client, key: str) -> None:
-    """Completes an upload in parts; the one that was begun, where one was."""
+    """Completes a multipart upload: the one that was begun, if there is one."""
     if not (begun := s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])):
         upload_id = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
         s3.upload_part(Bucket=BUCKET, Key=key, UploadId=upload_id, PartNumber=1, Body=b"new")
@@ -77,7 +77,7 @@ def delete_many(s3: S3Client, key: str) -> None:
     "refused", [".tmp", ".meta.json.tmp", ".meta.json"], ids=["bytes", "sidecar", "sidecars-place"]
 )
 def test_what_the_disk_refuses_never_was(refused: str, tmp_path: Path) -> None:
-    """(A folder stands where the file is to be written: what a full disk is to a test.)"""
+    """(A folder in place of the file makes the write fail, as a full disk does.)"""
     creating: tuple[Callable[[S3Client, str], None], ...] = (create, copy, complete)
     changing = (
         (overwrite, copy, complete, *((delete, delete_many) if refused == ".meta.json.tmp" else ()))
@@ -143,18 +143,17 @@ def test_a_server_killed_between_the_files_of_an_object_leaves_it_as_it_was_or_a
         for key, body in {"lease": b"other", "longer": b"second", "new": b"second", "only": b"x"}.items():
             put(s3, BUCKET, key, body)
     folder = files(tmp_path)
-    # The bytes are in place, what is said of them is that of before: as the embedded AWS wrote until now. One of them
-    # is as long as it was.
+    # New bytes with the old sidecar, as older versions of the embedded AWS left them. One has the old length.
     for key in ("lease", "longer"):
         (folder / f"{key}.meta.json").write_bytes(before[key])
-    # The bytes are in place, what is said of them is ready: the write is finished.
+    # New bytes with a complete .tmp sidecar: the write is finished.
     (folder / "new.meta.json").rename(folder / "new.meta.json.tmp")
     (folder / "new.meta.json").write_bytes(before["new"])
-    # Both are ready, or the one is cut short: the write never began.
+    # Both files are .tmp, or the sidecar is cut short: the write is undone.
     (folder / "begun.tmp").write_bytes(b"second")
     (folder / "begun.meta.json.tmp").write_bytes(before["new"])
     (folder / "cut.meta.json.tmp").write_text("{")
-    # A power cut: there is nothing that it could be put back to.
+    # After a power cut, without an older version to restore.
     (folder / "only.meta.json").write_text("")
 
     with s3_of(tmp_path) as s3:
@@ -183,7 +182,7 @@ def test_a_deleted_version_that_came_back_is_not_taken_for_a_write_that_was_cut_
 
 
 def test_where_a_disk_has_no_hard_links_a_copy_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """(No disk here is without: what link(2) says of one is made up.)"""
+    """(The error of link(2) is simulated, because all file systems here have hard links.)"""
     (tmp_path / "a").write_bytes(b"first")
 
     def refuse(reason: int) -> None:

@@ -43,7 +43,7 @@ def test_a_lambdas_code_is_written_once_and_again_where_it_is_gone(
 def test_a_state_that_takes_long_to_write_is_written_less_often(
     took: float, pause: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """(The save, the pauses and the clock are stand-ins: a state of that size takes minutes to make.)"""
+    """(The save, the pauses and the clock are simulated, because a state of that size takes minutes to create.)"""
     state, pauses, clock = SavedState(), list[float](), SimpleNamespace(now=0.0)
 
     def save(services: dict[str, Any]) -> None:

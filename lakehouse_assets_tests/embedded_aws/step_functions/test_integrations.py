@@ -10,7 +10,7 @@ from lakehouse_assets_tests.embedded_aws.steps import Athena, register, wait_for
 
 
 def run(*states: dict[str, Any]) -> dict[str, Any]:
-    """Runs these states one after the other and waits for the end. Returns the execution."""
+    """Runs these states in sequence and waits for the end. Returns the execution."""
     client = boto3.client("stepfunctions")
     chain = {
         f"State{number}": {

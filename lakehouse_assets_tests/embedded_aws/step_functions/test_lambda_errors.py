@@ -26,7 +26,7 @@ def function(aws: EmbeddedAws) -> str:
 
 
 def made(code_text: str) -> str:
-    """The name of a new function that runs `handler` of this code."""
+    """Creates a Lambda that runs `handler` of this code. Returns its name."""
     name, code = f"function-{uuid4().hex}", io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("code.py", code_text)
@@ -36,7 +36,7 @@ def made(code_text: str) -> str:
         Handler="code.handler",
         Role="arn:aws:iam::000000000000:role/any",
         Code={"ZipFile": code.getvalue()},
-        # Of its own accord a Lambda has three seconds, in which a machine at work does not import boto3.
+        # The default of three seconds is too short to import boto3 on a busy machine.
         Timeout=120,
     )
     return name

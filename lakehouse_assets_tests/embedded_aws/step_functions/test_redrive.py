@@ -28,7 +28,7 @@ def start(states: dict[str, Any]) -> str:
 
 
 def test_a_redrive_goes_on_with_the_task_that_failed_its_input_and_the_variables(glue: GlueClient) -> None:
-    """The database comes between the two tries; it is named by a variable and by the state's input."""
+    """The database is created between the two attempts. A variable and the state's input name it."""
     name = f"later_{uuid4().hex}"
     output = (
         "{% {'found': $states.result.Database.Name, 'who': $who, 'redrives': $states.context.Execution.RedriveCount} %}"

@@ -1,5 +1,5 @@
-"""Executables that answer `java -version` as a Java of some version does: real processes, for versions that no machine
-has all of.
+"""Scripts that answer `java -version` like a Java of any version: real processes, because no machine has all
+versions.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ ANSWERS = {
 
 
 def java(home: Path, version: int) -> Path:
-    """A home with a `bin/java` of this version; returns the home."""
+    """Creates a home with a `bin/java` of this version. Returns the home."""
     return scripted(home, f"echo '    java.home = {home}' >&2\necho '{ANSWERS[version]}' >&2")
 
 
 def scripted(home: Path, script: str) -> Path:
-    """A home whose `bin/java` is this shell script."""
+    """Creates a home whose `bin/java` is this shell script. Returns the home."""
     executable = home / "bin" / "java"
     executable.parent.mkdir(parents=True)
     executable.write_text(f"#!/bin/sh\n{script}\n")

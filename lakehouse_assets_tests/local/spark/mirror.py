@@ -1,6 +1,4 @@
-"""A Maven repository over HTTP that holds a few small jars: what the set-up downloads from when it is not to reach the
-world.
-"""
+"""A Maven repository over HTTP with a few small jars, for downloads without the internet."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ from lakehouse_assets.local.spark.jars import Jar
 
 @dataclass
 class Mirror:
-    """`asked` are the paths of the files that were asked for. A path in `stalled` gets no answer until `go_on` is
-    set.
-    """
+    """`asked`: the paths of all requests. A request for a path in `stalled` is not answered until `go_on` is set."""
 
     folder: Path
     url: str = ""
@@ -31,9 +27,7 @@ class Mirror:
     go_on: threading.Event = field(default_factory=threading.Event)
 
     def offer(self, artifact: str, content: bytes, needs: tuple[str, ...] = ()) -> Jar:
-        """Puts `example:<artifact>:1.0` there, which needs other artifacts of the same kind; returns its line of a
-        lock.
-        """
+        """Adds `example:<artifact>:1.0`, which depends on other such artifacts. Returns its line for a lock file."""
         place = self.folder / "example" / artifact / "1.0"
         place.mkdir(parents=True, exist_ok=True)
         place.joinpath(f"{artifact}-1.0.jar").write_bytes(content)
@@ -46,7 +40,7 @@ class Mirror:
 
 @contextmanager
 def mirror(folder: Path) -> Iterator[Mirror]:
-    """Serves `folder` until the end of the block."""
+    """Serves `folder` until the context ends."""
     served = Mirror(folder)
 
     class Handler(SimpleHTTPRequestHandler):
@@ -59,7 +53,7 @@ def mirror(folder: Path) -> Iterator[Mirror]:
             super().do_GET()
 
         def translate_path(self, path: str) -> str:
-            # What it is asked for as a proxy names the host, too.
+            # Requests to a proxy contain the host.
             return super().translate_path(urlsplit(path).path)
 
         def log_message(self, format: str, *args: object) -> None:

@@ -1,6 +1,4 @@
-"""`lakehouse doctor` on Spark: what is missing is broken for an engine that needs it here, and fine for one that does
-not.
-"""
+"""`lakehouse doctor` on Spark: a missing part is a fault only for an engine that needs it here."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ def doctor(monkeypatch: pytest.MonkeyPatch, home: Path, engine: str) -> Result:
 
 @pytest.fixture
 def without_jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As in an environment where nobody ran `make spark`: the jars are looked for below sys.prefix."""
+    """As without `make spark`: the jars are looked for below sys.prefix."""
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "another"))
 
 

@@ -1,7 +1,7 @@
-"""What stands in the folder of Spark's jars is what the lock names, byte for byte, whatever the repository sends and
-wherever the set-up dies.
+"""The folder of Spark's jars contains only locked jars, byte for byte, whatever the repository sends and whenever
+set-up is killed.
 
-Downloads are real ones: the Ivy that pyspark ships, on Java 17, from a Maven repository over HTTP.
+The downloads are real: Ivy, which pyspark ships, on Java 17, from a Maven repository over HTTP.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def test_a_jar_of_other_bytes_is_refused_and_nothing_is_put_in_place(
     repository.offer("poor", sent)
     with pytest.raises(
         BadConfiguration,
-        match=rf"The file of example:poor:1\.0 that was downloaded .* locked are {bad.sha256}, 4 bytes",
+        match=rf"The downloaded file of example:poor:1\.0 .* the lock says {bad.sha256}, 4 bytes",
     ) as refused:
         install_jars(locked(tmp_path, good, bad), folder)
     assert "It was not installed" in str(refused.value)

@@ -1,5 +1,5 @@
-"""Java 17 is found wherever it is, no other version is used, and a missing one is said with what is there and what to
-do.
+"""Java 17 is found in every place, no other version is used, and the message for a missing one says what was found and
+what to do.
 """
 
 from __future__ import annotations
@@ -82,19 +82,19 @@ def test_what_is_called_java_but_answers_otherwise_is_passed_over(tmp_path: Path
     stub, wanted = scripted(tmp_path / "stub", script), java(tmp_path / "jvm" / "17", 17)
     found = find_java({"JAVA_HOME": str(stub)}, [f"{tmp_path}/jvm/*"])
     assert chosen_home(found) == wanted
-    assert f"JAVA_HOME={stub}: no Java that runs" in str(found)
+    assert f"JAVA_HOME={stub}: no working Java" in str(found)
 
 
 def test_a_java_home_that_is_not_there_is_passed_over_and_named(tmp_path: Path) -> None:
     found = find_java({"JAVA_HOME": f"{tmp_path}/gone"}, [])
     assert found.chosen is None
-    assert str(found) == f"Java 17: not found (not used: JAVA_HOME={tmp_path}/gone: no Java that runs)"
+    assert str(found) == f"Java 17: not found (not used: JAVA_HOME={tmp_path}/gone: no working Java)"
 
 
 def test_in_a_root_container_of_debian_java_17_is_installed_after_saying_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """apt-get is a script here: it must not change the machine that runs the tests."""
+    """(apt-get is a script here, because tests must not change the machine.)"""
     kept = java(tmp_path / "kept", 17)
     apt_get = tmp_path / "bin" / "apt-get"
     apt_get.parent.mkdir()
@@ -124,7 +124,7 @@ def test_outside_a_container_nothing_is_installed_unasked(tmp_path: Path) -> Non
 
 
 def without_java(folder: Path) -> dict[str, str]:
-    """A PATH of the commands that a shell script needs, without this machine's Java."""
+    """A PATH with the commands that a shell script needs, and without this machine's Java."""
     tools = folder / "tools"
     tools.mkdir()
     for name in ("mkdir", "cp"):

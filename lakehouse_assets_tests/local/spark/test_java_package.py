@@ -1,6 +1,4 @@
-"""Each system is told the command that works there. What the files of a system look like is copied from the systems'
-own images.
-"""
+"""Each system gets the command that works there. The files of the systems are copied from their own images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log store that is shipped is what its source says."""
+"""The jar of the log store in the repository matches its source."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from lakehouse_assets.local.spark.java import java_home
 
 @pytest.mark.spark
 def test_the_jar_holds_what_the_compiler_makes_of_the_source() -> None:
-    """`make log-store` makes it anew. Where there is only a Java runtime, who changes the source is told so, and
-    nothing can be compared.
-    """
+    """(`make log-store` compiles it.) With only a Java runtime, the error is checked instead."""
     if not (java_home() / "bin" / "javac").exists():
         pytest.skip("there is no Java compiler here")
     with zipfile.ZipFile(LOG_STORE) as jar:
@@ -29,6 +27,6 @@ def test_the_jar_holds_what_the_compiler_makes_of_the_source() -> None:
 def test_who_has_no_compiler_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(log_store, "java_home", lambda: tmp_path)
     with pytest.raises(
-        BadConfiguration, match=r"a Java runtime alone compiles nothing.*apt-get install openjdk-17-jdk-headless"
+        BadConfiguration, match=r"a Java runtime has no compiler.*apt-get install openjdk-17-jdk-headless"
     ):
         log_store.compiled()

@@ -1,5 +1,5 @@
-"""All that is pinned for Spark fits together: the locks of Python packages, the jars, and the versions that pyspark was
-built with.
+"""All pins for Spark fit together: the locked Python packages, the jars, and the versions that pyspark was built
+with.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def test_no_jar_is_locked_that_pyspark_ships_already() -> None:
 
 
 def test_without_java_nothing_is_downloaded_or_installed(tmp_path: Path) -> None:
-    """The Python that make is given stands for a machine without Java: it fails where it is asked for one."""
+    """(The Python that make gets simulates a machine without Java: it fails when it is asked for one.)"""
     for name in (
         "Makefile",
         "requirements-setup.lock",
