@@ -125,8 +125,8 @@ def _dev() -> None:
 
     def start_guarded(command: Sequence[str], **named: Any) -> Any:
         if OF_DAGSTER in command:
-            place = command.index(OF_DAGSTER)
-            return start([*command[:place], __spec__.name, WEBSERVER, *command[place + 1 :]], **named)
+            position = command.index(OF_DAGSTER)
+            return start([*command[:position], __spec__.name, WEBSERVER, *command[position + 1 :]], **named)
         if DAEMON in command:
             return start(command, **named)
         raise RuntimeError(

@@ -120,11 +120,11 @@ def _keep(bucket: str, key: str, versions: list[Version], kept: list[Version]) -
 
 def _remove(bucket: str, key: str, version_id: str) -> None:
     """Removes a version's bytes, and the folders that are empty then."""
-    aside = Path(s3._version_disk_path(bucket, key, version_id))
-    aside.unlink(missing_ok=True)
+    version_file = Path(s3._version_disk_path(bucket, key, version_id))
+    version_file.unlink(missing_ok=True)
     of_versions = Path(s3.DATA_DIR, s3._VERSIONS_DIR).resolve()
     with suppress(OSError):
-        for folder in aside.parents:
+        for folder in version_file.parents:
             if folder == of_versions:
                 break
             folder.rmdir()

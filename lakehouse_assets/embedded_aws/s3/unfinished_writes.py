@@ -55,11 +55,11 @@ def _restore_matching_bytes(objects: Path, sidecar: Path) -> None:
     if metadata.get("is_delete_marker") or "size" not in metadata or not body.is_file():
         return
     account, bucket, *key = body.relative_to(objects).parts
-    aside = objects.joinpath(".versions", account, bucket, metadata.get("version_id") or "null", *key)
-    if aside.is_file():
+    version_file = objects.joinpath(".versions", account, bucket, metadata.get("version_id") or "null", *key)
+    if version_file.is_file():
         # The version's file may also have the same bytes: after a deletion was undone, or after a failed write.
         if not _matches(body, metadata):
-            aside.replace(body)
+            version_file.replace(body)
     elif body.stat().st_size != metadata["size"]:
         sidecar.unlink()
 

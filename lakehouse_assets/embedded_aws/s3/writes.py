@@ -117,10 +117,10 @@ def _persist_displaced_version(
     if record is None or versioning != "Enabled":
         original(bucket_name, key, record, versioning)
         return
-    aside = Path(s3._version_disk_path(bucket_name, key, record.get("version_id") or "null"))
-    aside.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-    aside.unlink(missing_ok=True)
-    link_or_copy(_file(bucket_name, key), aside)
+    version_file = Path(s3._version_disk_path(bucket_name, key, record.get("version_id") or "null"))
+    version_file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    version_file.unlink(missing_ok=True)
+    link_or_copy(_file(bucket_name, key), version_file)
 
 
 def _file(bucket_name: str, key: str) -> Path:
