@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlglot
@@ -167,7 +167,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     }
 
     def recording(kind: type[Any], place: str) -> Any:
-        before: Callable[[Any, str], Any] = kind.__getattribute__
+        before: Callable[[Any, str], Any] = cast(Any, kind).__getattribute__
 
         def asked_for(self: Any, name: str) -> Any:
             if name in kind.model_fields:
