@@ -8,17 +8,17 @@ aws_deploy/ is in no wheel.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from aws_deploy.packaging import this_machine
+from aws_deploy.presets import PRESETS
+from aws_deploy.rollout import Templates, roll_out
+from aws_deploy.settings import Deployment
 from lakehouse_assets import templates
 from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.aws.stacks import outputs_of, untold
-from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.local.bootstrap import storage_stack
 from lakehouse_assets.settings import Settings
-
-if TYPE_CHECKING:
-    from aws_deploy.rollout import Templates
 
 
 def deploy(
@@ -27,19 +27,7 @@ def deploy(
     preset: str = "ecommerce",
     orchestrator: Literal["state_machine", "dagster"] = "state_machine",
 ) -> dict[str, str]:
-    """Brings up both stacks of a preset. Returns their outputs. Doing it again changes nothing, and takes a moment.
-
-    Raises BadConfiguration where the source tree is not there.
-    """
-    try:
-        from aws_deploy.packaging import this_machine
-        from aws_deploy.presets import PRESETS
-        from aws_deploy.rollout import roll_out
-    except ModuleNotFoundError as error:
-        raise BadConfiguration(
-            "The state machine is deployed from the project's source tree only: run this in a checkout, after `make"
-            " setup`."
-        ) from error
+    """Brings up both stacks of a preset. Returns their outputs. Doing it again changes nothing, and takes a moment."""
     # A home that is in use has its storage already.
     present = outputs_of(aws.client("cloudformation"), storage_stack(settings)) is not None
     name = storage_stack(settings) if present else None
@@ -47,17 +35,11 @@ def deploy(
 
 
 def choices() -> set[str]:
-    """The variables DEPLOY_… that a deployment reads; none where the source tree is not there."""
-    try:
-        from aws_deploy.settings import Deployment
-    except ModuleNotFoundError:
-        return set()
+    """The variables DEPLOY_… that a deployment reads."""
     return {f"DEPLOY_{name.upper()}" for name in Deployment.model_fields}
 
 
 def kept(preset: str) -> Templates:
     """The templates of a preset as the repository has them."""
-    from aws_deploy.rollout import Templates
-
     folder = Path(templates.__path__[0])
     return Templates(*((folder / f"{preset}-{part}.json").read_text("utf-8") for part in ("storage", "pipeline")))

@@ -6,14 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lakehouse_assets.aws.environment import hide
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.catalog.athena import BadQuery
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
-
-if TYPE_CHECKING:
-    from lakehouse_assets.batches.lakehouse import Lakehouse
-    from lakehouse_assets.settings import Settings
+from lakehouse_assets.settings import Settings, read_settings
 
 UNUSABLE = "?%"
 """Dagster writes the path into a URL as it is: what follows a question mark is no part of the file's name there, and
@@ -26,8 +24,6 @@ def read_home() -> Settings:
 
     Raises BadConfiguration for wrong settings, and for a home that cannot be used or written.
     """
-    from lakehouse_assets.settings import read_settings
-
     home = absolute(read_settings().home)
     if wrong := unusable(home):
         raise BadConfiguration(
@@ -70,8 +66,6 @@ def absolute(home: Path) -> Path:
 @contextmanager
 def tables_asked(lakehouse: Lakehouse) -> Iterator[None]:
     """Raises LakehouseError that says what runs a batch, where a table is not there because none has run yet."""
-    from lakehouse_assets.catalog.athena import BadQuery
-
     try:
         yield
     except BadQuery as error:

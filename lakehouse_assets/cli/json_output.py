@@ -13,6 +13,7 @@ from lakehouse_assets.cli.terminal.ending import last_words
 from lakehouse_assets.cli.terminal.errors import WRONG_USAGE, tell, tell_unforeseen
 from lakehouse_assets.cli.terminal.formats import print_json
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
+from lakehouse_assets.etl.report import NOTHING_TO_DO
 
 
 def printed_as_json(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -39,6 +40,4 @@ def printed_as_json(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _failed(reason: str) -> dict[str, Any]:
-    from lakehouse_assets.etl.report import NOTHING_TO_DO
-
     return NOTHING_TO_DO | {"status": "failed", "error": reason}

@@ -1,5 +1,5 @@
-"""The command line's entry point. It imports nothing heavy: each command imports what it needs when it runs, so that
-`lakehouse --help` is quick.
+"""The command line's entry point. It imports nothing heavy, so that `lakehouse --help` is quick: each command is
+imported when it is used.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -15,19 +16,6 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.cli.command_group import Commands
-from lakehouse_assets.cli.commands.abandon import abandon
-from lakehouse_assets.cli.commands.check import check
-from lakehouse_assets.cli.commands.doctor import doctor
-from lakehouse_assets.cli.commands.env import env
-from lakehouse_assets.cli.commands.explain import explain
-from lakehouse_assets.cli.commands.history import history
-from lakehouse_assets.cli.commands.load import load, put
-from lakehouse_assets.cli.commands.maintain import maintain
-from lakehouse_assets.cli.commands.query import query
-from lakehouse_assets.cli.commands.rejects import rejects
-from lakehouse_assets.cli.commands.up import down, up
-from lakehouse_assets.cli.home import absolute
-from lakehouse_assets.cli.options import Engine
 from lakehouse_assets.cli.terminal.ending import end_at_once
 from lakehouse_assets.cli.terminal.errors import FAILED, tell_unforeseen
 from lakehouse_assets.embedded_aws.process import end_told
@@ -46,17 +34,8 @@ app = typer.Typer(
 )
 
 
-def demo(engine: Engine = None) -> None:
-    """Show it all: sample files become tables, a report, an answer. It leaves nothing behind."""
-    from lakehouse_assets.cli.commands.demo import run_demo
-
-    run_demo(engine)
-
-
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
         typer.echo(f"lakehouse {version('lakehouse-assets')}")
         raise typer.Exit
 
@@ -70,19 +49,15 @@ def lakehouse(
             show_default=False,
         ),
     ] = None,
-    version: Annotated[
+    show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    del version
+    del show_version
     # Of a run that finds nothing to do it warns once for each check that had nothing to look at.
     logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     if home is not None:
-        os.environ["LAKEHOUSE_HOME"] = str(absolute(home))
-
-
-for command in (load, put, query, check, rejects, history, explain, abandon, maintain, up, down, env, doctor, demo):
-    app.command()(command)
+        os.environ["LAKEHOUSE_HOME"] = str(home.expanduser().absolute())
 
 
 def main() -> None:

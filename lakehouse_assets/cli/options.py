@@ -1,4 +1,4 @@
-"""The option --engine: like LAKEHOUSE_ENGINE, for one command and what it starts."""
+"""Options and completions that several commands share."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from typing import Annotated
 
 import typer
 
-from lakehouse_assets.settings import EngineName
+from lakehouse_assets.contracts import read_contracts
+from lakehouse_assets.settings import EngineName, read_settings
+
+
+def datasets() -> list[str]:
+    """The datasets that have a contract, for completion."""
+    return list(read_contracts(read_settings().contracts))
 
 
 def use(engine: EngineName | None) -> EngineName | None:
+    """Puts the option --engine into the environment, for this command and the processes that it starts."""
     if engine is not None:
         os.environ["LAKEHOUSE_ENGINE"] = engine
     return engine

@@ -1,4 +1,7 @@
-"""Runs the Dagster job for what waits, in this process, and tells a listener how it goes."""
+"""Runs the Dagster job for what waits, in this process, and tells a listener how it goes.
+
+Commands import this module late: with Dagster and the definitions it takes 0.7 s.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,22 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster_shared.error import SerializableErrorInfo
 
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.terminal.ending import last_words
+from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import LakehouseError, LeaseLostError
 from lakehouse_assets.etl.report import NOTHING_TO_DO
+from lakehouse_assets.jobs import LOAD_BATCH, STARTED_BY_TAG
 from lakehouse_assets.local.dagster_home import dagster_home
 from lakehouse_assets.locks import is_held
-
-if TYPE_CHECKING:
-    from dagster import DagsterInstance, EventLogEntry, ExecuteInProcessResult
-    from dagster_shared.error import SerializableErrorInfo
+from lakehouse_assets.resources.glue import RunStopped
 
 Progress = Callable[[str, str], None]
 """Called with a step's name and what happens to it: started, succeeded, failed or skipped."""
@@ -42,9 +48,6 @@ def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None
     same embedded AWS. The caller holds load.lock. Raises LakehouseError where the job fails before there is a batch, or
     where another goes on with the batch and has not ended it yet.
     """
-    from lakehouse_assets.definitions import defs
-    from lakehouse_assets.jobs import LOAD_BATCH
-
     quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
     home = lakehouse.settings.home
     with _instance(home) as instance:
@@ -83,7 +86,7 @@ def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None
     return report
 
 
-def _is_ours_to_record(lakehouse: Lakehouse, batch: Batch, result: ExecuteInProcessResult) -> bool:
+def _is_ours_to_record(lakehouse: Lakehouse, batch: Batch, result: dg.ExecuteInProcessResult) -> bool:
     """Whether the failure of a run that no step recorded (it was interrupted, say) is the batch's. It is not where
     another took the lakehouse over while this process slept: what became of the batch is then the other's to say."""
     lost = any(
@@ -100,12 +103,9 @@ def end_dead_runs(home: Path) -> None:
             _end_dead_runs(instance, home)
 
 
-def _end_dead_runs(instance: DagsterInstance, home: Path) -> None:
+def _end_dead_runs(instance: dg.DagsterInstance, home: Path) -> None:
     """Nobody but this process has load.lock: whatever run of this home is unfinished has no process any more."""
-    from dagster import RunsFilter
-    from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-
-    for run in instance.get_runs(filters=RunsFilter(tags=_of_this_home(home), statuses=NOT_FINISHED_STATUSES)):
+    for run in instance.get_runs(filters=dg.RunsFilter(tags=_of_this_home(home), statuses=NOT_FINISHED_STATUSES)):
         # One that was executed again in the UI has the tags of the first, but a process of its own, which Dagster
         # watches.
         if run.remote_job_origin is None:
@@ -122,55 +122,43 @@ def _of_this_home(home: Path) -> dict[str, str]:
     """The tags of its runs. Where dagster.yaml keeps the runs of several homes or machines in one database, each ends
     its own only.
     """
-    from lakehouse_assets.jobs import STARTED_BY_TAG
-
     return {STARTED_BY_TAG: "lakehouse load", "lakehouse/home": f"{socket.gethostname()}:{home.resolve()}"}
 
 
-def load_dagster(home: Path) -> None:
-    """Imports Dagster and the definitions and sees to the instance's databases: 1.5 of the 2 seconds that a first batch
-    in a home takes to start.
-    """
-    import lakehouse_assets.definitions  # noqa: F401
-
+def prepare_instance(home: Path) -> None:
+    """Creates or updates the databases of Dagster's instance, so that a first run finds them."""
     with _instance(home):
         pass
 
 
 @contextmanager
-def _instance(home: Path) -> Iterator[DagsterInstance]:
-    import dagster as dg
-
+def _instance(home: Path) -> Iterator[dg.DagsterInstance]:
     folder = str(dagster_home(home))
     os.environ["DAGSTER_HOME"] = folder
     with dg.DagsterInstance.from_config(folder) as instance:
         yield instance
 
 
-def _tell(entry: EventLogEntry, progress: Progress) -> None:
+def _tell(entry: dg.EventLogEntry, progress: Progress) -> None:
     event = entry.dagster_event
     if event is not None and event.step_key is not None and event.event_type_value in TOLD:
         progress(event.step_key, TOLD[event.event_type_value])
 
 
-def _batch_id(result: ExecuteInProcessResult) -> str | None:
+def _batch_id(result: dg.ExecuteInProcessResult) -> str | None:
     for event in result.get_asset_materialization_events():
         if event.step_key == BATCH_STEP:
             return str(event.materialization.metadata["batch_id"].value)
     return None
 
 
-def _failure(result: ExecuteInProcessResult) -> str | None:
+def _failure(result: dg.ExecuteInProcessResult) -> str | None:
     """What the first failed step says: our own words where it is a failure of ours, else the error itself."""
-    from dagster import DagsterExecutionInterruptedError
-
-    from lakehouse_assets.resources.glue import RunStopped
-
     for event in result.get_step_failure_events():
         data = event.step_failure_data
         if data.user_failure_data is not None and data.user_failure_data.description:
             return str(data.user_failure_data.description)
-        if {DagsterExecutionInterruptedError.__name__, RunStopped.__name__} & _causes(data.error):
+        if {dg.DagsterExecutionInterruptedError.__name__, RunStopped.__name__} & _causes(data.error):
             return INTERRUPTED
         if data.error is not None:
             return (data.error.cause or data.error).message.strip()

@@ -6,28 +6,53 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from lakehouse_assets.cli import main as program_module
+from lakehouse_assets.cli.command_group import COMMANDS, LazyCommand
 from lakehouse_assets_tests.cli.conftest import Program
 from lakehouse_assets_tests.support import product, products_csv
 
 HEAVY = ("dagster", "boto3", "duckdb", "deltalake", "sqlglot", "pydantic", "lakehouse_assets.contracts")
+HEAVY_FOR_A_COMMAND = ("dagster", "boto3", "pyspark", "ministack", "aws_cdk")
 
 
-def test_help_needs_no_heavy_import() -> None:
-    code = f"import sys, lakehouse_assets.cli.main; print([name for name in {HEAVY} if name in sys.modules])"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
-    )
+def imported_by_help(*command: str) -> set[str]:
+    """The modules that `lakehouse COMMAND --help` has imported at its end."""
+    code = f"""
+        import atexit, sys
+        from lakehouse_assets.cli.main import main
+        sys.argv = {["lakehouse", *command, "--help"]}
+        atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+        main()
+    """
+    ended = subprocess.run([sys.executable, "-c", dedent(code)], capture_output=True, text=True, check=True)
+    assert "Usage: lakehouse" in ended.stdout
+    return set(ended.stderr.split())
+
+
+def test_the_list_of_commands_needs_no_heavy_import() -> None:
+    assert imported_by_help().isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_needs_neither_dagster_nor_boto3(command: str) -> None:
+    assert imported_by_help(command).isdisjoint(HEAVY_FOR_A_COMMAND)
 
 
 def test_every_command_has_a_line_in_the_help(program: Program) -> None:
-    result = program("--help", COLUMNS="200")
+    result = program("--help", COLUMNS="80")
     assert result.returncode == 0
-    for command in ("load", "put", "query", "rejects", "history", "explain", "up", "down", "doctor", "demo"):
+    for command, (_, summary) in COMMANDS.items():
         assert f" {command} " in result.stdout
+        assert summary in result.stdout, "at 80 columns it is one line"
+
+
+@pytest.mark.parametrize(("name", "summary"), [(name, summary) for name, (_, summary) in COMMANDS.items()])
+def test_the_summary_of_a_command_is_the_first_line_of_its_help(name: str, summary: str) -> None:
+    assert LazyCommand(name, *COMMANDS[name]).loaded.help.split("\n\n")[0] == summary
 
 
 def test_the_version_is_told(program: Program) -> None:

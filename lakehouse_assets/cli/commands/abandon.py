@@ -9,6 +9,8 @@ import typer
 
 from lakehouse_assets.cli.home import read_home
 from lakehouse_assets.cli.terminal.errors import visible
+from lakehouse_assets.cli.terminal.report_text import print_report
+from lakehouse_assets.connect import connected
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
 
 
@@ -16,15 +18,12 @@ def abandon(
     reason: Annotated[str, typer.Option(help="Why, for the report and the ledger.")] = "Abandoned by hand.",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Give up the batch that failed, or is killed each time, and is still open: it blocks the next one.
+    """Abandon an open batch that cannot succeed.
 
     What it has loaded stays in the tables and its files are archived. All its other files are set aside under
     rejected/files/, each with the reason: put right and uploaded again they make a new batch. Rows that were loaded
     before come out as unchanged then.
     """
-    from lakehouse_assets.cli.terminal.report_text import print_report
-    from lakehouse_assets.connect import connected
-
     with connected(read_home(), holder="lakehouse abandon") as lakehouse:
         lakehouse.take_lease(lambda waiting: typer.echo(waiting, err=True))
         batch = lakehouse.open_batch()

@@ -10,29 +10,33 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from rich.text import Text
+
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.queries import statement_of
 from lakehouse_assets.cli.commands.load import load_with, started
 from lakehouse_assets.cli.commands.rejects import rejected_of
 from lakehouse_assets.cli.home import read_home
+from lakehouse_assets.cli.options import Engine
 from lakehouse_assets.cli.terminal.console import stdout
 from lakehouse_assets.cli.terminal.progress import steps_shown
+from lakehouse_assets.cli.terminal.reject_examples import examples
 from lakehouse_assets.cli.terminal.report_text import print_report
 from lakehouse_assets.cli.terminal.tables import print_table
+from lakehouse_assets.etl.rejected import Wanted
 from lakehouse_assets.landing.local_files import find_files
-
-if TYPE_CHECKING:
-    from lakehouse_assets.batches.lakehouse import Lakehouse
-    from lakehouse_assets.sample_data.files import SampleData
-    from lakehouse_assets.settings import EngineName
+from lakehouse_assets.sample_data.files import SampleData, make_sample_data
+from lakehouse_assets.settings import EngineName
 
 QUERY = "top_customers"
 
 
-def run_demo(engine: EngineName | None = None) -> None:
-    """Loads two batches of sample files into a fresh embedded lakehouse and shows what became of them. Starts and stops
-    all it needs; leaves nothing behind.
+def demo(engine: Engine = None) -> None:
+    """Load sample files and show the results; leaves nothing behind.
+
+    Starts an embedded AWS in a temporary home, loads two batches of sample files into it, and shows the load reports,
+    the rejected rows and a query. At the end everything is stopped and deleted.
     """
     begun = time.monotonic()
     with _home_of_its_own(engine) as folder, ExitStack() as stack:
@@ -88,8 +92,6 @@ def _home_of_its_own(engine: EngineName | None) -> Iterator[Path]:
 
 
 def _make_files(folder: Path, lakehouse: Lakehouse) -> SampleData:
-    from lakehouse_assets.sample_data.files import make_sample_data
-
     with steps_shown() as steps, steps.step("Make sample files"):
         return make_sample_data(folder, lakehouse.contracts)
 
@@ -113,9 +115,6 @@ def _load(lakehouse: Lakehouse, batch: Path, words: str) -> None:
 
 
 def _show_rejects(lakehouse: Lakehouse) -> None:
-    from lakehouse_assets.cli.terminal.reject_examples import examples
-    from lakehouse_assets.etl.rejected import Wanted
-
     _say(
         "lakehouse rejects",
         "Every rejected row is kept with its raw text and all reasons. Here, for each reason, the first.",
@@ -166,8 +165,6 @@ def _say(heading: str, words: str) -> None:
     console = stdout()
     console.print()
     if console.is_terminal:
-        from rich.text import Text
-
         console.rule(Text(heading, "bold"), align="left", style="cyan")
     else:
         console.print(f"== {heading}")

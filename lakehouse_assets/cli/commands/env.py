@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.cli.home import absolute
+from lakehouse_assets.embedded_aws.process import running
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
+from lakehouse_assets.settings import read_settings
 
 NOTE = (
     "These values are secret: who has them runs code as you. They hold for this home alone, and as long as its embedded"
@@ -28,10 +30,7 @@ class Form(StrEnum):
 def env(
     form: Annotated[Form, typer.Option("--format", help="Lines for a shell, or one JSON object.")] = Form.shell,
 ) -> None:
-    """Print the environment by which other programs reach the embedded AWS that runs: eval "$(lakehouse env)"."""
-    from lakehouse_assets.embedded_aws.process import running
-    from lakehouse_assets.settings import read_settings
-
+    """Print how other programs connect to the embedded AWS."""
     settings = read_settings()
     if settings.aws == "account":
         raise BadConfiguration(

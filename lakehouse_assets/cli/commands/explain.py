@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import sqlglot
 import typer
+from rich.syntax import Syntax
 
-from lakehouse_assets.cli.commands.rejects import datasets
+from lakehouse_assets.cli.options import datasets
+from lakehouse_assets.cli.terminal.console import stdout
+from lakehouse_assets.cli.terminal.tables import print_table
+from lakehouse_assets.contracts import Contract, Contracts, Severity, read_contracts
 from lakehouse_assets.errors import BadConfiguration
-
-if TYPE_CHECKING:
-    from lakehouse_assets.contracts import Contract, Contracts
+from lakehouse_assets.etl.plan import decide_sql, judge_sql
+from lakehouse_assets.etl.plan.partition import partition_rules
+from lakehouse_assets.etl.plan.types import FORMS
+from lakehouse_assets.settings import read_settings
 
 
 def explain(
@@ -23,13 +29,7 @@ def explain(
         ),
     ],
 ) -> None:
-    """Explain what is rejected and why: the contract in plain words, then the SQL that judges each row."""
-    from lakehouse_assets.cli.terminal.console import stdout
-    from lakehouse_assets.cli.terminal.tables import print_table
-    from lakehouse_assets.contracts import read_contracts
-    from lakehouse_assets.etl.plan import decide_sql, judge_sql
-    from lakehouse_assets.settings import read_settings
-
+    """Explain a dataset's contract and the SQL that validates it."""
     settings = read_settings()
     contracts = read_contracts(settings.contracts)
     if dataset not in contracts:
@@ -81,15 +81,10 @@ def _roles(contract: Contract, column: str) -> list[str]:
 
 
 def _forms(contract: Contract) -> list[tuple[str, str]]:
-    from lakehouse_assets.etl.plan.types import FORMS
-
     return [(kind, FORMS[kind]) for kind in dict.fromkeys(column.kind for column in contract.columns)]
 
 
 def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str, list[str]]]:
-    from lakehouse_assets.contracts import Severity
-    from lakehouse_assets.etl.plan.partition import partition_rules
-
     required = [column.name for column in contract.columns if column.required]
     rejected = [
         f"one of these is missing: {', '.join(required)} (reason: <column>: required)",
@@ -148,15 +143,9 @@ def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str,
 
 
 def _print_sql(sql: str) -> None:
-    import sqlglot
-
-    from lakehouse_assets.cli.terminal.console import stdout
-
     console = stdout()
     pretty = sqlglot.transpile(sql, read="spark", write="spark", pretty=True)[0]
     if not console.is_terminal:
         console.file.write(pretty + "\n")
         return
-    from rich.syntax import Syntax
-
     console.print(Syntax(pretty, "sql", theme="ansi_dark", background_color="default", word_wrap=True))

@@ -7,6 +7,13 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.cli.home import no_batch_yet, read_home
+from lakehouse_assets.cli.terminal.console import stdout
+from lakehouse_assets.cli.terminal.errors import visible
+from lakehouse_assets.cli.terminal.formats import print_json
+from lakehouse_assets.cli.terminal.report_text import print_files, style_of
+from lakehouse_assets.cli.terminal.tables import print_tally
+from lakehouse_assets.connect import connected
+from lakehouse_assets.etl.status import in_words
 
 
 def history(
@@ -14,15 +21,7 @@ def history(
         bool, typer.Option("--json", help="Print a JSON list of the load reports, oldest first.")
     ] = False,
 ) -> None:
-    """Show every batch and file ever seen: when, outcome, counts."""
-    from lakehouse_assets.cli.terminal.console import stdout
-    from lakehouse_assets.cli.terminal.errors import visible
-    from lakehouse_assets.cli.terminal.formats import print_json
-    from lakehouse_assets.cli.terminal.report_text import print_files, style_of
-    from lakehouse_assets.cli.terminal.tables import print_tally
-    from lakehouse_assets.connect import connected
-    from lakehouse_assets.etl.status import in_words
-
+    """List every batch and file: when, outcome, counts."""
     settings = read_home()
     with connected(settings) as lakehouse:
         reports = lakehouse.reports.all()

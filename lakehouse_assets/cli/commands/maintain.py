@@ -8,6 +8,9 @@ import typer
 
 from lakehouse_assets.cli.home import read_home
 from lakehouse_assets.cli.options import use
+from lakehouse_assets.cli.terminal.tables import print_table
+from lakehouse_assets.connect import connected
+from lakehouse_assets.locks import locked
 from lakehouse_assets.settings import A_WEEK, EngineName
 
 
@@ -24,14 +27,12 @@ def maintain(
         ),
     ] = None,
 ) -> None:
-    """Compact the tables' small files (OPTIMIZE) and delete files that no recent version needs (VACUUM). No row
+    """Compact the tables and delete old versions.
+
+    Joins small files into larger ones (OPTIMIZE) and deletes files that no recent version needs (VACUUM). No row
     changes.
     """
     del engine  # its callback has put it into the environment
-    from lakehouse_assets.cli.terminal.tables import print_table
-    from lakehouse_assets.connect import connected
-    from lakehouse_assets.locks import locked
-
     settings = read_home()
 
     def told_to_wait() -> None:

@@ -6,11 +6,17 @@ import logging
 import re
 from typing import Annotated
 
+import sqlglot
 import typer
+from sqlglot import exp
+from sqlglot.dialects.athena import Athena
+from sqlglot.errors import SqlglotError
 
+from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.catalog.queries import named_queries, statement_of
 from lakehouse_assets.cli.home import read_home, tables_asked
 from lakehouse_assets.cli.terminal.formats import Format, Raw, print_rows
+from lakehouse_assets.connect import connected
 from lakehouse_assets.errors import BadConfiguration
 
 CHANGES = re.compile(
@@ -36,10 +42,7 @@ def query(
     form: Annotated[Format, typer.Option("--format", help="How the answer is written.")] = Format.TABLE,
     raw: Raw = False,
 ) -> None:
-    """Ask the tables, through Athena. Nothing is changed: what is no query is refused."""
-    from lakehouse_assets.aws.client import failures_named
-    from lakehouse_assets.connect import connected
-
+    """Run a read-only SQL query through Athena."""
     statement = statement_of(sql)
     if not asks(statement):
         raise BadConfiguration(
@@ -55,11 +58,6 @@ def asks(statement: str) -> bool:
     """Whether it is one query, which changes nothing. What cannot be read here Athena shall judge, unless its first
     word says that it changes something.
     """
-    import sqlglot
-    from sqlglot import exp
-    from sqlglot.dialects.athena import Athena
-    from sqlglot.errors import SqlglotError
-
     # It warns of each SHOW and EXPLAIN that it reads no further than the first word.
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     try:

@@ -6,32 +6,27 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.padding import Padding
+from rich.text import Text
 
+from lakehouse_assets.aws.client import failures_named
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.home import read_home
+from lakehouse_assets.cli.options import datasets
 from lakehouse_assets.cli.terminal.console import stdout
 from lakehouse_assets.cli.terminal.errors import visible
 from lakehouse_assets.cli.terminal.formats import MOST_TABLE_ROWS, Format, Raw, print_rows
 from lakehouse_assets.cli.terminal.values import short_text
+from lakehouse_assets.connect import connected
 from lakehouse_assets.errors import BadConfiguration
-
-if TYPE_CHECKING:
-    from rich.text import Text
-
-    from lakehouse_assets.batches.lakehouse import Lakehouse
-    from lakehouse_assets.etl.rejected import Rejected, Wanted
+from lakehouse_assets.etl.plan import hint
+from lakehouse_assets.etl.rejected import COLUMNS, Rejected, State, Wanted
 
 STATES = ("open", "waiting", "resolved")
 STYLES = {"open": "yellow", "waiting": "cyan", "resolved": "green"}
-
-
-def datasets() -> list[str]:
-    from lakehouse_assets.contracts import read_contracts
-    from lakehouse_assets.settings import read_settings
-
-    return list(read_contracts(read_settings().contracts))
 
 
 def rejects(
@@ -82,15 +77,11 @@ def rejects(
     form: Annotated[Format, typer.Option("--format", help="How the records are written.")] = Format.TABLE,
     raw: Raw = False,
 ) -> None:
-    """Show the rejected records that are open or wait: the reasons, the raw text, where each came from.
+    """List the rejected records, with their reasons.
 
     A record is open until a corrected row of its key is loaded, waits where only its parent is missing, and is resolved
     when it was healed (its parent came), corrected or replayed: resolved_by names the batch, resolution says how.
     """
-    from lakehouse_assets.aws.client import failures_named
-    from lakehouse_assets.connect import connected
-    from lakehouse_assets.etl.rejected import COLUMNS, Wanted
-
     wanted = Wanted(_states(state, every=every), reason, file, batch, key, _day(since), _day(until))
     with connected(read_home()) as lakehouse:
         # delta-rs, which reads the records, has no words for wrong credentials, nor for a bucket that is not there.
@@ -109,8 +100,6 @@ def rejects(
 
 def rejected_of(lakehouse: Lakehouse, dataset: str | None = None) -> list[Rejected]:
     """The rejected records of a dataset, or of each. Raises BadConfiguration for a dataset that has no contract."""
-    from lakehouse_assets.etl.rejected import Rejected
-
     if dataset is not None and dataset not in lakehouse.contracts:
         raise BadConfiguration(f"There is no dataset {dataset}. The datasets: {', '.join(lakehouse.contracts)}")
     names = [dataset] if dataset else list(lakehouse.contracts)
@@ -122,8 +111,6 @@ def rejected_of(lakehouse: Lakehouse, dataset: str | None = None) -> list[Reject
 
 
 def _states(named: Sequence[str] | None, *, every: bool) -> tuple[Any, ...]:
-    from lakehouse_assets.etl.rejected import State, Wanted
-
     if wrong := [name for name in named or () if name not in STATES]:
         raise BadConfiguration(f"There is no state {', '.join(wrong)}. The states: {', '.join(STATES)}")
     return tuple(State) if every else tuple(map(State, named)) if named else Wanted().states
@@ -136,9 +123,6 @@ def _day(said: datetime | None) -> date | None:
 def _print_one_below_the_other(records: Iterator[tuple[Any, ...]]) -> list[tuple[str, str]]:
     """Ten columns, one of which is a whole row, are too much for a terminal's width. Returns each dataset and reason
     that was printed, once."""
-    from rich.padding import Padding
-    from rich.text import Text
-
     console = stdout()
     place = 0
     said: dict[tuple[str, str], None] = {}
@@ -169,8 +153,6 @@ def _print_one_below_the_other(records: Iterator[tuple[Any, ...]]) -> list[tuple
 
 def _print_hints(lakehouse: Lakehouse, reasons: Iterable[tuple[str, str]]) -> None:
     """What each reason asks for, where it does not say it all."""
-    from lakehouse_assets.etl.plan import hint
-
     console = stdout()
     for dataset, reason in reasons:
         if found := hint(reason, lakehouse.contracts[dataset]):
@@ -179,15 +161,11 @@ def _print_hints(lakehouse: Lakehouse, reasons: Iterable[tuple[str, str]]) -> No
 
 def _heading(dataset: str, state: str, reasons: Sequence[str]) -> Text:
     """A record's first line: what it is, and why it is rejected."""
-    from rich.text import Text
-
     return Text.assemble((dataset, "bold"), "  ", (state, STYLES[state]), "  ", (visible("; ".join(reasons)), "yellow"))
 
 
 def _summary(asked: Sequence[Rejected], wanted: Wanted) -> str:
     """How many records there are of each state, those that are not shown included."""
-    from lakehouse_assets.etl.rejected import State
-
     found: Counter[State] = Counter()
     for each in asked:
         found.update(each.counts(wanted))

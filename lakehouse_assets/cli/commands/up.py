@@ -17,17 +17,19 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.home import absolute, read_home
 from lakehouse_assets.cli.terminal.errors import FAILED, tell
+from lakehouse_assets.connect import connected
 from lakehouse_assets.embedded_aws.process import end_told
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
-
-if TYPE_CHECKING:
-    from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.local.dagster_home import dagster_home, workspace
+from lakehouse_assets.locks import is_held, take_if_free
+from lakehouse_assets.settings import read_settings
 
 USUAL_PORT = 3000
 SECONDS_TO_STOP, SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_WORDS = 30.0, 0.1, 15.0
@@ -41,9 +43,8 @@ def up(
         typer.Option(help="The UI's port; otherwise 3000, or a free one if that is taken.", show_default=False),
     ] = None,
 ) -> None:
-    """Run the embedded AWS and Dagster's UI and daemon for this home, until Ctrl-C or lakehouse down."""
-    from lakehouse_assets.cli.runs import end_dead_runs
-    from lakehouse_assets.connect import connected
+    """Run Dagster (UI and daemon) and the embedded AWS until Ctrl-C."""
+    from lakehouse_assets.cli.runs import end_dead_runs  # noqa: PLC0415 - see there
 
     settings = read_home()
     home = settings.home
@@ -97,7 +98,13 @@ def _ended_with_the_embedded_aws() -> Iterator[None]:
 
 
 def _deploy(lakehouse: Lakehouse) -> None:
-    from aws_deploy.embedded import deploy
+    try:
+        from aws_deploy.embedded import deploy  # noqa: PLC0415 - aws_deploy is not in the wheel
+    except ModuleNotFoundError as error:
+        raise BadConfiguration(
+            "The state machine is deployed from the project's source tree only: run this in a checkout, after"
+            " `make setup`."
+        ) from error
 
     machine = deploy(lakehouse.settings, lakehouse.aws)["StateMachineArn"]
     typer.echo(f"State machine: {machine}")
@@ -105,9 +112,6 @@ def _deploy(lakehouse: Lakehouse) -> None:
 
 def down() -> None:
     """Stop what lakehouse up runs for this home."""
-    from lakehouse_assets.locks import is_held
-    from lakehouse_assets.settings import read_settings
-
     home = absolute(read_settings().home)
     lock = _lock(home)
     if not is_held(lock):
@@ -128,8 +132,6 @@ def down() -> None:
 
 def running_url(home: Path) -> str | None:
     """Where the UI of this home answers, if it runs."""
-    from lakehouse_assets.locks import is_held
-
     if not is_held(_lock(home)):
         return None
     try:
@@ -141,8 +143,6 @@ def running_url(home: Path) -> str | None:
 @contextmanager
 def _claimed(home: Path) -> Iterator[bool]:
     """Whether this process is now the one that runs this home's Dagster."""
-    from lakehouse_assets.locks import take_if_free
-
     with _lock(home).open("a+", encoding="utf-8") as file:
         if not take_if_free(file):
             yield False
@@ -158,8 +158,6 @@ def _claimed(home: Path) -> Iterator[bool]:
 
 @contextmanager
 def _dagster(home: Path, url: str, told_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    from lakehouse_assets.local.dagster_home import dagster_home, workspace
-
     arguments = ["-w", str(workspace(home)), "-h", "127.0.0.1", "-p", url.rsplit(":", 1)[1]]
     _log(home).parent.mkdir(parents=True, exist_ok=True)
     with _log(home).open("wb") as log:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from rich.console import Console
 
 
 def stdout() -> Console:
     """A rich console on standard output that changes no text: no highlighting, markup or emoji."""
-    from rich.console import Console
-
     return Console(highlight=False, markup=False, emoji=False)
 
 

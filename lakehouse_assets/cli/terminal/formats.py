@@ -10,17 +10,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from lakehouse_assets.cli.terminal.console import writes_utf8
 from lakehouse_assets.cli.terminal.errors import visible
+from lakehouse_assets.cli.terminal.tables import print_table
 from lakehouse_assets.cli.terminal.values import is_number, text_of
 from lakehouse_assets.errors import BadConfiguration
-
-if TYPE_CHECKING:
-    pass
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell that begins so: https://owasp.org/www-community/attacks/CSV_Injection"""
@@ -62,8 +60,6 @@ def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format
     elif form is Format.CSV:
         _print_csv_rows(names, rows, raw=raw)
     else:
-        from lakehouse_assets.cli.terminal.tables import print_table
-
         shown = iter(rows)
         print_table(names, list(islice(shown, MOST_TABLE_ROWS)))
         if more := sum(1 for _ in shown):

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
+from lakehouse_assets.cli.terminal.spinner import steps_drawn
+
 
 class Steps(Protocol):
     """A listener to steps: called with a step of the Dagster job and what happens to it (started, succeeded, failed,
@@ -35,7 +37,5 @@ def steps_shown() -> Iterator[Steps]:
     if not sys.stderr.isatty():
         yield Silent()
         return
-    from lakehouse_assets.cli.terminal.spinner import steps_drawn
-
     with steps_drawn() as steps:
         yield steps

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
 from lakehouse_assets.cli.terminal.console import stdout
 from lakehouse_assets.cli.terminal.errors import visible
 from lakehouse_assets.cli.terminal.values import is_number, short_text
@@ -42,10 +46,6 @@ def print_tally(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def _drawn(lines: list[list[str]], right: list[bool], width: int) -> Any:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     widths = _widths(lines)
     numbers_fit = sum(w for w, is_right in zip(widths, right, strict=True) if is_right) < width / 2
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, collapse_padding=True, pad_edge=False, header_style="bold")

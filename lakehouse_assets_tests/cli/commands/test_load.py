@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -332,9 +334,6 @@ def test_two_loads_at_once_take_turns(tmp_path: Path) -> None:
 
 
 def test_a_second_load_says_that_it_waits(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    import fcntl
-    import threading
-
     (tmp_path / "p.csv").write_text(products_csv(product(1)))
     lock = (lakehouse.settings.home / "load.lock").open("ab")
     fcntl.flock(lock, fcntl.LOCK_EX)

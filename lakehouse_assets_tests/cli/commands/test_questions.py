@@ -242,7 +242,7 @@ def test_a_sound_machine_gets_a_clean_bill() -> None:
     result = lakehouse_command("doctor")
     assert result.exit_code == 0
     assert "not needed by the embedded engine" in result.stdout
-    assert "Embedded AWS: runs at http://127.0.0.1:" in result.stdout
+    assert "Embedded AWS: running at http://127.0.0.1:" in result.stdout
 
 
 def test_what_is_broken_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -274,9 +274,9 @@ def test_a_variable_that_nothing_reads_is_named_with_the_one_that_may_be_meant(m
         if "Nothing reads the variable" in line
     }
     assert found == {
-        "DEPLOY_EMAIL": "Is DEPLOY_EMAILS meant?",
-        "LAKEHOUSE_BUKET": "Is LAKEHOUSE_BUCKET meant?",
-        "LAKEHOUSE_WEATHER_REPORT": "README.md, Settings, has those that are read.",
+        "DEPLOY_EMAIL": "Did you mean DEPLOY_EMAILS?",
+        "LAKEHOUSE_BUKET": "Did you mean LAKEHOUSE_BUCKET?",
+        "LAKEHOUSE_WEATHER_REPORT": "docs/reference/settings.md lists the settings.",
     }
 
 

@@ -42,7 +42,7 @@ def raising(error: Exception) -> Callable[..., Any]:
     ("place", "error"),
     [
         ((Store, "upload"), HTTP_500),
-        ((batches, "load_dagster"), sqlite3.OperationalError("database or disk is full")),
+        ((batches, "prepare_instance"), sqlite3.OperationalError("database or disk is full")),
         ((batches, "run_batch"), OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))),
         (
             (batches, "run_batch"),
