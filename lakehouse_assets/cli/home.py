@@ -14,15 +14,14 @@ from lakehouse_assets.errors import BadConfiguration, LakehouseError
 from lakehouse_assets.settings import Settings, read_settings
 
 UNUSABLE = "?%"
-"""Dagster writes the path into a URL as it is: what follows a question mark is no part of the file's name there, and
-%20 another character."""
+"""Dagster writes the path into a URL unescaped: there a question mark ends the file's name, and %20 is a space."""
 
 
 def read_home() -> Settings:
-    """The settings of this process. Its home is created if need be and, absolute, put into the environment: whatever
-    this process starts uses the same one.
+    """The settings of this process. Creates the home if it does not exist, and puts its absolute path into the
+    environment, for every process that this one starts.
 
-    Raises BadConfiguration for wrong settings, and for a home that cannot be used or written.
+    Raises BadConfiguration for invalid settings, and for a home that cannot be used or written.
     """
     home = absolute(read_settings().home)
     if wrong := unusable(home):
@@ -33,8 +32,8 @@ def read_home() -> Settings:
         (home / "logs").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadConfiguration(
-            f"The home {home} cannot be made: {error.strerror}. Set LAKEHOUSE_HOME (or --home) to a folder that can be"
-            " written."
+            f"The home {home} cannot be created: {error.strerror}. Set LAKEHOUSE_HOME (or --home) to a folder that you"
+            " can write."
         ) from error
     if not os.access(home, os.W_OK | os.X_OK):
         raise BadConfiguration(
@@ -44,16 +43,16 @@ def read_home() -> Settings:
     os.environ["LAKEHOUSE_HOME"] = str(home)
     settings = read_settings()
     if settings.aws == "embedded":
-        # Before there is a second thread, which might read the environment meanwhile.
+        # Before a second thread is started, which might read the environment meanwhile.
         hide()
     return settings
 
 
 def unusable(home: Path) -> str | None:
-    """What in a home's path no lakehouse can work with."""
+    """Why a home's path cannot be used; None if it can."""
     wrong = sorted({character for character in str(home) if character in UNUSABLE or not character.isprintable()})
     return (
-        f"its path holds {' '.join(map(repr, wrong))}, and the addresses of Dagster's databases cannot"
+        f"its path contains {' '.join(map(repr, wrong))}, which the URLs of Dagster's databases cannot contain"
         if wrong
         else None
     )
@@ -64,8 +63,8 @@ def absolute(home: Path) -> Path:
 
 
 @contextmanager
-def tables_asked(lakehouse: Lakehouse) -> Iterator[None]:
-    """Raises LakehouseError that says what runs a batch, where a table is not there because none has run yet."""
+def missing_tables_explained(lakehouse: Lakehouse) -> Iterator[None]:
+    """Raises LakehouseError that says how to run a batch, if a table is missing because no batch has run yet."""
     try:
         yield
     except BadQuery as error:
@@ -75,5 +74,6 @@ def tables_asked(lakehouse: Lakehouse) -> Iterator[None]:
 
 
 def no_batch_yet(settings: Settings) -> str:
+    """The message of a command that needs a batch, before the first one."""
     where = settings.home if settings.aws == "embedded" else f"bucket {settings.bucket}"
-    return f"No batch has run in {where} yet. lakehouse load FILE runs one."
+    return f"No batch has run in {where} yet. Run one: lakehouse load FILE"

@@ -16,8 +16,9 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.cli.command_group import Commands
-from lakehouse_assets.cli.terminal.ending import end_at_once
-from lakehouse_assets.cli.terminal.errors import FAILED, tell_unforeseen
+from lakehouse_assets.cli.exit_codes import ExitCode
+from lakehouse_assets.cli.terminal.ending import exit_now
+from lakehouse_assets.cli.terminal.errors import print_unexpected
 from lakehouse_assets.embedded_aws.process import end_told
 
 app = typer.Typer(
@@ -27,10 +28,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=(
-        "Files of CSV or Excel become validated, deduplicated Delta tables: nothing lost, nothing doubled, nothing"
-        " silently changed."
+        "Load CSV and Excel files into validated, deduplicated Delta tables. No row is lost, duplicated or changed"
+        " without a record of it."
     ),
-    epilog="Each command explains itself: lakehouse load --help",
+    epilog="First time: lakehouse demo\n\nHelp and examples of a command: lakehouse load --help",
 )
 
 
@@ -45,35 +46,35 @@ def lakehouse(
     home: Annotated[
         Path | None,
         typer.Option(
-            help="Where all local state lives; like LAKEHOUSE_HOME, which is .lakehouse in this folder unless set.",
+            help="The folder of all local state. Overrides LAKEHOUSE_HOME; default: .lakehouse in this folder.",
             show_default=False,
         ),
     ] = None,
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     del show_version
-    # Of a run that finds nothing to do it warns once for each check that had nothing to look at.
+    # If a run finds nothing to load, Dagster would warn once for each check that it skips.
     logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     if home is not None:
         os.environ["LAKEHOUSE_HOME"] = str(home.expanduser().absolute())
 
 
 def main() -> None:
-    """Runs the command line. SIGTERM ends it as Ctrl-C does: what a command started is stopped with it."""
-    signal.signal(signal.SIGTERM, _end_in_order)
+    """Runs the command line. SIGTERM interrupts it like Ctrl-C: everything that the command started is stopped."""
+    signal.signal(signal.SIGTERM, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        with end_told(end_at_once):
+        with end_told(exit_now):
             app()
-    except Exception as error:  # noqa: BLE001 - the trace goes to the log, a line to the person
-        tell_unforeseen(error)
-        sys.exit(FAILED)
+    except Exception as error:  # noqa: BLE001 - the user gets one line, the log the trace
+        print_unexpected(error)
+        sys.exit(ExitCode.FAILED)
 
 
-def _end_in_order(number: int, frame: FrameType | None) -> None:
+def _interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise KeyboardInterrupt
 

@@ -27,7 +27,7 @@ Engine = Annotated[
     EngineName | None,
     typer.Option(
         callback=use,
-        help="What loads the rows; like LAKEHOUSE_ENGINE. spark and glue need `make spark` once.",
+        help="The engine that loads the rows. Overrides LAKEHOUSE_ENGINE. spark and glue need `make spark` once.",
         show_default=False,
     ),
 ]

@@ -1,4 +1,4 @@
-"""`lakehouse explain`: what a dataset's contract asks of a row, in plain words, and the SQL that judges it."""
+"""`lakehouse explain`: a dataset's contract in plain words, and the SQL that validates its rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def explain(
         ),
     ],
 ) -> None:
-    """Explain a dataset's contract and the SQL that validates it."""
+    """Explain a dataset's contract and the SQL that validates it.
+
+    Prints the columns, the format of their values, the rules in plain words, and the generated SQL.
+    """
     settings = read_settings()
     contracts = read_contracts(settings.contracts)
     if dataset not in contracts:
@@ -49,7 +52,7 @@ def explain(
         (
             c.name,
             c.kind,
-            "required" if c.required else "may be empty",
+            "required" if c.required else "optional",
             "; ".join(_roles(contract, c.name)),
             c.description,
         )
@@ -57,19 +60,19 @@ def explain(
     ]
     print_table(("column", "type", "", "role", "meaning"), rows)
     say()
-    say("How a value is written", "bold")
-    print_table(("type", "written as"), _forms(contract))
+    say("Formats", "bold")
+    print_table(("type", "format of a value"), _forms(contract))
     for heading, sentences in _in_plain_words(contract, contracts):
         say()
         say(heading, "bold")
         for sentence in sentences:
             say(textwrap.fill(sentence, width, initial_indent="  - ", subsequent_indent="    "))
     for heading, sql in (
-        ("The SQL that judges each row by itself", judge_sql(contract)),
-        ("The SQL that decides what becomes of it", decide_sql(contract)),
+        ("The SQL that validates each row by itself", judge_sql(contract)),
+        ("The SQL that decides the outcome of each row", decide_sql(contract)),
     ):
         say()
-        say(f"{heading} (Spark's dialect; the embedded engine runs the same in DuckDB's)", "bold")
+        say(f"{heading} (in Spark's dialect; the embedded engine runs it in DuckDB's)", "bold")
         _print_sql(sql)
 
 
@@ -87,24 +90,24 @@ def _forms(contract: Contract) -> list[tuple[str, str]]:
 def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str, list[str]]]:
     required = [column.name for column in contract.columns if column.required]
     rejected = [
-        f"one of these is missing: {', '.join(required)} (reason: <column>: required)",
+        f"a required value is missing: {', '.join(required)} (reason: <column>: required)",
         (
-            "a value is not written as its type says (reason: <column>: not <type>); a missing value is an empty cell,"
-            " no word such as NULL or NA"
+            "a value does not have the format of its type (reason: <column>: not <type>); a missing value is an empty"
+            " cell, not a word such as NULL or NA"
         ),
         "it has more or fewer fields than the header",
         *(
-            f"it breaks this: {rule.description.rstrip('.')} (reason: {rule.name})"
+            f"it breaks this rule: {rule.description.rstrip('.')} (reason: {rule.name})"
             for rule in contract.rules
             if rule.severity is Severity.REJECT
         ),
         *(
-            f"it breaks this: {rule.description.rstrip('.')} (reason: {rule.name})"
+            f"it breaks this rule: {rule.description.rstrip('.')} (reason: {rule.name})"
             for rule in partition_rules(contract)
         ),
         *(
-            f"{parent.column} is in no row of {parent.dataset} (reason: {parent.reason}); it waits, and is loaded by"
-            " itself when that comes"
+            f"{parent.column} is in no row of {parent.dataset} (reason: {parent.reason}); the record waits, and is"
+            " loaded automatically after that row"
             for parent in contract.parents
         ),
     ]
@@ -112,9 +115,9 @@ def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str,
         f"{rule.description.rstrip('.')} ({rule.name})" for rule in contract.rules if rule.severity is Severity.WARN
     ]
     wins = (
-        f"the greatest {contract.version}; of equals that of the later file"
+        f"the row with the greatest {contract.version} is kept; if equal, the row of the later file"
         if contract.version
-        else "that of the later file"
+        else "the row of the later file is kept"
     )
     children = [
         child.dataset
@@ -122,21 +125,21 @@ def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str,
         if any(parent.dataset == contract.dataset for parent in child.parents)
     ]
     said = [
-        ("A row is rejected, and kept with every reason, when", rejected),
-        ("A row is loaded all the same, with a warning, when it breaks this", warnings),
+        ("A row is rejected, and stored with all its reasons, if", rejected),
+        ("A row is loaded with a warning if it breaks this rule", warnings),
         (
-            f"Of several rows with one {contract.key}",
+            f"If several rows have the same {contract.key}",
             [
-                f"one stays: {wins}",
+                wins,
                 (
-                    "a row that says what the table says is unchanged; one that is older than the table's is stale:"
-                    " neither changes anything"
+                    "a row equal to the table's row is unchanged, and a row older than the table's row is stale:"
+                    " neither changes the table"
                 ),
             ],
         ),
         (
-            "Datasets whose rows wait for it",
-            [f"{child}: a row of it waits until its row of {contract.dataset} is there" for child in children],
+            "Datasets that refer to this one",
+            [f"{child}: a row waits until its row of {contract.dataset} is loaded" for child in children],
         ),
     ]
     return [(heading, sentences) for heading, sentences in said if sentences]

@@ -1,4 +1,4 @@
-"""`lakehouse history`: every batch and every file that was ever seen."""
+"""`lakehouse history`: every batch and every file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ from lakehouse_assets.etl.status import in_words
 
 def history(
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON list of the load reports, oldest first.")
+        bool, typer.Option("--json", help="Print the load reports as one JSON list, the oldest first.")
     ] = False,
 ) -> None:
-    """List every batch and file: when, outcome, counts."""
+    """List every batch and file: when, outcome, counts.
+
+    The oldest batch comes first: when it was frozen, how it ended, what became of the rows of each dataset and of each
+    file.
+    """
     settings = read_home()
     with connected(settings) as lakehouse:
         reports = lakehouse.reports.all()

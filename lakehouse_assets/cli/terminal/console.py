@@ -1,4 +1,4 @@
-"""Standard output, as a console for people and as a stream for programs."""
+"""The standard output, as a console for users and as a stream for programs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ def stdout() -> Console:
 
 @contextmanager
 def stdout_kept_clean() -> Iterator[None]:
-    """What any library prints meanwhile goes to stderr: stdout is for the one object that the caller asked for."""
+    """Sends whatever a library prints to the standard error: the standard output is for the one object of --json."""
     with redirect_stdout(sys.stderr):
         yield
 
 
 def writes_utf8(file: TextIO) -> bool:
+    """Whether a stream can write any character."""
     return (getattr(file, "encoding", None) or "").lower().replace("-", "") == "utf8"

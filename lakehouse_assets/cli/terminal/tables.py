@@ -1,4 +1,4 @@
-"""Tables for people: drawn in a terminal, one plain line a row in a pipe."""
+"""Tables: drawn in a terminal, one plain line a row in a pipe."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lakehouse_assets.cli.terminal.values import is_number, short_text
 
 GAP = 2
 SHORT = 28
-"""A first column that is no wider is not folded: it names the row."""
+"""A first column up to this width is not folded: it names the row."""
 
 
 def print_table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, counts: bool = False) -> None:
-    """Columns that hold nothing but numbers are set flush right; in a terminal long texts are folded.
+    """Prints a table. Columns of numbers are aligned right; in a terminal long texts are folded.
 
-    counts: the whole numbers are counts, easier to read as 40,803; a key is not.
+    `counts`: the whole numbers are counts and are grouped, as 40,803; keys are not.
     """
     console = stdout()
     right = [_is_numeric([row[place] for row in rows]) for place in range(len(names))]
@@ -33,8 +33,8 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, counts: 
 
 
 def print_tally(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table of counts, whose first column names the row. In a terminal too narrow for it, its rows stand side by
-    side.
+    """Prints a table of counts whose first column names the row. If the terminal is too narrow, rows and columns change
+    places.
     """
     console = stdout()
     needed = sum(_widths([list(names), *([_text(value, True) for value in row] for row in rows)])) + GAP * (

@@ -211,7 +211,7 @@ def test_what_was_put_before_is_taken_along(tmp_path: Path) -> None:
     result = lakehouse_command("put", tmp_path / "p.csv")
     assert result.exit_code == 0
     assert "raw/products/p.csv" in result.stdout
-    assert "A batch starts by itself when a file of each dataset waits (LAKEHOUSE_GATE)" in result.stdout
+    assert "a batch starts automatically when a file of each dataset is pending (LAKEHOUSE_GATE)" in result.stdout
     (tmp_path / "nothing").mkdir()
     assert outcomes(loaded(tmp_path / "nothing")) == {"p.csv": "loaded"}
     assert loaded(tmp_path / "nothing")["status"] == "nothing_to_do"
@@ -235,12 +235,12 @@ def test_a_batch_that_failed_is_finished_before_anything_new_is_taken(
 
     still = lakehouse_command("load", "--json", tmp_path / "good.csv")
     assert still.exit_code == 1
-    assert "nothing new was uploaded" in json.loads(still.stdout)["error"]
+    assert "the given files were not uploaded" in json.loads(still.stdout)["error"]
 
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "1")
     result = lakehouse_command("load", "--json", tmp_path / "good.csv")
     assert result.exit_code == 0
-    assert f"Batch {json.loads(failed.stdout)['batch_id']} was interrupted; it is finished first." in result.stderr
+    assert f"Batch {json.loads(failed.stdout)['batch_id']} is still open and is resumed first." in result.stderr
     assert outcomes(json.loads(result.stdout)) == {"good.csv": "loaded"}
     assert [row[1] for row in table_rows(lakehouse, "orders")] == [1, 3]
 
@@ -340,7 +340,7 @@ def test_a_second_load_says_that_it_waits(lakehouse: Lakehouse, tmp_path: Path) 
     threading.Timer(0.5, lock.close).start()
     result = lakehouse_command("load", tmp_path / "p.csv")
     assert result.exit_code == 0
-    assert "Another load runs in" in result.stderr
+    assert "Another load is running in" in result.stderr
 
 
 def test_files_in_the_bucket_that_lie_nowhere_are_named_in_the_report(lakehouse: Lakehouse, tmp_path: Path) -> None:
