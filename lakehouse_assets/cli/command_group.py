@@ -31,9 +31,14 @@ class LazyCommand(TyperCommand):
 
     @cached_property
     def loaded(self) -> Any:
-        """The command itself, with its arguments, options and help."""
+        """The command itself, with its arguments, options and help. Raises BadConfiguration if a package is missing."""
         module, name = self._entry.function.split(":")
-        function = getattr(import_module(f"lakehouse_assets.cli.commands.{module}"), name)
+        try:
+            function = getattr(import_module(f"lakehouse_assets.cli.commands.{module}"), name)
+        except ModuleNotFoundError as missing:
+            raise BadConfiguration(
+                f"lakehouse {self.name} needs the package {missing.name}, which is not installed. Run lakehouse doctor."
+            ) from missing
         one = typer.Typer(add_completion=False)
         one.command(
             self.name, help=_unwrapped(inspect.getdoc(function) or ""), epilog=_as_epilog(self._entry.examples)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from lakehouse_assets.aws.environment import hide
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.athena import BadQuery
+from lakehouse_assets.cli.packages import install_command
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
 from lakehouse_assets.settings import Settings, read_settings
 
@@ -21,7 +23,8 @@ def read_home() -> Settings:
     """The settings of this process. Creates the home if it does not exist, and puts its absolute path into the
     environment, for every process that this one starts.
 
-    Raises BadConfiguration for invalid settings, and for a home that cannot be used or written.
+    Raises BadConfiguration for invalid settings, for a home that cannot be used or written, and if the embedded AWS is
+    used but not installed.
     """
     home = absolute(read_settings().home)
     if wrong := unusable(home):
@@ -43,6 +46,11 @@ def read_home() -> Settings:
     os.environ["LAKEHOUSE_HOME"] = str(home)
     settings = read_settings()
     if settings.aws == "embedded":
+        if find_spec("ministack") is None:
+            raise BadConfiguration(
+                "The embedded AWS is not installed. Install it, or set LAKEHOUSE_AWS=account to use an AWS account:"
+                f" {install_command('local')}"
+            )
         # Before a second thread is started, which might read the environment meanwhile.
         hide()
     return settings

@@ -1,10 +1,14 @@
-"""The Python packages that this distribution requires, and whether they are installed."""
+"""The Python packages that this distribution requires: whether they are installed, and how to install them."""
 
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Literal
 
 from packaging.requirements import Requirement
+
+import lakehouse_assets
 
 DISTRIBUTION = "lakehouse-assets"
 
@@ -36,3 +40,12 @@ def faults(requirements: list[Requirement]) -> list[str]:
         if not requirement.specifier.contains(installed, prereleases=True):
             found.append(f"{requirement.name} is {installed}, not {requirement.specifier}")
     return found
+
+
+def install_command(extra: Literal["local", "spark"]) -> str:
+    """The command that installs an extra: the Makefile's in a checkout, otherwise pip's. Spark's jars come with `make
+    spark`; without the Makefile they are a command of their own."""
+    if (Path(lakehouse_assets.__file__).parents[1] / "Makefile").exists():
+        return "make setup" if extra == "local" else "make spark"
+    pip = f"pip install '{DISTRIBUTION}[{extra}]'"
+    return pip if extra == "local" else f"{pip} && python -m lakehouse_assets.local.spark jars"

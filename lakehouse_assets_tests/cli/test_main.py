@@ -12,7 +12,7 @@ import pytest
 
 from lakehouse_assets.cli import main as program_module
 from lakehouse_assets.cli.commands import COMMANDS
-from lakehouse_assets_tests.cli.conftest import Program
+from lakehouse_assets_tests.cli.conftest import Program, clean_environment
 from lakehouse_assets_tests.support import product, products_csv
 
 HEAVY = ("dagster", "boto3", "duckdb", "deltalake", "sqlglot", "pydantic", "lakehouse_assets.contracts")
@@ -86,6 +86,32 @@ def test_where_there_is_nothing_to_do_nothing_else_is_said(program: Program, tmp
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "Nothing to do: no files are pending.\n", "")
     ended = program("put", tmp_path / "nothing")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "No file to upload.\n", "")
+
+
+def without(package: str, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The program in an environment that lacks a package."""
+    code = f"import sys; sys.modules[{package!r}] = None; from lakehouse_assets.cli.main import main; main()"
+    environment = clean_environment() | {"LAKEHOUSE_HOME": str(home)}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_missing_package_is_named(tmp_path: Path) -> None:
+    ended = without("xlsxwriter", tmp_path, "demo")
+    assert ended.returncode == 2
+    assert "lakehouse demo needs the package xlsxwriter, which is not installed." in ended.stderr
+    doctor = without("yaml", tmp_path, "doctor")
+    assert doctor.returncode == 1
+    assert "The other checks need the package yaml" in doctor.stdout
+    assert "-> Run: make setup" in doctor.stdout
+
+
+def test_without_the_embedded_aws_a_command_says_how_to_install_it(tmp_path: Path) -> None:
+    ended = without("ministack", tmp_path / "home", "load")
+    assert ended.returncode == 2
+    assert "The embedded AWS is not installed." in ended.stderr
+    assert "make setup" in ended.stderr
 
 
 def test_home_names_the_home(program: Program, tmp_path: Path) -> None:

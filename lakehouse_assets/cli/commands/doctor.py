@@ -12,10 +12,11 @@ from importlib.metadata import version
 
 import typer
 
+from lakehouse_assets.cli.exit_codes import ExitCode
 from lakehouse_assets.cli.findings import Finding, State, error, ok
-from lakehouse_assets.cli.packages import DISTRIBUTION, faults, required
+from lakehouse_assets.cli.packages import DISTRIBUTION, faults, install_command, required
 from lakehouse_assets.cli.terminal.console import stdout
-from lakehouse_assets.cli.terminal.errors import FAILED, visible
+from lakehouse_assets.cli.terminal.errors import visible
 
 MARKS = {State.OK: ("✓", "green"), State.WARNING: ("!", "yellow"), State.ERROR: ("✗", "bold red")}
 PYTHONS = ((3, 11), (3, 14))
@@ -42,7 +43,7 @@ def doctor() -> None:
     console.print()
     console.print(f"{errors} of {len(findings)} checks found an error." if errors else "No errors.", style="bold")
     if errors:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def examined() -> Iterator[Finding]:
@@ -52,7 +53,7 @@ def examined() -> Iterator[Finding]:
     try:
         from lakehouse_assets.cli.commands.doctor_machine import examined_machine  # noqa: PLC0415 - see above
     except ModuleNotFoundError as missing:
-        yield error(f"The other checks need the package {missing.name}", "Run: make setup")
+        yield error(f"The other checks need the package {missing.name}", f"Run: {install_command('local')}")
         return
     yield from examined_machine()
 
@@ -71,5 +72,5 @@ def _packages() -> Finding:
     # The embedded AWS and Dagster's UI are needed unless an AWS account is used.
     wanted = required("" if os.environ.get("LAKEHOUSE_AWS") == "account" else "local")
     if found := faults(wanted):
-        return error(f"Packages: {'; '.join(found)}", "Run: make setup")
+        return error(f"Packages: {'; '.join(found)}", f"Run: {install_command('local')}")
     return ok(f"{DISTRIBUTION} {version(DISTRIBUTION)}, and {len(wanted)} packages in the tested versions")

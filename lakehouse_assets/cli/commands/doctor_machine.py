@@ -13,7 +13,7 @@ from lakehouse_assets.cli.commands.doctor_account import examined_account
 from lakehouse_assets.cli.commands.up import running_url
 from lakehouse_assets.cli.findings import Finding, State, error, ok, warning
 from lakehouse_assets.cli.home import absolute, unusable
-from lakehouse_assets.cli.packages import faults, required_by
+from lakehouse_assets.cli.packages import faults, install_command, required_by
 from lakehouse_assets.cli.terminal.ending import ROOM_TO_WORK, TIMES_THE_FILES, existing
 from lakehouse_assets.connect import connected
 from lakehouse_assets.contracts import read_contracts
@@ -129,14 +129,14 @@ def _spark(settings: Settings | None) -> Iterator[Finding]:
     yield ok(f"{java}{aside}") if java.chosen else absent(str(java), advice(this_system()))
     packages = required_by("spark")
     if wrong := faults(packages):
-        yield absent(f"Spark: {'; '.join(wrong)}", "Run: make spark")
+        yield absent(f"Spark: {'; '.join(wrong)}", f"Run: {install_command('spark')}")
     else:
         versions = (f"{package.name} {package.specifier}".replace("==", "") for package in packages)
         yield ok(f"Spark: {', '.join(versions)}{aside}")
     try:
         yield ok(f"Spark's jars: {len(installed_jars())} in {jars_folder()}{aside}")
     except LakehouseError as fault:
-        yield absent(str(fault) if here else "Spark's jars: not installed", "Run: make spark")
+        yield absent(str(fault) if here else "Spark's jars: not installed", f"Run: {install_command('spark')}")
 
 
 def _unknown_variables() -> Iterator[Finding]:
