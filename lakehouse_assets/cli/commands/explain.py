@@ -10,11 +10,10 @@ import sqlglot
 import typer
 from rich.syntax import Syntax
 
-from lakehouse_assets.cli.options import datasets
+from lakehouse_assets.cli.options import datasets, require_dataset
 from lakehouse_assets.cli.terminal.console import stdout
 from lakehouse_assets.cli.terminal.tables import print_table
 from lakehouse_assets.contracts import Contract, Contracts, Severity, read_contracts
-from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.plan import decide_sql, judge_sql
 from lakehouse_assets.etl.plan.partition import partition_rules
 from lakehouse_assets.etl.plan.types import FORMS
@@ -35,19 +34,18 @@ def explain(
     """
     settings = read_settings()
     contracts = read_contracts(settings.contracts)
-    if dataset not in contracts:
-        raise BadConfiguration(f"There is no dataset {dataset}. The datasets: {', '.join(contracts)}")
+    require_dataset(dataset, contracts)
     contract = contracts[dataset]
     console = stdout()
     width = console.width if console.is_terminal else sys.maxsize
 
-    def say(text: str = "", style: str = "") -> None:
+    def write(text: str = "", style: str = "") -> None:
         console.print(text, style=style or None, soft_wrap=not console.is_terminal)
 
-    say(f"{dataset}: {contract.description}", "bold")
-    say(f"Contract: {settings.contracts / contract.document}, version {contract.contract_version}")
-    say()
-    say("Columns", "bold")
+    write(f"{dataset}: {contract.description}", "bold")
+    write(f"Contract: {settings.contracts / contract.document}, version {contract.contract_version}")
+    write()
+    write("Columns", "bold")
     rows = [
         (
             c.name,
@@ -59,20 +57,20 @@ def explain(
         for c in contract.columns
     ]
     print_table(("column", "type", "", "role", "meaning"), rows)
-    say()
-    say("Formats", "bold")
+    write()
+    write("Formats", "bold")
     print_table(("type", "format of a value"), _forms(contract))
     for heading, sentences in _in_plain_words(contract, contracts):
-        say()
-        say(heading, "bold")
+        write()
+        write(heading, "bold")
         for sentence in sentences:
-            say(textwrap.fill(sentence, width, initial_indent="  - ", subsequent_indent="    "))
+            write(textwrap.fill(sentence, width, initial_indent="  - ", subsequent_indent="    "))
     for heading, sql in (
         ("The SQL that validates each row by itself", judge_sql(contract)),
         ("The SQL that decides the outcome of each row", decide_sql(contract)),
     ):
-        say()
-        say(f"{heading} (in Spark's dialect; the embedded engine runs it in DuckDB's)", "bold")
+        write()
+        write(f"{heading} (in Spark's dialect; the embedded engine runs it in DuckDB's)", "bold")
         _print_sql(sql)
 
 
@@ -124,7 +122,7 @@ def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str,
         for child in contracts.values()
         if any(parent.dataset == contract.dataset for parent in child.parents)
     ]
-    said = [
+    parts = [
         ("A row is rejected, and stored with all its reasons, if", rejected),
         ("A row is loaded with a warning if it breaks this rule", warnings),
         (
@@ -142,7 +140,7 @@ def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str,
             [f"{child}: a row waits until its row of {contract.dataset} is loaded" for child in children],
         ),
     ]
-    return [(heading, sentences) for heading, sentences in said if sentences]
+    return [(heading, sentences) for heading, sentences in parts if sentences]
 
 
 def _print_sql(sql: str) -> None:

@@ -15,7 +15,7 @@ from rich.text import Text
 from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.home import read_home
-from lakehouse_assets.cli.options import datasets
+from lakehouse_assets.cli.options import datasets, require_dataset
 from lakehouse_assets.cli.terminal.console import stdout
 from lakehouse_assets.cli.terminal.errors import visible
 from lakehouse_assets.cli.terminal.formats import MOST_TABLE_ROWS, Format, Raw, print_rows
@@ -105,8 +105,8 @@ def rejects(
 
 def rejected_of(lakehouse: Lakehouse, dataset: str | None = None) -> list[Rejected]:
     """The rejected records of a dataset, or of each. Raises BadConfiguration for a dataset that has no contract."""
-    if dataset is not None and dataset not in lakehouse.contracts:
-        raise BadConfiguration(f"There is no dataset {dataset}. The datasets: {', '.join(lakehouse.contracts)}")
+    if dataset is not None:
+        require_dataset(dataset, lakehouse.contracts)
     names = [dataset] if dataset else list(lakehouse.contracts)
     found = (
         Rejected.of(lakehouse.contracts[name], lakehouse.tables, lakehouse.zone.scratch, lakehouse.settings.memory_mb)
