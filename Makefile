@@ -14,7 +14,7 @@ FIND_PYTHON = for python in $(PYTHON); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup spark demo test test-fast test-trino check check-deploy format bench synth deploy smoke acceptance destroy diff lock log-store clean
+.PHONY: help setup spark demo test test-fast test-trino check check-deploy format docs reference dist bench synth deploy smoke acceptance destroy diff lock log-store clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -35,7 +35,7 @@ test-fast: .venv/installed-dev .venv/installed-deploy ## the tests that need nei
 test-trino: .venv/installed-trino .venv/installed-dev ## the tests that ask Trino, Athena's engine (downloads 880 MB; 540 MB stay)
 	$(BIN)/pytest lakehouse_assets_tests/trino
 
-check: .venv/installed-dev .venv/installed-pyspark check-deploy ## format, lint, types, contracts, templates, workflows
+check: .venv/installed-dev .venv/installed-pyspark check-deploy docs ## format, lint, types, contracts, templates, workflows, documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo
@@ -56,13 +56,24 @@ format: .venv/installed-dev ## bring the code into the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: .venv/installed-docs ## build the documentation into site/, and check its links and anchors
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "The documentation: site/index.html"
+
+reference: .venv/installed-deploy ## write the generated pages of docs/ anew after a change of commands, settings, contracts or queries
+	@$(BIN)/python -m docs_reference
+
+dist: .venv/installed ## build the wheel and the source distribution into dist/
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build
+
 bench: .venv/installed-spark .venv/installed-dev ## measure speed and memory; results go to benchmarks/results
 	$(BIN)/python -m benchmarks
 
 synth: .venv/installed-deploy ## make the CloudFormation templates anew after a change of aws_deploy/, the contracts or sql/ (needs Node.js 20 or later)
 	@$(BIN)/python -m aws_deploy.synth
 
-deploy: .venv/installed-deploy ## create or update everything in the AWS account of your environment (README, Deploy to AWS); YES=1 asks nothing
+deploy: .venv/installed-deploy ## create or update everything in the AWS account of your environment (docs/how-to/deploy-to-aws.md); YES=1 asks nothing
 	@$(BIN)/python -m aws_deploy.deploy up $(if $(YES),--yes)
 
 smoke: .venv/installed-deploy ## ask a deployment whether it works; LOAD=1 loads sample files into it
@@ -79,7 +90,7 @@ diff: .venv/installed-deploy aws_deploy/node_modules/.installed ## what a deploy
 
 lock: .venv/installed .venv/installed-pyspark ## resolve the dependencies and Spark's jars anew after a change of pyproject.toml or ivy.xml
 	$(LOCK) --group setup -o requirements-setup.lock
-	$(LOCK) --all-extras --group dev --group deploy --group trino pyproject.toml -o requirements.lock
+	$(LOCK) --all-extras --group dev --group deploy --group docs --group trino pyproject.toml -o requirements.lock
 	$(BIN)/python -m lakehouse_assets.local.spark lock
 
 log-store: .venv/installed-spark ## compile Spark's log store anew after a change of its Java source (needs a JDK of Java 17): commit the jar
@@ -109,6 +120,11 @@ clean: ## remove what setup installed (.venv); DATA=1 also the lakehouse that is
 .venv/installed-deploy: .venv/installed
 	@echo "Installing the locked packages for the deployment ..."
 	@$(LOCKED) --group deploy
+	@touch $@
+
+.venv/installed-docs: .venv/installed
+	@echo "Installing the locked packages for the documentation ..."
+	@$(LOCKED) --group docs
 	@touch $@
 
 # From Go's module proxy, which has it as its authors released it; the PyPI package of that name would download a program from elsewhere.

@@ -1,5 +1,5 @@
-"""The figures behind docs/aws.md's costs: AWS's list prices, what a small batch is assumed to take, and what follows
-from both.
+"""The figures behind docs/costs.md: AWS's list prices, what a small batch is assumed to take, and what follows from
+both.
 
 A test holds the document to them; `make acceptance` names its price by them, and measures whether an account agrees.
 """

@@ -13,7 +13,6 @@ from typing import Literal
 from aws_deploy.packaging import this_machine
 from aws_deploy.presets import PRESETS
 from aws_deploy.rollout import Templates, roll_out
-from aws_deploy.settings import Deployment
 from lakehouse_assets import templates
 from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.aws.stacks import outputs_of, untold
@@ -32,11 +31,6 @@ def deploy(
     present = outputs_of(aws.client("cloudformation"), storage_stack(settings)) is not None
     name = storage_stack(settings) if present else None
     return roll_out(aws, settings, PRESETS[preset], kept(preset), orchestrator, this_machine(), untold, name)
-
-
-def choices() -> set[str]:
-    """The variables DEPLOY_… that a deployment reads."""
-    return {f"DEPLOY_{name.upper()}" for name in Deployment.model_fields}
 
 
 def kept(preset: str) -> Templates:

@@ -1,10 +1,11 @@
-"""The code of the Lambdas as two zips: `steps` (no Spark, no Dagster, no engine) and `load`, with DuckDB and delta-rs
-besides.
+"""The code of the Lambdas as two zips: `steps` (no Spark, no Dagster, no engine) and `load`, which also has DuckDB and
+delta-rs.
 
-What is installed in them are the versions and hashes of requirements.lock, as wheels for the platform that runs them.
-Both are small because of what is left out: of botocore all services but those that are called, of this project what no
-Lambda imports. Compiled where this Python is the target's, because a Lambda's folder is read-only: without it every
-cold start compiles everything anew. The same inputs give the same bytes and the same place in the bucket.
+The packages have the versions and hashes of requirements.lock, as wheels for the platform that runs them. Both zips are
+small: of botocore they have only the services that are called, and of this project only the modules that a handler
+imports. The code is compiled if this Python has the target's version: a Lambda's folder is read-only, so without
+compiled files every cold start compiles everything again. The same inputs give the same bytes and the same key in the
+bucket.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ import tempfile
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from modulefinder import ModuleFinder
 from pathlib import Path
 
-import lakehouse_assets
 from aws_deploy.handlers.engines import NAME as ENGINES_ZIP
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.glue.arguments import CONTRACT
@@ -35,38 +36,28 @@ STEPS, LOAD = ZIPS = ("steps", "load")
 
 PROJECT = Path(__file__).parents[1]
 LOCK = "requirements.lock"
-OF_A_STEP = tuple(name for name in MODULES if name != "dagster-pipes")
-"""As for the Glue jobs: installed with --no-deps, so all of them are named, to the last."""
-PACKAGES = {STEPS: OF_A_STEP, LOAD: (*OF_A_STEP, "arro3-core", "deltalake", "deprecated", "duckdb", "pytz", "wrapt")}
+STEP_PACKAGES = tuple(name for name in MODULES if name != "dagster-pipes")
+"""As for the Glue jobs. Packages are installed with --no-deps, so every dependency is listed."""
+PACKAGES = {
+    STEPS: STEP_PACKAGES,
+    LOAD: (*STEP_PACKAGES, "arro3-core", "deltalake", "deprecated", "duckdb", "pytz", "wrapt"),
+}
 SERVICES = ("athena", "glue", "s3", "sns", "sqs", "sso", "sso-oidc", "signin", "stepfunctions", "sts")
-"""Those that are called; sso and its kin are looked at by botocore's search for credentials."""
-NOT_IN_LAMBDAS = (
-    "assets",
-    "checks",
-    "cli",
-    "embedded_aws",
-    "local",
-    "resources",
-    "sample_data",
-    "sensors",
-    "sql",
-    "templates",
-    "definitions.py",
-    "glue_entry_point.py",
-    "jobs.py",
-    "schedules.py",
-)
-"""Of lakehouse_assets: what no Lambda imports."""
+"""botocore's services that are called. Its search for credentials loads sso, sso-oidc and signin."""
+WORKBOOK_READER = "lakehouse_assets.landing.workbooks.reader"
+"""Run as a process of its own (lakehouse_assets/landing/workbooks/convert.py), so no import leads to it."""
 ENGINES = ("*duckdb*", "deltalake*", "arro3*")
-"""What lies in a zip of its own in the load's, as it is called where packages are installed
-(aws_deploy.handlers.engines).
+"""Packages that are in a zip of their own inside the load's zip (aws_deploy.handlers.engines): names of folders and
+files of the installed packages.
 """
 LONG_AGO = (2020, 2, 2, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the zips are for. `python`: 3.13; `platform`: as uv names it. `compression`: 0 to 9, of the zips."""
+    """The platform that runs the zips. `python`: its version, 3.13; `platform`: uv's name for it, empty for this
+    machine; `compression`: of the zips, 0 to 9.
+    """
 
     python: str
     platform: str
@@ -81,23 +72,23 @@ AWS_LAMBDA = Target(RUNTIME.removeprefix("python"), f"{ARCHITECTURE}-manylinux_2
 
 
 def this_machine() -> Target:
-    """For the embedded AWS, which runs Lambdas with this Python. Not compressed: nothing is sent anywhere, and each
-    Lambda unpacks it anew.
+    """The target for the embedded AWS, which runs Lambdas with this Python. The zips are not compressed: they are not
+    sent over a network, and each Lambda unpacks its zip again.
     """
     return Target(f"{sys.version_info.major}.{sys.version_info.minor}", "", compression=0)
 
 
 @dataclass(frozen=True)
 class LambdaCode:
-    """Where the zips lie: keys in the lakehouse's bucket."""
+    """The zips' keys in the lakehouse's bucket."""
 
     steps: str
     load: str
 
 
 def upload_lambda_code(store: Store, control: str, contracts: Path, target: Target = AWS_LAMBDA) -> LambdaCode:
-    """Builds and uploads the zips that are not there yet. `control`: the prefix of the control folder; `contracts`: the
-    documents that go into them.
+    """Builds and uploads the zips that the bucket lacks. `control`: the prefix of the control folder; `contracts`: the
+    folder with the documents that go into the zips.
     """
     keys = {name: f"{control}code/{address(name, contracts, target)}/{name}.zip" for name in ZIPS}
     for name, key in keys.items():
@@ -108,26 +99,28 @@ def upload_lambda_code(store: Store, control: str, contracts: Path, target: Targ
 
 
 def address(name: str, contracts: Path, target: Target) -> str:
-    """Names what a zip is built from: the locked packages, this project's files, the contracts, and this recipe (which
-    is one of the files).
+    """A hash (24 hex digits) of everything that a zip is built from: the target, the locked packages, this project's
+    files, the contracts, and this module.
     """
-    told = hashlib.sha256(
+    digest = hashlib.sha256(
         repr((name, target, target.is_this_python, sysconfig.get_platform() if not target.platform else "")).encode()
     )
-    told.update(locked(PACKAGES[name]).encode())
-    for place, file in sorted([*_sources(contracts).items(), ("recipe", Path(__file__))]):
-        told.update(place.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
-    return told.hexdigest()[:24]
+    digest.update(locked(PACKAGES[name]).encode())
+    for path, file in sorted([*_sources(contracts).items(), ("recipe", Path(__file__))]):
+        digest.update(path.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:24]
 
 
 def build(name: str, contracts: Path, folder: Path, target: Target = AWS_LAMBDA) -> Path:
-    """Builds one zip into a folder. Raises BadConfiguration where a package cannot be had for the target."""
+    """Builds the zip `name` (one of ZIPS) in `folder` and returns its path. Raises BadConfiguration if a package cannot
+    be installed for the target.
+    """
     content = folder / name
     _install(name, content, target)
     _leave_out(content)
-    for place, file in _sources(contracts).items():
-        (content / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, content / place)
+    for path, file in _sources(contracts).items():
+        (content / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, content / path)
     if target.is_this_python:
         _compile(content)
     if target.platform and name == LOAD:
@@ -136,7 +129,7 @@ def build(name: str, contracts: Path, folder: Path, target: Target = AWS_LAMBDA)
 
 
 def _pack_engines(content: Path, folder: Path, compression: int) -> None:
-    """Into a zip in the zip: what counts for Lambda's limit is then their compressed size."""
+    """Moves the engines into a zip inside the zip, so that their compressed size counts towards Lambda's limit."""
     engines = folder / "engines"
     engines.mkdir()
     for found in [found for shape in ENGINES for found in content.glob(shape)]:
@@ -145,9 +138,11 @@ def _pack_engines(content: Path, folder: Path, compression: int) -> None:
 
 
 def _compile(content: Path) -> None:
-    """The time of a file says nothing in a zip, and a Lambda's files do not change: no source is looked at. In a
-    process of its own, because the bytes depend on which texts a process has seen before (marshal writes what is shared
-    once). A file that is not for this Python stays as it is."""
+    """Compiles the modules in place. `unchecked-hash`: a Lambda's files do not change, and their times are not kept in
+    the zip, so Python must not compare sources. In a process of its own, because the bytes depend on which strings a
+    process has interned before (marshal writes a shared object once). A file that this Python cannot compile stays as
+    it is.
+    """
     command = [
         sys.executable,
         "-P",
@@ -164,14 +159,16 @@ def _compile(content: Path) -> None:
 
 
 def locked(packages: Iterable[str]) -> str:
-    """The lines of requirements.lock for these packages, with their hashes. Raises BadConfiguration if it lacks one."""
+    """The lines of requirements.lock for these packages, with their hashes. Raises BadConfiguration if the lock lacks
+    one of them.
+    """
     found: dict[str, str] = {}
     for entry in re.split(r"\n(?=[A-Za-z0-9])", (PROJECT / LOCK).read_text("utf-8")):
         found[re.split(r"[=\[ ;]", entry, maxsplit=1)[0]] = "\n".join(
             line for line in entry.splitlines() if not line.lstrip().startswith("#")
         )
     if absent := [package for package in packages if package not in found]:
-        raise BadConfiguration(f"{LOCK} has no {', '.join(absent)}. Run `make lock`.")
+        raise BadConfiguration(f"{LOCK} lacks {', '.join(absent)}. Run `make lock`.")
     return "\n".join(found[package] for package in packages) + "\n"
 
 
@@ -203,7 +200,7 @@ def _install(name: str, into: Path, target: Target) -> None:
         )
     if done.returncode != 0:
         raise BadConfiguration(
-            f"The Lambdas' packages could not be installed for Python {target.python}: {done.stderr.strip()}"
+            f"Installing the Lambdas' packages for Python {target.python} failed: {done.stderr.strip()}"
         )
 
 
@@ -216,28 +213,41 @@ def _leave_out(content: Path) -> None:
 
 
 def _sources(contracts: Path) -> dict[str, Path]:
-    """This project's files, by their place in the zip: the modules, and the contracts in the place of those that are
-    shipped.
+    """This project's files by their path in the zip: the modules that the handlers import, and `contracts` in place of
+    the documents that are shipped.
     """
-    package = Path(lakehouse_assets.__file__).parent
-    modules = [
-        file
-        for file in package.rglob("*")
-        if file.suffix in (".py", ".typed") and file.relative_to(package).parts[0] not in NOT_IN_LAMBDAS
+    documents = {f"lakehouse_assets/contracts/{file.name}": file for file in contracts.glob(f"*{CONTRACT}")}
+    return {str(file.relative_to(PROJECT)): file for file in imported_files(_entry_points(), PROJECT)} | documents
+
+
+def _entry_points() -> list[str]:
+    handlers = (PROJECT / "aws_deploy" / "handlers").glob("*.py")
+    return [
+        *sorted(f"aws_deploy.handlers.{file.stem}" for file in handlers if file.stem != "__init__"),
+        WORKBOOK_READER,
     ]
-    handlers = [Path(__file__).parent / "__init__.py", *(Path(__file__).parent / "handlers").glob("*.py")]
-    return {
-        **{str(file.relative_to(package.parent)): file for file in modules},
-        **{str(file.relative_to(PROJECT)): file for file in handlers},
-        **{f"{package.name}/contracts/{file.name}": file for file in contracts.glob(f"*{CONTRACT}")},
-    }
+
+
+def imported_files(modules: Iterable[str], root: Path) -> set[Path]:
+    """The files below `root` that these modules import, directly or not, at their top or inside a function. Their own
+    files are among them. Raises ImportError if one of `modules` is not below `root`.
+    """
+    # A path of `root` alone: installed packages and the standard library are not searched.
+    finder = ModuleFinder(path=[str(root)])
+    for module in modules:
+        finder.import_hook(module)
+    files = (getattr(module, "__file__", None) for module in finder.modules.values())
+    return {Path(file) for file in files if file}
 
 
 def zipped(content: Path, into: Path, compression: int) -> Path:
+    """Writes the files below `content` as the zip `into`, which it returns. Order, times and modes are fixed, so the
+    same files give the same bytes.
+    """
     kind = zipfile.ZIP_DEFLATED if compression else zipfile.ZIP_STORED
     with zipfile.ZipFile(into, "w", kind, compresslevel=compression) as archive:
         for file in _files(content):
-            # 0644: without it a Lambda may not read its own code.
+            # 0644: a Lambda cannot read its own code without it.
             entry = zipfile.ZipInfo(str(file.relative_to(content)), LONG_AGO)
             entry.external_attr, entry.compress_type = 0o100644 << 16, kind
             with file.open("rb") as source, archive.open(entry, "w") as written:

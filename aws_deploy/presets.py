@@ -15,7 +15,7 @@ EVENTBRIDGE: Literal["eventbridge"] = "eventbridge"
 @dataclass(frozen=True)
 class Preset:
     """`settings`: of the lakehouse (lakehouse_assets.settings), where they are not its defaults. `functions`: the name
-    of the Lambda for each role (aws_deploy.state_machine.definition.LAMBDAS). `step_jobs`: the name of the Glue job for
+    of the Lambda for each role (aws_deploy.state_machine.tasks.LAMBDAS). `step_jobs`: the name of the Glue job for
     each role that one does in place of a Lambda.
 
     `trigger`: S3 tells the queue, which calls the availability Lambda; or S3 tells EventBridge, and a rule tells the

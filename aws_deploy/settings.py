@@ -25,34 +25,58 @@ class Deployment(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DEPLOY_", frozen=True, extra="ignore", env_ignore_empty=True)
 
-    preset: str = Field("ecommerce", description="The names, the layout and the trigger: ecommerce or ecom_lakehouse.")
-    orchestrator: Literal["state_machine", "dagster"] = Field(
-        "state_machine", description="Who is started when files land. Both are deployed."
+    preset: str = Field(
+        "ecommerce",
+        description=(
+            "The names, the layout of the bucket and the trigger: `ecommerce` or `ecom_lakehouse`. (`acceptance` is the"
+            " preset of `make acceptance`.)"
+        ),
+        json_schema_extra={"enum": list(PRESETS)},
     )
-    worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = Field("G.1X", description="The Glue jobs' workers.")
+    orchestrator: Literal["state_machine", "dagster"] = Field(
+        "state_machine",
+        description=(
+            "What starts a batch when files land. Both are deployed. With `dagster`, files that land start no state"
+            " machine, and Dagster's sensor reads the queue."
+        ),
+    )
+    worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = Field(
+        "G.1X", description="The size of a Glue job's workers."
+    )
     workers: int = Field(
-        10, ge=2, le=299, description="The most workers of a load's Glue run; it takes as many as its tasks keep busy."
+        10,
+        ge=2,
+        le=299,
+        description="The maximum number of workers of a Glue run. Glue starts as many as the run's tasks keep busy.",
     )
     load_memory_mb: int = Field(
         3008,
         ge=512,
         le=10_240,
-        description="The memory of the Lambda that loads small batches (engines auto and embedded).",
+        description="The memory in MB of the Lambda that loads small batches (engines `auto` and `embedded`).",
     )
     listing_minutes: int = Field(
-        10, ge=2, le=1440, description="How often the bucket is looked at for files that no event told of."
+        10, ge=2, le=1440, description="The minutes between two listings of the bucket for files whose event was lost."
     )
     waiting_minutes: int = Field(
-        60, ge=10, le=20_160, description="How long a batch may wait or run before an alarm says so."
+        60,
+        ge=10,
+        le=20_160,
+        description="After how many minutes an alarm reports files that wait for a batch, or for its end.",
     )
-    scan_limit_gb: int = Field(100, ge=1, description="What one Athena query may read; Athena stops it there.")
-    log_days: int = Field(90, description="How long logs are kept.")
-    access_logs: str = Field("", description="The bucket for the lakehouse bucket's access logs, if it is to have any.")
+    scan_limit_gb: int = Field(
+        100, ge=1, description="How many GB one Athena query may scan. Athena stops a query that scans more."
+    )
+    log_days: int = Field(90, description="How many days logs are kept.", json_schema_extra={"enum": list(LOG_DAYS)})
+    access_logs: str = Field(
+        "", description="The bucket for the access logs of the lakehouse's bucket. Without one there are none."
+    )
     emails: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Who is told by e-mail how batches went, with commas between."
+        (), description="The e-mail addresses that are notified of each batch, separated by commas."
     )
     subscribers: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="AWS accounts (or ARNs of principals) that may subscribe to the topic."
+        (),
+        description=("The AWS accounts (or ARNs of principals) that may subscribe to the topic, separated by commas."),
     )
 
     @field_validator("preset")

@@ -17,6 +17,7 @@ from lakehouse_assets.aws.client import Aws, failures_named
 from lakehouse_assets.aws.stacks import outputs_of
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import LakehouseBusy, LakehouseError
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.etl.status import has_succeeded, in_words
 from lakehouse_assets.landing.local_files import find_files
 from lakehouse_assets.landing.uploading import upload
@@ -80,7 +81,7 @@ def seen(lakehouse: Lakehouse, machine: str) -> Seen:
     )
 
 
-def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> dict[str, Any]:
+def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> LoadReport:
     """The report of the next batch of the state machine. Raises NotWorking where it fails, or where an execution fails
     that cannot say so, or none ends.
     """

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.measure import io_bytes, peak_mb
 from lakehouse_assets.contracts import read_contracts
-from lakehouse_assets.etl.engines.base import Engine, Judgement, RawFile, Tables
+from lakehouse_assets.etl.engines.base import Engine, LoadResult, RawFile, Tables
 from lakehouse_assets.etl.engines.embedded import EmbeddedEngine
 
 Bytes = Callable[[], tuple[int, int]]
@@ -64,7 +64,7 @@ def load(
             outcome = step()
             seconds[name] = round(time.perf_counter() - start, 2)
             after_step(name)
-            if isinstance(outcome, Judgement):
+            if isinstance(outcome, LoadResult):
                 counts = outcome.counts.__dict__
     total = time.perf_counter() - clock
     read, written = (after - earlier for after, earlier in zip(count(), before, strict=True))

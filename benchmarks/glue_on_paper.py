@@ -1,7 +1,7 @@
 """What Glue would take and cost, reckoned from what was measured here: `python -m benchmarks.glue_on_paper` after
 big_batch, spark_batch, crossover.
 
-Prints Markdown and keeps it in results/glue_on_paper.md. Nothing here ran on Glue. The README names the assumptions.
+Prints Markdown and keeps it in results/glue_on_paper.md. Nothing here ran on Glue. benchmarks/README.md names the assumptions.
 """
 
 from __future__ import annotations

@@ -53,19 +53,19 @@ def main() -> None:
         embedded_aws(Path(home)) as embedded,
         dg.DagsterInstance.ephemeral() as instance,
     ):
-        house = Lakehouse(Settings(home=Path(home)), CallsCounted(embedded.environment()))
-        bootstrap(house.settings, house.aws)
+        lakehouse = Lakehouse(Settings(home=Path(home)), CallsCounted(embedded.environment()))
+        bootstrap(lakehouse.settings, lakehouse.aws)
         entered = 0
         for ledger in LEDGERS:
-            in_parallel(lambda number: _enter(house, number), range(entered, ledger))
+            in_parallel(lambda number: _enter(lakehouse, number), range(entered, ledger))
             entered = ledger
-            figures[f"{ledger} files in the ledger"] = _ticks(house, instance)
+            figures[f"{ledger} files in the ledger"] = _ticks(lakehouse, instance)
     keep("sensor_ticks", figures)
 
 
-def _enter(house: Lakehouse, number: int) -> None:
+def _enter(lakehouse: Lakehouse, number: int) -> None:
     """As `ledger.enter` writes it."""
-    key = f"{house.zone.raw}products/{number}.csv"
+    key = f"{lakehouse.zone.raw}products/{number}.csv"
     entry = {
         "file_id": digest(key),
         "batch_id": digest(str(number // 100)),
@@ -75,16 +75,16 @@ def _enter(house: Lakehouse, number: int) -> None:
         "size": 1,
         "outcome": "loaded",
     }
-    house.zone.store.put_json(house.zone.ledger_key(digest(key)), entry)
+    lakehouse.zone.store.put_json(lakehouse.zone.ledger_key(digest(key)), entry)
 
 
-def _ticks(house: Lakehouse, instance: dg.DagsterInstance) -> dict[str, dict[str, float]]:
+def _ticks(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> dict[str, dict[str, float]]:
     def landed(cursor: str) -> dg.SensorResult:
-        return landing.evaluate(dg.build_sensor_context(instance, cursor=cursor), house)
+        return landing.evaluate(dg.build_sensor_context(instance, cursor=cursor), lakehouse)
 
     def told(looked_at: float) -> dg.SensorResult:
         return alerts.evaluate(
-            dg.build_sensor_context(instance, cursor=alerts.Cursor(0, 0, looked_at=looked_at).written()), house
+            dg.build_sensor_context(instance, cursor=alerts.Cursor(0, 0, looked_at=looked_at).written()), lakehouse
         )
 
     ticks = {
@@ -93,13 +93,15 @@ def _ticks(house: Lakehouse, instance: dg.DagsterInstance) -> dict[str, dict[str
         "alerts": _measured(lambda: told(4e9)),
         "alerts, looks": _measured(lambda: told(0)),
     }
-    waiting = [f"{house.zone.raw}{dataset}/waits.csv" for dataset in house.contracts]
+    waiting = [f"{lakehouse.zone.raw}{dataset}/waits.csv" for dataset in lakehouse.contracts]
     for key in waiting:
-        house.zone.store.put_json(key, {})
+        lakehouse.zone.store.put_json(key, {})
     ticks["looks, three files wait"] = _measured(lambda: landed(landing.Cursor().written()))
-    for version in house.zone.store.waiting(house.zone.raw):
-        house.zone.store.s3.delete_object(Bucket=house.settings.bucket, Key=version.key, VersionId=version.version)
-    house.aws.client("sqs").purge_queue(QueueUrl=house.queue.url)
+    for version in lakehouse.zone.store.waiting(lakehouse.zone.raw):
+        lakehouse.zone.store.s3.delete_object(
+            Bucket=lakehouse.settings.bucket, Key=version.key, VersionId=version.version
+        )
+    lakehouse.aws.client("sqs").purge_queue(QueueUrl=lakehouse.queue.url)
     return ticks
 
 

@@ -1,8 +1,13 @@
-"""The one small hierarchy of errors: what kind of trouble it is decides who acts and whether a retry can heal it."""
+"""The errors of a lakehouse. Its kind says who acts on an error, and whether a retry can help.
+
+Names have no suffix -Error. They are public: Glue shows them as a run's error (`lakehouse_assets.errors.BadData`), Step
+Functions matches them (`LakehouseBusy`).
+"""
 
 
 class LakehouseError(Exception):
-    """Something a person can act on. The message says what happened, to which file or row, and what to do next."""
+    """An error that a person can act on. The message says what happened, to which file or row, and what to do next. Not
+    retried, unless it is a TemporaryOutage."""
 
 
 class BadData(LakehouseError):
@@ -14,19 +19,21 @@ class BadConfiguration(LakehouseError):
 
 
 class TemporaryOutage(LakehouseError):
-    """A service did not answer or answered with its own failure. The same call may succeed later, so it may be
-    retried.
-    """
-
-
-def our_errors(of: type[LakehouseError] = LakehouseError) -> set[str]:
-    """The names of our errors, as far as the modules that have them are loaded."""
-    return {of.__name__}.union(*(our_errors(more) for more in of.__subclasses__()))
-
-
-class LeaseLostError(LakehouseError):
-    """Another holder has taken over. Not to be retried by this one: the other goes on with the batch."""
+    """A service did not answer, or answered with its own failure. May be retried: the same call may succeed later."""
 
 
 class LakehouseBusy(TemporaryOutage):
-    """Another holder works on the lakehouse now. Nothing was done."""
+    """Another holder is using the lakehouse. Nothing was done. Who waits for how long is up to the caller."""
+
+
+class LeaseLost(LakehouseError):
+    """Another holder has taken over the lease. Not retried by this one: the other resumes the batch."""
+
+
+class StepOutOfTurn(LakehouseError):
+    """A step was run before the steps that it needs. It did nothing, and the batch is as it was before."""
+
+
+def our_errors(of: type[LakehouseError] = LakehouseError) -> set[str]:
+    """The names of these errors, as far as the modules that define them are loaded."""
+    return {of.__name__}.union(*(our_errors(more) for more in of.__subclasses__()))

@@ -41,7 +41,7 @@ from lakehouse_assets.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from lakehouse_assets.etl.engines.base import Judgement
+    from lakehouse_assets.etl.engines.base import LoadResult
 
 SECONDS_BETWEEN_MESSAGES = 5.0
 
@@ -62,8 +62,8 @@ def main(given: Sequence[str]) -> None:
         size = sum(file.size for file in files)
         print(f"{asked.dataset}: batch {batch.id} has {len(files)} files of {size:,} bytes", flush=True)
         with _spark() as session:
-            judgement = _load(batch, asked.dataset, session)
-            print(f"{asked.dataset}: {judgement.counts}, healed: {judgement.healed}", flush=True)
+            load_result = _load(batch, asked.dataset, session)
+            print(f"{asked.dataset}: {load_result.counts}, healed: {load_result.healed}", flush=True)
             if dagster is not None and dagster.is_asset_step:
                 _report(dagster, lakehouse, asked.dataset, batch.id, session)
 
@@ -145,7 +145,7 @@ def _read_manifest(lakehouse: Lakehouse, location: str) -> Manifest:
     return Manifest.from_json(found)
 
 
-def _load(batch: Batch, dataset: str, session: SparkSession) -> Judgement:
+def _load(batch: Batch, dataset: str, session: SparkSession) -> LoadResult:
     from lakehouse_assets.etl.engines.spark import SparkEngine
 
     engine = SparkEngine(lambda: session, batch.connections.aws.environment)

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from lakehouse_assets.assets.steps import alone
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.jobs import ONLY_IF_KILLED, POOL
-from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import A_WEEK
 
 MAINTAIN_TABLES = "maintain_tables"
@@ -15,9 +15,9 @@ MAINTAIN_TABLES = "maintain_tables"
     out=dg.Out(dg.Nothing),
     description="OPTIMIZE and VACUUM of every table and its rejected records. No row changes.",
 )
-def maintain(lakehouse: LakehouseResource) -> None:
-    with alone(lakehouse.lakehouse):
-        done = lakehouse.lakehouse.maintain(A_WEEK)
+def maintain(lakehouse: dg.ResourceParam[Lakehouse]) -> None:
+    with alone(lakehouse):
+        done = lakehouse.maintain(A_WEEK)
     for it in done:
         dg.get_dagster_logger().info(
             f"{it.table}: {it.compacted} small files into {it.into}, {it.deleted} old files deleted"

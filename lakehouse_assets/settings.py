@@ -33,95 +33,137 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         Path(".lakehouse"),
-        description="All local state: the embedded AWS's data, Dagster's instance, logs, scratch space.",
+        description=(
+            "The folder of all local state: the embedded AWS's data, Dagster's instance, logs, scratch space. The"
+            " default is in the folder from which a command is called. Two homes are two lakehouses, which may run side"
+            " by side."
+        ),
     )
     aws: Literal["embedded", "account"] = Field(
-        "embedded", description="The embedded AWS on this machine, or the AWS that boto3's own environment names."
+        "embedded",
+        description=(
+            "Which AWS: the embedded one on this machine, or the account that boto3's own environment names"
+            " (`AWS_PROFILE`, `AWS_REGION`, …). With `account`, all parts use another S3 if `AWS_ENDPOINT_URL_S3`, a"
+            " profile's `endpoint_url` or FIPS names one; a variable that only one part would read (`AWS_ENDPOINT`,"
+            " `AWS_SKIP_SIGNATURE`, …) is refused. With `embedded`, `AWS_…`, `SPARK_…` and `HADOOP_…` variables and the"
+            " files that they name are ignored."
+        ),
     )
     bucket: str = Field(
         "ecommerce-lakehouse",
         pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
-        description="The bucket that holds everything.",
+        description="The S3 bucket of the lakehouse.",
     )
-    raw_prefix: str = Field("raw/", description="CSV files that wait, one folder per dataset.")
-    uploads_prefix: str = Field("uploads/", description="Workbooks (and files of an unknown dataset) that wait.")
-    tables_prefix: str = Field("lakehouse-dwh/", description="The Delta tables.")
+    raw_prefix: str = Field("raw/", description="The folder of pending CSV files, with a folder for each dataset.")
+    uploads_prefix: str = Field(
+        "uploads/", description="The folder of pending workbooks, and of CSV files whose dataset is not known."
+    )
+    tables_prefix: str = Field("lakehouse-dwh/", description="The folder of the Delta tables.")
     rejected_prefix: str = Field(
-        "rejected/", description="Rejected records (Delta), and quarantined files under files/."
+        "rejected/",
+        description="The folder of the rejected records (Delta tables), and of quarantined files in `files/`.",
     )
-    archive_prefix: str = Field("archived/", description="Files that were read.")
-    control_prefix: str = Field("control/", description="Manifests, ledger, reports.")
+    archive_prefix: str = Field("archived/", description="The folder of the files that were loaded.")
+    control_prefix: str = Field("control/", description="The folder of manifests, the ledger and reports.")
     database: str = Field("ecommerce_dwh", pattern=r"^[a-z][a-z0-9_]{0,127}$", description="The Glue database.")
     workgroup: str = Field("ecommerce-lakehouse", description="The Athena workgroup.")
-    contracts: Path = Field(SHIPPED, description="The folder of the contracts, *.odcs.yaml.")
+    contracts: Path = Field(SHIPPED, description="The folder of the contracts, `*.odcs.yaml`.")
     queue: str = Field(
         "ecommerce-etl-queue",
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
-        description="The SQS queue that S3 tells of files that landed.",
+        description="The SQS queue to which S3 sends an event for each new file.",
     )
     topic: str = Field(
         "ecommerce-etl-notifications",
         pattern=r"^[A-Za-z0-9_-]{1,256}$",
-        description="The SNS topic for how batches went.",
+        description="The SNS topic to which outcomes of batches and alerts are published.",
     )
-    sensor_seconds: int = Field(30, ge=1, description="How often the sensor looks at the queue.")
-    listing_seconds: int = Field(600, ge=1, description="How often the sensor looks for files that no event told of.")
+    sensor_seconds: int = Field(30, ge=1, description="The seconds between two looks of Dagster's sensor at the queue.")
+    listing_seconds: int = Field(
+        600, ge=1, description="The seconds between two listings of the bucket for files whose event was lost."
+    )
     orchestrator: Literal["dagster", "state_machine"] = Field(
         "dagster",
         description=(
-            "What starts a batch when files land: Dagster's sensor, or the state machine (which `lakehouse up` then"
-            " deploys too)."
+            "What starts a batch when files land: Dagster's sensor, or the Step Functions state machine. With"
+            " `state_machine`, `lakehouse up` (in a checkout) also deploys the state machine and its Lambdas to the"
+            " embedded AWS, and Dagster's UI shows their batches."
         ),
     )
     gate: Literal["all", "any"] = Field(
-        "all", description="What a batch that nobody asked for (a sensor's) needs: a file of each dataset, or any file."
+        "all",
+        description=(
+            "Which files must be there before a batch starts by itself: a file of each dataset (`all`), or any file."
+            " `lakehouse load` does not wait for the gate."
+        ),
     )
     engine: EngineName | None = Field(
         None,
         description=(
-            "What runs the plan: embedded (DuckDB and delta-rs in this process), spark (in this process), glue (AWS"
-            " Glue job runs), or auto."
+            "What loads the rows: `embedded` (DuckDB and delta-rs in the process), `spark` (PySpark in the process),"
+            " `glue` (one AWS Glue job run for each dataset), or `auto` (embedded or glue, by the size of the batch)."
+            " Unless it is set: `embedded` with the embedded AWS, `glue` in an account."
         ),
     )
     auto_bytes: int = Field(
         2_000_000_000,
         ge=0,
         description=(
-            "Engine auto: a dataset of a batch with more bytes than this in its files is loaded by Glue; gzip counts"
-            " tenfold."
+            "With the engine `auto`: Glue loads a dataset whose files in the batch have more bytes than this. The bytes"
+            " of a gzipped file count tenfold."
         ),
     )
     glue_job: str = Field(
         "{job}",
-        description="The Glue job of a dataset; {job} stands for the contract's name of it, {dataset} for the dataset.",
+        description=(
+            "The name of the Glue job of a dataset. `{job}` stands for the contract's custom property `job` (by default"
+            " `<dataset>_etl`), `{dataset}` for the dataset."
+        ),
     )
-    memory_mb: int = Field(1024, ge=128, description="The embedded engine's memory in MiB; past it, it spills to disk.")
-    threads: int | None = Field(None, ge=1, description="The embedded engine's threads; by default one per core.")
+    memory_mb: int = Field(
+        1024,
+        ge=128,
+        description=(
+            "The memory of the embedded engine in MiB. Beyond it, the engine spills to disk. The process as a whole"
+            " takes about twice as much."
+        ),
+    )
+    threads: int | None = Field(
+        None, ge=1, description="The threads of the embedded engine. Unless it is set: one for each core."
+    )
     reject_warning: float = Field(
         0.1,
         ge=0,
         le=1,
         description=(
-            "The share of rejected rows per dataset of a batch above which a check warns, and the report says so."
+            "The share of a dataset's rows in a batch. If more are rejected, the status is `succeeded_with_rejects`"
+            " and a check warns."
         ),
     )
-    freshness_hours: float = Field(48, gt=0, description="How old a table may be before the UI calls it stale.")
+    freshness_hours: float = Field(
+        48, gt=0, description="After how many hours without a batch Dagster's UI marks a table as stale."
+    )
     gate_wait_hours: float = Field(
-        24, gt=0, description="How long files may wait for what the gate asks for before somebody is told."
+        24, gt=0, description="After how many hours an alert reports files that wait for other files of the gate."
     )
     ui_url: str | None = Field(
-        None, pattern=r"^https?://", description="Where people reach Dagster's UI: messages link to runs there."
+        None,
+        pattern=r"^https?://",
+        description=(
+            "The address at which people reach Dagster's UI, for example behind a proxy. Messages link to runs there,"
+            " and the UI of `lakehouse up` answers to that name, too. Unless it is set: the address of `lakehouse up`."
+        ),
     )
     lease_wait_seconds: float = Field(
-        3600, ge=0, description="How long a batch waits for another that works on the lakehouse, before it fails."
+        3600, ge=0, description="The seconds that a batch waits for another holder of the lease before it fails."
     )
     reject_limit: float = Field(
         0.9,
         ge=0,
         le=1,
         description=(
-            "The share of a dataset's rows above which a batch fails that loses them (waiting rows are not lost); 1"
-            " never fails."
+            "The share of a dataset's rows in a batch. If more are lost, the batch fails. Rows that wait for a parent"
+            " are not lost. With 1 no batch fails for this reason."
         ),
     )
 

@@ -34,11 +34,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What pytest-xdist keeps in one process: a file's tests, as they share what was set up; the tests in the process's
-    own Spark, which takes 90 CPU seconds to get going, and those that ask Trino, as one server is enough and Spark
-    wrote some of its tables; those on the second S3, as one server is enough. The first come first, then long files."""
+    """What pytest-xdist keeps in one process: a file's tests, as they share what was set up, but for those that name a
+    group of their own; the tests in the process's own Spark, which takes 90 CPU seconds to get going, and those that
+    ask Trino, as one server is enough and Spark wrote some of its tables; those on the second S3, as one server is
+    enough. The first come first, then long files."""
 
     def group(item: pytest.Item) -> str:
+        if own := item.get_closest_marker("xdist_group"):
+            return str(own.args[0])
         in_own_spark = item.get_closest_marker("spark") is not None and item.get_closest_marker("long") is None
         if in_own_spark or item.get_closest_marker("trino"):
             return "java"

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.checks import CheckResult
 from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.etl.report_types import FileReport, LoadReport, Report
 from lakehouse_assets.landing.preconditions import note_checks
 
 PRODUCTS = ("product_id", "department_id", "department", "product_name")
@@ -118,7 +119,7 @@ def load_all(batch: Batch) -> None:
         batch.load(dataset)
 
 
-def run(lakehouse: Lakehouse, gate: str = "any") -> dict[str, Any] | None:
+def run(lakehouse: Lakehouse, gate: str = "any") -> LoadReport | None:
     """One batch through all its steps, with Athena's checks noted as passed. The report; None if nothing waits. A
     failure is raised, and recorded as Dagster's steps do."""
     lakehouse.convert()
@@ -136,7 +137,7 @@ def run(lakehouse: Lakehouse, gate: str = "any") -> dict[str, Any] | None:
     return batch.finish()
 
 
-def ran(lakehouse: Lakehouse, gate: str = "any") -> dict[str, Any]:
+def ran(lakehouse: Lakehouse, gate: str = "any") -> LoadReport:
     """As `run`, where something waits."""
     report = run(lakehouse, gate)
     assert report is not None
@@ -148,17 +149,17 @@ def checked(lakehouse: Lakehouse, batch_id: str) -> dict[str, list[CheckResult]]
     return lakehouse.batch(batch_id).check_results()
 
 
-def file_of(report: dict[str, Any], name: str) -> dict[str, Any]:
+def file_of(report: Report, name: str) -> FileReport:
     """What the report says of the one file of that name."""
     [file] = [file for file in report["files"] if file["name"] == name]
-    return dict(file)
+    return file
 
 
-def outcomes(report: dict[str, Any]) -> dict[str, str]:
+def outcomes(report: Report) -> dict[str, str]:
     return {file["name"]: file["outcome"] for file in report["files"]}
 
 
-def nonzero(counts: dict[str, int]) -> dict[str, int]:
+def nonzero(counts: Mapping[str, Any]) -> dict[str, int]:
     return {name: number for name, number in counts.items() if number}
 
 

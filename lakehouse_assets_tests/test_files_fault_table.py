@@ -18,6 +18,7 @@ import pytest
 from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.embedded_aws.process import EmbeddedAws
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.local.bootstrap import bootstrap
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.file_cases import HEADER, LAYOUTS, Case, empty, loaded, named, quarantined
@@ -128,7 +129,7 @@ class Landed:
     """The one batch: its lakehouse, its report, and what was read back from its tables, by source file."""
 
     lakehouse: Lakehouse
-    report: dict[str, Any]
+    report: LoadReport
     rows: dict[str, list[tuple[Any, ...]]]
     rejects: dict[str, list[dict[str, Any]]]
     archived: dict[str, bytes]
@@ -219,7 +220,7 @@ def test_strays_are_reported_and_left_alone(landed: Landed) -> None:
         if file["outcome"] == "ignored"
     }
     assert set(told) == set(STRAYS)
-    assert all("lies in no dataset's folder (raw/" in reason for _, reason in told.values())
+    assert all("lies in no dataset's folder (raw/" in str(reason) for _, reason in told.values())
     assert set(keys(landed.lakehouse, "raw/")) == set(STRAYS)
     assert body(landed.lakehouse, STRAYS[0]) == products_csv(product(9)).encode()
 

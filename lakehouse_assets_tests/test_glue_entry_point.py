@@ -15,7 +15,7 @@ from lakehouse_assets import glue_entry_point
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.embedded_aws.glue.platform import prepare
-from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseBusy, LeaseLostError
+from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseBusy, LeaseLost
 from lakehouse_assets.etl.engines.spark.session import LOG_STORE
 from lakehouse_assets.glue.arguments import arguments, step_arguments
 from lakehouse_assets.glue.uploads import upload_contracts
@@ -157,7 +157,7 @@ def test_a_run_that_outlived_its_batch_doubles_no_row(
 
     of_run = Batch(Lakehouse(lakehouse.settings, lakehouse.aws), batch.manifest)
 
-    with pytest.raises(LeaseLostError, match=f"Batch {batch.id} is not under way any more"):
+    with pytest.raises(LeaseLost, match=f"Batch {batch.id} is no longer under way"):
         glue_entry_point._load(of_run, "products", spark_of_tests())
 
     assert table_rows(lakehouse, "products", "product_id", "product_name") == [(1, "Globe"), (2, "Atlas")]
@@ -171,7 +171,7 @@ def test_of_a_batch_that_is_being_given_up_nothing_more_is_written(lakehouse: La
     lakehouse.zone.store.put_json(
         lakehouse.zone.report_key(batch.manifest), batch.record_failure("too big") | {"status": "abandoned"}
     )
-    with pytest.raises(LeaseLostError, match="is not under way any more"):
+    with pytest.raises(LeaseLost, match="is no longer under way"):
         batch.confirm_under_way()
 
 

@@ -103,9 +103,9 @@ def test_an_orders_file_without_a_column_never_reaches_customers(lakehouse: Lake
     assert len(texts) == 9
     assert {file["outcome"] for file in texts} == {"quarantined"}
     for file in texts:
-        assert "orders" in file["reason"]
-        assert "customers" in file["reason"]
-        assert "date" in file["reason"] or "has 5 columns of orders and 1 of customers" in file["reason"]
+        assert "orders" in str(file["reason"])
+        assert "customers" in str(file["reason"])
+        assert "date" in str(file["reason"]) or "has 5 columns of orders and 1 of customers" in str(file["reason"])
     assert {dataset: nonzero(counts) for dataset, counts in report["datasets"].items()} == {
         dataset: {} for dataset in lakehouse.contracts
     }

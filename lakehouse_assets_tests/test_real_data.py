@@ -12,6 +12,7 @@ import pytest
 from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.embedded_aws.process import EmbeddedAws
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.local.bootstrap import bootstrap
 from lakehouse_assets_tests.conftest import own_settings
 from lakehouse_assets_tests.support import archived, checked, keys, nonzero, put, ran, rejects, run, table_rows
@@ -41,7 +42,7 @@ def all_tables(lakehouse: Lakehouse) -> dict[str, Table]:
 
 
 @pytest.fixture(scope="module")
-def loaded(lakehouse_home: Path, lakehouse_aws: EmbeddedAws) -> tuple[Lakehouse, dict[str, Any]]:
+def loaded(lakehouse_home: Path, lakehouse_aws: EmbeddedAws) -> tuple[Lakehouse, LoadReport]:
     """April loaded in one batch, and its report."""
     lakehouse = Lakehouse(own_settings(lakehouse_home), Aws(lakehouse_aws.environment()))
     bootstrap(lakehouse.settings, lakehouse.aws)
@@ -50,12 +51,12 @@ def loaded(lakehouse_home: Path, lakehouse_aws: EmbeddedAws) -> tuple[Lakehouse,
 
 
 @pytest.fixture(scope="module")
-def tables(loaded: tuple[Lakehouse, dict[str, Any]]) -> dict[str, Table]:
+def tables(loaded: tuple[Lakehouse, LoadReport]) -> dict[str, Table]:
     return all_tables(loaded[0])
 
 
 def test_every_row_is_loaded_and_none_is_rejected(
-    loaded: tuple[Lakehouse, dict[str, Any]], tables: dict[str, Table]
+    loaded: tuple[Lakehouse, LoadReport], tables: dict[str, Table]
 ) -> None:
     lakehouse, report = loaded
     assert {dataset: nonzero(counts) for dataset, counts in report["datasets"].items()} == {
@@ -70,7 +71,7 @@ def test_every_row_is_loaded_and_none_is_rejected(
     }
 
 
-def test_athena_finds_the_tables_sound(loaded: tuple[Lakehouse, dict[str, Any]]) -> None:
+def test_athena_finds_the_tables_sound(loaded: tuple[Lakehouse, LoadReport]) -> None:
     lakehouse, report = loaded
     assert [
         result for results in checked(lakehouse, report["batch_id"]).values() for result in results if not result.passed
@@ -81,7 +82,7 @@ def test_athena_finds_the_tables_sound(loaded: tuple[Lakehouse, dict[str, Any]])
 
 
 def test_loaded_again_every_file_is_a_duplicate_and_no_value_changes(
-    loaded: tuple[Lakehouse, dict[str, Any]], tables: dict[str, Table]
+    loaded: tuple[Lakehouse, LoadReport], tables: dict[str, Table]
 ) -> None:
     lakehouse, _ = loaded
     put_april(lakehouse, *FILES)
@@ -107,7 +108,7 @@ def test_file_by_file_with_the_items_first_gives_the_same_tables(
 
 
 def test_sheet_by_sheet_in_a_shuffled_order_gives_the_same_tables(
-    lakehouse: Lakehouse, loaded: tuple[Lakehouse, dict[str, Any]], tables: dict[str, Table]
+    lakehouse: Lakehouse, loaded: tuple[Lakehouse, LoadReport], tables: dict[str, Table]
 ) -> None:
     """Each day's sheet as a CSV of its own, in six batches; the first holds nothing but items."""
     sheets = [

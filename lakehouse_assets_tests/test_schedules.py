@@ -40,7 +40,7 @@ def test_maintenance_does_not_begin_while_a_batch_runs(lakehouse: Lakehouse, mon
     batch.release()
     assert not result.success
     [failure] = result.get_step_failure_events()
-    assert "a batch still works on this lakehouse" in str(failure.step_failure_data.user_failure_data)
+    assert "a batch is still using this lakehouse" in str(failure.step_failure_data.user_failure_data)
 
 
 def test_the_instance_of_a_home_takes_its_settings(lakehouse: Lakehouse) -> None:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from aws_deploy.acceptance.plan import LoadPath
 from aws_deploy.deploy import environment_for
@@ -22,6 +21,8 @@ from lakehouse_assets.aws.client import Aws, failures_named
 from lakehouse_assets.aws.stacks import outputs_of
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contracts
+from lakehouse_assets.etl.report_types import LoadReport, Report
+from lakehouse_assets.etl.status import FAILED
 from lakehouse_assets.landing.local_files import find_files
 from lakehouse_assets.landing.uploading import upload
 from lakehouse_assets.parallel import in_parallel
@@ -59,56 +60,56 @@ def load(path: LoadPath, settings: Settings, aws: Aws, files: Sequence[Path]) ->
     """Loads the files as one batch. Raises LakehouseError, in AWS's words where AWS refused something, unless the batch
     succeeds.
     """
-    house = Lakehouse(settings, aws)
+    lakehouse = Lakehouse(settings, aws)
     with failures_named("Removing the batch before"):
-        clear(house, new_catalog=path.new_catalog)
+        clear(lakehouse, new_catalog=path.new_catalog)
     began = time.time()
     if path.orchestrator == "state_machine":
-        report = _by_state_machine(house, files)
+        report = _by_state_machine(lakehouse, files)
     else:
         report = run_dagster(path.engine, environment_of(settings, aws), files, settings.home)
     return Batch(
-        str(report["batch_id"]),
-        str(report["status"]),
+        report["batch_id"],
+        report["status"],
         began,
         time.time(),
-        (report.get("run_by") or {}).get("execution"),
+        report.get("run_by", {}).get("execution"),
     )
 
 
-def clear(house: Lakehouse, *, new_catalog: bool) -> None:
+def clear(lakehouse: Lakehouse, *, new_catalog: bool) -> None:
     """Deletes what a batch before left behind: files, tables and records; the code stays. With `new_catalog` also the
     catalog's tables.
     """
-    s, store = house.settings, house.zone.store
+    s, store = lakehouse.settings, lakehouse.zone.store
     code = (f"{s.control_prefix}code/", f"{s.control_prefix}contracts/")
     folders = (s.raw_prefix, s.uploads_prefix, s.tables_prefix, s.rejected_prefix, s.archive_prefix, s.control_prefix)
     in_parallel(store.delete, [key for folder in folders for key in store.keys(folder) if not key.startswith(code)])
     if new_catalog:
-        glue = house.aws.client("glue")
+        glue = lakehouse.aws.client("glue")
         pages = glue.get_paginator("get_tables").paginate(DatabaseName=s.database)
         for name in [table["Name"] for page in pages for table in page["TableList"]]:
             glue.delete_table(DatabaseName=s.database, Name=name)
 
 
-def _by_state_machine(house: Lakehouse, files: Sequence[Path]) -> dict[str, Any]:
+def _by_state_machine(lakehouse: Lakehouse, files: Sequence[Path]) -> LoadReport:
     """As in use: the files land, S3 tells the queue, the queue calls the Lambda, which starts an execution."""
-    machine = (outputs_of(house.aws.client("cloudformation"), ACCEPTANCE.pipeline_stack) or {})["StateMachineArn"]
-    before = seen(house, machine)
+    machine = (outputs_of(lakehouse.aws.client("cloudformation"), ACCEPTANCE.pipeline_stack) or {})["StateMachineArn"]
+    before = seen(lakehouse, machine)
     for file in files:
         # One by one: find_files has an order of its own.
-        upload(house.zone, find_files([file], house.settings.home)[0])
+        upload(lakehouse.zone, find_files([file], lakehouse.settings.home)[0])
     try:
-        return ended_batch(house, machine, before)
+        return ended_batch(lakehouse, machine, before)
     finally:
-        _at_rest(house, machine)
+        _at_rest(lakehouse, machine)
 
 
-def _at_rest(house: Lakehouse, machine: str) -> None:
+def _at_rest(lakehouse: Lakehouse, machine: str) -> None:
     """Waits for the executions that still look for work; stops those that do not end: nothing of them may write into
     the next path's batch.
     """
-    client = house.aws.client("stepfunctions")
+    client = lakehouse.aws.client("stepfunctions")
     deadline = time.monotonic() + SECONDS_TO_REST
     while running := client.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]:
         if time.monotonic() > deadline:
@@ -125,7 +126,7 @@ def environment_of(settings: Settings, aws: Aws) -> dict[str, str]:
     return own | dict(aws.environment) | environment_for(settings, aws)
 
 
-def run_dagster(engine: str, environment: Mapping[str, str], files: Sequence[Path], home: Path) -> dict[str, Any]:
+def run_dagster(engine: str, environment: Mapping[str, str], files: Sequence[Path], home: Path) -> LoadReport:
     """`lakehouse load` with Dagster on this machine. The batch's report; raises NotWorking unless it succeeded."""
     command = [str(PROGRAM), "load", "--json", "--engine", engine, *map(str, files)]
     # The program and the files are this project's own.
@@ -133,11 +134,11 @@ def run_dagster(engine: str, environment: Mapping[str, str], files: Sequence[Pat
         command, env={**environment, "LAKEHOUSE_HOME": str(home)}, capture_output=True, text=True, check=False
     )
     try:
-        report = dict(json.loads(done.stdout))
+        report: Report = json.loads(done.stdout)
     except ValueError:
         raise NotWorking(
             f"`lakehouse load` ended with exit code {done.returncode} and no report: {done.stderr.strip()[-2000:]}"
         ) from None
-    if done.returncode or report["status"] == "failed":
+    if done.returncode or report["batch_id"] is None or report["status"] == FAILED:
         raise NotWorking(f"`lakehouse load` with engine {engine}: {report.get('error') or done.stderr.strip()[-2000:]}")
     return report

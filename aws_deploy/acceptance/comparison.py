@@ -35,21 +35,21 @@ class Found:
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
 
-def rows_of(house: Lakehouse) -> dict[str, list[str]]:
+def rows_of(lakehouse: Lakehouse) -> dict[str, list[str]]:
     """The rows of each table and of the rejected records, read from their files with delta-rs."""
     found = {}
     with failures_named("Reading the tables"):
-        for dataset, contract in house.contracts.items():
-            found[dataset] = _rows(house, house.tables.table(dataset), (*contract.names, "source_file"))
-            found[rejected_table(dataset)] = _rows(house, house.tables.rejects(dataset), OF_A_RECORD)
+        for dataset, contract in lakehouse.contracts.items():
+            found[dataset] = _rows(lakehouse, lakehouse.tables.table(dataset), (*contract.names, "source_file"))
+            found[rejected_table(dataset)] = _rows(lakehouse, lakehouse.tables.rejects(dataset), OF_A_RECORD)
     return found
 
 
-def answers_of(house: Lakehouse, batch_id: str) -> dict[str, Answer]:
+def answers_of(lakehouse: Lakehouse, batch_id: str) -> dict[str, Answer]:
     """What Athena answers to every statement of the product. One that AWS refuses to take is a refused answer, too."""
-    client, s = house.aws.client("athena"), house.settings
+    client, s = lakehouse.aws.client("athena"), lakehouse.settings
     found = {}
-    for name, sql in product_statements(house.contracts, batch_id).items():
+    for name, sql in product_statements(lakehouse.contracts, batch_id).items():
         with failures_named(f"Asking Athena: {name}"):
             answer = _masked_answer(ask_athena(client, s.database, s.workgroup, sql), batch_id)
         found[name] = answer if "ORDER BY" in sql and TIME_OF_A_FILE not in answer.columns else in_any_order(answer)
@@ -93,12 +93,12 @@ def _difference(expected: Answer, found: Answer) -> str:
     )
 
 
-def _rows(house: Lakehouse, uri: str, columns: tuple[str, ...]) -> list[str]:
-    table = existing_table(uri, house.tables.storage_options)
+def _rows(lakehouse: Lakehouse, uri: str, columns: tuple[str, ...]) -> list[str]:
+    table = existing_table(uri, lakehouse.tables.storage_options)
     if table is None:
         return []
     listed = ", ".join(f'"{name}"' for name in columns)
-    with bounded(house.settings.home / "scratch", house.settings.memory_mb) as connection:
+    with bounded(lakehouse.settings.home / "scratch", lakehouse.settings.memory_mb) as connection:
         rows = (
             connection.register("found", ask(table, "SELECT * FROM t"))
             .execute(f"SELECT {listed} FROM found")

@@ -1,5 +1,5 @@
-"""What is expected of each path, what was found, and the verdict. The limits of times and dollars are the figures that
-docs/aws.md reckons with.
+"""What is expected of each path, what was found, and the verdict. The limits of times and dollars are the figures of
+docs/costs.md.
 """
 
 from __future__ import annotations

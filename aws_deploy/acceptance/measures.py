@@ -165,8 +165,8 @@ class Measured:
 
     @cached_property
     def _runs(self) -> list[dict[str, Any]]:
-        house, glue = Lakehouse(self.site.settings, self.site.aws), self.site.aws.client("glue")
-        jobs = [self.site.settings.job_name(contract) for contract in house.contracts.values()]
+        lakehouse, glue = Lakehouse(self.site.settings, self.site.aws), self.site.aws.client("glue")
+        jobs = [self.site.settings.job_name(contract) for contract in lakehouse.contracts.values()]
         return [run for job in jobs for run in glue.get_job_runs(JobName=job)["JobRuns"] if self._is_of_batch(run)]
 
     def _is_of_batch(self, run: Mapping[str, Any]) -> bool:

@@ -39,10 +39,10 @@ def reference(files: Sequence[Path]) -> Found:
 def main(files: Sequence[Path]) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="lakehouse-reference-", ignore_cleanup_errors=True) as home,
-        connected(read_settings(home=Path(home))) as house,
+        connected(read_settings(home=Path(home))) as lakehouse,
     ):
         report = run_dagster("embedded", {**os.environ, "LAKEHOUSE_AWS": "embedded"}, files, Path(home))
-        print(json.dumps(to_json(Found(rows_of(house), answers_of(house, report["batch_id"])))))
+        print(json.dumps(to_json(Found(rows_of(lakehouse), answers_of(lakehouse, report["batch_id"])))))
 
 
 if __name__ == "__main__":

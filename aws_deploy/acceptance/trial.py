@@ -60,10 +60,14 @@ class Trial:
         return load(path, self._settings(path), self.site.aws, files)
 
     def look(self, path: LoadPath, batch: Batch) -> Looked:
-        house = Lakehouse(self._settings(path), self.site.aws)
+        lakehouse = Lakehouse(self._settings(path), self.site.aws)
         with failures_named("Looking at the catalog"):
-            outdated = [name for contract in house.contracts.values() for name in house.catalog.outdated(contract)]
-        return Looked(Found(rows_of(house), answers_of(house, batch.batch_id) if path.new_catalog else {}), outdated)
+            outdated = [
+                name for contract in lakehouse.contracts.values() for name in lakehouse.catalog.outdated(contract)
+            ]
+        return Looked(
+            Found(rows_of(lakehouse), answers_of(lakehouse, batch.batch_id) if path.new_catalog else {}), outdated
+        )
 
     def measure(self, path: LoadPath, batch: Batch) -> dict[str, Figure]:
         return Measured(self.site, path, batch).figures()

@@ -1,3 +1,3 @@
-"""The Lambdas, one file per role (`aws_deploy.state_machine.definition.LAMBDAS`), a few lines each over landing/, etl/
+"""The Lambdas, one file per role (`aws_deploy.state_machine.tasks.LAMBDAS`), a few lines each over landing/, etl/
 and catalog/.
 """

@@ -18,14 +18,14 @@ from lakehouse_assets.errors import BadConfiguration
 def handler(event: Event, _context: object) -> dict[str, Any]:
     """Raises BadConfiguration for a dataset whose load says that it succeeded, but wrote nothing down."""
     with step(event) as lakehouse:
-        judgements = lakehouse.batch(event["batch_id"]).judgements()
-        if silent := [dataset for dataset in lakehouse.contracts if dataset not in judgements]:
+        load_results = lakehouse.batch(event["batch_id"]).load_results()
+        if silent := [dataset for dataset in lakehouse.contracts if dataset not in load_results]:
             raise BadConfiguration(
-                f"The load of {', '.join(silent)} succeeded, but wrote no judgement. Are their Glue jobs the jobs of"
+                f"The load of {', '.join(silent)} succeeded, but wrote no load result. Are their Glue jobs the jobs of"
                 " this project?"
             )
         return {
-            "written": {dataset: judgement.written for dataset, judgement in judgements.items()},
+            "written": {dataset: load_result.written for dataset, load_result in load_results.items()},
             "crawl": _to_crawl(lakehouse),
         }
 

@@ -26,7 +26,7 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
 
 def _loads(batch: Batch, datasets: Iterable[str]) -> dict[str, str]:
     """A Glue run costs its start: none for a dataset that is loaded already, or of which the batch has nothing."""
-    done = batch.judgements()
+    done = batch.load_results()
     return {
         dataset: "glue"
         if dataset not in done and batch.has_work(dataset) and batch.engine_for(dataset) == "glue"

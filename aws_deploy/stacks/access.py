@@ -7,6 +7,7 @@ Each function gives statements of IAM policies. Which role has which stands with
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from aws_cdk import aws_iam as iam
 
@@ -147,6 +148,29 @@ def queries(site: Site) -> list[iam.PolicyStatement]:
 
 def allow(sid: str, actions: list[str], *resources: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(sid=sid, actions=actions, resources=[*resources])
+
+
+def allow_service(
+    sid: str, service: str, action: str, resource: str, conditions: dict[str, Any]
+) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid=sid,
+        principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
+        actions=[action],
+        resources=[resource],
+        conditions=conditions,
+    )
+
+
+def tls_only(action: str, *resources: str) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid="OnlyOverTls",
+        effect=iam.Effect.DENY,
+        principals=[iam.AnyPrincipal()],
+        actions=[action],
+        resources=[*resources],
+        conditions={"Bool": {"aws:SecureTransport": "false"}},
+    )
 
 
 def _catalog(site: Site) -> list[str]:

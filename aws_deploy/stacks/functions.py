@@ -13,7 +13,7 @@ from aws_deploy.stacks.access import logs as writes_log
 from aws_deploy.stacks.site import Site, camel
 from aws_deploy.stacks.steps import may
 from aws_deploy.stacks.storage import AVAILABILITY_SECONDS
-from aws_deploy.state_machine.definition import LAMBDA_SECONDS
+from aws_deploy.state_machine.tasks import LAMBDA_SECONDS
 from lakehouse_assets.aws.stacks import PARAMETERS
 from lakehouse_assets.landing.workbooks.archive import WorkbookLimits
 

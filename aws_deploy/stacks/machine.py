@@ -19,7 +19,8 @@ from aws_deploy.stacks.functions import log_group
 from aws_deploy.stacks.names import output
 from aws_deploy.stacks.site import Site, camel
 from aws_deploy.stacks.storage import SECONDS_OF_MESSAGES
-from aws_deploy.state_machine.definition import Names, definition
+from aws_deploy.state_machine.definition import definition
+from aws_deploy.state_machine.tasks import Names
 
 MOST_MESSAGES = 1000
 """So many messages, or SECONDS_OF_MESSAGES, make one call: a storm of events is few calls."""

@@ -30,7 +30,7 @@ def monitoring(site: Site) -> None:
         _alarm(
             site,
             "DeadLettersThere",
-            "Messages that nobody could read lie in the dead-letter queue. README, Troubleshooting: a message in the"
+            "Messages that nobody could read lie in the dead-letter queue. docs/troubleshooting.md: a message in the"
             " dead-letter queue.",
             (
                 "AWS/SQS",
@@ -42,7 +42,7 @@ def monitoring(site: Site) -> None:
         _alarm(
             site,
             "FilesWaitTooLong",
-            "Files have waited for a batch longer than is usual. README, Troubleshooting: files wait and no batch"
+            "Files have waited for a batch longer than is usual. docs/troubleshooting.md: files wait and no batch"
             " starts.",
             (OWN_METRICS, WAITING, {"StateMachine": site.preset.state_machine}, "Maximum"),
             above=site.deployment.waiting_minutes * 60,

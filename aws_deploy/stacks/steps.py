@@ -74,7 +74,7 @@ TOUCHES = {
     ),
     "failure": Touches(reads=(LEASE, OPEN, MANIFESTS, JUDGEMENTS, REPORTS), writes=(LEASE, REPORTS)),
 }
-"""By role (aws_deploy.state_machine.definition.LAMBDAS)."""
+"""By role (aws_deploy.state_machine.tasks.LAMBDAS)."""
 MORE: dict[str, Callable[[Site], list[iam.PolicyStatement]]] = {
     # A load's copies for Spark, too, are made with the tags of what they are copies of.
     "load": lambda site: tags(site, of=(site.settings.raw_prefix,), onto=(f"{site.settings.control_prefix}{STAGING}",)),

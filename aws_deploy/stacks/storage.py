@@ -4,25 +4,22 @@ database, the Athena workgroup.
 
 from __future__ import annotations
 
-from typing import Any
-
 import aws_cdk as cdk
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
-from aws_deploy.presets import EVENTBRIDGE, QUEUE, Preset
+from aws_deploy.presets import Preset
 from aws_deploy.settings import Deployment
+from aws_deploy.stacks.access import allow_service, tls_only
+from aws_deploy.stacks.bucket import make_bucket, retain
 from aws_deploy.stacks.names import named_by_parameters, output
 from lakehouse_assets.catalog.queries import named_queries, statement_of
 from lakehouse_assets.settings import Settings
 
-RAW_SUFFIXES = (".csv", ".CSV", ".csv.gz")
-UPLOAD_SUFFIXES = (".xlsx", ".XLSX", ".xlsm", *RAW_SUFFIXES)
 MOST_RECEIVED = 5
 """How often a message is received before it counts as one that nobody can read."""
 AVAILABILITY_SECONDS = 300
@@ -38,9 +35,6 @@ worked on.
 SECONDS_OF_A_POLL = 1
 """What Dagster's sensor waits for where the queue is empty."""
 DAYS_OF_DEAD_LETTERS = 14
-DAYS_OF_OLD_VERSIONS = 30
-DAYS_OF_WITHDRAWN_FILES = 400
-DAYS_OF_SCRATCH = 7
 GIGABYTE = 1_000_000_000
 IAM_DECIDES = [{"principal": {"dataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "permissions": ["ALL"]}]
 """Lake Formation's words for "IAM alone says who may use it", for each table that is made in the database. An account
@@ -64,7 +58,7 @@ class StorageStack(cdk.Stack):
         settings = named_by_parameters(self, settings)
         key = _key(self)
         queue = _queues(self, settings)
-        _bucket(self, preset, settings, key, queue, deployment)
+        make_bucket(self, preset, settings, key, queue, deployment)
         topic = _topic(self, settings, key, deployment)
         database = glue.CfnDatabase(
             self,
@@ -124,7 +118,7 @@ def _key(stack: cdk.Stack) -> kms.CfnKey:
         enable_key_rotation=True,
         key_policy=iam.PolicyDocument(statements=[account_root, publishers, logs, delivered]),
     )
-    _keep(key)
+    retain(key)
     return key
 
 
@@ -150,138 +144,28 @@ def _queues(stack: cdk.Stack, settings: Settings) -> sqs.CfnQueue:
     bucket = f"arn:{stack.partition}:s3:::{settings.bucket}"
     rules = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:rule/*"
     own = {"StringEquals": {"aws:SourceAccount": stack.account}}
-    by_s3 = _allow(
+    by_s3 = allow_service(
         "SentByTheBucket", "s3", "sqs:SendMessage", queue.attr_arn, {"ArnEquals": {"aws:SourceArn": bucket}} | own
     )
     by_rules = [
-        _allow("SentByRules", "events", "sqs:SendMessage", target.attr_arn, {"ArnLike": {"aws:SourceArn": rules}} | own)
+        allow_service(
+            "SentByRules", "events", "sqs:SendMessage", target.attr_arn, {"ArnLike": {"aws:SourceArn": rules}} | own
+        )
         for target in (queue, dead_letters)
     ]
     sqs.CfnQueuePolicy(
         stack,
         "QueuePolicy",
         queues=[queue.ref],
-        policy_document=iam.PolicyDocument(statements=[by_s3, by_rules[0], _tls_only("sqs:*", queue.attr_arn)]),
+        policy_document=iam.PolicyDocument(statements=[by_s3, by_rules[0], tls_only("sqs:*", queue.attr_arn)]),
     )
     sqs.CfnQueuePolicy(
         stack,
         "DeadLetterQueuePolicy",
         queues=[dead_letters.ref],
-        policy_document=iam.PolicyDocument(statements=[by_rules[1], _tls_only("sqs:*", dead_letters.attr_arn)]),
+        policy_document=iam.PolicyDocument(statements=[by_rules[1], tls_only("sqs:*", dead_letters.attr_arn)]),
     )
     return queue
-
-
-def _bucket(
-    stack: cdk.Stack, preset: Preset, settings: Settings, key: kms.CfnKey, queue: sqs.CfnQueue, deployment: Deployment
-) -> None:
-    """Versioned: a file that is overwritten before it was read is read in both versions. Encrypted, TLS only, never
-    public.
-    """
-    bucket = s3.CfnBucket(
-        stack,
-        "Bucket",
-        bucket_name=settings.bucket,
-        versioning_configuration={"status": "Enabled"},
-        bucket_encryption={
-            "serverSideEncryptionConfiguration": [
-                {
-                    "serverSideEncryptionByDefault": {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": key.attr_arn},
-                    "bucketKeyEnabled": True,
-                }
-            ]
-        },
-        public_access_block_configuration={
-            "blockPublicAcls": True,
-            "blockPublicPolicy": True,
-            "ignorePublicAcls": True,
-            "restrictPublicBuckets": True,
-        },
-        ownership_controls={"rules": [{"objectOwnership": "BucketOwnerEnforced"}]},
-        lifecycle_configuration={"rules": _lifecycle(settings)},
-        notification_configuration=_notifications(preset, settings, queue),
-        logging_configuration=(
-            {"destinationBucketName": deployment.access_logs, "logFilePrefix": f"{settings.bucket}/"}
-            if deployment.access_logs
-            else None
-        ),
-    )
-    # S3 sends a test message when it is told of the queue: it must be allowed to by then.
-    bucket.add_resource_dependency(stack.node.find_child("QueuePolicy"))
-    _keep(bucket)
-    arn = bucket.attr_arn
-    s3.CfnBucketPolicy(
-        stack,
-        "BucketPolicy",
-        bucket=bucket.ref,
-        policy_document=iam.PolicyDocument(statements=[_tls_only("s3:*", arn, f"{arn}/*")]),
-    )
-
-
-def _notifications(preset: Preset, settings: Settings, queue: sqs.CfnQueue) -> dict[str, Any]:
-    """Who is told of a file that landed. One filter takes one suffix, hence the many."""
-    if preset.trigger == EVENTBRIDGE:
-        return {"eventBridgeConfiguration": {"eventBridgeEnabled": True}}
-    assert preset.trigger == QUEUE
-    folders = ((settings.raw_prefix, RAW_SUFFIXES), (settings.uploads_prefix, UPLOAD_SUFFIXES))
-    return {
-        "queueConfigurations": [
-            {
-                "event": "s3:ObjectCreated:*",
-                "queue": queue.attr_arn,
-                "filter": {
-                    "s3Key": {"rules": [{"name": "prefix", "value": prefix}, {"name": "suffix", "value": suffix}]}
-                },
-            }
-            for prefix, suffixes in folders
-            for suffix in suffixes
-        ]
-    }
-
-
-def _lifecycle(settings: Settings) -> list[dict[str, Any]]:
-    """What is deleted by the clock. Not so the files that wait: their old versions are read too, however long the gate
-    keeps them.
-    """
-
-    def rule(name: str, prefix: str, **does: Any) -> dict[str, Any]:
-        return {"id": name, "status": "Enabled", "prefix": prefix, **does}
-
-    def old_versions(days: int = DAYS_OF_OLD_VERSIONS) -> dict[str, Any]:
-        """And the marker of a deletion once no version is left behind it: it says nothing any more, and listings read
-        it for ever.
-        """
-        return {"noncurrentVersionExpiration": {"noncurrentDays": days}, "expiredObjectDeleteMarker": True}
-
-    # Their expiration of current objects takes such markers away by itself (and S3 takes no rule with both).
-    scratch = {"expirationInDays": DAYS_OF_SCRATCH, "noncurrentVersionExpiration": {"noncurrentDays": 1}}
-    archive = [
-        {"storageClass": "STANDARD_IA", "transitionInDays": 30},
-        {"storageClass": "GLACIER_IR", "transitionInDays": 180},
-    ]
-    return [
-        {
-            "id": "parts-of-uploads-that-were-cut-short",
-            "status": "Enabled",
-            "abortIncompleteMultipartUpload": {"daysAfterInitiation": 3},
-        },
-        rule("files-withdrawn-from-raw", settings.raw_prefix, **old_versions(DAYS_OF_WITHDRAWN_FILES)),
-        rule("files-withdrawn-from-uploads", settings.uploads_prefix, **old_versions(DAYS_OF_WITHDRAWN_FILES)),
-        rule("old-versions-of-tables", settings.tables_prefix, **old_versions()),
-        rule("old-versions-of-rejects", settings.rejected_prefix, **old_versions()),
-        rule("archive", settings.archive_prefix, transitions=archive, **old_versions()),
-        rule("old-versions-of-control", settings.control_prefix, **old_versions()),
-        # It is renewed every 10 seconds while a batch runs, and of each renewal the version before would lie there for
-        # a month.
-        rule("old-versions-of-the-lease", f"{settings.control_prefix}lease.json", **old_versions(1)),
-        # Copies of files for Spark, deleted when the batch is closed: a batch that stays open needs them for as long as
-        # it does.
-        rule("old-versions-of-staging", f"{settings.control_prefix}staging/", **old_versions(1)),
-        *(
-            rule(f"scratch-{folder}", f"{settings.control_prefix}{folder}/", **scratch)
-            for folder in ("athena", "pipes", "glue-temp")
-        ),
-    ]
 
 
 def _topic(stack: cdk.Stack, settings: Settings, key: kms.CfnKey, deployment: Deployment) -> sns.CfnTopic:
@@ -289,8 +173,8 @@ def _topic(stack: cdk.Stack, settings: Settings, key: kms.CfnKey, deployment: De
     topic = sns.CfnTopic(stack, "Topic", topic_name=settings.topic, kms_master_key_id=key.attr_arn)
     own = {"StringEquals": {"aws:SourceAccount": stack.account}}
     statements = [
-        _allow("PublishedByAlarms", "cloudwatch", "sns:Publish", topic.ref, own),
-        _tls_only("sns:Publish", topic.ref),
+        allow_service("PublishedByAlarms", "cloudwatch", "sns:Publish", topic.ref, own),
+        tls_only("sns:Publish", topic.ref),
     ]
     if deployment.subscribers:
         principals = [
@@ -349,29 +233,3 @@ def _workgroup(
 def _said(statement: str) -> str:
     """What a query answers, as its first line says."""
     return statement.splitlines()[0].removeprefix("-- README: ").partition(" Run it with:")[0]
-
-
-def _allow(sid: str, service: str, action: str, resource: str, conditions: dict[str, Any]) -> iam.PolicyStatement:
-    return iam.PolicyStatement(
-        sid=sid,
-        principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
-        actions=[action],
-        resources=[resource],
-        conditions=conditions,
-    )
-
-
-def _tls_only(action: str, *resources: str) -> iam.PolicyStatement:
-    return iam.PolicyStatement(
-        sid="OnlyOverTls",
-        effect=iam.Effect.DENY,
-        principals=[iam.AnyPrincipal()],
-        actions=[action],
-        resources=[*resources],
-        conditions={"Bool": {"aws:SecureTransport": "false"}},
-    )
-
-
-def _keep(resource: cdk.CfnResource) -> None:
-    """Deleting the stack does not delete it."""
-    resource.cfn_options.deletion_policy = resource.cfn_options.update_replace_policy = cdk.CfnDeletionPolicy.RETAIN

@@ -1,7 +1,7 @@
 """What analysts see: the tables in the Glue catalog, and the batch's load report."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -14,9 +14,9 @@ from lakehouse_assets.catalog.glue import rejected_table
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.report import report_in_words
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.etl.status import has_succeeded, subject_of
 from lakehouse_assets.jobs import POOL, STATUS_TAG
-from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import Settings
 
 
@@ -27,9 +27,9 @@ def catalog_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
         pool=POOL,
         specs=[_athena_spec(contract, settings) for contract in contracts.values()],
     )
-    def refresh_catalog(lakehouse: LakehouseResource, batch_id: str) -> Iterator[dg.MaterializeResult[None]]:
-        with step(lakehouse.lakehouse, batch_id):
-            outcomes = lakehouse.lakehouse.refresh_catalog()
+    def refresh_catalog(lakehouse: dg.ResourceParam[Lakehouse], batch_id: str) -> Iterator[dg.MaterializeResult[None]]:
+        with step(lakehouse, batch_id):
+            outcomes = lakehouse.refresh_catalog()
         for dataset, outcome in outcomes.items():
             described = {
                 "batch_id": batch_id,
@@ -78,37 +78,36 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         ),
     )
     def load_report(
-        context: dg.AssetExecutionContext, lakehouse: LakehouseResource, batch_id: str
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse], batch_id: str
     ) -> dg.MaterializeResult[None]:
-        house = lakehouse.lakehouse
-        report = _report_of_before(house, batch_id)
+        report = _report_of_before(lakehouse, batch_id)
         if report is None:
-            with step(house, batch_id) as batch:
+            with step(lakehouse, batch_id) as batch:
                 report = batch.finish()
             try:
-                where = house.notices.where_run(context.run.run_id)
-                house.notices.publish(subject_of(report), f"{report_in_words(report)}\n{where}")
+                where = lakehouse.notices.where_run(context.run.run_id)
+                lakehouse.notices.publish(subject_of(report), f"{report_in_words(report)}\n{where}")
             except LakehouseError as error:
                 # The tables are written and the batch is closed: that nobody was told makes it no failure.
                 context.log.warning(f"The batch succeeded, but nobody could be told: {error}")
         context.instance.add_run_tags(context.run.run_id, {STATUS_TAG: report["status"]})
         return dg.MaterializeResult(
             metadata=_described(report)
-            | {"report": _link(house, house.zone.report_key(house.batch(batch_id).manifest))}
+            | {"report": _link(lakehouse, lakehouse.zone.report_key(lakehouse.batch(batch_id).manifest))}
         )
 
     return load_report
 
 
-def _report_of_before(house: Lakehouse, batch_id: str) -> dict[str, Any] | None:
+def _report_of_before(lakehouse: Lakehouse, batch_id: str) -> LoadReport | None:
     """Of a batch that has succeeded and is closed: it stands as it is, and was told of."""
     with named_failures():
-        batch = house.batch(batch_id)
+        batch = lakehouse.batch(batch_id)
         report = batch.report()
         return report if report and has_succeeded(report) and not batch.is_under_way() else None
 
 
-def _described(report: dict[str, Any]) -> dict[str, Any]:
+def _described(report: LoadReport) -> dict[str, Any]:
     totals: Counter[str] = Counter()
     for counts in report["datasets"].values():
         totals.update(counts)
@@ -126,32 +125,31 @@ def _described(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _aside(report: dict[str, Any]) -> dg.MetadataValue[Any]:
+def _aside(report: LoadReport) -> dg.MetadataValue[Any]:
     """How many rows were not taken. A report of an older version does not say."""
     rows = report.get("rows_aside")
     return dg.MetadataValue.text("cannot be counted") if rows is None else dg.MetadataValue.int(rows)
 
 
-def _link(house: Lakehouse, key: str) -> dg.MetadataValue[str]:
-    address = f"s3://{house.settings.bucket}/{key}"
-    link = house.console.file(address)
+def _link(lakehouse: Lakehouse, key: str) -> dg.MetadataValue[str]:
+    address = f"s3://{lakehouse.settings.bucket}/{key}"
+    link = lakehouse.console.file(address)
     return dg.MetadataValue.url(link) if link else dg.MetadataValue.path(address)
 
 
-def _rows_table(report: dict[str, Any]) -> dg.TableMetadataValue:
-    records = [dg.TableRecord({"dataset": dataset, **counts}) for dataset, counts in report["datasets"].items()]
-    names = list(next(iter(report["datasets"].values()), {}))
+def _rows_table(report: LoadReport) -> dg.TableMetadataValue:
+    by_dataset: Mapping[str, Mapping[str, Any]] = report["datasets"]
+    records = [dg.TableRecord({"dataset": dataset, **counts}) for dataset, counts in by_dataset.items()]
+    names = list(next(iter(by_dataset.values()), {}))
     return dg.MetadataValue.table(
         records, dg.TableSchema([dg.TableColumn("dataset", "string"), *(dg.TableColumn(name, "int") for name in names)])
     )
 
 
-def _files_table(report: dict[str, Any]) -> dg.TableMetadataValue:
+def _files_table(report: LoadReport) -> dg.TableMetadataValue:
     names = ("name", "dataset", "outcome", "reason", "read", "rejected")
-    records = [
-        dg.TableRecord({name: file[name] if file[name] is not None else "" for name in names})
-        for file in report["files"]
-    ]
+    files: list[Mapping[str, Any]] = [*report["files"]]
+    records = [dg.TableRecord({name: file[name] if file[name] is not None else "" for name in names}) for file in files]
     return dg.MetadataValue.table(
         records,
         dg.TableSchema([dg.TableColumn(name, "int" if name in ("read", "rejected") else "string") for name in names]),

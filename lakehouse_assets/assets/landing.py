@@ -3,9 +3,8 @@ archived.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
 
 import dagster as dg
 
@@ -13,11 +12,12 @@ from lakehouse_assets.assets.keys import ARCHIVE, BATCH, UPLOADS, raw_key, table
 from lakehouse_assets.assets.metadata import owners, place, raw_columns
 from lakehouse_assets.assets.steps import alone, for_batch, step
 from lakehouse_assets.batches.batch import Batch
+from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.jobs import BATCH_TAG, POOL, SENSOR_TAG
+from lakehouse_assets.landing.convert import SheetRecord
 from lakehouse_assets.landing.model import FileVersion
-from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import Settings
 
 RAW = "raw"
@@ -70,12 +70,11 @@ def _raw_assets(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition
         name="convert_uploads", specs=[_raw_spec(contract, settings) for contract in contracts.values()], pool=POOL
     )
     def convert_uploads(
-        context: dg.AssetExecutionContext, lakehouse: LakehouseResource
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetObservation]:
-        house = lakehouse.lakehouse
-        with alone(house):
-            records = house.convert()
-            waiting = house.pending.files()
+        with alone(lakehouse):
+            records = lakehouse.convert()
+            waiting = lakehouse.pending.files()
         sheets = [sheet for record in records for sheet in record["sheets"]]
         outcomes = Counter(str(record["outcome"]) for record in records)
         yield dg.AssetObservation(
@@ -85,9 +84,11 @@ def _raw_assets(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition
             if record["reason"]:
                 context.log.warning(f"{record['key']} {record['reason']}")
         for dataset, files in waiting.items():
-            address = f"s3://{house.settings.bucket}/{house.zone.raw}{dataset}"
+            address = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.raw}{dataset}"
             numbers = _waiting(files, [sheet for sheet in sheets if sheet["dataset"] == dataset])
-            yield dg.MaterializeResult(raw_key(dataset), metadata={**numbers, "place": place(house.console, address)})
+            yield dg.MaterializeResult(
+                raw_key(dataset), metadata={**numbers, "place": place(lakehouse.console, address)}
+            )
 
     return convert_uploads
 
@@ -111,7 +112,7 @@ def _raw_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
     )
 
 
-def _waiting(files: list[FileVersion], sheets: list[Mapping[str, Any]]) -> dict[str, int]:
+def _waiting(files: list[FileVersion], sheets: list[SheetRecord]) -> dict[str, int]:
     return {
         "files": len(files),
         "bytes": sum(file.size for file in files),
@@ -120,7 +121,7 @@ def _waiting(files: list[FileVersion], sheets: list[Mapping[str, Any]]) -> dict[
     }
 
 
-def _rows(sheets: list[Mapping[str, Any]]) -> int:
+def _rows(sheets: list[SheetRecord]) -> int:
     """The rows that were converted; a sheet that was not has rows, too."""
     return sum(sheet["rows"] or 0 for sheet in sheets if sheet["dataset"])
 
@@ -141,21 +142,20 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         ),
     )
     def batch(
-        context: dg.AssetExecutionContext, config: BatchConfig, lakehouse: LakehouseResource
+        context: dg.AssetExecutionContext, config: BatchConfig, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> Iterator[dg.Output[str]]:
-        house = lakehouse.lakehouse
-        with alone(house):
-            frozen = house.freeze(config.gate)
+        with alone(lakehouse):
+            frozen = lakehouse.freeze(config.gate)
         if frozen is None:
             context.log.info("Nothing waits, or not yet what the gate asks for.")
             return
         context.instance.add_run_tags(context.run.run_id, {BATCH_TAG: frozen.id})
-        with step(house, frozen.id):
+        with step(lakehouse, frozen.id):
             _refuse_what_kills_each_run(context, frozen)
         manifest = frozen.manifest
         outcomes = Counter(str(file.outcome) for file in manifest.files)
         numbers = {"files": len(manifest.files), "bytes": sum(file.size for file in manifest.files), **outcomes}
-        named = {"batch_id": frozen.id, "manifest": house.zone.manifest_key(frozen.id)}
+        named = {"batch_id": frozen.id, "manifest": lakehouse.zone.manifest_key(frozen.id)}
         yield dg.Output(frozen.id, metadata={**named, **numbers})
 
     return batch
@@ -196,14 +196,18 @@ def archive_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
             " Unusable ones: rejected/files/."
         ),
     )
-    def archive(lakehouse: LakehouseResource, batch_id: str) -> dg.MaterializeResult[None]:
-        house = lakehouse.lakehouse
-        with step(house, batch_id) as batch:
+    def archive(lakehouse: dg.ResourceParam[Lakehouse], batch_id: str) -> dg.MaterializeResult[None]:
+        with step(lakehouse, batch_id) as batch:
             moved = batch.archive()
-        address = f"s3://{house.settings.bucket}/{house.zone.archive}{batch_id}"
+        address = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.archive}{batch_id}"
         size = sum(file.size for file in batch.manifest.files)
         return dg.MaterializeResult(
-            metadata={"batch_id": batch_id, "files": len(moved), "bytes": size, "place": place(house.console, address)}
+            metadata={
+                "batch_id": batch_id,
+                "files": len(moved),
+                "bytes": size,
+                "place": place(lakehouse.console, address),
+            }
         )
 
     return archive

@@ -15,8 +15,7 @@ import dagster as dg
 from lakehouse_assets.assets.keys import BATCH
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.errors import LakehouseBusy, LakehouseError, LeaseLostError, TemporaryOutage
-from lakehouse_assets.landing.preconditions import NotDoneError
+from lakehouse_assets.errors import LakehouseBusy, LakehouseError, LeaseLost, StepOutOfTurn, TemporaryOutage
 from lakehouse_assets.resources.glue import RunStopped
 
 STOPPED = "Stopped by hand; run the job again to go on."
@@ -68,10 +67,10 @@ def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Batch]:
         _refuse_what_ended(batch)
         try:
             yield batch
-        except LeaseLostError:
+        except LeaseLost:
             # The report is the other's, who goes on with the batch.
             raise
-        except NotDoneError:
+        except StepOutOfTurn:
             # The step was run out of turn. A batch that was interrupted goes on by itself only as long as no report
             # says that it failed.
             raise

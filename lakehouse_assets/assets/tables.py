@@ -22,10 +22,9 @@ from lakehouse_assets.assets.steps import for_batch, step
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract, Contracts
-from lakehouse_assets.etl.engines.base import Judgement
+from lakehouse_assets.etl.engines.base import LoadResult
 from lakehouse_assets.jobs import POOL
 from lakehouse_assets.resources.glue import GlueRunner, LoadOutcome
-from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import EngineName, Settings
 
 KINDS: dict[EngineName, str] = {"embedded": "duckdb", "spark": "spark", "glue": "glue", "auto": "glue"}
@@ -46,27 +45,33 @@ def _table_asset(contract: Contract, settings: Settings) -> dg.AssetsDefinition:
         specs=[_table_spec(contract, settings), _rejected_spec(contract, settings)],
     )
     def load(
-        context: dg.AssetExecutionContext, lakehouse: LakehouseResource, batch_id: str
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse], batch_id: str
     ) -> Iterator[dg.MaterializeResult[None]]:
         begun = time.monotonic()
-        house = lakehouse.lakehouse
-        table, rejected = house.tables.table(dataset), house.tables.rejects(dataset)
-        with step(house, batch_id) as batch:
+        table, rejected = lakehouse.tables.table(dataset), lakehouse.tables.rejects(dataset)
+        with step(lakehouse, batch_id) as batch:
             outcome = _loaded(context, batch, contract)
-        rows, rejected_rows = _row_count(context, house, outcome, table), _row_count(context, house, outcome, rejected)
-        judgement = outcome.judgement
+        rows, rejected_rows = (
+            _row_count(context, lakehouse, outcome, table),
+            _row_count(context, lakehouse, outcome, rejected),
+        )
+        load_result = outcome.load_result
         of_table = {
             "batch_id": batch_id,
-            **asdict(judgement.counts),
-            "healed": judgement.healed,
-            "resolved": judgement.resolved,
-            "differing": judgement.differing,
+            **asdict(load_result.counts),
+            "healed": load_result.healed,
+            "resolved": load_result.resolved,
+            "differing": load_result.differing,
             "bytes": sum(file.size for file in batch.manifest.to_load(dataset)),
             "seconds": round(time.monotonic() - begun, 2),
-            "place": place(house.console, table),
+            "place": place(lakehouse.console, table),
             "dagster/column_lineage": table_lineage(contract),
         }
-        of_rejected = {"batch_id": batch_id, **_rejected(contract, judgement), "place": place(house.console, rejected)}
+        of_rejected = {
+            "batch_id": batch_id,
+            **_rejected(contract, load_result),
+            "place": place(lakehouse.console, rejected),
+        }
         yield dg.MaterializeResult(table_key(dataset), metadata=of_table | rows | outcome.metadata(table_key(dataset)))
         yield dg.MaterializeResult(
             rejected_key(dataset), metadata=of_rejected | rejected_rows | outcome.metadata(rejected_key(dataset))
@@ -129,27 +134,29 @@ def _loaded(context: dg.AssetExecutionContext, batch: Batch, contract: Contract)
     return LoadOutcome(batch.load(contract.dataset), {"engine": engine})
 
 
-def _row_count(context: dg.AssetExecutionContext, house: Lakehouse, outcome: LoadOutcome, uri: str) -> dict[str, int]:
+def _row_count(
+    context: dg.AssetExecutionContext, lakehouse: Lakehouse, outcome: LoadOutcome, uri: str
+) -> dict[str, int]:
     """How many rows a table has now. A Glue run says it itself: the log of a table that needs Glue is not for this
     process to read.
     """
     try:
-        rows = house.rows_in(uri) if outcome.run.get("engine") != "glue" else None
+        rows = lakehouse.rows_in(uri) if outcome.run.get("engine") != "glue" else None
     except Exception as error:  # noqa: BLE001 - the load is done, and a number for the UI is no reason to call it failed
         context.log.warning(f"{uri} is loaded, but its rows could not be counted: {error}")
         rows = None
     return {} if rows is None else {"dagster/row_count": rows}
 
 
-def _rejected(contract: Contract, judgement: Judgement) -> dict[str, Any]:
+def _rejected(contract: Contract, load_result: LoadResult) -> dict[str, Any]:
     """Counts only: a rejected value may be personal data."""
     records = [
         dg.TableRecord({"reason": reason, "rows": rows})
-        for reason, rows in sorted(judgement.reasons.items(), key=lambda item: -item[1])
+        for reason, rows in sorted(load_result.reasons.items(), key=lambda item: -item[1])
     ]
     schema = dg.TableSchema([dg.TableColumn("reason", "string"), dg.TableColumn("rows", "int")])
     return {
-        "rejected": judgement.counts.rejected,
+        "rejected": load_result.counts.rejected,
         "reasons": dg.MetadataValue.table(records, schema),
         "see": f"lakehouse rejects --dataset {contract.dataset}",
         "dagster/column_lineage": rejected_lineage(contract),

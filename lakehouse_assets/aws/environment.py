@@ -119,23 +119,6 @@ NOBODYS = {
 """Every AWS SDK reads ~/.aws unless it is told of another file, and asks the machine that it runs on for credentials
 unless it is told not to."""
 THIS_MACHINE = ("127.0.0.1", "localhost")
-OF_THE_SERVER = ("LAKEHOUSE_", "PYTHON", "LC_", "LD_", "DYLD_")
-NAMES_OF_THE_SERVER = frozenset(
-    {
-        "PATH",
-        "HOME",
-        "USER",
-        "LOGNAME",
-        "LANG",
-        "LANGUAGE",
-        "TZ",
-        "TMPDIR",
-        "VIRTUAL_ENV",
-        "JAVA_HOME",
-        "NO_PROXY",
-        "no_proxy",
-    }
-)
 
 
 def hide(environment: MutableMapping[str, str] = os.environ) -> None:
@@ -146,16 +129,6 @@ def hide(environment: MutableMapping[str, str] = os.environ) -> None:
             del environment[name]
     environment.update(NOBODYS)
     _keep_proxies_out(environment)
-
-
-def of_the_server(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:
-    """What the embedded AWS may know: the emulator reads some hundred variables with names such as SERVICES, AUTH or
-    LAMBDA_EXECUTOR, which LocalStack reads, too."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if name in NAMES_OF_THE_SERVER or name.startswith(OF_THE_SERVER)
-    }
 
 
 def refuse_division(environment: MutableMapping[str, str] = os.environ) -> None:

@@ -1,1 +1,1 @@
-"""The life of a batch: the lakehouse as one object, its lease, its reports."""
+"""The life of a batch: the lakehouse and its batches as objects, the lease, the reports."""

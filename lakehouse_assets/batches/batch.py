@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.batches.connections import Connections
 from lakehouse_assets.batches.reports import Reports
 from lakehouse_assets.catalog.checks import CheckResult, run_checks
 from lakehouse_assets.contracts import Contract
-from lakehouse_assets.errors import BadConfiguration, LeaseLostError, TemporaryOutage
-from lakehouse_assets.etl.engines.base import Engine, Judgement
-from lakehouse_assets.etl.load import judgement_from_json, load_dataset
+from lakehouse_assets.errors import BadConfiguration, LeaseLost, TemporaryOutage
+from lakehouse_assets.etl.engines.base import Engine, LoadResult
+from lakehouse_assets.etl.load import load_dataset, load_result_from_json
 from lakehouse_assets.etl.report import facts_of, load_report
+from lakehouse_assets.etl.report_types import LoadReport, Status
 from lakehouse_assets.etl.status import ABANDONED, FAILED, has_succeeded, status_of
 from lakehouse_assets.glue.runs import GlueRuns
 from lakehouse_assets.landing.archive import archive, set_aside
@@ -25,7 +26,7 @@ from lakehouse_assets.landing.waiting import open_batch
 from lakehouse_assets.parallel import in_parallel
 
 UNPACKED = 10
-"""Estimated size of unpacked CSV, as a multiple of its size as gzip."""
+"""The estimated size of unpacked CSV, as a multiple of its size as gzip."""
 
 
 @dataclass(frozen=True)
@@ -55,28 +56,28 @@ class Batch:
         """Call this before a write by a run that need not hold the lease itself (a Glue run, `spark-submit`) and may
         outlive the process that started it.
 
-        Raises LeaseLostError if the batch is no longer the open one or is being abandoned, and if this process took
+        Raises LeaseLost if the batch is no longer the open one or is being abandoned, and if this process took
         the lease and has lost it.
         """
         self.connections.lease.confirm_if_taken()
         if not self.is_under_way():
-            raise LeaseLostError(
-                f"Batch {self.id} is not under way any more: it was ended or given up while this run worked. It stops"
-                " here; nothing is lost and nothing doubled. `lakehouse history` shows what became of the batch."
+            raise LeaseLost(
+                f"Batch {self.id} is no longer under way: it was finished or abandoned while this run was working. The"
+                " run stops. Nothing is lost or loaded twice. `lakehouse history` shows the batch's outcome."
             )
 
-    def report(self) -> dict[str, Any] | None:
+    def report(self) -> LoadReport | None:
         """The batch's load report; None if none was written yet."""
         return Reports(self.connections.zone).of(self.manifest)
 
-    @failures_named("Reading the judgements")
-    def judgements(self) -> dict[str, Judgement]:
+    @failures_named("Reading the load results")
+    def load_results(self) -> dict[str, LoadResult]:
         """The recorded results of this batch's loads so far, by dataset."""
         zone = self.connections.zone
         found = {
             dataset: zone.store.get_json(zone.judgement_key(self.id, dataset)) for dataset in self.connections.contracts
         }
-        return {dataset: judgement_from_json(value) for dataset, value in found.items() if value and value["merged"]}
+        return {dataset: load_result_from_json(value) for dataset, value in found.items() if value and value["merged"]}
 
     def has_work(self, dataset: str) -> bool:
         """Whether the batch has a file of the dataset or of one of its ancestors, for which orphans may be waiting, or
@@ -98,7 +99,7 @@ class Batch:
         size = sum(file.size * (UNPACKED if file.compression == "gzip" else 1) for file in files)
         return "embedded" if size <= settings.auto_bytes else "glue"
 
-    def load(self, dataset: str) -> Judgement:
+    def load(self, dataset: str) -> LoadResult:
         """Loads a dataset in this process. Raises TemporaryOutage while a Glue run is under way that loads it, and what
         `load_dataset` raises."""
         self._refuse_while_glue_loads([dataset])
@@ -106,7 +107,7 @@ class Batch:
         engine = connections.spark_engine if self.engine_for(dataset) == "spark" else connections.engine
         return self.load_with(engine, dataset, connections.lease.confirm_if_taken)
 
-    def load_with(self, engine: Engine, dataset: str, confirm: Callable[[], None]) -> Judgement:
+    def load_with(self, engine: Engine, dataset: str, confirm: Callable[[], None]) -> LoadResult:
         """Loads a dataset with this engine. `confirm` is called before each write; it raises if this process must not
         write any more."""
         c = self.connections
@@ -125,9 +126,9 @@ class Batch:
             job = c.settings.job_name(c.contracts[dataset])
             if run := GlueRuns(c.aws.client("glue"), job).under_way({}):
                 raise TemporaryOutage(
-                    f"Run {run['Id']} of Glue job {job} is {run['JobRunState'].lower()}, and may yet write. Wait for"
+                    f"Run {run['Id']} of Glue job {job} is {run['JobRunState'].lower()} and may still write. Wait for"
                     f" its end, or stop it (`aws glue batch-stop-job-run --job-name {job} --job-run-ids {run['Id']}`),"
-                    " then do this again."
+                    " then run this again."
                 )
 
     # Archive, check, finish
@@ -136,18 +137,18 @@ class Batch:
     def archive(self) -> list[str]:
         """Moves the batch's files out of raw/ and uploads/. Returns their new keys. Raises BadData if a file was not
         loaded; then nothing is moved."""
-        return archive(self.connections.zone, self.manifest, facts_of(self.manifest, self.judgements()))
+        return archive(self.connections.zone, self.manifest, facts_of(self.manifest, self.load_results()))
 
     def check_results(self) -> dict[str, list[CheckResult]]:
         """The results of all checks, by dataset: those of the tables, and whether this batch's rows are there."""
-        return check_tables(self.connections, self.id, self.judgements())
+        return check_tables(self.connections, self.id, self.load_results())
 
     def check(self) -> tuple[dict[str, list[CheckResult]], list[str]]:
         """Checks the tables and records the outcome, which `finish` asks for. Returns all results, and a description of
-        each severe check that failed. Raises NotDoneError if the batch is not loaded."""
-        judgements = self.judgements()
-        confirm_loaded(self.id, self._unloaded(judgements))
-        found = check_tables(self.connections, self.id, judgements)
+        each severe check that failed. Raises StepOutOfTurn if the batch is not loaded."""
+        load_results = self.load_results()
+        confirm_loaded(self.id, self._unloaded(load_results))
+        found = check_tables(self.connections, self.id, load_results)
         failed = [
             f"{dataset}: {it.check}: {it.message}"
             for dataset, results in found.items()
@@ -158,25 +159,25 @@ class Batch:
             note_checks(self.connections.zone, self.id, failed)
         return found, failed
 
-    def _unloaded(self, judgements: Mapping[str, Judgement]) -> list[str]:
+    def _unloaded(self, load_results: Mapping[str, LoadResult]) -> list[str]:
         return [
-            dataset for dataset in self.connections.contracts if dataset not in judgements and self.has_work(dataset)
+            dataset for dataset in self.connections.contracts if dataset not in load_results and self.has_work(dataset)
         ]
 
-    def finish(self) -> dict[str, Any]:
-        """Writes the report and closes the batch. Raises NotDoneError if it is not loaded, archived and checked; then
+    def finish(self) -> LoadReport:
+        """Writes the report and closes the batch. Raises StepOutOfTurn if it is not loaded, archived and checked; then
         nothing is written.
 
         A state machine has run the checks itself, in states that lead here only if each passed.
         """
-        c, judgements = self.connections, self.judgements()
-        status = status_of(judgements.values(), self.manifest.files, c.settings.reject_warning)
+        c, load_results = self.connections, self.load_results()
+        status = status_of(load_results.values(), self.manifest.files, c.settings.reject_warning)
         with failures_named("Closing the batch"):
-            confirm_loaded(self.id, self._unloaded(judgements))
+            confirm_loaded(self.id, self._unloaded(load_results))
             confirm_archived(c.zone, self.manifest)
             if c.execution is None:
                 confirm_checked(c.zone, self.id)
-            report = self._write_report(self.manifest, judgements, status)
+            report = self._write_report(self.manifest, load_results, status)
             if self.manifest.abandoned:
                 c.zone.store.delete(c.zone.abandoned_key)
             close_batch(c.zone, self.id)
@@ -185,11 +186,11 @@ class Batch:
     # When it cannot be loaded
 
     @failures_named("Recording the failure")
-    def record_failure(self, error: str) -> dict[str, Any]:
+    def record_failure(self, error: str) -> LoadReport:
         """Writes the report of a batch that failed. The batch stays open, and the next run resumes it."""
-        return self._write_report(self.manifest, self.judgements(), FAILED, error)
+        return self._write_report(self.manifest, self.load_results(), FAILED, error)
 
-    def abandon(self, reason: str) -> dict[str, Any]:
+    def abandon(self, reason: str) -> LoadReport:
         """Abandons the open batch, under the lease: the rows that it loaded stay and their files are archived; its
         other files are quarantined. Returns the report.
 
@@ -206,11 +207,11 @@ class Batch:
         c, manifest = self.connections, self.manifest
         self._refuse_while_glue_loads(c.contracts)
         with failures_named(f"Abandoning batch {self.id}"):
-            judged = {dataset for dataset in c.contracts if c.zone.store.exists(c.zone.judgement_key(self.id, dataset))}
-            judgements = in_the_tables(self.judgements(), self.id, c.tables)
-            self._write_report(manifest, judgements, ABANDONED, error)
-            files = set_aside(c.zone, manifest, facts_of(manifest, judgements), judged, error)
-            report = self._write_report(replace(manifest, files=tuple(files)), judgements, ABANDONED, error)
+            loaded = {dataset for dataset in c.contracts if c.zone.store.exists(c.zone.judgement_key(self.id, dataset))}
+            load_results = in_the_tables(self.load_results(), self.id, c.tables)
+            self._write_report(manifest, load_results, ABANDONED, error)
+            files = set_aside(c.zone, manifest, facts_of(manifest, load_results), loaded, error)
+            report = self._write_report(replace(manifest, files=tuple(files)), load_results, ABANDONED, error)
             c.zone.store.put_json(c.zone.abandoned_key, [*manifest.abandoned, self.id])
             close_batch(c.zone, self.id)
         return report
@@ -221,24 +222,24 @@ class Batch:
             return f"{reason} (It was stopped or killed before it could say why.)"
         if has_succeeded(report):
             raise BadConfiguration(
-                f"Batch {self.id} succeeded, and was interrupted before it was closed: `lakehouse load` or the job does"
-                " that."
+                f"Batch {self.id} succeeded, but was interrupted before it was closed. `lakehouse load` or the job"
+                " closes it."
             )
         if report["status"] == ABANDONED:
-            return str(report["error"])
+            return report["error"] or reason
         return f"{reason} (It had failed: {report['error']})"
 
     def _write_report(
-        self, manifest: Manifest, judgements: Mapping[str, Judgement], status: str, error: str | None = None
-    ) -> dict[str, Any]:
+        self, manifest: Manifest, load_results: Mapping[str, LoadResult], status: Status, error: str | None = None
+    ) -> LoadReport:
         zone = self.connections.zone
-        report = load_report(manifest, judgements, status, error, self.connections.run_by)
+        report = load_report(manifest, load_results, status, error, self.connections.run_by)
         zone.store.put_json(zone.report_key(manifest), report)
         return report
 
 
 def check_tables(
-    connections: Connections, batch_id: str = "", judgements: Mapping[str, Judgement] | None = None
+    connections: Connections, batch_id: str = "", load_results: Mapping[str, LoadResult] | None = None
 ) -> dict[str, list[CheckResult]]:
     """The results of all checks of Athena and the catalog, by dataset. With a batch's load results also whether its
     rows are in the tables."""
@@ -249,7 +250,7 @@ def check_tables(
             connections.catalog,
             contract,
             batch_id,
-            (judgements or {}).get(contract.dataset),
+            (load_results or {}).get(contract.dataset),
             connections.settings.reject_warning,
         )
 

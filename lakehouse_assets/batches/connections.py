@@ -1,6 +1,4 @@
-"""What a lakehouse is reached by: its bucket, tables, engines, catalog, queue and lease, each made when it is first
-asked for.
-"""
+"""The parts of a lakehouse: its bucket, tables, engines, catalog, queue and lease. Each is connected on first use."""
 
 from __future__ import annotations
 
@@ -21,6 +19,7 @@ from lakehouse_assets.catalog.glue import Catalog
 from lakehouse_assets.contracts import Contracts, read_contracts
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.engines.base import Engine, Tables
+from lakehouse_assets.etl.report_types import RunBy
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets.landing.zone import LandingZone
 from lakehouse_assets.settings import Settings
@@ -31,11 +30,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Connections:
-    """The settings, and how their AWS is reached.
+    """The settings, and the AWS clients that they need.
 
-    `spark_session`: makes the session of the engine `spark`, given a folder to spill to; None if Spark does not run in
-    this process. `holder`: in whose name the lease is taken, in words for people. `execution`: the ARN of the state
-    machine's execution that this process is a step of; then the lease is taken in its name.
+    `spark_session`: makes the session of the engine `spark`, given a folder to spill to; None if this process cannot
+    run Spark. `holder`: the name under which this process takes the lease, for people. `execution`: the ARN of the
+    state machine's execution that this process is a step of; then the lease is taken under its name.
     """
 
     settings: Settings
@@ -80,10 +79,9 @@ class Connections:
         return Executions(self.aws.client("stepfunctions"))
 
     @property
-    def run_by(self) -> dict[str, str | None]:
-        """Who runs a batch now, for its report: in words, and for a state machine the execution's ARN and a link to it
-        in AWS's console.
-        """
+    def run_by(self) -> RunBy:
+        """Who runs a batch now, for its report. Of a state machine with the execution's ARN and its link in AWS's
+        console."""
         if self.execution is None:
             return {"name": self.holder, "execution": None, "link": None}
         region = self.execution.split(":")[3]
@@ -98,7 +96,7 @@ class Connections:
 
     @cached_property
     def engine(self) -> Engine:
-        """The embedded engine. Imported here: a Glue job has neither DuckDB nor delta-rs."""
+        """The embedded engine. Imported here, because a Glue job has neither DuckDB nor delta-rs."""
         from lakehouse_assets.etl.engines.embedded import EmbeddedEngine
 
         return EmbeddedEngine(self.settings.home / "scratch", self.settings.memory_mb, self.settings.threads)
@@ -113,7 +111,7 @@ class Connections:
         session = self.spark_session
         if session is None:
             raise BadConfiguration(
-                "LAKEHOUSE_ENGINE is spark, but this process runs no Spark. Choose embedded, glue or auto."
+                "LAKEHOUSE_ENGINE is spark, but this process cannot run Spark. Choose embedded, glue or auto."
             )
         return SparkEngine(lambda: session(scratch), self.aws.storage_options, reads_from_bucket=False)
 

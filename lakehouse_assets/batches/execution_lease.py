@@ -1,7 +1,7 @@
 """The lease of a state machine's execution.
 
-Its steps are processes that come and go, on machines that nobody knows. They hold the lease together, and nobody renews
-it: it lives as long as Step Functions says that the execution runs.
+An execution's steps are short-lived processes on unknown machines. They hold the lease together, and none renews it: it
+is valid as long as Step Functions says that the execution is running.
 """
 
 from __future__ import annotations
@@ -11,21 +11,19 @@ from dataclasses import asdict, replace
 
 from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.batches.lease import Holding, Lease
-from lakehouse_assets.errors import LeaseLostError
+from lakehouse_assets.errors import LeaseLost
 from lakehouse_assets.landing.store import JsonVersion, Store
 
 TRIES_TO_JOIN = 3
-"""Steps that run side by side may all want to take it for their execution: one does, the others find that at their next
-look.
-"""
+"""Steps that run in parallel may all try to take the lease for their execution. One succeeds; the others see that when
+they look again."""
 
 
 class ExecutionLease(Lease):
-    """The lease as one step of a state machine's execution sees it. All its steps hold it together, so a step that ends
-    gives nothing back: the last one does.
+    """The lease from the view of one step of a state machine's execution. Only the last step releases it.
 
-    `execution`: its ARN. A step of an execution that was stopped, and that wakes up after another has taken over, finds
-    out before its next write.
+    `execution`: the execution's ARN. If the execution was stopped and another process has taken over, a step that was
+    paused finds out before its next write.
     """
 
     def __init__(self, store: Store, key: str, execution: str, is_running: Callable[[str], bool]) -> None:
@@ -33,10 +31,13 @@ class ExecutionLease(Lease):
         self._execution = execution
 
     @failures_named("Taking the lease")
-    def take(self, wait_seconds: float, told: Callable[[str], None]) -> None:
-        """Joins the execution's other steps, or takes the lease for them all where it is free. Raises LakehouseBusy
-        where another has it: whoever wants to wait is the state machine, which pays for no waiting process."""
-        del wait_seconds, told
+    def take(self, wait_seconds: float, notify: Callable[[str], None]) -> None:
+        """Joins the other steps of the execution, or takes the lease for all of them if it is free.
+
+        Raises LakehouseBusy at once if another holder has it: the state machine waits and retries, because a waiting
+        process costs money.
+        """
+        del wait_seconds, notify
         for _ in range(TRIES_TO_JOIN):
             found, other = self._look()
             if other is not None:
@@ -50,19 +51,16 @@ class ExecutionLease(Lease):
 
     @failures_named("Confirming the lease")
     def confirm(self) -> None:
-        """Reads, and so makes sure before a write that the execution still holds it. Raises LeaseLostError where it
-        does not.
-        """
+        """Reads the object. Raises LeaseLost if the execution does not hold the lease any more."""
         if not self.is_held():
-            raise LeaseLostError(
-                f"{self._holder} does not hold the lakehouse any more: it was stopped, or another took over. This step"
-                " stops here; nothing is lost and nothing doubled. `lakehouse history` shows what became of the batch."
+            raise LeaseLost(
+                f"{self._holder} no longer holds the lease: it was stopped, or another process took over. This step"
+                " stops. Nothing is lost or loaded twice. `lakehouse history` shows the batch's outcome."
             )
 
     def release(self) -> None:
-        """Gives the lease back for all steps, if the execution holds it. Where that cannot be told, it is free as soon
-        as the execution has ended.
-        """
+        """Releases the lease for all steps, if the execution holds it. If that fails, the lease is free as soon as the
+        execution has ended."""
         found = self._store.get_json_version(self._key)
         self._taken = False
         if found is not None and self._is_own(holding := Holding(**found.value)):

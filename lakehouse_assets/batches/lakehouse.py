@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.batches.batch import Batch, check_tables
@@ -16,7 +15,8 @@ from lakehouse_assets.batches.reports import Reports
 from lakehouse_assets.catalog.checks import CheckResult
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.engines.base import Maintained
-from lakehouse_assets.landing.convert import WORKBOOKS_AT_ONCE, convert_uploads
+from lakehouse_assets.etl.report_types import LoadReport
+from lakehouse_assets.landing.convert import WORKBOOKS_AT_ONCE, ConversionRecord, convert_uploads
 from lakehouse_assets.landing.freeze import freeze
 from lakehouse_assets.landing.waiting import open_batch, read_manifest
 
@@ -38,8 +38,8 @@ class Lakehouse(Connections):
         return Notices(self.aws, self.settings)
 
     def take_lease(self, notify: Callable[[str], None]) -> None:
-        """Takes the lease, before any step that writes: nobody else works on this lakehouse meanwhile. Waits for
-        another holder as long as the settings say, and passes one sentence about it to `notify`."""
+        """Takes the lease, so that no other process writes to this lakehouse. Call this before any step that writes.
+        Waits for another holder as long as the settings say, and passes one sentence about it to `notify`."""
         self.lease.take(self.settings.lease_wait_seconds, notify)
 
     # Batches
@@ -56,9 +56,9 @@ class Lakehouse(Connections):
         return Batch(self, manifest) if manifest else None
 
     @failures_named("Converting the uploads")
-    def convert(self, at_once: int = WORKBOOKS_AT_ONCE) -> list[dict[str, Any]]:
-        """Converts the pending uploads to CSV files under raw/, `at_once` of them in parallel. Returns the new records
-        of `convert_uploads`."""
+    def convert(self, at_once: int = WORKBOOKS_AT_ONCE) -> list[ConversionRecord]:
+        """Converts the pending uploads to CSV files under raw/, `at_once` of them in parallel. Returns one record
+        per upload."""
         return convert_uploads(self.zone, at_once)
 
     def freeze(self, gate: str | None = None, *, keep_copies: bool = True) -> Batch | None:
@@ -80,12 +80,12 @@ class Lakehouse(Connections):
             )
         return Batch(self, manifest) if manifest else None
 
-    def abandon(self, reason: str) -> dict[str, Any]:
+    def abandon(self, reason: str) -> LoadReport:
         """Abandons the open batch; see `Batch.abandon`. Raises BadConfiguration also if no batch is open."""
         batch = self.open_batch()
         if batch is None:
             raise BadConfiguration(
-                "No batch is open: there is nothing to abandon. `lakehouse history` shows how the last ones ended."
+                "There is nothing to abandon: no batch is open. `lakehouse history` shows how earlier batches ended."
             )
         return batch.abandon(reason)
 

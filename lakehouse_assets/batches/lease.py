@@ -1,10 +1,11 @@
-"""One batch at a time: the lease on a lakehouse, whatever starts a batch: the UI, the sensor, the command line, a state
-machine.
+"""The lease on a lakehouse: one batch at a time, whatever starts it (Dagster's UI, the sensor, the command line or a
+state machine).
 
-It is an object in the bucket that names its holder. Every write of it is conditional on what was read before, so of two
-who want it one gets it. The holder renews it while it works. It is taken over only from a holder that is dead: its
-process is gone from this machine, or it has not renewed for a minute by S3's own clock. A holder that was only paused
-finds out before its next write (`confirm`), because its renewal is refused.
+The lease is an object in the bucket that names its holder. Every write of the object is conditional on the version that
+was read before, so only one of two processes that want the lease gets it. The holder renews the lease while it works.
+Another process takes over only from a dead holder: the holder's process is gone from this machine, or the holder has
+not renewed for a minute by S3's clock. A holder that was only paused finds out before its next write (`confirm`),
+because its renewal is refused.
 """
 
 from __future__ import annotations
@@ -22,40 +23,44 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lakehouse_assets.aws.client import failures_named
-from lakehouse_assets.errors import LakehouseBusy, LakehouseError, LeaseLostError
+from lakehouse_assets.errors import LakehouseBusy, LakehouseError, LeaseLost
 from lakehouse_assets.landing.store import JsonVersion, Store
 
 SECONDS_TO_LIVE = 60.0
+"""After so long without a renewal a holder counts as dead."""
 SECONDS_BETWEEN_LOOKS = 1.0
 
 
 @dataclass(frozen=True)
 class Holding:
-    """What the object says. `token` is None when nobody holds the lease; `epoch` counts its holders; `renewals` makes
-    each renewal another content.
-
-    `execution`: the ARN of the state machine's execution that holds it; then machine and process say only where the
-    step ran that took it.
-    """
+    """The content of the lease's object."""
 
     token: str | None
+    """Random for each time the lease is taken; None while nobody holds it."""
     holder: str
+    """The name of the last holder, for people."""
     machine: str
+    """The holder's machine, as `this_machine` names it."""
     process: int
+    """The holder's process id on that machine."""
     taken_at: str
+    """When the holder took the lease, as ISO 8601 in UTC."""
     epoch: int
+    """How many times the lease was taken so far."""
     renewals: int = 0
+    """How many times the holder renewed. It makes the content of each renewal different."""
     execution: str | None = None
+    """The ARN of the state machine's execution that holds the lease. Then machine and process only say where the step
+    ran that took it."""
 
     @property
-    def told(self) -> str:
-        return f"{self.holder} works on this lakehouse since {self.taken_at}"
+    def sentence(self) -> str:
+        return f"{self.holder} has been using this lakehouse since {self.taken_at}"
 
     @property
     def process_is_gone(self) -> bool:
-        """Known only on the holder's own machine. (A process that got the same id later counts as the holder: then the
-        minute decides.)
-        """
+        """Known only on the holder's own machine. (A later process with the same id counts as the holder; then the
+        minute without a renewal decides.)"""
         if self.machine != this_machine():
             return False
         try:
@@ -68,9 +73,10 @@ class Holding:
 
 
 class Lease:
-    """The lease of one bucket, as one would-be holder sees it. `holder`: who that is, in words for people.
+    """The lease of one bucket, from the view of one process.
 
-    `is_running`: whether the execution of an ARN runs; asked when an execution holds the lease and this one wants it.
+    `holder`: the name under which this process takes it, for people. `is_running`: says whether the execution with an
+    ARN is running; called if an execution holds the lease.
     """
 
     def __init__(
@@ -91,36 +97,38 @@ class Lease:
 
     @property
     def taken(self) -> bool:
-        """Taken and not given back. Whether it was lost meanwhile, `confirm` finds out."""
+        """Whether this process took the lease and has not released it. It may have lost it since: see `confirm`."""
         return self._taken
 
     @failures_named("Looking at the lease")
     def other_holder(self) -> Holding | None:
-        """Who holds it now and lives; None where nobody does, or this one."""
+        """Another living holder; None if there is none, or if this process is the holder."""
         return self._look()[1]
 
     def held_by(self) -> str | None:
-        """Who else works on this lakehouse now, and since when, in a sentence."""
+        """A sentence about another living holder: its name, and since when it has held the lease."""
         other = self.other_holder()
-        return other.told if other else None
+        return other.sentence if other else None
 
     @failures_named("Looking at the lease")
     def is_held(self) -> bool:
-        """Whether this one, or the execution that it is a step of, holds it, as the object says now."""
+        """Whether this process, or the execution that it is a step of, holds the lease now. Reads the object."""
         found = self._store.get_json_version(self._key)
         return found is not None and self._is_own(Holding(**found.value))
 
     @failures_named("Looking at the lease")
     def epoch(self) -> int:
-        """How often it was taken so far, by whomever."""
+        """How many times the lease was taken so far, by any holder."""
         found = self._store.get_json_version(self._key)
         return Holding(**found.value).epoch if found else 0
 
     @failures_named("Taking the lease")
-    def take(self, wait_seconds: float, told: Callable[[str], None]) -> None:
-        """Takes the lease, or confirms it. Waits for another holder, saying once whom for.
+    def take(self, wait_seconds: float, notify: Callable[[str], None]) -> None:
+        """Takes the lease, or confirms it if this process has it. Waits for another holder, and passes one sentence
+        about each to `notify`.
 
-        Raises TemporaryOutage after `wait_seconds`; LeaseLostError where it was taken before and another has it now.
+        Raises LakehouseBusy if another holder still has it after `wait_seconds`, and LeaseLost if this process had
+        taken it and another holder has it now.
         """
         if self._taken:
             self.confirm()
@@ -132,7 +140,7 @@ class Lease:
                 break
             if other is not None and other.token != waited_for:
                 waited_for = other.token
-                told(f"{other.told}; this waits for it, at most {wait_seconds:.0f} s.")
+                notify(f"{other.sentence}; waiting for it, at most {wait_seconds:.0f} s.")
             if time.monotonic() >= deadline:
                 raise self._busy(other, f" after {wait_seconds:.0f} s")
             time.sleep(min(SECONDS_BETWEEN_LOOKS, wait_seconds))
@@ -140,28 +148,26 @@ class Lease:
         threading.Thread(target=self._keep, args=(self._done,), name="lease", daemon=True).start()
 
     def confirm_if_taken(self) -> None:
-        """Before a write: raises LeaseLostError where this process took the lease, and has it no more."""
+        """Call this before a write. Raises LeaseLost if this process took the lease and has lost it."""
         if self._taken:
             self.confirm()
 
     @failures_named("Confirming the lease")
     def confirm(self) -> None:
-        """Renews, and so makes sure before a write that nobody has taken over. Raises LeaseLostError where someone
-        has.
-        """
+        """Renews the lease. Raises LeaseLost if another process has taken over."""
         with self._lock:
             held = self._held
             if held is None or not self._written(replace(held, renewals=held.renewals + 1), self._etag):
                 self._held = None
                 self._done.set()
-                raise LeaseLostError(
-                    f"{self._holder} was silent for more than {self._seconds_to_live:.0f} s, and another took the"
-                    " lakehouse over: it goes on with the batch. This one stops here; nothing is lost and nothing"
-                    " doubled. `lakehouse history` shows what became of the batch."
+                raise LeaseLost(
+                    f"{self._holder} did not renew its lease for more than {self._seconds_to_live:.0f} s, and another"
+                    " process took over the lakehouse and resumes the batch. This one stops. Nothing is lost or loaded"
+                    " twice. `lakehouse history` shows the batch's outcome."
                 )
 
     def release(self) -> None:
-        """Gives the lease back. Where that cannot be told, it runs out by itself."""
+        """Releases the lease. If S3 cannot be reached, the lease expires by itself."""
         with self._lock:
             self._done.set()
             held, self._held, self._taken = self._held, None, False
@@ -172,7 +178,7 @@ class Lease:
                     return
 
     def _look(self) -> tuple[JsonVersion | None, Holding | None]:
-        """What the object says, and the other holder who lives, if there is one."""
+        """The object, and the other living holder, if there is one."""
         found = self._store.get_json_version(self._key)
         if found is None:
             return None, None
@@ -193,8 +199,8 @@ class Lease:
 
     def _busy(self, other: Holding | None, since: str = "") -> LakehouseBusy:
         return LakehouseBusy(
-            f"{other.holder if other else 'Another'} still works on this lakehouse"
-            f" (s3://{self._store.bucket}/{self._key}){since}. Nothing was done; run it again when that is finished."
+            f"{other.holder if other else 'Another process'} is still using this lakehouse"
+            f" (s3://{self._store.bucket}/{self._key}){since}. Nothing was done. Run this again when it has finished."
         )
 
     def _next_holding(self, found: JsonVersion | None) -> Holding:
@@ -208,7 +214,8 @@ class Lease:
         )
 
     def _written(self, wanted: Holding, etag: str | None) -> bool:
-        """A conditional write. Refused, it may yet have been done: by a first try whose answer was lost."""
+        """Writes the object if its version is `etag`. Returns whether it did. A refused write may have succeeded at the
+        client's first try, whose answer was lost: then the object has the token."""
         written = self._store.replace_json(self._key, asdict(wanted), etag)
         if written is None:
             found = self._store.get_json_version(self._key)
@@ -223,16 +230,15 @@ class Lease:
             try:
                 if not done.is_set():
                     self.confirm()
-            except LeaseLostError:
+            except LeaseLost:
                 return
             except LakehouseError:
                 continue
 
 
 def this_machine() -> str:
-    """The same for processes that see each other's ids: one start of one machine, one space of process ids (a container
-    has its own).
-    """
+    """A name that processes share if they see each other's process ids: of one boot of one machine and one namespace of
+    process ids (a container has its own)."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{socket.gethostname()}/{boot}/{Path('/proc/self/ns/pid').readlink()}"

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from lakehouse_assets.aws.client import pauses
 from lakehouse_assets.errors import LakehouseError, TemporaryOutage
 
-POLL_SECONDS = 0.02
-SLOWEST_POLL_SECONDS = 1.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
 CONVERTERS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
     **dict.fromkeys(("float", "real", "double"), float),
@@ -65,8 +65,8 @@ class Athena:
 
     def _wait(self, query_id: str, called: str) -> str:
         """The kind of statement that it was: DML (a SELECT, too), DDL, or UTILITY (SHOW, DESCRIBE)."""
-        deadline, pause = time.monotonic() + self.timeout, POLL_SECONDS
-        while True:
+        deadline = time.monotonic() + self.timeout
+        for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
             execution = self.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
             status = execution["Status"]
             if status["State"] == "SUCCEEDED":
@@ -79,7 +79,7 @@ class Athena:
                     f"Athena did not finish query {query_id} within {self.timeout:.0f} s; it was stopped. Run it again."
                 )
             time.sleep(pause)
-            pause = min(pause * 1.5, SLOWEST_POLL_SECONDS)
+        raise AssertionError("pauses do not end")
 
     def _read(self, query_id: str, kind: str) -> Result:
         rows: list[tuple[Any, ...]] = []

@@ -17,12 +17,13 @@ import duckdb
 
 from lakehouse_assets.catalog.checks import CheckResult
 from lakehouse_assets.contracts import Contract, Contracts
-from lakehouse_assets.etl.engines.base import Judgement, Tables
+from lakehouse_assets.etl.engines.base import LoadResult, Tables
 from lakehouse_assets.etl.engines.embedded.delta import committed, existing_table, look_up
 from lakehouse_assets.etl.engines.ranges import key_ranges, sql_literal, within
 from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.plan import for_duckdb, judge_sql
 from lakehouse_assets.etl.rejected import Rejected, ask, bounded
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.routing import MALFORMED
 from lakehouse_assets.landing.waiting import open_batch
@@ -239,27 +240,29 @@ class Audit:
         return int(connection.execute("SELECT count(*) FROM absent").fetchall()[0][0])
 
 
-def in_the_tables(judgements: Mapping[str, Judgement], batch_id: str, tables: Tables) -> dict[str, Judgement]:
-    """The judgements of a batch whose rows are in the tables: the table's own log has the batch's commit. A judgement
-    alone is not evidence."""
+def in_the_tables(load_results: Mapping[str, LoadResult], batch_id: str, tables: Tables) -> dict[str, LoadResult]:
+    """The load results of a batch whose rows are in the tables: the table's own log has the batch's commit. A recorded
+    load result alone is not evidence."""
 
     def is_there(dataset: str) -> bool:
         table = existing_table(tables.table(dataset), tables.storage_options)
         return table is not None and committed(table, transaction_of(dataset, batch_id))
 
     return {
-        dataset: judgement for dataset, judgement in judgements.items() if not judgement.written or is_there(dataset)
+        dataset: load_result
+        for dataset, load_result in load_results.items()
+        if not load_result.written or is_there(dataset)
     }
 
 
-def _batches_of(report: dict[str, Any], contracts: Contracts) -> Iterator[tuple[Any, ...]]:
+def _batches_of(report: LoadReport, contracts: Contracts) -> Iterator[tuple[Any, ...]]:
     for dataset in contracts:
         counts = report["datasets"].get(dataset)
         written, retried = (counts["inserted"] + counts["updated"], counts["retried"]) if counts else (None, None)
         yield report["batch_id"], dataset, written, retried, report["created_at"]
 
 
-def _files_of(report: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+def _files_of(report: LoadReport) -> Iterator[tuple[Any, ...]]:
     for file in report["files"]:
         if file["dataset"] and file["source_file"]:
             accepted = file["read"] - file["rejected"] if file["dataset"] in report["datasets"] else None

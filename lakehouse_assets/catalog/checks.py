@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lakehouse_assets.catalog.athena import Athena
 from lakehouse_assets.catalog.glue import Catalog
 from lakehouse_assets.contracts import Contract
-from lakehouse_assets.etl.engines.base import Judgement
+from lakehouse_assets.etl.engines.base import LoadResult
 
 NOT_EMPTY, KEY_UNIQUE, NO_ORPHANS, SCHEMA = "not_empty", "key_unique", "no_orphans", "schema"
 BATCH_COUNTS, REJECT_RATE = "batch_counts", "reject_rate"
@@ -76,10 +76,10 @@ def run_checks(
     catalog: Catalog,
     contract: Contract,
     batch_id: str,
-    judgement: Judgement | None,
+    load_result: LoadResult | None,
     reject_warning: float = 1.0,
 ) -> list[CheckResult]:
-    """Asks Athena and the catalog, and compares. `judgement`: what the load says this batch did; without it the table
+    """Asks Athena and the catalog, and compares. `load_result`: what the load says this batch did; without it the table
     alone is checked.
 
     What fails the batch is what analysts must not see: a table that is wrong. An empty table does if the batch wrote
@@ -90,7 +90,7 @@ def run_checks(
     present = catalog.columns(contract.dataset)
     results = [
         CheckResult(
-            NOT_EMPTY, rows > 0, f"{rows} rows", {"rows": rows}, severe=judgement is None or judgement.written > 0
+            NOT_EMPTY, rows > 0, f"{rows} rows", {"rows": rows}, severe=load_result is None or load_result.written > 0
         ),
         CheckResult(
             SCHEMA,
@@ -107,13 +107,13 @@ def run_checks(
     ]
     if contract.parents:
         results.append(CheckResult(NO_ORPHANS, orphans == 0, f"{orphans} rows without a parent", {"orphans": orphans}))
-    if judgement is not None:
-        results += _checks_of_batch(batch_id, of_batch, judgement, reject_warning)
+    if load_result is not None:
+        results += _checks_of_batch(batch_id, of_batch, load_result, reject_warning)
     return results
 
 
-def _checks_of_batch(batch_id: str, of_batch: int, judgement: Judgement, reject_warning: float) -> list[CheckResult]:
-    counts, written = judgement.counts, judgement.written
+def _checks_of_batch(batch_id: str, of_batch: int, load_result: LoadResult, reject_warning: float) -> list[CheckResult]:
+    counts, written = load_result.counts, load_result.written
     seen = counts.read + counts.retried
     return [
         CheckResult(

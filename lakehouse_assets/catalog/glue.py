@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lakehouse_assets.catalog.entries import delta_entry, says_the_same
+from lakehouse_assets.aws.delta_entry import delta_entry, says_the_same
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Tables
 

@@ -12,7 +12,6 @@ from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.checks import CHECKS, NO_ORPHANS, CheckResult
 from lakehouse_assets.contracts import Contracts
 from lakehouse_assets.jobs import POOL
-from lakehouse_assets.resources.lakehouse import LakehouseResource
 
 
 def athena_checks(contracts: Contracts) -> dg.AssetChecksDefinition:
@@ -27,9 +26,9 @@ def athena_checks(contracts: Contracts) -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(name="athena_checks", specs=specs, ins=for_batch(), pool=POOL, can_subset=True)
     def check_tables(
-        context: dg.AssetCheckExecutionContext, lakehouse: LakehouseResource, batch_id: str
+        context: dg.AssetCheckExecutionContext, lakehouse: dg.ResourceParam[Lakehouse], batch_id: str
     ) -> Iterator[dg.AssetCheckResult]:
-        for dataset, results in _found(lakehouse.lakehouse, batch_id).items():
+        for dataset, results in _found(lakehouse, batch_id).items():
             for result in results:
                 if dg.AssetCheckKey(athena_key(dataset), result.check) not in context.selected_asset_check_keys:
                     continue
@@ -46,15 +45,15 @@ def athena_checks(contracts: Contracts) -> dg.AssetChecksDefinition:
     return check_tables
 
 
-def _found(house: Lakehouse, batch_id: str) -> dict[str, list[CheckResult]]:
+def _found(lakehouse: Lakehouse, batch_id: str) -> dict[str, list[CheckResult]]:
     """All checks for a batch under way. Later batches change the rows of one that has ended: then the tables alone are
     checked, and no report hears of it.
     """
-    under_way = house.open_batch()
+    under_way = lakehouse.open_batch()
     if under_way is None or under_way.id != batch_id or not under_way.is_under_way():
         with named_failures():
-            return house.check()
-    with step(house, batch_id) as batch:
+            return lakehouse.check()
+    with step(lakehouse, batch_id) as batch:
         found, failed = batch.check()
         if failed:
             batch.record_failure(f"Checks failed: {'; '.join(failed)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import typer
 
@@ -15,9 +14,10 @@ from lakehouse_assets.cli.terminal.errors import print_error, print_unexpected
 from lakehouse_assets.cli.terminal.formats import print_json
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
 from lakehouse_assets.etl.report import NOTHING_TO_DO
+from lakehouse_assets.etl.report_types import NoBatch, Report
 
 
-def printed_as_json(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def printed_as_json(run: Callable[[], Report]) -> Report:
     """Prints the load report that `run` returns, and returns it. If `run` raises, prints and returns an object with the
     status failed and the error; the error is printed on the standard error as well.
 
@@ -40,5 +40,5 @@ def printed_as_json(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return report
 
 
-def _failed(reason: str) -> dict[str, Any]:
+def _failed(reason: str) -> NoBatch:
     return NOTHING_TO_DO | {"status": "failed", "error": reason}

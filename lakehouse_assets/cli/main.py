@@ -19,7 +19,7 @@ from lakehouse_assets.cli.command_group import Commands
 from lakehouse_assets.cli.exit_codes import ExitCode
 from lakehouse_assets.cli.terminal.ending import exit_now
 from lakehouse_assets.cli.terminal.errors import print_unexpected
-from lakehouse_assets.embedded_aws.process import end_told
+from lakehouse_assets.embedded_aws.process import on_death
 
 app = typer.Typer(
     name="lakehouse",
@@ -67,7 +67,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        with end_told(exit_now):
+        with on_death(exit_now):
             app()
     except Exception as error:  # noqa: BLE001 - the user gets one line, the log the trace
         print_unexpected(error)

@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
@@ -21,8 +20,9 @@ from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.terminal.ending import on_forced_exit
 from lakehouse_assets.definitions import defs
-from lakehouse_assets.errors import LakehouseError, LeaseLostError
+from lakehouse_assets.errors import LakehouseError, LeaseLost
 from lakehouse_assets.etl.report import NOTHING_TO_DO
+from lakehouse_assets.etl.report_types import Report
 from lakehouse_assets.jobs import LOAD_BATCH, STARTED_BY_TAG
 from lakehouse_assets.local.dagster_home import dagster_home
 from lakehouse_assets.locks import is_held
@@ -41,7 +41,7 @@ INTERRUPTED = (
 )
 
 
-def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None = None) -> dict[str, Any]:
+def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None = None) -> Report:
     """Runs the job once: for the open batch, or for a new batch of the pending files. Returns its load report.
 
     The process's environment must hold the settings of `lakehouse`: the job's resource reads them again, and uses the
@@ -93,7 +93,7 @@ def _is_ours_to_record(lakehouse: Lakehouse, batch: Batch, result: dg.ExecuteInP
     """Whether this process records a failure that no step has recorded, an interrupt for example. Not if another
     process took over the lease while this one was suspended: then that process records the outcome."""
     lost = any(
-        LeaseLostError.__name__ in _causes(event.step_failure_data.error) for event in result.get_step_failure_events()
+        LeaseLost.__name__ in _causes(event.step_failure_data.error) for event in result.get_step_failure_events()
     )
     return not lost and batch.is_under_way() and lakehouse.lease.held_by() is None
 

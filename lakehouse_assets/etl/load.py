@@ -5,8 +5,8 @@ them is harmless.
    each row.
 2. Conservation: every row read or tried again is in exactly one place, and each converted sheet has the rows that it
    had in its workbook.
-3. Write the judgement down (once, before any table changes): tried again after the MERGE, the same rows would count as
-   unchanged. Another run's judgement is not written over, if it came after this run looked for one.
+3. Record the load result (once, before any table changes): tried again after the MERGE, the same rows would count as
+   unchanged. A result that another run recorded since this run looked for one is not overwritten.
 4. Append the rejected records, then look at the reject limit: who has to act on it finds the records there. Where the
    rules were changed since a former try wrote its records, these are taken out first.
 5. MERGE inserts, updates, and rows that were said again. Mark the rejected records that the batch settled.
@@ -25,7 +25,7 @@ from typing import Any
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadConfiguration, BadData, TemporaryOutage
-from lakehouse_assets.etl.engines.base import Counts, Engine, FileCounts, Judgement, RawFile, Tables, Written
+from lakehouse_assets.etl.engines.base import Counts, Engine, FileCounts, LoadResult, RawFile, Tables, Written
 from lakehouse_assets.etl.plan import fingerprint
 from lakehouse_assets.landing.model import Manifest, ManifestFile
 from lakehouse_assets.landing.zone import LandingZone
@@ -40,7 +40,7 @@ def load_dataset(
     engine: Engine,
     reject_limit: float = 1.0,
     confirm: Callable[[], None] = lambda: None,
-) -> Judgement:
+) -> LoadResult:
     """Loads what a manifest holds for one dataset. Safe to call again after a crash at any point, with the same
     outcome.
 
@@ -61,44 +61,44 @@ def load_dataset(
         if (
             recorded
             and recorded["merged"]
-            and load.has_written(done := judgement_from_json(recorded), recorded.get("revision"))
+            and load.has_written(done := load_result_from_json(recorded), recorded.get("revision"))
         ):
             return done
         load.read(in_parallel(lambda file: _raw_file(zone, file, in_bucket=engine.reads_from_bucket), files))
         load.retry_orphans()
-        judgement = load.decide()
+        load_result = load.decide()
         if recorded and load.merged_before:
-            judgement = judgement_from_json(recorded)
-            _check_rules(contract, manifest.batch_id, judgement.counts, recorded, rules)
+            load_result = load_result_from_json(recorded)
+            _check_rules(contract, manifest.batch_id, load_result.counts, recorded, rules)
             if recorded["merged"]:
                 load.write_rejects(revision)
         else:
-            _check_conservation(contract, judgement)
-            _check_sheets(files, judgement)
+            _check_conservation(contract, load_result)
+            _check_sheets(files, load_result)
             confirm()
-            decided = {"merged": False, "rules": rules, "revision": revision} | asdict(judgement)
+            decided = {"merged": False, "rules": rules, "revision": revision} | asdict(load_result)
             if zone.store.replace_json(judgement_key, decided, found.etag if found else None) is None:
                 raise TemporaryOutage(
                     f"{contract.dataset}: another run loads batch {manifest.batch_id} at the same time. Run the batch"
                     " again."
                 )
             load.write_rejects(revision)
-            _check_reject_limit(contract, judgement, reject_limit)
+            _check_reject_limit(contract, load_result, reject_limit)
         confirm()
-        fault = _fault_of_commit(contract, judgement, load.merge())
+        fault = _fault_of_commit(contract, load_result, load.merge())
         if fault:
-            zone.store.put_json(judgement_key, {"merged": False, "fault": fault} | asdict(judgement))
+            zone.store.put_json(judgement_key, {"merged": False, "fault": fault} | asdict(load_result))
             raise BadData(fault)
         confirm()
         load.settle_rejects()
-    zone.store.put_json(judgement_key, {"merged": True, "rules": rules, "revision": revision} | asdict(judgement))
-    return judgement
+    zone.store.put_json(judgement_key, {"merged": True, "rules": rules, "revision": revision} | asdict(load_result))
+    return load_result
 
 
-def judgement_from_json(value: dict[str, Any]) -> Judgement:
+def load_result_from_json(value: dict[str, Any]) -> LoadResult:
     files = {file_id: FileCounts(**counts) for file_id, counts in value["files"].items()}
     later = {name: value[name] for name in ("waiting", "differing", "refreshed", "resolved") if name in value}
-    return Judgement(Counts(**value["counts"]), files, value["reasons"], value["warnings"], value["healed"], **later)
+    return LoadResult(Counts(**value["counts"]), files, value["reasons"], value["warnings"], value["healed"], **later)
 
 
 def _raw_file(zone: LandingZone, file: ManifestFile, *, in_bucket: bool) -> RawFile:
@@ -138,18 +138,18 @@ def _check_rules(contract: Contract, batch_id: str, counts: Counts, recorded: di
         )
 
 
-def _check_conservation(contract: Contract, judgement: Judgement) -> None:
-    counts = judgement.counts
-    if not counts.accounted or counts.read != sum(file.read for file in judgement.files.values()):
+def _check_conservation(contract: Contract, load_result: LoadResult) -> None:
+    counts = load_result.counts
+    if not counts.accounted or counts.read != sum(file.read for file in load_result.files.values()):
         raise BadData(
             f"{contract.dataset}: rows are unaccounted for: {counts}. Nothing was merged or archived. "
             "This is a fault of the program: please report it with the batch's files."
         )
 
 
-def _check_sheets(files: tuple[ManifestFile, ...], judgement: Judgement) -> None:
+def _check_sheets(files: tuple[ManifestFile, ...], load_result: LoadResult) -> None:
     for file in files:
-        read = judgement.files[file.file_id].read
+        read = load_result.files[file.file_id].read
         if file.expected_rows is not None and read != file.expected_rows:
             raise BadData(
                 f"{file.source_file} had {file.expected_rows} rows in its workbook, but {read} were read from"
@@ -158,10 +158,10 @@ def _check_sheets(files: tuple[ManifestFile, ...], judgement: Judgement) -> None
             )
 
 
-def _check_reject_limit(contract: Contract, judgement: Judgement, limit: float) -> None:
+def _check_reject_limit(contract: Contract, load_result: LoadResult, limit: float) -> None:
     """Rows that only wait for a parent are not lost: they come in by themselves."""
-    counts = judgement.counts
-    seen, lost = counts.read + counts.retried, counts.rejected - judgement.waiting
+    counts = load_result.counts
+    seen, lost = counts.read + counts.retried, counts.rejected - load_result.waiting
     if seen and lost / seen > limit:
         raise BadData(
             f"{contract.dataset}: {lost:,} of {seen:,} rows are rejected, above the limit of {limit:.0%}. Nothing was "
@@ -172,11 +172,11 @@ def _check_reject_limit(contract: Contract, judgement: Judgement, limit: float) 
         )
 
 
-def _fault_of_commit(contract: Contract, judgement: Judgement, written: Written | None) -> str | None:
+def _fault_of_commit(contract: Contract, load_result: LoadResult, written: Written | None) -> str | None:
     """The commit's own figures against the verdicts. A second try cannot ask again (None: the commit was made before),
     so the answer is written down.
     """
-    counts, renewed = judgement.counts, judgement.written - judgement.counts.inserted
+    counts, renewed = load_result.counts, load_result.written - load_result.counts.inserted
     if written is None or (written.inserted, written.updated) == (counts.inserted, renewed):
         return None
     return (

@@ -1,18 +1,17 @@
-"""The load report: what became of each file and each row of a batch. It is what people read, and what `lakehouse load
---json` prints.
-"""
+"""Makes the load report: what became of each file and each row of a batch. `report_types` describes its keys."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import asdict
-from typing import Any
+from typing import cast
 
 from lakehouse_assets.etl import status as statuses
-from lakehouse_assets.etl.engines.base import FileCounts, Judgement
+from lakehouse_assets.etl.engines.base import Counts, FileCounts, LoadResult
+from lakehouse_assets.etl.report_types import DatasetCounts, FileReport, LoadReport, NoBatch, RunBy, Status
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Noticed, Outcome
 
-NOTHING_TO_DO: dict[str, Any] = {
+NOTHING_TO_DO: NoBatch = {
     "batch_id": None,
     "status": statuses.NOTHING_TO_DO,
     "datasets": {},
@@ -23,40 +22,49 @@ NOTHING_TO_DO: dict[str, Any] = {
 
 def load_report(
     manifest: Manifest,
-    judgements: Mapping[str, Judgement],
-    status: str,
+    load_results: Mapping[str, LoadResult],
+    status: Status,
     error: str | None = None,
-    run_by: Mapping[str, str | None] | None = None,
-) -> dict[str, Any]:
-    """One object: batch_id, status (as `etl.status` names them), error, who ran it (`run_by`), when it was frozen, per
-    dataset its counts, reasons and warnings, and the numbers that a `Judgement` explains, per file its outcome, and
-    `rows_aside`: how many rows the files and sheets have that were not taken (None: some cannot be counted)."""
-    files = file_reports(manifest, judgements)
+    run_by: RunBy | None = None,
+) -> LoadReport:
+    """The report of a batch, from its manifest and the load results of its datasets so far."""
+    files = file_reports(manifest, load_results)
     aside = [file["rows_aside"] for file in files]
+    known = [rows for rows in aside if rows is not None]
     return {
         "batch_id": manifest.batch_id,
         "status": status,
         "error": error,
-        "run_by": dict(run_by or {}),
+        "run_by": run_by or {},
         "created_at": manifest.created_at,
-        "datasets": {dataset: asdict(judgement.counts) for dataset, judgement in judgements.items()},
-        **{name: _told(judgements, name) for name in ("healed", "resolved", "waiting", "differing")},
-        "reasons": {dataset: judgement.reasons for dataset, judgement in judgements.items() if judgement.reasons},
-        "warnings": {dataset: judgement.warnings for dataset, judgement in judgements.items() if judgement.warnings},
-        "rows_aside": None if None in aside else sum(aside),
+        "datasets": {dataset: _counts(load_result.counts) for dataset, load_result in load_results.items()},
+        "healed": _numbers(load_results, "healed"),
+        "resolved": _numbers(load_results, "resolved"),
+        "waiting": _numbers(load_results, "waiting"),
+        "differing": _numbers(load_results, "differing"),
+        "reasons": {
+            dataset: load_result.reasons for dataset, load_result in load_results.items() if load_result.reasons
+        },
+        "warnings": {
+            dataset: load_result.warnings for dataset, load_result in load_results.items() if load_result.warnings
+        },
+        "rows_aside": sum(known) if len(known) == len(aside) else None,
         "files": files,
     }
 
 
-def _told(judgements: Mapping[str, Judgement], name: str) -> dict[str, int]:
-    """One of a judgement's numbers for each dataset that has it."""
-    return {dataset: number for dataset, judgement in judgements.items() if (number := getattr(judgement, name))}
+def _counts(counts: Counts) -> DatasetCounts:
+    return cast("DatasetCounts", asdict(counts))
 
 
-def report_in_words(report: Mapping[str, Any]) -> str:
-    """For a message: per dataset what became of its rows, and which files were set aside. Counts only: a row's values
-    may be personal data.
-    """
+def _numbers(load_results: Mapping[str, LoadResult], name: str) -> dict[str, int]:
+    """One number of the load results, for each dataset in which it is not 0."""
+    return {dataset: number for dataset, load_result in load_results.items() if (number := getattr(load_result, name))}
+
+
+def report_in_words(report: LoadReport) -> str:
+    """The report as the text of a message: the counts of each dataset's rows, and the files that were not taken. It
+    holds no row's values, which may be personal data."""
     rows = [
         f"{dataset}: {', '.join(f'{count} {name}' for name, count in counts.items() if count)}"
         for dataset, counts in report["datasets"].items()
@@ -72,25 +80,27 @@ def report_in_words(report: Mapping[str, Any]) -> str:
     )
 
 
-def _rows_aside(file: Mapping[str, Any]) -> str:
+def _rows_aside(file: FileReport) -> str:
     rows = file.get("rows_aside")
     return f" ({rows:,} row{'s' * (rows != 1)})" if rows else ""
 
 
-def file_reports(manifest: Manifest, judgements: Mapping[str, Judgement]) -> list[dict[str, Any]]:
-    """Each file and sheet of the batch. A converted workbook stands for itself only when no sheet does."""
-    counted = {file_id: counts for judgement in judgements.values() for file_id, counts in judgement.files.items()}
+def file_reports(manifest: Manifest, load_results: Mapping[str, LoadResult]) -> list[FileReport]:
+    """The reports of all files and sheets of the batch, and of objects that belong to no dataset. A converted workbook
+    is represented by its sheets."""
+    counted = {
+        file_id: counts for load_result in load_results.values() for file_id, counts in load_result.files.items()
+    }
     converted = {file.key for file in manifest.files if file.outcome is Outcome.CONVERTED}
     files = [
-        _file_report(file, counted.get(file.file_id))
+        _file_report(file, counted.get(file.file_id), converted)
         for file in manifest.files
         if file.outcome is not Outcome.CONVERTED
     ]
-    reports = [*files, *map(_noticed_report, manifest.noticed)]
-    return [report | {"workbook": _workbook(report["source_file"], converted)} for report in reports]
+    return [*files, *(_noticed_report(noticed, converted) for noticed in manifest.noticed)]
 
 
-def _file_report(file: ManifestFile, counts: FileCounts | None) -> dict[str, Any]:
+def _file_report(file: ManifestFile, counts: FileCounts | None, converted: Set[str]) -> FileReport:
     outcome = outcome_of(file, counts)
     return {
         "name": file.source_file.split("/", 1)[-1] if file.dataset is None else _short(file),
@@ -105,10 +115,11 @@ def _file_report(file: ManifestFile, counts: FileCounts | None) -> dict[str, Any
             *(f"{rows} rows: {rule}" for rule, rows in (counts.warnings if counts else {}).items()),
         ],
         "source_file": file.source_file,
+        "workbook": _workbook(file.source_file, converted),
     }
 
 
-def _noticed_report(noticed: Noticed) -> dict[str, Any]:
+def _noticed_report(noticed: Noticed, converted: Set[str]) -> FileReport:
     return {
         "name": noticed.name.split("/", 1)[-1],
         "dataset": None,
@@ -119,11 +130,12 @@ def _noticed_report(noticed: Noticed) -> dict[str, Any]:
         "rows_aside": noticed.rows,
         "warnings": [],
         "source_file": noticed.name,
+        "workbook": _workbook(noticed.name, converted),
     }
 
 
-def facts_of(manifest: Manifest, judgements: Mapping[str, Judgement]) -> dict[str, dict[str, int | str]]:
-    """What the loads say of each file that they read, by its id: for the ledger."""
+def facts_of(manifest: Manifest, load_results: Mapping[str, LoadResult]) -> dict[str, dict[str, int | str]]:
+    """The outcome and counts of each file that was loaded, by file id, for the ledger."""
     by_id = {file.file_id: file for file in manifest.files}
     return {
         file_id: {
@@ -132,14 +144,14 @@ def facts_of(manifest: Manifest, judgements: Mapping[str, Judgement]) -> dict[st
             "rejected": counts.rejected,
             "changed": counts.changed,
         }
-        for judgement in judgements.values()
-        for file_id, counts in judgement.files.items()
+        for load_result in load_results.values()
+        for file_id, counts in load_result.files.items()
     }
 
 
 def outcome_of(file: ManifestFile, counts: FileCounts | None) -> Outcome:
-    """Of a file that was to be loaded: not loaded where no load has read it to the end, a duplicate where its content
-    is known and changed nothing, else loaded."""
+    """What became of a file. A file that was to be loaded is not loaded if no load has finished it, a duplicate if its
+    content was seen before and changed nothing, and loaded otherwise."""
     if file.outcome is not Outcome.LOAD:
         return file.outcome
     if counts is None:
@@ -148,8 +160,7 @@ def outcome_of(file: ManifestFile, counts: FileCounts | None) -> Outcome:
 
 
 def _why_repeated(file: ManifestFile) -> str:
-    """What is known of the batch that brought the content first: a ledger entry of an older version does not say how
-    many of its rows were accepted."""
+    """The reason of a duplicate. A ledger entry of an older version does not say how many rows were accepted."""
     if file.accepted_before is None:
         return "its content came before"
     return (
@@ -160,13 +171,13 @@ def _why_repeated(file: ManifestFile) -> str:
 
 
 def _workbook(name: str, converted: Set[str]) -> str | None:
-    """The upload whose sheet has this name. Files may have a `#` in their names, too."""
+    """The name of the workbook that the sheet of this name is from. File names may contain a `#`, too."""
     marks = (place for place, character in enumerate(name) if character == "#")
     return next((name[:place].split("/", 1)[-1] for place in marks if name[:place] in converted), None)
 
 
 def _short(file: ManifestFile) -> str:
-    """raw/<dataset>/x/y.csv is known as x/y.csv, uploads/book.xlsx#sheet as book.xlsx#sheet."""
+    """The name without the folder: x/y.csv of raw/<dataset>/x/y.csv, book.xlsx#sheet of uploads/book.xlsx#sheet."""
     return (
         file.source_file.split(f"/{file.dataset}/", 1)[-1]
         if file.source_file == file.key

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from lakehouse_assets.aws.client import failures_named, pauses
-from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, LeaseLostError, TemporaryOutage
+from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, LeaseLost, TemporaryOutage
 
 UNFINISHED = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
 """All others are final: SUCCEEDED, FAILED, ERROR, TIMEOUT, STOPPED, EXPIRED."""
@@ -26,7 +26,8 @@ RUNS_LOOKED_AT = 200
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 SECONDS_TO_STOP = 20.0
 OURS: dict[str, type[LakehouseError]] = {
-    kind.__name__: kind for kind in (BadData, BadConfiguration, TemporaryOutage, LeaseLostError, LakehouseError)
+    **{kind.__name__: kind for kind in (BadData, BadConfiguration, TemporaryOutage, LeaseLost, LakehouseError)},
+    "LeaseLostError": LeaseLost,  # its name in jobs that were deployed with version 0.1
 }
 REFUSED = re.compile(
     r"\b(AccessDenied(Exception)?|NoSuchBucket|KeyTooLong(Error)?|InvalidRequest|UnknownStoreException|EntityNotFoundException)\b"

@@ -11,9 +11,8 @@ from __future__ import annotations
 import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 from urllib.parse import quote, unquote
 
 from lakehouse_assets.errors import BadData, LakehouseError
@@ -42,22 +41,36 @@ at once.
 WORKBOOK_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
 
 
-@dataclass(frozen=True)
-class Converted:
-    """What became of one sheet, or of a CSV as a whole. `rows`: of a sheet, taken or not; None where it cannot have
-    any.
-    """
+class SheetRecord(TypedDict):
+    """What became of one sheet, or of an uploaded CSV file as a whole."""
 
     name: str
+    """The upload's key; of a sheet upload key#sheet."""
     outcome: Outcome
-    reason: str | None = None
-    dataset: str | None = None
-    rows: int | None = None
+    """converted or ignored."""
+    reason: str | None
+    """Why the sheet was ignored, or a remark; None if there is nothing to say."""
+    dataset: str | None
+    """The dataset that it was converted for; None if it was ignored."""
+    rows: int | None
+    """Rows of data in the sheet, converted or not; None of a CSV file, or if they cannot be counted."""
 
 
-def convert_uploads(zone: LandingZone, at_once: int = WORKBOOKS_AT_ONCE) -> list[dict[str, Any]]:
-    """Converts every waiting upload that has no record yet. Returns the records written now: the version, its outcome
-    and reason, its sheets.
+class ConversionRecord(TypedDict):
+    """What became of one upload."""
+
+    key: str
+    """The upload's key in the bucket."""
+    outcome: Outcome
+    """converted, empty or quarantined."""
+    reason: str | None
+    """Why the upload was quarantined; None otherwise."""
+    sheets: list[SheetRecord]
+    """The sheets of a workbook, or the CSV file itself; empty if the upload was not converted."""
+
+
+def convert_uploads(zone: LandingZone, at_once: int = WORKBOOKS_AT_ONCE) -> list[ConversionRecord]:
+    """Converts every waiting upload that has no record yet. Returns the records written now.
 
     While a batch is open, none: it is gone on with by the files that it has. So an upload that cannot be converted now
     does not hold it up.
@@ -69,17 +82,17 @@ def convert_uploads(zone: LandingZone, at_once: int = WORKBOOKS_AT_ONCE) -> list
     return [record for record in records if record is not None]
 
 
-def _record(zone: LandingZone, version: FileVersion) -> dict[str, Any] | None:
+def _record(zone: LandingZone, version: FileVersion) -> ConversionRecord | None:
     key = zone.conversion_key(version.file_id)
     if zone.store.exists(key):
         return None
     outcome, reason, sheets = _convert(zone, version)
-    record = {"key": version.key, "outcome": outcome, "reason": reason, "sheets": [asdict(sheet) for sheet in sheets]}
+    record: ConversionRecord = {"key": version.key, "outcome": outcome, "reason": reason, "sheets": sheets}
     zone.store.create_json(key, record)
     return record
 
 
-def _convert(zone: LandingZone, version: FileVersion) -> tuple[Outcome, str | None, list[Converted]]:
+def _convert(zone: LandingZone, version: FileVersion) -> tuple[Outcome, str | None, list[SheetRecord]]:
     path, order = zone.local_copy(version), _upload_order(zone, version)
     with path.open("rb") as file:
         start = file.read(4)
@@ -102,8 +115,8 @@ def _upload_order(zone: LandingZone, version: FileVersion) -> dict[str, str]:
     return {UPLOAD_ORDER: order} if 0 < len(order) <= ORDER_BYTES else {}
 
 
-def _sheets(zone: LandingZone, version: FileVersion, path: Path, order: dict[str, str]) -> list[Converted]:
-    results = []
+def _sheets(zone: LandingZone, version: FileVersion, path: Path, order: dict[str, str]) -> list[SheetRecord]:
+    results: list[SheetRecord] = []
     with tempfile.TemporaryDirectory(dir=zone.scratch) as folder:
         sheets = convert_workbook(path, zone.contracts, Path(folder))
         # All of them before the first CSV is there: a workbook is converted as a whole, or set aside as a whole.
@@ -113,14 +126,20 @@ def _sheets(zone: LandingZone, version: FileVersion, path: Path, order: dict[str
         ]
         for sheet, name, said in zip(sheets, names, metadata, strict=True):
             if sheet.dataset is None or sheet.csv is None:
-                results.append(Converted(name, Outcome.IGNORED, sheet.reason, rows=sheet.rows))
+                results.append(_sheet_record(name, Outcome.IGNORED, sheet.reason, rows=sheet.rows))
                 continue
             target = f"{_folder(zone, sheet.dataset, version)}/{sheet.index + 1:03}-{safe_name(sheet.name)}.csv"
             with sheet.csv.open("rb") as body:
                 zone.store.create(target, body, said)
             reason = "the sheet is hidden" if sheet.hidden else None
-            results.append(Converted(name, Outcome.CONVERTED, reason, sheet.dataset, sheet.rows))
+            results.append(_sheet_record(name, Outcome.CONVERTED, reason, sheet.dataset, sheet.rows))
     return results
+
+
+def _sheet_record(
+    name: str, outcome: Outcome, reason: str | None, dataset: str | None = None, rows: int | None = None
+) -> SheetRecord:
+    return {"name": name, "outcome": outcome, "reason": reason, "dataset": dataset, "rows": rows}
 
 
 def _of_sheet(sheet: Sheet) -> dict[str, str]:
@@ -128,7 +147,7 @@ def _of_sheet(sheet: Sheet) -> dict[str, str]:
     return {ROWS: str(sheet.rows), SHEET: str(sheet.index + 1)} | warnings
 
 
-def _csv(zone: LandingZone, version: FileVersion, path: Path, order: dict[str, str]) -> Converted:
+def _csv(zone: LandingZone, version: FileVersion, path: Path, order: dict[str, str]) -> SheetRecord:
     """Puts a CSV file into the folder of the dataset that it is for. Where its header does not fit that dataset,
     freezing the batch quarantines it there, with its rows counted."""
     try:
@@ -143,7 +162,7 @@ def _csv(zone: LandingZone, version: FileVersion, path: Path, order: dict[str, s
         zone.store.create(
             f"{_folder(zone, found.candidate, version)}.csv", body, _metadata(version, version.key, order)
         )
-    return Converted(version.key, Outcome.CONVERTED, None, found.candidate)
+    return _sheet_record(version.key, Outcome.CONVERTED, None, found.candidate)
 
 
 def _folder(zone: LandingZone, dataset: str, version: FileVersion) -> str:

@@ -4,7 +4,7 @@ again, waited for and stopped.
 Why not PipesGlueClient's own `run` (dagster-aws 0.29.27): it polls for ever on state EXPIRED; one throttled poll fails
 the step and leaves the run behind, and the retry starts a second one; stopping ends in KeyError('errors'); a failed run
 is a bare RuntimeError without link or reason; it writes into the caller's arguments; and zero messages are a success.
-Here what a run did is read from its judgement, which the load itself writes down.
+Here what a run did is read from its load result, which the load itself writes down.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
-from lakehouse_assets.etl.engines.base import Judgement
+from lakehouse_assets.etl.engines.base import LoadResult
 from lakehouse_assets.glue.arguments import arguments
 from lakehouse_assets.glue.runs import GlueRuns, Run, failure_of, patiently
 from lakehouse_assets.glue.uploads import upload_contracts
@@ -32,7 +32,7 @@ class LoadOutcome:
     so that none was needed.
     """
 
-    judgement: Judgement
+    load_result: LoadResult
     run: Mapping[str, Any] = field(default_factory=dict)
     reported: Mapping[dg.AssetKey, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -64,7 +64,7 @@ class GlueRunner:
         BadConfiguration where the run can be neither started nor followed.
         """
         with failures_named(f"Loading {contract.dataset} with Glue"):
-            done = self._judgement(contract)
+            done = self._load_result(contract)
             if done is not None:
                 return LoadOutcome(done)
             if not self.batch.has_work(contract.dataset):
@@ -92,16 +92,16 @@ class GlueRunner:
         described = self._described(run)
         if (failure := failure_of(run)) is not None:
             raise _as_dagsters(failure, described) from failure
-        judgement = self._judgement(contract)
-        if judgement is None:
+        load_result = self._load_result(contract)
+        if load_result is None:
             wrote_nothing = (
-                f"Run {run['Id']} of Glue job {runs.job} succeeded, but wrote no judgement of {contract.dataset}. Is"
+                f"Run {run['Id']} of Glue job {runs.job} succeeded, but wrote no load result of {contract.dataset}. Is"
                 f" {runs.job} the job of this project?"
             )
             raise _as_dagsters(BadConfiguration(wrote_nothing), described)
         results = [result for result in session.get_reported_results() if isinstance(result, dg.MaterializeResult)]
         return LoadOutcome(
-            judgement, described, {result.asset_key: result.metadata or {} for result in results if result.asset_key}
+            load_result, described, {result.asset_key: result.metadata or {} for result in results if result.asset_key}
         )
 
     def _run(
@@ -128,8 +128,8 @@ class GlueRunner:
         location = f"s3://{settings.bucket}/{zone.manifest_key(self.batch.id)}"
         return arguments(settings, contract.dataset, contracts) | {"--manifest": location}
 
-    def _judgement(self, contract: Contract) -> Judgement | None:
-        return self.batch.judgements().get(contract.dataset)
+    def _load_result(self, contract: Contract) -> LoadResult | None:
+        return self.batch.load_results().get(contract.dataset)
 
     def _described(self, run: Run) -> dict[str, Any]:
         """The run, with its link into AWS's console. The embedded Glue has none; there the run's log is a file."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-class LakehouseResource(dg.ConfigurableResource["LakehouseResource"]):
+class LakehouseResource(dg.ConfigurableResource[Lakehouse]):
     """Gives assets the `Lakehouse` of this process's settings. The embedded AWS is shared with whatever runs it for
     this home, or started for the run.
 
@@ -28,22 +27,16 @@ class LakehouseResource(dg.ConfigurableResource["LakehouseResource"]):
 
     engine: str | None = None
 
-    _lakehouse: Lakehouse | None = PrivateAttr(default=None)
+    _connection: ExitStack = PrivateAttr(default_factory=ExitStack)
 
-    @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[LakehouseResource]:
-        told = {"engine": self.engine} if self.engine else {}
-        with connected(
-            read_settings(**told), _spark_session, f"Dagster run {context.run.run_id}" if context.run else "Dagster"
-        ) as lakehouse:
-            self._lakehouse = lakehouse
-            yield self
+    def create_resource(self, context: dg.InitResourceContext) -> Lakehouse:
+        settings = read_settings(**({"engine": self.engine} if self.engine else {}))
+        holder = f"Dagster run {context.run.run_id}" if context.run else "Dagster"
+        return self._connection.enter_context(connected(settings, _spark_session, holder))
 
-    @property
-    def lakehouse(self) -> Lakehouse:
-        if self._lakehouse is None:
-            raise RuntimeError("LakehouseResource is used outside a run")
-        return self._lakehouse
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        del context
+        self._connection.close()
 
 
 def _spark_session(scratch: Path) -> SparkSession:

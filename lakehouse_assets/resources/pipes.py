@@ -140,6 +140,6 @@ class MessagesInPlace(dg.PipesMessageReader):
             found = store.s3.get_object(Bucket=store.bucket, Key=f"{self._place.prefix}/{self._next_chunk}.json")
             return bytes(found["Body"].read()).decode()
         except (ClientError, BotoCoreError):
-            # Not there yet, or S3 does not answer: looked for again. What a run did stands in its judgement, whatever
+            # Not there yet, or S3 does not answer: looked for again. What a run did stands in its load result, whatever
             # is lost here.
             return None

@@ -18,6 +18,7 @@ from lakehouse_assets.assets.keys import ARCHIVE, BATCH, REPORT, athena_key, raw
 from lakehouse_assets.assets.steps import named_failures
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.connect import connected
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.etl.status import FAILED, has_succeeded
 from lakehouse_assets.settings import read_settings
 
@@ -83,7 +84,7 @@ def record(instance: dg.DagsterInstance, lakehouse: Lakehouse, cursor: Cursor) -
         elif has_succeeded(report) and execution and not _is_recorded(instance, report["batch_id"]):
             for event in _events(report, lakehouse.contracts):
                 instance.report_runless_asset_event(event)
-            recorded.append(str(report["batch_id"]))
+            recorded.append(report["batch_id"])
     return Cursor(max([cursor.seen, *reports]), tuple(unfinished[-MOST_OPEN:])), recorded
 
 
@@ -94,17 +95,18 @@ def _is_recorded(instance: dg.DagsterInstance, batch_id: str) -> bool:
     return any(value is not None and value.value == batch_id for value in said)
 
 
-def _events(report: dict[str, Any], datasets: Iterable[str]) -> Iterator[dg.AssetMaterialization]:
+def _events(report: LoadReport, datasets: Iterable[str]) -> Iterator[dg.AssetMaterialization]:
+    run_by = report.get("run_by", {})
     told = {
         "batch_id": report["batch_id"],
-        "execution": report["run_by"]["execution"],
-        "link": dg.MetadataValue.url(report["run_by"]["link"]),
+        "execution": run_by.get("execution"),
+        "link": dg.MetadataValue.url(run_by.get("link") or ""),
     }
     for dataset in datasets:
         yield _event(raw_key(dataset), told)
     yield _event(BATCH, told | {"files": len(report["files"])})
     for dataset in datasets:
-        counts = report["datasets"].get(dataset, {})
+        counts = dict(report["datasets"].get(dataset, {}))
         yield _event(table_key(dataset), told | counts | {"healed": report["healed"].get(dataset, 0)})
         yield _event(rejected_key(dataset), told | {"rejected": counts.get("rejected", 0)})
     yield _event(ARCHIVE, told)

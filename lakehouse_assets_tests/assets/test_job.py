@@ -357,7 +357,7 @@ def test_a_failed_batch_returns_its_report(lakehouse: Lakehouse, monkeypatch: py
     put(lakehouse, "raw/products/p.csv", products_csv(product("x")))
     report = run_batch(lakehouse)
     assert report["status"] == "failed"
-    assert "above the limit of 0%" in report["error"]
+    assert "above the limit of 0%" in str(report["error"])
 
 
 def test_an_error_that_is_none_of_ours_is_a_failed_batch_too(

@@ -33,16 +33,18 @@ def run_job(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
 
 
 def breaks(monkeypatch: pytest.MonkeyPatch, method: str, error: BaseException, times: int = 1_000) -> list[str]:
-    """A method of the lakehouse raises so many times. Returns what grows by a name with each call."""
-    works, calls = getattr(Lakehouse, method), list[str]()
+    """A method of the batch, or else of the lakehouse, raises so many times. Returns what grows by a name with each
+    call."""
+    owner = Batch if hasattr(Batch, method) else Lakehouse
+    works, calls = getattr(owner, method), list[str]()
 
-    def broken(house: Lakehouse, *given: Any, **named: Any) -> Any:
+    def broken(owned: Batch | Lakehouse, *given: Any, **named: Any) -> Any:
         calls.append(method)
         if len(calls) <= times:
             raise error
-        return works(house, *given, **named)
+        return works(owned, *given, **named)
 
-    monkeypatch.setattr(Lakehouse, method, broken)
+    monkeypatch.setattr(owner, method, broken)
     return calls
 
 
@@ -107,7 +109,7 @@ def test_what_no_retry_heals_is_tried_once(
     assert not run_job(instance).success
     assert len(calls) == 1
     [report] = lakehouse.reports.all()
-    assert report["error"].endswith(str(error))
+    assert str(report["error"]).endswith(str(error))
 
 
 def test_rows_that_cannot_be_counted_for_the_ui_fail_no_batch(

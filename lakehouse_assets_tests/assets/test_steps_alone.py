@@ -9,8 +9,8 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.definitions import defs
+from lakehouse_assets.errors import StepOutOfTurn
 from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.landing.preconditions import NotDoneError
 from lakehouse_assets_tests.sensors.support import Heard
 from lakehouse_assets_tests.support import (
     append_behind_its_back,
@@ -122,10 +122,10 @@ def test_a_batch_that_is_loaded_but_not_archived_or_not_checked_stays_open_and_w
     put_one_of_each(lakehouse)
     batch = freeze(lakehouse)
     load_all(batch)
-    with pytest.raises(NotDoneError, match=r"is not archived yet: raw/.*csv"):
+    with pytest.raises(StepOutOfTurn, match=r"is not archived yet: raw/.*csv"):
         batch.finish()
     batch.archive()
-    with pytest.raises(NotDoneError, match="The tables were not checked"):
+    with pytest.raises(StepOutOfTurn, match="The tables were not checked"):
         batch.finish()
     assert (lakehouse.open_batch(), lakehouse.reports.all()) == (batch, [])
     assert (

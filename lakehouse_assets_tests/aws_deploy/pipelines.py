@@ -19,6 +19,7 @@ from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.aws.stacks import bring_up, parameters_of
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.embedded_aws.process import embedded_aws
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.etl.status import has_succeeded, subject_of
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.embedded_aws.steps import wait_for
@@ -55,7 +56,7 @@ class Pipeline:
 
         return wait_for(look, SECONDS)
 
-    def succeeded(self) -> dict[str, Any]:
+    def succeeded(self) -> LoadReport:
         """Waits until the topic hears that a batch succeeded. Its report."""
         subject, text = self.message()
         report = self.house.batch(text.split()[1].rstrip(":")).report()

@@ -1,4 +1,4 @@
-"""docs/aws.md says what aws_deploy/costs.py reckons."""
+"""docs/costs.md has the figures of aws_deploy/costs.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from aws_deploy.acceptance.plan import price
 from aws_deploy.acceptance.statements import product_statements
 from lakehouse_assets.contracts import SHIPPED, read_contracts
 
-DOCUMENT = (Path(costs.__file__).parents[1] / "docs" / "aws.md").read_text("utf-8")
+DOCS = Path(costs.__file__).parents[1] / "docs"
+DOCUMENT = (DOCS / "costs.md").read_text("utf-8")
 
 
 def row(what: str) -> list[str]:
@@ -52,6 +53,6 @@ def test_the_documents_arithmetic_has_the_assumed_figures() -> None:
 
 def test_the_documents_name_the_price_of_an_acceptance() -> None:
     asked = dollars(sum(price(len(product_statements(read_contracts(SHIPPED), ""))).values()), 2)
-    readme = (Path(costs.__file__).parents[1] / "README.md").read_text("utf-8")
-    assert f"(about {asked} by the figures" in DOCUMENT
-    assert f"About {asked} and an hour" in readme
+    how_to = (DOCS / "how-to" / "deploy-to-aws.md").read_text("utf-8")
+    assert f"costs about {asked} by these figures" in DOCUMENT
+    assert f"(about {asked} by the figures" in how_to

@@ -14,6 +14,7 @@ import pytest
 
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.local.bootstrap import bootstrap
 from lakehouse_assets.sample_data.files import make_sample_data
 from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
@@ -56,11 +57,11 @@ def by_dagster(pipeline: Pipeline) -> Lakehouse:
 
 
 @pytest.fixture
-def dagster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Lakehouse], dict[str, Any]]]:
+def dagster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Lakehouse], LoadReport]]:
     """Runs the job for what waits, in this process, as `lakehouse load` does. The batch's report."""
     with dg.DagsterInstance.ephemeral() as instance:
 
-        def run(house: Lakehouse) -> dict[str, Any]:
+        def run(house: Lakehouse) -> LoadReport:
             for name, value in environment_of(house).items():
                 monkeypatch.setenv(name, value)
             from lakehouse_assets.definitions import defs
@@ -148,7 +149,7 @@ def _files(house: Lakehouse, prefix: str) -> list[tuple[str, bytes]]:
 
 
 def test_the_same_files_end_in_the_same_lakehouse(
-    pipeline: Pipeline, by_dagster: Lakehouse, dagster: Callable[[Lakehouse], dict[str, Any]], tmp_path: Path
+    pipeline: Pipeline, by_dagster: Lakehouse, dagster: Callable[[Lakehouse], LoadReport], tmp_path: Path
 ) -> None:
     healed = 0
     for files in batches(tmp_path, by_dagster):
@@ -170,7 +171,7 @@ def test_the_same_files_end_in_the_same_lakehouse(
 
 def test_dagster_waits_for_the_execution_that_works_and_goes_on_after_it(
     pipeline: Pipeline,
-    dagster: Callable[[Lakehouse], dict[str, Any]],
+    dagster: Callable[[Lakehouse], LoadReport],
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -192,7 +193,7 @@ def test_dagster_waits_for_the_execution_that_works_and_goes_on_after_it(
         dagster(house)
         # The topic hears of both.
         reports = [pipeline.succeeded(), pipeline.succeeded()]
-    assert "works on this lakehouse since" in capfd.readouterr().err
+    assert "has been using this lakehouse since" in capfd.readouterr().err
     [frozen] = opened
     by = {report["batch_id"]: report for report in reports}
     assert nonzero(by.pop(frozen.id)["datasets"]["orders"]) == {"read": 1, "inserted": 1}
@@ -215,7 +216,7 @@ def test_while_dagster_works_an_execution_waits_and_no_other_is_started(pipeline
         put(house, "raw/orders/third.csv", orders_csv(order(8_000_003)))
         dagsters.take_lease(print)
         before = len(pipeline.executions())
-        assert "Dagster run 1 works on this lakehouse" in pipeline.start()
+        assert "Dagster run 1 has been using this lakehouse" in pipeline.start()
         assert len(pipeline.executions()) == before
         execution = pipeline.states.start_execution(stateMachineArn=pipeline.machine)["executionArn"]
         wait_for(
@@ -233,9 +234,7 @@ def test_while_dagster_works_an_execution_waits_and_no_other_is_started(pipeline
         assert nonzero(pipeline.succeeded()["datasets"]["orders"]) == {"read": 1, "inserted": 1}
 
 
-def test_both_started_at_once_do_each_file_once(
-    pipeline: Pipeline, dagster: Callable[[Lakehouse], dict[str, Any]]
-) -> None:
+def test_both_started_at_once_do_each_file_once(pipeline: Pipeline, dagster: Callable[[Lakehouse], LoadReport]) -> None:
     house = pipeline.house
     before = len(house.reports.all())
     put(house, "raw/orders/fourth.csv", orders_csv(order(8_000_004), order(8_000_005)))

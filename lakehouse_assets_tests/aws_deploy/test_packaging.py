@@ -1,5 +1,5 @@
-"""The Lambdas' zips: within Lambda's limits, with all that a handler imports and nothing of what it does not, the same
-bytes each time.
+"""The Lambdas' zips: within Lambda's limits, with the modules that a handler imports and no others, the same bytes each
+time.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import pytest
 
 from aws_deploy.handlers.engines import NAME as ENGINES_ZIP
 from aws_deploy.handlers.engines import unpack
-from aws_deploy.packaging import AWS_LAMBDA, LOAD, STEPS, address, build, this_machine
-from aws_deploy.state_machine.definition import LAMBDAS
+from aws_deploy.packaging import AWS_LAMBDA, LOAD, STEPS, address, build, imported_files, this_machine
+from aws_deploy.state_machine.tasks import LAMBDAS
 from lakehouse_assets.contracts import SHIPPED
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -72,19 +72,36 @@ def test_no_lambda_has_spark_dagster_pandas_or_what_runs_on_a_laptop(for_aws: di
                 listed += zipfile.ZipFile(BytesIO(archive.read(ENGINES_ZIP))).namelist()
             names[zipped] = {part for name in listed for part in [name.split("/")[0], "/".join(name.split("/")[:2])]}
     for found in names.values():
-        assert not found & {
-            "pyspark",
-            "delta",
-            "dagster",
-            "pandas",
-            "numpy",
-            "pyarrow",
-            "ministack",
-            "lakehouse_assets/local",
-            "lakehouse_assets/cli",
+        assert not found & {"pyspark", "delta", "dagster", "pandas", "numpy", "pyarrow", "ministack"}
+        ours = {name.removeprefix("lakehouse_assets/") for name in found if name.startswith("lakehouse_assets/")}
+        assert not ours & {
+            "assets",
+            "cli",
+            "connect.py",
+            "definitions.py",
+            "embedded_aws",
+            "local",
+            "sensors",
+            "templates",
         }
     assert not names[STEPS] & {"duckdb", "deltalake"}
     assert {"duckdb", "deltalake"} <= names[LOAD]
+
+
+def test_a_module_that_no_handler_imports_stays_out_of_the_zips(tmp_path: Path) -> None:
+    sources = {
+        "handlers/__init__.py": "",
+        "handlers/count.py": "import json\nfrom lakehouse.catalog import tables\n",
+        "lakehouse/__init__.py": "",
+        "lakehouse/catalog/__init__.py": "",
+        "lakehouse/catalog/tables.py": "def late() -> None:\n    import lakehouse.engine\n",
+        "lakehouse/engine.py": "",
+    }
+    unused = {"lakehouse/a_new_folder/__init__.py": "", "lakehouse/catalog/audit.py": "import handlers.count\n"}
+    for path, text in (sources | unused).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    assert imported_files(["handlers.count"], tmp_path) == {tmp_path / path for path in sources}
 
 
 def test_engines_are_unpacked_once_and_found_by_whoever_imports_them(

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from aws_deploy import embedded as deployment
 from aws_deploy.rollout import Templates
-from lakehouse_assets.aws import environment as surroundings
 from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.embedded_aws import process
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets_tests.aws_deploy import pipelines
 from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
 from lakehouse_assets_tests.embedded_aws.steps import wait_for
@@ -52,7 +52,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory, lambda_zips: dict[str, Pa
     plain = Templates(_without_tls_only(kept.storage), _without_tls_only(kept.pipeline))
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("AUTH", "true")
-        patched.setattr(surroundings, "NAMES_OF_THE_SERVER", surroundings.NAMES_OF_THE_SERVER | {"AUTH"})
+        patched.setattr(process, "NAMES_OF_THE_SERVER", process.NAMES_OF_THE_SERVER | {"AUTH"})
         for module in (deployment, pipelines):
             patched.setattr(module, "kept", lambda _: plain)
         with deployed(tmp_path_factory.mktemp("permissions"), lambda_zips) as running:
@@ -64,7 +64,7 @@ def house(pipeline: Pipeline) -> Lakehouse:
     return pipeline.house
 
 
-def ended(pipeline: Pipeline, batches: int) -> dict[str, Any]:
+def ended(pipeline: Pipeline, batches: int) -> LoadReport:
     """The report of the latest batch, once there are so many and nothing runs."""
     wait_for(lambda: True if len(pipeline.house.reports.all()) == batches else None, pipelines.SECONDS)
     pipeline.at_rest()
@@ -107,7 +107,7 @@ def test_every_step_may_do_what_it_does_and_the_archive_nothing_without_its_perm
         put(house, "uploads/more.xlsx", workbook(tmp_path / "more.xlsx", {"items": [ITEMS, item(3, 77, 2)]}))
     report = ended(pipeline, 2)
     assert report["status"] == "failed"
-    assert "AccessDenied" in report["error"]
+    assert "AccessDenied" in str(report["error"])
     assert house.lease.held_by() is None
 
     iam.put_role_policy(RoleName=name, PolicyName="Needed", PolicyDocument=json.dumps(policy))

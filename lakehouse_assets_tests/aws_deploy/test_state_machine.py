@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from aws_deploy.state_machine.definition import LAMBDAS, Names, definition, levels
+from aws_deploy.state_machine.definition import definition, levels
+from aws_deploy.state_machine.tasks import LAMBDAS, Names
 from lakehouse_assets.contracts import SHIPPED, read_contracts
 
 HEALS = {"TemporaryOutage", "LakehouseBusy"}

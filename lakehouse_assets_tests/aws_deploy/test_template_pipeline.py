@@ -13,7 +13,7 @@ import pytest
 from aws_deploy.handlers import convert
 from aws_deploy.packaging import RUNTIME
 from aws_deploy.presets import PRESETS
-from aws_deploy.state_machine.definition import LAMBDAS, MAY_BE_GLUE
+from aws_deploy.state_machine.tasks import LAMBDAS, MAY_BE_GLUE
 from lakehouse_assets.aws.queue import objects_of
 from lakehouse_assets.contracts import SHIPPED, read_contracts
 from lakehouse_assets.landing.workbooks.archive import WorkbookLimits

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from aws_deploy.state_machine.definition import LAMBDAS
+from aws_deploy.state_machine.tasks import LAMBDAS
 from lakehouse_assets.contracts import SHIPPED, read_contracts
 from lakehouse_assets_tests.aws_deploy.templates import BOTH, Template, kept
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from lakehouse_assets.aws.executions import Executions
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.errors import BadConfiguration, LakehouseBusy, LeaseLostError
+from lakehouse_assets.errors import BadConfiguration, LakehouseBusy, LeaseLost
 from lakehouse_assets.parallel import in_parallel
 from lakehouse_assets_tests.support import ClientWith, keys, put_one_of_each
 
@@ -122,7 +122,7 @@ def test_a_step_gives_back_only_what_its_execution_has(lakehouse: Lakehouse, mac
 
 
 def test_a_step_that_wakes_up_after_another_took_over_writes_no_more(lakehouse: Lakehouse, machine: str) -> None:
-    """Its execution was stopped meanwhile. No judgement, no reject, no row."""
+    """Its execution was stopped meanwhile. No load result, no reject, no row."""
     put_one_of_each(lakehouse)
     stopped = execution(lakehouse, machine)
     sleeper = step_of(lakehouse, stopped)
@@ -131,7 +131,7 @@ def test_a_step_that_wakes_up_after_another_took_over_writes_no_more(lakehouse: 
     assert batch is not None
     stop(lakehouse, stopped)
     step_of(lakehouse, execution(lakehouse, machine)).take_lease(never)
-    with pytest.raises(LeaseLostError, match="was stopped, or another took over"):
+    with pytest.raises(LeaseLost, match="was stopped, or another process took over"):
         batch.load("products")
     assert keys(lakehouse, "lakehouse-dwh/products/department_id") == []
     assert keys(lakehouse, "control/judgements/") == []

@@ -21,7 +21,7 @@ from lakehouse_assets.assets.steps import step
 from lakehouse_assets.aws.client import CONFLICT
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.batches.lease import Holding, Lease, this_machine
-from lakehouse_assets.errors import BadData, LeaseLostError, TemporaryOutage
+from lakehouse_assets.errors import BadData, LeaseLost, TemporaryOutage
 from lakehouse_assets.landing.csv_files.preflight import preflight
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets_tests.support import ClientWith, keys, put_one_of_each
@@ -81,7 +81,7 @@ def test_the_second_waits_for_the_first_and_says_whom_for(leases: Any) -> None:
 def test_who_has_waited_long_enough_stops_and_names_the_holder(leases: Any) -> None:
     leases("the first").take(0, never)
     second = leases("the second")
-    with pytest.raises(TemporaryOutage, match="the first still works on this lakehouse"):
+    with pytest.raises(TemporaryOutage, match="the first is still using this lakehouse"):
         second.take(0, lambda _: None)
     assert not second.taken
 
@@ -134,7 +134,7 @@ def test_a_holder_that_slept_finds_out_and_leaves_the_other_alone(lakehouse: Lak
     sleeper = leases("the sleeper")
     sleeper.take(0, never)
     held_elsewhere(lakehouse)
-    with pytest.raises(LeaseLostError, match="another took the lakehouse over"):
+    with pytest.raises(LeaseLost, match="another process took over the lakehouse"):
         sleeper.confirm()
     sleeper.release()
     assert holding(lakehouse).holder == "a run elsewhere"
@@ -176,13 +176,13 @@ def test_what_has_no_process_id_any_more_is_known_by_its_machine_only() -> None:
 
 
 def test_a_load_that_lost_its_lease_writes_no_more(lakehouse: Lakehouse) -> None:
-    """It is lost while the rows are judged; nothing is written after that: no judgement, no reject, no row."""
+    """It is lost while the rows are judged; nothing is written after that: no load result, no reject, no row."""
     put_one_of_each(lakehouse)
     lakehouse.take_lease(never)
     batch = lakehouse.freeze("any")
     assert batch is not None
     held_elsewhere(lakehouse)
-    with pytest.raises(LeaseLostError):
+    with pytest.raises(LeaseLost):
         batch.load("products")
     assert keys(lakehouse, "lakehouse-dwh/products/department_id") == []
     assert keys(lakehouse, "control/judgements/") == []
@@ -198,7 +198,7 @@ def test_a_freeze_that_lost_its_lease_opens_no_batch(lakehouse: Lakehouse, monke
         return preflight(*given, **named)
 
     monkeypatch.setattr("lakehouse_assets.landing.freeze.preflight", and_lose_it)
-    with pytest.raises(LeaseLostError):
+    with pytest.raises(LeaseLost):
         lakehouse.freeze("any")
     assert keys(lakehouse, "control/manifests/") == []
     assert lakehouse.open_batch() is None
@@ -215,6 +215,6 @@ def test_a_step_that_lost_its_lease_leaves_the_others_report_as_it_is(lakehouse:
             held_elsewhere(lakehouse)
             raise BadData("raw/orders/o.csv was deleted")
 
-    with pytest.raises(dg.Failure, match="another took the lakehouse over"):
+    with pytest.raises(dg.Failure, match="another process took over the lakehouse"):
         fails()
     assert batch.report() is None

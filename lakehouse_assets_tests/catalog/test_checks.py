@@ -13,7 +13,7 @@ from lakehouse_assets.catalog.checks import (
     CheckResult,
     run_checks,
 )
-from lakehouse_assets.etl.engines.base import Counts, Judgement
+from lakehouse_assets.etl.engines.base import Counts, LoadResult
 from lakehouse_assets_tests.support import (
     append_behind_its_back,
     checked,
@@ -123,7 +123,7 @@ def test_a_share_that_is_just_what_is_usual_is_usual(
         lakehouse.catalog,
         lakehouse.contracts["products"],
         batch_id,
-        Judgement(counts, {}, {}, {}, 0),
+        LoadResult(counts, {}, {}, {}, 0),
         usual,
     )
     assert by_name(results)[REJECT_RATE].passed is passed

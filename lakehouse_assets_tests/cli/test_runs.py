@@ -156,7 +156,7 @@ def test_a_load_that_slept_while_another_took_over_does_not_call_the_batch_faile
 ) -> None:
     put_one_of_each(lakehouse)
     taken_over(monkeypatch, finishes=False)
-    with pytest.raises(LakehouseError, match="another took the lakehouse over"):
+    with pytest.raises(LakehouseError, match="another process took over the lakehouse"):
         run_batch(lakehouse)
     assert lakehouse.reports.all() == []
     assert lakehouse.pending.work_to_do() is not None, "a sensor goes on with it"

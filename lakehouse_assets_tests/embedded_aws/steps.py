@@ -14,7 +14,7 @@ from deltalake import write_deltalake
 from mypy_boto3_athena import AthenaClient
 from mypy_boto3_athena.type_defs import QueryExecutionTypeDef
 
-from lakehouse_assets.catalog.entries import delta_entry
+from lakehouse_assets.aws.delta_entry import delta_entry
 
 SECONDS_TO_WAIT = 30.0
 ENDLESS = "SELECT sum(a.x * b.x * c.x % 7) FROM " + " CROSS JOIN ".join(

@@ -17,7 +17,7 @@ from mypy_boto3_s3 import S3Client
 from mypy_boto3_sqs import SQSClient
 
 from lakehouse_assets.aws.environment import NOBODYS
-from lakehouse_assets.embedded_aws.process import EmbeddedAws, embedded_aws, end_told, log_file, running
+from lakehouse_assets.embedded_aws.process import EmbeddedAws, embedded_aws, log_file, on_death, running
 from lakehouse_assets.errors import TemporaryOutage
 from lakehouse_assets_tests.embedded_aws.clients import client, point_at
 from lakehouse_assets_tests.embedded_aws.steps import ENDLESS, is_alive, wait_for
@@ -225,7 +225,7 @@ def test_a_server_that_was_killed_is_replaced(tmp_path: Path) -> None:
 
 def test_who_uses_one_that_dies_is_told_at_once_and_who_uses_one_that_ends_is_not(tmp_path: Path) -> None:
     told: list[str] = []
-    with end_told(told.append):
+    with on_death(told.append):
         with embedded_aws(tmp_path):
             pass
         assert told == []

@@ -190,9 +190,9 @@ def loaded(house: House, name: str, batch: Batch) -> dict[str, dict[str, Any]]:
     """The batch in the engine, in the words of `Reference.batch`."""
     found = house.batch(name, **{dataset: [given(file) for file in files] for dataset, files in batch.items()})
     return {
-        dataset: {"counts": load.counts, "reasons": load.judgement.reasons, "warnings": load.judgement.warnings}
+        dataset: {"counts": load.counts, "reasons": load.load_result.reasons, "warnings": load.load_result.warnings}
         for dataset, load in found.items()
-        if load.judgement is not None
+        if load.load_result is not None
     }
 
 

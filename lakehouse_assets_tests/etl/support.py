@@ -18,7 +18,7 @@ from typing import Any
 from deltalake import DeltaTable
 
 from lakehouse_assets.contracts import Contract, Contracts
-from lakehouse_assets.etl.engines.base import Engine, Judgement, RawFile, Tables, Written
+from lakehouse_assets.etl.engines.base import Engine, LoadResult, RawFile, Tables, Written
 from lakehouse_assets.landing.csv_files.records import FIELD_LIMIT
 from lakehouse_assets_tests.support import read_delta
 
@@ -160,10 +160,10 @@ class House:
                 if step == "read":
                     load.read([self.raw_file(file) for file in given])
                 elif step == "decide":
-                    judgement = load.decide()
-                    assert judgement.counts.accounted, judgement.counts
-                    assert judgement.counts.read == sum(file.read for file in judgement.files.values())
-                    loaded = replace(loaded, judgement=judgement)
+                    load_result = load.decide()
+                    assert load_result.counts.accounted, load_result.counts
+                    assert load_result.counts.read == sum(file.read for file in load_result.files.values())
+                    loaded = replace(loaded, load_result=load_result)
                 elif step == "write_rejects":
                     loaded = replace(loaded, rejected=load.write_rejects(revision))
                 elif step == "merge":
@@ -235,15 +235,15 @@ def _named(found: tuple[list[str], list[tuple[Any, ...]]]) -> list[dict[str, Any
 class Loaded:
     """What the steps of one load gave; None for those that were not reached (or did nothing: see `DatasetLoad`)."""
 
-    judgement: Judgement | None
+    load_result: LoadResult | None
     rejected: int | None
     written: Written | None
 
     @property
     def counts(self) -> dict[str, int]:
         """The counts that are not 0."""
-        assert self.judgement is not None
-        return {name: number for name, number in vars(self.judgement.counts).items() if number}
+        assert self.load_result is not None
+        return {name: number for name, number in vars(self.load_result.counts).items() if number}
 
 
 def _multiline(text: str, delimiter: str) -> bool:

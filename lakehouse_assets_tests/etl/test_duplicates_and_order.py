@@ -71,8 +71,8 @@ def test_of_rows_that_nothing_else_tells_apart_the_one_further_down_in_the_file_
     rows = [product("Zebra"), product("Lamp", product_id="2"), product("Apple"), product("Lamp", product_id="2")]
     loaded = house.load("products", "b1", products(*rows))
     assert loaded.counts == {"read": 4, "inserted": 2, "duplicates": 2}
-    assert loaded.judgement is not None
-    assert loaded.judgement.differing == 1
+    assert loaded.load_result is not None
+    assert loaded.load_result.differing == 1
     assert names(house) == ["Apple", "Lamp"]
 
 
@@ -82,8 +82,8 @@ def test_a_row_that_was_replaced_by_a_newer_version_is_no_contradiction(house: H
         "b1",
         orders(order("1"), order("2", hour=12), order("3", hour=12, order_id="11"), order("4", hour=12, order_id="11")),
     )
-    assert loaded.judgement is not None
-    assert loaded.judgement.differing == 1
+    assert loaded.load_result is not None
+    assert loaded.load_result.differing == 1
 
 
 LATER = {
@@ -143,8 +143,8 @@ def test_whoever_said_it_last_wins_though_it_had_been_said_before(house: House) 
     house.load("products", "b2", products(product("B"), name="2.csv", minutes=2))
     again = house.load("products", "b3", products(product("A"), product("A", product_id="2"), name="3.csv", minutes=4))
     assert again.counts == {"read": 2, "updated": 1, "unchanged": 1}
-    assert again.judgement is not None
-    assert (again.judgement.refreshed, again.judgement.written) == (1, 2)
+    assert again.load_result is not None
+    assert (again.load_result.refreshed, again.load_result.written) == (1, 2)
     late = house.load(
         "products", "b4", products(product("B"), product("B", product_id="2"), name="late.csv", minutes=3)
     )

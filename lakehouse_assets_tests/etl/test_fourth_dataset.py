@@ -69,8 +69,8 @@ def test_its_rows_are_typed_judged_and_loaded(house: House) -> None:
         ["parcel: not bigint", "reason: not an allowed value", "refund: minimum 0"],
         ["returned_on: not date", "code: maxLength 12"],
     ]
-    assert loaded.judgement is not None
-    assert loaded.judgement.warnings == {"refund_of_something": 1}
+    assert loaded.load_result is not None
+    assert loaded.load_result.warnings == {"refund_of_something": 1}
 
 
 @pytest.mark.usefixtures("with_parents")

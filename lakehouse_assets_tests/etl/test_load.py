@@ -14,7 +14,7 @@ import pytest
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadData, TemporaryOutage
-from lakehouse_assets.etl.engines.base import DatasetLoad, Engine, Judgement, Maintained, Tables, Written
+from lakehouse_assets.etl.engines.base import DatasetLoad, Engine, LoadResult, Maintained, Tables, Written
 from lakehouse_assets_tests.support import (
     archived,
     delta_versions,
@@ -81,15 +81,15 @@ def with_reject_limit(lakehouse: Lakehouse, limit: float) -> Lakehouse:
     return Lakehouse(lakehouse.settings.model_copy(update={"reject_limit": limit}), lakehouse.aws)
 
 
-def one_row_nowhere(judgement: Judgement) -> Judgement:
+def one_row_nowhere(load_result: LoadResult) -> LoadResult:
     """Of the rows read, one got no verdict."""
-    return replace(judgement, counts=replace(judgement.counts, inserted=judgement.counts.inserted - 1))
+    return replace(load_result, counts=replace(load_result.counts, inserted=load_result.counts.inserted - 1))
 
 
-def one_row_lost(judgement: Judgement) -> Judgement:
+def one_row_lost(load_result: LoadResult) -> LoadResult:
     """Totals that add up, of which the files know one row less."""
-    files = {file_id: replace(counts, read=counts.read - 1) for file_id, counts in judgement.files.items()}
-    return replace(judgement, files=files)
+    files = {file_id: replace(counts, read=counts.read - 1) for file_id, counts in load_result.files.items()}
+    return replace(load_result, files=files)
 
 
 def one_fewer_inserted(written: Written | None) -> Written | None:
@@ -114,7 +114,7 @@ def test_rows_that_are_unaccounted_for_stop_the_batch_before_anything_is_merged_
     report = batch.report()
     assert report is not None
     assert (report["status"], report["batch_id"]) == ("failed", batch.id)
-    assert "rows are unaccounted for" in report["error"]
+    assert "rows are unaccounted for" in str(report["error"])
 
 
 def test_the_batch_goes_on_once_the_engine_counts_right(lakehouse: Lakehouse) -> None:
@@ -168,18 +168,18 @@ def test_what_was_decided_before_the_merge_stands_when_the_load_is_done_again_af
     assert delta_versions(lakehouse) == versions
 
 
-def test_a_run_that_another_overtook_stops_and_leaves_that_ones_judgement(lakehouse: Lakehouse) -> None:
-    """Without a lease: the other one reads, judges and merges all of it before this one writes its judgement down."""
+def test_a_run_that_another_overtook_stops_and_leaves_that_ones_load_result(lakehouse: Lakehouse) -> None:
+    """Without a lease: the other one reads, judges and merges all of it before this one writes its load result down."""
     put(lakehouse, "raw/products/p.csv", products_csv(product(1), product("x")))
     batch = freeze(lakehouse)
 
-    def overtaken(judgement: Judgement) -> Judgement:
+    def overtaken(load_result: LoadResult) -> LoadResult:
         batch.load("products")
-        return judgement
+        return load_result
 
     with pytest.raises(TemporaryOutage, match=r"another run loads batch .* Run the batch again"):
         with_engine_that(lakehouse, decide=overtaken).batch(batch.id).load("products")
-    assert nonzero(vars(batch.judgements()["products"].counts)) == {"read": 2, "inserted": 1, "rejected": 1}
+    assert nonzero(vars(batch.load_results()["products"].counts)) == {"read": 2, "inserted": 1, "rejected": 1}
     assert nonzero(ran(lakehouse)["datasets"]["products"]) == {"read": 2, "inserted": 1, "rejected": 1}
     assert len(rejects(lakehouse, "products")) == 1
 

@@ -74,8 +74,8 @@ def test_early_items_wait_for_their_last_parent_and_are_healed(house: House) -> 
     ]
     arriving = house.batch("b1", order_items=files, orders=orders("11"), products=products("1"))["order_items"]
     assert arriving.counts == {"read": 4, "rejected": 4}
-    assert arriving.judgement is not None
-    assert arriving.judgement.reasons == {NO_ORDER: 3, NO_PRODUCT: 3}
+    assert arriving.load_result is not None
+    assert arriving.load_result.reasons == {NO_ORDER: 3, NO_PRODUCT: 3}
     assert fates(house) == {
         "100": ([NO_ORDER], True, None),
         "101": ([NO_PRODUCT], True, None),
@@ -91,8 +91,8 @@ def test_early_items_wait_for_their_last_parent_and_are_healed(house: House) -> 
 
     healing = house.batch("b3", orders=orders("10", "12"))["order_items"]
     assert healing.counts == {"retried": 2, "inserted": 1, "rejected": 1}
-    assert healing.judgement is not None
-    assert healing.judgement.healed == 1
+    assert healing.load_result is not None
+    assert healing.load_result.healed == 1
     assert house.values("order_items", "id", "batch_id", "source_file") == [(100, "b3", "early.csv")]
     assert fates(house)["100"] == ([NO_ORDER], False, "b3")
     assert fates(house)["102"] == ([NO_PRODUCT], True, None)
@@ -105,8 +105,8 @@ def test_early_items_wait_for_their_last_parent_and_are_healed(house: House) -> 
     last = {"orders": orders("13"), "products": products("2", "3", "4")}
     healing = house.batch("b5", **last)["order_items"]
     assert healing.counts == {"retried": 3, "inserted": 3}
-    assert healing.judgement is not None
-    assert healing.judgement.healed == 3
+    assert healing.load_result is not None
+    assert healing.load_result.healed == 3
     healed_in = [(100, "b3"), (101, "b5"), (102, "b5"), (103, "b5")]
     assert house.values("order_items", "id", "batch_id", "source_file") == [
         (key, batch, "early.csv") for key, batch in healed_in
@@ -148,8 +148,8 @@ def test_a_waiting_item_does_not_beat_what_came_after_it(house: House) -> None:
         orders=orders("11"),
         products=products("1"),
     )
-    assert corrected["order_items"].judgement is not None
-    assert corrected["order_items"].judgement.resolved == 1
+    assert corrected["order_items"].load_result is not None
+    assert corrected["order_items"].load_result.resolved == 1
     assert house.batch("b3", orders=orders("10", minutes=3))["order_items"].counts == {}
     assert house.values("order_items", "user_id", "source_file") == [(2, "late.csv")]
     assert outcome(record(house)) == (False, None, "b2", "corrected")

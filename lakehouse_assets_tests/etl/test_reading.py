@@ -169,8 +169,8 @@ def test_a_header_without_rows_is_a_file_without_rows(notes: House) -> None:
         Given("header.csv", HEADER[:-1]),
     )
     assert loaded.counts == {"read": 1, "inserted": 1}
-    assert loaded.judgement is not None
-    assert {name: counts.read for name, counts in loaded.judgement.files.items()} == {
+    assert loaded.load_result is not None
+    assert {name: counts.read for name, counts in loaded.load_result.files.items()} == {
         "empty.csv@0": 0,
         "full.csv@0": 1,
         "header.csv@0": 0,
@@ -190,8 +190,8 @@ def test_the_counts_of_each_file_are_its_own(house: House) -> None:
         ),
     ]
     loaded = house.load("orders", "b1", *files)
-    assert loaded.judgement is not None
-    found = {name: (c.read, c.rejected, c.changed, c.warnings) for name, c in loaded.judgement.files.items()}
+    assert loaded.load_result is not None
+    found = {name: (c.read, c.rejected, c.changed, c.warnings) for name, c in loaded.load_result.files.items()}
     assert found == {"a.csv@0": (2, 1, 0, {}), "b.csv@1": (3, 0, 3, {"date_is_the_timestamps_day": 1})}
 
 

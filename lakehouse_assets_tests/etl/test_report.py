@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from lakehouse_assets.etl.engines.base import Counts, FileCounts, Judgement
-from lakehouse_assets.etl.report import load_report, report_in_words
+from lakehouse_assets.etl.engines.base import Counts, FileCounts, LoadResult
+from lakehouse_assets.etl.report import NOTHING_TO_DO, load_report, report_in_words
+from lakehouse_assets.etl.report_types import DatasetCounts, FileReport, LoadReport, NoBatch, RunBy, Status
 from lakehouse_assets.etl.status import in_words
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Noticed, Outcome
 
@@ -34,11 +35,11 @@ def reported(
     *files: ManifestFile,
     read: dict[str, FileCounts] | None = None,
     noticed: tuple[Noticed, ...] = (),
-    status: str = "succeeded",
-) -> dict[str, Any]:
+    status: Status = "succeeded",
+) -> LoadReport:
     """The report of a batch of these files, of which a load has read some."""
-    judgements = {"orders": Judgement(Counts(), read, {}, {}, 0)} if read is not None else {}
-    return load_report(Manifest("b1", "2025-04-01T00:00:00+00:00", files, noticed), judgements, status)
+    load_results = {"orders": LoadResult(Counts(), read, {}, {}, 0)} if read is not None else {}
+    return load_report(Manifest("b1", "2025-04-01T00:00:00+00:00", files, noticed), load_results, status)
 
 
 def test_a_file_of_a_batch_that_failed_before_it_was_loaded_is_said_to_be_not_loaded() -> None:
@@ -117,6 +118,19 @@ def test_a_report_of_an_older_version_is_read(status: str, said: str) -> None:
         "source_file": "raw/orders/o.csv",
     }
     aside = file | {"outcome": "quarantined", "reason": "is not UTF-8"}
-    old = {"batch_id": "b1", "status": status, "datasets": {}, "files": [file, aside]}
+    old: Any = {"batch_id": "b1", "status": status, "datasets": {}, "files": [file, aside]}
     assert in_words(old) == f"{said}; 1 file was not taken"
     assert "not taken: o.csv: is not UTF-8" in report_in_words(old).splitlines()
+
+
+def test_the_types_name_every_key_of_a_report_and_no_other() -> None:
+    stray = Noticed("raw/stray.csv", Outcome.IGNORED, "lies in no dataset's folder")
+    run_by: RunBy = {"name": "lakehouse load", "execution": None, "link": None}
+    manifest = Manifest("b1", "2025-04-01T00:00:00+00:00", (FILE,), (stray,))
+    load_results = {"orders": LoadResult(Counts(read=1, inserted=1), {"o": FileCounts(1, 0, 1)}, {}, {}, 0)}
+    report = load_report(manifest, load_results, "succeeded", None, run_by)
+    assert report.keys() == LoadReport.__annotations__.keys()
+    assert report["datasets"]["orders"].keys() == DatasetCounts.__annotations__.keys()
+    assert run_by.keys() == RunBy.__annotations__.keys()
+    assert [file.keys() for file in report["files"]] == [FileReport.__annotations__.keys()] * 2
+    assert NOTHING_TO_DO.keys() | {"error"} == NoBatch.__annotations__.keys()

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.errors import TemporaryOutage
-from lakehouse_assets.etl.engines.base import DatasetLoad, Engine, Judgement, Tables
+from lakehouse_assets.etl.engines.base import DatasetLoad, Engine, LoadResult, Tables
 from lakehouse_assets.etl.engines.spark import SparkEngine
 from lakehouse_assets_tests.etl.support import Given, House, row, rows_file
 from lakehouse_assets_tests.spark import spark_of_tests
@@ -46,7 +46,7 @@ def products(name: str, minutes: int, *keys: int) -> Given:
 
 
 @contextmanager
-def decided(house: House, batch: str, file: Given) -> Iterator[tuple[DatasetLoad, Judgement]]:
+def decided(house: House, batch: str, file: Given) -> Iterator[tuple[DatasetLoad, LoadResult]]:
     """The load of a batch up to its first write."""
     with house.engine.dataset_load(house.contracts["products"], house.tables, batch) as load:
         load.read([house.raw_file(file)])
@@ -54,12 +54,12 @@ def decided(house: House, batch: str, file: Given) -> Iterator[tuple[DatasetLoad
         yield load, load.decide()
 
 
-def loaded(house: House, batch: str, file: Given) -> Judgement:
-    with decided(house, batch, file) as (load, judgement):
+def loaded(house: House, batch: str, file: Given) -> LoadResult:
+    with decided(house, batch, file) as (load, load_result):
         load.write_rejects()
         load.merge()
         load.settle_rejects()
-    return judgement
+    return load_result
 
 
 def overtaken(house: House, batch: str, file: Given, other: DatasetLoad) -> None:

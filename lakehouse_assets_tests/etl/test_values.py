@@ -418,9 +418,9 @@ def test_rows_that_break_rules_are_set_aside_with_every_reason(house: House, dat
     cases = [(row(dataset, **changed), reasons) for of, changed, reasons in REASONS if of == dataset]
     loaded = house.load(dataset, "batch", rows_file(dataset, *(cells for cells, _ in cases)))
     assert loaded.counts == {"read": len(cases), "rejected": len(cases)}
-    assert loaded.judgement is not None
-    assert loaded.judgement.reasons == Counter(reason for _, reasons in cases for reason in reasons)
-    assert loaded.judgement.warnings == {}
+    assert loaded.load_result is not None
+    assert loaded.load_result.reasons == Counter(reason for _, reasons in cases for reason in reasons)
+    assert loaded.load_result.warnings == {}
     records = house.rejects(dataset)
     assert [(record["row_number"], tuple(record["raw"].values()), record["reasons"]) for record in records] == [
         (number, cells, reasons) for number, (cells, reasons) in enumerate(cases, start=1)
@@ -442,10 +442,10 @@ def test_a_date_that_is_not_the_timestamps_day_is_loaded_and_counted(house: Hous
     ]
     loaded = house.load("orders", "batch", *files)
     assert loaded.counts == {"read": 4, "inserted": 4}
-    assert loaded.judgement is not None
-    assert loaded.judgement.warnings == {"date_is_the_timestamps_day": 3}
+    assert loaded.load_result is not None
+    assert loaded.load_result.warnings == {"date_is_the_timestamps_day": 3}
     for number, (_, warned) in enumerate(cases):
-        assert loaded.judgement.files[f"{number}.csv@0"].warnings == (
+        assert loaded.load_result.files[f"{number}.csv@0"].warnings == (
             {"date_is_the_timestamps_day": 1} if warned else {}
         )
     assert house.values("orders", "date") == [(changed.get("date", "2025-04-01"),) for changed, _ in cases]

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, LeaseLostError, TemporaryOutage
+from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, LeaseLost, TemporaryOutage
 from lakehouse_assets.glue.runs import GlueRuns, failure_of
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.conftest import own_settings
@@ -191,7 +191,8 @@ def test_a_run_that_cannot_be_stopped_says_why(lakehouse: Lakehouse) -> None:
             LakehouseError,
             "orders: Spark refused a step",
         ),
-        ("FAILED", "LeaseLostError: Batch 1 is not under way any more", LeaseLostError, "Batch 1 is not under way"),
+        ("FAILED", "LeaseLost: Batch 1 is not under way any more", LeaseLost, "Batch 1 is not under way"),
+        ("FAILED", "LeaseLostError: Batch 1 is not under way any more", LeaseLost, "Batch 1 is not under way"),
         (
             "FAILED",
             "LAUNCH ERROR | BadConfiguration: Spark's jars are not installed",

@@ -80,7 +80,7 @@ def test_nothing_is_archived_of_which_no_load_says_that_it_was_read(lakehouse: L
     assert keys(lakehouse, "archived/") == keys(lakehouse, "control/ledger/") == []
 
 
-def test_a_judgement_whose_merge_did_not_end_is_no_evidence(lakehouse: Lakehouse) -> None:
+def test_a_load_result_whose_merge_did_not_end_is_no_evidence(lakehouse: Lakehouse) -> None:
     put(lakehouse, "raw/products/p.csv", PRODUCT)
     batch = freeze(lakehouse)
     load_all(batch)

@@ -41,14 +41,14 @@ s3 = boto3.client("s3")
 
 def judge():
     batch = asked.manifest.rpartition("/")[2].removesuffix(".json")
-    judgement = {"merged": True, "counts": {"read": 3, "inserted": 2, "rejected": 1}, "files": {}, "reasons": {}, "warnings": {}, "healed": 0}
-    s3.put_object(Bucket=asked.bucket, Key=f"control/judgements/{batch}/{asked.dataset}.json", Body=json.dumps(judgement))
+    result = {"merged": True, "counts": {"read": 3, "inserted": 2, "rejected": 1}, "files": {}, "reasons": {}, "warnings": {}, "healed": 0}
+    s3.put_object(Bucket=asked.bucket, Key=f"control/judgements/{batch}/{asked.dataset}.json", Body=json.dumps(result))
 
 def wait_for_a_sign():
     while "Contents" not in s3.list_objects_v2(Bucket=asked.bucket, Prefix="sign"):
         time.sleep(0.05)
 """
-"""The beginning of a script that can write a judgement, as the load does."""
+"""The beginning of a script that can write a load result, as the load does."""
 PIPES = """
 from dagster_pipes import PipesCliArgsParamsLoader, PipesS3ContextLoader, PipesS3MessageWriter, open_dagster_pipes
 
@@ -103,7 +103,7 @@ def step_of(batch: Batch, dataset: str) -> dg.AssetsDefinition:
             outcome = GlueRunner(batch, patience=60).run(context, batch.connections.contracts[dataset])
         for asset in both:
             yield dg.MaterializeResult(
-                asset, metadata={"inserted": outcome.judgement.counts.inserted, **outcome.metadata(asset)}
+                asset, metadata={"inserted": outcome.load_result.counts.inserted, **outcome.metadata(asset)}
             )
 
     return load_dataset
@@ -175,7 +175,7 @@ with dagster() as pipes:
     assert keys(lakehouse, "control/pipes/") == []
 
 
-def test_a_run_without_messages_is_known_by_its_judgement(
+def test_a_run_without_messages_is_known_by_its_load_result(
     lakehouse: Lakehouse, batch: Batch, instance: dg.DagsterInstance
 ) -> None:
     make_job(lakehouse, JUDGE + "judge()")
@@ -207,7 +207,7 @@ def test_a_dataset_with_nothing_to_load_or_to_heal_needs_no_run(
     result = load(lakehouse, batch, instance, "orders", "order_items")
 
     assert told(result, key("lakehouse", "orders")) == {"inserted": 0, "engine": "embedded"}
-    assert batch.judgements()["orders"].counts.read == 0
+    assert batch.load_results()["orders"].counts.read == 0
     assert len(runs_of(of_items)) == 1, "the batch has products, for which items may wait"
 
 
@@ -268,7 +268,7 @@ def test_a_run_that_succeeds_and_loads_nothing_is_a_failure(
     description, metadata = failure(load(lakehouse, batch, instance))
 
     assert description.endswith(
-        f"succeeded, but wrote no judgement of products. Is {runs.job} the job of this project?"
+        f"succeeded, but wrote no load result of products. Is {runs.job} the job of this project?"
     )
     assert metadata["glue_state"] == "SUCCEEDED"
     assert len(runs_of(runs)) == 1

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from lakehouse_assets.cli.commands.load import load_with
 from lakehouse_assets.cli.terminal.progress import Silent
 from lakehouse_assets.contracts import SHIPPED, read_contracts
 from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.landing.local_files import find_files
 from lakehouse_assets.sample_data.files import SampleData, make_sample_data
 from lakehouse_assets_tests.support import rejects, table_rows
@@ -73,8 +73,10 @@ def test_a_wrong_sample_expression_is_named_with_its_contract(tmp_path: Path) ->
         make_sample_data(tmp_path / "sample", read_contracts(contracts))
 
 
-def load(lakehouse: Lakehouse, batch: Path) -> dict[str, Any]:
-    return load_with(lakehouse, find_files([batch], lakehouse.settings.home)[0], Silent())
+def load(lakehouse: Lakehouse, batch: Path) -> LoadReport:
+    report = load_with(lakehouse, find_files([batch], lakehouse.settings.home)[0], Silent())
+    assert report["batch_id"] is not None
+    return report
 
 
 @pytest.mark.usefixtures("environment_of_lakehouse")
@@ -90,7 +92,7 @@ def test_the_two_batches_show_every_kind_of_dirt_and_how_some_of_it_is_put_right
     _check_the_second(lakehouse, second)
 
 
-def _check_the_first(lakehouse: Lakehouse, sample: SampleData, report: dict[str, Any]) -> None:
+def _check_the_first(lakehouse: Lakehouse, sample: SampleData, report: LoadReport) -> None:
     reasons = {f"{dataset}: {reason}" for dataset, counted in report["reasons"].items() for reason in counted}
     assert reasons >= {
         "products: product_id: required",
@@ -123,7 +125,7 @@ def _check_the_first(lakehouse: Lakehouse, sample: SampleData, report: dict[str,
     assert {file["name"].split("#")[0] for file in report["files"]} == uploaded, "every file is accounted for"
 
 
-def _check_the_second(lakehouse: Lakehouse, report: dict[str, Any]) -> None:
+def _check_the_second(lakehouse: Lakehouse, report: LoadReport) -> None:
     assert {"products.csv": "duplicate", "orders_late.csv.gz": "loaded"}.items() <= {
         file["name"]: file["outcome"] for file in report["files"]
     }.items()

@@ -131,7 +131,7 @@ def test_the_upkeep_that_failed_is_told_too(
     teller.tick()
     [(subject, message)] = heard()
     assert subject == "The upkeep of the tables failed"
-    assert "a batch still works on this lakehouse" in message
+    assert "a batch is still using this lakehouse" in message
     assert "`lakehouse maintain` does it again" in message
 
 

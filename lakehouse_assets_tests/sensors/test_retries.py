@@ -192,7 +192,7 @@ def test_when_a_person_is_seen_to_work_the_bucket_is_looked_at_afterwards(
     put_one_of_each(lakehouse)
     assert "waits for a person" in daemon.says()
     with monkeypatch.context() as under_way:
-        under_way.setattr(Lease, "held_by", lambda _: "A person works on this lakehouse")
+        under_way.setattr(Lease, "held_by", lambda _: "A person has been using this lakehouse")
         assert "A person works" in daemon.says()
     lakehouse.abandon("enough")
     assert daemon.tick() == 1

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from aws_deploy.acceptance.answers import alike
+from lakehouse_assets.aws.delta_entry import delta_entry
 from lakehouse_assets.batches.lakehouse import Lakehouse
-from lakehouse_assets.catalog.entries import delta_entry
 from lakehouse_assets.embedded_aws.athena.vocabulary import FUNCTIONS
 from lakehouse_assets_tests.embedded_aws.steps import write_delta
 from lakehouse_assets_tests.sql.test_queries import files, loaded  # noqa: F401 - fixtures

@@ -22,7 +22,7 @@ ALLOW = (
     " queried."
 )
 LAKE_FORMATION = (
-    "If a crawler or a query reports Insufficient Lake Formation permission(s), see docs/aws.md, Troubleshooting."
+    "If a crawler or a query reports Insufficient Lake Formation permission(s), see docs/troubleshooting.md."
 )
 
 

@@ -26,7 +26,7 @@ from lakehouse_assets.local.spark.java_package import advice, this_system
 from lakehouse_assets.locks import locked
 from lakehouse_assets.settings import Settings, read_settings
 
-READ_ELSEWHERE = {"LAKEHOUSE_MAVEN_MIRROR", "LAKEHOUSE_GLUE_COMMAND"}
+READ_ELSEWHERE = {"LAKEHOUSE_MAVEN_MIRROR"}
 """Variables of ours that are not settings."""
 SCARCE_DISK = 5 << 30
 
@@ -158,7 +158,7 @@ def _unknown_variables() -> Iterator[Finding]:
 def _deployment_variables() -> set[str]:
     """The DEPLOY_ variables that a deployment reads; none without the source tree."""
     try:
-        from aws_deploy.embedded import choices  # noqa: PLC0415 - aws_deploy is not in the wheel
+        from aws_deploy.settings import Deployment  # noqa: PLC0415 - aws_deploy is not in the wheel
     except ModuleNotFoundError:
         return set()
-    return choices()
+    return {f"DEPLOY_{name.upper()}" for name in Deployment.model_fields}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,6 +22,7 @@ from lakehouse_assets.cli.terminal.report_text import print_report
 from lakehouse_assets.cli.terminal.tables import print_table
 from lakehouse_assets.connect import connected
 from lakehouse_assets.embedded_aws.process import embedded_aws
+from lakehouse_assets.etl.report_types import FileReport, LoadReport, Report
 from lakehouse_assets.etl.status import has_succeeded, in_words, rejected_shares
 from lakehouse_assets.landing.local_files import Ignored, Incoming, find_files
 from lakehouse_assets.landing.uploading import Uploaded, upload
@@ -68,7 +69,7 @@ def load(
     """
     del engine  # its callback has put it into the environment
 
-    def load_all() -> dict[str, Any]:
+    def load_all() -> Report:
         settings = read_home()
         incoming, ignored = find_files(paths or [], settings.home, dataset)
         return load_files(settings, incoming, ignored)
@@ -87,7 +88,7 @@ def load(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _are_too_many_rejected(report: dict[str, Any], most: float | None) -> bool:
+def _are_too_many_rejected(report: Report, most: float | None) -> bool:
     """Whether the rejected share of any dataset is above the limit of `load --fail-above`; if so, says which."""
     shares = rejected_shares(report) if most is not None else {}
     if above := [f"{dataset} {share:.1%}" for dataset, share in shares.items() if most is not None and share > most]:
@@ -131,7 +132,7 @@ def put(
         print_table(("file", "reason"), [(item.name, item.reason) for item in ignored])
 
 
-def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignored]) -> dict[str, Any]:
+def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignored]) -> Report:
     """Uploads the files and runs batches until they are loaded. Returns the load report of their batch, with the
     ignored files in it.
     """
@@ -152,7 +153,7 @@ def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignor
     return report | {"files": report["files"] + [_as_file_report(item) for item in ignored]}
 
 
-def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> dict[str, Any]:
+def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> Report:
     """Like `load_files`, with a connected lakehouse. The caller holds load.lock."""
     from lakehouse_assets.cli.runs import run_batch  # noqa: PLC0415 - see there
 
@@ -165,20 +166,21 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> d
         typer.echo(f"Batch {interrupted.id}: {in_words(report)} (lakehouse history shows it).", err=True)
         if report["status"] == "failed":
             return report | {
-                "error": (f"The open batch failed again, and the given files were not uploaded: {report['error']}")
+                "error": f"The open batch failed again, and the given files were not uploaded: {report['error']}"
             }
     left = set(_upload(lakehouse, incoming, steps))
     while True:
         report = run_batch(lakehouse, progress=steps)
-        if report["status"] == "nothing_to_do":
+        batch_id = report["batch_id"]
+        if batch_id is None:
             return _report_of_another(lakehouse, left) or report
         if not has_succeeded(report):
             return report
-        left -= _taken(lakehouse, report["batch_id"])
+        left -= _taken(lakehouse, batch_id)
         if not left:
             return report
         typer.echo(
-            f"Batch {report['batch_id']} was frozen before these files were uploaded; the next batch loads them.",
+            f"Batch {batch_id} was frozen before these files were uploaded; the next batch loads them.",
             err=True,
         )
 
@@ -195,9 +197,8 @@ def _taken(lakehouse: Lakehouse, batch_id: str) -> set[Uploaded]:
     }
 
 
-def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> dict[str, Any] | None:
+def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> LoadReport | None:
     """The report of the newest batch with one of these files: the sensor's run may have been faster than this one."""
-    report: dict[str, Any]
     for report in reversed(lakehouse.reports.all()):
         if uploaded & _taken(lakehouse, report["batch_id"]):
             return report
@@ -236,8 +237,12 @@ def _load_dagster(home: Path) -> None:
     prepare_instance(home)
 
 
-def _as_file_report(item: Ignored) -> dict[str, Any]:
-    nothing: dict[str, Any] = {
+def _as_file_report(item: Ignored) -> FileReport:
+    return {
+        "name": item.name,
+        "reason": item.reason,
+        "source_file": None,
+        "workbook": None,
         "dataset": None,
         "outcome": "ignored",
         "read": 0,
@@ -245,4 +250,3 @@ def _as_file_report(item: Ignored) -> dict[str, Any]:
         "rows_aside": None,
         "warnings": [],
     }
-    return {"name": item.name, "reason": item.reason, "source_file": None, "workbook": None} | nothing

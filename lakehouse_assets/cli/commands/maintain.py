@@ -16,7 +16,7 @@ from lakehouse_assets.settings import A_WEEK, EngineName
 
 def maintain(
     retain_hours: Annotated[
-        int, typer.Option(min=A_WEEK, help=f"Keep old table versions for this many hours, at least {A_WEEK}.")
+        int, typer.Option(min=A_WEEK, help="Keep old table versions for this many hours.")
     ] = A_WEEK,
     engine: Annotated[
         EngineName | None,

@@ -26,7 +26,7 @@ from lakehouse_assets.cli.exit_codes import ExitCode
 from lakehouse_assets.cli.home import absolute, read_home
 from lakehouse_assets.cli.terminal.errors import print_error
 from lakehouse_assets.connect import connected
-from lakehouse_assets.embedded_aws.process import end_told
+from lakehouse_assets.embedded_aws.process import on_death
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 from lakehouse_assets.local.dagster_home import dagster_home, workspace
 from lakehouse_assets.locks import is_held, take_if_free
@@ -90,7 +90,7 @@ def _ended_with_the_embedded_aws() -> Iterator[None]:
         print_error(reason)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with end_told(stop):
+    with on_death(stop):
         try:
             yield
         except KeyboardInterrupt:
@@ -105,8 +105,8 @@ def _deploy(lakehouse: Lakehouse) -> None:
         from aws_deploy.embedded import deploy  # noqa: PLC0415 - aws_deploy is not in the wheel
     except ModuleNotFoundError as error:
         raise BadConfiguration(
-            "The state machine is deployed from the project's source tree only: run this in a checkout, after"
-            " `make setup`."
+            "LAKEHOUSE_ORCHESTRATOR=state_machine: the state machine is deployed from the project's source tree only,"
+            " and this is an installed package. Run this in a checkout, after `make setup`, or unset the variable."
         ) from error
 
     machine = deploy(lakehouse.settings, lakehouse.aws)["StateMachineArn"]

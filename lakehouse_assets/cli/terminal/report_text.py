@@ -10,6 +10,7 @@ from typing import Any
 from lakehouse_assets.cli.terminal.console import stdout
 from lakehouse_assets.cli.terminal.errors import visible
 from lakehouse_assets.cli.terminal.tables import print_table, print_tally
+from lakehouse_assets.etl.report_types import FileReport, LoadReport, Report
 from lakehouse_assets.etl.status import (
     ABANDONED,
     FAILED,
@@ -35,7 +36,7 @@ STYLES = {
 }
 
 
-def print_report(report: dict[str, Any], *, with_reasons: bool = True) -> None:
+def print_report(report: Report, *, with_reasons: bool = True) -> None:
     console = stdout()
     if report["status"] == NOTHING_TO_DO:
         console.print("Nothing to do: no files are pending.", style=STYLES[NOTHING_TO_DO])
@@ -43,46 +44,54 @@ def print_report(report: dict[str, Any], *, with_reasons: bool = True) -> None:
         console.print(
             f"Batch {report['batch_id']} {in_words(report)}.", style=style_of(report), soft_wrap=not console.is_terminal
         )
-    if report.get("error"):
-        console.print(visible(report["error"], keep_lines=True), soft_wrap=not console.is_terminal)
+    error = report.get("error")
+    if error:
+        console.print(visible(error, keep_lines=True), soft_wrap=not console.is_terminal)
     if report["status"] == WITH_REJECTS:
         shares = sorted(rejected_shares(report).items(), key=lambda item: -item[1])
         if unusual := ", ".join(f"{share:.1%} of {dataset}" for dataset, share in shares if share):
             what = f"Unusually many rows were rejected: {unusual}. `lakehouse rejects` lists them with their reasons."
             console.print(what, style="yellow", soft_wrap=not console.is_terminal)
     # In an abandoned batch the reason of each file is the error, which is printed already.
-    _print_not_taken([file for file in not_taken(report) if file["reason"] != report.get("error")])
-    if report["datasets"]:
-        _heading("Rows")
-        more = [name for name in ("healed", "resolved") if report.get(name)]
-        names = [*next(iter(report["datasets"].values())), *more]
-        rows = [
-            (dataset, *counts.values(), *(report[name].get(dataset, 0) for name in more))
-            for dataset, counts in report["datasets"].items()
-        ]
-        print_tally(("dataset", *names), rows)
-        for dataset, number in report.get("differing", {}).items():
-            what = f"{number:,} row{'s differ' if number > 1 else ' differs'} from a later row with the same key"
-            console.print(
-                f"{dataset}: {what}. The later row was kept, because the contract has no version column.",
-                style="yellow",
-                soft_wrap=not console.is_terminal,
-            )
+    _print_not_taken([file for file in not_taken(report) if file["reason"] != error])
+    if report["batch_id"] is not None and report["datasets"]:
+        _print_rows(report)
     if report["files"]:
         _heading("Files")
         print_files(report["files"])
-    if report.get("reasons") and with_reasons:
+    if report["batch_id"] is None:
+        return
+    if report["reasons"] and with_reasons:
         _heading("Rejected rows by reason (lakehouse rejects lists them)")
         print_table(("dataset", "reason", "rows"), _tallies(report["reasons"]), counts=True)
-    if report.get("warnings"):
+    if report["warnings"]:
         _heading("Warnings (these rows were loaded)")
         print_table(("dataset", "rule", "rows"), _tallies(report["warnings"]), counts=True)
 
 
-def print_files(files: list[dict[str, Any]]) -> None:
-    """Prints loaded files in short and all others with their reasons, up to MOST_FILES lines and how many more there
-    are.
-    """
+def _print_rows(report: LoadReport) -> None:
+    """Prints the counts of each dataset. Healed and resolved rows have a column only if a dataset has some."""
+    _heading("Rows")
+    more = {"healed": report["healed"], "resolved": report.get("resolved", {})}
+    shown = {name: numbers for name, numbers in more.items() if numbers}
+    names = [*next(iter(report["datasets"].values())), *shown]
+    rows = [
+        (dataset, *counts.values(), *(numbers.get(dataset, 0) for numbers in shown.values()))
+        for dataset, counts in report["datasets"].items()
+    ]
+    print_tally(("dataset", *names), rows)
+    console = stdout()
+    for dataset, number in report.get("differing", {}).items():
+        what = f"{number:,} row{'s differ' if number > 1 else ' differs'} from a later row with the same key"
+        console.print(
+            f"{dataset}: {what}. The later row was kept, because the contract has no version column.",
+            style="yellow",
+            soft_wrap=not console.is_terminal,
+        )
+
+
+def print_files(files: list[FileReport]) -> None:
+    """Prints loaded files in short and all others with their reasons, up to MOST_FILES lines, and how many more."""
     lines = _grouped(files)
     shown = lines[:MOST_FILES]
     console = stdout()
@@ -98,15 +107,15 @@ def print_files(files: list[dict[str, Any]]) -> None:
         console.print(f"and {len(lines) - len(shown):,} more: lakehouse history --json")
 
 
-def style_of(report: dict[str, Any]) -> str:
+def style_of(report: Report) -> str:
     """The colour of a batch's outcome: that of rejects if it succeeded but did not take every file."""
     return STYLES[WITH_REJECTS] if report["status"] == SUCCEEDED and not_taken(report) else STYLES[report["status"]]
 
 
-def _print_not_taken(files: list[dict[str, Any]]) -> None:
+def _print_not_taken(files: list[FileReport]) -> None:
     """Prints what the batch did not read, by reason: the file, or the number of files and sheets, and of their rows."""
     console = stdout()
-    by_reason: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    by_reason: dict[str, list[FileReport]] = defaultdict(list)
     for file in files:
         by_reason[file["reason"] or file["outcome"]].append(file)
     for reason, alike in list(by_reason.items())[:MOST_REASONS]:
@@ -135,14 +144,14 @@ def _tallies(counts: dict[str, dict[str, int]]) -> list[tuple[str, str, int]]:
     ]
 
 
-def _grouped(files: list[dict[str, Any]]) -> list[Sequence[Any]]:
+def _grouped(files: list[FileReport]) -> list[Sequence[Any]]:
     """The lines of the table of files: first those that were not loaded, then those with rejected rows or warnings,
     then the rest.
 
     Sheets of a workbook with the same outcome share a line, and so do loaded files of a dataset without rejects and
     warnings.
     """
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    groups: dict[tuple[Any, ...], list[FileReport]] = defaultdict(list)
     for file in files:
         groups[_group(file)].append(file)
     lines: list[tuple[int, Sequence[Any]]] = []
@@ -154,25 +163,25 @@ def _grouped(files: list[dict[str, Any]]) -> list[Sequence[Any]]:
     return [line for _, line in sorted(lines, key=lambda item: item[0])]
 
 
-def _group(file: dict[str, Any]) -> tuple[Any, ...]:
+def _group(file: FileReport) -> tuple[Any, ...]:
     alike = (file["dataset"], file["outcome"], file["reason"])
     if file.get("workbook"):
         return ("sheets", file["workbook"], *alike)
     return ("files", *alike) if _urgency(file) == QUIET else (file["source_file"], file["name"])
 
 
-def _urgency(file: dict[str, Any]) -> int:
+def _urgency(file: FileReport) -> int:
     if file["outcome"] != LOADED:
         return 0
     return 1 if file["rejected"] or file["warnings"] else QUIET
 
 
-def _common_name(files: list[dict[str, Any]]) -> str:
+def _common_name(files: list[FileReport]) -> str:
     workbook = files[0].get("workbook")
     return f"{workbook} ({len(files):,} sheets)" if workbook else f"{len(files):,} files"
 
 
-def _line(name: str, files: list[dict[str, Any]]) -> Sequence[Any]:
+def _line(name: str, files: list[FileReport]) -> Sequence[Any]:
     first = files[0]
     remarks = [first["reason"], *_summed(warning for file in files for warning in file["warnings"])]
     read, rejected = (sum(file[count] for file in files) for count in ("read", "rejected"))

@@ -1,14 +1,14 @@
-"""Gap: a `glueetl` job run of ministack succeeds without running anything. Here it is a process.
+"""Gap: a `glueetl` job run of ministack succeeds without running anything. Here a run is a process.
 
-It gets the job's script from S3 and the arguments of the job and of the run as `--NAME value`, as Glue passes them;
-`glue_platform` says what Glue puts around it. The command in front of the script is this Python, or what the
-environment variable LAKEHOUSE_GLUE_COMMAND says. Kept as on AWS: MaxConcurrentRuns, MaxRetries, the time-out in
-minutes, BatchStopJobRun, the error message. A run's LogGroupName is the folder of its log. Not kept: workers and their
-size (a run has this machine), queuing (WAITING, EXPIRED), NonOverridableArguments, bookmarks, DPUSeconds.
+The process is this Python. It runs the job's script, which is read from S3, with the arguments of the job and of the
+run as `--NAME value`, as Glue passes them. `glue/platform.py` provides what Glue puts around a script.
+
+As on AWS: MaxConcurrentRuns, MaxRetries, the time-out in minutes, BatchStopJobRun, the error message. A run's
+LogGroupName is the folder of its log. Not as on AWS: workers and their size (a run has this machine), queuing (WAITING,
+EXPIRED), NonOverridableArguments, bookmarks, DPUSeconds.
 """
 
 import os
-import shlex
 import sys
 import threading
 import time
@@ -25,11 +25,10 @@ from lakehouse_assets.embedded_aws.glue import platform as glue_platform
 from lakehouse_assets.embedded_aws.glue.job_process import JobProcess, Outcome
 from lakehouse_assets.embedded_aws.patching import Response, replace, wrap
 
-COMMAND_VARIABLE = "LAKEHOUSE_GLUE_COMMAND"
 UNFINISHED = frozenset({"STARTING", "RUNNING", "STOPPING"})
 DEFAULT_TIMEOUT_MINUTES = 480
 RUNS_KEPT = 100
-# What ministack's CreateJob and UpdateJob forget.
+# Settings that ministack's CreateJob and UpdateJob do not store.
 FORGOTTEN_SETTINGS = ("ExecutionProperty", "ExecutionClass", "NotificationProperty")
 
 _processes: dict[str, JobProcess] = {}
@@ -37,7 +36,7 @@ _runs_lock = threading.RLock()
 
 
 def fill() -> None:
-    """Lets Glue run jobs as processes."""
+    """Makes Glue run jobs as processes."""
     wrap(glue, "_create_job", _create_job)
     wrap(glue, "_update_job", _update_job)
     replace(glue, "_start_job_run", _start_job_run)
@@ -47,7 +46,7 @@ def fill() -> None:
 
 
 def stop_all() -> None:
-    """Ends every run: the embedded AWS goes, and what runs in it goes with it."""
+    """Ends every run. Called when the embedded AWS stops. Returns when all processes are gone."""
     for process in list(_processes.values()):
         process.stop()
     while _processes:
@@ -84,8 +83,8 @@ def _start_job_run(request: dict[str, Any]) -> Response:
 
 
 def _runs(name: str) -> list[dict[str, Any]]:
-    """The runs of a job, oldest first. One whose process went with a server that was killed is no longer under way,
-    whatever was saved of it.
+    """The runs of a job, oldest first. A run that was saved as unfinished by a server that was killed has FAILED: its
+    process is gone.
     """
     with _runs_lock:
         runs: list[dict[str, Any]] = glue._job_runs.setdefault(name, [])
@@ -127,7 +126,7 @@ def _begin(run: dict[str, Any], job: dict[str, Any]) -> None:
     _processes[run["Id"]] = _process(run, job)
     runs.append(run)
     _forget_old_runs(runs)
-    spawn_background(_carry_out, run, job, thread_name=f"glue-{job['Name']}")
+    spawn_background(_run_to_end, run, job, thread_name=f"glue-{job['Name']}")
 
 
 def _process(run: dict[str, Any], job: dict[str, Any]) -> JobProcess:
@@ -137,7 +136,7 @@ def _process(run: dict[str, Any], job: dict[str, Any]) -> JobProcess:
         script=_object(location),
         location=location,
         arguments=[part for argument in arguments.items() for part in argument],
-        command=shlex.split(os.environ.get(COMMAND_VARIABLE, "")) or [sys.executable],
+        command=[sys.executable],
         log=_log_file(run["Id"]),
         prepare=partial(glue_platform.prepare, arguments, _object),
     )
@@ -149,7 +148,7 @@ def _object(location: str) -> bytes | None:
     return found
 
 
-def _carry_out(run: dict[str, Any], job: dict[str, Any]) -> None:
+def _run_to_end(run: dict[str, Any], job: dict[str, Any]) -> None:
     outcome = Outcome("FAILED", "The embedded AWS failed to run the job; its log says why")
     try:
         if run["JobRunState"] == "STARTING":
@@ -159,7 +158,7 @@ def _carry_out(run: dict[str, Any], job: dict[str, Any]) -> None:
         with _runs_lock:
             _finish(run, outcome)
             del _processes[run["Id"]]
-            # A run that timed out is not tried again, nor is one that someone stopped.
+            # Glue retries neither a run that timed out nor one that was stopped.
             if outcome.state == "FAILED" and run["Attempt"] < (job.get("MaxRetries") or 0):
                 _begin(_next_attempt(run), job)
 
@@ -169,7 +168,7 @@ def _finish(run: dict[str, Any], outcome: Outcome) -> None:
     run.update(CompletedOn=now, LastModifiedOn=now, ExecutionTime=round(now - run["StartedOn"]))
     if outcome.error:
         run["ErrorMessage"] = outcome.error
-    # Last: whoever sees the final state sees all the rest.
+    # Last, so that a client that sees the final state sees all other fields.
     run["JobRunState"] = outcome.state
 
 
@@ -207,7 +206,7 @@ def _get_job_run(request: dict[str, Any]) -> Response:
 
 
 def _get_job_runs(request: dict[str, Any]) -> Response:
-    """The latest run first, as on AWS. ministack lists the oldest first."""
+    """Lists the latest run first, as AWS does. (ministack lists the oldest first.)"""
     return _answer({"JobRuns": _runs(request.get("JobName", ""))[::-1]})
 
 

@@ -1,10 +1,13 @@
-"""Gap: ministack carries out no lifecycle rule, so every version that ever was stays: what VACUUM removes frees no
-disk, and each lease adds twenty versions.
+"""Gap: ministack carries out no lifecycle rule, so no version is ever removed: VACUUM frees no disk, and an object that
+is rewritten all the time has an endless history, which each write of it writes out again (measured: 9 ms of CPU for
+each thousand versions).
 
-Each write of an object writes down all its versions, so that a lease which is renewed for weeks gets slower and slower.
-Here NoncurrentVersionExpiration and ExpiredObjectDeleteMarker are carried out, for rules with a prefix, at the start
-and every hour. Of an object of the control prefix there are at most `MOST_OLD_VERSIONS_OF_CONTROL` old versions
-besides, which on AWS is left to the days.
+Here the rules of a bucket about old versions are carried out at the start and every hour: NoncurrentVersionExpiration
+(NoncurrentDays, NewerNoncurrentVersions) and ExpiredObjectDeleteMarker, for enabled rules with a Prefix, as
+CloudFormation sets them. A rule of one day, the least that S3 takes, counts as one hour: it stands for "soon", and on
+this machine the history costs time on each write.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
 """
 
 import asyncio
@@ -18,8 +21,7 @@ from typing import Any
 from ministack.services import cloudformation, s3  # type: ignore[import-untyped]
 
 SECONDS_BETWEEN_LOOKS = 3600.0
-CONTROL_RULE = "old-versions-of-control"
-MOST_OLD_VERSIONS_OF_CONTROL = 100
+SHORTEST = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
 
@@ -28,35 +30,34 @@ Version = dict[str, Any]
 
 @dataclass(frozen=True)
 class Rule:
-    """Versions under the prefix go once they were replaced before this time; the times of S3 in ministack are texts in
-    one form.
+    """Removes the old versions under a prefix that were replaced before a time, except the `newest_kept` newest. Times
+    are texts in the form of S3's listings, which sort by time.
     """
 
     prefix: str
     replaced_before: str
-    most: int | None
-    lone_markers_go: bool
+    newest_kept: int
+    removes_lone_markers: bool
 
     def kept(self, versions: list[Version]) -> list[Version]:
-        """Of the versions of one key, the oldest first, those that stay: the latest, and the old ones that are young
-        enough, or few enough.
+        """The versions of one key that stay, of `versions`, both oldest first: the current one, and the old ones that
+        are young enough or among the newest.
         """
-        *old, latest = versions
-        replaced = [version["last_modified"] for version in versions[1:]]
-        young = [version for version, when in zip(old, replaced, strict=True) if when >= self.replaced_before]
-        kept = [*(young if self.most is None else young[-self.most :]), latest]
-        return [] if self.lone_markers_go and len(kept) == 1 and latest.get("is_delete_marker") else kept
+        *old, current = versions
+        young = sum(version["last_modified"] >= self.replaced_before for version in versions[1:])
+        kept = [*old[max(0, len(old) - max(young, self.newest_kept)) :], current]
+        return [] if self.removes_lone_markers and len(kept) == 1 and current.get("is_delete_marker") else kept
 
 
 async def expire_regularly() -> None:
-    """Until cancelled. On the event loop on purpose: no object changes meanwhile."""
+    """Expires versions every hour, until cancelled. Runs on the event loop, so that no object changes meanwhile."""
     while True:
         await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
         expire()
 
 
 def expire() -> None:
-    """Removes the versions that no rule keeps."""
+    """Removes the versions that are expired now."""
     rules = _rules(datetime.now(UTC))
     for (account, (bucket, key)), versions in list(s3._object_versions._data.items()):
         for rule in rules.get((account, bucket), []):
@@ -66,8 +67,8 @@ def expire() -> None:
 
 
 def _rules(now: datetime) -> dict[tuple[str, str], list[Rule]]:
-    """Of each account's buckets. CloudFormation of ministack does not tell a bucket of its rules: they are with the
-    stack.
+    """The rules about old versions, by account and bucket. They are read from the stacks, because ministack's
+    CloudFormation does not put them on the bucket.
     """
     rules: dict[tuple[str, str], list[Rule]] = {}
     for (account, *_), stack in cloudformation._stacks._data.items():
@@ -88,12 +89,14 @@ def _is_of_old_versions(described: dict[str, Any]) -> bool:
 
 
 def _rule(described: dict[str, Any], now: datetime) -> Rule:
-    before = now - timedelta(days=int(described["NoncurrentVersionExpiration"]["NoncurrentDays"]))
+    expiration = described["NoncurrentVersionExpiration"]
+    days = int(expiration["NoncurrentDays"])
+    before = now - (SHORTEST if days == 1 else timedelta(days=days))
     return Rule(
         prefix=described["Prefix"],
         replaced_before=before.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-        most=MOST_OLD_VERSIONS_OF_CONTROL if described.get("Id") == CONTROL_RULE else None,
-        lone_markers_go=str(described.get("ExpiredObjectDeleteMarker", False)).lower() == "true",
+        newest_kept=int(expiration.get("NewerNoncurrentVersions", 0)),
+        removes_lone_markers=str(described.get("ExpiredObjectDeleteMarker", False)).lower() == "true",
     )
 
 
@@ -111,12 +114,12 @@ def _keep(bucket: str, key: str, versions: list[Version], kept: list[Version]) -
             s3._object_versions.pop((bucket, key), None)
             s3._purge_current_object(bucket, key, s3._buckets[bucket])
     except OSError:
-        # The next start takes only versions whose bytes are there.
-        logger.exception("what remains of s3://%s/%s could not be written down", bucket, key)
+        # Harmless: the next start ignores versions without bytes.
+        logger.exception("could not write the remaining versions of s3://%s/%s", bucket, key)
 
 
 def _remove(bucket: str, key: str, version_id: str) -> None:
-    """A version's bytes, and the folders that held nothing else."""
+    """Removes a version's bytes, and the folders that are empty then."""
     aside = Path(s3._version_disk_path(bucket, key, version_id))
     aside.unlink(missing_ok=True)
     of_versions = Path(s3.DATA_DIR, s3._VERSIONS_DIR).resolve()

@@ -121,13 +121,14 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """The outcome of one dataset's rows: totals, per file (by file_id), and how many rows broke which rule.
+class LoadResult:
+    """The result of loading one dataset of a batch: the counts of its rows in all, by file (file_id), and by the rule
+    that they break.
 
     `healed`: waiting records that are in the table now. `waiting`: of the rejected rows, those that only wait for a
-    parent. `differing`: duplicates that differ from the row of their key that was taken, and that no version column
-    tells apart. `refreshed`: unchanged rows whose provenance in the table becomes that of the file that said them last.
-    `resolved`: rejected records of before whose key has a newer, accepted row now.
+    parent. `differing`: duplicates that differ from the row of their key that was taken, where no version column tells
+    which is right. `refreshed`: unchanged rows whose provenance in the table becomes that of the last file that has
+    them. `resolved`: earlier rejected records whose key has a newer, accepted row now.
     """
 
     counts: Counts
@@ -142,7 +143,7 @@ class Judgement:
 
     @property
     def written(self) -> int:
-        """The rows of the table that are this batch's: inserted, updated, or said again."""
+        """The rows of the table that have this batch's id: inserted, updated and refreshed."""
         return self.counts.inserted + self.counts.updated + self.refreshed
 
 
@@ -181,7 +182,7 @@ class DatasetLoad(Protocol):
     def retry_orphans(self) -> None:
         """Takes up the waiting orphans for which this batch, or an abandoned one, brought a missing parent."""
 
-    def decide(self) -> Judgement:
+    def decide(self) -> LoadResult:
         """Looks up parents and the table's rows of the same keys, and gives each row its verdict."""
 
     def write_rejects(self, revision: int = 0) -> int | None:
@@ -199,7 +200,7 @@ class DatasetLoad(Protocol):
         batch resolves.
         """
 
-    def has_written(self, judgement: Judgement, revision: int | None) -> bool:
+    def has_written(self, load_result: LoadResult, revision: int | None) -> bool:
         """Whether the tables' own logs have the commits that a load with this outcome made. `revision`: as it was for
         `write_rejects`; None: not known.
         """

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli import runs as batches
 from lakehouse_assets.cli.main import app
+from lakehouse_assets.etl.report_types import Report
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets_tests.cli.conftest import PROGRAM, Program, clean_environment
 from lakehouse_assets_tests.support import (
@@ -41,11 +42,10 @@ def lakehouse_command(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def loaded(*paths: object) -> dict[str, Any]:
+def loaded(*paths: object) -> Any:
     result = lakehouse_command("load", "--json", *paths)
     assert result.exit_code == 0, result.output
-    report: dict[str, Any] = json.loads(result.stdout)
-    return report
+    return json.loads(result.stdout)
 
 
 def one_of_each(folder: Path) -> Path:
@@ -84,7 +84,7 @@ def test_files_that_the_sensor_was_quicker_to_take_are_reported_all_the_same(
 ) -> None:
     run_batch = batches.run_batch
 
-    def overtaken(*given: Any, **named: Any) -> dict[str, Any]:
+    def overtaken(*given: Any, **named: Any) -> Report:
         ran(lakehouse)
         return run_batch(*given, **named)
 

@@ -29,11 +29,10 @@ def lakehouse_command(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def loaded(*paths: object) -> dict[str, Any]:
+def loaded(*paths: object) -> Any:
     result = lakehouse_command("load", "--json", *paths)
     assert result.exit_code == 0, result.output
-    report: dict[str, Any] = json.loads(result.stdout)
-    return report
+    return json.loads(result.stdout)
 
 
 def test_files_of_one_name_from_two_folders_are_both_loaded(lakehouse: Lakehouse, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from lakehouse_assets.cli.commands import COMMANDS
 from lakehouse_assets.cli.main import app
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.etl.plan.types import FORMS
+from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets_tests.support import item, items_csv, order, orders_csv, product, products_csv, put, ran
 
 
@@ -33,7 +34,7 @@ def answered(*arguments: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def reports(house: Lakehouse) -> list[dict[str, Any]]:
+def reports(house: Lakehouse) -> list[LoadReport]:
     """Two batches: an item waits for its order, which comes in the second."""
     put(house, "raw/products/p.csv", products_csv(product(1, "=HYPERLINK(1)"), product("x")))
     put(house, "raw/orders/o.csv", orders_csv(order(1, amount=20.25), order(2, amount="a lot", day="2025-02-30")))
@@ -44,7 +45,7 @@ def reports(house: Lakehouse) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(autouse=True)
-def _there_is_something(reports: list[dict[str, Any]]) -> None:
+def _there_is_something(reports: list[LoadReport]) -> None:
     """Each of these questions is asked of a lakehouse that holds two batches."""
 
 
@@ -145,7 +146,7 @@ def test_a_wrong_question_ends_with_a_message(sql: str, code: int, said: str) ->
     assert "Traceback" not in result.output
 
 
-def test_rejected_records_have_these_columns_and_the_raw_text(reports: list[dict[str, Any]]) -> None:
+def test_rejected_records_have_these_columns_and_the_raw_text(reports: list[LoadReport]) -> None:
     [record] = answered("rejects", "--dataset", "orders", "--format", "json")
     assert list(record) == [
         *("dataset", "state", "reasons", "raw", "source_file", "row_number", "batch_id"),
@@ -163,7 +164,7 @@ def test_rejected_records_have_these_columns_and_the_raw_text(reports: list[dict
     assert (record["state"], record["resolved_by"], record["resolution"]) == ("open", None, None)
 
 
-def test_a_healed_orphan_is_resolved_by_the_batch_that_healed_it(reports: list[dict[str, Any]]) -> None:
+def test_a_healed_orphan_is_resolved_by_the_batch_that_healed_it(reports: list[LoadReport]) -> None:
     [record] = answered("rejects", "--dataset", "order_items", "--all", "--format", "json")
     assert (record["state"], record["resolution"]) == ("resolved", "healed")
     assert record["healed_by"] == record["resolved_by"] == reports[1]["batch_id"]
@@ -182,7 +183,7 @@ def test_rejected_records_that_are_still_wrong_come_together_and_the_resolved_on
     assert "product_id=x" in lakehouse_command("rejects").stdout
 
 
-def test_rejected_records_can_be_asked_for_by_more_than_their_dataset(reports: list[dict[str, Any]]) -> None:
+def test_rejected_records_can_be_asked_for_by_more_than_their_dataset(reports: list[LoadReport]) -> None:
     asked = (
         "--reason",
         "not double",
@@ -213,7 +214,7 @@ def test_an_unknown_dataset_is_wrong_usage() -> None:
         assert "orders, products, order_items" in result.stderr
 
 
-def test_the_history_holds_every_batch_and_file_oldest_first(reports: list[dict[str, Any]]) -> None:
+def test_the_history_holds_every_batch_and_file_oldest_first(reports: list[LoadReport]) -> None:
     assert answered("history", "--json") == reports
     text = lakehouse_command("history").stdout
     assert (

@@ -8,6 +8,7 @@ import pytest
 
 from lakehouse_assets.cli.terminal.report_text import MOST_FILES, print_files, print_report
 from lakehouse_assets.etl.report import NOTHING_TO_DO
+from lakehouse_assets.etl.report_types import FileReport
 
 COUNTS = {
     "read": 40803,
@@ -21,7 +22,7 @@ COUNTS = {
 }
 
 
-def file(name: str, outcome: str = "loaded", reason: str | None = None, **more: Any) -> dict[str, Any]:
+def file(name: str, outcome: str = "loaded", reason: str | None = None, **more: Any) -> Any:
     return {
         "name": name,
         "dataset": "orders",
@@ -34,12 +35,12 @@ def file(name: str, outcome: str = "loaded", reason: str | None = None, **more: 
     } | more
 
 
-def report(**more: Any) -> dict[str, Any]:
+def report(**more: Any) -> Any:
     empty: dict[str, Any] = {"healed": {}, "reasons": {}, "warnings": {}, "files": [], "error": None}
     return {"batch_id": "b1", "status": "succeeded", "datasets": {"orders": COUNTS}} | empty | more
 
 
-def lines(capsys: pytest.CaptureFixture[str], *files: dict[str, Any]) -> list[str]:
+def lines(capsys: pytest.CaptureFixture[str], *files: FileReport) -> list[str]:
     print_files(list(files))
     return capsys.readouterr().out.splitlines()[1:]
 

@@ -7,7 +7,7 @@ from deltalake import DeltaTable
 from mypy_boto3_glue import GlueClient
 from mypy_boto3_s3 import S3Client
 
-from lakehouse_assets.catalog.entries import delta_entry
+from lakehouse_assets.aws.delta_entry import delta_entry
 from lakehouse_assets_tests.embedded_aws.steps import Athena, register, write_delta, write_log
 
 SCHEMA = '{"type":"struct","fields":[{"name":"id","type":"long","nullable":true,"metadata":{}}]}'

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.errors import TemporaryOutage
-from lakehouse_assets.etl.engines.base import Judgement, RawFile
+from lakehouse_assets.etl.engines.base import LoadResult, RawFile
 from lakehouse_assets.etl.engines.spark import SparkEngine
 from lakehouse_assets_tests.etl.support import HEADERS, Given, House, csv_text, row, rows_file
 from lakehouse_assets_tests.spark import spark_of_tests
@@ -46,7 +46,7 @@ def house(tmp_path: Path) -> House:
     return House(SparkEngine(lambda: theirs, reads_from_bucket=False), tmp_path, read_contracts())
 
 
-def decided(house: House, file: RawFile) -> Judgement:
+def decided(house: House, file: RawFile) -> LoadResult:
     with house.engine.dataset_load(house.contracts["products"], house.tables, "b1") as load:
         load.read([file])
         load.retry_orphans()

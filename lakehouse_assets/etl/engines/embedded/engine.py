@@ -24,7 +24,7 @@ from lakehouse_assets.etl.engines.base import (
     REJECTED_COLUMNS,
     Counts,
     FileCounts,
-    Judgement,
+    LoadResult,
     Maintained,
     RawFile,
     Tables,
@@ -34,7 +34,7 @@ from lakehouse_assets.etl.engines.embedded import delta
 from lakehouse_assets.etl.engines.embedded.failures import failure, is_of_store
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files
 from lakehouse_assets.etl.engines.embedded.rejects import Rejects
-from lakehouse_assets.etl.engines.judgement import COUNT_NAMES
+from lakehouse_assets.etl.engines.load_result import COUNT_NAMES
 from lakehouse_assets.etl.engines.ranges import key_ranges, same_row, sql_literal, within
 from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.plan import (
@@ -130,7 +130,7 @@ class EmbeddedLoad:
         self.rejects = Rejects(contract, rejected, batch_id, self.transaction, connection)
         self.chunks: list[Chunk] = []
         self.silent: list[str] = []
-        self.judgement = Judgement(Counts(), {}, {}, {}, 0)
+        self.load_result = LoadResult(Counts(), {}, {}, {}, 0)
 
     def read(self, files: Sequence[RawFile]) -> None:
         typed = ", ".join(
@@ -215,7 +215,7 @@ class EmbeddedLoad:
         del found
         return into
 
-    def decide(self) -> Judgement:
+    def decide(self) -> LoadResult:
         for parent in self.contract.parents:
             existing = self._keys_of(parent, "judged", f"existing_{parent.column}")
             self.connection.execute(
@@ -230,8 +230,8 @@ class EmbeddedLoad:
             f"CREATE TABLE decided AS {for_duckdb(decide_sql(self.contract, *self.silent, silent=self.silent))}"
         )
         self.connection.execute("CREATE TABLE not_inserted AS SELECT * FROM decided WHERE verdict <> 'insert'")
-        self.judgement = self._judgement()
-        return self.judgement
+        self.load_result = self._load_result()
+        return self.load_result
 
     def _read_current(self) -> None:
         """The table's rows whose keys lie in the batch's key ranges: they may be updated, and are compared."""
@@ -243,7 +243,7 @@ class EmbeddedLoad:
         self.connection.execute("CREATE TABLE current AS SELECT * FROM current")
         del current
 
-    def _judgement(self) -> Judgement:
+    def _load_result(self) -> LoadResult:
         verdicts = dict(self._all("SELECT verdict, count(*) FROM decided GROUP BY verdict"))
         (read,) = self._one("SELECT count(*) FROM judged_rows")
         (retried,) = self._one("SELECT count(*) FROM retried_rows")
@@ -268,7 +268,7 @@ class EmbeddedLoad:
         reasons = {reason: number for _, reason, number in self._tally("NULL", "reasons", "not_inserted")}
         warnings = {warning: number for _, warning, number in self._tally("NULL", "warned", "judged")}
         resolved = self.rejects.find_resolved(accepted=read + retried - counts["rejected"])
-        return Judgement(
+        return LoadResult(
             Counts(**counts),
             per_file,
             reasons,
@@ -295,21 +295,21 @@ class EmbeddedLoad:
         """Records are settled after the MERGE, which makes no commit where nothing is to be written."""
         return delta.committed(self.table, self.transaction) or self.rejects.settled_before
 
-    def has_written(self, judgement: Judgement, revision: int | None) -> bool:
-        merged = not judgement.written or delta.committed(self.table, self.transaction)
+    def has_written(self, load_result: LoadResult, revision: int | None) -> bool:
+        merged = not load_result.written or delta.committed(self.table, self.transaction)
         return merged and (
             revision is None
-            or not any(file.rejected for file in judgement.files.values())
+            or not any(file.rejected for file in load_result.files.values())
             or self.rejects.written_before(revision)
         )
 
     def merge(self) -> Written | None:
         if self.merged_before:
             return None
-        if not self.judgement.written:
+        if not self.load_result.written:
             return Written(0, 0)
         rows = self.connection.sql(self._rows_to_write())
-        if self.judgement.written == self.judgement.counts.inserted:
+        if self.load_result.written == self.load_result.counts.inserted:
             return Written(delta.append(self.table, rows, self.transaction), 0)
         delta.refuse_paths_of_spark(self.table)
         every = {name: f's."{name}"' for name in (*self.contract.names, *PROVENANCE)}
@@ -331,8 +331,8 @@ class EmbeddedLoad:
         """The join that leaves what is to be written, over whichever side is the shorter list: those to write, or those
         to leave out.
         """
-        counts = self.judgement.counts
-        if 2 * self.judgement.written < counts.read + counts.retried:
+        counts = self.load_result.counts
+        if 2 * self.load_result.written < counts.read + counts.retried:
             return f"SEMI JOIN (SELECT row_id FROM decided WHERE verdict IN {WRITTEN}) USING (row_id)"
         return f"ANTI JOIN (SELECT row_id FROM not_inserted WHERE verdict NOT IN {WRITTEN}) USING (row_id)"
 

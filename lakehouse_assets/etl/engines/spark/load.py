@@ -17,8 +17,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own documentation gives it
 
 from lakehouse_assets.contracts import PROVENANCE, Contract, Kind, Parent
-from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Judgement, RawFile, Tables, Written
-from lakehouse_assets.etl.engines.judgement import judgement_of
+from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, LoadResult, RawFile, Tables, Written
+from lakehouse_assets.etl.engines.load_result import load_result_of
 from lakehouse_assets.etl.engines.ranges import (
     Range,
     extent,
@@ -93,7 +93,7 @@ class SparkLoad:
         self.raw: RawRows | None = None
         self.places: list[tuple[int, int, int, int]] = []
         self.extents: dict[str, tuple[Any, Any, int]] = {}
-        self.judgement = judgement_of([], {}, {}, 0)
+        self.load_result = load_result_of([], {}, {}, 0)
         self.rows_read: Counter[int] = Counter()
         self.retried = 0
         self.kept = Kept(spark)
@@ -232,9 +232,9 @@ class SparkLoad:
             return ranges_between(self._all, relation, column, kind, *self.extents[column])
         return key_ranges(self._all, relation, column, kind)
 
-    def decide(self) -> Judgement:
+    def decide(self) -> LoadResult:
         if not self.files and not self.retried:
-            return self.judgement
+            return self.load_result
         for parent in self.contract.parents:
             existing = self._keys_of(parent, "judged", f"existing_{parent.column}")
             self._counted(missing_relation(parent.column), missing_sql(parent.column, existing))
@@ -263,14 +263,14 @@ class SparkLoad:
             f"SELECT file_no, verdict, reasons, warned, {waits}, count(*) FROM decided GROUP BY file_no, verdict,"
             f" reasons, warned, {waits}"
         )
-        judged = judgement_of(
+        judged = load_result_of(
             groups, {number: file.file_id for number, file in enumerate(self.files)}, self.rows_read, self.retried
         )
         resolved = self.rejects.find_resolved(
             accepted=judged.counts.read + judged.counts.retried - judged.counts.rejected, retried=self.retried
         )
-        self.judgement = replace(judged, differing=differing, resolved=resolved)
-        return self.judgement
+        self.load_result = replace(judged, differing=differing, resolved=resolved)
+        return self.load_result
 
     def _find_duplicates(self) -> int:
         """The views `beaten`, and for silent columns `filled`. Returns how many duplicates differ from the row that
@@ -308,7 +308,7 @@ class SparkLoad:
         return "crowded"
 
     def write_rejects(self, revision: int = 0) -> int | None:
-        rejected = any(file.rejected for file in self.judgement.files.values())
+        rejected = any(file.rejected for file in self.load_result.files.values())
         return self.rejects.write(self.raw.as_read if self.raw is not None and rejected else None, revision)
 
     @property
@@ -316,18 +316,18 @@ class SparkLoad:
         """Records are settled after the MERGE, which makes no commit where nothing is to be written."""
         return self.table.committed(self.transaction) or self.rejects.settled_before
 
-    def has_written(self, judgement: Judgement, revision: int | None) -> bool:
-        merged = not judgement.written or self.table.committed(self.transaction)
+    def has_written(self, load_result: LoadResult, revision: int | None) -> bool:
+        merged = not load_result.written or self.table.committed(self.transaction)
         return merged and (
             revision is None
-            or not any(file.rejected for file in judgement.files.values())
+            or not any(file.rejected for file in load_result.files.values())
             or self.rejects.written_before(revision)
         )
 
     def merge(self) -> Written | None:
         if self.merged_before:
             return None
-        counts, written = self.judgement.counts, self.judgement.written
+        counts, written = self.load_result.counts, self.load_result.written
         if not written:
             return Written(0, 0)
         changes = self.spark.sql(f"SELECT * FROM decided WHERE verdict IN {WRITTEN}")
@@ -359,9 +359,11 @@ class SparkLoad:
         return same_row(f"`{key}`", ranges, f"`{partition}`", partitions, spark_literal)
 
     def settle_rejects(self) -> None:
-        counts = self.judgement.counts
+        counts = self.load_result.counts
         others = self.meets_rows or counts.rejected < counts.read + counts.retried
-        self.rejects.settle(bool(self.retried), others and any(file.rejected for file in self.judgement.files.values()))
+        self.rejects.settle(
+            bool(self.retried), others and any(file.rejected for file in self.load_result.files.values())
+        )
 
     def forget(self) -> None:
         """Frees what was kept for this load."""

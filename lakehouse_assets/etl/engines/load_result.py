@@ -1,4 +1,4 @@
-"""From an engine's counts, grouped as SQL groups them, to the judgement of one dataset's rows."""
+"""Makes the load result of a dataset from an engine's counts, which SQL has grouped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from lakehouse_assets.etl.engines.base import Counts, FileCounts, Judgement
+from lakehouse_assets.etl.engines.base import Counts, FileCounts, LoadResult
 from lakehouse_assets.etl.plan import SEPARATOR
 
 COUNT_NAMES = {
@@ -21,17 +21,17 @@ COUNT_NAMES = {
 CHANGING = ("insert", "update")
 
 
-def judgement_of(
+def load_result_of(
     groups: Iterable[tuple[int | None, str, str | None, str | None, bool, int]],
     file_ids: Mapping[int, str],
     read: Mapping[int, int],
     retried: int,
-) -> Judgement:
-    """`groups`: file number (None: an orphan that was tried again), verdict, joined reasons, joined warnings, whether
-    the row waits for a parent, and how many rows are so.
+) -> LoadResult:
+    """`groups`: tuples of file number (None: an orphan that was tried again), verdict, joined reasons, joined warnings,
+    whether the rows wait for a parent, and the number of rows. `file_ids`: file ids by file number.
 
-    `read`: how many rows came from each file; `retried`: how many orphans were tried again. Both as counted before any
-    verdict was given, so that a row which the verdicts lost or doubled is noticed.
+    `read`: rows read, by file number; `retried`: orphans that were tried again. Both are counted before the verdicts,
+    so that a row that the verdicts lose or double is noticed.
     """
     counts = Counter(read=sum(read.values()), retried=retried)
     reasons: Counter[str] = Counter()
@@ -56,7 +56,7 @@ def judgement_of(
             rejected=of_file.rejected + (rows if verdict == "rejected" else 0),
             changed=of_file.changed + changed,
         )
-    return Judgement(
+    return LoadResult(
         Counts(**counts),
         files,
         dict(sorted(reasons.items())),

@@ -1,0 +1,194 @@
+"""Every word of a contract document that is read, with its meaning and its values.
+
+A test reads docs_reference/deliveries.odcs.yaml, which has each of them, and holds this list to the words that the
+reader asks for on the way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from docs_reference.markdown import code
+from lakehouse_assets.contracts import Kind, Severity, WhenAbsent
+from lakehouse_assets.contracts.reader import KEY_KINDS, PARTITION_KINDS, VERSION_KINDS
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word that is read. `place`: the object of the document that it stands in. `custom`: it is the name of an entry
+    of `customProperties`, with a value, rather than a key."""
+
+    place: str
+    name: str
+    meaning: str
+    values: str
+    custom: bool = False
+
+
+def _any_of(values: object) -> str:
+    return ", ".join(code(value) for value in values)  # type: ignore[attr-defined]
+
+
+DOCUMENT, TEAM, SCHEMA, PROPERTY, OPTIONS, ENUM, RELATIONSHIP, QUALITY = (
+    "document",
+    "team",
+    "schema",
+    "properties",
+    "logicalTypeOptions",
+    "enum",
+    "relationships",
+    "quality",
+)
+PLACES = {
+    DOCUMENT: "The document",
+    TEAM: "The team",
+    SCHEMA: "The dataset: the one entry of `schema`",
+    PROPERTY: "A column: an entry of `properties`",
+    OPTIONS: "Bounds of a column: `logicalTypeOptions`",
+    ENUM: "An allowed value: an entry of `enum`",
+    RELATIONSHIP: "A parent: the one entry of a column's `relationships`",
+    QUALITY: "A row rule: an entry of `quality`, of the dataset or of a column",
+}
+"""The objects of a document, in the order of the page."""
+
+TEXT, YES_OR_NO = "a text", "`true` or `false`"
+NUMBER_COLUMN = "a number; for columns of type int, bigint and double"
+WORDS = (
+    Word(DOCUMENT, "apiVersion", "The version of the standard.", "a version 3: it begins with `v3.`"),
+    Word(DOCUMENT, "version", "The version of the contract. `lakehouse explain` shows it.", TEXT),
+    Word(DOCUMENT, "team", "Who answers for the dataset.", "an object, see below"),
+    Word(DOCUMENT, "schema", "The dataset.", "a list with exactly one entry"),
+    Word(TEAM, "name", "The owner of the dataset's assets in Dagster's UI.", TEXT),
+    Word(
+        SCHEMA,
+        "name",
+        "The name of the dataset, its table and its folder under `raw/`.",
+        "up to 63 lower-case letters, digits and `_`, beginning with a letter; not `files`",
+    ),
+    Word(
+        SCHEMA,
+        "description",
+        "What the table holds. It is the description of the table in the catalog and in Dagster's UI.",
+        TEXT,
+    ),
+    Word(SCHEMA, "properties", "The columns.", "a list with at least one entry"),
+    Word(SCHEMA, "quality", "Row rules.", "a list"),
+    Word(SCHEMA, "relationships", "Refused: a parent is stated at its column.", "must be absent"),
+    Word(SCHEMA, "customProperties", "What the standard has no word for.", "a list of `property` and `value`"),
+    Word(
+        SCHEMA,
+        "version",
+        "The column whose greater value wins among rows of one key. Without it, the time of the file decides.",
+        f"the name of a required column of type {_any_of(sorted(VERSION_KINDS))}",
+        custom=True,
+    ),
+    Word(
+        SCHEMA,
+        "whenAbsent",
+        "What a file that lacks an optional column says of it: nothing, so that the table's value stays; that it is"
+        " empty; or the file is quarantined. A column may state its own.",
+        f"{_any_of(WhenAbsent)}; by default `keep`",
+        custom=True,
+    ),
+    Word(
+        SCHEMA,
+        "unknownColumns",
+        "More than half of a file's columns may be unknown to the contract. Without it such a file is quarantined.",
+        "`allow`",
+        custom=True,
+    ),
+    Word(
+        SCHEMA,
+        "job",
+        "The name of the Glue job that loads the dataset (see `LAKEHOUSE_GLUE_JOB`).",
+        "up to 255 letters, digits, `_` and `-`; by default `<dataset>_etl`",
+        custom=True,
+    ),
+    Word(
+        SCHEMA,
+        "sampleRows",
+        "How many rows the sample data has.",
+        "a whole number above 0; by default 100",
+        custom=True,
+    ),
+    Word(
+        PROPERTY,
+        "name",
+        "The name of the column, in the files and in the table.",
+        "up to 63 lower-case letters, digits and `_`, beginning with a letter; not a reserved name",
+    ),
+    Word(PROPERTY, "physicalType", "The type of the column, see [Types](#types).", _any_of(Kind)),
+    Word(PROPERTY, "required", "A row without a value is rejected, and a file must have the column.", YES_OR_NO),
+    Word(
+        PROPERTY,
+        "primaryKey",
+        "The key: it tells the rows apart. Exactly one column.",
+        f"`true` for a required column of type {_any_of(sorted(KEY_KINDS))}",
+    ),
+    Word(
+        PROPERTY,
+        "partitioned",
+        "The table is partitioned by this column. At most one column.",
+        f"`true` for a required column of type {_any_of(sorted(PARTITION_KINDS))}",
+    ),
+    Word(PROPERTY, "unique", "Refused, except at the key: no check would hold it.", "must be absent"),
+    Word(PROPERTY, "description", "What the column holds. Dagster's UI and `lakehouse explain` show it.", TEXT),
+    Word(PROPERTY, "logicalTypeOptions", "Bounds of the values.", "an object, see below"),
+    Word(PROPERTY, "enum", "The values that are allowed.", "a list, see below"),
+    Word(PROPERTY, "relationships", "The parent of the rows.", "a list with at most one entry"),
+    Word(PROPERTY, "quality", "Row rules, as those of the dataset.", "a list"),
+    Word(PROPERTY, "customProperties", "What the standard has no word for.", "a list of `property` and `value`"),
+    Word(
+        PROPERTY,
+        "whenAbsent",
+        "As at the dataset, for this column.",
+        _any_of(WhenAbsent),
+        custom=True,
+    ),
+    Word(
+        PROPERTY,
+        "sample",
+        "The value of sample row `n`: an expression in DuckDB's SQL. It may name columns of a parent.",
+        "an expression; a dataset is sampled if each required column has one, or a parent",
+        custom=True,
+    ),
+    Word(OPTIONS, "minimum", "The value is at least this.", NUMBER_COLUMN),
+    Word(OPTIONS, "maximum", "The value is at most this.", NUMBER_COLUMN),
+    Word(OPTIONS, "exclusiveMinimum", "The value is above this.", NUMBER_COLUMN),
+    Word(OPTIONS, "exclusiveMaximum", "The value is below this.", NUMBER_COLUMN),
+    Word(
+        OPTIONS, "minLength", "The text has at least so many characters.", "a whole number; for columns of type string"
+    ),
+    Word(
+        OPTIONS, "maxLength", "The text has at most so many characters.", "a whole number; for columns of type string"
+    ),
+    Word(
+        OPTIONS,
+        "pattern",
+        "The text holds a match of this regular expression; `^` and `$` bind it to the whole text.",
+        "a regular expression that Java and RE2 read alike; for columns of type string",
+    ),
+    Word(ENUM, "value", "A value that is allowed.", "a text for columns of type string, else a number"),
+    Word(
+        RELATIONSHIP,
+        "to",
+        "The key that must exist. A row whose parent is not there waits, and is loaded once it is.",
+        "`dataset.column`: the key of another dataset, of the same type",
+    ),
+    Word(
+        QUALITY,
+        "name",
+        "The name of the rule. It is the reason of the rows that the rule rejects.",
+        "up to 80 letters, digits, spaces and `_ . , : ( ) -`; no two rules have the same",
+    ),
+    Word(QUALITY, "type", "The kind of quality rule.", "`custom`"),
+    Word(QUALITY, "engine", "Who evaluates it.", "`lakehouse`"),
+    Word(QUALITY, "severity", "A row that breaks the rule is rejected, or loaded and counted.", _any_of(Severity)),
+    Word(
+        QUALITY,
+        "implementation",
+        "The rule: a predicate over the columns of one row, see [Row rules](#row-rules).",
+        "a predicate in Spark SQL",
+    ),
+    Word(QUALITY, "description", "What the rule says, for `lakehouse explain` and `lakehouse rejects`.", TEXT),
+)

@@ -1,0 +1,115 @@
+"""The page of the contract language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from docs_reference.contract_rules import EXAMPLE, REFUSED, REFUSED_RULES, RULES, refusal, refusal_of_rule
+from docs_reference.contract_words import DOCUMENT, ENUM, OPTIONS, PLACES, QUALITY, RELATIONSHIP, TEAM, WORDS, Word
+from docs_reference.markdown import block, bullets, code, page, paragraph, plain
+from lakehouse_assets.contracts import Kind
+from lakehouse_assets.contracts.reader import RESERVED
+from lakehouse_assets.etl.plan.types import FORMS
+
+INTRODUCTION = (
+    "A dataset is one document of the [Open Data Contract Standard](https://bitol-io.github.io/open-data-contract-standard/)"
+    " (ODCS), version 3, in a file `*.odcs.yaml`. This page lists every word that is read. Other words of the standard"
+    " may be there, and are ignored. All faults of all documents are reported in one message."
+)
+LONGEST = 100
+"""Characters of an example; the whole contract is on the page."""
+TYPES = (
+    "A type is a written form: a pattern and a range. It is not what the cast of an engine accepts. Spaces around a"
+    " value are ignored, except in a string. A text that is empty, or of spaces only, is a missing value."
+)
+RULE_TEXT = (
+    "A row rule is a deterministic SQL predicate over the columns of one row: it gives the same result in DuckDB and"
+    " Spark, never raises an error, and does not depend on the current time. A row breaks a rule for which it is FALSE."
+    " A row for which it is NULL, because a value is missing, does not. Arithmetic is done in doubles. The columns of"
+    " the examples are those of the example contract."
+)
+
+
+def contracts_page() -> str:
+    """docs/reference/contracts.md"""
+    return page(
+        "Contracts",
+        INTRODUCTION,
+        "## An example",
+        "This contract has every word of this page.",
+        block(EXAMPLE.read_text("utf-8"), "yaml"),
+        "## Words",
+        *(part for place in PLACES for part in _place(place)),
+        "## Types",
+        paragraph(TYPES),
+        bullets(f"{code(kind)}: {plain(FORMS[kind])}." for kind in Kind),
+        paragraph(f"Reserved names of columns: {', '.join(map(code, sorted(RESERVED)))}."),
+        "## Row rules",
+        paragraph(RULE_TEXT),
+        bullets(f"{code(name) if name != 'comparisons' else name}: {code(rule)}" for name, rule in RULES.items()),
+        "### Refused rules",
+        bullets(
+            f"{code(rule)}: {plain(refusal_of_rule(rule).partition(' A rule may say:')[0])}" for rule in REFUSED_RULES
+        ),
+        "## Refused contracts",
+        bullets(f"{title}: {code(refusal(change))}" for title, change in REFUSED.items()),
+    )
+
+
+def example_of(word: Word) -> str | None:
+    """The word as the example contract has it, on one line of YAML; None if that is too long. Raises KeyError for a
+    word that the contract does not have."""
+    for found in _objects(yaml.safe_load(EXAMPLE.read_text("utf-8")), word.place):
+        if not word.custom and word.name in found:
+            written = f"{word.name}: {_flow(found[word.name])}"
+            return written if len(written) <= LONGEST else None
+        for custom in found.get("customProperties", ()) if word.custom else ():
+            if custom["property"] == word.name:
+                return _flow(custom)
+    raise KeyError(word.name)
+
+
+def is_stated(word: Word) -> bool:
+    """Whether a contract may hold the word at all."""
+    return word.values != "must be absent"
+
+
+def _place(place: str) -> Iterator[str]:
+    yield f"### {PLACES[place]}"
+    yield "\n".join(_word(word) for word in WORDS if word.place == place)
+
+
+def _word(word: Word) -> str:
+    name = f"{code(word.name)}{' (an entry of `customProperties`)' if word.custom else ''}"
+    lines = [paragraph(f"{name}: {plain(word.meaning)}", "- ", "  ")]
+    if is_stated(word):
+        lines.append(paragraph(f"Values: {word.values}", "    - ", "      "))
+        if example := example_of(word):
+            lines.append(paragraph(f"Example: {code(example)}", "    - ", "      "))
+    return "\n".join(lines)
+
+
+def _objects(document: dict[str, Any], place: str) -> list[dict[str, Any]]:
+    """The objects of a document that stand in a place."""
+    schema = document["schema"][0]
+    columns = schema["properties"]
+    objects: dict[str, list[dict[str, Any]]] = {
+        DOCUMENT: [document],
+        TEAM: [document["team"]],
+        "schema": [schema],
+        "properties": columns,
+        OPTIONS: [column["logicalTypeOptions"] for column in columns if "logicalTypeOptions" in column],
+        ENUM: [value for column in columns for value in column.get("enum", ())],
+        RELATIONSHIP: [parent for column in columns for parent in column.get("relationships", ())],
+        QUALITY: [*schema["quality"], *(rule for column in columns for rule in column.get("quality", ()))],
+    }
+    return objects[place]
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML on one line. (The dumper ends a scalar's document with three dots.)"""
+    written = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1000, allow_unicode=True)
+    return written.removesuffix("...\n").strip()

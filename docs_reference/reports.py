@@ -1,0 +1,47 @@
+"""The page of the load report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from docs_reference.markdown import block, bullets, code, page, paragraph, plain
+from docs_reference.report_words import COUNTS, FILE, OUTCOMES, REPORT, STATUSES
+from docs_reference.typed_dicts import keys_of
+from lakehouse_assets.etl import report
+
+INTRODUCTION = (
+    "The load report says what became of each file and each row of a batch. `lakehouse load --json` prints it as one"
+    " JSON object, `lakehouse history --json` prints those of all batches, and each is in the bucket, under"
+    " `control/reports/`. An object always has `batch_id`, `status`, `datasets`, `rows_aside` and `files`; the other"
+    " keys may be absent if there was nothing to load, or if the command failed before there was a batch."
+)
+
+
+def reports_page() -> str:
+    """docs/reference/reports.md"""
+    return page(
+        "Reports",
+        INTRODUCTION,
+        "## The report",
+        _list(keys("LoadReport", REPORT)),
+        "## Counts",
+        paragraph("Each row ends in exactly one place. If the sums differ, the batch fails before a file is archived:"),
+        block("read + retried = inserted + updated + unchanged + duplicates + stale + rejected"),
+        _list(COUNTS),
+        "## Files",
+        _list(keys("FileReport", FILE)),
+        "## Statuses",
+        _list(STATUSES),
+        "## Outcomes",
+        _list({str(outcome): meaning for outcome, meaning in OUTCOMES.items()}),
+    )
+
+
+def keys(name: str, otherwise: Mapping[str, str]) -> Mapping[str, str]:
+    """The keys of a typed dictionary of `etl.report`, as it describes them; `otherwise` where there is none."""
+    kind = getattr(report, name, None)
+    return keys_of(kind) if kind else otherwise
+
+
+def _list(described: Mapping[str, str]) -> str:
+    return bullets(f"{code(name)}: {plain(text)}" for name, text in described.items())
