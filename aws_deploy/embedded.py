@@ -8,16 +8,16 @@ aws_deploy/ is in no wheel.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from aws_deploy.packaging import this_machine
+from aws_deploy.presets import PRESETS
+from aws_deploy.rollout import Templates, roll_out
 from lakehouse_assets import templates
 from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.aws.stacks import outputs_of, untold
 from lakehouse_assets.local.bootstrap import storage_stack
 from lakehouse_assets.settings import Settings
-
-if TYPE_CHECKING:
-    from aws_deploy.rollout import Templates
 
 
 def deploy(
@@ -27,10 +27,6 @@ def deploy(
     orchestrator: Literal["state_machine", "dagster"] = "state_machine",
 ) -> dict[str, str]:
     """Brings up both stacks of a preset. Returns their outputs. Doing it again changes nothing, and takes a moment."""
-    from aws_deploy.packaging import this_machine
-    from aws_deploy.presets import PRESETS
-    from aws_deploy.rollout import roll_out
-
     # A home that is in use has its storage already.
     present = outputs_of(aws.client("cloudformation"), storage_stack(settings)) is not None
     name = storage_stack(settings) if present else None
@@ -39,7 +35,5 @@ def deploy(
 
 def kept(preset: str) -> Templates:
     """The templates of a preset as the repository has them."""
-    from aws_deploy.rollout import Templates
-
     folder = Path(templates.__path__[0])
     return Templates(*((folder / f"{preset}-{part}.json").read_text("utf-8") for part in ("storage", "pipeline")))
