@@ -46,10 +46,10 @@ MOST_SECONDS_UNDER_WAY = 3600.0
 
 Stack = dict[str, Any]
 """As CloudFormation's DescribeStacks describes it."""
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
-def untold(_: str) -> None:
+def no_output(_: str) -> None:
     return
 
 
@@ -58,7 +58,7 @@ def bring_up(
     name: str,
     template: str,
     parameters: Mapping[str, str],
-    tell: Tell = untold,
+    log: Log = no_output,
     put: Callable[[str], str] | None = None,
 ) -> dict[str, str]:
     """Creates the stack, or updates it to the template; a stack that is there already is left alone. Returns its
@@ -73,16 +73,16 @@ def bring_up(
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
         }
         wanted |= {"Capabilities": CAPABILITIES} | _place(template, put)
-        found = _settled(cloudformation, name, tell)
+        found = _settled(cloudformation, name, log)
         if found is not None and found["StackStatus"] in FAILED_BEFORE_IT_WAS_MADE:
-            bring_down(cloudformation, name, tell)
+            bring_down(cloudformation, name, log)
             found = None
         if found is None:
             # What the template retains is kept when the stack is removed, not when it was never made.
             cloudformation.create_stack(**wanted, OnFailure="ROLLBACK", RetainExceptOnCreate=True)
-        elif not _updated(cloudformation, wanted, tell):
+        elif not _updated(cloudformation, wanted, log):
             return _outputs(found)
-        ended = _settled(cloudformation, name, tell)
+        ended = _settled(cloudformation, name, log)
         if ended is None or ended["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             raise BadConfiguration(
                 f"Stack {name} could not be deployed, and is as it was before:\n"
@@ -91,17 +91,17 @@ def bring_up(
         return _outputs(ended)
 
 
-def bring_down(cloudformation: Any, name: str, tell: Tell = untold) -> None:
+def bring_down(cloudformation: Any, name: str, log: Log = no_output) -> None:
     """Deletes the stack and what it made, but for what the template retains. One that is not there is no fault.
 
     Raises BadConfiguration with the resources that could not be deleted.
     """
     with failures_named(f"Removing stack {name}"):
-        if (found := _settled(cloudformation, name, tell)) is None:
+        if (found := _settled(cloudformation, name, log)) is None:
             return
         cloudformation.delete_stack(StackName=name)
         # By its id: a deleted stack has no name any more.
-        ended = _settled(cloudformation, found["StackId"], tell)
+        ended = _settled(cloudformation, found["StackId"], log)
         if ended is not None and ended["StackStatus"] != "DELETE_COMPLETE":
             raise BadConfiguration(f"Stack {name} could not be removed:\n" + "\n".join(_failures(cloudformation, name)))
 
@@ -128,8 +128,8 @@ def _place(template: str, put: Callable[[str], str] | None) -> dict[str, str]:
     return {"TemplateURL": put(template)}
 
 
-def _updated(cloudformation: Any, wanted: Mapping[str, Any], tell: Tell) -> bool:
-    _refuse_loss(wanted["StackName"], _changes(cloudformation, wanted), tell)
+def _updated(cloudformation: Any, wanted: Mapping[str, Any], log: Log) -> bool:
+    _refuse_loss(wanted["StackName"], _changes(cloudformation, wanted), log)
     try:
         cloudformation.update_stack(**wanted)
     except ClientError as error:
@@ -161,7 +161,7 @@ def _changes(cloudformation: Any, wanted: Mapping[str, Any]) -> list[dict[str, A
     return [change["ResourceChange"] for change in found if "ResourceChange" in change]
 
 
-def _refuse_loss(name: str, changes: list[dict[str, Any]], tell: Tell) -> None:
+def _refuse_loss(name: str, changes: list[dict[str, Any]], log: Log) -> None:
     """Raises BadConfiguration where an update would remove a resource that holds data, or make it anew. (A retained one
     is kept, but nothing uses it then.)
     """
@@ -179,10 +179,10 @@ def _refuse_loss(name: str, changes: list[dict[str, Any]], tell: Tell) -> None:
             "Set what is deployed; what shall be another one is deployed beside it, under other names."
         )
     if anew:
-        tell(f"Stack {name} removes or makes anew: {', '.join(change['LogicalResourceId'] for change in anew)}")
+        log(f"Stack {name} removes or makes anew: {', '.join(change['LogicalResourceId'] for change in anew)}")
 
 
-def _settled(cloudformation: Any, name: str, tell: Tell) -> Stack | None:
+def _settled(cloudformation: Any, name: str, log: Log) -> Stack | None:
     """The stack once nothing is under way in it; None where there is none. Tells of each of its states on the way.
 
     Raises TemporaryOutage where it takes longer than any stack of this project does.
@@ -198,7 +198,7 @@ def _settled(cloudformation: Any, name: str, tell: Tell) -> Stack | None:
             return found
         if found["StackStatus"] != told:
             told = found["StackStatus"]
-            tell(f"Stack {found['StackName']}: {told}")
+            log(f"Stack {found['StackName']}: {told}")
         if waited > MOST_SECONDS_UNDER_WAY:
             raise TemporaryOutage(
                 f"Stack {found['StackName']} has been {told} for {waited / 60:.0f} minutes. Look at its events in"

@@ -38,7 +38,7 @@ OURS_IN_MESSAGE = re.compile(rf"\b({'|'.join(OURS)}): (.*?)(\n\(the whole log: [
 
 Run = dict[str, Any]
 """As Glue's GetJobRun describes it."""
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 T = TypeVar("T")
 
 
@@ -72,7 +72,7 @@ class GlueRuns:
                 return None
         return None
 
-    def start(self, arguments: Mapping[str, str], which: Mapping[str, str], tell: Tell) -> str:
+    def start(self, arguments: Mapping[str, str], which: Mapping[str, str], log: Log) -> str:
         """Starts a run with these arguments, or takes up the one under way that has the arguments `which`. Returns the
         run's id.
 
@@ -91,18 +91,18 @@ class GlueRuns:
                 )
             return str(found["Id"])
 
-        return patiently(once, self.patience, tell)
+        return patiently(once, self.patience, log)
 
-    def wait(self, run_id: str, tell: Tell) -> Run:
+    def wait(self, run_id: str, log: Log) -> Run:
         """Waits until the run has ended, in whatever state, and tells of each state on the way. Raises TemporaryOutage
         after a long outage.
         """
         told = None
         for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
-            run = patiently(lambda: self._look_at(run_id), self.patience, tell)
+            run = patiently(lambda: self._look_at(run_id), self.patience, log)
             if run["JobRunState"] != told:
                 told = run["JobRunState"]
-                tell(f"Run {run_id} of Glue job {self.job}: {told}")
+                log(f"Run {run_id} of Glue job {self.job}: {told}")
             if told not in UNFINISHED:
                 return run
             time.sleep(pause)
@@ -189,7 +189,7 @@ def failure_of_task(error: str, cause: str) -> LakehouseError:
     return failure or LakehouseError(f"{error}: {cause}")
 
 
-def patiently(call: Callable[[], T], seconds: float, tell: Tell = print) -> T:
+def patiently(call: Callable[[], T], seconds: float, log: Log = print) -> T:
     """The call's answer; while it is a TemporaryOutage it is made again, for so many seconds. Raises the last
     outage.
     """
@@ -203,6 +203,6 @@ def patiently(call: Callable[[], T], seconds: float, tell: Tell = print) -> T:
                 raise
             if told != str(outage):
                 told = str(outage)
-                tell(f"{told} (tried again for up to {seconds:.0f} s)")
+                log(f"{told} (tried again for up to {seconds:.0f} s)")
         time.sleep(pause)
     raise AssertionError("pauses do not end")
