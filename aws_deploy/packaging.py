@@ -236,7 +236,8 @@ def imported_files(modules: Iterable[str], root: Path) -> set[Path]:
     finder = ModuleFinder(path=[str(root)])
     for module in modules:
         finder.import_hook(module)
-    return {Path(module.__file__) for module in finder.modules.values() if module.__file__}
+    files = (getattr(module, "__file__", None) for module in finder.modules.values())
+    return {Path(file) for file in files if file}
 
 
 def zipped(content: Path, into: Path, compression: int) -> Path:

@@ -96,7 +96,7 @@ def _objects(document: dict[str, Any], place: str) -> list[dict[str, Any]]:
     """The objects of a document that stand in a place."""
     schema = document["schema"][0]
     columns = schema["properties"]
-    return {
+    objects: dict[str, list[dict[str, Any]]] = {
         DOCUMENT: [document],
         TEAM: [document["team"]],
         "schema": [schema],
@@ -105,7 +105,8 @@ def _objects(document: dict[str, Any], place: str) -> list[dict[str, Any]]:
         ENUM: [value for column in columns for value in column.get("enum", ())],
         RELATIONSHIP: [parent for column in columns for parent in column.get("relationships", ())],
         QUALITY: [*schema["quality"], *(rule for column in columns for rule in column.get("quality", ()))],
-    }[place]
+    }
+    return objects[place]
 
 
 def _flow(value: Any) -> str:

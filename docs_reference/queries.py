@@ -31,7 +31,9 @@ def description_of(statement: str) -> str:
 
 def columns_of(statement: str) -> list[str]:
     """The names of the columns of a query's result."""
-    return list(sqlglot.parse_one(statement, read="athena").named_selects)
+    query = sqlglot.parse_one(statement, read="athena")
+    assert isinstance(query, exp.Query)
+    return list(query.named_selects)
 
 
 def tables_of(statement: str) -> list[str]:

@@ -33,7 +33,7 @@ def reports_page() -> str:
         "## Statuses",
         _list(STATUSES),
         "## Outcomes",
-        _list(OUTCOMES),
+        _list({str(outcome): meaning for outcome, meaning in OUTCOMES.items()}),
     )
 
 

@@ -27,10 +27,6 @@ OTHERS = {
         "Where `make spark` and `make test-trino` download Java archives from: the address of a Maven repository."
         " Unless it is set: Maven Central."
     ),
-    "LAKEHOUSE_GLUE_COMMAND": (
-        "The command that the embedded Glue runs before a job's script. Unless it is set: the Python that runs the"
-        " embedded AWS."
-    ),
 }
 """Variables that are not settings. A test holds them to those that `lakehouse doctor` knows."""
 PATTERNS = {

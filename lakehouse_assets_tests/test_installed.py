@@ -30,7 +30,17 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = tmp_path_factory.mktemp("installed") / "environment"
     subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, environment], check=True, timeout=60)
     python = environment / "bin" / "python"
-    command = [UV, "pip", "install", "--quiet", "--python", python, "-c", ROOT / "requirements.lock", f"{wheel}[local]"]
+    command: list[str | Path] = [
+        UV,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        python,
+        "-c",
+        ROOT / "requirements.lock",
+        f"{wheel}[local]",
+    ]
     offline = subprocess.run([*command, "--offline"], check=False, capture_output=True, timeout=300)
     if offline.returncode != 0:
         subprocess.run(command, check=True, timeout=300)

@@ -1,7 +1,7 @@
 """Runs the embedded AWS: `python -m lakehouse_assets.embedded_aws FOLDER`, with its data in FOLDER.
 
-It answers on a free port of 127.0.0.1, says in `FOLDER/server.json` where, and ends in order (its state written) when
-its standard input ends and no other process uses it any more, or on SIGTERM.
+It listens on a free port of 127.0.0.1 and writes its address to `FOLDER/server.json`. It writes its state and exits
+when its standard input ends and no other process uses it any more, or on SIGTERM.
 """
 
 import json
@@ -22,20 +22,20 @@ from lakehouse_assets.embedded_aws.state import damaged_state
 from lakehouse_assets.locks import take_if_free
 
 REGION = "us-east-1"
-SECONDS_TO_CLAIM = 5.0
+SECONDS_TO_LOCK = 5.0
 SHARE_OF_A_WAIT = "0.05"
-"""Of the seconds that a state machine waits, or pauses before it tries again: what it waits for is done sooner here,
-and so is the person who looks.
+"""The share of its waits and of its pauses between retries that a state machine takes here. The jobs and queries that
+it waits for are small on this machine, and a person is watching.
 """
 
 
 def main() -> None:
-    """Claims the folder, takes a port, prepares the environment and serves until it is time to stop."""
+    """Locks the folder, takes a port, prepares the environment, and serves until the last user is gone."""
     folder = Path(sys.argv[1]).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    claim = _claimed(folder)
+    lock = _locked(folder)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    # Bound before anything else: the kernel picks a free port, and no one can take it in between.
+    # Bound first: the kernel picks a free port, and no other process can take it afterwards.
     listener.bind(("127.0.0.1", 0))
     listener.listen(512)
     credentials = keep_credentials(folder)
@@ -46,7 +46,7 @@ def main() -> None:
     if problem := damaged_state.complaint(folder / "state"):
         sys.exit(problem)
     finish_or_undo(folder / "s3")
-    # ministack reads its environment, and the objects, when it is imported.
+    # ministack reads its environment and the objects when it is imported.
     if problem := patching.complaint():
         sys.exit(problem)
     from lakehouse_assets.embedded_aws.athena import process as athena_process
@@ -56,26 +56,26 @@ def main() -> None:
     serve(listener, folder / "users.lock", credentials, announce=lambda: _publish(published, aws))
     athena_process.stop()
     published.unlink(missing_ok=True)
-    claim.close()
+    lock.close()
 
 
-def _claimed(folder: Path) -> IO[bytes]:
-    """The lock that says that this folder has a server. Someone who looks whether it is held may hold it for a
-    moment.
+def _locked(folder: Path) -> IO[bytes]:
+    """Takes the lock that says that this folder has a server. Tries for some seconds, because a process that checks
+    whether the lock is held takes it for a moment. Exits if another server holds it.
     """
     lock = (folder / "server.lock").open("ab")
-    deadline = time.monotonic() + SECONDS_TO_CLAIM
+    deadline = time.monotonic() + SECONDS_TO_LOCK
     while not take_if_free(lock):
         if time.monotonic() > deadline:
-            sys.exit(f"another embedded AWS runs in {folder}")
+            sys.exit(f"Another embedded AWS runs in {folder}.")
         time.sleep(0.01)
-    # What a server that was killed left behind.
+    # Left by a server that was killed.
     (folder / "server.json").unlink(missing_ok=True)
     return lock
 
 
 def _prepare_environment(folder: Path, aws: EmbeddedAws) -> None:
-    # Someone's real account: neither this process nor a Lambda or a Glue job that it starts may reach it.
+    # Neither this process, nor a Lambda or Glue job that it starts, may reach a real account of the user.
     hide()
     os.environ.update(aws.environment())
     scratch = folder / "scratch"
@@ -93,7 +93,7 @@ def _prepare_environment(folder: Path, aws: EmbeddedAws) -> None:
             "STATE_DIR": str(folder / "state"),
             "TMPDIR": str(scratch),
             "SFN_WAIT_SCALE": SHARE_OF_A_WAIT,
-            # These two listen on fixed ports.
+            # These services would listen on fixed ports.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
         }

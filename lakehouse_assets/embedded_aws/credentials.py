@@ -1,7 +1,8 @@
-"""The secret of a home's embedded AWS: whoever can read it may use that AWS, and so run code as the owner of the home.
+"""The secret of a home's embedded AWS. Anyone who can read it may use that AWS, and so run code as the owner of the
+home.
 
-It lies in a file that its owner alone may read, in a folder that its owner alone may enter. Each home has its own, and
-keeps it.
+The file is readable only for its owner, in a folder that only its owner may enter. Each home has a secret of its own,
+which does not change.
 """
 
 from __future__ import annotations
@@ -26,22 +27,23 @@ class Credentials:
 
 
 def read_credentials(folder: Path) -> Credentials | None:
-    """Those that are kept in this folder; None where there are none, or the file is damaged."""
+    """The credentials in this folder; None if there are none, or if the file is damaged."""
     try:
-        kept = json.loads((folder / FILE).read_text("utf-8"))
-        return Credentials(str(kept["access_key_id"]), str(kept["secret_access_key"]))
+        saved = json.loads((folder / FILE).read_text("utf-8"))
+        return Credentials(str(saved["access_key_id"]), str(saved["secret_access_key"]))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 
 def keep_credentials(folder: Path) -> Credentials:
-    """Those of this folder, which is closed to others; made where there are none. For the one process that holds the
-    folder's server.lock."""
-    # A disk that knows no modes (a mounted Windows disk) may refuse this.
+    """The credentials of this folder, made if there are none. Closes the folder to other users. Only for the process
+    that holds the folder's server.lock.
+    """
+    # A file system without modes (a mounted Windows disk) may refuse this.
     with suppress(OSError):
         folder.chmod(0o700)
     found = read_credentials(folder)
-    # A secret that others could read is not one any more.
+    # A file that others could read does not hold a secret any more.
     return found if found and not _is_open(folder / FILE) else _made(folder)
 
 
@@ -54,7 +56,7 @@ def _made(folder: Path) -> Credentials:
     made = Credentials(f"LAKE{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
     unfinished = folder / f"{FILE}.tmp"
     unfinished.unlink(missing_ok=True)
-    # With its mode from the start: chmod afterwards would leave a moment in which others could open it.
+    # Created with its mode: with a chmod afterwards others could open it in between.
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump({"access_key_id": made.access_key_id, "secret_access_key": made.secret_access_key}, file)
     unfinished.replace(folder / FILE)

@@ -1,4 +1,4 @@
-"""Errors of delta-rs and sqlglot come coloured for a terminal; here they go into answers of an API."""
+"""Messages of delta-rs and sqlglot contain terminal colours. The embedded AWS returns them in API responses."""
 
 import re
 

@@ -1,17 +1,17 @@
-"""The life of the embedded AWS of one home: the first command that needs it starts it, all share it, it goes with the
-last.
+"""Starts, finds and stops the embedded AWS of one home: the first process that needs it starts the server, all share
+it, and it stops with the last.
 
-Five files under `<home>/aws` settle who may do what, and the kernel keeps them true even when a process is killed:
+Five files under `<home>/aws` coordinate this. Three are locks, which the kernel releases when their holder is killed:
 
-- `users.lock`: every user holds it shared. The server takes it exclusively before it stops, so it never stops under a
-  user.
-- `start.lock`: held while looking whether a server runs and starting one, so that two processes never start two.
-- `server.lock`: held by the server for as long as it lives: the truth about "does it run".
-- `server.json`: where the server answers, written by it once it does.
+- `users.lock`: every user holds it shared. The server takes it exclusively before it stops, so it never stops while
+  someone uses it.
+- `start.lock`: held while checking for a server and starting one, so that two processes never start two servers.
+- `server.lock`: held by the server as long as it lives: whether a server runs.
+- `server.json`: the server's address, written once it answers.
 - `credentials.json`: the secret that each request is signed with (`credentials`), made by the first server.
 
-The starter keeps the write end of the server's standard input and nothing else. When it ends, in whatever way, the
-server reads the end of the file, waits for the other users, writes its state and goes.
+The process that started the server keeps only the write end of the server's standard input. When that process ends, in
+whatever way, the server reads end-of-file, waits for the other users, writes its state and exits.
 """
 
 import json
@@ -51,7 +51,7 @@ _listeners: list[Callable[[str], None]] = []
 
 @dataclass(frozen=True)
 class EmbeddedAws:
-    """Where an embedded AWS answers, and to whom."""
+    """The address and the credentials of an embedded AWS."""
 
     endpoint: str
     region: str
@@ -72,11 +72,11 @@ class EmbeddedAws:
 
 @contextmanager
 def embedded_aws(home: Path) -> Iterator[EmbeddedAws]:
-    """Uses the embedded AWS that runs for this home, or starts one and stops it at the end. From here on nothing in
-    this process's environment leads elsewhere.
+    """Uses the embedded AWS of this home: the server that runs, or one started here. Hides every variable of this
+    process's environment that leads to another AWS, for good (`aws.environment.hide`).
 
-    `home` is created if need be. Where others still use the server at the end, it is left to them and stops after the
-    last. Raises TemporaryOutage, naming the log file, if the server does not start.
+    `home` is created if missing. At the end, a server that was started here is stopped, unless others still use it:
+    then it stops with the last of them. Raises TemporaryOutage, naming the log file, if the server does not start.
     """
     hide()
     home = home.resolve()
@@ -98,8 +98,9 @@ def embedded_aws(home: Path) -> Iterator[EmbeddedAws]:
 
 @contextmanager
 def on_death(listener: Callable[[str], None]) -> Iterator[None]:
-    """Whoever uses an embedded AWS meanwhile has `listener` called with the reason, in another thread, as soon as it
-    died. Of several the last one is."""
+    """Calls `listener` with a message for people, in another thread, if the embedded AWS that this process uses dies
+    meanwhile. Of several listeners only the last is called.
+    """
     _listeners.append(listener)
     try:
         yield
@@ -108,9 +109,7 @@ def on_death(listener: Callable[[str], None]) -> Iterator[None]:
 
 
 def running(home: Path) -> EmbeddedAws | None:
-    """The embedded AWS that runs for this home, if one does and is ready to answer. Starts nothing and creates
-    nothing.
-    """
+    """The embedded AWS that runs for this home and is ready to answer, or None. Starts and creates nothing."""
     folder = home / "aws"
     if not is_held(folder / "server.lock"):
         return None
@@ -123,7 +122,7 @@ def running(home: Path) -> EmbeddedAws | None:
 
 
 def log_file(home: Path) -> Path:
-    """Where the embedded AWS of this home writes what it has to say."""
+    """The log file of this home's embedded AWS."""
     return home / "logs" / "embedded_aws.log"
 
 
@@ -140,7 +139,7 @@ def _start(home: Path) -> tuple[subprocess.Popen[bytes], EmbeddedAws]:
             stderr=subprocess.STDOUT,
             cwd=home,
             env=server_environment(os.environ),
-            # Its own session: Ctrl-C in the terminal reaches the command, which then stops its server in order.
+            # A session of its own: Ctrl-C in the terminal reaches only the command, which then stops the server.
             start_new_session=True,
         )
     try:
@@ -178,7 +177,7 @@ def _wait_until_ready(server: subprocess.Popen[bytes], home: Path) -> EmbeddedAw
 
 
 def _stop(server: subprocess.Popen[bytes], home: Path) -> None:
-    """Lets the server go and waits until it is gone; not if it stays for others."""
+    """Asks the server to stop and waits until it is gone, unless it stays for other users."""
     assert server.stdin is not None
     server.stdin.close()
     deadline = time.monotonic() + SECONDS_TO_STOP
@@ -191,8 +190,9 @@ def _stop(server: subprocess.Popen[bytes], home: Path) -> None:
 
 @contextmanager
 def _watched(home: Path) -> Iterator[None]:
-    """Its clients do not notice that the embedded AWS is gone: each tries again, for up to two minutes. A server that
-    is well does not end under its users."""
+    """Watches the server meanwhile and calls the last listener if it dies. AWS clients do not notice: they retry for up
+    to two minutes. A healthy server never ends while it has users.
+    """
     leaving = threading.Event()
 
     def watch() -> None:
@@ -200,9 +200,9 @@ def _watched(home: Path) -> Iterator[None]:
             if not is_held(home / "aws" / "server.lock"):
                 if not leaving.is_set() and _listeners:
                     _listeners[-1](
-                        f"The embedded AWS of {home} died, and with it what was under way. Nothing is lost: run the"
-                        f" same command again, and it goes on from here. Its log is {log_file(home)}; where that does"
-                        " not say why, the process was killed, perhaps for want of memory."
+                        f"The embedded AWS of {home} died, and this command with it. Nothing is lost: run the same"
+                        f" command again, and it resumes from here. The log is {log_file(home)}. If it gives no"
+                        " reason, the process was killed, perhaps because the machine ran out of memory."
                     )
                 return
 
@@ -219,7 +219,7 @@ def _outage(home: Path, what: str) -> TemporaryOutage:
     log = log_file(home)
     last_lines = log.read_text(errors="replace").splitlines()[-8:]
     return TemporaryOutage(
-        f"The embedded AWS {what}. Run the command again; if it stays so, see {log}, which ends with:\n"
+        f"The embedded AWS {what}. Run the command again. If that does not help, see {log}, which ends with:\n"
         + "\n".join(last_lines)
     )
 

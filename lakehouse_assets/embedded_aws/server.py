@@ -1,4 +1,4 @@
-"""Serves ministack with the gaps filled, from the first request to the last state written."""
+"""The HTTP server of the embedded AWS: ministack with its gaps filled, from the first request to the last save."""
 
 import asyncio
 import resource
@@ -57,8 +57,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 def serve(listener: socket.socket, users_lock: Path, credentials: Credentials, announce: Callable[[], None]) -> None:
-    """Answers, on the listening socket, who has these credentials, until standard input ends and no one holds
-    `users_lock`, or until SIGTERM.
+    """Answers requests on the listening socket that are signed with these credentials. Returns when standard input has
+    ended and no one holds `users_lock`, or after SIGTERM, with all jobs and queries stopped and the state written.
 
     `announce` is called once, when the state is loaded and requests will be answered.
     """
@@ -66,13 +66,13 @@ def serve(listener: socket.socket, users_lock: Path, credentials: Credentials, a
     state = saved_state.SavedState()
     for gap in GAPS:
         gap.fill()
-    # Last: what is written when a stack is made has to have all that the gaps add.
+    # Last, so that the state that is saved after a stack's deployment includes what the gaps add.
     state.fill()
     uvloop.run(_serve(listener, users_lock, credentials, state, announce))
 
 
 def _allow_many_connections() -> None:
-    """macOS allows 256 open files unless asked for more. A negative number is no limit."""
+    """Raises the limit of open files: macOS allows 256 by default. (A negative number means no limit.)"""
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if most < 0 else min(OPEN_FILES, most)
     if 0 <= allowed < wanted:
@@ -95,22 +95,22 @@ async def _serve(
         sys.stdin.buffer.read()
         with locked(users_lock):
             loop.call_soon_threadsafe(stop.set)
-            # Kept until the process is gone: whoever comes now waits, and then starts a server of their own.
+            # Holds the lock until the process is gone: a new user waits, and then starts a server of its own.
             threading.Event().wait()
 
     threading.Thread(target=watch, name="last-user", daemon=True).start()
 
     async def application(scope: Message, receive: Receive, send: Send) -> None:
-        async def send_and_tell(message: Message) -> None:
+        async def send_and_announce(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                interrupted.settle()
+                interrupted.repair()
                 s3_expiry.expire()
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 announce()
 
         if scope["type"] == "websocket":
-            # Nothing here speaks it but browsers.
+            # Only browsers use websockets here.
             await send({"type": "websocket.close"})
             return
         if scope["type"] == "http":
@@ -124,7 +124,7 @@ async def _serve(
                     await _send(send, *signatures.answer(refused, scope))
                     return
             state.note(scope["method"])
-        await ministack.app.app(scope, receive, send_and_tell if scope["type"] == "lifespan" else send)
+        await ministack.app.app(scope, receive, send_and_announce if scope["type"] == "lifespan" else send)
 
     async def stopped() -> None:
         await stop.wait()

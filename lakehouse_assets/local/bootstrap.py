@@ -1,5 +1,5 @@
-"""What a fresh embedded AWS needs before the first batch: the very storage stack that a deployment brings up in an
-account, and the Glue jobs. Idempotent.
+"""Sets up a lakehouse in the embedded AWS: the same storage stack that a deployment creates in an account, and the Glue
+jobs. Idempotent.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.settings import Settings
 
 ROLE = "arn:aws:iam::000000000000:role/lakehouse-glue"
-"""A job has a role; the embedded Glue asks it for nothing."""
+"""Glue jobs must have a role. The embedded Glue does not use it."""
 OF_ONE_LAKEHOUSE = ("database", "workgroup", "queue", "topic")
-"""Settings that no two lakehouses of one AWS share, the bucket aside."""
+"""Settings, besides the bucket, that two lakehouses of one AWS cannot share."""
 STORAGE = Path(templates.__path__[0]) / "ecommerce-storage.json"
 
 
 def bootstrap(settings: Settings, aws: Aws) -> None:
-    """Brings up what is not there, or is of another version. In an AWS account the deployment does this, never the
-    program.
+    """Creates the storage stack, or updates one of another version, and the Glue jobs if the engine may be `glue`. (In
+    an AWS account only the deployment does this.)
 
-    A bucket that came from elsewhere (another stack; a home from before there were stacks) is left as it is, with all
-    that belongs to it. Raises BadConfiguration where another bucket's lakehouse has the names that this one would have.
+    A bucket that exists without the stack (from another stack, or from a version without stacks) is left unchanged,
+    with everything that belongs to it. Raises BadConfiguration if a lakehouse in another bucket has one of the names
+    that this one would have.
     """
     cloudformation, stack = aws.client("cloudformation"), storage_stack(settings)
     is_new = outputs_of(cloudformation, stack) is None
@@ -40,7 +41,7 @@ def bootstrap(settings: Settings, aws: Aws) -> None:
 
 
 def storage_stack(settings: Settings) -> str:
-    """The stack's name: many lakehouses may share one embedded AWS."""
+    """The stack's name, made from the bucket's: several lakehouses may share one embedded AWS."""
     return f"{settings.bucket.replace('.', '-')}-storage"
 
 
@@ -57,9 +58,9 @@ def _refuse_names_of_another(settings: Settings, cloudformation: Any) -> None:
             and stack["StackStatus"] not in {"DELETE_COMPLETE", *FAILED_BEFORE_IT_WAS_MADE}
         ):
             raise BadConfiguration(
-                f"The home {settings.home} has a lakehouse in the bucket {held[bucket]}; another in {settings.bucket}"
-                f" cannot have the same {', '.join(taken)}. Set LAKEHOUSE_BUCKET={held[bucket]}, or LAKEHOUSE_HOME to"
-                " another folder; to have both in this home, give this one names of its own:"
+                f"The home {settings.home} has a lakehouse in the bucket {held[bucket]}. One in {settings.bucket}"
+                f" cannot have the same {', '.join(taken)}. Set LAKEHOUSE_BUCKET={held[bucket]}, or set LAKEHOUSE_HOME"
+                " to another folder. To have both in this home, give this one names of its own:"
                 f" {', '.join(f'LAKEHOUSE_{name.upper()}' for name in taken)}."
             )
 
@@ -73,7 +74,7 @@ def _is_there(s3: Any, bucket: str) -> bool:
 
 
 def make_jobs(settings: Settings, aws: Aws) -> None:
-    """Uploads the code as it is now, and brings each dataset's Glue job up to it."""
+    """Uploads the current code and contracts, and creates or updates the Glue job of each dataset."""
     from lakehouse_assets.contracts import read_contracts
     from lakehouse_assets.glue.job import job_definition
     from lakehouse_assets.glue.modules import of_this_machine
@@ -93,7 +94,7 @@ def _make_job(glue: Any, wanted: dict[str, Any]) -> None:
     except glue.exceptions.EntityNotFoundException:
         glue.create_job(**wanted)
         return
-    # A job of another role is a deployment's.
+    # A job with another role belongs to a deployment.
     if found["Role"] == ROLE and any(found.get(name) != value for name, value in wanted.items()):
         glue.update_job(
             JobName=wanted["Name"], JobUpdate={name: value for name, value in wanted.items() if name != "Name"}

@@ -1,34 +1,34 @@
-"""Dagster's instance of one home: its runs, events and assets live under LAKEHOUSE_HOME. Two homes share nothing."""
+"""Dagster's home of one LAKEHOUSE_HOME: its configuration, and its runs, events and assets. Two homes share nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 INSTANCE = """\
-# Written by lakehouse when it is not there; change it as you like.
+# Written by lakehouse if missing. You may change it.
 telemetry:
-  enabled: false  # a laptop's data stays on the laptop
+  enabled: false  # nothing is sent to Dagster
 nux:
   enabled: false  # no newsletter dialog over the graph
 concurrency:
   pools:
-    granularity: run  # a run is in the queue or it runs: half a batch that waits would hold the lease
-    # The pool `lakehouse`. A second batch would wait for the lease; in the queue it holds no process. Glue's jobs take
-    # one run at a time, too.
+    granularity: run  # a whole run waits, or none of it: a half-finished batch in the queue would hold the lease
+    # The pool `lakehouse`. A second batch would have to wait for the lease anyway; in the queue it needs no process.
+    # Glue's jobs allow one run at a time, too.
     default_limit: 1
 run_monitoring:
-  enabled: true  # a run whose process died is marked as failed, and so told of
+  enabled: true  # a run whose process died is marked as failed, so that it is reported
 run_retries:
-  enabled: true  # of a run whose process died: the next one goes on where its batch was
-  max_retries: 2  # what kills three processes is for a person
-  retry_on_asset_or_op_failure: false  # a step says itself what a retry can heal; bad data never
+  enabled: true  # for a run whose process died: the next run resumes its batch
+  max_retries: 2  # after three dead processes a person has to look
+  retry_on_asset_or_op_failure: false  # steps request retries for outages themselves; bad data stays bad
 freshness:
-  enabled: true  # tables without news are marked stale
+  enabled: true  # tables without recent updates are marked as stale
 """
 
 
 WORKSPACE = """\
-# Written by lakehouse. The location has the same name wherever it is served, so that its sensors keep their cursors.
+# Written by lakehouse. The location has the same name everywhere, so that its sensors keep their cursors.
 load_from:
   - python_module:
       module_name: lakehouse_assets.definitions
@@ -37,7 +37,7 @@ load_from:
 
 
 def dagster_home(home: Path) -> Path:
-    """The folder for DAGSTER_HOME, with a dagster.yaml in it."""
+    """The folder for DAGSTER_HOME. Creates it, with a dagster.yaml, if missing."""
     folder = (home / "dagster").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "dagster.yaml"
@@ -47,7 +47,7 @@ def dagster_home(home: Path) -> Path:
 
 
 def workspace(home: Path) -> Path:
-    """The file that says what Dagster serves."""
+    """Writes the workspace file, which names the code location that Dagster serves. Returns its path."""
     file = dagster_home(home) / "workspace.yaml"
     file.write_text(WORKSPACE, "utf-8")
     return file

@@ -1,14 +1,14 @@
-"""Dagster's UI for `lakehouse up`, closed to other web pages: `python -m lakehouse_assets.local.webserver ARGUMENTS…`
-is `dagster dev ARGUMENTS…` with a guard before its webserver.
+"""Dagster's UI for `lakehouse up`, protected from other web pages: `python -m lakehouse_assets.local.webserver
+ARGUMENTS…` is `dagster dev ARGUMENTS…` with a guard in front of its webserver.
 
-Dagster asks for no password, takes mutations by GET (an <img> is enough) and whatever name leads to it (DNS rebinding),
-so any page that is open in a browser could start runs and stop sensors. Here a request has to name this machine, or
-what LAKEHOUSE_UI_URL says, in `Host`. Where it says what page it comes from (`Origin`, which browsers send with all
-that is not a plain GET; `Sec-Fetch-Site`), that is the UI itself. GraphQL is answered by POST alone, and no other page
-may frame the UI. Other users of the machine are not kept out.
+Dagster has no password, accepts mutations by GET (an <img> is enough) and any host name (DNS rebinding). So any page
+that is open in a browser could start runs and stop sensors. Here `Host` must be this machine or the host of
+LAKEHOUSE_UI_URL. If a request names the page that sent it (`Origin`, which browsers send with all requests but plain
+GETs; `Sec-Fetch-Site`), that page must be the UI itself. GraphQL is answered only by POST, and other pages cannot frame
+the UI. Other users of the machine are not kept out.
 
-`dagster dev` has no option for a middleware. It starts `python -m dagster_webserver` as a process, in whose place this
-module is put, and that makes its application by one function. A Dagster that lacks either does not start.
+`dagster dev` has no option for a middleware. It starts `python -m dagster_webserver` as a process, which creates its
+application with one function. This module replaces both. It fails at the start with a Dagster that lacks either.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class Guard:
-    """The application behind it hears of what is allowed alone. An ASGI middleware."""
+    """An ASGI middleware that passes only allowed requests on. `ui_url`: the UI's public URL, if it has one."""
 
     def __init__(self, application: Application, ui_url: str | None) -> None:
         self._application = application
         self._own = {_origin(ui_url)} if ui_url else set()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Passes on, or refuses, one request or websocket."""
+        """Passes on or refuses one request or websocket."""
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
         elif reason := self._refusal(scope):
@@ -56,29 +56,29 @@ class Guard:
         if headers.get("host", "").lower() not in {
             authority for origin in origins for authority in _authorities(origin)
         }:
-            return 403, "Dagster's UI answers to 127.0.0.1, to localhost and to what LAKEHOUSE_UI_URL names alone."
+            return 403, "Dagster's UI answers only to 127.0.0.1, localhost, and the host of LAKEHOUSE_UI_URL."
         changes = scope["type"] == "websocket" or scope["method"] not in READING
         if "origin" in headers and headers["origin"].lower() not in {_origin(origin) for origin in origins}:
             return 403, "Dagster's UI does not answer other web pages."
-        # A link to the UI may stand on any page.
+        # Any page may link to the UI, so plain GETs from other sites are allowed.
         if changes and headers.get("sec-fetch-site", "none").lower() not in OWN_SITES:
             return 403, "Dagster's UI does not answer other web pages."
-        # With this the browser gets the page of GraphiQL, and nothing is run.
+        # With this header Dagster returns the page of GraphiQL, and runs nothing.
         is_page = "text/html" in headers.get("accept", "")
         if not changes and not is_page and scope["path"].rstrip("/").endswith("/graphql"):
-            return 405, "GraphQL is answered by POST alone."
+            return 405, "GraphQL is answered only by POST."
         return None
 
 
 def _origin(url: str) -> str:
-    """As a browser writes it: without the port where that is the usual one."""
+    """The origin of a URL as a browser writes it: without the scheme's default port."""
     parts = urlsplit(url.lower())
     port = f":{parts.port}" if parts.port and parts.port != USUAL_PORTS[parts.scheme] else ""
     return f"{parts.scheme}://{parts.hostname}{port}"
 
 
 def _authorities(origin: str) -> set[str]:
-    """What `Host` may say of an origin: its usual port too, which a proxy may write."""
+    """The allowed values of `Host` for an origin. They include the default port, which a proxy may add."""
     parts = urlsplit(origin)
     name, usual = str(parts.hostname), USUAL_PORTS[parts.scheme]
     return {f"{name}:{parts.port or usual}"} | ({name} if parts.port in (None, usual) else set())
@@ -86,7 +86,7 @@ def _authorities(origin: str) -> set[str]:
 
 async def _refuse(scope: Message, send: Send, status: int, reason: str) -> None:
     if scope["type"] == "websocket":
-        # Before it is accepted: the server then answers 403.
+        # Closed before it is accepted, so the server answers 403.
         await send({"type": "websocket.close"})
         return
     await send(
@@ -105,7 +105,7 @@ def _unframed(send: Send) -> Send:
 
 
 def _serve() -> None:
-    """`python -m dagster_webserver` with the guard before its application."""
+    """Runs `python -m dagster_webserver` with the guard in front of its application."""
     from dagster_webserver import cli
 
     make = cli.create_app_from_workspace_process_context  # type: ignore[attr-defined]
@@ -118,7 +118,7 @@ def _serve() -> None:
 
 
 def _dev() -> None:
-    """`dagster dev`, which starts this module as its webserver."""
+    """Runs `dagster dev`, which starts this module as its webserver."""
     from dagster._cli import dev
 
     start = dev.open_ipc_subprocess  # type: ignore[attr-defined]
@@ -130,8 +130,8 @@ def _dev() -> None:
         if DAEMON in command:
             return start(command, **named)
         raise RuntimeError(
-            "This version of Dagster starts its webserver in another way: lakehouse_assets.local.webserver has to be"
-            " looked at again."
+            "This version of Dagster starts its webserver in another way. Adapt lakehouse_assets/local/webserver.py to"
+            " it, or install the version of Dagster that pyproject.toml names."
         )
 
     dev.open_ipc_subprocess = start_guarded  # type: ignore[attr-defined, assignment]

@@ -1,8 +1,8 @@
-"""Runs a module that goes when its starter goes, with all that it started: `python -m
+"""Runs a module that ends with its parent, together with all processes that it started: `python -m
 lakehouse_assets.local.with_parent MODULE ARGUMENTS…`.
 
-The starter begins a process group with it and keeps the write end of its standard input, nothing else. When the starter
-ends, in whatever way, the end of the file is read here, and the whole group is asked to stop, then killed.
+The parent starts it in a new process group and keeps only the write end of its standard input. When the parent ends, in
+whatever way, this process reads end-of-file. Then it sends SIGTERM to the whole group, and SIGKILL after 20 seconds.
 """
 
 import os
@@ -16,22 +16,21 @@ SECONDS_TO_STOP = 20.0
 
 
 def main() -> None:
+    """Runs the module that the command line names, and ends its process group afterwards."""
     module, *arguments = sys.argv[1:]
-    # A shell starts what it runs in the background with SIGINT ignored; Dagster, which then takes SIGTERM for the same,
-    # would not stop.
+    # A shell starts background processes with SIGINT ignored. Dagster handles SIGTERM like SIGINT, and would ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=_go_with_the_starter, name="starter", daemon=True).start()
+    threading.Thread(target=_end_with_the_parent, name="parent", daemon=True).start()
     sys.argv = [module, *arguments]
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     finally:
-        # Dagster asks its code server to stop and does not wait; that one may go on for the 45 seconds of its
-        # heartbeat.
+        # Dagster does not wait for its code server, which may continue for the 45 seconds of its heartbeat.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _signal_group(signal.SIGTERM)
 
 
-def _go_with_the_starter() -> None:
+def _end_with_the_parent() -> None:
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(SECONDS_TO_STOP)
@@ -39,7 +38,7 @@ def _go_with_the_starter() -> None:
 
 
 def _signal_group(number: signal.Signals) -> None:
-    """Only where the group is our own: a shell's is not ours to stop."""
+    """Signals the process group, if this process leads it. (Otherwise the group is that of a shell.)"""
     if os.getpgid(0) == os.getpid():
         os.killpg(0, number)
 

@@ -1,1 +1,1 @@
-"""Sample files of an e-commerce shop, with every kind of dirt."""
+"""Sample files for the datasets of the contracts, with every kind of error."""

@@ -1,5 +1,5 @@
-"""Every way in which the sample data is dirty: small named changes to a sound row, aimed by the contract. It knows no
-dataset and no column.
+"""The errors in the sample data: small named changes to a valid row. The contract decides which column is changed; no
+dataset and no column is named here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from lakehouse_assets.sample_data.rows import Row
 
 WHOLE, NUMBERS, TIMES = (Kind.INT, Kind.BIGINT), (Kind.INT, Kind.BIGINT, Kind.DOUBLE), (Kind.TIMESTAMP, Kind.DATE)
 Dirt = Callable[[Contract, Row], Row | None]
-"""Spoils a row; None where the contract has no column that could be spoiled in this way."""
+"""Returns a row with an error; None if the contract has no column for this error."""
 
 
 def blank_key(contract: Contract, row: Row) -> Row | None:
@@ -68,12 +68,12 @@ REJECTED: tuple[Dirt, ...] = (
     no_day_of_the_calendar,
     no_value,
 )
-"""Each makes a row that is rejected."""
+"""Errors for which a row is rejected."""
 
 
 def moved_to_another_partition(contract: Contract, row: Row, partitions: list[str]) -> Row | None:
-    """A row that breaks a warning and no more, where the contract has one about its partition (such as: the date is the
-    timestamp's day).
+    """A row that breaks only a warning: a rule about the partition column (such as: the date is the day of the
+    timestamp). None if the contract has no such rule.
     """
     compared = any(
         rule.severity is Severity.WARN and contract.partition and f"`{contract.partition}`" in rule.predicate
@@ -84,8 +84,8 @@ def moved_to_another_partition(contract: Contract, row: Row, partitions: list[st
 
 
 def corrected(contract: Contract, row: Row, steps: int = 1) -> Row | None:
-    """The same key with another value and a version `steps` greater (below zero: smaller). None where there is no
-    version, or nothing to correct.
+    """The row with another value and a version that is `steps` greater (negative: smaller). None if the contract has no
+    version column, or no value to change.
     """
     free = [
         c
@@ -111,13 +111,13 @@ def _moved(kind: Kind, text: str, steps: int) -> str:
 
 
 def _values(contract: Contract, kinds: tuple[Kind, ...]) -> Iterator[Column]:
-    """Columns that hold a value of their own: neither key nor partition nor version nor a parent's key."""
+    """The columns of these kinds that are not the key, the partition, the version or a parent's key."""
     apart = {contract.key, contract.partition, contract.version, *(parent.column for parent in contract.parents)}
     return (column for column in contract.columns if column.kind in kinds and column.name not in apart)
 
 
 def _first(contract: Contract, kinds: tuple[Kind, ...]) -> Column | None:
-    """The first such value; a version too may be spoiled, and where there is nothing else a partition."""
+    """The first column of these kinds to put an error in: a value if there is one, else the version or partition."""
     values = next(_values(contract, kinds), None)
     return values or next(
         (c for c in contract.columns if c.kind in kinds and c.name in (contract.version, contract.partition)), None

@@ -1,8 +1,8 @@
-"""Two batches of sample files, made from the contracts: the first with dirt of every kind in it, the second with what
-puts some of it right.
+"""Two batches of sample files, made from the contracts: the first with errors of every kind, the second with
+corrections of some of them.
 
-The same files in each call. A dataset without parents and without a version is a CSV file, each other one a workbook
-with a sheet for each of its partitions.
+Each call writes the same files. A dataset without parents and version is a CSV file, any other a workbook with a sheet
+for each partition.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from lakehouse_assets.sample_data.workbook import write_workbook
 SEED = 20250401
 LATE_PARENTS, REPEATED_ROWS, CORRECTIONS, WARNED_ROWS = 4, 3, 12, 2
 REMARK = "remark"
-"""A column that no contract knows."""
+"""A column that is in no contract."""
 
 
 @dataclass(frozen=True)
 class SampleData:
-    """Two folders, and of each file in them, by its path in `folder`, what is in it."""
+    """Two folders with files. `contents`: a description of each file, by its path relative to `folder`."""
 
     folder: Path
     first: Path
@@ -38,14 +38,14 @@ class SampleData:
 
 
 def make_sample_data(folder: Path, contracts: Contracts) -> SampleData:
-    """Writes the files into two new folders in `folder`. Raises BadConfiguration where a contract's sample expression
-    cannot be used.
+    """Writes the files to two new folders in `folder`. Raises BadConfiguration if a contract's sample expression cannot
+    be used.
     """
     return _Maker(folder, contracts).make()
 
 
 def is_plain_list(contract: Contract) -> bool:
-    """Nothing it refers to and no history of its own: such a list is sent whole, as one CSV file."""
+    """Whether a dataset has neither parents nor a version. Such a list is sent as one CSV file."""
     return not contract.parents and contract.version is None
 
 
@@ -82,13 +82,13 @@ class _Maker:
         return late
 
     def _sound(self, contract: Contract) -> list[Row]:
-        """The rows that are loaded with the first batch: those that the contract asks for, less the late ones."""
+        """The valid rows of the first batch: as many as the contract asks for, without the late ones."""
         late = LATE_PARENTS if contract is self.late_from else 0
         return self.rows[contract.dataset][: contract.sample_rows - late]
 
     def _dirty(self, contract: Contract) -> list[Row]:
-        """The sound rows, with spoiled copies (under keys of their own) and repeated rows among them, each next to the
-        row that it was made from.
+        """The valid rows, with invalid copies (under keys of their own) and repeated rows, each next to the row that it
+        was made from.
         """
         sound = self._sound(contract)
         free_keys = [row[contract.key] for row in self.rows[contract.dataset][len(sound) :]]
@@ -125,7 +125,7 @@ class _Maker:
         )
         sheet = contract.dataset
         for row in self._dirty(contract):
-            # A spoiled copy stays on the sheet of the row that it was made from.
+            # An invalid copy is on the sheet of the row that it was made from.
             sheet = places.get(row[contract.key], sheet)
             sheets.setdefault(sheet, []).append(row)
         tables: dict[str, Sequence[Sequence[str]]] = {
@@ -140,7 +140,7 @@ class _Maker:
         self._note(path, said)
 
     def _unreadable(self, contract: Contract) -> None:
-        """Files that are set aside whole, and one that has nothing to say."""
+        """Files that are quarantined as a whole, and one without rows."""
         names, rows = [*contract.names, REMARK], [[*row.values(), "café"] for row in self._sound(contract)[:3]]
         self._write(
             self.data.first / f"{contract.dataset}_from_abroad.csv",
@@ -169,7 +169,7 @@ class _Maker:
             self._write(
                 path,
                 gzip.compress(text, mtime=0),
-                f"the {len(self.late)} {self.late_from.dataset} that others wait for; semicolons, gzipped",
+                f"the {len(self.late)} {self.late_from.dataset} that other rows refer to; semicolons, gzipped",
             )
 
     def _corrections(self, contract: Contract) -> None:

@@ -1,4 +1,4 @@
-"""Sound sample rows, made by the expressions in the contracts. It knows no dataset and no column."""
+"""Valid sample rows, made by the sample expressions in the contracts. No dataset and no column is named here."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 Row = dict[str, str]
-"""Column to text, as it is written into a file; a missing value is an empty text."""
+"""By column: the text in a file. A missing value is an empty text."""
 SPARE_ROWS = 40
-"""More rows than the contract asks for, that no other row refers to: their keys are free for rows that are to be
-spoiled.
-"""
+"""Additional rows that no other row refers to. Their keys are used for rows with errors."""
 DUCKDB_TYPES = {
     Kind.INT: "INTEGER",
     Kind.BIGINT: "BIGINT",
@@ -28,11 +26,11 @@ DUCKDB_TYPES = {
 
 
 def sample_rows(contracts: Contracts) -> dict[str, list[Row]]:
-    """For each dataset that can be sampled, `sample_rows` rows and SPARE_ROWS more, with parents among the first; the
-    same rows in each call.
+    """By dataset: the `sample_rows` rows of its contract and SPARE_ROWS more. Parents are among the first rows of their
+    dataset. Each call returns the same rows.
 
-    A dataset is left out where a required column has neither a sample nor a parent, or where its parent is left out.
-    Raises BadConfiguration for an expression that DuckDB does not understand.
+    A dataset is left out if a required column has neither a sample expression nor a parent, or if its parent is left
+    out. Raises BadConfiguration for an expression that DuckDB cannot evaluate.
     """
     import duckdb
 
@@ -59,8 +57,8 @@ def _can_be_sampled(contract: Contract, sampled: Mapping[str, object]) -> bool:
 
 
 def _samples_sql(contract: Contract, contracts: Contracts) -> str:
-    """`n`, the parents' rows as structs under their datasets' names, then one column after the other, so that each may
-    use those before it.
+    """A SELECT of `n`, of the parents' rows as structs named after their datasets, and of the columns in their order,
+    so that each expression may use the columns before it.
     """
     parents = dict.fromkeys(parent.dataset for parent in contract.parents)
     joins = [

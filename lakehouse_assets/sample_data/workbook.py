@@ -1,4 +1,4 @@
-"""Writes the sample workbooks: the same bytes each time, numbers as number cells, all else as text."""
+"""Writes the sample workbooks: the same bytes each time, numbers as number cells, everything else as text."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from lakehouse_assets.contracts import Contract, Kind
 CREATED = datetime(2025, 4, 1, tzinfo=UTC)
 NUMBERS = {Kind.INT, Kind.BIGINT, Kind.DOUBLE}
 PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}([.][0-9]+)?\Z")
-"""Excel keeps 15 digits; what is written in another way would not come back as it was."""
+"""Excel stores 15 digits. A number in any other form would be read back as another text."""
 NOT_IN_A_SHEET_NAME = re.compile(r"[\[\]:*?/\\]")
 LONGEST_SHEET_NAME = 31
 
 
 def write_workbook(path: Path, contract: Contract, sheets: Mapping[str, Sequence[Sequence[str]]]) -> None:
-    """sheets: by name, the lines of each, the header first; an empty text is an empty cell."""
+    """Writes a workbook. `sheets`: by name, the lines of each, header first. An empty text is an empty cell."""
     from xlsxwriter import Workbook  # type: ignore[import-untyped]
 
     with Workbook(path, {"strings_to_formulas": False, "strings_to_urls": False}) as workbook:

@@ -15,8 +15,8 @@ import pytest
 
 from aws_deploy import embedded as deployment
 from aws_deploy.rollout import Templates
-from lakehouse_assets.aws import environment as surroundings
 from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.embedded_aws import process
 from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets_tests.aws_deploy import pipelines
 from lakehouse_assets_tests.aws_deploy.pipelines import Pipeline, deployed
@@ -52,7 +52,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory, lambda_zips: dict[str, Pa
     plain = Templates(_without_tls_only(stored.storage), _without_tls_only(stored.pipeline))
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("AUTH", "true")
-        patched.setattr(surroundings, "NAMES_OF_THE_SERVER", surroundings.NAMES_OF_THE_SERVER | {"AUTH"})
+        patched.setattr(process, "NAMES_OF_THE_SERVER", process.NAMES_OF_THE_SERVER | {"AUTH"})
         for module in (deployment, pipelines):
             patched.setattr(module, "stored_templates", lambda _: plain)
         with deployed(tmp_path_factory.mktemp("permissions"), lambda_zips) as running:

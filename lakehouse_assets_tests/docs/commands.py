@@ -63,8 +63,8 @@ def _of_command(words: list[str]) -> str | None:
     """Reads the words as the command line does, but for the values of placeholders such as FILE and DATE."""
     group: Any = typer.main.get_command(app)
     try:
-        name, *rest = _arguments(group, NAME, words) or [None]
-        if name is None or PLACEHOLDER.fullmatch(name):
+        name, *rest = _arguments(group, NAME, words) or [""]
+        if not name or PLACEHOLDER.fullmatch(name):
             return None
         if name not in commands():
             return f"there is no command: lakehouse {name}"

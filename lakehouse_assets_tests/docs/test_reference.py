@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import sqlglot
 from open_data_contract_standard import model as odcs
 from typer.testing import CliRunner
 
@@ -23,7 +25,8 @@ from docs_reference.typed_dicts import keys_of
 from lakehouse_assets.catalog.queries import named_queries, statement_of
 from lakehouse_assets.cli.commands.doctor import READ_ELSEWHERE
 from lakehouse_assets.cli.main import app
-from lakehouse_assets.contracts import predicates, reader
+from lakehouse_assets.cli.terminal import errors
+from lakehouse_assets.contracts import predicates, reader, rules
 from lakehouse_assets.etl import rejected, report, status
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts
 from lakehouse_assets.etl.plan.resolve import CORRECTED, HEALED, REPLAYED
@@ -81,7 +84,7 @@ def test_every_word_of_a_contract_that_is_read_is_documented(monkeypatch: pytest
         (place, name) for place, name in documented if place != contract_words.OPTIONS
     }
     assert {name for place, name in asked if place == "custom"} == customs
-    assert options == reader.options_rules.__globals__["OPTIONS"]
+    assert options == rules.OPTIONS
     assert [word.name for word in contract_words.WORDS if is_stated(word) and example_of(word) == ""] == []
 
 
@@ -91,7 +94,7 @@ def test_every_function_of_a_rule_is_documented_by_a_rule_that_is_taken() -> Non
     said = set()
     for rule in RULES.values():
         predicates.predicate_of(rule, columns)
-        said |= {type(node) for node in predicates.sqlglot.parse_one(rule, read="spark").walk()}
+        said |= {type(node) for node in sqlglot.parse_one(rule, read="spark").walk()}
     assert {kind.__name__ for kind in predicates.TAKEN if kind not in said} <= {"Var", "Cast", "TryCast"}
 
 
@@ -119,7 +122,7 @@ def test_every_column_state_and_resolution_of_a_rejected_record_is_documented() 
 
 def test_every_exit_code_is_documented() -> None:
     assert set(exit_codes.OF_COMMANDS) <= set(commands())
-    assert set(exit_codes.CODES) == {0, exit_codes.FAILED, exit_codes.WRONG_USAGE, 130}
+    assert set(exit_codes.CODES) == {0, errors.FAILED, errors.WRONG_USAGE, 130}
 
 
 @pytest.mark.parametrize("name", named_queries())
@@ -164,7 +167,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     }
 
     def recording(kind: type[Any], place: str) -> Any:
-        before = kind.__getattribute__
+        before: Callable[[Any, str], Any] = cast(Any, kind).__getattribute__
 
         def asked_for(self: Any, name: str) -> Any:
             if name in kind.model_fields:

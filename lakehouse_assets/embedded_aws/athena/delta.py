@@ -1,4 +1,4 @@
-"""What Athena finds in Delta tables: the live files of each table's current version, or the reason why not."""
+"""Answers a query from the live files of each Delta table's current version, or fails with the reason."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,23 +8,25 @@ from ministack.services import glue, s3  # type: ignore[import-untyped]
 
 from lakehouse_assets.aws.delta_entry import delta_path, has_serde
 from lakehouse_assets.embedded_aws.athena.delta_tables import NotReadableError, Snapshot, read_snapshot
-from lakehouse_assets.embedded_aws.athena.process import Asked, ask
-from lakehouse_assets.embedded_aws.athena.results import Found, QueryError
+from lakehouse_assets.embedded_aws.athena.process import Request, run
+from lakehouse_assets.embedded_aws.athena.results import QueryError, Result
 from lakehouse_assets.embedded_aws.athena.sql import TableName, translate
 from lakehouse_assets.embedded_aws.athena.views import DeltaFiles
 
 
-def find(
+def run_on_delta_tables(
     sql: str,
     parameters: list[str],
     database: str,
     on_start: Callable[[Callable[[], None]], None],
     why_stop: Callable[[], str | None],
-) -> Found | None:
-    """Answers a query over Delta tables; None if it names tables and none of them is a Delta table.
+) -> Result | None:
+    """Answers a query over Delta tables. None if the query names tables and none of them is a Delta table.
 
-    `on_start` gets a function that ends the query, `why_stop` is asked now and then. Raises QueryError.
-    Calls this very server to read the tables' logs: it has to run in a thread of its own.
+    `parameters`: the values of its `?`, as SQL literals. `on_start` is called with a function that ends the query.
+    `why_stop` is called regularly, and returns a reason to end the query, or None. Raises QueryError.
+
+    Must run in a thread of its own: it reads the tables' logs from this very server.
     """
     query = translate(sql, parameters, database)
     definitions = {name: _definition(name) for name in sorted(query.tables)}
@@ -35,9 +37,9 @@ def find(
         others = ", ".join(name.table for name in definitions if name not in delta)
         raise QueryError(f"NOT_SUPPORTED: the embedded Athena cannot join Delta tables with other tables ({others})")
     tables = {name: _files(_snapshot(name, definitions[name])) for name in delta}
-    found = ask(Asked(query, tables, database), on_start, why_stop)
+    result = run(Request(query, tables, database), on_start, why_stop)
     return replace(
-        found, bytes_scanned=sum(file.size for table in tables.values() for file in table.snapshot.live_files)
+        result, bytes_scanned=sum(file.size for table in tables.values() for file in table.snapshot.live_files)
     )
 
 
@@ -61,7 +63,7 @@ def _is_delta(definition: dict[str, Any]) -> bool:
 
 
 def _snapshot(name: TableName, definition: dict[str, Any]) -> Snapshot:
-    """As Trino finds it: by the SerDe's `path`, whatever the entry's Location says."""
+    """The table's current version. Like Trino it takes the location from the SerDe's `path`, not from `Location`."""
     if not has_serde(definition):
         raise QueryError(f"HIVE_INVALID_METADATA: StorageDescriptor SerDeInfo is null: {name.database}.{name.table}")
     path = delta_path(definition)

@@ -1,4 +1,4 @@
-"""Delta tables as the embedded Glue and Athena see them: always the current version, read from the table's own log."""
+"""Delta tables as the embedded Glue and Athena see them: the current version, read from the table's log."""
 
 import json
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lakehouse_assets.embedded_aws.messages import plain
 
-# A Delta type as it stands in the log: a name, or an object for arrays, maps and structs.
+# A Delta type as in the log: a name, or an object for arrays, maps and structs.
 DeltaType = str | dict[str, Any]
 
 
 class NotReadableError(Exception):
-    """This is no Delta table, or one that plain Parquet files do not tell the truth about."""
+    """There is no Delta table, or its Parquet files alone do not show its rows."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Field:
 
 @dataclass(frozen=True)
 class LiveFile:
-    """A data file of the current version: its key in the table's bucket, its size in bytes, its partition's values by
-    column.
+    """A data file of the current version. `key`: in the table's bucket; `size`: in bytes; `partition`: the values of
+    the partition columns.
     """
 
     key: str
@@ -51,11 +51,11 @@ class Snapshot:
 
 
 def read_snapshot(location: str) -> Snapshot:
-    """The current version of the Delta table at this `s3://` location. Reads the log, no data.
+    """The current version of the Delta table at this `s3://` location. Reads only the log.
 
-    Raises NotReadableError if there is no table, or if its protocol asks more of a reader than Delta's first version
-    does (https://github.com/delta-io/delta/blob/master/PROTOCOL.md#reader-version-requirements): with deletion vectors
-    the files hold deleted rows, with column mapping their columns have other names.
+    Raises NotReadableError if there is no table, or if it needs more than reader version 1
+    (https://github.com/delta-io/delta/blob/master/PROTOCOL.md#reader-version-requirements): with deletion vectors the
+    files contain deleted rows, and with column mapping their columns have other names.
     """
     try:
         table = DeltaTable(location)
@@ -99,7 +99,7 @@ def _live_files(table: DeltaTable, prefix: str, partition_columns: tuple[str, ..
     for number, (path, size) in enumerate(zip(column("path"), column("size_bytes"), strict=True)):
         if "://" in path:
             raise NotReadableError(f"the Delta table {prefix} refers to a file outside of it: {path}")
-        # The log holds paths as URLs (PROTOCOL.md, "Add File and Remove File"); the key is what they stand for.
+        # Paths in the log are URL-encoded (PROTOCOL.md, "Add File and Remove File"); keys are not.
         files.append(
             LiveFile(
                 f"{prefix}/{unquote(path)}", size, {name: values[number] for name, values in partition_values.items()}
@@ -109,11 +109,10 @@ def _live_files(table: DeltaTable, prefix: str, partition_columns: tuple[str, ..
 
 
 def type_in(names: dict[str, str], nested: dict[str, str], type_: DeltaType) -> str:
-    """A Delta type in another type system.
+    """The name of a Delta type in another type system.
 
-    `names` has a name for each primitive type that is called something else there, `nested` the forms of `array` (with
-    `{element}`), `map` (with `{key}` and `{value}`), `struct` (with `{fields}`) and `field` (with `{name}` and
-    `{type}`).
+    `names`: the primitive types that have another name there. `nested`: the templates of `array` (`{element}`), `map`
+    (`{key}`, `{value}`), `struct` (`{fields}`) and `field` (`{name}`, `{type}`).
     """
     if isinstance(type_, str):
         return names.get(type_, type_)

@@ -1,9 +1,9 @@
-"""What Trino computes otherwise than DuckDB does under the same name, as DuckDB's macros, and a query's calls of it
-turned into calls of them.
+"""DuckDB macros for functions that Trino computes differently under the same name, and the rewriting of a query's
+calls into calls of these macros.
 
-A macro is asked for what it is given (`typeof`): of a column's type nothing is known before the query runs. Each case
-is held against Trino's documentation and source: a double becomes an integer half up and away from zero, and a text
-only if it is one; `substr` has no character 0; `split_part` past the last part is NULL.
+The macros branch on `typeof(x)`, because column types are unknown until the query runs. Each case was compared with
+Trino's documentation and source. Examples: a double is rounded half away from zero when it becomes an integer; a text
+becomes an integer only if it is written as one; `substr` has no character 0; `split_part` beyond the last part is NULL.
 """
 
 import re
@@ -15,7 +15,7 @@ import duckdb
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
-BESIDE = (
+TYPED_BY_OPERANDS = (
     exp.Add
     | exp.Sub
     | exp.Mul
@@ -30,7 +30,7 @@ BESIDE = (
     | exp.Lag
     | exp.Lead
 )
-"""Whose type is that of its operands."""
+"""Expressions whose type follows from the types of their operands."""
 INTEGER_LITERALS = 2**31
 INTEGERS = {
     exp.DType.TINYINT: "TINYINT",
@@ -54,32 +54,30 @@ SPLIT_PART = """trino_split_part(s, delimiter, part) AS CASE
 
 @dataclass
 class Macros:
-    """Those that a connection has, in a database that goes with it. (To make all of them takes 10 ms, as long as a
-    small query.)
-    """
+    """Creates macros on a connection as they are needed. (Creating all takes 10 ms, as long as a small query.)"""
 
     connection: duckdb.DuckDBPyConnection
-    made: set[str] = field(default_factory=set)
+    created: set[str] = field(default_factory=set)
 
     def make_for(self, sql: str) -> None:
-        """Makes the macros that this SQL calls."""
+        """Creates the macros that this SQL calls."""
         called = sql.lower()
         for macro in MACROS:
-            if macro not in self.made and f"{macro.partition('(')[0]}(" in called:
+            if macro not in self.created and f"{macro.partition('(')[0]}(" in called:
                 self.connection.execute(f"CREATE TEMP MACRO {macro}")
-                self.made.add(macro)
+                self.created.add(macro)
 
 
 UNSCALED = "abs(CAST(replace(CAST({} AS VARCHAR), '.', '') AS HUGEINT))"
 OTHERS = (
-    # `/` of a double; by zero it is no error.
+    # `/` of doubles. Division by zero is not an error.
     """trino_double_quotient(a, b) AS CASE
         WHEN CAST(b AS DOUBLE) <> 0 THEN CAST(a AS DOUBLE) / CAST(b AS DOUBLE)
         WHEN b IS NULL OR a IS NULL THEN NULL
         WHEN CAST(a AS DOUBLE) > 0 THEN CAST('Infinity' AS DOUBLE)
         WHEN CAST(a AS DOUBLE) < 0 THEN CAST('-Infinity' AS DOUBLE)
         ELSE CAST('NaN' AS DOUBLE) END""",
-    # `/` of decimals, exact and rounded half up and away from zero, as a text: DuckDB divides them as doubles.
+    # `/` of decimals as a text: exact, rounded half away from zero. (DuckDB divides them as doubles.)
     f"""trino_quotient(a, b, scale_a, scale_b, scale) AS CASE
         WHEN a IS NULL OR b IS NULL THEN NULL
         WHEN b = 0 THEN error('DIVISION_BY_ZERO: Division by zero')
@@ -98,7 +96,7 @@ OTHERS = (
     """trino_value(items, k, found) AS CASE
         WHEN found IS NULL AND NOT map_contains(items, k) THEN error('INVALID_FUNCTION_ARGUMENT: Key not present in map')
         ELSE found END""",
-    # DuckDB's counts bytes.
+    # DuckDB's levenshtein counts bytes.
     """trino_levenshtein(a, b) AS CASE
         WHEN strlen(a) = length(a) AND strlen(b) = length(b) THEN levenshtein(a, b)
         WHEN a IS NOT NULL AND b IS NOT NULL THEN error('NOT_SUPPORTED: the embedded Athena compares by levenshtein_distance texts of ASCII only') END""",
@@ -107,7 +105,7 @@ OTHERS = (
         WHEN s IS NULL OR regexp_full_match(s, form) THEN s
         ELSE error('INVALID_CAST_ARGUMENT: Cannot cast this text to the type') END""",
     "trino_written_or_null(s, form) AS CASE WHEN regexp_full_match(s, form) THEN s END",
-    # DuckDB has a capital for the sharp s, Java has none.
+    # DuckDB has an upper-case sharp s, Java has not.
     "trino_upper(s) AS array_to_string(list_transform(string_split(s, 'ß'), lambda part : upper(part)), 'ß')",
     "trino_regexp_extract(s, pattern, part) AS list_extract(regexp_extract_all(s, pattern, part), 1)",
     """trino_contains(items, one) AS CASE
@@ -120,7 +118,7 @@ OTHERS = (
         "trino_number(x) AS CASE WHEN isnan(x) THEN error('NOT_SUPPORTED: the embedded Athena does not compare NaN')"
         " ELSE x END"
     ),
-    # All operands are computed, and written once: one that fails, fails.
+    # Every operand is evaluated, and appears once in the SQL, so an operand that fails makes the query fail.
     *(
         f"trino_{name}(items) AS list_reduce(items, lambda a, b : CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN a"
         f" {sign} b THEN a ELSE b END)"
@@ -149,8 +147,8 @@ def _macros() -> list[str]:
 
 
 def call_macros(statement: exp.Expr) -> None:
-    """Turns what they stand for, whatever the types are, into calls of them, in place."""
-    # The innermost first: what is around them is copied.
+    """Rewrites, in place, the calls whose macro does not depend on types."""
+    # Innermost first, because the outer expressions are copied.
     for node in reversed(list(statement.find_all(*CALLS))):
         CALLS[type(node)](node)
     for literal in list(statement.find_all(exp.Literal)):
@@ -158,12 +156,12 @@ def call_macros(statement: exp.Expr) -> None:
 
 
 def _type_integer(literal: exp.Literal) -> None:
-    """A literal beside a column is an integer for Trino, and of the column's type for DuckDB."""
+    """An integer literal as an operand: for Trino it is an INTEGER, for DuckDB it has the other operand's type."""
     around = literal.parent
     while isinstance(around, exp.Neg | exp.Paren):
         around = around.parent
     if (
-        isinstance(around, BESIDE)
+        isinstance(around, TYPED_BY_OPERANDS)
         and not literal.is_string
         and literal.this.isdigit()
         and int(literal.this) < INTEGER_LITERALS
@@ -182,12 +180,12 @@ def _integer_cast(node: exp.Cast) -> None:
 
 
 def _regexp_replace(node: exp.RegexpReplace) -> None:
-    """Java writes a group as `$1`, DuckDB as `\\1`."""
+    """A group is `$1` in Java, `\\1` in DuckDB."""
     node.set("replacement", exp.Literal.string(re.sub(r"\$(\d)", r"\\\1", node.text("replacement"))))
 
 
 def _count_if(node: exp.CountIf) -> None:
-    """DuckDB's is NULL over NULLs alone."""
+    """DuckDB's count_if returns NULL if all values are NULL."""
     node.replace(exp.Count(this=exp.Case(ifs=[exp.If(this=node.this.copy(), true=exp.Literal.number(1))])))
 
 
@@ -197,7 +195,7 @@ def _extreme(node: exp.Greatest | exp.Least) -> None:
 
 
 def _by(node: exp.ArgMax | exp.ArgMin, name: str) -> None:
-    """Those that look at each row: DuckDB's others leave out rows without a value."""
+    """DuckDB's variants that include rows whose value is NULL, as Trino does."""
     node.replace(exp.AnonymousAggFunc(this=name, expressions=[node.this, node.expression]))
 
 

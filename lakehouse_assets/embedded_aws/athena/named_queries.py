@@ -1,7 +1,7 @@
-"""Gap: CloudFormation of ministack does not know AWS::Athena::NamedQuery, and refuses a template that has one. Here it
-makes the saved query.
+"""Gap: ministack's CloudFormation does not know AWS::Athena::NamedQuery, and refuses a template that has one. Here it
+creates the saved query.
 
-As on AWS any change of one makes another
+As on AWS, an update replaces the saved query
 (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-athena-namedquery.html).
 """
 
@@ -15,7 +15,7 @@ TYPE = "AWS::Athena::NamedQuery"
 
 
 def fill() -> None:
-    """Lets stacks have saved queries."""
+    """Adds the resource type AWS::Athena::NamedQuery."""
     provisioners._RESOURCE_HANDLERS[TYPE] = {"create": _create, "update": _update, "delete": _delete}
 
 

@@ -1,4 +1,4 @@
-"""The rules of `athena_type_rules` about numbers: quotients, sums, what is rounded, what is compared."""
+"""The rules of `type_rules` about numbers: quotients, sums, averages, rounding, comparisons."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from sqlglot.dialects.duckdb import DuckDB
 from lakehouse_assets.embedded_aws.athena.results import QueryError
 
 INTEGERS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19, "HUGEINT": 19, "INTEGER_LITERAL": 10}
-"""And how many digits each has as a decimal of Trino's."""
+"""Integer types, with their number of digits as a decimal in Trino."""
 FLOATS = ("DOUBLE", "FLOAT")
 MOST_DIGITS = 38
 
 Ask = Callable[[exp.Expr], str | None]
+"""Returns DuckDB's type of an expression in the query; None if it cannot be determined."""
 
 
 def _decimal(type_: str) -> tuple[int, int] | None:
-    """Precision and scale of a number as a decimal of Trino's; None for a double and for what is not a number."""
+    """Precision and scale of a type as a decimal in Trino; None for doubles and for types that are not numbers."""
     if type_ in INTEGERS:
         return INTEGERS[type_], 0
     found = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", type_)
@@ -28,12 +29,14 @@ def _decimal(type_: str) -> tuple[int, int] | None:
 
 
 def known(type_: str | None, node: exp.Expr) -> str:
+    """The type, if it could be determined. Raises QueryError otherwise."""
     if type_ is None:
-        raise QueryError(f"NOT_SUPPORTED: the embedded Athena cannot tell the types of {node.sql(dialect=Athena)}")
+        raise QueryError(f"NOT_SUPPORTED: the embedded Athena cannot determine the types of {node.sql(dialect=Athena)}")
     return type_
 
 
 def mismatch(node: exp.Expr, *types: str) -> QueryError:
+    """Trino's error for an operator that does not accept these types."""
     return QueryError(
         f"TYPE_MISMATCH: Cannot apply operator to {', '.join(type_.lower() for type_ in types)}:"
         f" {node.sql(dialect=Athena)}"
@@ -41,6 +44,7 @@ def mismatch(node: exp.Expr, *types: str) -> QueryError:
 
 
 def call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
+    """A function call with copies of the arguments."""
     return exp.Anonymous(this=name, expressions=[argument.copy() for argument in arguments])
 
 
@@ -50,7 +54,7 @@ def _divide(node: exp.Div, ask: Ask) -> None:
         quotient = call("trino_double_quotient", node.left, node.right)
         node.replace(quotient if "DOUBLE" in (left, right) else exp.cast(quotient, "FLOAT", dialect=DuckDB))
     elif left in INTEGERS and right in INTEGERS:
-        # sqlglot would make a BIGINT of the quotient of two casts.
+        # Otherwise sqlglot casts the quotient of two casts to BIGINT.
         node.set("typed", False)
     else:
         _decimal_quotient(node, node.left, node.right, _decimal(left), _decimal(right))
@@ -66,7 +70,7 @@ def _decimal_quotient(
     unscaled = call(
         "trino_quotient", left, right, exp.Literal.number(of[1]), exp.Literal.number(by[1]), exp.Literal.number(scale)
     )
-    # At once, DuckDB would refuse 50e-2 as DECIMAL(3, 2), for its 50.
+    # In two casts: directly, DuckDB would refuse 50e-2 as DECIMAL(3, 2), because of the 50.
     whole = exp.Cast(this=unscaled, to=exp.DataType.build(f"DECIMAL({MOST_DIGITS}, {scale})", dialect=DuckDB))
     node.replace(exp.Cast(this=whole, to=exp.DataType.build(f"DECIMAL({precision}, {scale})", dialect=DuckDB)))
 
@@ -90,12 +94,12 @@ def _average(node: exp.Avg, ask: Ask) -> None:
 
 
 def _sum(node: exp.Sum, ask: Ask) -> None:
-    """DuckDB adds integers to one of 128 bits; Trino's bigint overflows."""
+    """A sum of integers is a HUGEINT in DuckDB, and a bigint, which may overflow, in Trino."""
     if ask(node.this) in INTEGERS:
         whole: exp.Expr = node
         while isinstance(whole.parent, exp.Window | exp.Filter) and whole.arg_key == "this":
             whole = whole.parent
-        # Not a copy: parts of it may have rules that come later.
+        # Not a copy, because later rules rewrite parts of it.
         cast = exp.Cast(this=exp.Null(), to=exp.DataType.build("BIGINT", dialect=DuckDB))
         whole.replace(cast)
         cast.set("this", whole)
@@ -128,7 +132,7 @@ def _corr(node: exp.Corr, ask: Ask) -> None:
 
 
 def _default(node: exp.Lag | exp.Lead, ask: Ask) -> None:
-    """DuckDB takes the default for one of the column's type, Trino takes the type that both have."""
+    """DuckDB casts the default to the column's type. Trino uses the common type of both."""
     if (default := node.args.get("default")) is None:
         return
     of, other = (known(ask(side), node) for side in (node.this, default))
@@ -136,12 +140,12 @@ def _default(node: exp.Lag | exp.Lead, ask: Ask) -> None:
         node.this.replace(exp.cast(node.this.copy(), max(of, other, key=INTEGERS.__getitem__), dialect=DuckDB))
     elif of != other and not (other in INTEGERS and (of in FLOATS or _decimal(of))):
         raise QueryError(
-            f"NOT_SUPPORTED: the embedded Athena wants a default of the column's type: {node.sql(dialect=Athena)}"
+            f"NOT_SUPPORTED: the embedded Athena needs a default of the column's type: {node.sql(dialect=Athena)}"
         )
 
 
 def _compare(node: exp.Expr, ask: Ask) -> None:
-    """NaN is the greatest number for DuckDB, and beside no other for Trino."""
+    """NaN is the greatest number for DuckDB, and not comparable for Trino."""
     for side in list(node.iter_expressions()):
         if not isinstance(side, exp.Literal) and ask(side) in FLOATS:
             side.replace(call("trino_number", side))

@@ -1,8 +1,8 @@
-"""Runs the DuckDB of each query in a process of its own, with a bound on its memory: one query cannot take the machine
-from the server that batches need, and is gone as soon as it is stopped.
+"""Runs each query's DuckDB in a process of its own with a memory limit: a query cannot exhaust the memory of the
+server, which running batches need, and it is gone as soon as it is stopped.
 
-DuckDB's own limit covers its buffers and not what a function makes: `repeat('x', 2000000000)` took the server past 4
-GB. A process is forked from one that has imported all that is needed, in some ten milliseconds.
+DuckDB's own limit covers its buffers, not the results of functions: `repeat('x', 2000000000)` took the server past 4
+GB. The process is forked from one that has imported everything already, which takes some ten milliseconds.
 """
 
 import multiprocessing
@@ -17,26 +17,26 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from lakehouse_assets.embedded_aws.athena.results import Found, QueryError, text, trino_type
+from lakehouse_assets.embedded_aws.athena.results import QueryError, Result, text, trino_type
 from lakehouse_assets.embedded_aws.athena.sql import Query, TableName
 from lakehouse_assets.embedded_aws.athena.views import DeltaFiles, answer
 
 MEMORY = 2 << 30
 RESULT_BYTES = 512 << 20
-"""The server keeps a result in its memory until it forgets the query."""
+"""The server keeps a result in memory as long as it keeps the query."""
 BYTES_OF_A_VALUE = 50
-"""What Python takes for a text beside its characters."""
+"""Python's memory for a text, besides its characters."""
 SECONDS_BETWEEN_LOOKS = 0.25
 LONGEST_FOLDER = 60
-"""In which the socket of multiprocessing's fork server is made, in a folder and with a name of its own."""
+"""Longest path, in bytes, of the folder for multiprocessing's socket, which adds a folder and a name of its own."""
 EXCEEDED = (
     f"EXCEEDED_MEMORY_LIMIT: the embedded Athena gives a query {MEMORY >> 30} GiB of memory, and this one needs more"
 )
 OUT_OF_MEMORY = ("Out of Memory Error", "bad_alloc")
-"""Of DuckDB, past its own limit and past that of the process."""
+"""DuckDB's messages beyond its own limit, and beyond that of the process."""
 TOO_MUCH = (
-    f"NOT_SUPPORTED: the result is greater than the {RESULT_BYTES >> 20} MiB that the embedded Athena gives out; ask"
-    " for fewer rows or columns"
+    f"NOT_SUPPORTED: the result is larger than {RESULT_BYTES >> 20} MiB, the limit of the embedded Athena; select fewer"
+    " rows or columns"
 )
 
 _forked = multiprocessing.get_context("forkserver")
@@ -44,23 +44,23 @@ _forked.set_forkserver_preload([__name__])
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A query, the live files of each of its tables, and the database that it is asked in."""
+class Request:
+    """A query to run, the live files of each of its tables, and the database for unqualified names."""
 
     query: Query
     tables: dict[TableName, DeltaFiles]
     database: str
 
 
-def ask(asked: Asked, on_start: Callable[[Callable[[], None]], None], why_stop: Callable[[], str | None]) -> Found:
-    """Runs a query. Raises QueryError with the reason if it cannot be run, or when `why_stop`, which is called now and
-    then, gives one.
+def run(request: Request, on_start: Callable[[Callable[[], None]], None], why_stop: Callable[[], str | None]) -> Result:
+    """Runs a query. Raises QueryError with the reason if it fails, or if `why_stop`, which is called regularly, returns
+    a reason.
 
-    `on_start` gets a function that ends the query, from whatever thread.
+    `on_start` is called with a function that ends the query, from any thread.
     """
-    _shorten_the_sockets_name()
+    _shorten_socket_name()
     ours, theirs = _forked.Pipe(duplex=False)
-    process = _forked.Process(target=_run, args=(theirs, asked), daemon=True)
+    process = _forked.Process(target=_run, args=(theirs, request), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -77,35 +77,34 @@ def ask(asked: Asked, on_start: Callable[[Callable[[], None]], None], why_stop: 
         ours.close()
     if isinstance(found, str):
         raise QueryError(found)
-    answered: Found = found
-    return answered
+    result: Result = found
+    return result
 
 
 def stop() -> None:
-    """Ends the process that queries are forked from, and waits for its end: nothing of the server is left when it
-    goes.
-    """
+    """Ends the process that queries are forked from, and waits for its end. Called when the server stops."""
     forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
-def _shorten_the_sockets_name() -> None:
-    """The name of a socket has 107 bytes at most, and a home may lie deep: it is told from the server's working folder,
-    the home, which the server never leaves."""
+def _shorten_socket_name() -> None:
+    """Makes the socket's name relative to the working folder, if the home's path is long: it has at most 107 bytes. The
+    server never changes its working folder, the home.
+    """
     if len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER:
         multiprocessing.current_process()._config["tempdir"] = os.path.relpath(tempfile.gettempdir())  # type: ignore[attr-defined]
 
 
-def _run(told: Connection, asked: Asked) -> None:
-    """In the query's process."""
-    threading.Thread(target=_go_with_the_server, name="server", daemon=True).start()
+def _run(connection: Connection, request: Request) -> None:
+    """Runs the query, in its process, and sends a Result or the reason of the failure."""
+    threading.Thread(target=_exit_with_the_server, name="server", daemon=True).start()
     with suppress(ValueError, OSError):
-        # Not everywhere: macOS knows no such limit.
+        # macOS does not have this limit.
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-    found: Found | str
+    found: Result | str
     try:
-        with answer(asked.query, asked.tables, asked.database) as answered:
+        with answer(request.query, request.tables, request.database) as answered:
             types = answered.types
-            found = Found(
+            found = Result(
                 list(answered.columns),
                 [trino_type(type_) for type_ in types],
                 list(_texts(answered.rows, types)),
@@ -115,9 +114,9 @@ def _run(told: Connection, asked: Asked) -> None:
         found = EXCEEDED if any(words in str(error) for words in OUT_OF_MEMORY) else str(error)
     except MemoryError:
         found = EXCEEDED
-    except Exception as error:  # noqa: BLE001 - whatever it is, the query has failed of it, and this process says so
+    except Exception as error:  # noqa: BLE001 - every error fails the query, and is reported to the server
         found = str(error)
-    told.send(found)
+    connection.send(found)
 
 
 def _texts(rows: Iterator[list[tuple[Any, ...]]], types: tuple[str, ...]) -> Iterator[list[str | None]]:
@@ -131,8 +130,8 @@ def _texts(rows: Iterator[list[tuple[Any, ...]]], types: tuple[str, ...]) -> Ite
             yield texts
 
 
-def _go_with_the_server() -> None:
-    """A server that is killed kills nothing."""
+def _exit_with_the_server() -> None:
+    """Ends this process when the server ends: one that is killed does not kill its children."""
     server = multiprocessing.parent_process()
     assert server is not None
     wait([server.sentinel])

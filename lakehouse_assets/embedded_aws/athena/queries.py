@@ -1,11 +1,11 @@
-"""Gap: Athena of ministack reads every Parquet file under a table's location, overwritten and deleted rows included.
+"""Gap: ministack's Athena reads every Parquet file under a table's location, including overwritten and deleted rows.
 
-Here a query sees the live files of each Delta table's current version, or it fails: nothing is ever passed on unseen.
-Queries that name no Delta table (CSV, JSON or plain Parquet tables of the Glue catalog) are answered by ministack as
-before; DDL, which it would carry out, is refused. Parameters (`?`) have their values, a cancelled query stays
-cancelled, and the result is written as Athena writes it, into the file that GetQueryExecution names.
+Here a query reads the live files of each Delta table's current version, or it fails. Queries that name no Delta table
+(CSV, JSON or plain Parquet tables of the Glue catalog) are still answered by ministack, and DDL, which ministack would
+carry out, is refused. Parameters (`?`) get their values, a cancelled query stays cancelled, and the result is written
+in Athena's format to the file that GetQueryExecution names.
 
-Athena keeps its queries for 45 days. Here the latest are kept, with their results in memory, until the server stops.
+Athena keeps queries for 45 days. Here the latest are kept, with their results in memory, until the server stops.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from urllib.parse import urlparse
 from ministack.core.concurrency import run_reentrant, spawn_background  # type: ignore[import-untyped]
 from ministack.services import athena, s3  # type: ignore[import-untyped]
 
-from lakehouse_assets.embedded_aws.athena.results import Found, QueryError, csv, text
+from lakehouse_assets.embedded_aws.athena.results import QueryError, Result, csv, text
 from lakehouse_assets.embedded_aws.patching import Response, replace, wrap
 
 QUERIES_KEPT = 100
@@ -29,20 +29,21 @@ REASON_CHARACTERS = 2000
 SECONDS_OF_A_QUERY = 30 * 60.0
 """Athena's own time limit: https://docs.aws.amazon.com/athena/latest/ug/service-limits.html"""
 SECONDS_OF_SILENCE = 60.0
-"""Whoever looks at a query again and again looks no more: a program that was killed. Athena would go on; here the query
-has the machine of all the others."""
+"""A client that polled a query has stopped polling for so long: it was killed. Athena would continue the query. Here it
+would take this machine from all others.
+"""
 UNFINISHED = frozenset({"QUEUED", "RUNNING"})
 
 Execution = dict[str, Any]
 _log = logging.getLogger("athena")
-# How to end each query that runs.
+# For each query that runs: a function that ends it.
 _running: dict[str, Callable[[], None]] = {}
-# When somebody last asked how a query goes.
-_asked_for: dict[str, float] = {}
+# When a client last asked for the state of a query.
+_last_asked: dict[str, float] = {}
 
 
 def fill() -> None:
-    """Lets Athena read Delta tables."""
+    """Makes Athena read Delta tables."""
     wrap(athena, "_start_query_execution", _start_query_execution)
     wrap(athena, "_get_query_execution", _get_query_execution)
     wrap(athena, "_stop_query_execution", _stop_query_execution)
@@ -62,7 +63,7 @@ def _start_query_execution(original: Callable[[dict[str, Any]], Response], reque
 
 def _get_query_execution(original: Callable[[dict[str, Any]], Response], request: dict[str, Any]) -> Response:
     if (query_id := request.get("QueryExecutionId", "")) in _running:
-        _asked_for[query_id] = time.monotonic()
+        _last_asked[query_id] = time.monotonic()
     return original(request)
 
 
@@ -73,21 +74,21 @@ def _stop_query_execution(original: Callable[[dict[str, Any]], Response], reques
 
 
 def stop_all() -> None:
-    """Cancels every query: the embedded AWS goes, and what runs in it goes with it."""
+    """Cancels every query. Called when the embedded AWS stops."""
     for query_id in list(_running):
         athena._stop_query_execution({"QueryExecutionId": query_id})
         _interrupt(query_id)
 
 
 def _interrupt(query_id: str) -> None:
-    """Until it helps: a query that has no process yet gets one."""
+    """Ends a query. Repeats until it has ended, because its process may not have started yet."""
     while interrupt := _running.get(query_id):
         interrupt()
         time.sleep(0.01)
 
 
 def _result_file(execution: Execution) -> str:
-    """ministack appends the name of the file to the location even if that does not end with a slash."""
+    """The result file of a query. (ministack appends the file name even to a location without a final slash.)"""
     location, name = execution["ResultConfiguration"]["OutputLocation"], f"{execution['QueryExecutionId']}.csv"
     return f"{location.removesuffix(name).rstrip('/')}/{name}"
 
@@ -100,35 +101,35 @@ async def _execute_query(query_id: str, _sql: str, database: str, ddl: Any, cata
     execution["Status"]["State"] = "RUNNING"
     started = time.monotonic()
     try:
-        found = await _find(execution, database, ddl, catalog)
+        result = await _answer(execution, database, ddl, catalog)
         if execution["Status"]["State"] == "CANCELLED":
             return
-        _write_result_file(execution, await asyncio.to_thread(csv, found))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the state of the query tells it: there is no one else to catch it
+        _write_result_file(execution, await asyncio.to_thread(csv, result))
+    except Exception as error:  # noqa: BLE001 - every error is reported by the query's state
         if not isinstance(error, QueryError):
             _log.exception("query %s", query_id)
         _end(execution, started, "FAILED", str(error))
     else:
-        execution["_results"] = {"columns": found.columns, "rows": found.rows}
-        execution["_column_types"] = found.types
-        execution["Statistics"]["DataScannedInBytes"] = found.bytes_scanned
+        execution["_results"] = {"columns": result.columns, "rows": result.rows}
+        execution["_column_types"] = result.types
+        execution["Statistics"]["DataScannedInBytes"] = result.bytes_scanned
         _end(execution, started, "SUCCEEDED")
 
 
-async def _find(execution: Execution, database: str, ddl: Any, catalog: str | None) -> Found:
+async def _answer(execution: Execution, database: str, ddl: Any, catalog: str | None) -> Result:
     if ddl is not None:
         raise QueryError(
-            "NOT_SUPPORTED: the embedded Athena answers SELECT only; crawlers and Glue's API make and remove the"
-            " catalog's tables"
+            "NOT_SUPPORTED: the embedded Athena answers only SELECT; use a crawler or Glue's API to create and"
+            " remove tables of the catalog"
         )
     _running[execution["QueryExecutionId"]] = _nothing_to_interrupt
-    found: Found | None = await run_reentrant(_find_in_delta_tables, execution, database, thread_name="athena-query")
-    return found or _as_ministack_found_it(await athena._run_duckdb(execution["Query"], database, catalog))
+    result: Result | None = await run_reentrant(_query_delta_tables, execution, database, thread_name="athena-query")
+    return result or _of_ministack(await athena._run_duckdb(execution["Query"], database, catalog))
 
 
-def _find_in_delta_tables(execution: Execution, database: str) -> Found | None:
-    # DuckDB, delta-rs and sqlglot take half a second to import: not before the first query.
-    from lakehouse_assets.embedded_aws.athena.delta import find
+def _query_delta_tables(execution: Execution, database: str) -> Result | None:
+    # Imported at the first query, because DuckDB, delta-rs and sqlglot take half a second to import.
+    from lakehouse_assets.embedded_aws.athena.delta import run_on_delta_tables
 
     query_id = execution["QueryExecutionId"]
 
@@ -138,36 +139,39 @@ def _find_in_delta_tables(execution: Execution, database: str) -> Found | None:
             raise QueryError("the query was cancelled before it started")
 
     def why_stop() -> str | None:
-        return reason_to_stop(time.monotonic() - started, time.monotonic() - _asked_for.get(query_id, time.monotonic()))
+        return reason_to_stop(
+            time.monotonic() - started, time.monotonic() - _last_asked.get(query_id, time.monotonic())
+        )
 
     started = time.monotonic()
     try:
-        return find(execution["Query"], execution["ExecutionParameters"], database, on_start, why_stop)
+        return run_on_delta_tables(execution["Query"], execution["ExecutionParameters"], database, on_start, why_stop)
     finally:
         del _running[query_id]
-        _asked_for.pop(query_id, None)
+        _last_asked.pop(query_id, None)
 
 
 def reason_to_stop(running: float, unasked: float) -> str | None:
-    """Why a query is ended that has run for so many seconds, and for which nobody who had asked asked again for so
-    many."""
+    """Why a query has to end, or None. `running`: seconds since its start. `unasked`: seconds since a client last asked
+    for its state.
+    """
     if running > SECONDS_OF_A_QUERY:
         return f"Query timeout: it ran for more than {SECONDS_OF_A_QUERY / 60:.0f} minutes"
     if unasked > SECONDS_OF_SILENCE:
         return (
-            f"Query was cancelled: nobody asked for it any more for {SECONDS_OF_SILENCE:.0f} seconds, so whoever"
-            " started it is gone"
+            f"Query was cancelled: no client asked for its state for {SECONDS_OF_SILENCE:.0f} seconds, so the program"
+            " that started it must be gone"
         )
     return None
 
 
 def _nothing_to_interrupt() -> None:
-    """What there is to do about a query that has not come to DuckDB yet: it finds itself cancelled when it does."""
+    """Ends a query that has no process yet: nothing to do, because it checks its state when it starts one."""
 
 
-def _as_ministack_found_it(results: dict[str, Any]) -> Found:
+def _of_ministack(results: dict[str, Any]) -> Result:
     rows = [[text(value) for value in row] for row in results["rows"]]
-    return Found(results["columns"], results["column_types"], rows, bytes_scanned=0)
+    return Result(results["columns"], results["column_types"], rows, bytes_scanned=0)
 
 
 def _end(execution: Execution, started: float, state: str, reason: str = "") -> None:

@@ -1,9 +1,9 @@
-"""What Trino refuses and DuckDB answers: an alias of the same SELECT beside ORDER BY, and values of two kinds beside
-each other (`id = '1'`, `id || 'x'`).
+"""Refuses two things that Trino refuses and DuckDB answers: an alias of the same SELECT outside ORDER BY, and operands
+of two kinds (`id = '1'`, `id || 'x'`).
 
-Neither shows in the query alone: a name may be a column's as well, a column's kind is the table's. So DuckDB is asked,
-over empty tables of the same columns. Where it cannot say (a subquery that looks outside of itself, an aggregate), the
-query goes on: it is not refused for that.
+The query alone does not show them: a name may be that of a column, and a column's kind depends on its table. So DuckDB
+is asked (DESCRIBE) over empty tables with the same columns. If it cannot answer (a correlated subquery, an aggregate),
+the query is not refused.
 """
 
 from collections.abc import Iterator
@@ -34,8 +34,8 @@ NESTED = "nested"
 
 @dataclass(frozen=True)
 class Question:
-    """A SELECT of which DuckDB is asked what it would give. `alias`: the column that it names; otherwise the two sides
-    of each operation are its columns.
+    """A SELECT whose column types DuckDB is asked for. `alias`: the name that it selects. Otherwise its columns are the
+    two operands of each of `operations`.
     """
 
     sql: str
@@ -44,27 +44,27 @@ class Question:
 
 
 def questions(statement: exp.Expr) -> tuple[Question, ...]:
-    """What there is to ask of a query."""
+    """The questions to ask before a query runs."""
     return tuple(question for select in statement.find_all(exp.Select) for question in _of_select(select, statement))
 
 
 def refuse(connection: duckdb.DuckDBPyConnection, question: Question) -> None:
-    """Raises QueryError with Trino's reason where the answer is one."""
+    """Raises QueryError with Trino's reason if DuckDB's answer is one that Trino refuses."""
     try:
         kinds = [kind_of(type_) for _, type_, *_ in connection.execute(f"DESCRIBE {question.sql}").fetchall()]
     except duckdb.Error as error:
         if question.alias and f'column "{question.alias}" not found' in str(error):
             name = question.alias
             raise QueryError(
-                f"COLUMN_NOT_FOUND: Column '{name}' cannot be resolved: an alias of the same SELECT is known in ORDER"
-                " BY only"
+                f"COLUMN_NOT_FOUND: Column '{name}' cannot be resolved: an alias can be used only in ORDER BY of the"
+                " same SELECT"
             ) from error
         return
     for operation, left, right in zip(question.operations, kinds[::2], kinds[1::2], strict=False):
         if NESTED in (left, right) and not (left == right and ("||" in operation or operation.startswith("CONCAT("))):
             raise QueryError(
-                "NOT_SUPPORTED: the embedded Athena does not compare arrays, maps and rows, whose NULLs Athena takes"
-                f" for unknown: {operation}"
+                "NOT_SUPPORTED: the embedded Athena does not compare arrays, maps and rows (Athena treats NULLs in them"
+                f" as unknown): {operation}"
             )
         if left and right and left != right and {left, right} != {"date", "timestamp"}:
             raise QueryError(f"TYPE_MISMATCH: Cannot apply operator to {left} and {right}: {operation}")
@@ -84,7 +84,7 @@ def _of_select(select: exp.Select, statement: exp.Expr) -> Iterator[Question]:
     ):
         yield Question(_asked([exp.column(name, quoted=True)], select, statement), alias=name)
     pairs = [(*pair, node.sql(dialect=Athena)) for node in own if not node.find(exp.Subquery) for pair in _pairs(node)]
-    # An aggregate's operands are asked for one by one: beside each other they would have to be grouped.
+    # Operands with aggregates are asked for one by one: together they would need a GROUP BY.
     alone = [pair for pair in pairs if pair[0].find(exp.AggFunc, exp.Window) or pair[1].find(exp.AggFunc, exp.Window)]
     for together in [[pair for pair in pairs if pair not in alone], *([pair] for pair in alone)]:
         if together:
@@ -93,7 +93,7 @@ def _of_select(select: exp.Select, statement: exp.Expr) -> Iterator[Question]:
 
 
 def _pairs(node: exp.Expr) -> list[tuple[exp.Expr, exp.Expr]]:
-    """The operands that must be of one kind."""
+    """The pairs of operands that must be of one kind."""
     match node:
         case exp.In():
             return [(node.this, one) for one in node.expressions]
@@ -107,7 +107,7 @@ def _pairs(node: exp.Expr) -> list[tuple[exp.Expr, exp.Expr]]:
 
 
 def _asked(columns: list[exp.Expr], select: exp.Select, statement: exp.Expr) -> str:
-    """These columns, from where the SELECT has its own."""
+    """A SELECT of these columns from the sources of the given SELECT."""
     asked = exp.Select(expressions=[exp.alias_(column.copy(), f"c{number}") for number, column in enumerate(columns)])
     for name in ("from_", "joins", "laterals"):
         part = select.args.get(name)
@@ -118,7 +118,7 @@ def _asked(columns: list[exp.Expr], select: exp.Select, statement: exp.Expr) -> 
 
 
 def kind_of(type_: str) -> str | None:
-    """Of a DuckDB type; None for one that is left alone."""
+    """The kind of a DuckDB type; None for types that are not compared."""
     if type_.endswith("]") or type_.startswith(("MAP(", "STRUCT(")):
         return NESTED
     return KINDS.get(type_.partition("(")[0].removesuffix(" WITH TIME ZONE"))

@@ -1,4 +1,4 @@
-"""How Athena writes what a query found: the text of a value, the name of a type, the CSV file."""
+"""Results in Athena's format: the text of a value, the name of a type, the CSV file."""
 
 import math
 import struct
@@ -26,18 +26,18 @@ TRINO_TYPES = {
     "timestamp_ms": "timestamp",
     "timestamp_ns": "timestamp",
 }
-# Between these, Java writes a double as a plain decimal number; outside, with an exponent.
+# Java writes doubles between these as plain decimal numbers, others with an exponent.
 PLAIN_DOUBLES = (1e-3, 1e7)
 
 
 class QueryError(Exception):
-    """A query cannot be answered. The message is the reason that Athena gives with the state FAILED."""
+    """A query failed. The message is the reason that Athena reports with the state FAILED."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """The result of a query: columns, their types in Trino's words, rows of texts, and the bytes of all files that it
-    had to look at.
+class Result:
+    """The result of a query: column names, Trino's names of their types, rows of texts (None for NULL), and the size in
+    bytes of all files of its tables.
     """
 
     columns: list[str]
@@ -47,22 +47,20 @@ class Found:
 
 
 def trino_type(duckdb_type: str) -> str:
-    """What Athena calls a type that DuckDB calls this."""
+    """Athena's name of a DuckDB type."""
     return TRINO_TYPES.get(duckdb_type, duckdb_type)
 
 
 def text(value: Any, duckdb_type: str = "") -> str | None:
-    """A value as Athena writes it into a result; None for NULL. The type is needed only for a `float`: in Python it
-    looks like a double.
-    """
+    """A value as Athena writes it; None for NULL. `duckdb_type` matters only for `float`: in Python it is a double."""
     if value is None:
         return None
     return _text(_as_single_precision(value) if duckdb_type == "float" else value)
 
 
-def csv(found: Found) -> bytes:
-    """The result file: every value in double quotes, NULL as nothing at all."""
-    rows: list[Sequence[str | None]] = [found.columns, *found.rows]
+def csv(result: Result) -> bytes:
+    """The result file: every value in double quotes, NULL as an empty field without quotes."""
+    rows: list[Sequence[str | None]] = [result.columns, *result.rows]
     return "".join(map(_csv_line, rows)).encode()
 
 
@@ -92,7 +90,7 @@ def _text(value: Any) -> str:
 
 
 def _as_single_precision(value: float) -> float:
-    """The double with the shortest digits that is the same number in single precision: 1.1, not 1.100000023841858."""
+    """The double with the fewest digits that is the same in single precision: 1.1, not 1.100000023841858."""
     candidates = (float(f"{value:.{digits}g}") for digits in range(6, 9))
     return next(
         (candidate for candidate in candidates if struct.pack("f", candidate) == struct.pack("f", value)), value

@@ -1,7 +1,7 @@
-"""From a query as Athena takes it to the same query as DuckDB takes it, and the tables that it names.
+"""Translates a query from Athena's SQL to DuckDB's, and lists the tables that it names.
 
-The dialects are imported here, not named by their strings: sqlglot finds a dialect by name before its module is wholly
-there, and one of the first queries, where they came at once, then failed (`name '_TrinoTokenizer' is not defined`).
+The dialects are imported, not named by strings: sqlglot finds a dialect by its name before its module is fully loaded.
+If the first queries came at the same time, one of them failed (`name '_TrinoTokenizer' is not defined`).
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ from lakehouse_assets.embedded_aws.athena.vocabulary import refuse_forms, refuse
 from lakehouse_assets.embedded_aws.messages import plain
 
 CATALOG = "awsdatacatalog"
-# What has a name in a SELECT without being given one.
+# Expressions in a SELECT that have a name, or need none.
 NAMED = exp.Alias | exp.Column | exp.Dot | exp.Star
 
 
 @dataclass(frozen=True, order=True)
 class TableName:
-    """A table of the Glue catalog, in lower case as Athena has it."""
+    """A table of the Glue catalog, in lower case as in Athena."""
 
     database: str
     table: str
@@ -34,8 +34,8 @@ class TableName:
 
 @dataclass(frozen=True)
 class Query:
-    """One SELECT, as far as it can be turned into DuckDB's without the tables' columns; every table that it may read;
-    what has to be asked before it.
+    """One SELECT, translated as far as possible without the tables' columns; all tables that it names; the questions to
+    ask before it runs.
     """
 
     statement: exp.Expr
@@ -44,11 +44,11 @@ class Query:
 
 
 def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
-    """Reads Athena's SQL (Trino's) and writes DuckDB's.
+    """Translates Athena's SQL (Trino's) to DuckDB's.
 
-    `parameters` are the values of the `?` in the query, each an SQL literal as Athena wants them: `5`, `'text'`, `DATE
-    '2025-04-01'`. `database` is the one that a table without a database belongs to. Raises QueryError if this is no
-    single SELECT, or if the parameters do not fit.
+    `parameters`: the values of the `?` in the query, as SQL literals: `5`, `'text'`, `DATE '2025-04-01'`. `database`:
+    the database of unqualified table names. Raises QueryError if this is not a single SELECT, if the number of
+    parameters is wrong, or if it contains something that is not supported.
     """
     try:
         whole = _with_typed_decimals(_with_parameters(sql, parameters))
@@ -57,13 +57,13 @@ def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
         raise QueryError(f"SYNTAX_ERROR: {plain(error)}") from error
     except RecursionError as error:
         raise QueryError(
-            "NOT_SUPPORTED: the statement is nested too deeply for the embedded Athena; name its parts with WITH"
+            "NOT_SUPPORTED: the statement is nested too deeply for the embedded Athena; split it with WITH"
         ) from error
     if len(statements) != 1 or statements[0] is None:
         raise QueryError("SYNTAX_ERROR: Only one sql statement is allowed")
     statement = statements[0]
     if not isinstance(statement, exp.Query | exp.Values):
-        raise QueryError("NOT_SUPPORTED: the embedded Athena answers SELECT only")
+        raise QueryError("NOT_SUPPORTED: the embedded Athena answers only SELECT")
     refuse_words(
         sqlglot.tokenize(whole, read=Athena), frozenset(cte.alias.lower() for cte in statement.find_all(exp.CTE))
     )
@@ -71,12 +71,12 @@ def translate(sql: str, parameters: Sequence[str], database: str) -> Query:
     tables = frozenset(_table_names(statement, database.lower()))
     call_macros(statement)
     asked = questions(statement)
-    _name_the_nameless(statement)
+    _name_columns(statement)
     return Query(statement, tables, asked)
 
 
 def _with_parameters(sql: str, parameters: Sequence[str]) -> str:
-    """Puts the literals in the places of the `?`, token by token: a `?` inside a string or a comment is none."""
+    """Replaces each `?` token by its literal. (A `?` in a string or comment is not a token.)"""
     places = [token for token in sqlglot.tokenize(sql, read=Athena) if token.token_type == TokenType.PLACEHOLDER]
     if len(places) != len(parameters):
         raise QueryError(
@@ -88,8 +88,8 @@ def _with_parameters(sql: str, parameters: Sequence[str]) -> str:
 
 
 def _with_typed_decimals(sql: str) -> str:
-    """`DECIMAL '1.50'` has the digits of its text, a cast to DECIMAL has none behind the point: sqlglot reads both as
-    the same.
+    """Gives decimals their precision and scale: `DECIMAL '1.50'` has those of its text, a cast to DECIMAL has (38, 0).
+    sqlglot parses both alike.
     """
     tokens = sqlglot.tokenize(sql, read=Athena)
     for before, word, text in reversed(list(zip([None, *tokens], tokens, tokens[1:], strict=False))):
@@ -112,14 +112,12 @@ def _literal(parameter: str) -> str:
         isinstance(node, exp.Column | exp.Query | exp.Func) and not isinstance(node, exp.Cast)
         for node in expression.walk()
     ):
-        raise QueryError(f"SYNTAX_ERROR: the parameter {parameter} is no literal; strings need single quotes")
+        raise QueryError(f"SYNTAX_ERROR: the parameter {parameter} is not a literal; strings need single quotes")
     return f"({expression.sql(dialect=Athena)})"
 
 
 def _table_names(statement: exp.Expr, database: str) -> list[TableName]:
-    """Every table of the catalog that the statement names. Each reference to one is completed with its database on the
-    way.
-    """
+    """All tables of the catalog that the statement names. Adds the database to each reference, in place."""
     names = []
     for table in list(statement.find_all(exp.Table)):
         if not isinstance(table.this, exp.Identifier):
@@ -136,8 +134,8 @@ def _table_names(statement: exp.Expr, database: str) -> list[TableName]:
 
 
 def _is_common_table_expression(table: exp.Table, statement: exp.Expr) -> bool:
-    """Whether the table is a WITH query of the statement. Inside of itself, the name of a WITH query means the table of
-    the catalog.
+    """Whether the name is that of a WITH query. Inside a WITH query its own name is the catalog's table, unless the
+    query is recursive.
     """
     around = table.find_ancestor(exp.CTE)
     while around is not None:
@@ -147,8 +145,8 @@ def _is_common_table_expression(table: exp.Table, statement: exp.Expr) -> bool:
     return any(cte.alias.lower() == table.name.lower() for cte in statement.find_all(exp.CTE))
 
 
-def _name_the_nameless(statement: exp.Expr) -> None:
-    """Athena calls the third column `_col2` if the query gives it no name; DuckDB would call it by its expression."""
+def _name_columns(statement: exp.Expr) -> None:
+    """Names columns without a name as Athena does: the third is `_col2`. (DuckDB uses the expression.)"""
     select = statement
     while isinstance(select, exp.SetOperation | exp.Subquery):
         select = select.this

@@ -1,5 +1,5 @@
-"""The rules by which `athena_types` rewrites or refuses an operation: each is given the operation, and a function that
-tells an expression's type.
+"""The rules by which `types` rewrites or refuses an operation. Each gets the operation and a function that returns the
+DuckDB type of an expression.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from lakehouse_assets.embedded_aws.athena.number_rules import INTEGERS, NUMBER_R
 from lakehouse_assets.embedded_aws.athena.results import QueryError
 
 DATE_UNITS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
-TEXTLESS = ("", "BLOB", "INTERVAL", "DOUBLE", "FLOAT", "TIME")
-OF_A_ZONE = exp.Year | exp.Quarter | exp.Month | exp.Week | exp.Day | exp.Hour | exp.Minute | exp.Extract
-OF_A_ZONE |= exp.DayOfWeek | exp.DayOfWeekIso | exp.DayOfYear | exp.TimeToStr
-"""Functions that tell of a moment at a time zone what both tell: DuckDB's AT TIME ZONE gives the local time, Trino's
-the same moment.
+NOT_AS_TEXT = ("", "BLOB", "INTERVAL", "DOUBLE", "FLOAT", "TIME")
+SAME_AT_A_ZONE = exp.Year | exp.Quarter | exp.Month | exp.Week | exp.Day | exp.Hour | exp.Minute | exp.Extract
+SAME_AT_A_ZONE |= exp.DayOfWeek | exp.DayOfWeekIso | exp.DayOfYear | exp.TimeToStr
+"""Functions whose result for `t AT TIME ZONE z` is the same in both engines, although DuckDB's AT TIME ZONE returns the
+local time and Trino's the same moment.
 """
 
 
@@ -40,7 +40,7 @@ def _add(node: exp.Add | exp.Sub, ask: Ask) -> None:
     elif "DATE" in (left, right):
         if left == right == "DATE":
             raise QueryError(
-                f"NOT_SUPPORTED: the embedded Athena gives no intervals: {node.sql(dialect=Athena)}; use date_diff"
+                f"NOT_SUPPORTED: the embedded Athena returns no intervals: {node.sql(dialect=Athena)}; use date_diff"
             )
         raise mismatch(node, left or "unknown", right or "unknown")
 
@@ -79,9 +79,9 @@ def _subscript(node: exp.Bracket, ask: Ask) -> None:
 def _cast(node: exp.Cast, ask: Ask) -> None:
     of, to = ask(node.this) or "", node.to.this
     if to in (exp.DType.VARCHAR, exp.DType.TEXT, exp.DType.CHAR):
-        if of in TEXTLESS or of.endswith("[]") or ("(" in of and not of.startswith("DECIMAL")):
+        if of in NOT_AS_TEXT or of.endswith("[]") or ("(" in of and not of.startswith("DECIMAL")):
             raise QueryError(
-                f"NOT_SUPPORTED: the embedded Athena does not write {of.lower() or 'this'} as text:"
+                f"NOT_SUPPORTED: the embedded Athena does not cast {of.lower() or 'this'} to text:"
                 f" {node.sql(dialect=Athena)}"
             )
         if of.startswith("TIMESTAMP"):
@@ -101,7 +101,7 @@ def _cast(node: exp.Cast, ask: Ask) -> None:
         if node.to.expressions:
             if of != "VARCHAR":
                 raise QueryError(
-                    "NOT_SUPPORTED: the embedded Athena casts texts alone to a text of a length:"
+                    "NOT_SUPPORTED: the embedded Athena casts only texts to a text of a length:"
                     f" {node.sql(dialect=Athena)}"
                 )
             node.replace(call("left", node.this.copy(), node.to.expressions[0].this.copy()))
@@ -116,7 +116,7 @@ def _cast(node: exp.Cast, ask: Ask) -> None:
         )
     elif to == exp.DType.TIMESTAMPTZ and of == "VARCHAR" and not re.search(r"\d UTC$", node.this.name):
         raise QueryError(
-            "NOT_SUPPORTED: the embedded Athena keeps no time zone of its own with a timestamp:"
+            "NOT_SUPPORTED: the embedded Athena supports no time zone but UTC in a timestamp:"
             f" {node.sql(dialect=Athena)}"
         )
 
@@ -129,25 +129,23 @@ FORMS = {
     exp.DType.FLOAT: r"\s*([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?Infinity|NaN)\s*",
     exp.DType.DECIMAL: r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?",
 }
-"""How a text is written that Trino casts to these types."""
+"""The patterns of texts that Trino casts to these types."""
 
 
 def _zone(node: exp.AtTimeZone, ask: Ask) -> None:
     around = node.parent
     while isinstance(around, exp.Paren):
         around = around.parent
-    told = isinstance(around, OF_A_ZONE) or (isinstance(around, exp.Cast) and around.to.this == exp.DType.DATE)
-    if not told or ask(node.this) != "TIMESTAMP WITH TIME ZONE":
+    is_same = isinstance(around, SAME_AT_A_ZONE) or (isinstance(around, exp.Cast) and around.to.this == exp.DType.DATE)
+    if not is_same or ask(node.this) != "TIMESTAMP WITH TIME ZONE":
         raise QueryError(
-            "NOT_SUPPORTED: the embedded Athena keeps no time zone with a timestamp; take a part of it or its date:"
+            "NOT_SUPPORTED: the embedded Athena does not store time zones; take a part of the timestamp, or its date:"
             f" {node.sql(dialect=Athena)}"
         )
 
 
 def _date_diff(node: exp.DateDiff, ask: Ask) -> None:
-    """DuckDB's date_sub counts whole units, as Trino's date_diff does; its date_diff counts the boundaries between
-    them.
-    """
+    """Trino's date_diff counts complete units, like DuckDB's date_sub. DuckDB's date_diff counts boundaries."""
     types, unit = {ask(node.this), ask(node.expression)}, node.text("unit").upper()
     if "VARCHAR" in types or ("DATE" in types and unit not in DATE_UNITS):
         raise QueryError(
@@ -175,20 +173,23 @@ def _sequence(node: exp.GenerateSeries, ask: Ask) -> None:
         node.replace(exp.cast(call("trino_few", node), "DATE[]", dialect=DuckDB))
     else:
         raise QueryError(
-            "NOT_SUPPORTED: the embedded Athena makes sequences of integers, and of dates with a step:"
+            "NOT_SUPPORTED: the embedded Athena supports sequences of integers, and of dates with a step:"
             f" {node.sql(dialect=Athena)}"
         )
 
 
 def _unnest(node: exp.Unnest, ask: Ask) -> None:
     if len(node.expressions) != 1 or (ask(node.expressions[0]) or "").startswith(("STRUCT", "MAP")):
-        raise QueryError(f"NOT_SUPPORTED: the embedded Athena unnests one array of values: {node.sql(dialect=Athena)}")
+        raise QueryError(
+            "NOT_SUPPORTED: the embedded Athena supports UNNEST of one array of values only:"
+            f" {node.sql(dialect=Athena)}"
+        )
 
 
 def _array_join(node: exp.ArrayToString, ask: Ask) -> None:
     if node.args.get("null") or (ask(node.this) or "").removesuffix("[]") not in ("VARCHAR", *INTEGERS):
         raise QueryError(
-            "NOT_SUPPORTED: the embedded Athena answers array_join(texts or integers, separator) only:"
+            "NOT_SUPPORTED: the embedded Athena supports array_join(texts or integers, separator) only:"
             f" {node.sql(dialect=Athena)}"
         )
     node.replace(call("trino_array_join", node.this, node.expression))

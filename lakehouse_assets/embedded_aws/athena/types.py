@@ -1,8 +1,7 @@
-"""What Trino decides by the types of an operation's operands, and DuckDB otherwise: rewritten for DuckDB, or refused,
-before the query runs.
+"""Rewrites for DuckDB, or refuses, the operations whose meaning in Trino depends on the types of their operands.
 
-A type does not show in the query alone: it is the table's. So DuckDB is asked over empty tables of the same columns,
-from the innermost operation outwards.
+The types depend on the tables, not on the query alone. So DuckDB is asked (DESCRIBE) over empty tables with the same
+columns, from the innermost operation outwards.
 """
 
 from __future__ import annotations
@@ -20,13 +19,14 @@ from lakehouse_assets.embedded_aws.athena.type_rules import RULES
 
 
 def depends_on_types(statement: exp.Expr) -> bool:
+    """Whether a rule of `type_rules` applies to the statement."""
     return any(type(node) in RULES or isinstance(node, exp.SetOperation) for node in statement.walk())
 
 
 def by_types(statement: exp.Expr, connection: duckdb.DuckDBPyConnection, macros: Macros) -> None:
     """Rewrites the operations of a statement by the types of their operands, in place.
 
-    Raises QueryError for what Trino refuses, and for what cannot be told.
+    Raises QueryError for operations that Trino refuses, and if a type that is needed cannot be determined.
     """
     for node in sorted((node for node in statement.walk() if type(node) in RULES), key=lambda node: -node.depth):
         select = node.find_ancestor(exp.Select)
@@ -39,7 +39,7 @@ def by_types(statement: exp.Expr, connection: duckdb.DuckDBPyConnection, macros:
 def _refuse_other_kinds(
     operation: exp.SetOperation, statement: exp.Expr, connection: duckdb.DuckDBPyConnection
 ) -> None:
-    """Columns that UNION and its like put together have to be of one kind; DuckDB makes texts of them."""
+    """Refuses UNION, INTERSECT and EXCEPT of columns of different kinds. (DuckDB would cast them to text.)"""
     kinds = []
     for side in (operation.left, operation.right):
         asked = side.unnest().copy()
@@ -68,9 +68,9 @@ def _type_of(
     macros: Macros,
     part: exp.Expr,
 ) -> str | None:
-    """DuckDB's type of an expression that stands in this SELECT; None where it cannot be told (a part of a lambda)."""
+    """DuckDB's type of an expression in this SELECT; None if it cannot be determined (inside a lambda)."""
     if isinstance(part.unnest(), exp.Predicate | exp.Connector | exp.Not):
-        # Not asked: a chain of hundreds of ORs would be asked for hundreds of times.
+        # Without asking, because a chain of hundreds of ORs would need hundreds of questions.
         return "BOOLEAN"
     for asked in _questions(part, select, statement):
         sql = asked.sql(dialect=DuckDB)
@@ -84,8 +84,8 @@ def _type_of(
 
 
 def _questions(part: exp.Expr, select: exp.Select | None, statement: exp.Expr) -> list[exp.Select]:
-    """The expression alone: from where the SELECT has its columns; from where the SELECTs around it have theirs, too;
-    over the SELECT's own result.
+    """SELECTs of the expression alone, to be tried in order: from the sources of its SELECT; also from those of the
+    outer SELECTs (a correlated subquery); from the result of its SELECT (ORDER BY).
     """
     if select is None:
         return [exp.select(exp.alias_(part.copy(), "asked"))]

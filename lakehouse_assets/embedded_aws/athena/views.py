@@ -1,9 +1,8 @@
-"""Answers one query over the current versions of Delta tables, with a DuckDB that lives as long as the query and sees
-nothing else.
+"""Runs one query over the current versions of Delta tables, in a DuckDB of its own that can read only their files.
 
-Each table is a view over its live files on disk (no extension that would have to be downloaded): columns by the types
-of the table's schema, absent in older files as NULL; partition columns by the values in the table's log, whatever the
-names of the folders are.
+Each table is a view over its live files on disk (without an extension that would have to be downloaded). Columns have
+the types of the table's schema, and are NULL in older files that lack them. Partition columns have the values in the
+table's log, whatever the folders are called.
 """
 
 import os
@@ -46,7 +45,7 @@ SETTINGS = {
     "enable_progress_bar": "false",
     # Trino divides integers to an integer.
     "integer_division": "true",
-    # It would compute less than is written, and not come upon an overflow: `n - 1 = 7` becomes `n = 8`.
+    # It would remove computations that may overflow: `n - 1 = 7` becomes `n = 8`.
     "disabled_optimizers": "'expression_rewriter'",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -55,7 +54,7 @@ SETTINGS = {
 # No database of the Glue catalog can have a space in its name.
 LIVE_FILES = '"live files"'
 SHAPES = '"shapes"'
-"""A catalog of empty tables."""
+"""A catalog of empty tables, which are asked for types."""
 
 
 ROWS_AT_ONCE = 1000
@@ -63,8 +62,7 @@ ROWS_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class Answer:
-    """The rows that a query found, some at a time, as Python values, and its columns with the names of their DuckDB
-    types."""
+    """The result of a query: column names, the names of their DuckDB types, and batches of rows as Python values."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
@@ -73,7 +71,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class DeltaFiles:
-    """The current version of a Delta table, and where its live files lie on the disk, in the same order."""
+    """The current version of a Delta table, and the paths of its live files on disk, in the same order."""
 
     snapshot: Snapshot
     paths: tuple[str, ...]
@@ -81,7 +79,7 @@ class DeltaFiles:
 
 @contextmanager
 def answer(query: Query, tables: Mapping[TableName, DeltaFiles], database: str) -> Iterator[Answer]:
-    """Runs the query, as far as its rows are taken. Raises QueryError with DuckDB's reason if it cannot be run."""
+    """Runs the query. Its rows can be read inside the context. Raises QueryError with DuckDB's reason if it fails."""
     with duckdb.connect(":memory:") as connection:
         for name, value in {**SETTINGS, "temp_directory": _quoted(tempfile.gettempdir())}.items():
             connection.execute(f"SET {name} = {value}")
@@ -105,7 +103,7 @@ def answer(query: Query, tables: Mapping[TableName, DeltaFiles], database: str) 
             types = tuple(column[1].id for column in description)
             if "interval" in types:
                 raise QueryError(
-                    "NOT_SUPPORTED: the embedded Athena gives no intervals; ask for a number of units with date_diff"
+                    "NOT_SUPPORTED: the embedded Athena does not return intervals; use date_diff for a number of units"
                 )
             yield Answer(tuple(column[0] for column in description), types, _rows(connection))
 
@@ -117,7 +115,7 @@ def _with_types(
     tables: Mapping[TableName, DeltaFiles],
     database: str,
 ) -> str:
-    """The query in DuckDB's SQL, after what depends on its columns' types is refused or rewritten."""
+    """The query in DuckDB's SQL, with operations that depend on types rewritten. Raises QueryError for refused ones."""
     statement = query.statement
     if not query.questions and not depends_on_types(statement):
         return statement.sql(dialect=DuckDB)
@@ -152,11 +150,11 @@ def _failures_named() -> Iterator[None]:
 def _create_view(
     connection: duckdb.DuckDBPyConnection, table: TableName, delta: DeltaFiles, files_table: str
 ) -> list[str]:
-    """Returns the files that the view reads."""
+    """Creates the view of a table. Returns the files that it reads."""
     snapshot, files = delta.snapshot, list(delta.paths)
     types = {field.name: _duckdb_type(field.type) for field in snapshot.fields}
     in_files = {name: type_ for name, type_ in types.items() if name not in snapshot.partition_columns}
-    # A relation without rows lends its columns to tables without files, and to files from before a column was added.
+    # A relation without rows provides the columns, for tables without files and for files that lack a column.
     no_values = [
         f"CAST(NULL AS {type_}) AS {_name(name)}" for name, type_ in {**in_files, "__file__": "VARCHAR"}.items()
     ]

@@ -1,9 +1,9 @@
-"""The words and forms of Trino's SQL that the embedded Athena answers; it refuses all others, whatever DuckDB would
-make of them.
+"""The functions, operators and forms of Trino's SQL that the embedded Athena supports. It refuses all others, even if
+DuckDB would answer them.
 
-Each function here is held against Trino itself (lakehouse_assets_tests/trino/expressions.txt), with NULLs and with
-values at its edges. One that Trino has and that is not here is refused too: an answer that nobody compared may be
-another one than Athena's.
+Each function here is compared with Trino itself (lakehouse_assets_tests/trino/expressions.txt), with NULLs and edge
+values. Functions of Trino that are not here are refused as well, because an answer that was not compared may differ
+from Athena's.
 """
 
 import re
@@ -35,10 +35,10 @@ KEYWORDS = frozenset(
     varchar when where window with within
     """.split()
 )
-"""What a parenthesis may follow without being a function's."""
+"""Keywords that may be followed by a parenthesis and are not functions."""
 CALLED = re.compile(r"[A-Za-z_]\w*")
 NAMES_BEFORE = (TokenType.ALIAS, TokenType.R_PAREN, TokenType.VAR, TokenType.IDENTIFIER, TokenType.ORDINALITY)
-"""What comes before a name with a list of columns, `(…) AS t(x)` or `things t(x)`; never before a call."""
+"""Tokens before a name with a list of columns, `(…) AS t(x)` or `things t(x)`, and never before a call."""
 SIGNS = {
     TokenType.DCOLON: "::",
     TokenType.CARET: "^",
@@ -52,17 +52,17 @@ SIGNS = {
 }
 DATE_FORMATS = re.compile(r"(?:[^%]|%[YymdHisSjaMbWT%])*")
 BIGINTS = 2**63
-PLACES = exp.Lag | exp.Lead | exp.RowNumber | exp.Rank | exp.DenseRank | exp.PercentRank | exp.CumeDist | exp.Ntile
+POSITIONAL = exp.Lag | exp.Lead | exp.RowNumber | exp.Rank | exp.DenseRank | exp.PercentRank | exp.CumeDist | exp.Ntile
 
 
 def refuse_words(tokens: Sequence[Token], named: frozenset[str]) -> None:
-    """Refuses operators and functions. `named` are the names that WITH gives, which may have a list of columns. Raises
-    QueryError.
+    """Raises QueryError for operators and functions that are not supported. `named`: the names of WITH queries, which
+    may have a list of columns.
     """
     for number, token in enumerate(tokens):
         following = tokens[number + 1] if number + 1 < len(tokens) else None
         if token.token_type == TokenType.OFFSET and number > 1 and tokens[number - 2].token_type == TokenType.LIMIT:
-            raise QueryError("SYNTAX_ERROR: mismatched input 'offset': it belongs before LIMIT")
+            raise QueryError("SYNTAX_ERROR: mismatched input 'offset': put OFFSET before LIMIT")
         if sign := SIGNS.get(token.token_type):
             raise QueryError(f"SYNTAX_ERROR: mismatched input '{sign}'")
         if token.text.startswith("$$") or token.token_type == TokenType.HEX_STRING:
@@ -88,7 +88,7 @@ def refuse_words(tokens: Sequence[Token], named: frozenset[str]) -> None:
 
 
 def refuse_forms(statement: exp.Expr) -> None:
-    """Refuses what DuckDB understands and Trino does not, or otherwise. Raises QueryError."""
+    """Raises QueryError for forms that Trino does not have, or that mean something else there."""
     for node in statement.walk():
         if problem := _form(node):
             raise QueryError(problem)
@@ -107,7 +107,9 @@ def _form(node: exp.Expr) -> str | None:
         case exp.Group() if node.args.get("all"):
             return "COLUMN_NOT_FOUND: Column 'all' cannot be resolved"
         case exp.Join() if node.args.get("using") and (named := _named_past_using(node)):
-            return f"COLUMN_NOT_FOUND: Column '{named}' cannot be resolved: a column of USING belongs to no table"
+            return (
+                f"COLUMN_NOT_FOUND: Column '{named}' cannot be resolved: a column of USING does not belong to a table"
+            )
         case exp.Distinct() if node.args.get("on"):
             return "SYNTAX_ERROR: Athena has no DISTINCT ON"
         case exp.In() if not (node.expressions or node.args.get("query") or node.args.get("unnest")):
@@ -124,22 +126,22 @@ def _form(node: exp.Expr) -> str | None:
                 " itself"
             )
         case exp.Cast() if node.to.this == exp.DType.JSON:
-            return "NOT_SUPPORTED: the embedded Athena has no values of the type JSON"
+            return "NOT_SUPPORTED: the embedded Athena does not support the type JSON"
         case exp.Tuple() if isinstance(node.parent, exp.Select | exp.Alias | exp.In) and not (
             isinstance(node.parent, exp.In) and node.parent.args.get("query")
         ):
-            return f"NOT_SUPPORTED: the embedded Athena gives and compares no rows: {node.sql(dialect=Athena)}"
+            return f"NOT_SUPPORTED: the embedded Athena does not support rows as values: {node.sql(dialect=Athena)}"
         case exp.Struct() if not isinstance(node.parent, exp.Cast | exp.In | exp.Predicate):
             return (
-                "NOT_SUPPORTED: the embedded Athena gives no rows without the names of their fields:"
+                "NOT_SUPPORTED: the embedded Athena does not support rows without names for their fields:"
                 f" {node.sql(dialect=Athena)}"
             )
         case exp.StrPosition() if node.args.get("position") or node.args.get("occurrence"):
-            return "NOT_SUPPORTED: the embedded Athena answers strpos(text, part) only"
+            return "NOT_SUPPORTED: the embedded Athena supports strpos(text, part) only"
         case exp.ArgMax() | exp.ArgMin() if node.args.get("count"):
-            return "NOT_SUPPORTED: the embedded Athena answers max_by and min_by of one value only"
+            return "NOT_SUPPORTED: the embedded Athena supports max_by and min_by of one value only"
         case exp.Split() if node.args.get("limit"):
-            return "NOT_SUPPORTED: the embedded Athena answers split(text, delimiter) only"
+            return "NOT_SUPPORTED: the embedded Athena supports split(text, delimiter) only"
         case exp.Replace() if node.text("expression") == "":
             return "NOT_SUPPORTED: the embedded Athena does not replace an empty text, nor one that is not a literal"
         case exp.RegexpReplace() if not isinstance(node.args.get("replacement"), exp.Literal) or "\\" in node.text(
@@ -147,7 +149,7 @@ def _form(node: exp.Expr) -> str | None:
         ):
             return "NOT_SUPPORTED: the embedded Athena replaces by a literal without backslashes only"
         case exp.RegexpExtract() if node.args.get("group") and re.search(r"\)[?*{]|\||^$", node.text("expression")):
-            return "NOT_SUPPORTED: the embedded Athena cannot tell a group that took no part in a match"
+            return "NOT_SUPPORTED: the embedded Athena cannot recognise a group that did not take part in a match"
         case exp.ArraySort() if node.find(exp.Lambda):
             return "NOT_SUPPORTED: the embedded Athena sorts an array by its values only"
         case exp.Order() if isinstance(node.this, exp.Distinct) and any(
@@ -159,13 +161,14 @@ def _form(node: exp.Expr) -> str | None:
         case exp.Window():
             return _window_problem(node)
         case exp.OverflowTruncateBehavior():
-            return "NOT_SUPPORTED: the embedded Athena answers listagg without ON OVERFLOW only"
+            return "NOT_SUPPORTED: the embedded Athena supports listagg without ON OVERFLOW only"
         case exp.GroupConcat() if not isinstance(node.this, exp.Order) or not node.args.get("separator"):
-            return "NOT_SUPPORTED: the embedded Athena answers listagg(value, separator) WITHIN GROUP (ORDER BY …) only"
+            return (
+                "NOT_SUPPORTED: the embedded Athena supports listagg(value, separator) WITHIN GROUP (ORDER BY …) only"
+            )
         case exp.TimeToStr() | exp.StrToTime() if not DATE_FORMATS.fullmatch(node.text("format")):
             return (
-                "NOT_SUPPORTED: the embedded Athena does not know a letter of the format, or the format is not a"
-                " literal"
+                "NOT_SUPPORTED: the format is not a literal, or has a letter that the embedded Athena does not support"
             )
         case exp.Select() if node.args.get("distinct") and (hidden := _hidden_order(node)):
             return (
@@ -190,11 +193,11 @@ def _named_past_using(join: exp.Join) -> str | None:
 
 
 def _window_problem(window: exp.Window) -> str | None:
-    """A function that looks at its place in the window takes no frame; DuckDB would not look at it."""
+    """Functions of the position in a window accept no frame in Trino. DuckDB ignores it."""
     if isinstance(window.this, exp.Filter):
         return f"NOT_SUPPORTED: FILTER is not yet supported for window functions: {window.sql(dialect=Athena)}"
     called = window.this.this if isinstance(window.this, exp.IgnoreNulls | exp.RespectNulls) else window.this
-    if not isinstance(called, PLACES):
+    if not isinstance(called, POSITIONAL):
         return None
     select = window.find_ancestor(exp.Select)
     named = {one.name.lower(): one for one in (select.args.get("windows") if select else None) or ()}
@@ -215,7 +218,7 @@ def _is_escaped(node: exp.Escape) -> bool:
 
 
 def _hidden_order(select: exp.Select) -> str | None:
-    """What a SELECT DISTINCT is ordered by without selecting it."""
+    """An expression in ORDER BY that a SELECT DISTINCT does not select; None if there is none."""
     order, shown = (
         select.args.get("order"),
         {column.sql() for column in select.expressions} | {column.alias_or_name for column in select.expressions},
@@ -232,4 +235,4 @@ def _hidden_order(select: exp.Select) -> str | None:
 
 
 def _unknown(what: str) -> QueryError:
-    return QueryError(f"NOT_SUPPORTED: the embedded Athena does not know {what}")
+    return QueryError(f"NOT_SUPPORTED: the embedded Athena does not support {what}")

@@ -1,7 +1,8 @@
-"""What a crawler registers: the tables of Delta folders, as a real crawler makes them with CreateNativeDeltaTable.
+"""What a crawler registers: an entry of the Glue catalog for each Delta table, as a real crawler writes it with
+CreateNativeDeltaTable.
 
-`aws/delta_entry.py` says what such an entry is. The crawler adds the table's schema as Spark keeps it, and that it was
-there. An entry that says the same already, whoever wrote it, stays as it is.
+`aws/delta_entry.py` builds the entry. The crawler adds the table's schema as Spark stores it, and its own mark. An
+entry that has the same content already, whoever wrote it, stays unchanged.
 """
 
 import re
@@ -30,7 +31,7 @@ SCHEMA_PART_CHARACTERS = 4000
 
 
 def register_targets(crawler: dict[str, Any]) -> list[str]:
-    """Registers every table that can be registered. Returns what is wrong with the others."""
+    """Registers every Delta table of the crawler's targets that can be read. Returns the problems with the others."""
     targets = crawler.get("Targets") or {}
     problems = [
         f"{kind} are not crawled by the embedded AWS"

@@ -1,9 +1,9 @@
 """Gap: a crawler of ministack runs for five seconds and creates nothing. Here it registers the Delta tables of its
 targets.
 
-LastCrawl tells the truth: a folder without a Delta table, or one that Athena could not read, makes the crawl FAILED
-with the reason, after the other tables are registered. Other targets than Delta tables fail too. Of SchemaChangePolicy,
-UpdateBehavior is kept.
+A folder without a Delta table, or one that the embedded Athena cannot read, makes the crawl FAILED with the reason in
+LastCrawl, after the other tables are registered. So do targets of other kinds. Of SchemaChangePolicy only
+UpdateBehavior has an effect.
 """
 
 import time
@@ -18,7 +18,7 @@ from lakehouse_assets.embedded_aws.patching import Response, replace
 
 
 def fill() -> None:
-    """Lets crawlers crawl."""
+    """Makes crawlers register tables."""
     replace(glue, "_start_crawler", _start_crawler)
 
 
@@ -39,7 +39,7 @@ def _crawl(crawler: dict[str, Any]) -> None:
     started = time.time()
     problems = ["the embedded AWS failed while crawling; its log says why"]
     try:
-        # It imports delta-rs: not before the first crawl.
+        # Imported at the first crawl, because it imports delta-rs.
         from lakehouse_assets.embedded_aws.glue.crawled_tables import register_targets
 
         problems = register_targets(crawler)

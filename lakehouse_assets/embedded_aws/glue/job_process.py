@@ -1,5 +1,5 @@
-"""One run of a Glue job as a process: prepared, started, waited for, stopped, its output kept in a file. Knows nothing
-of Glue's API.
+"""One run of a Glue job as a process: prepares, starts, waits for and stops it, and writes its output to a log file.
+Independent of Glue's API.
 """
 
 import os
@@ -18,23 +18,27 @@ TRACEBACK = "Traceback (most recent call last):"
 IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError")
 
 Prepare = Callable[[Path, Callable[[str], None]], Mapping[str, str]]
-"""Puts what the script needs into its folder, may say something in its log, and gives its environment."""
+"""Puts what the script needs into the folder (first argument), may write lines to the log (second argument), and
+returns the script's environment.
+"""
 
 
 class LaunchError(Exception):
-    """What the script needs is not there, so it is not started."""
+    """Something that the script needs is missing, so it is not started."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: a final JobRunState of Glue, and what to tell whoever asks why."""
+    """How a run ended: a final JobRunState of Glue, and the error message."""
 
     state: str
     error: str = ""
 
 
 class JobProcess:
-    """A script that runs with its arguments, in a temporary folder of its own."""
+    """A script that runs with its arguments in a temporary folder of its own. `script`: its source, None if it does not
+    exist. `command`: the command line before the script. `log`: the file for its output.
+    """
 
     def __init__(
         self,
@@ -93,7 +97,7 @@ class JobProcess:
         return Outcome("FAILED", f"{why}{self._whole_log()}")
 
     def stop(self) -> None:
-        """Ends the script, or keeps it from starting. Returns when it is gone."""
+        """Ends the script, or prevents its start. Returns when it is gone."""
         self._stop_requested.set()
         with self._starting:
             process = self._process
@@ -109,7 +113,7 @@ class JobProcess:
                 stderr=subprocess.STDOUT,
                 cwd=script.parent,
                 env=dict(environment),
-                # A group of its own: what the script started ends with it.
+                # A process group of its own, so that everything that the script starts ends with it.
                 start_new_session=True,
             )
 
@@ -130,8 +134,8 @@ class JobProcess:
 
 
 def error_in(log: str, script: str) -> str | None:
-    """What Glue would tell of the last exception in a log: the category, the line of the script, the exception's class
-    without its module, its message.
+    """Glue's error message for the last exception in a log: category, line of the script, class without its module,
+    message. None if the log has no traceback. `script`: the script's file name.
     """
     raised = exception_in(log)
     if raised is None:
@@ -144,8 +148,8 @@ def error_in(log: str, script: str) -> str | None:
 
 
 def exception_in(log: str) -> tuple[str, str] | None:
-    """The last exception whose traceback is in a log: its class without the module, and what follows. None where there
-    is no traceback.
+    """The last exception in a log: its class without the module, and the rest of the message. None if the log has no
+    traceback.
     """
     _, found, last = log.rpartition(TRACEBACK)
     raised = re.match(r"(?:\w+\.)*(\w+)(.*)", _exception(last), re.DOTALL)
@@ -153,7 +157,7 @@ def exception_in(log: str) -> tuple[str, str] | None:
 
 
 def _exception(traceback: str) -> str:
-    """The part of a traceback after its frames, which are indented."""
+    """The part of a traceback after its indented frames."""
     lines = traceback.strip("\n").splitlines()
     first = next((number for number, line in enumerate(lines) if line and not line.startswith(" ")), len(lines))
     return "\n".join(lines[first:])

@@ -126,7 +126,7 @@ def _begin(run: dict[str, Any], job: dict[str, Any]) -> None:
     _processes[run["Id"]] = _process(run, job)
     runs.append(run)
     _forget_old_runs(runs)
-    spawn_background(_carry_out, run, job, thread_name=f"glue-{job['Name']}")
+    spawn_background(_run_to_end, run, job, thread_name=f"glue-{job['Name']}")
 
 
 def _process(run: dict[str, Any], job: dict[str, Any]) -> JobProcess:
@@ -148,7 +148,7 @@ def _object(location: str) -> bytes | None:
     return found
 
 
-def _carry_out(run: dict[str, Any], job: dict[str, Any]) -> None:
+def _run_to_end(run: dict[str, Any], job: dict[str, Any]) -> None:
     outcome = Outcome("FAILED", "The embedded AWS failed to run the job; its log says why")
     try:
         if run["JobRunState"] == "STARTING":

@@ -1,7 +1,7 @@
-"""What Glue puts around a job's script: its Python modules, Spark with Delta Lake and S3, an environment of its own.
+"""What Glue provides for a job's script: Python modules, Spark with Delta Lake and S3, and a clean environment.
 
-Glue reads special arguments of a job. Those that decide whether a script runs at all are carried out here, and fail as
-on Glue; of all others the run's log says that they have no effect here.
+Glue reads special arguments of a job. The ones that decide whether a script can run are carried out here, and fail as
+on Glue. The run's log lists all others as without effect.
 """
 
 import importlib.metadata
@@ -28,17 +28,19 @@ WITHOUT_EFFECT = (
     ),
     *("--class", "--extra-files", "--job-language", "--python-modules-installer-option", "--TempDir"),
 )
-"""What Glue reads and this does not, by how it begins."""
+"""Prefixes of arguments that Glue reads and that have no effect here."""
 OF_THIS_MACHINE = ("LAKEHOUSE_", "DAGSTER_", "SPARK_", "PYSPARK_", "JAVA_", "JDK_JAVA_", "PYTHONPATH")
-"""What no job on AWS would find in its environment, and could change what it does here."""
+"""Prefixes of environment variables that a job on AWS would not have, and that could change what it does here."""
 
 ReadObject = Callable[[str], bytes | None]
-"""The bytes at an s3:// location, or None."""
+"""Returns the bytes at an s3:// location; None if there is no object."""
 
 
 def prepare(arguments: Mapping[str, str], read: ReadObject, folder: Path, say: Callable[[str], None]) -> dict[str, str]:
-    """Puts modules and Spark's configuration into the run's folder. Returns the script's environment. Raises
-    LaunchError where something is not there.
+    """Puts modules and Spark's configuration into the run's folder. Returns the script's environment.
+
+    `arguments`: the job's, with their `--`. `read` gets an object's bytes, `say` writes a line to the run's log. Raises
+    LaunchError if something is missing.
     """
     ignored = sorted(name for name in arguments if name.startswith(WITHOUT_EFFECT))
     if ignored:
@@ -69,20 +71,20 @@ def _python_path(arguments: Mapping[str, str], read: ReadObject, folder: Path) -
 def _unpack(location: str, read: ReadObject, modules: Path) -> None:
     if not location.endswith(".whl"):
         raise LaunchError(
-            f"Installation of Additional Python Modules failed: {location} is no wheel; the embedded Glue takes wheels"
-            " and name==version"
+            f"Installation of Additional Python Modules failed: {location} is not a wheel; the embedded Glue"
+            " accepts wheels and name==version"
         )
     try:
         with zipfile.ZipFile(io.BytesIO(_object(location, read))) as wheel:
             wheel.extractall(modules)
     except zipfile.BadZipFile as error:
         raise LaunchError(
-            f"Installation of Additional Python Modules failed: {location} is no wheel: {error}"
+            f"Installation of Additional Python Modules failed: {location} is not a wheel: {error}"
         ) from error
 
 
 def _check_installed(module: str) -> None:
-    """This Python's packages stand for the index that pip asks on Glue."""
+    """Checks that this Python has the package. On Glue pip would install it from an index."""
     name, _, version = module.partition("==")
     try:
         found = importlib.metadata.version(name)
@@ -90,13 +92,15 @@ def _check_installed(module: str) -> None:
         found = None
     if found is None or (version and found != version):
         raise LaunchError(
-            f"Installation of Additional Python Modules failed: {module} is not on this machine"
-            f" ({f'only {found} is' if found else 'no version is'})"
+            f"Installation of Additional Python Modules failed: {module} is not installed on this machine"
+            f" ({f'version {found} is' if found else 'no version is'})"
         )
 
 
 def _fetched(location: str, read: ReadObject, folder: Path) -> Path:
-    """What goes on the Python path for one of --extra-py-files: an archive itself, or the folder of a module."""
+    """Downloads an object into the run's folder. Returns the entry for the Python path: the archive itself, or the
+    folder of a module.
+    """
     target = folder / location.rpartition("/")[2]
     target.write_bytes(_object(location, read))
     return folder if target.suffix == ".py" else target
@@ -112,14 +116,14 @@ def _object(location: str, read: ReadObject) -> bytes:
 def _check_formats(formats: str) -> None:
     missing = sorted({name.strip() for name in formats.split(",")} - {"delta"})
     if missing:
-        raise LaunchError(f"--datalake-formats: the embedded Glue has delta, and not {', '.join(missing)}")
+        raise LaunchError(f"--datalake-formats: the embedded Glue has only delta, not {', '.join(missing)}")
 
 
 def _spark(conf: str, extra_jars: Sequence[Path], folder: Path) -> dict[str, str]:
-    """Spark as Glue has it: the jars of Delta Lake and S3A on its path, and those of the job; `s3://` as S3A, and what
-    the job's --conf says.
+    """Configures Spark as Glue does: with the jars of Delta Lake, S3A and the job, `s3://` as S3A, and the settings of
+    the job's --conf. Returns environment variables.
     """
-    # Only a machine with the spark extra can run these jobs.
+    # Imported here, because only a machine with the spark extra can run these jobs.
     from lakehouse_assets.local.spark.platform import platform_environment, platform_settings
 
     try:

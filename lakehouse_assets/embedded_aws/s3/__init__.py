@@ -1,1 +1,1 @@
-"""S3's objects on disk, with their limits, listings and expiry."""
+"""S3: objects on disk, their limits, listings, and the expiry of old versions."""

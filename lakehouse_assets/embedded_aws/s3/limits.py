@@ -1,7 +1,7 @@
-"""Gap: ministack's S3 takes keys and metadata of any length. AWS takes keys of 1,024 bytes and metadata of 2,048 (in
-UTF-8, names and values together).
+"""Gap: ministack's S3 accepts keys and metadata of any length. AWS accepts keys of up to 1,024 bytes and metadata of up
+to 2,048 bytes (in UTF-8, names and values together).
 
-What does not fit there must not fit here: else a copy under a longer key works in every test, and nowhere else.
+Here longer ones are refused as well. Otherwise a copy under a longer key would work in every test, and fail on AWS.
 
 Source: Amazon S3 User Guide, "Naming Amazon S3 objects" and "User-defined object metadata"; the codes are those of its
 list of error responses.
@@ -20,7 +20,7 @@ METADATA = "x-amz-meta-"
 
 
 def fill() -> None:
-    """Lets ministack refuse what is too long."""
+    """Makes S3 refuse keys and metadata that are too long."""
     wrap(s3, "_dispatch", _dispatch)
 
 

@@ -1,9 +1,9 @@
-"""Gap: what ministack's S3 says of objects differs from S3's own answers.
+"""Gap: two properties of ministack's S3 listings differ from AWS.
 
-- Times have milliseconds. S3's are whole seconds, so that what was written within one second has no order; here too,
-  else a mistake in that shows on AWS alone.
-- ListObjectVersions heeds no `encoding-type=url`, which boto3 asks for: XML cannot hold a control character, and one
-  such key makes every listing that it is in unreadable. Here keys are encoded where that is asked for
+- Times have milliseconds. S3's times are whole seconds, so versions that were written within one second have no order.
+  Here times are whole seconds, too: otherwise code that relies on the order would fail only on AWS.
+- ListObjectVersions ignores `encoding-type=url`, which boto3 requests. XML cannot hold control characters, so one key
+  with such a character makes every listing that contains it unreadable. Here keys are encoded on request
   (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html).
 """
 
@@ -22,7 +22,7 @@ _encoding: ContextVar[str] = ContextVar("encoding", default="")
 
 
 def fill() -> None:
-    """Lets listings be what S3's are."""
+    """Makes listings equal to S3's."""
     wrap(s3, "now_iso", _now_iso)
     wrap(s3, "_list_object_versions", _list_object_versions)
     wrap(s3, "_xml_body", _xml_body)

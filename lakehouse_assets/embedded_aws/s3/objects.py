@@ -1,11 +1,10 @@
-"""Gap: how ministack's S3 reads the bytes of an object; `s3_writes` writes them.
+"""Gap: how ministack's S3 reads the bytes of an object. (`writes` is about writing them.)
 
-- A ranged read of a version (`VersionId` with `Range`) answers with the whole object, so that a large version that
-  boto3 downloads in parts is corrupt. Here it answers with the range.
-- Every version ever written stays in memory, and every ranged read reads the whole file from disk. Here the bytes are
-  on disk alone, and a large file is mapped into memory, so that a range costs what it weighs.
-- An object that cannot be read (file gone) is a warning in the log and an empty object for the reader. Here it is an
-  error.
+- A ranged read of a version (`VersionId` with `Range`) returns the whole object, which corrupts a large version that
+  boto3 downloads in parts. Here it returns the range.
+- Every version ever written stays in memory, and every ranged read reads the whole file. Here bytes are only on disk,
+  and large files are mapped into memory, so that a range costs as much as its size.
+- An object whose file is missing is a warning in the log and an empty object for the reader. Here it is an error.
 """
 
 import mmap
@@ -25,7 +24,7 @@ Original = Callable[..., Any]
 
 
 def fill() -> None:
-    """Lets ministack handle the bytes of objects as said above."""
+    """Makes S3 read objects from disk, and ranges of versions correctly."""
     wrap(s3, "_get_object", _get_object)
     wrap(s3, "_get_object_data", _get_object_data)
     wrap(s3, "_version_entry_from_record", _version_entry_from_record)
@@ -38,11 +37,11 @@ def _get_object(
 ) -> Response:
     requested_range = headers.get("range", "") if query and query.get("versionId") else ""
     if requested_range:
-        # Checksums are of the whole object: a client would hold the piece against them.
+        # Checksums are those of the whole object: a client would compare the range with them.
         headers = {name: value for name, value in headers.items() if name != "x-amz-checksum-mode"}
     status, response_headers, body = original(bucket_name, key, headers, query)
     if requested_range and status == 200:
-        return _piece(body, requested_range, response_headers, bucket_name, key)
+        return _range(body, requested_range, response_headers, bucket_name, key)
     return status, response_headers, _as_bytes(body)
 
 
@@ -76,17 +75,17 @@ def _from_disk(path: str) -> Body:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-def _piece(body: Body, requested_range: str, headers: dict[str, str], bucket_name: str, key: str) -> Response:
+def _range(body: Body, requested_range: str, headers: dict[str, str], bucket_name: str, key: str) -> Response:
     bounds = s3._parse_range(requested_range, len(body))
     if bounds is None:
         error = s3._xml_body(s3._range_error_xml(bucket_name, key))
         return 416, {"Content-Type": "application/xml", "Content-Range": f"bytes */{len(body)}"}, error
     start, end = bounds
-    piece = bytes(body[start : end + 1])
+    part = bytes(body[start : end + 1])
     return (
         206,
-        {**headers, "Content-Length": str(len(piece)), "Content-Range": f"bytes {start}-{end}/{len(body)}"},
-        piece,
+        {**headers, "Content-Length": str(len(part)), "Content-Range": f"bytes {start}-{end}/{len(body)}"},
+        part,
     )
 
 

@@ -1,9 +1,9 @@
-"""An object is two files: its bytes, and beside them what is said of it (a sidecar). A server that was killed between
-the two leaves them at odds.
+"""Repairs objects whose write was interrupted. An object is two files: its bytes, and its metadata beside them (the
+sidecar). A server that is killed between the two writes leaves files that do not match.
 
-`s3_writes` lays both ready, as `NAME.tmp`, before the first takes its place. So a sidecar that is still ready and
-complete while the bytes are not ready any more belongs to the bytes in place, and the write can be finished; any other
-is as if it had never begun.
+`writes` writes both files completely as `NAME.tmp` before it renames the first. So a complete `.tmp` sidecar without
+`.tmp` bytes belongs to the bytes that are in place, and the write can be finished. Any other `.tmp` file is removed, as
+if the write had never begun.
 """
 
 import errno
@@ -16,29 +16,29 @@ from typing import Any
 
 SIDECAR, READY = ".meta.json", ".tmp"
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
-"""What link(2) says where a disk (exFAT, some shares) has no hard links, or no more of this file."""
+"""Errors of link(2) on a file system without hard links (exFAT, some shares), or if the file has too many."""
 
 
 def finish_or_undo(objects: Path) -> None:
-    """Finishes or undoes the writes that were under way when the last server ended. Before ministack looks at the
-    folder: it takes what it finds for true.
+    """Finishes or undoes the writes that the last server did not complete. `objects`: S3's folder. To be called before
+    ministack is imported, because it loads whatever files it finds.
     """
     accounts = [folder for folder in objects.iterdir() if folder.name.isdigit()]
     ready = [file for account in accounts for file in _files(account, READY)]
-    # The sidecars first: whether their bytes are ready tells what they are.
+    # Sidecars first, while the `.tmp` files of their bytes still show how far the write came.
     for file in sorted(ready, key=lambda file: not file.name.endswith(SIDECAR + READY)):
-        place = file.with_name(file.name.removesuffix(READY))
-        if place.name.endswith(SIDECAR) and not _bytes_of(place, READY).exists() and _read(file) is not None:
-            file.replace(place)
+        target = file.with_name(file.name.removesuffix(READY))
+        if target.name.endswith(SIDECAR) and not _bytes_of(target, READY).exists() and _read(file) is not None:
+            file.replace(target)
         else:
             file.unlink()
     for account in accounts:
         for sidecar in _files(account, SIDECAR):
-            _put_back_what_was_complete(objects, sidecar)
+            _restore_matching_bytes(objects, sidecar)
 
 
 def link_or_copy(file: Path, other: Path) -> None:
-    """Gives a file another name, or makes a copy where its disk has no hard links."""
+    """Makes a hard link to a file, or a copy if the file system has no hard links."""
     try:
         os.link(file, other)
     except OSError as error:
@@ -47,28 +47,28 @@ def link_or_copy(file: Path, other: Path) -> None:
         shutil.copyfile(file, other)
 
 
-def _put_back_what_was_complete(objects: Path, sidecar: Path) -> None:
-    """After a power cut, or where files were written before both were laid ready first: the bytes of before lie aside,
-    as a version.
+def _restore_matching_bytes(objects: Path, sidecar: Path) -> None:
+    """Restores the bytes that a sidecar describes, if others are in place: after a power cut, or if an older version of
+    this package wrote them. The old bytes are kept as a version.
     """
-    body, said = _bytes_of(sidecar), _read(sidecar) or {"size": None}
-    if said.get("is_delete_marker") or "size" not in said or not body.is_file():
+    body, metadata = _bytes_of(sidecar), _read(sidecar) or {"size": None}
+    if metadata.get("is_delete_marker") or "size" not in metadata or not body.is_file():
         return
     account, bucket, *key = body.relative_to(objects).parts
-    aside = objects.joinpath(".versions", account, bucket, said.get("version_id") or "null", *key)
+    aside = objects.joinpath(".versions", account, bucket, metadata.get("version_id") or "null", *key)
     if aside.is_file():
-        # It may also lie there with the same bytes: a deleted version that came back, a write that the disk refused.
-        if not _is_said_of(body, said):
+        # The version's file may also have the same bytes: after a deletion was undone, or after a failed write.
+        if not _matches(body, metadata):
             aside.replace(body)
-    elif body.stat().st_size != said["size"]:
+    elif body.stat().st_size != metadata["size"]:
         sidecar.unlink()
 
 
-def _is_said_of(body: Path, said: dict[str, Any]) -> bool:
-    # The size alone does not tell: one lease is as long as the next.
-    return body.stat().st_size == said["size"] and hashlib.md5(
+def _matches(body: Path, metadata: dict[str, Any]) -> bool:
+    # The size alone is not enough: two leases have the same length.
+    return body.stat().st_size == metadata["size"] and hashlib.md5(
         body.read_bytes(), usedforsecurity=False
-    ).hexdigest() == str(said.get("etag")).strip('"')
+    ).hexdigest() == str(metadata.get("etag")).strip('"')
 
 
 def _files(folder: Path, ending: str) -> list[Path]:
@@ -81,7 +81,7 @@ def _bytes_of(sidecar: Path, ending: str = "") -> Path:
 
 def _read(sidecar: Path) -> dict[str, Any] | None:
     try:
-        said = json.loads(sidecar.read_bytes())
+        metadata = json.loads(sidecar.read_bytes())
     except ValueError:
         return None
-    return said if isinstance(said, dict) else None
+    return metadata if isinstance(metadata, dict) else None

@@ -1,13 +1,13 @@
-"""Gap: an object or a delete marker that the disk refuses is there all the same in ministack, in memory and until the
-next stop.
+"""Gap: in ministack an object or delete marker whose write to disk fails is still visible, in memory, until the server
+stops.
 
-The client that tries again then meets what it wrote itself: to create an object "only if there is none" is answered by
-"there is one", a commit of Delta Lake is taken for done, and with the stop its rows are gone. Here what the disk
-refuses never was: the client gets an InternalError, and everyone sees what was there before.
+A client that retries then finds its own object: a conditional create ("only if there is none") fails with "there is
+one", a Delta Lake commit counts as done, and its rows vanish when the server stops. Here a write that fails on disk is
+undone in memory, too: the client gets InternalError, and the old object stays visible.
 
-- The two files of an object (`unfinished_writes`) are both written in full before the first takes its place.
-- A version that is overwritten or deleted is copied aside. Here it is linked, where the disk can: ministack replaces
-  files and never writes into one.
+- The two files of an object (`unfinished_writes`) are written completely before the first is renamed into place.
+- ministack copies a version that is overwritten or deleted. Here it is a hard link, if the file system has them:
+  ministack replaces files and never writes into one.
 """
 
 import json
@@ -29,7 +29,7 @@ Original = Callable[..., Any]
 
 
 def fill() -> None:
-    """Lets ministack write objects whole or not at all."""
+    """Makes S3 write an object completely or not at all."""
     wrap(s3, "_dispatch", _dispatch)
     wrap(s3, "_put_object", _whole_or_not_at_all)
     wrap(s3, "_copy_object", _whole_or_not_at_all)
@@ -46,19 +46,21 @@ def _dispatch(original: Original, method: str, bucket: str, key: str, *rest: Any
         answer: Response = original(method, bucket, key, *rest)
     except OSError as error:
         s3.logger.exception("%s s3://%s/%s failed", method, bucket, key)
-        answer = s3._error("InternalError", f"The disk of the embedded AWS refused: {error}", 500, f"/{bucket}/{key}")
+        answer = s3._error(
+            "InternalError", f"The embedded AWS could not write to its disk: {error}", 500, f"/{bucket}/{key}"
+        )
     return answer
 
 
 def _whole_or_not_at_all(original: Original, bucket_name: str, key: str, *rest: Any) -> Any:
-    with _undone_where_refused(bucket_name, key):
+    with _undone_on_failure(bucket_name, key):
         return original(bucket_name, key, *rest)
 
 
 def _delete_object_version(
     original: Original, bucket: dict[str, Any], bucket_name: str, key: str, version_id: str
 ) -> Any:
-    with _undone_where_refused(bucket_name, key):
+    with _undone_on_failure(bucket_name, key):
         return original(bucket, bucket_name, key, version_id)
 
 
@@ -70,14 +72,14 @@ def _complete_multipart_upload(
     try:
         return _whole_or_not_at_all(original, bucket_name, key, body, query, *rest)
     except OSError:
-        # Its parts are there for the next try.
+        # Keeps its parts for the client's retry.
         s3._multipart_uploads[upload_id] = upload
         raise
 
 
 @contextmanager
-def _undone_where_refused(bucket_name: str, key: str) -> Iterator[None]:
-    """Puts the memory of an object back as it was, with all its versions, where the disk refuses the change."""
+def _undone_on_failure(bucket_name: str, key: str) -> Iterator[None]:
+    """Restores an object and its versions in memory if the change fails on disk (OSError)."""
     objects, name = (s3._buckets.get(bucket_name) or {}).get("objects", {}), (bucket_name, key)
     record, versions = objects.get(key), list(s3._object_versions.get(name) or [])
     try:
@@ -101,12 +103,12 @@ def _persist_object(bucket_name: str, key: str, record: dict[str, Any]) -> None:
 
 
 def _persist_delete_marker(bucket_name: str, key: str, marker: dict[str, Any]) -> None:
-    said = {
+    metadata = {
         "is_delete_marker": True,
         "version_id": marker.get("version_id"),
         "last_modified": marker.get("last_modified", ""),
     }
-    _write(_file(bucket_name, key), None, {**said, **s3._key_history_meta(bucket_name, key), "key": key})
+    _write(_file(bucket_name, key), None, {**metadata, **s3._key_history_meta(bucket_name, key), "key": key})
 
 
 def _persist_displaced_version(
@@ -125,20 +127,20 @@ def _file(bucket_name: str, key: str) -> Path:
     return Path(s3._object_disk_path(bucket_name, key))
 
 
-def _write(file: Path, body: bytes | memoryview | None, said: dict[str, Any]) -> None:
-    """Writes an object's files, both or neither. Without a body the bytes that are there stay."""
+def _write(file: Path, body: bytes | memoryview | None, metadata: dict[str, Any]) -> None:
+    """Writes both files of an object, or neither. Without a body the bytes that are there stay."""
     sidecar, former = Path(f"{file}{SIDECAR}"), Path(f"{file}{FORMER}")
     file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
     ready: dict[Path, Path] = {}
     try:
         if body is not None:
-            ready[file] = _laid_ready(file, body)
-        ready[sidecar] = _laid_ready(sidecar, json.dumps(said).encode())
+            ready[file] = _prepared(file, body)
+        ready[sidecar] = _prepared(sidecar, json.dumps(metadata).encode())
         if body is not None and file.exists():
             former.unlink(missing_ok=True)
             link_or_copy(file, former)
-        for place, new in ready.items():
-            new.replace(place)
+        for target, new in ready.items():
+            new.replace(target)
     except OSError:
         if former.exists():
             former.replace(file)
@@ -150,8 +152,8 @@ def _write(file: Path, body: bytes | memoryview | None, said: dict[str, Any]) ->
             left.unlink(missing_ok=True)
 
 
-def _laid_ready(place: Path, content: bytes | memoryview) -> Path:
-    ready = Path(f"{place}{READY}")
+def _prepared(target: Path, content: bytes | memoryview) -> Path:
+    ready = Path(f"{target}{READY}")
     descriptor = os.open(ready, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

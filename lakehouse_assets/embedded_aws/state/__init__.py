@@ -1,1 +1,1 @@
-"""What is kept over a restart, and what a crash left of it."""
+"""The state that survives a restart, and its repair after a crash."""

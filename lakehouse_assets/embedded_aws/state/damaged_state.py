@@ -1,7 +1,7 @@
-"""Gap: a file of its state that ministack cannot read (a power cut leaves one empty) counts as "nothing was there".
+"""Gap: ministack treats a state file that it cannot read (a power cut leaves empty files) as if there were none.
 
-Then a bucket is no longer versioned while its stack says that it is, and what is overwritten from then on is lost. Here
-no server starts on such a file.
+Then a bucket is not versioned any more, although its stack says so, and whatever is overwritten from then on is lost.
+Here the server does not start with such a file.
 """
 
 import json
@@ -9,15 +9,15 @@ from pathlib import Path
 
 
 def complaint(state: Path) -> str | None:
-    """What is wrong with the state in this folder, and what to do about it; None where each file can be read."""
+    """What is wrong with the state in this folder, and what to do about it; None if every file can be read."""
     for file in sorted(state.glob("*.json")):
         try:
             json.loads(file.read_bytes())
         except ValueError as error:
             return (
-                f"{file} is damaged ({error}), and without it the embedded AWS would forget part of what it knew. Put"
-                f" back a copy of the whole folder {state}. Without one, move that folder away and run the command"
-                " again: the objects in S3 stay, what belongs to them (bucket, queue, database) is made anew, and the"
-                " tables come back to the catalog with the next batch."
+                f"{file} is damaged ({error}), and without it the embedded AWS would lose part of its state. Restore"
+                f" the whole folder {state} from a backup. If you have none, move that folder away and run the command"
+                " again: the objects in S3 stay, the bucket, queue and database are created again, and the next batch"
+                " registers the tables again."
             )
     return None

@@ -1,15 +1,15 @@
-"""Gap: ministack writes what it knows (the Glue catalog, workgroups, queues, whether a bucket is versioned) only when
-it stops in order.
+"""Gap: ministack saves its state (the Glue catalog, workgroups, queues, whether a bucket is versioned) only when it is
+stopped properly.
 
-A server that is killed would forget that its bucket is versioned and go on without versions. So the state is also
-written every few seconds while requests may have changed it, and at once when a stack is made. The objects themselves
-are on disk as soon as they are put.
+A server that is killed would forget that its bucket is versioned, and continue without versions. So the state is also
+saved every few seconds if requests may have changed it, and at once when a stack was deployed. (Objects are on disk as
+soon as they are put.)
 
-Each save writes all that there is, and no request is answered meanwhile: the hundreds of lakehouses of a test session
-are some 30 MB and seconds of work. So the pause between two saves grows with what the last one took.
+A save writes the whole state, and no request is answered meanwhile. The hundreds of lakehouses of a test session are
+some 30 MB and take seconds. So the pause between two saves grows with the duration of the last one.
 
-Each save hashes the code of every Lambda to find out whether it is on disk: half a gigabyte for this project's, half a
-second in which no request is answered. Here code is hashed once.
+ministack hashes the code of every Lambda at each save, to see whether it is on disk: for this project half a gigabyte,
+half a second in which no request is answered. Here each code is hashed once.
 """
 
 import asyncio
@@ -29,18 +29,18 @@ from ministack.services.cloudformation import changesets, handlers  # type: igno
 from lakehouse_assets.embedded_aws.patching import wrap
 
 SECONDS_BETWEEN_SAVES = 3.0
-MOST_OF_THE_TIME = 0.05
-"""The share of the time that may go into saves."""
+LARGEST_SHARE = 0.05
+"""The share of the time that saves may take."""
 CODES_REMEMBERED = 16
 ORDER = {"cloudformation": -1, "s3": 1}
-"""The stacks first, the buckets last: a bucket that is known has all else that its stack made (`interrupted`)."""
+"""Stacks are saved first and buckets last, so a bucket with saved settings has everything else of its stack
+(`interrupted`).
+"""
 CHANGING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 def fill() -> None:
-    """Lets the code of a Lambda be hashed once, and the services be written in an order that tells how far the writing
-    came.
-    """
+    """Makes ministack hash a Lambda's code once, and save its services in an order that shows how far a save came."""
     wrap(lambda_svc, "_write_code_blob", write_code)
     wrap(ministack.app, "_build_persistence_save_dict", _in_order)
 
@@ -50,37 +50,37 @@ def _in_order(original: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def write_code(original: Callable[[bytes], str], code: bytes) -> str:
-    """The name of the file that holds a Lambda's code; written where it is not there."""
+    """The name of the file with a Lambda's code, which is written if it is missing."""
     name = _digest(code)
     return name if (Path(lambda_svc.CODE_BLOB_DIR) / f"{name}.zip").exists() else original(code)
 
 
 @lru_cache(CODES_REMEMBERED)
 def _digest(code: bytes) -> str:
-    # Found again by Python's own hash, which a bytes object keeps.
+    # The cache finds it by Python's own hash, which a bytes object stores.
     return hashlib.sha256(code).hexdigest()
 
 
 class SavedState:
-    """Writes the state of every service now and then, and only if it may have changed."""
+    """Saves the state of every service regularly, if it may have changed."""
 
     def __init__(self) -> None:
         self._may_have_changed = False
         self._pause = SECONDS_BETWEEN_SAVES
-        # It says at every save, for every service, that it saved.
+        # ministack logs a line for every service at every save.
         logging.getLogger("persistence").setLevel(logging.WARNING)
 
     def fill(self) -> None:
-        """Lets the state be written as soon as a stack is made or updated."""
+        """Saves the state as soon as a stack was created or updated."""
         wrap(handlers, "_deploy_stack_async", self._deploy_stack)
         wrap(changesets, "_deploy_stack_async", self._deploy_stack)
 
     def note(self, method: str) -> None:
-        """A request with this HTTP method came in."""
+        """Notes that a request with this HTTP method arrived."""
         self._may_have_changed |= method in CHANGING_METHODS
 
     async def save_regularly(self) -> None:
-        """Until cancelled. On the event loop on purpose: no request is half done meanwhile."""
+        """Saves until cancelled. Runs on the event loop, so that no request is half done meanwhile."""
         while True:
             await asyncio.sleep(self._pause)
             if self._may_have_changed:
@@ -88,7 +88,7 @@ class SavedState:
 
     async def _deploy_stack(self, original: Callable[..., Any], *arguments: Any, **named: Any) -> None:
         await original(*arguments, **named)
-        # Not where saves take long: in a test session stacks are made by the hundred.
+        # Not if saves take long: a test session deploys hundreds of stacks.
         if self._pause == SECONDS_BETWEEN_SAVES:
             self._save()
 
@@ -96,4 +96,4 @@ class SavedState:
         self._may_have_changed = False
         started = time.monotonic()
         persistence.save_all(ministack.app._build_persistence_save_dict())
-        self._pause = max(SECONDS_BETWEEN_SAVES, (time.monotonic() - started) / MOST_OF_THE_TIME)
+        self._pause = max(SECONDS_BETWEEN_SAVES, (time.monotonic() - started) / LARGEST_SHARE)

@@ -1,1 +1,1 @@
-"""What Step Functions does beyond ministack: integrations, redrive, limits."""
+"""Step Functions: integrations, redrive, errors of Lambdas, size limits."""

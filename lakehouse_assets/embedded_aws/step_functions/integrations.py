@@ -1,11 +1,10 @@
-"""Gap: Step Functions of ministack knows neither Glue jobs (`glue:startJobRun`) nor Athena (`startQueryExecution`,
-`getQueryResults`), and an execution's history lacks the states inside Parallel and Map.
+"""Gap: ministack's Step Functions has no integrations for Glue jobs (`glue:startJobRun`) and Athena
+(`startQueryExecution`, `getQueryResults`), and an execution's history lacks the states inside Parallel and Map.
 
 Input, output and errors are those of the optimized integrations
-(https://docs.aws.amazon.com/step-functions/latest/dg/connect-glue.html, connect-athena.html): with `.sync` the state
-ends when the job or the query has ended, its output is the run or the execution, and a failed one is the error
-States.TaskFailed with the run or the execution as its cause. A state that times out does not stop the job that it waits
-for.
+(https://docs.aws.amazon.com/step-functions/latest/dg/connect-glue.html, connect-athena.html). With `.sync` the state
+ends when the job or query has ended. Its output is the run or the query execution. A failed one is the error
+States.TaskFailed, with the run or the query execution as its cause. A state that times out does not stop its job.
 """
 
 import json
@@ -23,7 +22,7 @@ Output = dict[str, Any]
 
 
 def fill() -> None:
-    """Lets state machines run Glue jobs and Athena queries, and histories tell the states of branches."""
+    """Makes state machines run Glue jobs and Athena queries, and adds the states of branches to histories."""
     wrap(stepfunctions, "_run_sub_machine", _run_sub_machine)
     integrations: dict[str, Callable[[str, Output], Output]] = {
         "glue:startJobRun": _start_job_run,
@@ -35,7 +34,7 @@ def fill() -> None:
 
 
 class _Entered(dict[str, Any]):
-    """The states of a branch. ministack gets each by its name once, as it enters it."""
+    """The states of a branch. ministack calls `get` once for each state that it enters."""
 
     def __init__(self, states: dict[str, Any], execution: dict[str, Any]) -> None:
         super().__init__(states)

@@ -1,7 +1,7 @@
-"""Gap: a Lambda of ministack that raises always fails with the error type Runtime.HandlerError, so that no Retry or
-Catch by the exception's class matches.
+"""Gap: a Lambda of ministack that raises an exception always fails with the error type Runtime.HandlerError, so no
+Retry or Catch by the exception's class matches.
 
-Here the error type is the class's name without its module, as Lambda's Python runtime reports it
+Here the error type is the name of the class without its module, as Lambda's Python runtime reports it
 (https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html).
 """
 
@@ -16,7 +16,7 @@ UNNAMED = "Runtime.HandlerError"
 
 
 def fill() -> None:
-    """Lets a function's error have its class."""
+    """Gives the error of a Lambda the name of its exception's class."""
     wrap(lambda_svc, "_execute_function_warm", _execute)
 
 

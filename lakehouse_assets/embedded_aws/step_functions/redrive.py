@@ -1,9 +1,9 @@
-"""Gap: Step Functions of ministack has no RedriveExecution, and no RedriveCount in the context object.
+"""Gap: ministack's Step Functions has no RedriveExecution, and no RedriveCount in the context object.
 
-A redrive goes on with the state that failed, with that state's input, the variables and the definition of then,
-whatever became of the state machine (https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html).
-Here that state must be a Task outside of Parallel and Map; there is no time limit of 14 days. RedriveCount is there for
-Task states.
+A redrive continues with the state that failed: with its input, its variables, and the definition that the execution
+started with, even if the state machine has changed since
+(https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html). Here that state must be a Task outside
+Parallel and Map, and there is no time limit of 14 days. Only Task states have RedriveCount.
 """
 
 import contextvars
@@ -20,12 +20,12 @@ from lakehouse_assets.embedded_aws.patching import Response, wrap
 ACTION = "RedriveExecution"
 REDRIVABLE = ("FAILED", "ABORTED", "TIMED_OUT")
 COUNT, POINT = "redriveCount", "redrivePoint"
-# Of the execution whose thread reads it: the thread of an execution begins with a copy of the context that started it.
+# The definition of the execution that this thread runs. (ministack starts the thread with a copy of the context.)
 _definition: contextvars.ContextVar[str] = contextvars.ContextVar("definition", default="{}")
 
 
 def fill() -> None:
-    """Lets executions be redriven."""
+    """Adds RedriveExecution and RedriveCount."""
     wrap(stepfunctions, "_start_execution", _start_execution)
     wrap(stepfunctions, "_execute_task", _execute_task)
     wrap(stepfunctions, "_describe_execution", _describe)
@@ -51,7 +51,7 @@ def _start_execution(original: Any, request: dict[str, Any]) -> Response:
         response: Response = original(request)
         return response
     finally:
-        # This thread may be that of an execution, which started another.
+        # This thread may belong to an execution that starts another one.
         _definition.reset(before)
 
 
@@ -102,12 +102,12 @@ def _redrive(request: dict[str, Any]) -> Response:
     stepfunctions._emit_execution_status_event(execution)
     context = contextvars.copy_context()
     context.run(_definition.set, point["definition"])
-    threading.Thread(target=context.run, args=(_go_on, execution, machine, definition, point), daemon=True).start()
+    threading.Thread(target=context.run, args=(_resume, execution, machine, definition, point), daemon=True).start()
     response: Response = json_response({"redriveDate": now})
     return response
 
 
-def _go_on(
+def _resume(
     execution: dict[str, Any], machine: dict[str, Any], definition: dict[str, Any], point: dict[str, Any]
 ) -> None:
     context = {

@@ -1,6 +1,6 @@
-"""Gap: states of ministack's Step Functions take and give data of any size. On AWS a state's input, what it calls
-gives, and its output have 262,144 bytes at most; beyond that the state fails with States.DataLimitExceeded, which the
-wildcards States.ALL and States.TaskFailed do not catch. So does an execution's input, which is refused.
+"""Gap: ministack's Step Functions accepts data of any size. On AWS a state's input, its task's result and its output
+have at most 262,144 bytes. Beyond that the state fails with States.DataLimitExceeded, which the wildcards States.ALL
+and States.TaskFailed do not catch. An execution whose input is larger is refused.
 
 Source: AWS Step Functions Developer Guide, "Handling errors in Step Functions workflows" (States.DataLimitExceeded) and
 "Step Functions service quotas".
@@ -20,7 +20,7 @@ LIMIT_EXCEEDED = "States.DataLimitExceeded"
 
 
 def fill() -> None:
-    """Lets states fail, and executions be refused, whose data is too large."""
+    """Makes states with too large data fail, and refuses executions with too large input."""
     wrap(stepfunctions, "_start_execution", _start_execution)
     wrap(stepfunctions, "_error_matches", _error_matches)
     wrap(stepfunctions, "_apply_parameters", _limited("input"))

@@ -8,7 +8,7 @@ import pytest
 from mypy_boto3_s3 import S3Client
 
 from lakehouse_assets.embedded_aws.athena import process as athena_process
-from lakehouse_assets.embedded_aws.athena.process import Asked, ask
+from lakehouse_assets.embedded_aws.athena.process import Request, run
 from lakehouse_assets.embedded_aws.athena.queries import reason_to_stop
 from lakehouse_assets.embedded_aws.athena.results import QueryError
 from lakehouse_assets.embedded_aws.athena.sql import translate
@@ -135,8 +135,8 @@ def test_parameters_are_values_and_never_sql(athena: Athena, table: None) -> Non
 
     assert athena.rows(sql, "'it''s 2'", "1") == [("2",)]
     assert athena.rows(sql, "'x'' OR 1 = 1 --'", "1") == []
-    assert "is no literal" in athena.reason_to_fail(sql, "name", "1")
-    assert "is no literal" in athena.reason_to_fail(sql, "(SELECT max(name) FROM things)", "1")
+    assert "is not a literal" in athena.reason_to_fail(sql, "name", "1")
+    assert "is not a literal" in athena.reason_to_fail(sql, "(SELECT max(name) FROM things)", "1")
     assert "expected 2 but found 1" in athena.reason_to_fail(sql, "'x'")
 
 
@@ -149,7 +149,7 @@ def test_parameters_are_values_and_never_sql(athena: Athena, table: None) -> Non
         ("DELETE FROM things", "NOT_SUPPORTED"),
         (
             "CREATE EXTERNAL TABLE more (id int) LOCATION 's3://somewhere/more/'",
-            "NOT_SUPPORTED: the embedded Athena answers SELECT only",
+            "NOT_SUPPORTED: the embedded Athena answers only SELECT",
         ),
         ("SELECT 1 / 0", "Division by zero"),
         ("SELECT CAST('x' AS INTEGER)", "Could not convert"),
@@ -258,10 +258,10 @@ def test_a_query_that_needs_more_memory_than_there_is_fails_and_the_server_lives
 
 def test_a_query_of_which_nobody_wants_to_know_ends_with_its_process() -> None:
     processes: list[int] = []
-    asked = Asked(translate(ENDLESS, [], "d"), {}, "d")
+    request = Request(translate(ENDLESS, [], "d"), {}, "d")
 
-    with pytest.raises(QueryError, match="nobody asked for it any more"):
-        ask(asked, lambda kill: processes.append(kill.__self__.pid), lambda: reason_to_stop(1.0, 61.0))  # type: ignore[attr-defined]
+    with pytest.raises(QueryError, match="no client asked for its state"):
+        run(request, lambda kill: processes.append(kill.__self__.pid), lambda: reason_to_stop(1.0, 61.0))  # type: ignore[attr-defined]
 
     assert not is_alive(processes[0])
     assert reason_to_stop(1800.5, 0.1) is not None, "Athena's time limit"
@@ -274,7 +274,7 @@ def test_a_result_that_would_fill_the_servers_memory_is_refused_while_it_is_read
     monkeypatch.setattr(athena_process, "RESULT_BYTES", 10 * athena_process.BYTES_OF_A_VALUE)
     endless = ([(number,)] for number in itertools.count())
 
-    with pytest.raises(QueryError, match="the result is greater than"):
+    with pytest.raises(QueryError, match="the result is larger than"):
         list(athena_process._texts(endless, ("integer",)))
 
 

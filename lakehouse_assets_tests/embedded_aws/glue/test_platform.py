@@ -70,25 +70,25 @@ def test_a_job_runs_the_wheel_that_it_names_and_not_what_this_machine_has(
         (
             "--additional-python-modules",
             WHEEL,
-            "failed: s3://bucket/lakehouse_assets-9-py3-none-any.whl is no wheel: File is not a zip file",
+            "failed: s3://bucket/lakehouse_assets-9-py3-none-any.whl is not a wheel: File is not a zip file",
         ),
         (
             "--additional-python-modules",
             "s3://bucket/all.gluewheels.zip",
-            "failed: s3://bucket/all.gluewheels.zip is no wheel; the embedded Glue takes",
+            "failed: s3://bucket/all.gluewheels.zip is not a wheel; the embedded Glue accepts",
         ),
         (
             "--additional-python-modules",
             "boto3==0.1",
-            f"failed: boto3==0.1 is not on this machine (only {version('boto3')} is)",
+            f"failed: boto3==0.1 is not installed on this machine (version {version('boto3')} is)",
         ),
         (
             "--additional-python-modules",
             "no-such-module",
-            "failed: no-such-module is not on this machine (no version is)",
+            "failed: no-such-module is not installed on this machine (no version is)",
         ),
         ("--extra-jars", "s3://bucket/gone.jar", "File not found: s3://bucket/gone.jar"),
-        ("--datalake-formats", "delta,iceberg", "the embedded Glue has delta, and not iceberg"),
+        ("--datalake-formats", "delta,iceberg", "the embedded Glue has only delta, not iceberg"),
     ],
 )
 def test_a_job_whose_needs_are_not_met_is_refused_with_the_reason(

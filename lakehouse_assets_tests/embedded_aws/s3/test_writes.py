@@ -104,7 +104,7 @@ def test_what_the_disk_refuses_never_was(refused: str, tmp_path: Path) -> None:
             (f"table/{write.__name__}", write) for write in changing
         ]:
             (files(tmp_path) / f"{key}{refused}").mkdir(parents=True)
-            with pytest.raises(ClientError, match=r"InternalError.*The disk of the embedded AWS refused"):
+            with pytest.raises(ClientError, match=r"InternalError.*The embedded AWS could not write to its disk"):
                 write(s3, key)
             (files(tmp_path) / f"{key}{refused}").rmdir()
             nothing_has_changed(s3)

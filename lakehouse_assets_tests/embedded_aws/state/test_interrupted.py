@@ -19,7 +19,7 @@ def test_a_crawler_that_was_under_way_when_the_server_was_killed_has_failed_and_
         glue = client("glue", aws)
         crawler = glue.get_crawler(Name="crawler")["Crawler"]
         assert (crawler["State"], crawler["LastCrawl"]["Status"]) == ("READY", "FAILED")
-        assert "was killed while it was under way" in crawler["LastCrawl"]["ErrorMessage"]
+        assert "was killed while it was in progress" in crawler["LastCrawl"]["ErrorMessage"]
         glue.start_crawler(Name="crawler")
 
 

@@ -10,7 +10,7 @@ from ministack.services import lambda_svc  # type: ignore[import-untyped]
 
 from lakehouse_assets.embedded_aws.state import saved_state
 from lakehouse_assets.embedded_aws.state.saved_state import (
-    MOST_OF_THE_TIME,
+    LARGEST_SHARE,
     SECONDS_BETWEEN_SAVES,
     SavedState,
     write_code,
@@ -38,7 +38,7 @@ def test_a_lambdas_code_is_written_once_and_again_where_it_is_gone(
 
 
 @pytest.mark.parametrize(
-    ("took", "pause"), [(0.0, SECONDS_BETWEEN_SAVES), (6.0, 6.0 / MOST_OF_THE_TIME)], ids=["little", "much"]
+    ("took", "pause"), [(0.0, SECONDS_BETWEEN_SAVES), (6.0, 6.0 / LARGEST_SHARE)], ids=["little", "much"]
 )
 def test_a_state_that_takes_long_to_write_is_written_less_often(
     took: float, pause: float, monkeypatch: pytest.MonkeyPatch
