@@ -1,5 +1,5 @@
-"""How AWS is reached, and what its failures mean: one place that tells an outage (try again) from a wrong name or a
-missing permission (someone has to act).
+"""Clients of AWS, and the meaning of AWS's errors: an outage (retry) or a wrong name or missing permission (a person
+has to act).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryO
 ASK_DOCTOR = "`lakehouse doctor` checks them."
 AWS_OWN = re.compile(r"https://s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
 CONFLICT = "ConditionalRequestConflict"
-"""S3's 409 to a write on a condition: another write was under way. "Retry the upload" (PutObject); whether the
-condition holds, only 412 says.
+"""S3's 409 to a conditional write: another write was in progress. "Retry the upload" (PutObject). Only a 412 says that
+the condition does not hold.
 """
 TEMPORARY = {
     "SlowDown",
@@ -45,14 +45,19 @@ TEMPORARY = {
     "OperationTimeoutException",
     CONFLICT,
 }
-"""Answers that may be others the next time."""
+"""Error codes of calls that may succeed if they are retried."""
 FORBIDDEN = {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError"}
-"""A permission is missing. (To a HEAD S3 answers without a code; the last is SNS's.)"""
-NOT_AUTHORIZED = re.compile(r'not authorized to perform: (\S+)(?: on resource: "?([^\s"]+))?')
-"""How AWS names what is missing. To a request from another account, and to each HEAD, S3 says no more than that access
-is denied.
+"""Error codes for a missing permission. S3 answers a HEAD request without a code, so botocore gives the status, 403.
+AuthorizationError is SNS's.
 """
-LOOK_FOR_A_DENY = "(Where its policy allows it: a policy of the bucket, of the key or of the organisation may deny it.)"
+NOT_AUTHORIZED = re.compile(r'not authorized to perform: (\S+)(?: on resource: "?([^\s"]+))?')
+"""AWS's text that names the missing permission. For a request from another account, and for every HEAD, S3 says only
+that access is denied.
+"""
+LOOK_FOR_A_DENY = (
+    "If its policy allows it already, check for a deny in the bucket policy, the KMS key policy or an organisation"
+    " policy (SCP)."
+)
 ACTIONS_OF_S3 = {
     "CompleteMultipartUpload": "s3:PutObject",
     "CopyObject": "s3:GetObject of the source, s3:PutObject",
@@ -64,7 +69,7 @@ ACTIONS_OF_S3 = {
     "UploadPart": "s3:PutObject",
     "UploadPartCopy": "s3:GetObject of the source, s3:PutObject",
 }
-"""What IAM calls the operations whose permission has another name."""
+"""Operations of S3 whose IAM action has another name."""
 ASKED_OF_S3 = "lakehouse_asked"
 OUR_FAULTS = (
     ConfigParseError,
@@ -76,48 +81,49 @@ OUR_FAULTS = (
     SSOError,
     ValidationError,
 )
-"""What botocore finds before it asks AWS: a profile, a name or a session that someone has to mend."""
+"""Errors that botocore raises before it calls AWS: a person has to fix a profile, a name or a session."""
 
 
 @dataclass(frozen=True)
 class Aws:
-    """`environment`: AWS_… variables that name an endpoint and credentials; empty means boto3's own environment,
-    profiles and configuration files included.
+    """`environment`: AWS_… variables with an endpoint and credentials. If it is empty, boto3's own environment applies,
+    with its profiles and configuration files.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """A client, safe to share between threads. One that names its endpoint is made once for the process.
+        """A boto3 client, which threads can share. With an `environment`, the process has one client per service.
 
-        Raises BadConfiguration where boto3's environment names a profile that is not there, or a configuration file
-        that cannot be read.
+        Raises BadConfiguration if boto3's environment names a profile that does not exist, or a configuration file that
+        cannot be read.
         """
         named = tuple(sorted(self.environment.items()))
         return _client(service, named) if named else _client.__wrapped__(service, named)
 
     @cached_property
     def storage_options(self) -> dict[str, str]:
-        """For delta-rs, and for Spark on this machine: the same environment. A client of AWS itself finds its
-        credentials as boto3 does, and its S3 where boto3 finds it."""
+        """Options for delta-rs, and for Spark on this machine: the `environment`, if there is one. Otherwise delta-rs
+        and Spark find credentials as boto3 does, and get boto3's endpoint if it is not AWS's own.
+        """
         return dict(self.environment) or _where_boto3_finds_s3(self.client("s3"))
 
 
 def _where_boto3_finds_s3(s3: Any) -> dict[str, str]:
-    """Nothing where that is AWS's own place. Variables, profiles and configuration files may name another (MinIO, a
-    VPC's, FIPS), of which delta-rs reads some only and Spark others: both are told what boto3 made of them."""
+    """Options with boto3's endpoint of S3; none if it is AWS's own. Variables, profiles and configuration files can
+    name another (MinIO, a VPC endpoint, FIPS). delta-rs and Spark read only some of them, so both get boto3's result.
+    """
     endpoint = str(s3.meta.endpoint_url)
     if AWS_OWN.fullmatch(endpoint):
         return {}
-    # Where an endpoint is named, delta-rs looks for credentials in variables only, unless it is told to look
-    # everywhere.
-    told = {
+    # With an endpoint, delta-rs looks for credentials only in variables, unless AWS_FORCE_CREDENTIAL_LOAD is set.
+    options = {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ENDPOINT_URL_S3": endpoint,
         "AWS_REGION": str(s3.meta.region_name),
         "AWS_FORCE_CREDENTIAL_LOAD": "true",
     }
-    return told | ({"AWS_ALLOW_HTTP": "true"} if endpoint.startswith("http:") else {})
+    return options | ({"AWS_ALLOW_HTTP": "true"} if endpoint.startswith("http:") else {})
 
 
 @lru_cache
@@ -194,8 +200,8 @@ def _unanswered(doing: str, error: Exception) -> TemporaryOutage:
 
 
 def pauses(first: float, longest: float) -> Iterator[float]:
-    """Seconds between looks at what AWS has under way: each half as long again as the one before, up to the longest.
-    Without end.
+    """Yields the seconds between polls of an operation, without end: from `first`, each 1.5 times the previous one, up
+    to `longest`.
     """
     pause = first
     while True:

@@ -84,7 +84,7 @@ def test_where_nobody_can_be_asked_nothing_is_done(
     command: str, data: dict[str, bool], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     done: list[object] = []
-    monkeypatch.setattr(deploy, "_what_and_where", lambda: (Deployment(), lakehouse_settings(ECOMMERCE), Aws()))
+    monkeypatch.setattr(deploy, "_deployment_and_account", lambda: (Deployment(), lakehouse_settings(ECOMMERCE), Aws()))
     monkeypatch.setattr(deploy, "_place", lambda _: "account 1, here")
     monkeypatch.setattr(deploy, "_say_what_is_there", lambda *_: None)
     monkeypatch.setattr(deploy, "deploy", lambda *arguments: done.append(arguments) or {})
