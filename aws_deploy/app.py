@@ -1,5 +1,5 @@
-"""The CDK app: both stacks of one deployment. `make synth` and `make deploy` call it; so does CDK's own command line in
-this folder (`make diff`).
+"""The CDK app: both stacks of one deployment. `make synth` and `make deploy` use it; so does CDK's command line in this
+folder (`make diff`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from lakehouse_assets.settings import Settings
 
 
 def app_of(deployment: Deployment, settings: Settings, folder: str | None = None) -> cdk.App:
-    """The stacks of one deployment. `folder`: where the assembly is written; None: where CDK's command line wants
-    it.
+    """The app with the stacks of one deployment. `folder`: where the assembly is written; None: the folder that CDK's
+    command line chose.
     """
     app = cdk.App(outdir=folder, analytics_reporting=False)
     StorageStack(app, deployment.chosen_preset, settings, deployment)

@@ -1,7 +1,7 @@
-"""The figures behind docs/costs.md: AWS's list prices, what a small batch is assumed to take, and what follows from
+"""The figures of docs/costs.md: AWS's list prices, the assumed usage of a small batch, and what follows from
 both.
 
-A test holds the document to them; `make acceptance` names its price by them, and measures whether an account agrees.
+A test compares the document with them. `make acceptance` states its price by them, and measures an account's usage.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ HOURS_OF_A_MONTH = 730
 
 @dataclass(frozen=True)
 class Assumed:
-    """What a small batch (three datasets, up to some 100 MB) is assumed to take. `crawl_transitions`: more of them
-    while crawlers are waited for, three for each look at one."""
+    """The assumed usage of a small batch (three datasets, up to some 100 MB). `glue_minutes`, `load_seconds`: of one
+    dataset's load; `other_seconds`: of one of the `other_lambdas`. `transitions`: of the state machine;
+    `crawl_transitions`: additional ones while it waits for crawlers, three for each look at one.
+    """
 
     datasets: int = 3
     glue_minutes: float = 1.5
@@ -43,7 +45,7 @@ class Assumed:
 
     @property
     def glue_dpu_seconds(self) -> float:
-        """Of one run: a worker of the type G.1X is one DPU."""
+        """DPU seconds of one Glue run: a worker of type G.1X is one DPU."""
         return self.glue_minutes * 60 * self.glue_workers
 
 
@@ -54,7 +56,7 @@ POLLS_OF_A_MONTH = 650_000
 
 
 def dpus(seconds: float) -> float:
-    """Dollars for so many DPU seconds of Glue, of jobs or of crawlers."""
+    """Dollars for DPU seconds of Glue jobs or crawlers."""
     return seconds / 3600 * DPU_HOUR
 
 
@@ -67,23 +69,25 @@ def transitions(number: float) -> float:
 
 
 def athena(queries: int, scanned_bytes: float = 0) -> float:
-    """Each query is billed for the bytes that it scanned, and for 10 MB at least: `scanned_bytes` are those above."""
+    """Dollars for queries. Athena bills the scanned bytes of each query, and at least 10 MB; `scanned_bytes`: those in
+    excess of the 10 MB.
+    """
     return (queries * ATHENA_LEAST_BYTES + scanned_bytes) / 1e12 * ATHENA_TB
 
 
 def idle_month() -> dict[str, float]:
-    """What a deployment costs a month that does nothing."""
+    """Dollars per month of an idle deployment, by item."""
     return {
         "key": KEY_MONTH,
         "alarms": ALARMS * ALARM_MONTH,
         "metric `OldestFileWaiting`": METRIC_MONTH,
-        "looking at the bucket every 10 min": LISTINGS_OF_A_MONTH * (lambdas(1.73) + 3 * S3_LISTING),
-        "Lambda asking the queue": POLLS_OF_A_MONTH / 1e6 * SQS_MILLION,
+        "listing the bucket every 10 min": LISTINGS_OF_A_MONTH * (lambdas(1.73) + 3 * S3_LISTING),
+        "Lambda polling the queue": POLLS_OF_A_MONTH / 1e6 * SQS_MILLION,
     }
 
 
 def batch(engine: str, assumed: Assumed = ASSUMED) -> dict[str, float]:
-    """What a batch costs with the state machine, by its parts. `engine`: glue, or embedded."""
+    """Dollars per batch of the state machine, by item. `engine`: glue or embedded."""
     a = assumed
     loads = (
         {"Glue runs": dpus(a.datasets * a.glue_dpu_seconds)}
@@ -98,5 +102,5 @@ def batch(engine: str, assumed: Assumed = ASSUMED) -> dict[str, float]:
 
 
 def crawls(assumed: Assumed = ASSUMED) -> float:
-    """Of both crawlers, once."""
+    """Dollars for one run of both crawlers."""
     return dpus(assumed.crawlers * assumed.crawler_minutes * 60 * assumed.crawler_dpus)

@@ -1,8 +1,8 @@
 """`make deploy`, `make destroy` and `make smoke`: a deployment in the AWS account that boto3's own environment names
 (AWS_PROFILE, AWS_REGION, …).
 
-What to deploy is settings: DEPLOY_… (aws_deploy/settings.py) and LAKEHOUSE_…. What is deployed already says which
-bucket and which names are its own: settings that say otherwise are refused before anything is changed.
+Settings choose what to deploy: DEPLOY_… (aws_deploy/settings.py) and LAKEHOUSE_…. If a deployment exists, its bucket
+and names are in its stack: settings with other names are refused before anything is changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aws_deploy.embedded import kept
+from aws_deploy.embedded import stored_templates
 from aws_deploy.packaging import AWS_LAMBDA, Target
 from aws_deploy.presets import PRESETS, Preset
 from aws_deploy.rollout import Templates, roll_out
@@ -33,23 +33,23 @@ from lakehouse_assets.settings import Settings
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 PARAMETERS = {"orchestrator", "preset"}
-"""Choices that change no template: a parameter of it, and which it is."""
+"""Choices that do not change a template: a parameter of it, and which template it is."""
 IN_TEMPLATES = ("contracts", "glue_job")
-"""Settings of the lakehouse that are no parameters."""
+"""Settings of the lakehouse that are part of the templates, not parameters."""
 OF_A_DEPLOYMENT = ("engine", "auto_bytes", "gate", "reject_limit", "reject_warning", *IN_TEMPLATES)
-"""Settings that a deployment's Lambdas have, beside its names: whoever else works on it should judge and load as they
-do.
+"""Settings of a deployment's Lambdas besides its names. The command line and Dagster need the same values to load and
+validate as the Lambdas do.
 """
 
 
 @app.command()
 def up(yes: Yes = False) -> None:
-    """Create what is not there yet, and bring the rest up to this checkout. Can be repeated at any time."""
-    with faults_told():
-        deployment, settings, aws = _what_and_where()
-        ask_first(f"Deploy {deployment.preset} with bucket {settings.bucket} to {_place(aws)}?", yes, "make deploy")
+    """Create or update the deployment, so that it matches this checkout. Can be repeated at any time."""
+    with errors_printed():
+        deployment, settings, aws = _deployment_and_account()
+        ask_first(f"Deploy {deployment.preset} with bucket {settings.bucket} to {_account(aws)}?", yes, "make deploy")
         outputs = deploy(deployment, settings, aws)
-        _say_what_is_there(settings, aws, outputs)
+        _print_usage(settings, aws, outputs)
 
 
 @app.command()
@@ -57,35 +57,35 @@ def down(
     yes: Yes = False,
     data: Annotated[
         bool,
-        typer.Option("--data", help="The bucket with all that is in it, too: every table, every file, every version."),
+        typer.Option("--data", help="Also remove the bucket with every table, every file and every version."),
     ] = False,
 ) -> None:
-    """Remove the deployment. The storage stack with the data stays, unless --data says otherwise."""
-    with faults_told():
-        deployment, settings, aws = _what_and_where()
+    """Remove the deployment. The storage stack with the data stays, unless --data is given."""
+    with errors_printed():
+        deployment, settings, aws = _deployment_and_account()
         what = (
             f"the pipeline AND ALL DATA in bucket {settings.bucket}"
             if data
             else f"the pipeline (bucket {settings.bucket} stays, with all data)"
         )
-        ask_first(f"Remove {what} from {_place(aws)}?", yes, f"make destroy{' DATA=1' if data else ''}")
+        ask_first(f"Remove {what} from {_account(aws)}?", yes, f"make destroy{' DATA=1' if data else ''}")
         remove(deployment.chosen_preset, settings, aws, data=data)
 
 
 @app.command()
 def smoke(
     load: Annotated[
-        bool, typer.Option("--load", help="Load sample files, too. Not into tables that people rely on.")
+        bool, typer.Option("--load", help="Also load sample files. Do not use it on tables with real data.")
     ] = False,
 ) -> None:
-    """Ask a deployment whether it works: nothing is changed, unless --load says otherwise."""
-    with faults_told():
-        deployment, settings, aws = _what_and_where()
-        smoke_test(deployment.chosen_preset, settings, aws, load=load, tell=print)
+    """Test whether a deployment works. Nothing is changed, unless --load is given."""
+    with errors_printed():
+        deployment, settings, aws = _deployment_and_account()
+        smoke_test(deployment.chosen_preset, settings, aws, load=load, log=print)
 
 
 def deploy(deployment: Deployment, settings: Settings, aws: Aws, target: Target = AWS_LAMBDA) -> dict[str, str]:
-    """Both stacks and the code. Returns the stacks' outputs."""
+    """Creates or updates both stacks and the code. Returns the stacks' outputs."""
     return roll_out(
         aws,
         settings,
@@ -98,22 +98,23 @@ def deploy(deployment: Deployment, settings: Settings, aws: Aws, target: Target 
 
 
 def templates_for(deployment: Deployment, settings: Settings) -> Templates:
-    """The kept templates where they are what these settings ask for: then no Node is needed. Else CDK makes them."""
+    """The templates of the repository if they fit the settings: then Node.js is not needed. Otherwise CDK makes
+    them.
+    """
     preset = deployment.chosen_preset
     usual = deployment.model_dump(exclude=PARAMETERS) == Deployment.model_construct().model_dump(exclude=PARAMETERS)
     shipped = built_in_settings(preset)
     if usual and all(getattr(settings, name) == getattr(shipped, name) for name in IN_TEMPLATES):
-        return kept(preset.name)
+        return stored_templates(preset.name)
     print("These settings change the templates: CDK makes them (half a minute)")
     made = synthesize([(deployment, settings)])
     return Templates(made[preset.storage_stack], made[preset.pipeline_stack])
 
 
 def remove(preset: Preset, settings: Settings, aws: Aws, *, data: bool) -> None:
-    """The pipeline stack; with `data` all the rest as well. The key is deleted by AWS after its waiting period.
+    """Removes the pipeline stack; with `data` everything else as well. AWS deletes the key after a waiting period.
 
-    No bucket is touched but the deployed storage stack's. Raises BadConfiguration where that one is another than the
-    settings'.
+    Only the bucket of the deployed storage stack is deleted. Raises BadConfiguration if the settings name another.
     """
     cloudformation, s3 = aws.client("cloudformation"), aws.client("s3")
     refuse_other_names(preset, settings, aws)
@@ -124,29 +125,31 @@ def remove(preset: Preset, settings: Settings, aws: Aws, *, data: bool) -> None:
         return
     if not bucket:
         bring_down(cloudformation, preset.storage_stack, print)
-        print(f"There was no stack {preset.storage_stack} to say which bucket is its own, so none was deleted.")
+        print(f"No bucket was deleted: there is no stack {preset.storage_stack} that names one.")
         return
-    # While the stack still says whose the bucket is: it takes long, and what is cut short is done again.
+    # Before the stack is deleted, which names the bucket: emptying takes long, and can be repeated if interrupted.
     with failures_named(f"Emptying bucket {bucket}"):
         _empty(s3, bucket)
     if key:
-        # While the stack still says which key is its own.
+        # Before the stack is deleted, which names the key.
         with failures_named(f"Deleting key {key}"):
             _delete_key(aws.client("kms"), key)
     bring_down(cloudformation, preset.storage_stack, print)
     with failures_named(f"Deleting bucket {bucket}"):
         delete_bucket(s3, bucket)
-    print(f"Bucket {bucket} is gone; its key will be, in 7 days. (Until then: aws kms cancel-key-deletion.)")
+    print(
+        f"Bucket {bucket} is deleted. AWS deletes its key in 7 days; until then `aws kms cancel-key-deletion` keeps it."
+    )
 
 
 def refuse_other_names(preset: Preset, settings: Settings, aws: Aws) -> None:
-    """Raises BadConfiguration where the deployed storage stack has other names than the settings say, or where the
-    bucket is another preset's.
+    """Raises BadConfiguration if the deployed storage stack has other names than the settings, or if the bucket belongs
+    to another preset's stack.
     """
     for other in PRESETS.values():
         if other != preset and _deployed_bucket(other, aws) == settings.bucket:
             raise BadConfiguration(
-                f"Bucket {settings.bucket} is that of stack {other.storage_stack}, and this is preset {preset.name}. "
+                f"Bucket {settings.bucket} belongs to stack {other.storage_stack}, but the preset is {preset.name}. "
                 f"Set DEPLOY_PRESET={other.name}, or another LAKEHOUSE_BUCKET."
             )
     asked, deployed = (
@@ -154,7 +157,7 @@ def refuse_other_names(preset: Preset, settings: Settings, aws: Aws) -> None:
         deployed_parameters(aws.client("cloudformation"), preset.storage_stack) or {},
     )
     different = [
-        f"  - LAKEHOUSE_{setting.upper()}: deployed is {deployed[name]}, asked for is {asked[name]}"
+        f"  - LAKEHOUSE_{setting.upper()}: deployed is {deployed[name]}, the setting is {asked[name]}"
         for setting, name in NAMES.items()
         if name in deployed and deployed[name] != asked[name]
     ]
@@ -162,8 +165,8 @@ def refuse_other_names(preset: Preset, settings: Settings, aws: Aws) -> None:
         raise BadConfiguration(
             f"Stack {preset.storage_stack} is deployed with other names than these settings say:\n"
             + "\n".join(different)
-            + "\nSet what is deployed: names are chosen at the first deployment. CloudFormation would make new, empty"
-            " things under the new ones, and leave or delete the old ones."
+            + "\nSet the deployed names: they are chosen at the first deployment. For new names CloudFormation would"
+            " create new, empty resources, and leave or delete the old ones."
         )
 
 
@@ -172,7 +175,7 @@ def _deployed_bucket(preset: Preset, aws: Aws) -> str | None:
 
 
 def _empty(s3: Any, bucket: str) -> None:
-    """Every version of every object. A bucket that is not there is empty."""
+    """Deletes every version of every object. A bucket that does not exist is empty."""
     try:
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
@@ -189,7 +192,7 @@ def _empty(s3: Any, bucket: str) -> None:
 
 
 def _delete_key(kms: Any, key: str) -> None:
-    """After the least of AWS's waiting periods. One that waits for its deletion already goes on doing so."""
+    """Schedules the deletion after the shortest waiting period that AWS offers, unless it is scheduled already."""
     try:
         kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
     except kms.exceptions.KMSInvalidStateException:
@@ -197,7 +200,7 @@ def _delete_key(kms: Any, key: str) -> None:
 
 
 def delete_bucket(s3: Any, bucket: str) -> None:
-    """With all that is in it. One that is not there is no fault."""
+    """Deletes a bucket with all objects. A bucket that does not exist is not an error."""
     _empty(s3, bucket)
     try:
         s3.delete_bucket(Bucket=bucket)
@@ -205,7 +208,7 @@ def delete_bucket(s3: Any, bucket: str) -> None:
         return
 
 
-def _what_and_where() -> tuple[Deployment, Settings, Aws]:
+def _deployment_and_account() -> tuple[Deployment, Settings, Aws]:
     deployment = read_deployment()
     preset, aws = deployment.chosen_preset, Aws()
     settings = lakehouse_settings(preset)
@@ -218,43 +221,40 @@ def _what_and_where() -> tuple[Deployment, Settings, Aws]:
 
 
 def _new_bucket(name: str, aws: Aws) -> str:
-    """A bucket's name is one in all of AWS."""
+    """A name with account and region: names of buckets are unique in all of AWS."""
     with failures_named("Asking AWS who this is"):
         account = aws.client("sts").get_caller_identity()["Account"]
     return f"{name}-{account}-{aws.client('s3').meta.region_name}"
 
 
-def _place(aws: Aws) -> str:
+def _account(aws: Aws) -> str:
     with failures_named("Asking AWS who this is"):
         return f"account {aws.client('sts').get_caller_identity()['Account']}, {aws.client('s3').meta.region_name}"
 
 
 def ask_first(question: str, yes: bool, command: str) -> None:
-    """Goes on where the answer is yes. Raises BadConfiguration where there is nobody to answer: a pipe that is empty
-    has agreed to nothing.
+    """Asks for confirmation, unless `yes`. Raises typer.Abort if the answer is no, and BadConfiguration if there is no
+    terminal to ask: an empty pipe is not a yes.
     """
     if yes:
         print(question.replace("?", " …"))
     elif sys.stdin.isatty():
         typer.confirm(question, abort=True)
     else:
-        raise BadConfiguration(f"{question} Nothing was done. To do it without being asked: {command} YES=1")
+        raise BadConfiguration(f"{question} Nothing was done. To run it without a question: {command} YES=1")
 
 
-def _say_what_is_there(settings: Settings, aws: Aws, outputs: dict[str, str]) -> None:
+def _print_usage(settings: Settings, aws: Aws, outputs: dict[str, str]) -> None:
     for name, value in sorted(outputs.items()):
         print(f"  {name} = {value}")
-    print("The command line and Dagster work on it with:")
+    print("To use this deployment with the command line and Dagster:")
     print("  export " + " ".join(f"{name}={quote(value)}" for name, value in environment_for(settings, aws).items()))
-    print(
-        f"  aws s3 cp orders.csv s3://{settings.bucket}/{settings.raw_prefix}orders/    # a file that lands starts a"
-        " batch"
-    )
+    print(f"  aws s3 cp orders.csv s3://{settings.bucket}/{settings.raw_prefix}orders/    # a new file starts a batch")
 
 
 def environment_for(settings: Settings, aws: Aws) -> dict[str, str]:
-    """The environment in which the command line and Dagster work on this deployment: where it is, its bucket, and each
-    setting of it that is no default.
+    """The environment for the command line and Dagster to use this deployment: its region, its bucket, and each of its
+    settings that is not the default.
     """
     usual = Settings.model_construct()
     chosen = {
@@ -270,8 +270,8 @@ def environment_for(settings: Settings, aws: Aws) -> dict[str, str]:
 
 
 @contextmanager
-def faults_told() -> Iterator[None]:
-    """What went wrong is written to stderr, and the exit code is 1."""
+def errors_printed() -> Iterator[None]:
+    """Prints a LakehouseError to stderr and exits with code 1."""
     try:
         yield
     except LakehouseError as error:

@@ -1,8 +1,8 @@
-"""The Glue jobs' Python modules as one zip of wheels in the bucket: a run asks no package index.
+"""The Glue jobs' Python modules as one zip of wheels in the bucket, so that a run does not need a package index.
 
-Glue 5.0 and later takes such a zip among --additional-python-modules: by its name's end, `.gluewheels.zip`, with the
-wheels and a `requirements.txt` in its folder `wheels/` (AWS Glue, Using Python libraries). The wheels are those of the
-locks, checked against their hashes.
+Glue 5.0 and later accepts such a zip in --additional-python-modules if its name ends with `.gluewheels.zip` and its
+folder `wheels/` has the wheels and a `requirements.txt` (AWS Glue, Using Python libraries). The wheels have the
+versions of requirements.lock and are checked against its hashes.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from lakehouse_assets.glue.modules import MODULES
 from lakehouse_assets.landing.store import Store
 
 PYTHON = "3.13"
-"""Glue 6.0's."""
+"""The version in Glue 6.0."""
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64")
 OF_SPARK = ("delta-spark",)
-"""Its Python part is in Glue's jar of Delta Lake, and not on every image's path (awslabs/aws-glue-libs, issue 185). The
-version is that of Glue's jar.
+"""delta-spark's Python part is in Glue's jar of Delta Lake, but not on the path of every image (awslabs/aws-glue-libs,
+issue 185). The version is that of Glue's jar.
 """
 NAME = "modules.gluewheels.zip"
 
 
 def upload_modules(store: Store, control: str) -> str:
-    """Builds and uploads the zip where it is not there yet. Returns its s3:// location."""
+    """Builds and uploads the zip, unless the bucket has it. Returns its s3:// location."""
     key = f"{control}code/{_address()}/{NAME}"
     if not store.exists(key):
         with tempfile.TemporaryDirectory() as folder:
@@ -38,7 +38,9 @@ def upload_modules(store: Store, control: str) -> str:
 
 
 def build_modules(folder: Path) -> Path:
-    """Builds the zip into a folder. Raises BadConfiguration where a wheel cannot be had for Glue's Python."""
+    """Builds the zip in `folder` and returns its path. Raises BadConfiguration if a wheel cannot be downloaded for
+    Glue's Python.
+    """
     wheels = folder / "content" / "wheels"
     wheels.mkdir(parents=True)
     hashed = folder / "hashed.txt"
@@ -69,10 +71,10 @@ def build_modules(folder: Path) -> Path:
         check=False,
     )
     if done.returncode != 0:
-        raise BadConfiguration(f"The Glue jobs' modules could not be had for Python {PYTHON}: {done.stderr.strip()}")
+        raise BadConfiguration(f"Downloading the Glue jobs' modules for Python {PYTHON} failed: {done.stderr.strip()}")
     pinned = [line.split(" ")[0] for line in _requirements().splitlines() if "==" in line]
     (wheels / "requirements.txt").write_text("\n".join(pinned) + "\n", "utf-8")
-    # Wheels are compressed already.
+    # No compression: wheels are compressed already.
     return zipped(folder / "content", folder / NAME, compression=0)
 
 

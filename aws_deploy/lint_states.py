@@ -1,8 +1,8 @@
-"""`python -m aws_deploy.lint_states` (part of `make check-deploy`): the kept templates' state machines, held to
+"""`python -m aws_deploy.lint_states` (part of `make check-deploy`): checks the templates' state machines with
 asl-validator (npm).
 
-It reads the JSONata expressions and follows every transition; cfn-lint 1.58 says nothing of an expression that does not
-parse, nor of a `Next` that leads nowhere.
+It parses the JSONata expressions and follows every transition. cfn-lint 1.58 does not report an expression that does
+not parse, or a `Next` without a target.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from aws_deploy.synth import KEPT
+from aws_deploy.synth import TEMPLATES
 
 VALIDATOR = Path(__file__).parent / "node_modules" / ".bin" / "asl-validator"
 
 
 def problems(definitions: dict[str, str]) -> str | None:
-    """What the validator has against state machines, given by name; None where it has nothing. Needs Node.js, and what
-    `npm ci` installs.
+    """The validator's messages about state machines, given by name; None if there are none. Needs Node.js and the
+    packages that `npm ci` installs.
     """
     with tempfile.TemporaryDirectory() as folder:
         for name, definition in definitions.items():
@@ -30,11 +30,11 @@ def problems(definitions: dict[str, str]) -> str | None:
     return (done.stdout + done.stderr).strip() if done.returncode else None
 
 
-def kept_definitions() -> dict[str, str]:
-    """The state machines of the kept templates, by their files' names."""
+def stored_definitions() -> dict[str, str]:
+    """The state machines of the repository's templates, by the templates' file names."""
     resources = {
         file.name: json.loads(file.read_text("utf-8"))["Resources"].values()
-        for file in sorted(KEPT.glob("*-pipeline.json"))
+        for file in sorted(TEMPLATES.glob("*-pipeline.json"))
     }
     return {
         name: resource["Properties"]["DefinitionString"]
@@ -45,4 +45,4 @@ def kept_definitions() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(problems(kept_definitions()))
+    sys.exit(problems(stored_definitions()))

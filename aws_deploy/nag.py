@@ -1,7 +1,7 @@
-"""cdk-nag's AWS Solutions checks, and what is acknowledged of their findings, each with its reason. Any other finding
-fails the synthesis.
+"""cdk-nag's AWS Solutions checks, and the findings that are acknowledged, each with a reason. Any other finding fails
+the synthesis.
 
-A permission that ends with `*` is acknowledged by its shape: one of a shape that is not named here is a finding.
+A permission with `*` is acknowledged if it matches one of the patterns here. One that matches none is a finding.
 """
 
 from __future__ import annotations
@@ -15,50 +15,50 @@ from cdk_nag import AwsSolutionsChecks
 
 WILDCARDS = {
     r"arn:.*:s3:::<BucketName>/.+\*": (
-        "A folder of the lakehouse's own bucket: keys are made of batch ids, hashes and the senders' file names."
+        "A folder of the lakehouse's own bucket: keys consist of batch ids, hashes and the senders' file names."
     ),
-    r"arn:.*:logs:.*:log-group:/aws/lambda/[^*]+:\*": "The streams of the function's own log group: Lambda names them.",
+    r"arn:.*:logs:.*:log-group:/aws/lambda/[^*]+:\*": "Streams of the function's own log group: Lambda names them.",
     r"arn:.*:logs:.*:log-group:/aws-glue/(jobs/|crawlers)\*": (
         "Glue names the groups and streams that its jobs and crawlers write."
     ),
     r"arn:.*:states:.*:execution:[^*]+:\*": (
-        "Executions of the lakehouse's own state machine: they are named by their batch."
+        "Executions of the lakehouse's own state machine: their names depend on the batch."
     ),
     r"arn:.*:glue:.*:table/<DatabaseName>/\*": (
-        "The tables of the lakehouse's own database: a contract that is added brings one."
+        "The tables of the lakehouse's own database: each new contract adds one."
     ),
     r"\*": (
-        "These calls know no resources: metrics (held to Glue's namespaces), X-Ray, and the delivery of Step Functions'"
-        " log."
+        "These actions do not support resources: metrics (restricted to Glue's namespaces), X-Ray, and the delivery of"
+        " Step Functions' log."
     ),
 }
 OF_TYPES = {
     "AWS::S3::Bucket": {
         "AwsSolutions-S1": (
-            "Access logs are the account's to decide: DEPLOY_ACCESS_LOGS names a bucket for them; CloudTrail's data"
-            " events say the same."
+            "Access logs are up to the account: DEPLOY_ACCESS_LOGS names a bucket for them; CloudTrail's data events"
+            " have the same information."
         )
     },
     "AWS::Lambda::Function": {
-        "AwsSolutions-L1": "Python 3.13 is the newest that every locked package and this project's tests support."
+        "AwsSolutions-L1": "Python 3.13 is the newest version that the locked packages and the tests support."
     },
     "AWS::Glue::Job": {
         "AwsSolutions-GL1": (
-            "The jobs' log groups are made by this stack with the lakehouse's key, and the bucket encrypts by default."
+            "This stack creates the jobs' log groups with the lakehouse's key, and the bucket encrypts by default."
         ),
-        "AwsSolutions-GL3": "The jobs use no bookmarks: the manifest says what a run reads.",
+        "AwsSolutions-GL3": "The jobs do not use bookmarks: the manifest lists what a run reads.",
     },
     "AWS::Glue::Crawler": {
         "AwsSolutions-GL1": (
-            "All crawlers of an account share one log group, which is the account's to encrypt; they log names of"
-            " tables only."
+            "All crawlers of an account share one log group, whose encryption is up to the account; they log only names"
+            " of tables."
         )
     },
 }
 
 
 def checked(app: cdk.App) -> cdk.App:
-    """The app, whose synthesis fails for a finding that is not acknowledged."""
+    """The app with the checks added: its synthesis fails for a finding that is not acknowledged."""
     for resource in app.node.find_all():
         if isinstance(resource, cdk.CfnResource):
             _acknowledge(resource)
@@ -77,7 +77,7 @@ def _acknowledge(resource: cdk.CfnResource) -> None:
 
 
 def reason_for(arn: str) -> str | None:
-    """Why a permission may end with `*`; None for one of a shape that nobody gave a reason for."""
+    """The reason why a permission may have a `*`; None if the permission matches no pattern."""
     return next((reason for shape, reason in WILDCARDS.items() if re.fullmatch(shape, arn)), None)
 
 
@@ -89,7 +89,7 @@ def _wildcards(role: iam.CfnRole) -> list[str]:
 
 
 def _flat(value: Any) -> str:
-    """As nag writes it: a reference as <Name>."""
+    """The ARN as cdk-nag writes it: a reference as <Name>."""
     if isinstance(value, str):
         return value
     if "Ref" in value:

@@ -1,4 +1,4 @@
-"""The two layouts in use, as data: what each calls its things, and what starts a batch. And the names of `make
+"""The presets, as data: the names of resources and the trigger of two layouts that are in use, and of `make
 acceptance`.
 """
 
@@ -14,12 +14,12 @@ EVENTBRIDGE: Literal["eventbridge"] = "eventbridge"
 
 @dataclass(frozen=True)
 class Preset:
-    """`settings`: of the lakehouse (lakehouse_assets.settings), where they are not its defaults. `functions`: the name
-    of the Lambda for each role (aws_deploy.state_machine.tasks.LAMBDAS). `step_jobs`: the name of the Glue job for
-    each role that one does in place of a Lambda.
+    """`settings`: settings of the lakehouse (lakehouse_assets.settings) that differ from the defaults. `functions`: the
+    Lambda's name for each role (aws_deploy.state_machine.tasks.LAMBDAS). `step_jobs`: the Glue job's name for each role
+    that has a Glue job instead of a Lambda. `stacks`: what the stacks' names begin with.
 
-    `trigger`: S3 tells the queue, which calls the availability Lambda; or S3 tells EventBridge, and a rule tells the
-    queue.
+    `trigger`: S3 sends events to the queue (QUEUE), or to EventBridge, where a rule sends them to the queue
+    (EVENTBRIDGE). The queue calls the availability Lambda.
     """
 
     name: str
@@ -105,5 +105,5 @@ ACCEPTANCE = replace(
         "glue_job": f"{OWN}{{job}}",
     },
 )
-"""`ecommerce` under names of its own, so that `make acceptance` touches nothing that is deployed in the account."""
+"""`ecommerce` with names of its own, so that `make acceptance` does not touch other deployments in the account."""
 PRESETS = {preset.name: preset for preset in (ECOMMERCE, ECOM_LAKEHOUSE, ACCEPTANCE)}

@@ -1,5 +1,5 @@
-"""A deployment from its two templates: the storage stack, the code into its bucket, the pipeline stack. `make deploy`
-and the embedded AWS do the same.
+"""Deploys from two templates: the storage stack, then the code into its bucket, then the pipeline stack. `make deploy`
+and the embedded AWS both use it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from lakehouse_assets.glue.uploads import upload_code, upload_contracts
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets.settings import Settings
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Templates:
-    """The two templates of a preset, as texts."""
+    """The two templates of a preset, as JSON texts."""
 
     storage: str
     pipeline: str
@@ -36,15 +36,16 @@ def roll_out(
     templates: Templates,
     orchestrator: Literal["state_machine", "dagster"] = "state_machine",
     target: Target = AWS_LAMBDA,
-    tell: Tell = print,
+    log: Log = print,
     storage_stack: str | None = None,
 ) -> dict[str, str]:
-    """Brings both stacks up to the templates, and the bucket up to the code. Returns the outputs of both; doing it
-    again changes nothing.
+    """Creates or updates both stacks, and uploads the code. Returns the outputs of both stacks. A second call changes
+    nothing.
 
-    `storage_stack`: its name, where it is not the preset's.
+    `orchestrator`: what new files start. `target`: the platform of the Lambdas. `storage_stack`: the storage stack's
+    name, if it is not the preset's.
 
-    Raises BadConfiguration with what could not be made; what was there before then goes on as it was.
+    Raises BadConfiguration with the resources that could not be created; an existing deployment then works as before.
     """
     cloudformation = aws.client("cloudformation")
     store = Store(aws.client("s3"), settings.bucket)
@@ -52,14 +53,14 @@ def roll_out(
     def put(template: str) -> str:
         key = f"{settings.control_prefix}code/{preset.pipeline_stack}.json"
         store.s3.put_object(Bucket=store.bucket, Key=key, Body=template.encode())
-        # By path, which CloudFormation takes as well as the bucket's own host: the embedded one knows this form only.
+        # Path style: CloudFormation accepts it as well as the bucket's own host, and the embedded one accepts only it.
         return f"https://s3.{store.s3.meta.region_name}.amazonaws.com/{store.bucket}/{key}"
 
     storage = bring_up(
-        cloudformation, storage_stack or preset.storage_stack, templates.storage, parameters_of(settings), tell
+        cloudformation, storage_stack or preset.storage_stack, templates.storage, parameters_of(settings), log
     )
     with failures_named("Uploading the code"):
-        located = _located(store, settings, target, tell)
+        located = _located(store, settings, target, log)
     chosen = {
         "Orchestrator": orchestrator,
         "Engine": settings.chosen_engine,
@@ -74,16 +75,16 @@ def roll_out(
         preset.pipeline_stack,
         templates.pipeline,
         {**parameters_of(settings), **chosen, **located},
-        tell,
+        log,
         put,
     )
     return storage | pipeline
 
 
-def _located(store: Store, settings: Settings, target: Target, tell: Tell) -> Mapping[str, str]:
-    """The code, by the pipeline's parameters."""
-    tell("The Glue jobs' and the Lambdas' code")
-    # The embedded AWS's Glue, like its Lambdas, works with this machine's Python.
+def _located(store: Store, settings: Settings, target: Target, log: Log) -> Mapping[str, str]:
+    """Uploads the code and returns its locations, by parameter of the pipeline stack."""
+    log("Uploading the Glue jobs' and the Lambdas' code")
+    # The embedded AWS runs Glue jobs and Lambdas with this machine's Python.
     modules = upload_modules(store, settings.control_prefix) if target.platform else of_this_machine()
     code = upload_code(store, settings.control_prefix, modules)
     contracts = upload_contracts(store, settings.control_prefix, settings.contracts)

@@ -1,5 +1,5 @@
-"""What a deployment may choose beside the lakehouse's own settings, from the environment (DEPLOY_…), validated once,
-with all faults in one message.
+"""The settings of a deployment besides the lakehouse's own: environment variables DEPLOY_…, validated once, with all
+errors in one message.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.settings import Settings, read_settings, validated
 
 ENGINES = ("glue", "auto", "embedded")
-"""What loads the rows in an AWS account."""
+"""Engines that can load rows in an AWS account."""
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """What CloudWatch Logs accepts (PutRetentionPolicy)."""
 
 
 class Deployment(BaseSettings):
-    """The choices of one deployment. Each is the environment variable DEPLOY_<NAME>."""
+    """The settings of one deployment. Each is the environment variable DEPLOY_<NAME>."""
 
     model_config = SettingsConfigDict(env_prefix="DEPLOY_", frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -103,27 +103,27 @@ class Deployment(BaseSettings):
         return PRESETS[self.preset]
 
 
-def read_deployment(**told: Any) -> Deployment:
-    """The choices of this process; what is told here goes before the environment. Raises BadConfiguration naming every
-    variable that is wrong.
+def read_deployment(**overrides: Any) -> Deployment:
+    """The deployment's settings of this process; `overrides` take precedence over the environment. Raises
+    BadConfiguration that names every variable with an invalid value.
     """
-    return validated(Deployment, "These settings of the deployment", told)
+    return validated(Deployment, "These settings of the deployment", overrides)
 
 
 def lakehouse_settings(preset: Preset) -> Settings:
-    """The lakehouse's settings in an AWS account: the environment's, else the preset's, else the defaults. Raises
-    BadConfiguration for what cannot be there.
+    """The lakehouse's settings in an AWS account: from the environment, else from the preset, else the defaults. Raises
+    BadConfiguration for invalid values, and for an engine that is not available there.
     """
     own = {name: value for name, value in preset.settings.items() if not os.environ.get(f"LAKEHOUSE_{name.upper()}")}
     settings = read_settings(aws="account", **own)
     if settings.chosen_engine not in ENGINES:
         raise BadConfiguration(
-            f"LAKEHOUSE_ENGINE={settings.chosen_engine}: a deployment loads with one of {', '.join(ENGINES)}. Spark"
-            " runs there as Glue jobs."
+            f"LAKEHOUSE_ENGINE={settings.chosen_engine} is not available in a deployment. Use one of"
+            f" {', '.join(ENGINES)}. With glue, Spark runs in Glue jobs."
         )
     return settings
 
 
 def built_in_settings(preset: Preset) -> Settings:
-    """What the built templates hold: the preset's and the defaults, whatever this machine's environment says."""
+    """The settings of the repository's templates: the preset's and the defaults, without this machine's environment."""
     return Settings.model_construct(**{"aws": "account", **dict(preset.settings)})

@@ -1,5 +1,5 @@
-"""After a deployment: does it work? First what changes nothing; then, where it is asked for, sample files all the way
-to the success message's batch.
+"""Tests whether a deployment works: first by calls that change nothing; then, on request, by a batch of sample
+files.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ from lakehouse_assets.settings import Settings
 
 SECONDS_FOR_A_BATCH = 2400
 SECONDS_BETWEEN_LOOKS = 2.0
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 class NotWorking(LakehouseError):
-    """The deployment is there, and does not do what it should."""
+    """The deployment exists but does not work."""
 
 
-def smoke_test(preset: Preset, settings: Settings, aws: Aws, *, load: bool, tell: Tell) -> None:
-    """Raises NotWorking, or what AWS refused, at the first thing that does not work."""
+def smoke_test(preset: Preset, settings: Settings, aws: Aws, *, load: bool, log: Log) -> None:
+    """Prints a line for each part that works. Raises NotWorking, or AWS's error, at the first that does not."""
     outputs = outputs_of(aws.client("cloudformation"), preset.pipeline_stack)
     if outputs is None:
         raise NotWorking(f"There is no stack {preset.pipeline_stack}. Run `make deploy` first.")
     with failures_named("Calling the availability Lambda"):
-        tell(f"{preset.functions['availability']}: {_called(aws, preset.functions['availability'], {'listing': True})}")
+        log(f"{preset.functions['availability']}: {_called(aws, preset.functions['availability'], {'listing': True})}")
     with failures_named("Asking Athena"):
         Lakehouse(settings, aws).athena.query("SELECT 1")
-        tell(f"Athena answers in workgroup {settings.workgroup}")
+        log(f"Athena answers in workgroup {settings.workgroup}")
     if load:
-        _load(settings, aws, outputs["StateMachineArn"], tell)
+        _load(settings, aws, outputs["StateMachineArn"], log)
 
 
 def _called(aws: Aws, function: str, event: dict[str, Any]) -> Any:
     answer = aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
     said = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
-        raise NotWorking(f"Lambda {function} failed: {said.get('errorMessage', said)}. Its log says more.")
+        raise NotWorking(f"Lambda {function} failed: {said.get('errorMessage', said)}. Its log has more details.")
     return said.get("found", said)
 
 
-def _load(settings: Settings, aws: Aws, machine: str, tell: Tell) -> None:
+def _load(settings: Settings, aws: Aws, machine: str, log: Log) -> None:
     lakehouse = Lakehouse(settings, aws)
     before = seen(lakehouse, machine)
     with tempfile.TemporaryDirectory() as folder:
@@ -64,12 +64,12 @@ def _load(settings: Settings, aws: Aws, machine: str, tell: Tell) -> None:
         with failures_named("Uploading"):
             upload(lakehouse.zone, files)
     report = ended_batch(lakehouse, machine, before)
-    tell(f"Batch {report['batch_id']} {in_words(report)}")
+    log(f"Batch {report['batch_id']} {in_words(report)}")
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The batches and the failed executions that there were before a batch."""
+    """The batches and the failed executions that exist before a batch."""
 
     batches: frozenset[str]
     failed: frozenset[str]
@@ -82,13 +82,13 @@ def seen(lakehouse: Lakehouse, machine: str) -> Seen:
 
 
 def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> LoadReport:
-    """The report of the next batch of the state machine. Raises NotWorking where it fails, or where an execution fails
-    that cannot say so, or none ends.
+    """Waits for the next batch of the state machine and returns its report. Raises NotWorking if the batch fails, if an
+    execution fails without a report, or if no batch ends in time.
     """
     deadline = time.monotonic() + SECONDS_FOR_A_BATCH
     while time.monotonic() < deadline:
         failed = _failed(lakehouse, machine) - before.failed
-        # After the look at the executions: one that fails writes its report before it ends.
+        # Read after the executions: one that fails writes its report before it ends.
         for report in lakehouse.reports.all():
             if report["batch_id"] not in before.batches:
                 if not has_succeeded(report):
@@ -96,7 +96,7 @@ def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> LoadReport:
                 return report
         for execution in failed:
             ended = lakehouse.executions.look(execution)
-            # One that gave up waiting for another holder of the lease did not do this batch.
+            # An execution that stopped waiting for another holder of the lease did not run this batch.
             if ended.get("error") != LakehouseBusy.__name__:
                 raise NotWorking(f"Execution {execution} failed: {ended.get('error')}: {ended.get('cause')}")
         time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -104,7 +104,7 @@ def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> LoadReport:
 
 
 def _failed(lakehouse: Lakehouse, machine: str) -> set[str]:
-    """The latest executions that failed: ARNs."""
+    """The ARNs of the latest executions that failed."""
     with failures_named("Looking at the executions"):
         listed = lakehouse.aws.client("stepfunctions").list_executions(
             stateMachineArn=machine, statusFilter="FAILED", maxResults=20

@@ -1,7 +1,7 @@
-"""The templates: made by CDK (which needs Node), and kept as files so that whoever only deploys or tries them needs
-none.
+"""Synthesizes the templates with CDK, which needs Node.js. They are stored in the repository, so that a deployment does
+not need Node.js.
 
-`python -m aws_deploy.synth` (`make synth`) writes the kept ones anew.
+`python -m aws_deploy.synth` (`make synth`) updates the stored templates.
 """
 
 from __future__ import annotations
@@ -19,19 +19,18 @@ from lakehouse_assets import templates
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.settings import Settings
 
-KEPT = Path(templates.__path__[0])
+TEMPLATES = Path(templates.__path__[0])
 
 
 def synthesize(deployments: Iterable[tuple[Deployment, Settings]]) -> dict[str, str]:
-    """The templates of these deployments, by the name of their stack. Raises BadConfiguration where Node is missing."""
+    """The templates of these deployments, by stack name. Raises BadConfiguration if Node.js is missing."""
     if shutil.which("node") is None:
         raise BadConfiguration(
-            "CDK needs Node.js, version 20 or later, to make templates. Install it (nodejs.org), then run this again."
+            "CDK needs Node.js 20 or later to make templates. Install it (nodejs.org), then run this again."
         )
-    # Node 20 is what many machines have; CDK works with it and says at length that it is old.
+    # CDK works with Node.js 20, which many machines have, but prints a long warning about its age.
     os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
-    # Slow to import (10 s: it starts Node): only here.
-    from aws_deploy.app import app_of
+    from aws_deploy.app import app_of  # noqa: PLC0415 - it starts Node, which takes 10 s
 
     found = {}
     for deployment, settings in deployments:
@@ -42,17 +41,17 @@ def synthesize(deployments: Iterable[tuple[Deployment, Settings]]) -> dict[str, 
 
 
 def written(template: object) -> str:
-    """One text for one template, fit to be read and compared."""
+    """A template as JSON text, the same for equal templates: sorted keys, one value a line."""
     return json.dumps(template, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def kept_templates() -> dict[Path, str]:
-    """The files in the repository as they should be: each preset with its defaults."""
+def fresh_templates() -> dict[Path, str]:
+    """The up-to-date contents of the repository's templates, by file: each preset with its defaults."""
     made = synthesize(
         (Deployment.model_construct(preset=preset.name), built_in_settings(preset)) for preset in PRESETS.values()
     )
     stacks = {
-        stack: KEPT / f"{preset.name}-{part}.json"
+        stack: TEMPLATES / f"{preset.name}-{part}.json"
         for preset in PRESETS.values()
         for part, stack in (("storage", preset.storage_stack), ("pipeline", preset.pipeline_stack))
     }
@@ -60,9 +59,9 @@ def kept_templates() -> dict[Path, str]:
 
 
 def main() -> None:
-    for path, template in kept_templates().items():
+    for path, template in fresh_templates().items():
         path.write_text(template, "utf-8")
-        print(f"{path.relative_to(KEPT.parents[1])}: {len(template):,} bytes")
+        print(f"{path.relative_to(TEMPLATES.parents[1])}: {len(template):,} bytes")
 
 
 if __name__ == "__main__":

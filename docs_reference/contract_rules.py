@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).with_name("deliveries.odcs.yaml")
 RULES: Mapping[str, str] = {
     "AND OR NOT": "NOT (weight > 20 AND carrier = 'post') OR parcels = 1",
     "comparisons": "parcels <> 13",
-    "<=>": "parcels <=> 1",
+    "<=>": "parcels <=> 1 OR parcels IS DISTINCT FROM 2",
     "IN": "carrier IN ('post', 'courier')",
     "BETWEEN": "weight BETWEEN 0 AND 20",
     "IS NULL": "tracking_code IS NOT NULL",

@@ -26,7 +26,7 @@ def llms_txt() -> str:
     for title, found in entries(site["nav"]):
         (pages if isinstance(found, str) else sections).append((title, found))
     for title, found in (("Pages", [{title: path} for title, path in pages]), *sections):
-        lines += [f"## {title}", "", *(_line(name, path) for name, path in entries(found)), ""]
+        lines += [f"## {title}", "", *(_line(name, path) for name, path in _pages(found)), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -40,6 +40,15 @@ def entries(nav: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     """The titles of a navigation, each with its page's path or the entries below it."""
     for entry in nav:
         yield from entry.items()
+
+
+def _pages(nav: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """The titles and paths of the pages of a section and of the sections in it."""
+    for title, found in entries(nav):
+        if isinstance(found, str):
+            yield title, found
+        else:
+            yield from _pages(found)
 
 
 def first_paragraph(text: str) -> str:

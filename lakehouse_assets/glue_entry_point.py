@@ -1,12 +1,13 @@
-"""The entry point of the Glue job, for every dataset: loads what a manifest holds for one of them, with the Spark
-engine.
+"""The entry point of the Glue jobs: loads one dataset of a batch with the Spark engine.
 
-Dagster runs it through Pipes, Step Functions and `spark-submit` without: all that it needs comes in its own arguments.
-Glue adds arguments of its own, which are ignored. What it did is written down in the bucket by the load itself;
-Dagster, where there is one, is told of it besides. A failure is raised as it is: its class and message are what Glue
-shows as the run's error. It writes only while its batch is the open one, for it outlives a Dagster that is killed. With
---execution it is a step of a state machine's execution, and writes only while that holds the lease, too. With --step it
-does another step of a batch than a load, where a deployment wants Glue to do them; these start no Spark.
+Dagster starts it through Pipes; Step Functions and `spark-submit` start it without. Everything that it needs is in its
+arguments; arguments that Glue adds are ignored. The load writes its result to the bucket; if Dagster started the run,
+the result is reported to it as well. A failure is raised unchanged, because Glue shows its class and message as the
+run's error.
+
+The run writes only while its batch is open: it can outlive a Dagster that is killed. With --execution it is a step of a
+state machine's execution, and writes only while the execution holds the lease. With --step it runs another step of a
+batch, without Spark, if the deployment uses Glue for that step.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ SECONDS_BETWEEN_MESSAGES = 5.0
 
 
 def main(given: Sequence[str]) -> None:
-    """Runs the job. Raises BadData, BadConfiguration or TemporaryOutage as the load does."""
-    # Dagster first: it is told of a failure of any of what follows, and of what Spark has to say.
+    """Runs the job with these arguments. Raises the load's errors: BadData, BadConfiguration or TemporaryOutage."""
+    # Dagster first, so that it gets any failure of what follows, and Spark's output.
     with _dagster() as dagster, tempfile.TemporaryDirectory(prefix="lakehouse-") as folder:
         asked = _read(given)
         lakehouse = _lakehouse(asked, Path(folder))
@@ -69,7 +70,7 @@ def main(given: Sequence[str]) -> None:
 
 
 class _Settings(Settings):
-    """From the arguments alone: whatever a machine has in its environment, the same arguments do the same."""
+    """Settings from the arguments alone, without the machine's environment."""
 
     @classmethod
     def settings_customise_sources(
@@ -87,7 +88,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _read(given: Sequence[str]) -> argparse.Namespace:
-    # No abbreviations: an argument of Glue's own must not be taken for the beginning of one of these.
+    # No abbreviations: one of Glue's own arguments must not be read as an abbreviation of one of these.
     parser = _Parser(allow_abbrev=False)
     parser.add_argument("--step", choices=STEPS, default=LOAD)
     step = parser.parse_known_args(given)[0].step
@@ -124,7 +125,7 @@ def _lakehouse(asked: argparse.Namespace, home: Path) -> Lakehouse:
 
 
 def _download_folder(aws: Aws, location: str, folder: Path) -> None:
-    bucket, prefix = _place(location)
+    bucket, prefix = _bucket_and_key(location)
     store = Store(aws.client("s3"), bucket)
     folder.mkdir()
     for key in store.keys(prefix):
@@ -135,7 +136,7 @@ def _download_folder(aws: Aws, location: str, folder: Path) -> None:
 
 
 def _read_manifest(lakehouse: Lakehouse, location: str) -> Manifest:
-    bucket, key = _place(location)
+    bucket, key = _bucket_and_key(location)
     with failures_named("Reading the manifest"):
         found = Store(lakehouse.aws.client("s3"), bucket).get_json(key)
     if found is None:
@@ -152,9 +153,9 @@ def _load(batch: Batch, dataset: str, session: SparkSession) -> LoadResult:
     return batch.load_with(engine, dataset, batch.confirm_under_way)
 
 
-def _place(location: str) -> tuple[str, str]:
+def _bucket_and_key(location: str) -> tuple[str, str]:
     if not location.startswith("s3://"):
-        raise BadConfiguration(f"{location} is no place in S3; it must begin with s3://.")
+        raise BadConfiguration(f"{location} is not an S3 location: it must begin with s3://.")
     bucket, _, key = location.removeprefix("s3://").partition("/")
     return bucket, key
 
@@ -172,9 +173,7 @@ def _spark() -> Iterator[SparkSession]:
 
 @contextmanager
 def _dagster() -> Iterator[PipesContext | None]:
-    """Dagster, where it started this run: it is told what is printed, what was loaded, and the failure if there is
-    one.
-    """
+    """Dagster, if it started this run; otherwise None. It gets the output, what was loaded, and a failure."""
     parameters = PipesCliArgsParamsLoader()  # type: ignore[no-untyped-call]
     if not parameters.is_dagster_pipes_process():
         yield None
@@ -188,7 +187,9 @@ def _dagster() -> Iterator[PipesContext | None]:
 
 
 def _report(dagster: PipesContext, lakehouse: Lakehouse, dataset: str, batch_id: str, session: SparkSession) -> None:
-    """How many rows the two tables have now. Delta Lake answers from its log, so that nothing is read for it."""
+    """Reports the numbers of rows of the two tables to Dagster. Delta Lake answers from its log, without
+    reading files.
+    """
     for group, location in (
         ("lakehouse", lakehouse.tables.table(dataset)),
         ("rejected", lakehouse.tables.rejects(dataset)),

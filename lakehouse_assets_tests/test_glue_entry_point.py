@@ -85,7 +85,7 @@ def test_a_wrong_value_is_named(lakehouse: Lakehouse) -> None:
     assert "reject_limit" in refusal(given_arguments(lakehouse, **{"reject-limit": "7"}))
     assert (
         refusal(given_arguments(lakehouse, manifest="manifests/1.json"))
-        == "manifests/1.json is no place in S3; it must begin with s3://."
+        == "manifests/1.json is not an S3 location: it must begin with s3://."
     )
 
 

@@ -1,3 +1,3 @@
-"""`make acceptance`: does everything work in an account? One small batch by each path, under names of its own, with a
-report; then all of it is removed.
+"""`make acceptance`: tests whether everything works in an AWS account. It deploys under names of its own, loads one
+small batch by each path, writes a report, and removes everything again.
 """

@@ -1,5 +1,5 @@
-"""`make acceptance`: asks, runs, reports, in the AWS account that boto3's own environment names (AWS_PROFILE,
-AWS_REGION, …).
+"""`make acceptance`: asks for confirmation, runs, and reports, in the AWS account that boto3's own environment names
+(AWS_PROFILE, AWS_REGION, …).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aws_deploy.acceptance.report import Report, markdown, write
 from aws_deploy.acceptance.run import INTERRUPTED, accept
 from aws_deploy.acceptance.statements import product_statements
 from aws_deploy.acceptance.trial import Trial
-from aws_deploy.deploy import ask_first, faults_told
+from aws_deploy.deploy import ask_first, errors_printed
 from aws_deploy.packaging import AWS_LAMBDA, Target
 from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.aws.environment import refuse_division
@@ -33,11 +33,11 @@ def main(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Remove nothing at the end.")] = False,
 ) -> None:
-    """Try everything in an account with one small batch by each path, report, and remove it. Exit code 1 if something
-    does not work.
+    """Test everything in an AWS account: deploy, load one small batch by each path, report, and remove it again. The
+    exit code is 1 if something does not work.
     """
-    signal.signal(signal.SIGTERM, _end_in_order)
-    with faults_told():
+    signal.signal(signal.SIGTERM, _interrupt)
+    with errors_printed():
         report = run(Aws(), yes=yes, keep=keep)
         text, data = write(report, read_settings().home / "acceptance")
     print(markdown(report))
@@ -47,21 +47,21 @@ def main(
 
 
 def run(aws: Aws, *, yes: bool, keep: bool, target: Target = AWS_LAMBDA) -> Report:
-    """Asks, and runs the acceptance. Raises LakehouseError where it cannot begin, and typer.Abort where the answer is
-    no: then nothing was made.
+    """Asks for confirmation and runs the acceptance. Raises LakehouseError if it cannot begin, and typer.Abort if the
+    answer is no: then nothing was created.
     """
     refuse_division()
     contracts = read_contracts(SHIPPED)
     with tempfile.TemporaryDirectory(prefix="lakehouse-acceptance-", ignore_cleanup_errors=True) as folder:
         site = site_of(aws, Path(folder) / "home")
         ask_first(question(site, len(product_statements(contracts, "")), keep=keep), yes, "make acceptance")
-        print("Loading the sample files on this machine, to have something to compare with")
+        print("Loading the sample files on this machine, for comparison")
         files = make_files(Path(folder), contracts)
         return accept(Trial(site, target), files, reference(files), keep=keep)
 
 
-def _end_in_order(number: int, frame: FrameType | None) -> None:
-    """As Ctrl-C: what was made is removed."""
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Handles SIGTERM like Ctrl-C, so that everything that was created is removed."""
     del number, frame
     raise KeyboardInterrupt
 

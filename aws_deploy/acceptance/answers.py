@@ -1,5 +1,5 @@
-"""What a SQL engine answers, as the texts that Athena gives and the names of the types; and whether two answers are
-alike.
+"""Results of queries, with values as the texts that Athena returns and with the names of types; and the comparison of
+two results.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ MOST_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Answer:
-    """Rows as texts and the columns' types, or why there are none."""
+    """The result of a query: rows as texts, the columns' types and names; or `refused`, the reason why there is
+    none.
+    """
 
     rows: tuple[tuple[str | None, ...], ...] = ()
     types: tuple[str, ...] = ()
@@ -28,8 +30,8 @@ class Answer:
 
 
 def ask_athena(client: Any, database: str, workgroup: str, sql: str) -> Answer:
-    """What Athena answers, or its reason. Raises TemporaryOutage where the query does not end, ClientError where AWS
-    refuses the call.
+    """Runs a query and returns its result, or the reason why it failed. Raises TemporaryOutage if the query does not
+    end within MOST_SECONDS, ClientError if AWS refuses the call.
     """
     query = {"QueryString": sql, "QueryExecutionContext": {"Database": database}, "WorkGroup": workgroup}
     query_id = client.start_query_execution(**query)["QueryExecutionId"]
@@ -59,12 +61,13 @@ def _ended(client: Any, query_id: str) -> dict[str, Any]:
 
 
 A_CENT = 0.0101
-"""Half a cent may be rounded either way: sums of doubles depend on their order."""
+"""Sums of doubles depend on the order of the values, so half a cent may be rounded up or down."""
 
 
 def alike(one: Answer, other: Answer, within: float = 0.0) -> bool:
-    """Whether both give the same rows, in the same order, of the same types, or both refuse. A double may differ in its
-    last digits, as sums do, or by as much as `within`."""
+    """Whether both have the same rows in the same order with the same types, or both are refused. Doubles may differ in
+    their last digits, as sums do, or by up to `within`.
+    """
     if one.refused or other.refused:
         return bool(one.refused) and bool(other.refused)
     kinds = [ATHENAS_NAMES.get(kind, kind) for kind in one.types]
@@ -79,11 +82,12 @@ def alike(one: Answer, other: Answer, within: float = 0.0) -> bool:
 
 
 def in_any_order(answer: Answer) -> Answer:
+    """The answer with its rows sorted, for statements without an order."""
     return replace(answer, rows=tuple(sorted(answer.rows, key=repr)))
 
 
 ATHENAS_NAMES = {"real": "float"}
-"""Of types that Athena's results call otherwise than Trino."""
+"""Names in Athena's results of types that have other names in Trino."""
 
 
 def _same(kind: str, left: str | None, right: str | None, within: float) -> bool:
@@ -102,11 +106,11 @@ def _same(kind: str, left: str | None, right: str | None, within: float) -> bool
 
 
 def _entries(text: str) -> list[str]:
-    """A map has no order."""
+    """The entries, sorted: a map has no order."""
     return sorted(re.split(r"[\[\]{}]|, ", text))
 
 
 def _milliseconds(text: str) -> str:
-    """Athena's results have three digits of a second, whatever the precision is."""
+    """The timestamp with three digits of a second: Athena's results have three, whatever the precision."""
     found = re.fullmatch(r"(.{19})(?:\.(\d+))?(.*)", text)
     return text if found is None else f"{found[1]}.{(found[2] or '').ljust(3, '0')[:3]}{found[3]}"

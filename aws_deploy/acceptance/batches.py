@@ -1,5 +1,5 @@
-"""One batch by one path: the bucket is emptied of the batch before, the same files are uploaded, and the batch's end is
-waited for.
+"""Loads one batch by one path: removes the previous batch from the bucket, uploads the same files, and waits for the
+batch's end.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ PROGRAM = Path(sys.executable).with_name("lakehouse")
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch that succeeded. `began` and `ended`: seconds since 1970, by this machine's clock. `execution`: the state
-    machine's, where it ran the batch.
+    """A batch that succeeded. `began` and `ended`: seconds since 1970, by this machine's clock. `execution`: the ARN of
+    the execution, if the state machine ran the batch.
     """
 
     batch_id: str
@@ -48,20 +48,21 @@ class Batch:
 
 
 def make_files(folder: Path, contracts: Contracts) -> list[Path]:
-    """The sample files, rejected rows and orphans included. A workbook's dataset is known once it is converted, so a
-    CSV file is last: the gate then holds the batch back until all files are there, and each path loads them as one
-    batch."""
+    """Makes the sample files, with rejected rows and orphans. Returns their paths in the order of upload: a CSV file is
+    last. A workbook's dataset is known only after its conversion, so the gate holds the batch back until the CSV file
+    arrives, and each path loads all files as one batch.
+    """
     first = make_sample_data(folder, contracts).first
     whole = [path for dataset in contracts for path in first.glob(f"{dataset}.*")]
     return sorted(whole, key=lambda path: (path.suffix == ".csv", path.name))
 
 
 def load(path: LoadPath, settings: Settings, aws: Aws, files: Sequence[Path]) -> Batch:
-    """Loads the files as one batch. Raises LakehouseError, in AWS's words where AWS refused something, unless the batch
-    succeeds.
+    """Loads the files as one batch. Raises LakehouseError unless the batch succeeds; if AWS refused something, the
+    error has AWS's message.
     """
     lakehouse = Lakehouse(settings, aws)
-    with failures_named("Removing the batch before"):
+    with failures_named("Removing the previous batch"):
         clear(lakehouse, new_catalog=path.new_catalog)
     began = time.time()
     if path.orchestrator == "state_machine":
@@ -78,8 +79,8 @@ def load(path: LoadPath, settings: Settings, aws: Aws, files: Sequence[Path]) ->
 
 
 def clear(lakehouse: Lakehouse, *, new_catalog: bool) -> None:
-    """Deletes what a batch before left behind: files, tables and records; the code stays. With `new_catalog` also the
-    catalog's tables.
+    """Deletes everything that the previous batch wrote: files, tables and records, but not the code. With `new_catalog`
+    also the tables of the catalog.
     """
     s, store = lakehouse.settings, lakehouse.zone.store
     code = (f"{s.control_prefix}code/", f"{s.control_prefix}contracts/")
@@ -93,11 +94,13 @@ def clear(lakehouse: Lakehouse, *, new_catalog: bool) -> None:
 
 
 def _by_state_machine(lakehouse: Lakehouse, files: Sequence[Path]) -> LoadReport:
-    """As in use: the files land, S3 tells the queue, the queue calls the Lambda, which starts an execution."""
+    """As in production: S3 sends events of the new files to the queue, which calls the Lambda, which starts an
+    execution.
+    """
     machine = (outputs_of(lakehouse.aws.client("cloudformation"), ACCEPTANCE.pipeline_stack) or {})["StateMachineArn"]
     before = seen(lakehouse, machine)
     for file in files:
-        # One by one: find_files has an order of its own.
+        # One by one, because find_files changes the order.
         upload(lakehouse.zone, find_files([file], lakehouse.settings.home)[0])
     try:
         return ended_batch(lakehouse, machine, before)
@@ -106,8 +109,8 @@ def _by_state_machine(lakehouse: Lakehouse, files: Sequence[Path]) -> LoadReport
 
 
 def _at_rest(lakehouse: Lakehouse, machine: str) -> None:
-    """Waits for the executions that still look for work; stops those that do not end: nothing of them may write into
-    the next path's batch.
+    """Waits for executions that are still looking for files, and stops those that do not end: none may write into the
+    next path's batch.
     """
     client = lakehouse.aws.client("stepfunctions")
     deadline = time.monotonic() + SECONDS_TO_REST
@@ -119,15 +122,17 @@ def _at_rest(lakehouse: Lakehouse, machine: str) -> None:
 
 
 def environment_of(settings: Settings, aws: Aws) -> dict[str, str]:
-    """For `lakehouse` as a program: this lakehouse and no other setting of this shell. (What AWS it is this shell says,
-    as for this process.)
+    """The environment for the program `lakehouse`: this lakehouse's settings, and no LAKEHOUSE_… variable of this
+    shell. The AWS account is this process's.
     """
     own = {name: value for name, value in os.environ.items() if not name.startswith("LAKEHOUSE_")}
     return own | dict(aws.environment) | environment_for(settings, aws)
 
 
 def run_dagster(engine: str, environment: Mapping[str, str], files: Sequence[Path], home: Path) -> LoadReport:
-    """`lakehouse load` with Dagster on this machine. The batch's report; raises NotWorking unless it succeeded."""
+    """Runs `lakehouse load`, with Dagster on this machine. Returns the batch's report. Raises NotWorking unless the
+    batch succeeded.
+    """
     command = [str(PROGRAM), "load", "--json", "--engine", engine, *map(str, files)]
     # The program and the files are this project's own.
     done = subprocess.run(

@@ -1,7 +1,7 @@
-"""What is in a lakehouse after a batch, in a form that can be compared with another's: the rows of its tables, and
-Athena's answers.
+"""The content of a lakehouse after a batch, for comparison with another lakehouse: the rows of its tables, and Athena's
+answers.
 
-Ids of batches and times of uploads differ between two lakehouses that were given the same files: they are left out.
+Ids of batches and times of uploads are left out: they differ between two lakehouses that loaded the same files.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ TIME_OF_A_FILE = "file_time"
 
 @dataclass(frozen=True)
 class Found:
-    """`tables`: for each table, its rows as texts. `answers`: for each statement, what Athena said. Rows are compared
-    and counted, and never told.
+    """`tables`: the rows of each table, as texts. `answers`: Athena's answer to each statement. Rows are compared and
+    counted, but never reported.
     """
 
     tables: Mapping[str, list[str]] = field(default_factory=dict)
@@ -46,7 +46,7 @@ def rows_of(lakehouse: Lakehouse) -> dict[str, list[str]]:
 
 
 def answers_of(lakehouse: Lakehouse, batch_id: str) -> dict[str, Answer]:
-    """What Athena answers to every statement of the product. One that AWS refuses to take is a refused answer, too."""
+    """Athena's answers to all statements of the product, by name. A statement that fails is a refused answer."""
     client, s = lakehouse.aws.client("athena"), lakehouse.settings
     found = {}
     for name, sql in product_statements(lakehouse.contracts, batch_id).items():
@@ -57,21 +57,21 @@ def answers_of(lakehouse: Lakehouse, batch_id: str) -> dict[str, Answer]:
 
 
 def different_rows(one: Mapping[str, Iterable[str]], other: Mapping[str, Iterable[str]]) -> list[str]:
-    """For each table that differs, by how many rows. No row's values."""
-    told = []
+    """For each table that differs, a text with the numbers of rows, without values of rows."""
+    texts = []
     for table in one.keys() | other.keys():
         left, right = Counter(one.get(table, ())), Counter(other.get(table, ()))
         if left != right:
-            told.append(
+            texts.append(
                 f"{table}: {(left - right).total()} rows are missing, {(right - left).total()} are too many, of"
                 f" {left.total()}"
             )
-    return sorted(told)
+    return sorted(texts)
 
 
 def different_answers(one: Mapping[str, Answer], other: Mapping[str, Answer]) -> list[str]:
-    """For each statement that is answered otherwise, or refused, how: in Athena's words or by numbers. No row's
-    values.
+    """For each statement with a different answer, or a refused one, a text: Athena's message or the numbers of rows,
+    without values of rows.
     """
     return [
         f"{name}: {_difference(one[name], other[name])}"
@@ -88,8 +88,8 @@ def _difference(expected: Answer, found: Answer) -> str:
     if expected.types != found.types:
         return f"the types are {', '.join(found.types)} instead of {', '.join(expected.types)}"
     return (
-        f"{sum(a != b for a, b in zip(expected.rows, found.rows, strict=True))} of {len(found.rows)} rows have other"
-        " values"
+        f"{sum(a != b for a, b in zip(expected.rows, found.rows, strict=True))} of {len(found.rows)} rows have"
+        " different values"
     )
 
 
@@ -121,7 +121,7 @@ def to_json(found: Found) -> dict[str, Any]:
     return {"tables": found.tables, "answers": {name: answer.__dict__ for name, answer in found.answers.items()}}
 
 
-def from_json(told: Mapping[str, Any]) -> Found:
+def from_json(data: Mapping[str, Any]) -> Found:
     answers = {
         name: Answer(
             tuple(tuple(row) for row in answer["rows"]),
@@ -129,6 +129,6 @@ def from_json(told: Mapping[str, Any]) -> Found:
             tuple(answer["columns"]),
             answer["refused"],
         )
-        for name, answer in told["answers"].items()
+        for name, answer in data["answers"].items()
     }
-    return Found(told["tables"], answers)
+    return Found(data["tables"], answers)

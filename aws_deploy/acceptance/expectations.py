@@ -1,4 +1,4 @@
-"""What is expected of each path, what was found, and the verdict. The limits of times and dollars are the figures of
+"""Compares each path's outcome with what is expected. The limits of times and dollars are the figures of
 docs/costs.md.
 """
 
@@ -19,12 +19,13 @@ from aws_deploy.acceptance.trial import Looked
 Verdict = Literal["as expected", "differs", "not measured"]
 GLUE_START_SECONDS = 60.0
 LAMBDA_START_SECONDS = 10.0
-"""What Lambda gives for the start of a function: past it, the start is done again in the call's time."""
+"""Lambda's limit for the init phase of a function. Beyond it, Lambda repeats the initialization within the call's time.
+"""
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """`severe`: where it differs, the acceptance has failed. A time or a price that differs is a reason to correct the
+    """`severe`: the acceptance fails if it differs. A time or a price that differs is only a reason to correct the
     documentation.
     """
 
@@ -38,7 +39,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one path. `error`: why it has no batch, or why what the batch left could not be looked at."""
+    """The outcome of one path. `error`: why there is no batch, or why its tables could not be read."""
 
     path: LoadPath
     batch: Batch | None = None
@@ -49,8 +50,8 @@ class Outcome:
 
 
 def expectations(outcomes: list[Outcome], reference: Found, datasets: int) -> list[Expectation]:
-    """All that is expected of these outcomes. `reference`: what the same files come to on this machine; `datasets`: how
-    many the batch has.
+    """All expectations with their verdicts. `reference`: the content after loading the same files on this machine;
+    `datasets`: the number of datasets in the batch.
     """
     return [expectation for outcome in outcomes for expectation in _of(outcome, reference, datasets)]
 
@@ -64,7 +65,7 @@ def _of(outcome: Outcome, reference: Found, datasets: int) -> Iterator[Expectati
         yield Expectation(name, "the tables", "can be read", f"{outcome.error}", "differs")
     else:
         rows = sum(map(len, reference.tables.values()))
-        same = f"the {rows} rows of this machine's embedded engine"
+        same = f"the same {rows} rows as by this machine's embedded engine"
         yield _exactly(
             name, "the tables", same, "; ".join(different_rows(reference.tables, looked.found.tables)) or same
         )
@@ -76,7 +77,7 @@ def _of(outcome: Outcome, reference: Found, datasets: int) -> Iterator[Expectati
             entries,
             f"differ: {', '.join(looked.outdated)}" if looked.outdated else entries,
         )
-        alike = f"{len(reference.answers)} answers as the embedded Athena's"
+        alike = f"the same {len(reference.answers)} answers as the embedded Athena's"
         yield _exactly(
             name, "Athena", alike, "; ".join(different_answers(reference.answers, looked.found.answers)) or alike
         )
@@ -86,7 +87,7 @@ def _of(outcome: Outcome, reference: Found, datasets: int) -> Iterator[Expectati
 
 
 def _limits(path: LoadPath, datasets: int) -> dict[str, tuple[float, float, bool]]:
-    """The least and the most that a figure may be, and whether the acceptance has failed where it is not."""
+    """For each figure its minimum, its maximum, and whether the acceptance fails outside of them."""
     a = costs.ASSUMED
     crawls = a.crawlers if path.new_catalog else 0
     return {
@@ -112,7 +113,7 @@ def _within(path: str, what: str, figure: Figure, least: float, most: float, *, 
     expected = _range(least, most, figure.unit)
     if figure.value is None:
         return Expectation(path, what, expected, figure.why_not, "not measured", severe)
-    # A price is rounded as it is told: half a hundredth of a cent is no difference.
+    # Prices are compared as they are printed, rounded to a hundredth of a cent.
     verdict: Verdict = "as expected" if least <= round(figure.value, 4) <= round(most, 4) else "differs"
     return Expectation(path, what, expected, in_words(figure.value, figure.unit), verdict, severe)
 

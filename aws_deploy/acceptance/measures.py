@@ -1,7 +1,7 @@
-"""What a batch took, by the services' own figures: Glue's DPU seconds, Lambda's billed durations, Step Functions'
-history, Athena's scanned bytes.
+"""The time and cost of a batch, from the services' own figures: Glue's DPU seconds, Lambda's billed durations, Step
+Functions' history, Athena's scanned bytes.
 
-Calls of Lambdas and queries are the batch's if they fall into its time, by this machine's clock: nothing else runs in
+Lambda calls and queries are counted if they fall into the batch's time, by this machine's clock: nothing else runs in
 these stacks.
 """
 
@@ -28,13 +28,13 @@ REPORT = re.compile(
     r" ms|$)",
     re.DOTALL,
 )
-NOT_HERE = "not measured here: the embedded AWS bills nothing, and its times are this machine's"
+NOT_HERE = "not measured here: the embedded AWS has no prices, and its times are this machine's"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured number; None, with the reason, where it could not be measured. `of_aws`: a time or a price, which only
-    an AWS account can tell.
+    """A measured number; or None and `why_not`, the reason. `of_aws`: a time or a price, which only an AWS account can
+    give.
     """
 
     value: float | None
@@ -45,14 +45,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Measured:
-    """Asks the services about one batch."""
+    """Measures one batch by asking the services."""
 
     site: Site
     path: LoadPath
     batch: Batch
 
     def figures(self) -> dict[str, Figure]:
-        """Each figure by its name. One that AWS does not tell says why; nothing is raised."""
+        """The figures by name. A figure that cannot be measured has the reason; nothing is raised."""
         wanted: dict[str, tuple[str, bool, Callable[[], float | None]]] = {
             "batch": ("s", False, lambda: self.batch.ended - self.batch.began)
         }
@@ -124,7 +124,7 @@ class Measured:
 
     @cached_property
     def _entered(self) -> list[str]:
-        """The states that the execution entered: a transition is billed for each."""
+        """The names of the states that the execution entered. Each is billed as a transition."""
         pages = (
             self.site.aws.client("stepfunctions")
             .get_paginator("get_execution_history")
@@ -143,8 +143,8 @@ class Measured:
 
     @cached_property
     def _calls(self) -> list[tuple[str, float, float, float | None]]:
-        """Each call of a Lambda: its role, the billed seconds, its memory in GB, and the seconds of its start where it
-        was one.
+        """The calls of Lambdas: role, billed seconds, memory in GB, and the seconds of the start if it was a cold
+        start.
         """
         return [(role, *call) for role, function in ACCEPTANCE.functions.items() for call in self._calls_of(function)]
 
@@ -200,8 +200,8 @@ class Measured:
 
 
 def _start_of(run: Mapping[str, Any]) -> float | None:
-    """From a run's order to its work: what is not billed (ExecutionTime is "the amount of time that the job run
-    consumed resources").
+    """Seconds from a run's start until its work begins, which are not billed (ExecutionTime is "the amount of time that
+    the job run consumed resources"). None if the run has not ended.
     """
     if "CompletedOn" not in run:
         return None
@@ -223,7 +223,7 @@ DOLLARS: Mapping[str, Callable[[float], float]] = {
 
 
 def _price(found: Mapping[str, Figure]) -> Figure:
-    """The dollars of all that is billed, at list prices."""
+    """The dollars of everything that is billed, at list prices."""
     billed = {name: figure for name, figure in found.items() if name in DOLLARS}
     if missing := next((figure for figure in billed.values() if figure.value is None), None):
         return Figure(None, "dollars", missing.why_not)

@@ -1,4 +1,4 @@
-"""Which permission is missing, by what AWS says when it refuses: IAM names the action, and most often the resource."""
+"""Finds the missing permission in AWS's error message: IAM names the action, and usually the resource."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ UNNAMED = re.compile(
 
 @dataclass(frozen=True)
 class Missing:
-    """`action`: as IAM calls it, or the operation's name where AWS did not say. `who`: the role or user that lacks it,
-    where AWS said.
+    """`action`: IAM's name of it, or the operation's name if the message has no action. `who`: the role or user that
+    lacks the permission, if the message names it.
     """
 
     action: str
@@ -32,7 +32,7 @@ class Missing:
 
 
 def missing_permission(said: str) -> Missing | None:
-    """The permission that an error's text says is missing; None where it says nothing of the kind."""
+    """The missing permission that an error's text names; None if the text is not about permissions."""
     if found := NAMED.search(said):
         return Missing(found["action"], _bare(found["resource"]), _bare(found["who"]))
     if found := LAKE_FORMATION.search(said):

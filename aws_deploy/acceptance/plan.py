@@ -1,4 +1,4 @@
-"""What an acceptance does, where, and for how much: said before anything is made."""
+"""The paths of an acceptance, its account and region, and its price: they are printed before anything is created."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from lakehouse_assets.aws.client import Aws, failures_named
 from lakehouse_assets.settings import Settings
 
 EMBEDDED_ACCOUNT = "000000000000"
-"""The account of every embedded AWS. No AWS account has this number."""
+"""The account id of every embedded AWS. No AWS account has it."""
 HOURS = 1.0
 
 
 @dataclass(frozen=True)
 class LoadPath:
-    """One way to load a batch. `new_catalog`: the catalog has no tables before it, so that its own way to register them
-    is seen.
-    """
+    """One way to load a batch. `new_catalog`: the catalog has no tables before, so the path has to register them."""
 
     name: str
     orchestrator: Literal["state_machine", "dagster"]
@@ -34,8 +32,8 @@ MACHINE_GLUE = LoadPath("state machine, Glue", "state_machine", "glue", new_cata
 DAGSTER_GLUE = LoadPath("Dagster here, Glue", "dagster", "glue", new_catalog=True)
 DAGSTER_EMBEDDED = LoadPath("Dagster here, embedded engine", "dagster", "embedded", new_catalog=False)
 PATHS = (MACHINE_LAMBDA, MACHINE_GLUE, DAGSTER_GLUE, DAGSTER_EMBEDDED)
-"""In this order. The first registers its tables by the crawlers, the third by Dagster; those after them find theirs in
-the catalog.
+"""The paths in the order in which they run. The first registers its tables by the crawlers, the third by Dagster; the
+second and the fourth find theirs in the catalog.
 """
 
 
@@ -54,10 +52,10 @@ class Site:
 
 
 def site_of(aws: Aws, home: Path) -> Site:
-    """The site in the account of these credentials, under names that only the acceptance has, whatever LAKEHOUSE_…
-    says. `home`: for scratch files.
+    """The site in the account of these credentials, with names that only the acceptance uses; LAKEHOUSE_… variables do
+    not change them. `home`: for scratch files.
 
-    Raises BadConfiguration where AWS does not know the credentials, or no region is set.
+    Raises BadConfiguration if AWS does not accept the credentials, or if no region is set.
     """
     with failures_named("Asking AWS who this is"):
         account, region = (
@@ -74,17 +72,17 @@ def site_of(aws: Aws, home: Path) -> Site:
 
 
 def price(statements: int, paths: tuple[LoadPath, ...] = PATHS) -> dict[str, float]:
-    """Dollars, by what they are for. `statements`: how many are asked of Athena for each new catalog."""
+    """Dollars by item. `statements`: the number of queries for each new catalog."""
     return {
         "batches and their crawlers": sum(map(dollars_of, paths)),
         "queries": costs.athena(statements * sum(path.new_catalog for path in paths)),
-        "what is there meanwhile": sum(costs.idle_month().values()) / costs.HOURS_OF_A_MONTH * HOURS,
+        "the deployment itself": sum(costs.idle_month().values()) / costs.HOURS_OF_A_MONTH * HOURS,
     }
 
 
 def dollars_of(path: LoadPath) -> float:
-    """What its batch costs. Dagster takes the place of the state machine, its Lambdas and crawlers; it and its embedded
-    engine run on this machine.
+    """Dollars of the path's batch. Dagster replaces the state machine, its Lambdas and crawlers; it runs on this
+    machine, and so does its embedded engine.
     """
     parts = costs.batch(path.engine)
     if path.orchestrator == "dagster":
@@ -93,12 +91,13 @@ def dollars_of(path: LoadPath) -> float:
 
 
 def question(site: Site, statements: int, *, keep: bool) -> str:
+    """The question before the acceptance: what it does, where, and for how many dollars."""
     asked = price(statements)
     parts = ", ".join(f"{what} ${dollars:.3f}" for what, dollars in asked.items())
-    end = "everything stays" if keep else "everything of it is removed at the end"
+    end = "nothing is removed at the end" if keep else "everything is removed at the end"
     return (
         f"Acceptance in account {site.account}, {site.region}: {len(PATHS)} small batches and {statements} queries in"
         f" stacks of its own ({ACCEPTANCE.storage_stack}, {ACCEPTANCE.pipeline_stack}; bucket {site.settings.bucket};"
         f" what an earlier acceptance left there is removed first). About ${sum(asked.values()):.2f} by list prices"
-        f" ({parts}) and an hour; {end}. Go on?"
+        f" ({parts}) and one hour; {end}. Continue?"
     )

@@ -1,7 +1,7 @@
-"""What the same files come to here, by the embedded engine and the embedded Athena (which the tests hold against
-Trino). An account is compared with it.
+"""Loads the same files on this machine with the embedded engine and the embedded Athena, for comparison with an
+account. (Tests compare the embedded Athena with Trino.)
 
-In a process of its own, because whoever uses an embedded AWS gives up its environment's AWS account
+Runs in a process of its own: a process that uses an embedded AWS cannot use its environment's AWS account
 (`lakehouse_assets.aws.environment`).
 """
 
@@ -23,11 +23,11 @@ from lakehouse_assets.settings import read_settings
 
 
 class NoReference(LakehouseError):
-    """What the files come to here could not be found out, so nothing can be compared with it."""
+    """The files could not be loaded on this machine, so there is nothing to compare with."""
 
 
 def reference(files: Sequence[Path]) -> Found:
-    """Loads the files on an embedded AWS that is gone afterwards. Raises NoReference where that fails."""
+    """Loads the files on a temporary embedded AWS. Returns its content. Raises NoReference if that fails."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LAKEHOUSE_", "AWS_"))}
     command = [sys.executable, "-m", "aws_deploy.acceptance.reference", *map(str, files)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -16,8 +16,8 @@ REMOVED, KEPT = "removed", "kept"
 
 @dataclass(frozen=True)
 class Report:
-    """`began` and `ended`: ISO times in UTC. `cleaned`: REMOVED, KEPT, or why something is left. `stopped`: why not all
-    paths ran.
+    """`began` and `ended`: ISO times in UTC. `cleaned`: REMOVED, KEPT, or why something could not be removed.
+    `stopped`: why not all paths ran.
     """
 
     account: str
@@ -32,7 +32,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether everything works: figures that differ from the documentation's are no failure."""
+        """Whether everything works. Figures that differ from the documentation's are not a failure."""
         return (
             not self.stopped
             and self.cleaned in (REMOVED, KEPT)
@@ -41,7 +41,7 @@ class Report:
 
     @property
     def missing_permissions(self) -> list[str]:
-        """Each permission that is missing, and for what."""
+        """A text for each missing permission, with what needs it."""
         paths = [f"{it.missing} (the path {it.path.name} did not run to its end)" for it in self.outcomes if it.missing]
         figures = [
             f"{it.path.name}: {name}: {figure.why_not}"
@@ -65,7 +65,9 @@ def report_of(
 
 
 def write(report: Report, folder: Path) -> tuple[Path, Path]:
-    """The two files, named by the time of the acceptance. No row of the batch is in them."""
+    """Writes the two files, named by the time of the acceptance, and returns their paths: Markdown, JSON. They have no
+    rows of the batch.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     name = report.began.replace(":", "").replace("-", "")
     text, data = folder / f"{name}.md", folder / f"{name}.json"
@@ -75,6 +77,7 @@ def write(report: Report, folder: Path) -> tuple[Path, Path]:
 
 
 def as_json(report: Report) -> dict[str, Any]:
+    """The report as it is written to the JSON file."""
     paths = [
         {
             "path": it.path.name,
@@ -102,8 +105,9 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def markdown(report: Report) -> str:
+    """The report as a text in Markdown."""
     where = (
-        "an embedded AWS on this machine, which has neither AWS's times nor its prices"
+        "an embedded AWS on this machine, whose times are not AWS's and which has no prices"
         if report.embedded
         else f"account {report.account}, {report.region}"
     )
@@ -113,14 +117,14 @@ def markdown(report: Report) -> str:
         "",
         f"In {where}, {report.began} to {report.ended}. **{said}**",
         "",
-        f"What was deployed: {report.cleaned}.",
+        f"The deployment: {report.cleaned}.",
     ]
     if report.stopped:
         lines += ["", f"Not all paths ran: {_cell(report.stopped)}"]
     if report.missing_permissions:
         lines += ["", "## Missing permissions", "", *(f"- {_cell(it)}" for it in report.missing_permissions)]
     for verdict, heading in (
-        ("differs", "What differs"),
+        ("differs", "Differences"),
         ("as expected", "As expected"),
         ("not measured", "Not measured"),
     ):
@@ -131,7 +135,7 @@ def markdown(report: Report) -> str:
                     it.path,
                     it.what,
                     it.expected,
-                    it.found + ("" if it.severe or verdict != "differs" else " (no failure)"),
+                    it.found + ("" if it.severe or verdict != "differs" else " (not a failure)"),
                 )
                 for it in found
             ]
@@ -153,5 +157,5 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """On one line, and with no bar that would end the cell."""
+    """The text on one line, with bars escaped: they would end the cell."""
     return " ".join(text.split()).replace("|", "\\|")

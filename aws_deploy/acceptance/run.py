@@ -1,6 +1,4 @@
-"""An acceptance from its beginning to its end: whatever happens on the way, what was made is removed, and what was
-found is reported.
-"""
+"""Runs an acceptance. Whatever happens, everything that was created is removed, and the findings are reported."""
 
 from __future__ import annotations
 
@@ -22,26 +20,27 @@ INTERRUPTED = "interrupted"
 
 
 def accept(trial: Trial, files: Sequence[Path], reference: Found, *, keep: bool) -> Report:
-    """Runs every path. `files`: the batch, one of each dataset; `reference`: what they come to on this machine.
+    """Runs every path and returns the report. `files`: the batch, one file of each dataset; `reference`: the content
+    after loading them on this machine.
 
-    Raises LakehouseError where what an earlier acceptance left cannot be removed: then nothing is made. What fails
-    later is in the report.
+    Raises LakehouseError if an earlier acceptance cannot be removed: then nothing is created. Later failures are in the
+    report.
     """
-    trial.tell("Removing what an earlier acceptance may have left")
+    trial.log("Removing the remains of an earlier acceptance, if there are any")
     trial.remove()
     began, outcomes, stopped = _now(), list[Outcome](), None
     try:
-        trial.tell("Deploying")
+        trial.log("Deploying")
         trial.deploy(PATHS[0])
         for path in PATHS:
-            trial.tell(f"{path.name}: one batch")
+            trial.log(f"{path.name}: one batch")
             outcomes.append(_run(trial, path, files))
-            trial.tell(f"{path.name}: {outcomes[-1].error or 'done'}")
-        # After all of them: the figures of a call are there some time after it.
+            trial.log(f"{path.name}: {outcomes[-1].error or 'done'}")
+        # After all paths, because the figures of a call appear some time after it.
         outcomes = [_measured(trial, outcome) for outcome in outcomes]
     except KeyboardInterrupt:
         stopped = INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - whatever it is, what was made has to be removed; the report has it
+    except Exception as error:  # noqa: BLE001 - any error: everything has to be removed, and the report has the error
         stopped = _said(error)
         outcomes += [
             Outcome(path, error=stopped, missing=missing_permission(stopped)) for path in PATHS[len(outcomes) :]
@@ -53,13 +52,13 @@ def accept(trial: Trial, files: Sequence[Path], reference: Found, *, keep: bool)
 
 
 def _run(trial: Trial, path: LoadPath, files: Sequence[Path]) -> Outcome:
-    """Raises nothing but what stops all paths: the others still run after one that fails."""
+    """Runs one path. A failure is in the outcome, so that the other paths still run."""
     batch: Batch | None = None
     try:
         trial.deploy(path)
         batch = trial.load(path, files)
         return Outcome(path, batch, trial.look(path, batch))
-    except Exception as error:  # noqa: BLE001 - a path that fails leaves the others alone; the report has it
+    except Exception as error:  # noqa: BLE001 - the other paths still run; the report has the error
         return Outcome(path, batch, error=_said(error), missing=missing_permission(str(error)))
 
 
@@ -72,13 +71,13 @@ def _measured(trial: Trial, outcome: Outcome) -> Outcome:
 
 
 def _removed(trial: Trial) -> str:
-    trial.tell("Removing everything")
+    trial.log("Removing everything")
     try:
         trial.remove()
     except KeyboardInterrupt:
-        return "not all removed: it was interrupted. `make acceptance` removes it first"
-    except Exception as error:  # noqa: BLE001 - the report is written all the same
-        return f"not all removed: {_said(error)}"
+        return "not completely removed, because it was interrupted; the next `make acceptance` removes the rest first"
+    except Exception as error:  # noqa: BLE001 - the report is written nevertheless
+        return f"not completely removed: {_said(error)}"
     return REMOVED
 
 

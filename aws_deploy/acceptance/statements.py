@@ -1,4 +1,4 @@
-"""Every statement that the product sends to Athena. `make acceptance` asks them in an account, and the tests ask
+"""All statements that the product sends to Athena. `make acceptance` runs them in an account, and the tests in
 Trino.
 """
 
@@ -10,8 +10,8 @@ from lakehouse_assets.contracts import Contracts
 
 
 def product_statements(contracts: Contracts, batch_id: str) -> dict[str, str]:
-    """The saved queries, and the checks after each load (the state machine's are made by the same function), each by a
-    name for people.
+    """The saved queries and the checks after each load, by a readable name. The state machine's checks are made by the
+    same function.
     """
     checks = {f"checks of {dataset}": checks_sql(contract, batch_id) for dataset, contract in contracts.items()}
     return {name: statement_of(name) for name in named_queries()} | checks

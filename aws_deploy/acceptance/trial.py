@@ -1,4 +1,4 @@
-"""The deployment of an acceptance, from its making to its removal, and what is asked of it."""
+"""The deployment of an acceptance: creates it, loads batches, looks at the outcome, and removes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aws_deploy.acceptance.comparison import Found, answers_of, rows_of
 from aws_deploy.acceptance.measures import Figure, Measured
 from aws_deploy.acceptance.plan import LoadPath, Site
 from aws_deploy.deploy import delete_bucket, remove
-from aws_deploy.embedded import kept
+from aws_deploy.embedded import stored_templates
 from aws_deploy.packaging import AWS_LAMBDA, Target
 from aws_deploy.presets import ACCEPTANCE
 from aws_deploy.rollout import roll_out
@@ -25,8 +25,8 @@ from lakehouse_assets.settings import Settings
 
 @dataclass(frozen=True)
 class Looked:
-    """What is there after a batch. `outdated`: tables whose entries in the catalog are not the contracts'. `answers`
-    are asked for a new catalog only.
+    """The content of the lakehouse after a batch. `found.answers`: only for a path with a new catalog. `outdated`:
+    tables whose entries in the catalog differ from the contracts.
     """
 
     found: Found
@@ -35,28 +35,28 @@ class Looked:
 
 @dataclass(frozen=True)
 class Trial:
-    """`target`: what the Lambdas' code is built for."""
+    """`target`: the platform of the Lambdas' code. `log`: gets a line for each step."""
 
     site: Site
     target: Target = AWS_LAMBDA
-    tell: Callable[[str], None] = print
+    log: Callable[[str], None] = print
 
     def deploy(self, path: LoadPath) -> None:
-        """Brings the stacks up, or updates their parameters, for this path. Raises BadConfiguration with what could not
-        be made.
+        """Creates the stacks, or updates their parameters, for this path. Raises BadConfiguration with the resources
+        that could not be created.
         """
         roll_out(
             self.site.aws,
             self._settings(path),
             ACCEPTANCE,
-            kept(ACCEPTANCE.name),
+            stored_templates(ACCEPTANCE.name),
             path.orchestrator,
             self.target,
-            self.tell,
+            self.log,
         )
 
     def load(self, path: LoadPath, files: Sequence[Path]) -> Batch:
-        """One batch. Raises LakehouseError unless it succeeds."""
+        """Loads one batch. Raises LakehouseError unless it succeeds."""
         return load(path, self._settings(path), self.site.aws, files)
 
     def look(self, path: LoadPath, batch: Batch) -> Looked:
@@ -73,25 +73,25 @@ class Trial:
         return Measured(self.site, path, batch).figures()
 
     def remove(self) -> None:
-        """Everything under the acceptance's names, also what a run that was killed left behind. Raises LakehouseError
-        with what could not be removed.
+        """Removes everything with the acceptance's names, including the remains of a run that was killed. Raises
+        LakehouseError with what could not be removed.
         """
         try:
             self._stop_what_runs()
         except LakehouseError as error:
-            # What still runs fails when its bucket is gone.
-            self.tell(str(error))
+            # Go on: what is still running fails once its bucket is deleted.
+            self.log(str(error))
         remove(ACCEPTANCE, self.site.settings, self.site.aws, data=True)
-        # A run that was killed after its stack was gone left the bucket, of which no stack tells any more.
+        # A run that was killed after it deleted the stack left the bucket, which no stack names.
         with failures_named(f"Deleting bucket {self.site.settings.bucket}"):
             delete_bucket(self.site.aws.client("s3"), self.site.settings.bucket)
 
     def _stop_what_runs(self) -> None:
-        """An interrupted acceptance leaves executions and Glue runs, which would write into the bucket while it is
+        """Stops executions and Glue runs of an interrupted acceptance: they would write to the bucket while it is
         emptied.
         """
         outputs = outputs_of(self.site.aws.client("cloudformation"), ACCEPTANCE.pipeline_stack) or {}
-        with failures_named("Stopping what runs"):
+        with failures_named("Stopping executions and Glue runs"):
             states = self.site.aws.client("stepfunctions")
             if machine := outputs.get("StateMachineArn"):
                 for execution in states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]:
@@ -100,7 +100,7 @@ class Trial:
                 runs = GlueRuns(self.site.aws.client("glue"), self.site.settings.job_name(contract))
                 if run := runs.under_way({}):
                     runs.stop(run["Id"])
-                    runs.wait(run["Id"], self.tell)
+                    runs.wait(run["Id"], self.log)
 
     def _settings(self, path: LoadPath) -> Settings:
         return self.site.settings.model_copy(update={"engine": path.engine})

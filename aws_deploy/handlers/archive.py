@@ -1,4 +1,4 @@
-"""ArchiveETLFiles: exactly the manifest's files leave raw/ and uploads/."""
+"""ArchiveETLFiles: moves exactly the manifest's files out of raw/ and uploads/."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""CheckDataAvailability: is there something to do? Then an execution is started, one for each piece of work.
+"""CheckDataAvailability: starts an execution if there are files to load.
 
-Called by the queue, by the schedule for events that were lost, and by an execution at its end, for files that landed
-while it worked. An event is a wake-up call and no more: what there is to do is asked of the bucket, and the execution's
-name names it. So a thousand events start one execution.
+It is called by the queue, by the schedule for lost events, and by an execution at its end, for files that landed
+meanwhile. An event is only a wake-up call: the pending files are read from the bucket, and the execution's name is
+derived from them. So a thousand events start one execution.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from lakehouse_assets.errors import LakehouseBusy
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
-    """Messages that cannot be read are given back: received often enough, they end in the dead-letter queue. Where this
-    raises, all come again.
+    """Returns the ids of messages that are not S3 events (`batchItemFailures`) and what was found, a sentence. SQS
+    moves such messages to the dead-letter queue after some receives. If this raises, SQS delivers all messages again.
     """
-    told = {record["messageId"]: objects_of(record["body"]) for record in event.get("Records", [])}
-    malformed = [{"itemIdentifier": message} for message, objects in told.items() if objects is None]
-    calls = not told or any(told.values())
+    messages = {record["messageId"]: objects_of(record["body"]) for record in event.get("Records", [])}
+    malformed = [{"itemIdentifier": message} for message, objects in messages.items() if objects is None]
+    calls = not messages or any(messages.values())
     machine = os.environ["STATE_MACHINE_ARN"]
     with connected() as lakehouse:
         if event.get("listing"):
             print(_metric(machine, lakehouse.pending.longest_wait()), flush=True)
-        found = wake(lakehouse, machine) if calls else "No message tells of an object."
-    print(found, f"{len(malformed)} messages cannot be read." if malformed else "", flush=True)
+        found = wake(lakehouse, machine) if calls else "No message names an object."
+    print(found, f"{len(malformed)} messages are not S3 events." if malformed else "", flush=True)
     return {"batchItemFailures": malformed, "found": found}
 
 
 def _metric(machine: str, seconds: float) -> str:
-    """A line that CloudWatch Logs makes a metric of (embedded metric format): an alarm says when files wait too
-    long.
+    """A log line in the embedded metric format, from which CloudWatch makes the metric of the alarm
+    FilesWaitTooLong.
     """
     dimension = "StateMachine"
     metric = {
@@ -51,24 +51,24 @@ def _metric(machine: str, seconds: float) -> str:
 
 
 def wake(lakehouse: Lakehouse, machine: str) -> str:
-    """Starts an execution for what there is to do. What was found, in a sentence."""
+    """Starts an execution for the pending files or the open batch. Returns what was found, a sentence."""
     if other := lakehouse.lease.held_by():
-        return f"{other}; what landed meanwhile is looked for at its end."
+        return f"{other}. Files that landed meanwhile are loaded afterwards."
     work = lakehouse.pending.work_to_do()
     if work is None:
         return (
-            "Nothing waits, or not yet what the gate asks for; or it waits behind a batch that failed, which a person"
-            " redrives or abandons."
+            "Nothing to load: no files are waiting, the gate is not satisfied yet, or a failed batch has to be redriven"
+            " or abandoned first."
         )
     with failures_named("Starting an execution"):
         if lakehouse.executions.start(machine, work, {"work": work}):
             return f"Execution {work} is started."
         if lakehouse.executions.look(execution_arn(machine, work)).get("error") != LakehouseBusy.__name__:
-            return f"The execution for it is there: {work}."
-        # It gave up waiting for another holder, who may have left the files where they are. Once for each holder since.
+            return f"Execution {work} exists already."
+        # It stopped waiting for another holder, who may not have loaded the files. One more for each holder since then.
         again = f"{work}-waited-{lakehouse.lease.epoch()}"
         return (
             f"Execution {again} is started."
             if lakehouse.executions.start(machine, again, {"work": work})
-            else f"The execution for it is there: {again}."
+            else f"Execution {again} exists already."
         )

@@ -1,4 +1,4 @@
-"""ConvertUploads: what waits under uploads/ becomes CSV under raw/."""
+"""ConvertUploads: converts the pending files of uploads/ to CSV in raw/."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""CountRows: how many rows the batch wrote into each table, by what its loads wrote down, and which crawlers have
+"""CountWrittenRows: the rows that the batch wrote to each table, from its load results, and the crawlers that have
 something to register.
 
-Athena is held against the one. The other saves the crawlers of every batch that made no table and changed no column:
-Glue bills ten minutes for a crawl.
+The state CheckTables compares Athena's counts with these. Crawlers run only if a batch created a table or changed its
+columns: Glue bills at least ten minutes for a crawl.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from lakehouse_assets.errors import BadConfiguration
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
-    """Raises BadConfiguration for a dataset whose load says that it succeeded, but wrote nothing down."""
+    """Returns the rows by dataset (`written`), and for each crawler whether it has to run (`crawl`). Raises
+    BadConfiguration if a dataset's load succeeded without writing a load result.
+    """
     with step(event) as lakehouse:
         load_results = lakehouse.batch(event["batch_id"]).load_results()
         if silent := [dataset for dataset in lakehouse.contracts if dataset not in load_results]:
@@ -31,7 +33,9 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
 
 
 def _to_crawl(lakehouse: Lakehouse) -> dict[str, bool]:
-    """By the crawler's word in the state machine: a catalog that someone emptied, or changed, is crawled again, too."""
+    """For each crawler, by the suffix of its states: whether the catalog differs from the contracts. This includes
+    tables that someone removed or changed.
+    """
     with failures_named("Looking at the catalog"):
         outdated = {name for contract in lakehouse.contracts.values() for name in lakehouse.catalog.outdated(contract)}
     return {

@@ -1,5 +1,5 @@
-"""Why did a Glue run fail? Returns where another run may heal it; raises the failure where none will, or when there
-were enough.
+"""DiagnoseGlueRun: finds out why a Glue run failed. Returns if another run may succeed; raises the failure if none
+will, or if there were enough runs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The engines of the load's Lambda, from the zip in which they lie beside its code.
+"""The engines of the load's Lambda, which are in a zip beside its code.
 
-Unpacked they are 215 MB, and Lambda takes 250 MB of code. What a call unpacks into /tmp does not count; /tmp has 10 GB
-there, and outlives the call.
+Unpacked they have 215 MB, and Lambda accepts 250 MB of code. Files that a call unpacks into /tmp do not count; /tmp has
+10 GB there, and its files are still there in later calls.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ BESIDE_THE_CODE = Path(__file__).parents[2] / NAME
 
 
 def unpack(zipped: Path = BESIDE_THE_CODE, into: Path | None = None) -> None:
-    """Puts the engines on Python's path: once for a process, and not where they are installed. A call that was cut off
-    leaves nothing under the name.
+    """Unpacks the engines and adds them to sys.path, once per process. Does nothing if there is no zip: then they are
+    installed. The folder appears only once it is complete, so an interrupted call leaves no incomplete folder.
     """
     folder = (into or Path(tempfile.gettempdir())) / "lakehouse-engines"
     if not zipped.exists() or str(folder) in sys.path:

@@ -1,9 +1,9 @@
-"""RecordFailure: a batch failed. Its report says why, the lease is given back, and the topic's message is worded. The
-last state of a failed execution, too.
+"""RecordFailure: writes the report of a failed batch, releases the lease, and words the message for the topic. It is
+also the last state of a failed execution, which raises the error.
 
-An execution that was stopped or that ran out of time has no state left to say so: then EventBridge calls this, and it
-tells the topic itself. It calls for each that failed, too: nearly all of them came through here before, and gave the
-lease back. One that still has it failed where no Catch sees it.
+An execution that was stopped or that timed out runs no further state: EventBridge then calls this Lambda, which
+publishes the message itself. EventBridge also calls it for every execution that failed. Nearly all of these have been
+here before and have released the lease. An execution that still holds it failed with an error that no Catch handles.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ RAISED: dict[str, type[LakehouseError]] = {**OURS, LakehouseBusy.__name__: Lakeh
 
 ENDS = {
     "FAILED": (
-        "failed before a state could say why (States.Runtime and States.DataLimitExceeded are such errors); its history"
-        " in the console has the reason"
+        "failed with an error that no state could record (such as States.Runtime or States.DataLimitExceeded). Its"
+        " history in the console has the reason"
     ),
-    "TIMED_OUT": "took longer than it may",
+    "TIMED_OUT": "timed out",
     "ABORTED": "was stopped from outside",
 }
-"""How an execution can end that says nothing itself, by its status."""
+"""What happened to an execution that did not record its failure, by its status."""
 
 
 class BatchFailed(LakehouseError):
-    """The batch failed, as the message says."""
+    """The batch failed. The message has the reason."""
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
@@ -46,8 +46,8 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
 
 
 def _raise(event: Event) -> dict[str, Any]:
-    """The execution fails with this. A redrive begins with the state that failed, which is this one: then it goes on to
-    the first state.
+    """Raises the error with which the execution fails. A redrive starts at the state that failed, which is this one: in
+    a redrive this returns, and the first state follows.
     """
     if event["redrives_now"] > event["redrives_then"]:
         return {}
@@ -59,7 +59,7 @@ def _ended(detail: Event) -> dict[str, Any]:
         if detail["status"] == "FAILED" and (
             not lakehouse.lease.is_held() or lakehouse.executions.is_running(detail["executionArn"])
         ):
-            return {"message": "It has told so itself, or goes on."}
+            return {"message": "It has recorded its failure itself, or is running again."}
         message = _recorded(
             lakehouse, f"The execution ended in state {detail['status']}.", f"It {ENDS[detail['status']]}"
         )
@@ -68,16 +68,17 @@ def _ended(detail: Event) -> dict[str, Any]:
 
 
 def _recorded(lakehouse: Lakehouse, reason: str, where: str) -> str:
-    """The report is this execution's to write only while it holds the lease. The message: where, why, what to do."""
+    """Writes the report and releases the lease, if this execution holds it. Returns the message: where, why, what to
+    do.
+    """
     if lakehouse.lease.is_held():
         batch = lakehouse.open_batch()
         if batch is not None:
             batch.record_failure(reason)
         lakehouse.lease.release()
     return (
-        f"{where}: {cut(reason)}\n\nNothing is lost: the batch stays open. When the cause is gone, redrive the"
-        " execution, or start a new one: it goes on with the"
-        f" batch.\n{lakehouse.run_by['execution']}\n{lakehouse.run_by['link']}"
+        f"{where}: {cut(reason)}\n\nNothing is lost: the batch stays open. Fix the cause, then redrive the execution or"
+        f" start a new one: it resumes the batch.\n{lakehouse.run_by['execution']}\n{lakehouse.run_by['link']}"
     )
 
 

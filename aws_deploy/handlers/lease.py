@@ -1,5 +1,5 @@
-"""TakeLease: the execution works on the lakehouse alone. While another does this raises LakehouseBusy, and the state
-machine waits.
+"""TakeLease: takes the lease for the execution. Raises LakehouseBusy while another holder has it; the state machine
+then retries.
 """
 
 from __future__ import annotations

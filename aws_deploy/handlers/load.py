@@ -1,5 +1,5 @@
-"""LoadDataset: loads one dataset of the batch with the embedded engine; one that is loaded already, or of which the
-batch has nothing, takes a moment.
+"""LoadDataset: loads one dataset of the batch with the embedded engine. A dataset that is loaded already, or that has
+no files in the batch, takes a moment.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from aws_deploy.handlers.step import Event, step
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
-    # Not when this is imported: Lambda gives that ten seconds.
+    # Not at import: Lambda's init phase is limited to ten seconds.
     unpack()
     with step(event) as lakehouse:
         return asdict(lakehouse.batch(event["batch_id"]).load(event["dataset"]).counts)

@@ -1,5 +1,5 @@
-"""CheckMarker: freezes what waits less what the ledger knows (the batch under way is taken up again), and says what
-loads each dataset of it.
+"""CheckMarker: freezes the pending files that are not in the ledger as a batch, or resumes the open batch, and chooses
+what loads each of its datasets.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from lakehouse_assets.batches.batch import Batch
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
-    """The batch for the state machine's later steps; its batch_id is null where there is nothing to do."""
+    """Returns the batch for the later states: `batch_id`, the `manifest`'s location, and `load`, which is "glue" or
+    "lambda" for each dataset. `batch_id` is None if there is nothing to load.
+    """
     with step(event) as lakehouse:
         batch = lakehouse.freeze(keep_copies=False)
         if batch is None:
@@ -25,7 +27,9 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
 
 
 def _loads(batch: Batch, datasets: Iterable[str]) -> dict[str, str]:
-    """A Glue run costs its start: none for a dataset that is loaded already, or of which the batch has nothing."""
+    """By dataset. Starting a Glue run costs money, so a dataset that is loaded already, or that has no files in the
+    batch, gets the Lambda.
+    """
     done = batch.load_results()
     return {
         dataset: "glue"

@@ -1,4 +1,4 @@
-"""RecordBatch: the report is written, the batch closed and the lease given back. Says what the topic is told."""
+"""RecordBatch: writes the report, closes the batch, releases the lease, and returns the message for the topic."""
 
 from __future__ import annotations
 

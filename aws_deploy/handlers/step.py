@@ -1,5 +1,5 @@
-"""What every Lambda does around its work: the lakehouse of the environment's settings, scratch space for this call, and
-errors that say no row's values.
+"""What all Lambdas share: the lakehouse of the environment's settings, scratch space for a call, and errors without
+values of rows.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Event = Mapping[str, Any]
 
 
 class UnexpectedFailure(LakehouseError):
-    """Something that nobody thought of. Its own words may hold a row's values, so they stay in the function's log."""
+    """An error that is not one of the lakehouse's. Its own message may hold values of a row, so that message is only in
+    the function's log.
+    """
 
 
 class KeptAws(Aws):
-    """One client per service for as long as the Lambda's process lives: making one takes longer than most calls, and
-    its credentials are the process's.
-    """
+    """Keeps one client per service for the life of the Lambda's process: creating one takes longer than most calls."""
 
     def client(self, service: str) -> Any:
         return _client(service)
@@ -40,7 +40,7 @@ def _client(service: str) -> Any:
 
 
 class KeptContracts(Lakehouse):
-    """The contracts lie in the Lambda's code: they are read once."""
+    """Reads the contracts once per process: they are part of the Lambda's code."""
 
     @cached_property
     def contracts(self) -> Contracts:
@@ -54,8 +54,8 @@ def _contracts(folder: Path) -> Contracts:
 
 @contextmanager
 def connected(execution: str | None = None) -> Iterator[Lakehouse]:
-    """The lakehouse, as a step of an execution if there is one. /tmp outlives a call, so what this one puts there is
-    gone at its end.
+    """The lakehouse for one call, as a step of an execution if one is given. /tmp outlives a call, so the scratch space
+    is removed at its end.
     """
     with tempfile.TemporaryDirectory(prefix="lakehouse-", ignore_cleanup_errors=True) as home, _named():
         yield KeptContracts(read_settings(home=Path(home)), KeptAws(), holder="Lambda", execution=execution)
@@ -63,8 +63,8 @@ def connected(execution: str | None = None) -> Iterator[Lakehouse]:
 
 @contextmanager
 def step(event: Event) -> Iterator[Lakehouse]:
-    """The lakehouse for a step that writes: the execution holds the lease, or takes it. Raises LakehouseBusy where
-    another has it.
+    """The lakehouse for a step that writes. The execution takes the lease unless it holds it. Raises LakehouseBusy if
+    another holder has it.
     """
     with connected(str(event["execution"])) as lakehouse:
         lakehouse.take_lease(print)
@@ -77,8 +77,6 @@ def _named() -> Iterator[None]:
         yield
     except LakehouseError:
         raise
-    except Exception as error:  # noqa: BLE001 - it is raised again, in words that may be told
+    except Exception as error:  # noqa: BLE001 - raised again, without values of rows
         traceback.print_exc()
-        raise UnexpectedFailure(
-            f"{type(error).__name__}; the log of this Lambda says where, and what was being done."
-        ) from None
+        raise UnexpectedFailure(f"{type(error).__name__}. The log of this Lambda has the traceback.") from None

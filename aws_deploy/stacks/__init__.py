@@ -1,3 +1,3 @@
-"""The stacks, resource by resource. All are CloudFormation's own (L1): what is written here stands in the template, for
-AWS and for the embedded AWS.
+"""The stacks, resource by resource. All constructs are CloudFormation's own (L1), so each property written here is in
+the template, for AWS and for the embedded AWS.
 """

@@ -1,7 +1,7 @@
-"""Permissions in words: what a step reads, writes and removes under the bucket's folders, and the calls of other
-services.
+"""Statements of IAM policies: what a step reads, writes and removes in the bucket's folders, and which calls of other
+services it makes.
 
-Each function gives statements of IAM policies. Which role has which stands with the role.
+The modules that define the roles choose among these statements.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from aws_deploy.stacks.site import Site
 def objects(
     site: Site, reads: Iterable[str] = (), writes: Iterable[str] = (), removes: Iterable[str] = ()
 ) -> list[iam.PolicyStatement]:
-    """What may be done with objects whose keys are like these: `*` at a key's end stands for all in that folder.
+    """Statements for objects with these keys, and for listing the bucket and using its key. `*` at the end of a key
+    stands for everything in that folder.
 
-    The bucket may be listed as a whole: only who may list it is told that an object is absent (404), and the steps ask
-    that of each key before they write it. (A condition on s3:prefix does not hold for that question, so it would make
-    it a 403.)
+    The whole bucket may be listed: S3 answers a request for an absent object with 404 only to callers that may list the
+    bucket (403 to others), and the steps check each key before they write it. A condition on s3:prefix would not help:
+    that request has no prefix, so the answer would be 403.
     """
     wanted = {
         "Reads": (reads, ["s3:GetObject", "s3:GetObjectVersion"]),
@@ -36,14 +37,16 @@ def objects(
 
 
 def tags(site: Site, of: Iterable[str], onto: Iterable[str]) -> list[iam.PolicyStatement]:
-    """Copying an object copies the tags that its sender gave it, and is refused where it may not."""
+    """Statements for copying objects of folder `of` to folders `onto` with their tags. S3 copies the tags that a sender
+    gave an object, and refuses the copy without these permissions.
+    """
     return [
         allow(
             "ReadsTags",
             ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"],
             *(f"{site.bucket}/{folder}*" for folder in of),
         ),
-        # A copy in parts puts the tags onto the version that it made.
+        # A multipart copy tags the version that it created.
         allow(
             "WritesTags",
             ["s3:PutObjectTagging", "s3:PutObjectVersionTagging"],
@@ -53,7 +56,7 @@ def tags(site: Site, of: Iterable[str], onto: Iterable[str]) -> list[iam.PolicyS
 
 
 def key(site: Site, service: str = "s3") -> list[iam.PolicyStatement]:
-    """The lakehouse's key, only by way of the service that encrypts with it."""
+    """Use of the lakehouse's key, only through the service that encrypts with it."""
     via = {"StringEquals": {"kms:ViaService": f"{service}.{site.stack.region}.amazonaws.com"}}
     statement = allow(f"UsesTheKeyBy{service.title()}", ["kms:Decrypt", "kms:GenerateDataKey"], site.key)
     statement.add_conditions(via)
@@ -71,7 +74,7 @@ def logs(site: Site, *groups: str) -> list[iam.PolicyStatement]:
 
 
 def executions(site: Site) -> list[iam.PolicyStatement]:
-    """Whether the execution that holds the lease still runs."""
+    """To find out whether the execution that holds the lease is still running."""
     return [allow("LooksAtTheLeasesHolder", ["states:DescribeExecution"], site.executions)]
 
 
@@ -103,19 +106,20 @@ def writes_catalog(site: Site) -> list[iam.PolicyStatement]:
 
 
 def writes_partitions(site: Site) -> iam.PolicyStatement:
-    """What a crawler may write besides, as AWS's own policy for it has it (AWSGlueServiceRole). A Delta crawl that
-    lacks a permission says only "Internal Service Exception" (delta-io/delta-rs issue 2937)."""
+    """Permissions that a crawler needs besides, as in AWS's own policy for crawlers (AWSGlueServiceRole). A Delta crawl
+    that lacks a permission reports only "Internal Service Exception" (delta-io/delta-rs issue 2937).
+    """
     actions = ["glue:CreatePartition", "glue:BatchCreatePartition", "glue:UpdatePartition", "glue:BatchUpdatePartition"]
     return allow("WritesPartitions", actions, *_catalog(site))
 
 
 def queries(site: Site) -> list[iam.PolicyStatement]:
-    """Queries of the tables in the lakehouse's workgroup. Athena reads the tables and writes the results as whoever
-    asks.
+    """Queries in the lakehouse's workgroup. Athena reads the tables and writes the results with the caller's
+    permissions, which are not among these statements (`objects`).
 
-    Athena's documentation calls GetDatabase on the database `default` mandatory, whichever database is queried
-    (Configure access to databases and tables in the Glue Data Catalog), and names the look at multipart uploads among
-    the permissions for the results' location.
+    Athena's documentation requires GetDatabase on the database `default`, whichever database is queried (Configure
+    access to databases and tables in the Glue Data Catalog), and lists the multipart permissions among those for the
+    results' location.
     """
     results = f"{site.settings.control_prefix}athena/*"
     actions = [
@@ -153,6 +157,7 @@ def allow(sid: str, actions: list[str], *resources: str) -> iam.PolicyStatement:
 def allow_service(
     sid: str, service: str, action: str, resource: str, conditions: dict[str, Any]
 ) -> iam.PolicyStatement:
+    """For a resource's own policy: an AWS service may do `action`."""
     return iam.PolicyStatement(
         sid=sid,
         principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
@@ -163,6 +168,7 @@ def allow_service(
 
 
 def tls_only(action: str, *resources: str) -> iam.PolicyStatement:
+    """For a resource's own policy: requests without TLS are denied."""
     return iam.PolicyStatement(
         sid="OnlyOverTls",
         effect=iam.Effect.DENY,

@@ -1,4 +1,6 @@
-"""The bucket: encrypted and versioned, with what it notifies of and what it deletes by age."""
+"""The bucket: versioned, encrypted with the lakehouse's key, TLS only, never public; its notifications and its
+lifecycle rules.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,7 @@ DAYS_OF_SCRATCH = 7
 def make_bucket(
     stack: cdk.Stack, preset: Preset, settings: Settings, key: kms.CfnKey, queue: sqs.CfnQueue, deployment: Deployment
 ) -> None:
-    """Versioned: a file that is overwritten before it was read is read in both versions. Encrypted, TLS only, never
-    public.
-    """
+    """Versioning lets a batch load both versions of a file that is overwritten before it was loaded."""
     bucket = s3.CfnBucket(
         stack,
         "Bucket",
@@ -56,7 +56,7 @@ def make_bucket(
             else None
         ),
     )
-    # S3 sends a test message when it is told of the queue: it must be allowed to by then.
+    # S3 sends a test message when the notification is configured, so the queue's policy must exist by then.
     bucket.add_resource_dependency(stack.node.find_child("QueuePolicy"))
     retain(bucket)
     arn = bucket.attr_arn
@@ -69,7 +69,7 @@ def make_bucket(
 
 
 def _notifications(preset: Preset, settings: Settings, queue: sqs.CfnQueue) -> dict[str, Any]:
-    """Who is told of a file that landed. One filter takes one suffix, hence the many."""
+    """Notifications of new files. A filter takes only one suffix, so there is a configuration for each suffix."""
     if preset.trigger == EVENTBRIDGE:
         return {"eventBridgeConfiguration": {"eventBridgeEnabled": True}}
     assert preset.trigger == QUEUE
@@ -90,20 +90,18 @@ def _notifications(preset: Preset, settings: Settings, queue: sqs.CfnQueue) -> d
 
 
 def _lifecycle(settings: Settings) -> list[dict[str, Any]]:
-    """What is deleted by the clock. Not so the files that wait: their old versions are read too, however long the gate
-    keeps them.
+    """Lifecycle rules. Old versions of raw/ and uploads/ are kept longest: a batch may still load them, however long
+    the gate holds it back.
     """
 
     def rule(name: str, prefix: str, **does: Any) -> dict[str, Any]:
         return {"id": name, "status": "Enabled", "prefix": prefix, **does}
 
     def old_versions(days: int = DAYS_OF_OLD_VERSIONS) -> dict[str, Any]:
-        """And the marker of a deletion once no version is left behind it: it says nothing any more, and listings read
-        it for ever.
-        """
+        """Expiry of old versions, and of a delete marker that has no version left: listings would read it for ever."""
         return {"noncurrentVersionExpiration": {"noncurrentDays": days}, "expiredObjectDeleteMarker": True}
 
-    # Their expiration of current objects takes such markers away by itself (and S3 takes no rule with both).
+    # Expiration of current objects also removes such delete markers, and S3 refuses a rule with both.
     scratch = {"expirationInDays": DAYS_OF_SCRATCH, "noncurrentVersionExpiration": {"noncurrentDays": 1}}
     archive = [
         {"storageClass": "STANDARD_IA", "transitionInDays": 30},
@@ -121,11 +119,10 @@ def _lifecycle(settings: Settings) -> list[dict[str, Any]]:
         rule("old-versions-of-rejects", settings.rejected_prefix, **old_versions()),
         rule("archive", settings.archive_prefix, transitions=archive, **old_versions()),
         rule("old-versions-of-control", settings.control_prefix, **old_versions()),
-        # It is renewed every 10 seconds while a batch runs, and of each renewal the version before would lie there for
-        # a month.
+        # The lease is renewed every 10 seconds while a batch runs, and each renewal leaves an old version.
         rule("old-versions-of-the-lease", f"{settings.control_prefix}lease.json", **old_versions(1)),
-        # Copies of files for Spark, deleted when the batch is closed: a batch that stays open needs them for as long as
-        # it does.
+        # Copies of files for Spark. They do not expire: they are deleted when the batch is closed, and an open batch
+        # needs them.
         rule("old-versions-of-staging", f"{settings.control_prefix}staging/", **old_versions(1)),
         *(
             rule(f"scratch-{folder}", f"{settings.control_prefix}{folder}/", **scratch)
@@ -135,5 +132,5 @@ def _lifecycle(settings: Settings) -> list[dict[str, Any]]:
 
 
 def retain(resource: cdk.CfnResource) -> None:
-    """Deleting the stack does not delete it."""
+    """Keeps the resource when its stack is deleted, or when an update replaces it."""
     resource.cfn_options.deletion_policy = resource.cfn_options.update_replace_policy = cdk.CfnDeletionPolicy.RETAIN

@@ -1,5 +1,5 @@
-"""The role of the task that runs Dagster (its daemon, its runs) where that is the orchestrator: on ECS, or by a trust
-of your own.
+"""The role of the task that runs Dagster's daemon and runs, if Dagster is the orchestrator: on ECS, or with a trust
+policy of your own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from aws_deploy.stacks.site import Site
 
 
 def dagster_role(site: Site) -> None:
-    """It does every step of a batch but what Glue does, and the upkeep of the tables."""
+    """The role may do every step of a batch except Glue's, and the tables' maintenance."""
     settings = site.settings
     raw, uploads, archive, control = (
         settings.raw_prefix,
@@ -24,12 +24,12 @@ def dagster_role(site: Site) -> None:
             site,
             reads=[f"{folder}*" for folder in (raw, uploads, tables, rejected, archive, control)],
             writes=[f"{folder}*" for folder in (raw, uploads, tables, rejected, archive, control)],
-            # Never from the archive; of control/ what is done with.
+            # Never from the archive; of control/ only objects that a closed batch or a finished run leaves.
             removes=[
                 *(f"{folder}*" for folder in (raw, uploads, tables, rejected)),
                 *(
-                    f"{control}{place}"
-                    for place in ("open_batch.json", "abandoned.json", "staging/*", "pipes/*", "dagster/*")
+                    f"{control}{key}"
+                    for key in ("open_batch.json", "abandoned.json", "staging/*", "pipes/*", "dagster/*")
                 ),
             ],
         ),

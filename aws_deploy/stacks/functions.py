@@ -1,4 +1,4 @@
-"""The Lambdas: each with a role and a log group of its own, and the code of one of two zips."""
+"""The Lambdas: each has its own role and log group, and its code is one of two zips."""
 
 from __future__ import annotations
 
@@ -19,27 +19,30 @@ from lakehouse_assets.landing.workbooks.archive import WorkbookLimits
 
 OF_THE_LOAD = "load"
 TIMEOUTS = {"availability": AVAILABILITY_SECONDS, "diagnose": 30}
-"""Seconds, where it is not all that Lambda gives."""
+"""Seconds, if less than Lambda's maximum."""
 MEMORY = {
     "availability": 1769,
     "convert": WORKBOOKS_AT_ONCE * (WorkbookLimits.memory_bytes >> 20) + 512,
     "marker": 1024,
     "archive": 512,
 }
-"""MiB. Each workbook is read by a process of its own, up to its limit: one that needs more is set aside, where with
-less memory the Lambda would end.
+"""MiB. A workbook is read by a process of its own, with a memory limit: a workbook that needs more is quarantined. The
+Lambda has to have that much, or it would end before the limit takes effect.
 
-The availability Lambda asks S3 once for each file that waits, which takes a processor's time: 1,769 MB is where Lambda
-gives a whole one."""
-USUAL_MEMORY = 512
+The availability Lambda sends S3 one request for each pending file, which is bound by the CPU: Lambda gives one full
+vCPU at 1,769 MB.
+"""
+DEFAULT_MEMORY = 512
 DISK = {"convert": 10_240, "marker": 10_240, OF_THE_LOAD: 10_240}
-"""MiB of /tmp: the files of a batch are looked at there, and the embedded engine spills there."""
-SHARE_OF_MEMORY = 0.6
-"""What of the load's Lambda is the engine's: the rest is Python, Arrow's buffers and the files' pages."""
+"""MiB of /tmp: files of a batch are downloaded there, and the embedded engine spills there."""
+ENGINE_SHARE = 0.6
+"""Share of a Lambda's memory that the embedded engine may use. The rest is for Python, Arrow's buffers and the page
+cache.
+"""
 
 
 def functions(site: Site) -> dict[str, lambda_.CfnFunction]:
-    """A Lambda for each role of the preset."""
+    """Creates a Lambda for each role of the preset. Returns them by role."""
     return {role: _function(site, role, name) for role, name in site.preset.functions.items()}
 
 
@@ -51,7 +54,7 @@ def _function(site: Site, role: str, name: str) -> lambda_.CfnFunction:
         *may(site, role),
         *(_of_the_trigger(site) if role == "availability" else ()),
     ]
-    memory = site.deployment.load_memory_mb if role == OF_THE_LOAD else MEMORY.get(role, USUAL_MEMORY)
+    memory = site.deployment.load_memory_mb if role == OF_THE_LOAD else MEMORY.get(role, DEFAULT_MEMORY)
     return lambda_.CfnFunction(
         site.stack,
         f"{word}Function",
@@ -80,7 +83,7 @@ def _environment(site: Site, memory: int) -> dict[str, str]:
         **named,
         **chosen,
         "LAKEHOUSE_AWS": "account",
-        "LAKEHOUSE_MEMORY_MB": str(int(memory * SHARE_OF_MEMORY)),
+        "LAKEHOUSE_MEMORY_MB": str(int(memory * ENGINE_SHARE)),
         "STATE_MACHINE_ARN": site.machine,
     }
 
@@ -93,6 +96,7 @@ def _of_the_trigger(site: Site) -> list[iam.PolicyStatement]:
 
 
 def log_group(site: Site, identifier: str, name: str) -> logs.CfnLogGroup:
+    """A log group encrypted with the lakehouse's key, kept for the deployment's `log_days`."""
     return logs.CfnLogGroup(
         site.stack, identifier, log_group_name=name, retention_in_days=site.deployment.log_days, kms_key_id=site.key
     )

@@ -1,4 +1,4 @@
-"""The Glue jobs, as lakehouse_assets.glue.job defines them for everyone, and the crawlers over the Delta tables."""
+"""The Glue jobs, defined by lakehouse_assets.glue.job, and the crawlers of the Delta tables."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from lakehouse_assets.glue.job import job_definition, step_definition
 
 OF_ALL_JOBS = "/aws-glue/jobs/"
 OF_ALL_CRAWLERS = "/aws-glue/crawlers"
-"""Shared by all crawlers of an account: Glue gives them no other log."""
+"""All crawlers of an account log to this group; Glue offers no other."""
 OF_A_RUN = Touches(
     reads=("code/", "contracts/", "glue-temp/", "pipes/"), writes=("glue-temp/", "pipes/"), removes=("glue-temp/",)
 )
-"""Beside its step: its code, its temporary folder, and what it tells the Dagster run that started it."""
+"""Keys that a run uses besides those of its step: its code, its temporary folder, and its messages to the Dagster run
+that started it.
+"""
 
 
 def jobs(site: Site) -> None:
-    """A job for each dataset, and one for each step that the preset gives to Glue."""
+    """Creates a job for each dataset, and one for each step that the preset runs in Glue."""
     log = f"{OF_ALL_JOBS}{site.preset.stacks}"
     for kind in ("output", "error"):
         log_group(site, f"GlueJobs{camel(kind)}Log", f"{log}/{kind}")
@@ -62,7 +64,9 @@ def _job(site: Site, word: str, definition: dict[str, Any], log: str) -> None:
 
 
 def crawlers(site: Site) -> None:
-    """They put the tables into the catalog, as native Delta tables. The state machine starts them; no clock does."""
+    """Creates the crawlers, which register the tables as native Delta tables. The state machine starts them; they have
+    no schedule.
+    """
     settings = site.settings
     _crawler(site, "Tables", settings.tables_prefix, None, "The Delta tables of the lakehouse.")
     _crawler(site, "Rejected", settings.rejected_prefix, rejected_table(""), "The rejected records of the lakehouse.")
@@ -78,7 +82,7 @@ def _crawler(site: Site, word: str, folder: str, prefix: str | None, description
     metrics = allow("WritesMetrics", ["cloudwatch:PutMetricData"], "*")
     metrics.add_conditions({"StringEquals": {"cloudwatch:namespace": "Glue"}})
     # "When crawling a Delta Lake data store, you must have Read/Write permissions to the Amazon S3 location" (AWS Glue,
-    # Crawler prerequisites), though a crawl that writes no manifest writes nothing that is documented.
+    # Crawler prerequisites). No documentation says what a crawl without a manifest writes.
     writes = [f"{folder}{dataset}/*" for dataset in site.contracts]
     statements = [
         *objects(site, reads=[f"{folder}*"], writes=writes),
@@ -97,13 +101,13 @@ def _crawler(site: Site, word: str, folder: str, prefix: str | None, description
         database_name=site.settings.database,
         table_prefix=prefix,
         targets={"deltaTargets": [{"deltaTables": tables, "createNativeDeltaTable": True, "writeManifest": False}]},
-        # A table whose folder is gone is a person's to remove.
+        # If a table's folder is gone, a person decides whether to remove the table.
         schema_change_policy={"updateBehavior": "UPDATE_IN_DATABASE", "deleteBehavior": "LOG"},
     )
 
 
 def _snake(name: str) -> str:
-    """NumberOfWorkers, as CreateJob calls it, as number_of_workers, as CDK does."""
+    """CreateJob's NumberOfWorkers as CDK's number_of_workers."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 

@@ -1,4 +1,4 @@
-"""The state machine, with what it may call; and what starts it, or tells when it was stopped."""
+"""The state machine with its permissions, its triggers, and the rule for executions that ended without a report."""
 
 from __future__ import annotations
 
@@ -23,14 +23,18 @@ from aws_deploy.state_machine.definition import definition
 from aws_deploy.state_machine.tasks import Names
 
 MOST_MESSAGES = 1000
-"""So many messages, or SECONDS_OF_MESSAGES, make one call: a storm of events is few calls."""
+"""A call of the Lambda takes up to this many messages, or those of SECONDS_OF_MESSAGES, so many events cause few calls.
+"""
 CALLS_AT_ONCE = 2
-"""The least that Lambda lets a queue be held to."""
+"""The smallest MaximumConcurrency that Lambda accepts for a queue."""
 HOURS_OF_A_WAKE_UP = 1
 LANDING_SUFFIXES = (".csv", ".CSV", ".xlsx", ".XLSX")
 
 
 def state_machine(site: Site, functions: Mapping[str, lambda_.CfnFunction]) -> stepfunctions.CfnStateMachine:
+    """Creates the state machine. `functions`: by role. The definition has placeholders, so that it is the same for
+    every account and bucket.
+    """
     called = {role: function.attr_arn for role, function in functions.items()}
     values = {
         **{f"{camel(role)}Function": arn for role, arn in called.items()},
@@ -96,7 +100,9 @@ def _may_call(site: Site, functions: list[str]) -> list[iam.PolicyStatement]:
 
 
 def triggers(site: Site, functions: Mapping[str, lambda_.CfnFunction]) -> None:
-    """What starts a batch, the clock for lost events, and who hears of an execution that was stopped."""
+    """Creates the triggers of a batch: the queue, the schedule for lost events, and the rule for executions that ended
+    without a report.
+    """
     availability = functions["availability"]
     if site.preset.trigger == EVENTBRIDGE:
         _by_eventbridge(site)
@@ -106,7 +112,7 @@ def triggers(site: Site, functions: Mapping[str, lambda_.CfnFunction]) -> None:
 
 
 def _by_queue(site: Site, function: lambda_.CfnFunction) -> None:
-    """Whoever fills the queue. Where Dagster is started, its sensor reads it."""
+    """The queue calls the Lambda, unless the orchestrator is Dagster: then Dagster's sensor reads the queue."""
     lambda_.CfnEventSourceMapping(
         site.stack,
         "FilesLanded",
@@ -121,8 +127,8 @@ def _by_queue(site: Site, function: lambda_.CfnFunction) -> None:
 
 
 def _by_eventbridge(site: Site) -> None:
-    """S3 tells EventBridge, and a rule the queue: a rule that called the Lambda itself would call it once for each
-    file.
+    """S3 notifies EventBridge, and a rule sends the events to the queue. If the rule called the Lambda, there would be
+    one call for each file.
     """
     landed = {
         "source": ["aws.s3"],
@@ -134,7 +140,7 @@ def _by_eventbridge(site: Site) -> None:
             },
         },
     }
-    _rule(site, "UploadsLanded", landed, site.queue, "A file landed: tells the queue.")
+    _rule(site, "UploadsLanded", landed, site.queue, "Sends S3's events of new files to the queue.")
 
 
 def _stopped(site: Site, function: lambda_.CfnFunction) -> None:
@@ -143,14 +149,14 @@ def _stopped(site: Site, function: lambda_.CfnFunction) -> None:
         "detail-type": ["Step Functions Execution Status Change"],
         "detail": {"status": ["FAILED", "TIMED_OUT", "ABORTED"], "stateMachineArn": [site.machine]},
     }
-    # One that failed has told it itself, but for a failure that no Catch sees (States.Runtime,
+    # A failed execution has already reported its failure, unless no Catch handles the error (States.Runtime,
     # States.DataLimitExceeded).
     rule = _rule(
         site,
         "ExecutionStopped",
         ended,
         function.attr_arn,
-        "An execution ended that may have had no state left to say so.",
+        "Calls the Lambda that records the failure of an execution that ended without doing so itself.",
     )
     lambda_.CfnPermission(
         site.stack,
@@ -185,12 +191,12 @@ def _by_clock(site: Site, function: lambda_.CfnFunction) -> None:
         "Listing",
         "scheduler",
         [allow("CallsIt", ["lambda:InvokeFunction"], function.attr_arn)],
-        "Schedule that looks for files that no event told of",
+        "Schedule that lists the bucket for files whose event was lost",
     )
     scheduler.CfnSchedule(
         site.stack,
         "Listing",
-        description="Looks for files that no event told of.",
+        description="Lists the bucket for files whose event was lost.",
         schedule_expression=f"rate({site.deployment.listing_minutes} minutes)",
         flexible_time_window={"mode": "OFF"},
         state=site.if_started("ENABLED", "DISABLED"),

@@ -1,4 +1,4 @@
-"""Who watches: alarms that tell the topic, and a dashboard that shows one lakehouse at a glance."""
+"""Alarms, which publish to the topic, and a dashboard for the whole lakehouse."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from aws_deploy.stacks.site import Site, camel
 
 MINUTES = 5
 MINUTES_OF_A_DAY = 1440
-"""The longest period that CloudWatch knows."""
+"""The longest period of an alarm that CloudWatch accepts."""
 RAISE_ON_PURPOSE = ("lease", "diagnose", "failure")
-"""Their errors are answers to the state machine: another works on the lakehouse, a Glue run failed for good, the batch
-failed. Its own alarms tell.
+"""Roles whose errors are results for the state machine: the lakehouse is busy, a Glue run failed permanently, the batch
+failed. The state machine has alarms of its own.
 """
 OWN_METRICS = "Lakehouse"
 WAITING = "OldestFileWaiting"
-"""Seconds since the oldest file landed that no batch has taken; the availability Lambda writes it at each look at the
-bucket.
-"""
+"""Age of the oldest pending file in seconds. The availability Lambda writes it each time it lists the bucket."""
 
 Metric = list[Any]
 
 
 def monitoring(site: Site) -> None:
-    """One metric an alarm: it then names the Lambda or the end, and costs the same as one over them all."""
+    """Creates the alarms and the dashboard. Each alarm has one metric, so that its name says which Lambda or which
+    outcome; CloudWatch charges per metric, so a combined alarm would cost the same.
+    """
     alarms = [
         _alarm(
             site,
             "DeadLettersThere",
-            "Messages that nobody could read lie in the dead-letter queue. docs/troubleshooting.md: a message in the"
+            "The dead-letter queue has messages that could not be processed. docs/troubleshooting.md: a message in the"
             " dead-letter queue.",
             (
                 "AWS/SQS",
@@ -42,21 +42,20 @@ def monitoring(site: Site) -> None:
         _alarm(
             site,
             "FilesWaitTooLong",
-            "Files have waited for a batch longer than is usual. docs/troubleshooting.md: files wait and no batch"
-            " starts.",
+            "Files have waited too long for a batch. docs/troubleshooting.md: files wait and no batch starts.",
             (OWN_METRICS, WAITING, {"StateMachine": site.preset.state_machine}, "Maximum"),
             above=site.deployment.waiting_minutes * 60,
-            # Measured at each look at the bucket, and those are not to the second: of one interval some periods have
-            # none, and no number is no alarm.
+            # The metric is written at each listing, which is not exact to the second: a period of one interval can be
+            # empty, and missing data is not an alarm.
             minutes=min(max(MINUTES, 2 * site.deployment.listing_minutes), MINUTES_OF_A_DAY),
         ),
         _alarm(
             site,
             "EventsWaitTooLong",
-            "Nobody takes the events of files that landed: the availability Lambda is not called, or Dagster's daemon"
-            " is down.",
-            # SQS measures it, so it is there when all of ours is dead, and whoever is started by files: where that is
-            # Dagster, nobody looks at the bucket.
+            "Events of new files are not processed: the availability Lambda is not called, or Dagster's daemon does not"
+            " run.",
+            # SQS measures it, so the alarm works even if no component of the lakehouse runs, and for both
+            # orchestrators: with Dagster, the availability Lambda does not list the bucket.
             ("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": site.settings.queue}, "Maximum"),
             above=site.deployment.waiting_minutes * 60,
         ),
@@ -64,7 +63,8 @@ def monitoring(site: Site) -> None:
             _alarm(
                 site,
                 f"Machine{end}",
-                f"An execution ended so: {end}. The topic has the reason; a redrive goes on with the batch.",
+                f"An execution of the state machine ended as {end}. The message on the topic has the reason; a redrive"
+                " resumes the batch.",
                 ("AWS/States", f"Executions{end}", {"StateMachineArn": site.machine}, "Sum"),
             )
             for end in ("Failed", "TimedOut", "Aborted")
@@ -73,7 +73,7 @@ def monitoring(site: Site) -> None:
             _alarm(
                 site,
                 f"{camel(role)}Errors",
-                f"Lambda {name} raised. Its log says why; what an outage caused was tried again.",
+                f"Lambda {name} raised an error. Its log has the reason; errors that an outage caused were retried.",
                 ("AWS/Lambda", "Errors", {"FunctionName": name}, "Sum"),
             )
             for role, name in site.preset.functions.items()
@@ -91,9 +91,7 @@ def _alarm(
     above: int = 0,
     minutes: int = MINUTES,
 ) -> cloudwatch.CfnAlarm:
-    """Alarm while a metric is above a number. Silence is no alarm: a pipeline that has nothing to do measures
-    nothing.
-    """
+    """An alarm while a metric is above `above`. Missing data is not an alarm: an idle pipeline writes no metrics."""
     namespace, measured, dimensions, statistic = metric
     return cloudwatch.CfnAlarm(
         site.stack,
@@ -149,12 +147,12 @@ def _dashboard(site: Site, alarms: list[cloudwatch.CfnAlarm]) -> None:
     ]
     charts = {
         "Batches": executions,
-        "How long a batch takes (ms)": duration,
-        "Oldest file that waits (s)": waiting,
-        "Messages": queues,
+        "Duration of a batch (ms)": duration,
+        "Age of the oldest pending file (s)": waiting,
+        "Messages in the queues": queues,
         "Lambdas: errors, throttles": lambdas,
         "Lambdas: longest call (ms)": times,
-        "Glue: time of a run (ms)": glue,
+        "Glue: duration of a run (ms)": glue,
     }
     status = {
         "type": "alarm",
@@ -181,7 +179,7 @@ def _dashboard(site: Site, alarms: list[cloudwatch.CfnAlarm]) -> None:
         }
         for number, (title, metrics) in enumerate(charts.items())
     ]
-    # Dashboards are an account's, not a region's: the name says of which region this one is.
+    # Dashboards belong to the account, not to a region, so the name includes the region.
     name = f"{camel(site.preset.name)}-{region}"
     cloudwatch.CfnDashboard(
         site.stack, "Dashboard", dashboard_name=name, dashboard_body=site.stack.to_json_string({"widgets": widgets})

@@ -1,5 +1,5 @@
-"""The names that a deployment may choose, as parameters of a template: one template serves every bucket, and every home
-of the embedded AWS.
+"""The names that a deployment may choose, as parameters of a template. So one template serves every bucket, and every
+home of the embedded AWS.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from lakehouse_assets.settings import Settings
 
 
 def named_by_parameters(stack: cdk.Stack, settings: Settings) -> Settings:
-    """The settings, with a reference to a parameter in place of each name; the parameter's default is the setting
-    itself.
-    """
+    """The settings, with each name replaced by a reference to a new parameter whose default is that name."""
     references = {
         setting: cdk.CfnParameter(
             stack,
@@ -26,7 +24,7 @@ def named_by_parameters(stack: cdk.Stack, settings: Settings) -> Settings:
         ).value_as_string
         for setting, parameter in PARAMETERS.items()
     }
-    # A copy is not validated again: a reference is no name yet.
+    # model_copy does not validate: a reference is not a valid name.
     return settings.model_copy(update=references)
 
 

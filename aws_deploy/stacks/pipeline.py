@@ -1,5 +1,5 @@
-"""What works on the data: Lambdas, Glue jobs, crawlers, the state machine, what starts it, and who watches. Can be
-deleted and deployed again at any time.
+"""The pipeline stack: Lambdas, Glue jobs, crawlers, the state machine with its triggers, and monitoring. It holds no
+data: it can be deleted and deployed again at any time.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ STATE_MACHINE, DAGSTER = "state_machine", "dagster"
 
 
 class PipelineStack(cdk.Stack):
-    """`settings` give the parameters their defaults. Where the code lies is told when the stack is deployed, so a
-    change of code changes no template.
+    """`settings`: the defaults of the parameters. The location of the code is a parameter too, so a change of code does
+    not change the template.
     """
 
     def __init__(self, app: cdk.App, preset: Preset, settings: Settings, deployment: Deployment) -> None:
@@ -39,34 +39,36 @@ class PipelineStack(cdk.Stack):
         contracts = read_contracts(settings.contracts)
         orchestrator = self._parameter(
             "Orchestrator",
-            "Who is started when files land.",
+            "What starts a batch when files land: the state machine, or Dagster's sensor.",
             deployment.orchestrator,
             allowed_values=[STATE_MACHINE, DAGSTER],
         )
         chosen = {
             "engine": self._parameter(
                 "Engine",
-                "What loads the rows: Glue, the Lambda with the embedded engine, or auto.",
+                "What loads the rows: glue (Glue jobs), embedded (a Lambda), or auto (by the size of the dataset).",
                 settings.chosen_engine,
                 allowed_values=[*ENGINES],
             ),
             "gate": self._parameter(
                 "Gate",
-                "What a batch needs: a file of each dataset, or any.",
+                "Which files must be there before a batch starts: a file of each dataset (all), or any file.",
                 settings.gate,
                 allowed_values=["all", "any"],
             ),
             "auto_bytes": self._parameter(
                 "AutoBytes",
-                "Engine auto: a dataset with more bytes than this is loaded by Glue.",
+                "With engine auto: Glue loads a dataset whose files in the batch have more bytes than this.",
                 str(settings.auto_bytes),
             ),
             "reject_limit": self._parameter(
-                "RejectLimit", "The share of rejected rows above which a batch fails.", str(settings.reject_limit)
+                "RejectLimit",
+                "The share of a dataset's rows in a batch. If more are lost, the batch fails.",
+                str(settings.reject_limit),
             ),
             "reject_warning": self._parameter(
                 "RejectWarning",
-                "The share of rejected rows above which a batch has succeeded with rejects.",
+                "The share of a dataset's rows in a batch. If more are rejected, the status is succeeded_with_rejects.",
                 str(settings.reject_warning),
             ),
         }
@@ -76,16 +78,22 @@ class PipelineStack(cdk.Stack):
             settings=named_by_parameters(self, settings).model_copy(update=chosen),
             deployment=deployment,
             contracts=contracts,
-            key=self._parameter("KeyArn", "The key of the storage stack."),
+            key=self._parameter("KeyArn", "The ARN of the storage stack's KMS key."),
             code=Code(
-                script=self._parameter("ScriptLocation", "The Glue jobs' entry point, s3://."),
-                wheel=self._parameter("WheelLocation", "This project as a wheel, s3://."),
-                log_store=self._parameter("LogStoreLocation", "What makes Spark's commits exclusive, a jar, s3://."),
-                modules=self._parameter("Modules", "What the Glue jobs need besides: a zip of wheels, s3://."),
+                script=self._parameter("ScriptLocation", "The Glue jobs' entry point (s3://…)."),
+                wheel=self._parameter("WheelLocation", "This project's wheel (s3://…)."),
+                log_store=self._parameter(
+                    "LogStoreLocation", "The jar of Spark's log store, which makes commits exclusive (s3://…)."
+                ),
+                modules=self._parameter(
+                    "Modules", "The zip of wheels of the Glue jobs' other Python modules (s3://…)."
+                ),
             ),
-            documents=self._parameter("ContractsLocation", "The folder of the contracts' documents, s3://…/."),
-            steps_zip=self._parameter("StepsCodeKey", "The key of the Lambdas' code in the bucket."),
-            load_zip=self._parameter("LoadCodeKey", "The key of the load's Lambda's code in the bucket."),
+            documents=self._parameter("ContractsLocation", "The folder of the contracts (s3://…/)."),
+            steps_zip=self._parameter(
+                "StepsCodeKey", "The key in the bucket of the zip of all Lambdas except the load's."
+            ),
+            load_zip=self._parameter("LoadCodeKey", "The key in the bucket of the zip of the load's Lambda."),
             starts_machine=cdk.CfnCondition(
                 self, "FilesStartTheMachine", expression=cdk.Fn.condition_equals(orchestrator, STATE_MACHINE)
             ),

@@ -1,6 +1,4 @@
-"""What every part of a pipeline stack needs to know: the names, the ARNs made of them, where the code lies, and the
-roles.
-"""
+"""What the parts of a pipeline stack share: names, ARNs, the location of the code, and roles."""
 
 from __future__ import annotations
 
@@ -19,8 +17,9 @@ from lakehouse_assets.settings import Settings
 
 @dataclass(frozen=True)
 class Site:
-    """`settings`: with references to the template's parameters in place of names. `starts_machine`: the condition that
-    files which land start the machine.
+    """`settings`: with references to the template's parameters in place of names. `key`: the ARN of the KMS key;
+    `documents`: the S3 location of the contracts; `steps_zip`, `load_zip`: keys of the Lambdas' code. `starts_machine`:
+    the condition that new files start the state machine.
     """
 
     stack: cdk.Stack
@@ -43,7 +42,7 @@ class Site:
         return self.arn("logs", f"log-group:{name}:*")
 
     def if_started(self, then: str, otherwise: str) -> str:
-        """One text where files that land start the machine, another where they do not."""
+        """`then` if new files start the state machine, else `otherwise`: a reference that CloudFormation resolves."""
         return str(cdk.Fn.condition_if(self.starts_machine.logical_id, then, otherwise).to_string())
 
     @property
@@ -52,7 +51,9 @@ class Site:
 
     @property
     def machine(self) -> str:
-        """Not by reference: the machine's definition names the Lambdas, and they name the machine."""
+        """Built from the name, not a reference: the machine's definition refers to the Lambdas, and they to the
+        machine, which CloudFormation would reject as a circle.
+        """
         return self.arn("states", f"stateMachine:{self.preset.state_machine}")
 
     @property
@@ -78,17 +79,19 @@ class Site:
 
     @property
     def crawlers(self) -> dict[str, str]:
-        """A crawler has one prefix for the names of its tables, hence two."""
+        """The crawlers' names, by the suffix of their states. There are two because a crawler has one prefix for the
+        names of its tables.
+        """
         return {"Tables": self.preset.crawler, "Rejected": f"{self.preset.crawler}-rejected"}
 
     def role(self, name: str, service: str, statements: Sequence[iam.PolicyStatement], description: str) -> str:
-        """A role that one AWS service takes on for this account's own resources. Returns its ARN."""
+        """Creates a role that one AWS service assumes for resources of this account. Returns its ARN."""
         trust = iam.PolicyStatement(
             principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
             actions=["sts:AssumeRole"],
         )
         if service in KNOW_THE_ACCOUNT:
-            # Against the confused deputy: no other account's resource can make the service use this role.
+            # Prevents the confused deputy: no resource of another account can make the service use this role.
             trust.add_condition("StringEquals", {"aws:SourceAccount": self.stack.account})
         role = iam.CfnRole(
             self.stack,
@@ -107,9 +110,11 @@ class Site:
 
 
 KNOW_THE_ACCOUNT = {"states", "scheduler", "ecs-tasks"}
-"""Services that say for whose resource they take on a role. Lambda and Glue do not for functions, jobs and crawlers."""
+"""Services that send aws:SourceAccount when they assume a role. Lambda and Glue do not, for functions, jobs and
+crawlers.
+"""
 
 
 def camel(name: str) -> str:
-    """order_items, or ecommerce-dwh, as OrderItems, EcommerceDwh: for the ids of resources."""
+    """order_items and ecommerce-dwh as OrderItems and EcommerceDwh, for the logical ids of resources."""
     return "".join(part[:1].upper() + part[1:] for part in name.replace("-", "_").split("_"))

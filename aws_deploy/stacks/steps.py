@@ -1,5 +1,5 @@
-"""What each step of a batch may do with the bucket, be it a Lambda or a Glue job: the folders that it reads, writes and
-removes from, and no others.
+"""The permissions of each step of a batch in the bucket, for a Lambda or a Glue job: the keys that it reads, writes and
+removes, and no others.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from lakehouse_assets.contracts import Contract
 
 @dataclass(frozen=True)
 class Touches:
-    """Keys with `{raw}` and the like for the folders (the fields of the settings that end with _prefix); under
-    `control/` unless a folder is named.
+    """Keys that a step reads, writes and removes. A key begins with a folder ({raw}, {uploads}, {tables}, {rejected},
+    {archive}: the settings' prefixes) or is below `control/`. A key that ends with a folder or `/` means all keys
+    below.
     """
 
     reads: tuple[str, ...] = ()
@@ -55,7 +56,7 @@ TOUCHES = {
         writes=(LEASE, OPEN, LAST_FILE, MANIFESTS),
     ),
     "load": Touches(
-        # Delta's own log is cleaned by whoever writes a checkpoint.
+        # Removes too: writing a checkpoint deletes expired files of Delta's log.
         reads=(LEASE, MANIFESTS, JUDGEMENTS, "{raw}", *TABLES),
         writes=(LEASE, JUDGEMENTS, *TABLES),
         removes=TABLES,
@@ -76,27 +77,27 @@ TOUCHES = {
 }
 """By role (aws_deploy.state_machine.tasks.LAMBDAS)."""
 MORE: dict[str, Callable[[Site], list[iam.PolicyStatement]]] = {
-    # A load's copies for Spark, too, are made with the tags of what they are copies of.
+    # A load copies files for Spark, and S3 copies their tags.
     "load": lambda site: tags(site, of=(site.settings.raw_prefix,), onto=(f"{site.settings.control_prefix}{STAGING}",)),
     "archive": lambda site: tags(
         site,
         of=(site.settings.raw_prefix, site.settings.uploads_prefix),
         onto=(site.settings.archive_prefix, f"{site.settings.rejected_prefix}files/"),
     ),
-    # Whether a crawler has something to register.
+    # To find out whether a crawler has something to register.
     "count": reads_catalog,
     "failure": tells,
 }
 
 
 def may(site: Site, role: str) -> list[iam.PolicyStatement]:
-    """The statements for a step that a Lambda does."""
+    """The statements for a Lambda, by its role."""
     return may_touch(site, role, TOUCHES[role])
 
 
 def load_of(contract: Contract) -> Touches:
-    """The load of one dataset by a job of its own: its tables and no others, but for reading its parents'. Spark reads
-    copies of the files.
+    """Keys of a Glue job that loads one dataset: its own tables, and its parents' to read. Spark reads copies of the
+    files, in staging/.
     """
     own = (f"{{tables}}{contract.dataset}/", f"{{rejected}}{contract.dataset}/")
     parents = tuple(f"{{tables}}{parent.dataset}/" for parent in contract.parents)
@@ -108,19 +109,21 @@ def load_of(contract: Contract) -> Touches:
 
 
 def may_touch(site: Site, role: str, touched: Touches) -> list[iam.PolicyStatement]:
-    """What a step needs that touches these. One that touches nothing needs nothing."""
+    """The statements for a step that touches these keys; none if it touches no keys."""
     if touched == Touches():
         return []
     found = objects(site, keys(site, touched.reads), keys(site, touched.writes), keys(site, touched.removes))
     return [*found, *executions(site), *(MORE[role](site) if role in MORE else ())]
 
 
-def keys(site: Site, places: tuple[str, ...]) -> list[str]:
-    """The keys in the bucket, a folder with `*` at its end."""
+def keys(site: Site, patterns: tuple[str, ...]) -> list[str]:
+    """The keys in the bucket for those of a Touches; a folder ends with `*`."""
     settings = site.settings
     folders = {
         name: getattr(settings, f"{name}_prefix") for name in ("raw", "uploads", "tables", "rejected", "archive")
     }
-    found = [place.format(**folders) if "{" in place else f"{settings.control_prefix}{place}" for place in places]
-    # Not the key's end decides: a reference to a parameter does not end as its value does.
-    return [f"{key}*" if place.endswith(("/", "}")) else key for place, key in zip(places, found, strict=True)]
+    found = [
+        pattern.format(**folders) if "{" in pattern else f"{settings.control_prefix}{pattern}" for pattern in patterns
+    ]
+    # The pattern decides, not the key: a reference to a parameter does not end with `/` as its value does.
+    return [f"{key}*" if pattern.endswith(("/", "}")) else key for pattern, key in zip(patterns, found, strict=True)]

@@ -1,5 +1,5 @@
-"""What holds the data and outlives any deployment of code: the bucket, its key, the queue and the topic, the Glue
-database, the Athena workgroup.
+"""The storage stack: the bucket and its key, the queue and the topic, the Glue database, the Athena workgroup. It holds
+the data and outlives any deployment of code.
 """
 
 from __future__ import annotations
@@ -21,29 +21,30 @@ from lakehouse_assets.catalog.queries import named_queries, statement_of
 from lakehouse_assets.settings import Settings
 
 MOST_RECEIVED = 5
-"""How often a message is received before it counts as one that nobody can read."""
+"""After this many receives without a delete, SQS moves a message to the dead-letter queue."""
 AVAILABILITY_SECONDS = 300
-"""What the availability Lambda may take: it asks S3 once for each file that waits, and a backlog of ten thousands of
-files takes minutes.
+"""The availability Lambda's time-out. It sends S3 one request for each pending file, so a backlog of tens of thousands
+of files takes minutes.
 """
 SECONDS_OF_MESSAGES = 20
-"""How long messages are gathered for one call of it."""
+"""How long messages are gathered for one call of the availability Lambda."""
 SECONDS_INVISIBLE = 6 * AVAILABILITY_SECONDS + SECONDS_OF_MESSAGES
-"""Six times the Lambda's time-out and the time it waits for more, as AWS advises: no message comes again while it is
-worked on.
+"""The visibility time-out: six times the Lambda's time-out plus the batching window, as AWS recommends, so that no
+message is delivered again while it is processed.
 """
 SECONDS_OF_A_POLL = 1
-"""What Dagster's sensor waits for where the queue is empty."""
+"""How long Dagster's sensor waits for messages if the queue is empty."""
 DAYS_OF_DEAD_LETTERS = 14
 GIGABYTE = 1_000_000_000
 IAM_DECIDES = [{"principal": {"dataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "permissions": ["ALL"]}]
-"""Lake Formation's words for "IAM alone says who may use it", for each table that is made in the database. An account
-whose catalog settings have no such default would else refuse crawler, Athena and registration with "Insufficient Lake
-Formation permission(s)", whatever IAM allows."""
+"""Lake Formation's default for new tables of the database: IAM alone controls access. In an account whose catalog
+settings lack this default, crawlers, Athena and registration would fail with "Insufficient Lake Formation
+permission(s)", whatever IAM allows.
+"""
 
 
 class StorageStack(cdk.Stack):
-    """`settings` give the parameters their defaults."""
+    """`settings`: the defaults of the parameters."""
 
     def __init__(self, app: cdk.App, preset: Preset, settings: Settings, deployment: Deployment) -> None:
         super().__init__(
@@ -71,15 +72,15 @@ class StorageStack(cdk.Stack):
             },
         )
         _workgroup(self, settings, key, database, deployment)
-        output(self, "KeyArn", key.attr_arn, "The key that encrypts it")
-        output(self, "QueueUrl", queue.ref, "Where S3 tells of files that landed")
-        output(self, "QueueArn", queue.attr_arn, "The same")
-        output(self, "TopicArn", topic.ref, "Who wants to know how batches went subscribes here")
+        output(self, "KeyArn", key.attr_arn, "The KMS key of the bucket, the topic and the logs")
+        output(self, "QueueUrl", queue.ref, "The URL of the queue for S3's events of new files")
+        output(self, "QueueArn", queue.attr_arn, "The ARN of that queue")
+        output(self, "TopicArn", topic.ref, "The topic for outcomes of batches and for alarms; subscribe to it")
 
 
 def _key(stack: cdk.Stack) -> kms.CfnKey:
-    """One key for all that the lakehouse holds. Who may use it is said in IAM, by role; here stand the AWS services
-    that write on their own behalf.
+    """One key for everything that the lakehouse stores. Roles get access by IAM policies; the key policy names only the
+    AWS services that write on their own behalf.
     """
     account_root = iam.PolicyStatement(
         sid="TheAccountsPoliciesDecide", principals=[iam.AccountRootPrincipal()], actions=["kms:*"], resources=["*"]
@@ -123,7 +124,7 @@ def _key(stack: cdk.Stack) -> kms.CfnKey:
 
 
 def _queues(stack: cdk.Stack, settings: Settings) -> sqs.CfnQueue:
-    """The queue of events, and its dead-letter queue: nothing but what could not be read ends there."""
+    """The queue of events, and its dead-letter queue for messages that could not be processed."""
     dead_letters = sqs.CfnQueue(
         stack,
         "DeadLetterQueue",
@@ -136,7 +137,7 @@ def _queues(stack: cdk.Stack, settings: Settings) -> sqs.CfnQueue:
         "Queue",
         queue_name=settings.queue,
         visibility_timeout=SECONDS_INVISIBLE,
-        # Asks all of SQS's servers: a short poll asks some, and may find none of the messages that are there.
+        # A long poll queries all of SQS's servers. A short poll queries some, and can miss messages.
         receive_message_wait_time_seconds=SECONDS_OF_A_POLL,
         sqs_managed_sse_enabled=True,
         redrive_policy={"deadLetterTargetArn": dead_letters.attr_arn, "maxReceiveCount": MOST_RECEIVED},
@@ -169,7 +170,7 @@ def _queues(stack: cdk.Stack, settings: Settings) -> sqs.CfnQueue:
 
 
 def _topic(stack: cdk.Stack, settings: Settings, key: kms.CfnKey, deployment: Deployment) -> sns.CfnTopic:
-    """Who is told how batches went; alarms publish here too."""
+    """The topic for the batches' outcomes and for alarms, with its subscriptions."""
     topic = sns.CfnTopic(stack, "Topic", topic_name=settings.topic, kms_master_key_id=key.attr_arn)
     own = {"StringEquals": {"aws:SourceAccount": stack.account}}
     statements = [
@@ -197,8 +198,8 @@ def _topic(stack: cdk.Stack, settings: Settings, key: kms.CfnKey, deployment: De
 def _workgroup(
     stack: cdk.Stack, settings: Settings, key: kms.CfnKey, database: glue.CfnDatabase, deployment: Deployment
 ) -> None:
-    """What every query is held to: the limit on what it reads, and where its results lie, encrypted. With the analysts'
-    queries by name.
+    """The workgroup, which enforces on every query a scan limit and an encrypted location of results; and the saved
+    queries.
     """
     workgroup = athena.CfnWorkGroup(
         stack,
@@ -223,13 +224,13 @@ def _workgroup(
             name=name,
             database=settings.database,
             work_group=settings.workgroup,
-            description=_said(statement_of(name)),
+            description=_summary(statement_of(name)),
             query_string=statement_of(name),
         )
         query.add_resource_dependency(workgroup)
         query.add_resource_dependency(database)
 
 
-def _said(statement: str) -> str:
-    """What a query answers, as its first line says."""
+def _summary(statement: str) -> str:
+    """What a query answers: its first line, a comment."""
     return statement.splitlines()[0].removeprefix("-- README: ").partition(" Run it with:")[0]

@@ -1,1 +1,1 @@
-"""The state machine: its definition, and the words of the Amazon States Language that it uses."""
+"""The state machine's definition, and the parts of Amazon States Language (ASL) that it uses."""

@@ -1,4 +1,4 @@
-"""Parts of Amazon States Language as Python data: what is tried again and how, and how states are put together."""
+"""Parts of Amazon States Language as Python data: retriers, and functions that combine states."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Any
 
 State = dict[str, Any]
 States = dict[str, State]
-"""States by their names, in their order."""
+"""States by name, in the order in which they run."""
 
 
 def retry(*errors: str, seconds: int = 5, most: int = 5, longest: int = 120) -> State:
-    """With backoff and full jitter, so that those who failed together do not come back together."""
+    """A retrier with exponential backoff and full jitter, so that tasks that failed together are not retried together.
+
+    `seconds`: the first interval; `most`: the maximum number of retries; `longest`: the longest interval in seconds.
+    """
     return {
         "ErrorEquals": list(errors),
         "IntervalSeconds": seconds,
@@ -30,14 +33,13 @@ OF_LAMBDA = (
 )
 LAMBDA_OUTAGES = retry(*OF_LAMBDA)
 OUTAGES = retry("TemporaryOutage", *OF_LAMBDA)
-"""Of a Lambda, and of what it calls."""
+"""Outages of Lambda, and of the services that a Lambda calls."""
 BUSY = retry("LakehouseBusy", seconds=15, most=130, longest=60)
-"""Another works on the lakehouse: waited for about as long as LAKEHOUSE_LEASE_WAIT_SECONDS is by default (full jitter
-makes half a minute of a minute).
+"""Another holder is using the lakehouse. The wait is about as long as LAKEHOUSE_LEASE_WAIT_SECONDS is by default: full
+jitter halves an interval on average.
 """
 TIMED_OUT = retry("Sandbox.Timedout", most=3)
-"""So Step Functions calls it when a Lambda runs out of its own time. Only for steps that go on where they were: nothing
-else makes the same work shorter.
+"""Step Functions' name for a Lambda time-out. Only for resumable steps: a retry of any other step would time out again.
 """
 GLUE_BUSY = retry(
     "Glue.ConcurrentRunsExceededException",
@@ -53,9 +55,11 @@ GLUE_OUTAGES = retry(
     "Glue.SdkClientException",
 )
 GLUE_UNNAMED = retry("Glue.AWSGlueException", "Glue.GlueException", most=3)
-"""What the service's model has no name for, throttling above all: `startJobRun.sync` reports "Rate exceeded (Service:
-AWSGlue; … ThrottlingException)" as Glue.AWSGlueException (AWS re:Post, glue-throttling-rate-exceeded), a call by the
-SDK integration as Glue.GlueException. A missing permission may have these names, too, hence few."""
+"""Errors for which the service's model has no name, mainly throttling: `startJobRun.sync` reports "Rate exceeded
+(Service: AWSGlue; … ThrottlingException)" as Glue.AWSGlueException (AWS re:Post, glue-throttling-rate-exceeded), and a
+call by the SDK integration reports it as Glue.GlueException. A missing permission may have these names, too, so there
+are few retries.
+"""
 ATHENA_OUTAGES = retry(
     "Athena.TooManyRequestsException",
     "Athena.ThrottlingException",
@@ -63,17 +67,15 @@ ATHENA_OUTAGES = retry(
     "Athena.SdkClientException",
 )
 ATHENA_UNNAMED = retry("Athena.AmazonAthenaException", "Athena.AthenaException", most=3)
-"""The same of Athena."""
+"""As GLUE_UNNAMED, for Athena."""
 CRAWLER_BUSY = retry("Glue.CrawlerRunningException", seconds=15, most=60, longest=60)
-"""A crawl under way may have begun before this batch's tables were written, so it is waited for and another is
-started.
-"""
+"""A crawl that is running may have begun before this batch's tables were written, so another is started after it."""
 SNS_OUTAGES = retry("SNS.InternalErrorException", "SNS.ThrottledException", "SNS.SdkClientException", most=3)
 
 
 def chained(parts: Iterable[States], last: str) -> States:
-    """The parts one after the other: the way out of each (states without Next, End or Choices' Default) leads to the
-    next part's first state.
+    """The parts in sequence. A state of a part without Next (or, for a Choice, without Default) leads to the next
+    part's first state; those of the last part lead to the state `last`.
     """
     parts = list(parts)
     found: States = {}
@@ -91,17 +93,17 @@ def chained(parts: Iterable[States], last: str) -> States:
 
 
 def each_with(states: States, **fields: Any) -> States:
-    """The states, all with these fields."""
+    """The states, each with these fields added."""
     return {name: state | fields for name, state in states.items()}
 
 
 def parallel(branches: Sequence[States]) -> State:
-    """One state of branches side by side; each begins with its first state."""
+    """A Parallel state. Each branch starts at its first state."""
     return {"Type": "Parallel", "Branches": [{"StartAt": next(iter(states)), "States": states} for states in branches]}
 
 
 def ended_at(name: str, states: States) -> States:
-    """The states of a branch that ends with one of them."""
+    """The states of a branch, which ends after the state `name`."""
     return states | {name: states[name] | {"End": True}}
 
 

@@ -1,12 +1,12 @@
-"""The state machine: one batch from what waits to the success message, as plain Amazon States Language (JSONata), made
+"""The state machine for one batch, from pending files to the success message: Amazon States Language (JSONata), built
 from the contracts.
 
 TakeLease -> Convert -> Freeze -> the datasets, level by level of their parents -> Archive -> Count -> Crawl ->
-CheckTables -> Record -> Notify -> LookAgain. Every step finds out by itself what of it is done already, so an execution
-may begin at the top for a batch that another one left behind. A failure anywhere is recorded, told, and ends in a Task
-that raises, not in a Fail state: a redrive begins there, and that Task then leads to the first state again. Bad data
-fails at once; only what an outage caused is tried again. No state's data holds a row's values: batch id, counts,
-reasons.
+CheckTables -> Record -> Notify -> LookAgain. Every step skips what is done already, so an execution can resume a batch
+that another execution left open. Any failure is recorded and published, and then ends in a Task that raises the error.
+It is not a Fail state: a redrive starts at that Task, which then returns and leads to the first state. Bad data fails
+at once; only errors that an outage caused are retried. The states' data (batch id, counts, reasons) has no values of
+rows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WHOLE_SECONDS = 12 * 3600
 
 
 def definition(contracts: Contracts, names: Names) -> State:
-    """The whole state machine, for StepFunctions' CreateStateMachine or a template."""
+    """The whole state machine, for Step Functions' CreateStateMachine or a template."""
     batch = [
         lambda_state(names, "TakeLease", "lease", retries=[BUSY, OUTAGES]),
         step_states(names, "Convert", "convert", {}),
@@ -61,7 +61,7 @@ def definition(contracts: Contracts, names: Names) -> State:
     ]
     return {
         "Comment": (
-            "One batch: what waits under raw/ and uploads/ becomes rows of the tables. Made from the contracts by"
+            "One batch: loads the pending files of raw/ and uploads/ into the tables. Built from the contracts by"
             " aws_deploy."
         ),
         "QueryLanguage": "JSONata",
@@ -72,8 +72,8 @@ def definition(contracts: Contracts, names: Names) -> State:
 
 
 def levels(contracts: Contracts) -> list[list[Contract]]:
-    """Datasets that may be loaded side by side: those without parents, then those whose parents are all in levels
-    before.
+    """Groups of datasets that can be loaded in parallel: first those without parents, then in each group those whose
+    parents are all in earlier groups.
     """
     waiting, done, found = list(contracts.values()), set[str](), list[list[Contract]]()
     while waiting:
@@ -85,13 +85,13 @@ def levels(contracts: Contracts) -> list[list[Contract]]:
 
 
 def _ending(names: Names) -> States:
-    """After the batch: who wants to know is told, and files that landed meanwhile start the next one. Or the failure's
-    way.
+    """The states after a batch: notify the topic, then look for files that landed meanwhile, which start the next
+    batch; and the states after a failure.
     """
     failure = {"step": "record", "failed": "{% $failed %}", "redrives": REDRIVES}
     both = (
-        "'State ' & $failed.state & ' failed (' & $failed.error & '), and so did recording it: look at the execution '"
-        " & $states.context.Execution.Id"
+        "'State ' & $failed.state & ' failed (' & $failed.error & '), and recording the failure failed too. Look at the"
+        " execution ' & $states.context.Execution.Id"
     )
     unrecorded = {
         "subject": "A batch failed",
@@ -111,7 +111,7 @@ def _ending(names: Names) -> States:
             "Choices": [{"Condition": "{% $batch.batch_id = null %}", "Next": "LookAgain"}],
             "Default": "NotifySuccess",
         },
-        # The tables are written and the batch is closed: that nobody could be told makes it no failure.
+        # The tables are written and the batch is closed, so a message that cannot be published is not a failure.
         "NotifySuccess": (
             publish_state(names)
             | {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "LookAgain"}], "Next": "LookAgain"}
@@ -136,7 +136,7 @@ def _ending(names: Names) -> States:
                 "Next": "BatchFailed",
             }
         ),
-        # Raises; in a redrive, which begins here, it returns.
+        # Raises the error. In a redrive, which starts here, it returns.
         **each_with(
             lambda_state(names, "BatchFailed", "failure", raised | {"redrives_now": REDRIVES}, [LAMBDA_OUTAGES]),
             Next="TakeLease",
@@ -145,7 +145,7 @@ def _ending(names: Names) -> States:
 
 
 def _caught(states: States) -> States:
-    """Whatever fails here is recorded and told, with the name of the state."""
+    """The states with a Catch for every error, which leads to the recording of the failure with the state's name."""
 
     def catch(name: str) -> list[State]:
         failed = {"state": name, "error": "{% $states.errorOutput.Error %}", "cause": CAUSE}

@@ -1,6 +1,4 @@
-"""The states that look at the tables after a batch was loaded: their crawlers, and Athena's checks. Each begins a
-branch of its own.
-"""
+"""The states after a batch is loaded: the crawlers and the checks by Athena. Each function makes one branch."""
 
 from __future__ import annotations
 
@@ -24,12 +22,12 @@ ATHENA_SECONDS = 1800
 CALL_SECONDS = 60
 CRAWL_LOOKS, SECONDS_BETWEEN_LOOKS = 240, 15
 BATCH_PLACE = "<batch>"
-"""Stands in the checks' SQL where an execution puts its batch's id."""
+"""The placeholder in the checks' SQL for the batch's id."""
 
 
 def crawl(word: str, crawler: str) -> States:
-    """One crawler: where there is something to register, it is started, waited for, and the outcome of this crawl
-    looked at.
+    """The states of one crawler: if there is something to register, start it, wait for its end, and check the
+    outcome.
     """
     found = (
         "{% {'state': $states.result.Crawler.State, 'status': $states.result.Crawler.LastCrawl.Status, 'why':"
@@ -81,7 +79,9 @@ def crawl(word: str, crawler: str) -> States:
 
 
 def check(contract: Contract, database: str, workgroup: str, results: str) -> States:
-    """One dataset's table: each number is read and compared, as lakehouse_assets.catalog.checks does."""
+    """The states that check one dataset's table: they read its numbers and compare them as
+    lakehouse_assets.catalog.checks does.
+    """
     word, dataset = camel(contract.dataset), contract.dataset
     sql = f"{{% $replace({json.dumps(checks_sql(contract, BATCH_PLACE))}, '{BATCH_PLACE}', $batch.batch_id) %}}"
     compared = f"""{{% (

@@ -25,19 +25,19 @@ from lakehouse_assets.contracts import Contract
 LAMBDAS = ("availability", "lease", "convert", "marker", "load", "diagnose", "archive", "count", "record", "failure")
 """The role of each Lambda: aws_deploy.handlers.<role>.handler."""
 MAY_BE_GLUE = ("convert", "archive")
-"""Steps that a Glue job can do in place of a Lambda."""
+"""Roles of which a Glue job can be used instead of a Lambda."""
 
 LAMBDA_SECONDS = 900
 TASK_SECONDS = LAMBDA_SECONDS + 30
-"""Of the state that calls a Lambda: where both ended at the same moment, nobody could say which of them ran out of
-time, and only one is tried again.
+"""Time-out of the state that calls a Lambda. It is longer than the Lambda's own: if both ended at the same moment,
+either could time out, and only the Lambda's time-out is retried.
 """
 GLUE_SECONDS = 3 * 3600
 MOST_RUNS = 3
-"""Of a Glue job for one step: the first, and two more where infrastructure failed it."""
+"""Glue runs for one step: the first, and two more if infrastructure made it fail."""
 
 CAUSE = "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' %}"
-"""Not every error has one, and a Catch fails on a field that is not there."""
+"""Not every error has a cause, and a Catch fails on a field that does not exist."""
 EXECUTION = "{% $states.context.Execution.Id %}"
 REDRIVES = "{% $exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0 %}"
 BATCH = "{% $batch.batch_id %}"
@@ -45,11 +45,11 @@ BATCH = "{% $batch.batch_id %}"
 
 @dataclass(frozen=True)
 class Names:
-    """What the definition calls, by name or ARN; a deployment may put placeholders here.
+    """Names or ARNs of the resources that the definition calls; placeholders of a template are accepted, too.
 
-    `functions`: by role, each of LAMBDAS (but for those in `step_jobs`). `step_jobs`: by role, Glue jobs that do a step
-    of MAY_BE_GLUE. `load_jobs`: by dataset. `crawlers`: by a word for the state's name (Tables, Rejected). `topic`: an
-    ARN. `results`: where Athena writes, s3://.../.
+    `functions`: Lambdas by role, one for each of LAMBDAS that is not in `step_jobs`. `step_jobs`: Glue jobs by role,
+    for roles of MAY_BE_GLUE. `load_jobs`: Glue jobs by dataset. `crawlers`: by the suffix of their states' names
+    (Tables, Rejected). `topic`: an ARN. `results`: the location where Athena writes, s3://.../.
     """
 
     functions: Mapping[str, str]
@@ -66,18 +66,18 @@ def lambda_state(
     names: Names,
     name: str,
     role: str,
-    told: Mapping[str, Any] | None = None,
+    payload: Mapping[str, Any] | None = None,
     retries: Sequence[State] = (OUTAGES,),
     **fields: Any,
 ) -> States:
-    """One step as a Lambda. It is told the execution, which holds the lease, and what else is said here."""
+    """A Task that calls a Lambda with the execution, which holds the lease, with the batch's id, and with `payload`."""
     return {
         name: {
             "Type": "Task",
             "Resource": "arn:aws:states:::lambda:invoke",
             "Arguments": {
                 "FunctionName": names.functions[role],
-                "Payload": {"execution": EXECUTION, **_about_batch(role), **(told or {})},
+                "Payload": {"execution": EXECUTION, **_about_batch(role), **(payload or {})},
             },
             "TimeoutSeconds": TASK_SECONDS,
             "Retry": list(retries),
@@ -93,14 +93,14 @@ def _about_batch(role: str) -> dict[str, str]:
 
 def step_states(names: Names, name: str, role: str, arguments: Mapping[str, str]) -> States:
     if role not in names.step_jobs:
-        # Both go on where they were when their time was over.
+        # Both steps are resumable: a retry goes on with what the call that timed out left.
         return lambda_state(names, name, role, retries=[OUTAGES, TIMED_OUT])
     return glue_states(names, name, names.step_jobs[role], arguments)
 
 
 def glue_states(names: Names, name: str, job: str, arguments: Mapping[str, str]) -> States:
-    """A run of a Glue job. How it failed decides whether there is another: the state after it knows, and raises where
-    there is not.
+    """A run of a Glue job. If it fails, the next state finds out why: it raises the failure, or returns if another run
+    may succeed.
     """
     tries = "$exists($states.input.tries) ? $states.input.tries : 1"
     failed = {"tries": f"{{% {tries} %}}", "error": "{% $states.errorOutput.Error %}", "cause": CAUSE}
@@ -137,7 +137,7 @@ def glue_states(names: Names, name: str, job: str, arguments: Mapping[str, str])
 
 
 def load_states(names: Names, contract: Contract) -> States:
-    """A dataset of the batch: by its Glue job, or by the Lambda, as Freeze found for it."""
+    """The load of a dataset, by its Glue job or by the Lambda: Freeze has chosen which."""
     word = camel(contract.dataset)
     by_glue = {
         "Condition": f"{{% $lookup($batch.load, '{contract.dataset}') = 'glue' %}}",
@@ -158,7 +158,7 @@ def load_states(names: Names, contract: Contract) -> States:
 
 
 def publish_state(names: Names) -> State:
-    """Counts, reasons and where to look, as the step before worded them."""
+    """A Task that publishes the message of the state before: counts, reasons, and a link."""
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::sns:publish",

@@ -1,10 +1,9 @@
-"""How AWS is reached, and what its failures mean: one place that tells an outage (try again) from a wrong name or a
-missing permission (someone has to act).
+"""Clients of AWS, and the meaning of AWS's errors: an outage (retry) or a wrong name or missing permission (a person
+has to act).
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,9 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-import boto3
-from boto3.exceptions import RetriesExceededError, S3UploadFailedError
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -29,17 +25,14 @@ from botocore.exceptions import (
     SSOError,
     ValidationError,
 )
-from botocore.loaders import Loader, create_loader
-from botocore.session import Session
 
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 
 ASK_DOCTOR = "`lakehouse doctor` checks them."
-CONNECTIONS = 16
 AWS_OWN = re.compile(r"https://s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
 CONFLICT = "ConditionalRequestConflict"
-"""S3's 409 to a write on a condition: another write was under way. "Retry the upload" (PutObject); whether the
-condition holds, only 412 says.
+"""S3's 409 to a conditional write: another write was in progress. "Retry the upload" (PutObject). Only a 412 says that
+the condition does not hold.
 """
 TEMPORARY = {
     "SlowDown",
@@ -52,14 +45,19 @@ TEMPORARY = {
     "OperationTimeoutException",
     CONFLICT,
 }
-"""Answers that may be others the next time."""
+"""Error codes of calls that may succeed if they are retried."""
 FORBIDDEN = {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError"}
-"""A permission is missing. (To a HEAD S3 answers without a code; the last is SNS's.)"""
-NOT_AUTHORIZED = re.compile(r'not authorized to perform: (\S+)(?: on resource: "?([^\s"]+))?')
-"""How AWS names what is missing. To a request from another account, and to each HEAD, S3 says no more than that access
-is denied.
+"""Error codes for a missing permission. S3 answers a HEAD request without a code, so botocore gives the status, 403.
+AuthorizationError is SNS's.
 """
-LOOK_FOR_A_DENY = "(Where its policy allows it: a policy of the bucket, of the key or of the organisation may deny it.)"
+NOT_AUTHORIZED = re.compile(r'not authorized to perform: (\S+)(?: on resource: "?([^\s"]+))?')
+"""AWS's text that names the missing permission. For a request from another account, and for every HEAD, S3 says only
+that access is denied.
+"""
+LOOK_FOR_A_DENY = (
+    "If its policy allows it already, check for a deny in the bucket policy, the KMS key policy or an organisation"
+    " policy (SCP)."
+)
 ACTIONS_OF_S3 = {
     "CompleteMultipartUpload": "s3:PutObject",
     "CopyObject": "s3:GetObject of the source, s3:PutObject",
@@ -71,7 +69,7 @@ ACTIONS_OF_S3 = {
     "UploadPart": "s3:PutObject",
     "UploadPartCopy": "s3:GetObject of the source, s3:PutObject",
 }
-"""What IAM calls the operations whose permission has another name."""
+"""Operations of S3 whose IAM action has another name."""
 ASKED_OF_S3 = "lakehouse_asked"
 OUR_FAULTS = (
     ConfigParseError,
@@ -83,71 +81,57 @@ OUR_FAULTS = (
     SSOError,
     ValidationError,
 )
-"""What botocore finds before it asks AWS: a profile, a name or a session that someone has to mend."""
+"""Errors that botocore raises before it calls AWS: a person has to fix a profile, a name or a session."""
 
 
 @dataclass(frozen=True)
 class Aws:
-    """`environment`: AWS_… variables that name an endpoint and credentials; empty means boto3's own environment,
-    profiles and configuration files included.
+    """`environment`: AWS_… variables with an endpoint and credentials. If it is empty, boto3's own environment applies,
+    with its profiles and configuration files.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """A client, safe to share between threads. One that names its endpoint is made once for the process.
+        """A boto3 client, which threads can share. With an `environment`, the process has one client per service.
 
-        Raises BadConfiguration where boto3's environment names a profile that is not there, or a configuration file
-        that cannot be read.
+        Raises BadConfiguration if boto3's environment names a profile that does not exist, or a configuration file that
+        cannot be read.
         """
         named = tuple(sorted(self.environment.items()))
         return _client(service, named) if named else _client.__wrapped__(service, named)
 
     @cached_property
     def storage_options(self) -> dict[str, str]:
-        """For delta-rs, and for Spark on this machine: the same environment. A client of AWS itself finds its
-        credentials as boto3 does, and its S3 where boto3 finds it."""
+        """Options for delta-rs, and for Spark on this machine: the `environment`, if there is one. Otherwise delta-rs
+        and Spark find credentials as boto3 does, and get boto3's endpoint if it is not AWS's own.
+        """
         return dict(self.environment) or _where_boto3_finds_s3(self.client("s3"))
 
 
 def _where_boto3_finds_s3(s3: Any) -> dict[str, str]:
-    """Nothing where that is AWS's own place. Variables, profiles and configuration files may name another (MinIO, a
-    VPC's, FIPS), of which delta-rs reads some only and Spark others: both are told what boto3 made of them."""
+    """Options with boto3's endpoint of S3; none if it is AWS's own. Variables, profiles and configuration files can
+    name another (MinIO, a VPC endpoint, FIPS). delta-rs and Spark read only some of them, so both get boto3's result.
+    """
     endpoint = str(s3.meta.endpoint_url)
     if AWS_OWN.fullmatch(endpoint):
         return {}
-    # Where an endpoint is named, delta-rs looks for credentials in variables only, unless it is told to look
-    # everywhere.
-    told = {
+    # With an endpoint, delta-rs looks for credentials only in variables, unless AWS_FORCE_CREDENTIAL_LOAD is set.
+    options = {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ENDPOINT_URL_S3": endpoint,
         "AWS_REGION": str(s3.meta.region_name),
         "AWS_FORCE_CREDENTIAL_LOAD": "true",
     }
-    return told | ({"AWS_ALLOW_HTTP": "true"} if endpoint.startswith("http:") else {})
+    return options | ({"AWS_ALLOW_HTTP": "true"} if endpoint.startswith("http:") else {})
 
 
 @lru_cache
 def _client(service: str, environment: tuple[tuple[str, str], ...]) -> Any:
-    env = dict(environment)
-    # Of the process's environment botocore reads AWS_DEFAULT_REGION only; all other AWS SDKs, and our own messages,
-    # know AWS_REGION.
-    region = env.get("AWS_REGION") if env else os.environ.get("AWS_REGION") or None
-    config = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=CONNECTIONS)
-    try:
-        session = boto3.Session(
-            env.get("AWS_ACCESS_KEY_ID"),
-            env.get("AWS_SECRET_ACCESS_KEY"),
-            region_name=region,
-            botocore_session=_without_profile() if env else None,
-        )
-        client = session.client(service, endpoint_url=env.get("AWS_ENDPOINT_URL"), config=config)  # type: ignore[call-overload]
-    except (ProfileNotFound, ConfigParseError) as error:
-        raise BadConfiguration(
-            f"The AWS account cannot be reached: {error}. Set AWS_PROFILE to one of those that `aws configure"
-            " list-profiles` names, or unset it; profiles are read from ~/.aws/config and ~/.aws/credentials, or from"
-            " the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name."
-        ) from error
+    # boto3 takes 0.2 s to import; `lakehouse COMMAND --help` and completion import this module and need no client.
+    from lakehouse_assets.aws.session import new_client  # noqa: PLC0415
+
+    client = new_client(service, dict(environment))
     if service == "s3":
         client.meta.events.register("provide-client-params.s3", _keep_what_is_asked)
         client.meta.events.register("after-call.s3", _name_what_was_forbidden)
@@ -167,46 +151,35 @@ def _name_what_was_forbidden(parsed: dict[str, Any], model: Any, context: Mappin
         )
 
 
-def _without_profile() -> Session:
-    """Where everything is told, a person's profile and configuration files have no say: an AWS_PROFILE that is no more
-    failed the embedded AWS.
-    """
-    nothing = (None, None, os.devnull, None)
-    session = Session(
-        session_vars={"profile": (None, None, None, None), "config_file": nothing, "credentials_file": nothing}
-    )
-    session.register_component("data_loader", _service_descriptions())
-    return session
-
-
-@lru_cache
-def _service_descriptions() -> Loader:
-    """What botocore reads of AWS's services. Each session would parse it anew: of the 50 ms that a client takes all but
-    10.
-    """
-    return create_loader()
-
-
 @contextmanager
 def failures_named(doing: str) -> Iterator[None]:
     """Turns the AWS client's errors into ours, saying what was being done."""
     try:
         yield
-    except (NoCredentialsError, NoRegionError) as error:
-        told = str(error).rstrip(".")
-        raise BadConfiguration(
-            f"{doing}: {told}. Set AWS_PROFILE or AWS_ACCESS_KEY_ID, and AWS_REGION. {ASK_DOCTOR}"
-        ) from error
-    except ClientError as error:
-        raise _answered(doing, error) from error
-    except S3UploadFailedError as error:
-        # boto3 raises it for each answer that is not a success, which stands behind it.
-        answer = error.__context__
-        raise (_answered(doing, answer) if isinstance(answer, ClientError) else _unanswered(doing, error)) from error
-    except OUR_FAULTS as error:
-        raise BadConfiguration(f"{doing}: {error}. {ASK_DOCTOR}") from error
-    except (BotoCoreError, RetriesExceededError) as error:
-        raise _unanswered(doing, error) from error
+    except Exception as error:
+        if (failure := _failure(doing, error)) is None:
+            raise
+        raise failure from error
+
+
+def _failure(doing: str, error: Exception) -> LakehouseError | None:
+    """Our error for one of the AWS client's; None for any other."""
+    from boto3.exceptions import RetriesExceededError, S3UploadFailedError  # noqa: PLC0415 - see `_client`
+
+    if isinstance(error, NoCredentialsError | NoRegionError):
+        return BadConfiguration(
+            f"{doing}: {str(error).rstrip('.')}. Set AWS_PROFILE or AWS_ACCESS_KEY_ID, and AWS_REGION. {ASK_DOCTOR}"
+        )
+    if isinstance(error, S3UploadFailedError) and isinstance(error.__context__, ClientError):
+        # boto3 raises it for each answer that is not a success; its context is that answer.
+        return _answered(doing, error.__context__)
+    if isinstance(error, ClientError):
+        return _answered(doing, error)
+    if isinstance(error, OUR_FAULTS):
+        return BadConfiguration(f"{doing}: {error}. {ASK_DOCTOR}")
+    if isinstance(error, BotoCoreError | S3UploadFailedError | RetriesExceededError):
+        return _unanswered(doing, error)
+    return None
 
 
 def _answered(doing: str, error: ClientError) -> LakehouseError:
@@ -227,8 +200,8 @@ def _unanswered(doing: str, error: Exception) -> TemporaryOutage:
 
 
 def pauses(first: float, longest: float) -> Iterator[float]:
-    """Seconds between looks at what AWS has under way: each half as long again as the one before, up to the longest.
-    Without end.
+    """Yields the seconds between polls of an operation, without end: from `first`, each 1.5 times the previous one, up
+    to `longest`.
     """
     pause = first
     while True:

@@ -1,4 +1,4 @@
-"""Where AWS's console shows a thing. The embedded AWS has no console: there the place itself has to do."""
+"""Links to AWS's console. The embedded AWS has no console, so there are no links."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 @dataclass(frozen=True)
 class Console:
-    """Links into the console of one region; each is None where `region` is (the embedded AWS)."""
+    """Links to the console of one region. If `region` is None (the embedded AWS), each link is None."""
 
     region: str | None
 
     def folder(self, uri: str) -> str | None:
-        """What lies under s3://bucket/prefix."""
+        """The objects below s3://bucket/prefix."""
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         return self._link("s3", f"buckets/{bucket}", f"&prefix={quote(prefix.rstrip('/'))}/")
 
@@ -27,10 +27,11 @@ class Console:
         return self._link("sqs/v3", "home", f"#/queues/{quote(url, safe='')}")
 
     def glue_run(self, job: str, run_id: str) -> str | None:
+        """A run of a Glue job."""
         return self._link("gluestudio", "home", f"#/job/{job}/run/{run_id}")
 
     def execution(self, arn: str) -> str | None:
-        """An execution of a state machine."""
+        """An execution of a state machine, by its ARN."""
         return self._link("states", "home", f"#/v2/executions/details/{arn}")
 
     def _link(self, service: str, page: str, rest: str) -> str | None:

@@ -1,8 +1,7 @@
-"""What the Glue catalog says of a Delta table, by whoever registers it: what Glue's crawler writes with
-CreateNativeDeltaTable.
+"""The Glue catalog's entry of a Delta table, as Glue's crawler writes it with CreateNativeDeltaTable.
 
-Trino, the engine of Athena version 3, needs more of an entry than AWS's page on Delta tables names. It takes the
-table's location from the SerDe's parameter `path` alone (`No path property defined for table`), and fails without a
+Trino, the engine of Athena version 3, needs more fields of an entry than AWS's page on Delta tables names. It reads the
+table's location only from the SerDe's parameter `path` (`No path property defined for table`), and fails without a
 SerDe (`StorageDescriptor SerDeInfo is null`).
 """
 
@@ -18,7 +17,7 @@ DELTA = {
     "spark.sql.sources.provider": "delta",
     "spark.sql.partitionProvider": "catalog",
 }
-"""The table parameters by which Athena, Trino and Spark know a Delta table."""
+"""The table parameters by which Athena, Trino and Spark recognize a Delta table."""
 INPUT_FORMAT = "org.apache.hadoop.mapred.SequenceFileInputFormat"
 OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.HiveSequenceFileOutputFormat"
 SERDE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
@@ -27,18 +26,18 @@ SERDE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 def delta_entry(
     name: str, columns: Mapping[str, str], location: str, parameters: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """The TableInput of a Delta table. `columns`: each one's Hive type, partition columns among them. `parameters` come
-    on top of every Delta table's own.
+    """The TableInput of a Delta table. `columns`: the Hive type of each column, including partition columns.
+    `parameters`: table parameters besides those of every Delta table.
     """
-    said = {**DELTA, **(parameters or {})}
+    all_parameters = {**DELTA, **(parameters or {})}
     return {
         "Name": name,
         "Owner": "owner",
         "TableType": "EXTERNAL_TABLE",
-        # Delta's log knows the partitions. Athena wants the list all the same, "at least set to an empty list" (Glue's
-        # API reference, TableInput).
+        # The partitions are in Delta's log. Athena still requires the list, "at least set to an empty list" (Glue's API
+        # reference, TableInput).
         "PartitionKeys": [],
-        "Parameters": said,
+        "Parameters": all_parameters,
         "StorageDescriptor": {
             "Columns": [{"Name": column, "Type": kind} for column, kind in columns.items()],
             "Location": location,
@@ -49,29 +48,29 @@ def delta_entry(
             "SerdeInfo": {"SerializationLibrary": SERDE, "Parameters": {"serialization.format": "1", "path": location}},
             "BucketColumns": [],
             "SortColumns": [],
-            "Parameters": said,
+            "Parameters": all_parameters,
             "StoredAsSubDirectories": False,
         },
     }
 
 
 def says_the_same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a reader learns the same of an entry of the catalog as of this TableInput.
+    """Whether an entry of the catalog means the same to a reader as this TableInput.
 
-    Not told apart is what no reader looks at and the two who register tables write differently: the order of the
-    columns, a slash at the end of the location, the case of `delta`, parameters beyond those of every Delta table, the
-    description.
+    Ignores what no reader uses and what crawlers and this project write differently: the order of the columns, a slash
+    at the end of the location, the case of `delta`, parameters besides those of every Delta table, the description.
     """
-    return _said(found) == _said(wanted)
+    return _relevant(found) == _relevant(wanted)
 
 
 def delta_path(entry: Mapping[str, Any]) -> str | None:
-    """Where Trino looks for the table; None where the entry does not say."""
+    """The table's location for Trino; None if the entry has none."""
     path = _serde(entry).get("Parameters", {}).get("path")
     return str(path) if path else None
 
 
 def has_serde(entry: Mapping[str, Any]) -> bool:
+    """Whether the entry has a SerDe, without which Trino fails."""
     return bool(_serde(entry))
 
 
@@ -79,14 +78,14 @@ def _serde(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     return (entry.get("StorageDescriptor") or {}).get("SerdeInfo") or {}
 
 
-def _said(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+def _relevant(entry: Mapping[str, Any]) -> tuple[Any, ...]:
     storage, serde, parameters = entry.get("StorageDescriptor") or {}, _serde(entry), entry.get("Parameters") or {}
     return (
         entry.get("TableType"),
         entry.get("PartitionKeys") or [],
         {name: parameters.get(name, "").lower() for name in DELTA},
         {column["Name"]: column["Type"] for column in storage.get("Columns") or []},
-        [(place or "").rstrip("/") for place in (storage.get("Location"), delta_path(entry))],
+        [(location or "").rstrip("/") for location in (storage.get("Location"), delta_path(entry))],
         [storage.get(name) for name in ("InputFormat", "OutputFormat")],
         [serde.get("SerializationLibrary"), (serde.get("Parameters") or {}).get("serialization.format")],
     )

@@ -1,8 +1,8 @@
-"""What libraries read of the environment to find S3, and how it is kept from dividing a lakehouse: rows in one S3,
-their records in another.
+"""Prevents environment variables from dividing a lakehouse between two S3s: rows in one, their records in the other.
 
-boto3, delta-rs and Spark read different variables and files. So an embedded lakehouse hides all of them from this
-process and from those that it starts, and a lakehouse in an account refuses what only one of the three reads.
+boto3, delta-rs and Spark read different variables and files to find S3. So an embedded lakehouse removes all of them
+from the environment of this process and its children, and a lakehouse in an account refuses variables that only one of
+the three reads.
 """
 
 from __future__ import annotations
@@ -104,26 +104,29 @@ HOW_FAST = frozenset(
     }
 )
 OF_DELTA_RS = OF_BOTO3_AND_DELTA_RS | WHERE_AND_HOW | HOW_FAST
-"""Its options (deltalake 1.6: object_store's AmazonS3ConfigKey and ClientConfigKey, and its own). It takes each of the
-process's environment that it is not told, in small letters or in great ones, with `AWS_` before it and for most
-without: a variable BUCKET is one of its options."""
+"""The options of delta-rs (deltalake 1.6: object_store's AmazonS3ConfigKey and ClientConfigKey, and its own). It reads
+each option that is not given from the environment, in lower or upper case, with the prefix `AWS_` and for most options
+also without: a variable BUCKET sets an option.
+"""
 PREFIXES = ("AWS_", "BOTO_", "BOTOCORE_", "SPARK_", "PYSPARK_", "HADOOP_", "HDFS_", "YARN_")
-"""Of AWS's SDKs, boto3 among them, and of Spark and Hadoop, whose configuration files may name an S3 as well."""
+"""Prefixes of variables of AWS's SDKs, including boto3, and of Spark and Hadoop, whose configuration files can name an
+S3, too.
+"""
 OPTIONS_OF_JAVA = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
-"""With these any -Daws.endpointUrl… or -Dspark.hadoop.… may come in."""
+"""These can contain any -Daws.endpointUrl… or -Dspark.hadoop.…."""
 NOBODYS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""Every AWS SDK reads ~/.aws unless it is told of another file, and asks the machine that it runs on for credentials
-unless it is told not to."""
+"""Without these, every AWS SDK reads ~/.aws, and asks the machine's metadata service for credentials."""
 THIS_MACHINE = ("127.0.0.1", "localhost")
 
 
 def hide(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Takes out of the environment whatever could lead a part of an embedded lakehouse to another S3, for good: what
-    this process starts inherits it."""
+    """Removes from the environment, permanently, every variable that could lead a part of an embedded lakehouse to
+    another S3. Child processes inherit the result.
+    """
     for name in [name for name in environment if _leads_elsewhere(name)]:
         if environment[name] != NOBODYS.get(name):
             del environment[name]
@@ -132,17 +135,18 @@ def hide(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def refuse_division(environment: MutableMapping[str, str] = os.environ) -> None:
-    """For a lakehouse in an account: raises BadConfiguration for all variables that lead delta-rs alone somewhere, or
-    make it write in another way.
+    """For a lakehouse in an account: raises BadConfiguration that names all variables which only delta-rs reads and
+    which change where or how it writes.
 
-    What it would take without `AWS_` no other program means for it: that is taken out of the environment.
+    Options that delta-rs reads without `AWS_` (such as BUCKET) are meant for other programs: they are removed from the
+    environment.
     """
     for name in [name for name in environment if name.lower() in OF_DELTA_RS]:
         del environment[name]
     faults = [f"  - {name}: {reason}" for name, reason in sorted(_faults(environment))]
     if faults:
         raise BadConfiguration(
-            "These variables would divide the lakehouse between two places; unset them:\n" + "\n".join(faults)
+            "These variables would divide the lakehouse between two S3s. Unset them:\n" + "\n".join(faults)
         )
 
 
@@ -153,11 +157,11 @@ def _faults(environment: MutableMapping[str, str]) -> Iterator[tuple[str, str]]:
         if prefix != "aws":
             continue
         if option in WHERE_AND_HOW:
-            yield name, "only delta-rs, which reads and writes the tables, knows it; boto3 does not"
+            yield name, "only delta-rs, which reads and writes the tables, uses it; boto3 does not"
         elif name != name.upper() and option in OF_BOTO3_AND_DELTA_RS:
-            yield name, f"delta-rs reads it in small letters, too; boto3 only as {name.upper()}"
+            yield name, f"delta-rs also reads it in lower case; boto3 reads only {name.upper()}"
         elif ignored and option.startswith("endpoint_url"):
-            yield name, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS makes boto3 ignore it, and delta-rs does not"
+            yield name, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS makes boto3 ignore it, but delta-rs uses it"
 
 
 def _leads_elsewhere(name: str) -> bool:
@@ -165,11 +169,13 @@ def _leads_elsewhere(name: str) -> bool:
 
 
 def _keep_proxies_out(environment: MutableMapping[str, str]) -> None:
-    """What is said to this machine goes past the proxies of the environment: boto3, delta-rs, urllib and gRPC would
-    send it to the proxy, which knows another 127.0.0.1."""
-    told = {name: environment[name] for name in ("NO_PROXY", "no_proxy") if environment.get(name)}
+    """Exempts this machine from the environment's proxies. boto3, delta-rs, urllib and gRPC would send requests for
+    127.0.0.1 to the proxy, where the address means the proxy's own machine.
+    """
+    configured = {name: environment[name] for name in ("NO_PROXY", "no_proxy") if environment.get(name)}
     for name in ("NO_PROXY", "no_proxy"):
-        # Where both are set, programs differ in which they read; where one is, it is meant for all of them.
-        hosts = [host.strip() for host in told.get(name, next(iter(told.values()), "")).split(",") if host.strip()]
-        # A star stands for every host, but only alone.
+        # If both are set, programs differ in which one they read. If only one is, it applies to all programs.
+        configured_hosts = configured.get(name, next(iter(configured.values()), ""))
+        hosts = [host.strip() for host in configured_hosts.split(",") if host.strip()]
+        # A star means every host, but only if it stands alone.
         environment[name] = "*" if "*" in hosts else ",".join(dict.fromkeys([*hosts, *THIS_MACHINE]))

@@ -1,5 +1,5 @@
-"""Executions of the state machine, as far as landing knows them: whether one still runs (it may hold the lease), and
-one started for each piece of work.
+"""Executions of the state machine: whether one is still running (it may hold the lease), and starting one for each set
+of pending files.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ RUNNING = "RUNNING"
 
 @dataclass(frozen=True)
 class Executions:
-    """`client`: Step Functions."""
+    """`client`: boto3's client of Step Functions."""
 
     client: Any
 
     def is_running(self, arn: str) -> bool:
-        """Whether an execution goes on; one that nobody knows does not. Raises ClientError where Step Functions cannot
-        be asked: that says nothing.
+        """Whether an execution is running; False if it does not exist. Raises ClientError if Step Functions does not
+        answer: then the state is not known.
         """
         return self.look(arn).get("status") == RUNNING
 
     def look(self, arn: str) -> dict[str, Any]:
-        """What DescribeExecution says; nothing of one that is not there."""
+        """DescribeExecution's answer; empty if the execution does not exist."""
         try:
             return dict(self.client.describe_execution(executionArn=arn))
         except ClientError as error:
@@ -36,12 +36,12 @@ class Executions:
                 return {}
             raise
 
-    def start(self, machine: str, name: str, told: Mapping[str, Any]) -> bool:
-        """Starts an execution of this name. False where there is one, running or ended (names are kept for 90 days): it
-        is for the same work.
+    def start(self, machine: str, name: str, payload: Mapping[str, Any]) -> bool:
+        """Starts an execution with this name and input. Returns False if one of this name exists, running or ended: it
+        is for the same files. (Step Functions keeps names for 90 days.)
         """
         try:
-            self.client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(told))
+            self.client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(payload))
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                 raise
@@ -50,4 +50,5 @@ class Executions:
 
 
 def execution_arn(machine: str, name: str) -> str:
+    """The ARN of an execution, from its state machine's ARN and its name."""
     return f"{machine.replace(':stateMachine:', ':execution:', 1)}:{name}"

@@ -1,5 +1,5 @@
-"""The queue into which S3 tells of files that landed. An event is a wake-up call and no more: what there is to do is
-asked of the bucket.
+"""The queue of S3's events for new files. An event is only a wake-up call: the pending files are read from the
+bucket.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.parallel import in_parallel
 
 MOST_AT_ONCE = 100
-"""Messages taken in one go. Their receipt handles are kept until the run is there, so there must not be too many."""
+"""Messages of one tick. Their receipt handles are in the sensor's cursor until the run exists, so their number is
+limited.
+"""
 A_CALL = 10
 
 
 @dataclass(frozen=True)
 class Received:
-    """`handles`: of messages that tell of objects. `needless`: of those that tell of none (S3's test event).
-    `malformed`: the ids of those that cannot be read.
+    """`handles`: receipt handles of messages that name objects. `needless`: receipt handles of messages that name none
+    (S3's test event). `malformed`: ids of messages that are not S3 events.
 
-    These are left in the queue, which hands them to the dead-letter queue when they were received often enough.
+    Malformed messages are left in the queue. SQS moves them to the dead-letter queue after some receives.
     """
 
     handles: tuple[str, ...]
@@ -32,8 +34,9 @@ class Received:
 
 @dataclass(frozen=True)
 class Queue:
-    """`wait_seconds`: how long to wait for a first message. SQS asks some of its servers alone where nobody waits, and
-    may answer that nothing is there. The embedded one knows all its messages at once."""
+    """`wait_seconds`: how long to wait for a first message. Without a wait, SQS queries only some of its servers and
+    can miss messages; the embedded SQS does not.
+    """
 
     sqs: Any
     name: str
@@ -45,7 +48,7 @@ class Queue:
 
     @cached_property
     def dead_letters_url(self) -> str | None:
-        """Where the queue sends what was received too often; None where it has no such queue."""
+        """The URL of the dead-letter queue; None if there is none."""
         found = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["RedrivePolicy"]).get("Attributes", {})
         if "RedrivePolicy" not in found:
             return None
@@ -54,7 +57,7 @@ class Queue:
 
     @failures_named("Looking at the dead-letter queue")
     def dead_letters(self) -> int:
-        """How many messages lie in the dead-letter queue, whether or not someone is looking at them now."""
+        """The number of messages in the dead-letter queue, including those that a consumer has received."""
         if self.dead_letters_url is None:
             return 0
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -62,8 +65,8 @@ class Queue:
         return sum(int(found[name]) for name in names)
 
     def receive(self) -> Received:
-        """At most a hundred messages. They stay invisible to others for the queue's time-out, and come again if they
-        are not deleted.
+        """Receives at most MOST_AT_ONCE messages. They are invisible to others for the queue's visibility time-out, and
+        are delivered again if they are not deleted.
         """
         handles: list[str] = []
         needless: list[str] = []
@@ -83,7 +86,9 @@ class Queue:
         return Received(tuple(handles), tuple(needless), tuple(malformed))
 
     def delete(self, handles: tuple[str, ...]) -> None:
-        """A handle that is too old deletes nothing: then the message comes again, and is one wake-up call more."""
+        """Deletes messages. A handle that is too old deletes nothing: the message is delivered again, as one more
+        wake-up call.
+        """
         calls = [handles[start : start + A_CALL] for start in range(0, len(handles), A_CALL)]
         in_parallel(self._delete, calls)
 
@@ -93,8 +98,8 @@ class Queue:
 
 
 def objects_of(body: str) -> list[str] | None:
-    """The keys (as written there) that a message tells of, from S3 itself or by EventBridge; none for S3's test event;
-    None where it is no such message.
+    """The keys in a message from S3 or EventBridge, encoded as they are there. Empty for S3's test event; None if the
+    message is not an S3 event.
     """
     try:
         event = json.loads(body)

@@ -1,7 +1,7 @@
-"""CloudFormation as a deployment uses it: bring a stack to a template, or remove it; the same calls for an AWS account
-and for the embedded AWS.
+"""Creates, updates and removes CloudFormation stacks, in an AWS account and in the embedded AWS.
 
-A stack that fails says which resource failed and why: CloudFormation itself hides that among its events.
+If a stack fails, the error names the resources that failed and the reasons, which are otherwise only in the stack's
+events.
 """
 
 from __future__ import annotations
@@ -30,26 +30,27 @@ PARAMETERS = {
     "archive_prefix": "ArchivePrefix",
     "control_prefix": "ControlPrefix",
 }
-"""Setting of the lakehouse -> parameter of both templates."""
+"""Settings of the lakehouse, and the parameters of both templates for them."""
 
 MOST_BYTES_IN_A_CALL = 51_200
-"""A longer template is read by CloudFormation from S3."""
+"""CloudFormation's limit for a template in a call. A longer one has to be in S3."""
 CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
 HOLD_DATA = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SQS::Queue", "AWS::Glue::Database"}
-"""Types of resources whose content an update must not lose: files, what is encrypted, messages, the catalog's
-tables.
+"""Types of resources that an update must not remove or replace: they hold files, the key to encrypted data, messages,
+the catalog's tables.
 """
 FAILED_BEFORE_IT_WAS_MADE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS"}
-"""A stack that never worked: CloudFormation wants it deleted before it is made again."""
+"""States of a stack whose creation failed. CloudFormation requires that it is deleted before it is created again."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 MOST_SECONDS_UNDER_WAY = 3600.0
 
 Stack = dict[str, Any]
-"""As CloudFormation's DescribeStacks describes it."""
-Tell = Callable[[str], None]
+"""A stack in the form of DescribeStacks."""
+Log = Callable[[str], None]
 
 
-def untold(_: str) -> None:
+def no_output(_: str) -> None:
+    """A Log that discards its lines."""
     return
 
 
@@ -58,14 +59,14 @@ def bring_up(
     name: str,
     template: str,
     parameters: Mapping[str, str],
-    tell: Tell = untold,
+    log: Log = no_output,
     put: Callable[[str], str] | None = None,
 ) -> dict[str, str]:
-    """Creates the stack, or updates it to the template; a stack that is there already is left alone. Returns its
-    outputs.
+    """Creates the stack, or updates it if the template or the parameters differ. Returns its outputs.
 
-    `put` lays a template into S3 and returns its URL; it is asked for one that is too long for a call. Raises
-    BadConfiguration with the resources that failed and the reasons; the stack is then as it was before.
+    `log` gets a line for each state of the stack. `put` uploads a template to S3 and returns its URL; it is called if
+    the template is too long for a call. Raises BadConfiguration with the resources that failed and the reasons; the
+    stack is then as it was before.
     """
     with failures_named(f"Deploying stack {name}"):
         wanted: dict[str, Any] = {
@@ -73,16 +74,16 @@ def bring_up(
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
         }
         wanted |= {"Capabilities": CAPABILITIES} | _place(template, put)
-        found = _settled(cloudformation, name, tell)
+        found = _settled(cloudformation, name, log)
         if found is not None and found["StackStatus"] in FAILED_BEFORE_IT_WAS_MADE:
-            bring_down(cloudformation, name, tell)
+            bring_down(cloudformation, name, log)
             found = None
         if found is None:
-            # What the template retains is kept when the stack is removed, not when it was never made.
+            # Retained resources are kept when the stack is deleted, but not when its creation fails.
             cloudformation.create_stack(**wanted, OnFailure="ROLLBACK", RetainExceptOnCreate=True)
-        elif not _updated(cloudformation, wanted, tell):
+        elif not _updated(cloudformation, wanted, log):
             return _outputs(found)
-        ended = _settled(cloudformation, name, tell)
+        ended = _settled(cloudformation, name, log)
         if ended is None or ended["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             raise BadConfiguration(
                 f"Stack {name} could not be deployed, and is as it was before:\n"
@@ -91,30 +92,31 @@ def bring_up(
         return _outputs(ended)
 
 
-def bring_down(cloudformation: Any, name: str, tell: Tell = untold) -> None:
-    """Deletes the stack and what it made, but for what the template retains. One that is not there is no fault.
+def bring_down(cloudformation: Any, name: str, log: Log = no_output) -> None:
+    """Deletes the stack and its resources, except those that the template retains. A stack that does not exist is not
+    an error.
 
     Raises BadConfiguration with the resources that could not be deleted.
     """
     with failures_named(f"Removing stack {name}"):
-        if (found := _settled(cloudformation, name, tell)) is None:
+        if (found := _settled(cloudformation, name, log)) is None:
             return
         cloudformation.delete_stack(StackName=name)
-        # By its id: a deleted stack has no name any more.
-        ended = _settled(cloudformation, found["StackId"], tell)
+        # By its id: a deleted stack cannot be found by name.
+        ended = _settled(cloudformation, found["StackId"], log)
         if ended is not None and ended["StackStatus"] != "DELETE_COMPLETE":
             raise BadConfiguration(f"Stack {name} could not be removed:\n" + "\n".join(_failures(cloudformation, name)))
 
 
 def outputs_of(cloudformation: Any, name: str) -> dict[str, str] | None:
-    """The outputs of a stack; None where there is no such stack."""
+    """The outputs of a stack; None if it does not exist."""
     with failures_named(f"Looking at stack {name}"):
         found = _described(cloudformation, name)
     return None if found is None else _outputs(found)
 
 
 def deployed_parameters(cloudformation: Any, name: str) -> dict[str, str] | None:
-    """The parameters that a stack was deployed with; None where there is no such stack, or where it never worked."""
+    """The parameters of a deployed stack; None if it does not exist, or if its creation failed."""
     with failures_named(f"Looking at stack {name}"):
         found = _described(cloudformation, name)
     if found is None or found["StackStatus"] in FAILED_BEFORE_IT_WAS_MADE:
@@ -128,12 +130,12 @@ def _place(template: str, put: Callable[[str], str] | None) -> dict[str, str]:
     return {"TemplateURL": put(template)}
 
 
-def _updated(cloudformation: Any, wanted: Mapping[str, Any], tell: Tell) -> bool:
-    _refuse_loss(wanted["StackName"], _changes(cloudformation, wanted), tell)
+def _updated(cloudformation: Any, wanted: Mapping[str, Any], log: Log) -> bool:
+    _refuse_loss(wanted["StackName"], _changes(cloudformation, wanted), log)
     try:
         cloudformation.update_stack(**wanted)
     except ClientError as error:
-        # CloudFormation has no other way to say so.
+        # CloudFormation reports it only by this message.
         if "No updates are to be performed" in error.response["Error"]["Message"]:
             return False
         raise
@@ -141,8 +143,9 @@ def _updated(cloudformation: Any, wanted: Mapping[str, Any], tell: Tell) -> bool
 
 
 def _changes(cloudformation: Any, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What an update would do to each resource, by a change set that is looked at and deleted. Nothing where
-    CloudFormation can make none: there is nothing to change, or the update itself says why not."""
+    """The changes that an update would make to resources, from a change set that is deleted again. Empty if
+    CloudFormation cannot make one: there is nothing to change, or the update itself will give the reason.
+    """
     change_set = cloudformation.create_change_set(
         **wanted, ChangeSetName=f"look-{uuid4().hex}", ChangeSetType="UPDATE"
     )["Id"]
@@ -161,33 +164,33 @@ def _changes(cloudformation: Any, wanted: Mapping[str, Any]) -> list[dict[str, A
     return [change["ResourceChange"] for change in found if "ResourceChange" in change]
 
 
-def _refuse_loss(name: str, changes: list[dict[str, Any]], tell: Tell) -> None:
-    """Raises BadConfiguration where an update would remove a resource that holds data, or make it anew. (A retained one
-    is kept, but nothing uses it then.)
+def _refuse_loss(name: str, changes: list[dict[str, Any]], log: Log) -> None:
+    """Raises BadConfiguration if an update would remove or replace a resource that holds data. (A retained one is kept,
+    but is then not used any more.) Logs other resources that are removed or replaced.
     """
-    anew = [change for change in changes if change["Action"] == "Remove" or change.get("Replacement") == "True"]
+    replaced = [change for change in changes if change["Action"] == "Remove" or change.get("Replacement") == "True"]
     lost = [
         f"  - {change['LogicalResourceId']} ({change['ResourceType']})"
-        for change in anew
+        for change in replaced
         if change["ResourceType"] in HOLD_DATA
     ]
     if lost:
         raise BadConfiguration(
-            f"Stack {name} was not updated: the update would remove what holds data, or make it anew:\n"
+            f"Stack {name} was not updated: the update would remove or replace resources that hold data:\n"
             + "\n".join(lost)
-            + "\n`make diff` shows what differs. "
-            "Set what is deployed; what shall be another one is deployed beside it, under other names."
+            + "\n`make diff` shows the differences. Use the settings of the existing deployment, or deploy a second one"
+            " under other names."
         )
-    if anew:
-        tell(f"Stack {name} removes or makes anew: {', '.join(change['LogicalResourceId'] for change in anew)}")
+    if replaced:
+        log(f"Stack {name} removes or replaces: {', '.join(change['LogicalResourceId'] for change in replaced)}")
 
 
-def _settled(cloudformation: Any, name: str, tell: Tell) -> Stack | None:
-    """The stack once nothing is under way in it; None where there is none. Tells of each of its states on the way.
+def _settled(cloudformation: Any, name: str, log: Log) -> Stack | None:
+    """Waits until no operation is in progress, and returns the stack; None if it does not exist. Logs each state.
 
-    Raises TemporaryOutage where it takes longer than any stack of this project does.
+    Raises TemporaryOutage after MOST_SECONDS_UNDER_WAY.
     """
-    told, waited = None, 0.0
+    logged, waited = None, 0.0
     for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
         found = _described(cloudformation, name)
         if (
@@ -196,13 +199,13 @@ def _settled(cloudformation: Any, name: str, tell: Tell) -> Stack | None:
             or found["StackStatus"] == "REVIEW_IN_PROGRESS"
         ):
             return found
-        if found["StackStatus"] != told:
-            told = found["StackStatus"]
-            tell(f"Stack {found['StackName']}: {told}")
+        if found["StackStatus"] != logged:
+            logged = found["StackStatus"]
+            log(f"Stack {found['StackName']}: {logged}")
         if waited > MOST_SECONDS_UNDER_WAY:
             raise TemporaryOutage(
-                f"Stack {found['StackName']} has been {told} for {waited / 60:.0f} minutes. Look at its events in"
-                " CloudFormation, and run the command again once nothing is under way in it."
+                f"Stack {found['StackName']} has been {logged} for {waited / 60:.0f} minutes. Look at its events in"
+                " CloudFormation, and run the command again once the operation has ended."
             )
         waited += pause
         time.sleep(pause)
@@ -223,11 +226,12 @@ def _outputs(stack: Stack) -> dict[str, str]:
 
 
 def _failures(cloudformation: Any, name: str) -> list[str]:
-    """The resources that failed in the last operation, the first one first. Those that were only cancelled for it say
-    nothing.
+    """A line for each resource that failed in the last operation, in order of time, without those that were cancelled
+    because of another failure.
     """
     failures: list[str] = []
-    # A hundred a page, the latest first: of a stack of that many resources the failure lies behind its own rollback.
+    # A page has a hundred events, the latest first. In a large stack, the failure is pages behind the rollback's
+    # events.
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
     for event in (event for page in pages for event in page["StackEvents"]):
         status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
@@ -235,9 +239,9 @@ def _failures(cloudformation: Any, name: str) -> list[str]:
             failures.append(f"  - {event['LogicalResourceId']} ({event['ResourceType']}): {reason}")
         if event["ResourceType"] == "AWS::CloudFormation::Stack" and reason == "User Initiated":
             break
-    return failures[::-1] or ["  - CloudFormation gives no reason; its console shows the stack's events"]
+    return failures[::-1] or ["  - CloudFormation gives no reason. Its console shows the stack's events."]
 
 
 def parameters_of(settings: Settings) -> dict[str, str]:
-    """The values that these settings give the parameters."""
+    """The templates' parameters for these settings."""
     return {parameter: str(getattr(settings, setting)) for setting, parameter in PARAMETERS.items()}

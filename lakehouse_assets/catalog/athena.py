@@ -1,5 +1,5 @@
-"""Queries through Athena, and their results with Python's types. A query never reuses an older result: the checks after
-a load must see the load.
+"""Queries through Athena, with results as Python's types. Athena's reuse of older results is off: the checks after a
+load must see the load.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
 
 @dataclass(frozen=True)
 class Result:
+    """`columns`: names. `rows`: one value for each column."""
+
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
 class Athena:
-    """One workgroup and database. `timeout` in seconds: past it the query is stopped, so that it does not go on
-    scanning.
+    """One workgroup and database. `client`: boto3's client of Athena. `output`: the location of results (s3://…).
+    `timeout`: seconds after which a query is stopped, so that it does not go on scanning.
     """
 
     client: Any
@@ -41,11 +43,11 @@ class Athena:
     timeout: float = 600
 
     def query(self, sql: str, called: str = "") -> Result:
-        """Runs one statement and reads its whole result; numbers (decimals exact) and booleans come with their types,
-        all else as text, NULL as None.
+        """Runs one statement and reads its whole result. Numbers (decimals exactly) and booleans have their types, NULL
+        is None, everything else is text.
 
-        `called`: what a failure calls it; without, the statement is given whole. Raises LakehouseError with Athena's
-        reason when the statement fails, TemporaryOutage when it takes longer than the time-out.
+        `called`: a name for the statement in error messages; without it they have the whole statement. Raises BadQuery
+        with Athena's reason if the statement fails, TemporaryOutage if it takes longer than the time-out.
         """
         called = called or sql
         query_id = self._start(sql, called)
@@ -64,7 +66,9 @@ class Athena:
         return str(started["QueryExecutionId"])
 
     def _wait(self, query_id: str, called: str) -> str:
-        """The kind of statement that it was: DML (a SELECT, too), DDL, or UTILITY (SHOW, DESCRIBE)."""
+        """Waits for the query's end. Returns its kind: DML (which includes SELECT), DDL, or UTILITY (SHOW,
+        DESCRIBE).
+        """
         deadline = time.monotonic() + self.timeout
         for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
             execution = self.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
@@ -91,7 +95,7 @@ class Athena:
             if not columns:
                 columns = tuple(column["Name"] for column in described)
                 converters = [CONVERTERS.get(column["Type"].lower(), str) for column in described]
-                # The first page of a SELECT begins with a header; that of SHOW and DESCRIBE with a row.
+                # The first page of a SELECT begins with a header; that of SHOW or DESCRIBE does not.
                 if kind == "DML" and found[:1] == [list(columns)]:
                     del found[0]
             rows += [
@@ -101,7 +105,7 @@ class Athena:
 
 
 class BadQuery(LakehouseError):
-    """The statement itself is wrong, or names what is not there."""
+    """The statement is wrong, or names something that does not exist."""
 
 
 def _bad_query(reason: str, called: str) -> BadQuery:
@@ -109,7 +113,7 @@ def _bad_query(reason: str, called: str) -> BadQuery:
 
 
 def _cells(row: list[dict[str, str]], columns: int) -> list[str | None]:
-    """One text for each column. DESCRIBE has three columns, and gives them in one cell with tabs between
+    """One text for each column. DESCRIBE returns its three columns in one cell, separated by tabs
     (github.com/uber/athenadriver, UndocumentedAthena).
     """
     cells = [cell.get("VarCharValue") for cell in row]

@@ -1,8 +1,7 @@
-"""What can be asked of the tables and of our own records together: does a table hold what the batches say, and no more?
-Is each rejected record what it says?
+"""Compares the tables with the lakehouse's own records: a table must have exactly the rows that the batches report, and
+each rejected record must be true.
 
-Each question is answered from the Delta tables themselves, by delta-rs and DuckDB in bounded memory, and from the
-manifests and reports under control/.
+Reads the Delta tables with delta-rs and DuckDB, in bounded memory, and the manifests and reports of control/.
 """
 
 from __future__ import annotations
@@ -33,34 +32,34 @@ from lakehouse_assets.parallel import in_parallel
 ROWS_BY_FILE, TRANSACTIONS, WAITING, RESOLVED = "rows_by_file", "transactions", "waiting_records", "resolved_records"
 WHAT_TO_DO = {
     ROWS_BY_FILE: (
-        "Someone else writes to the table, or a manifest or report under control/ was deleted. Find the writer (the"
-        " table's Delta log names each commit), restore the table to the version before, then load what came since"
-        " again. The query where_rows_came_from lists the rows by file."
+        "Another program writes to the table, or a manifest or report in control/ was deleted. Find the writer (the"
+        " table's Delta log lists the commits), restore the table to the version before its first commit, then load the"
+        " files that came since then again. The query where_rows_came_from lists the rows by file."
     ),
     TRANSACTIONS: (
-        "The table lost commits: it was restored, deleted or written elsewhere. Load the files of these "
-        "batches again (they are in archived/): rows that the table has come out as unchanged."
+        "The table lost commits: it was restored, deleted or rewritten. Load the files of these batches again (they are"
+        " in archived/): rows that the table has already are counted as unchanged."
     ),
     WAITING: (
-        "Load a file with these parents again: what waits for them is tried again then. If it stays so, please"
-        " report it."
+        "Load a file with these parents again: the next batch retries the records that wait for them. If the check"
+        " still fails, please report it."
     ),
     RESOLVED: (
-        "These rows are said to be in the table and are not: load their files again. `lakehouse rejects "
-        "--dataset {dataset} --state resolved` lists them."
+        "These rows should be in the table but are not: load their files again. `lakehouse rejects --dataset {dataset}"
+        " --state resolved` lists them."
     ),
 }
-"""When one of these checks of a dataset fails."""
+"""What to do if one of these checks fails; `{dataset}` stands for the dataset."""
 REMEMBERED = timedelta(days=89)
-"""For how long a batch's transaction is sure to be in the Delta log: a day less than `PROPERTIES` of
-`etl.engines.table` says."""
+"""How long a batch's transaction is certainly in the Delta log: a day less than `PROPERTIES` in `etl.engines.table`."""
 REPORTS_AT_ONCE = 200
 KNOWN = """
 CREATE TABLE batches (batch_id VARCHAR, dataset VARCHAR, written BIGINT, retried BIGINT, created_at TIMESTAMPTZ);
 CREATE TABLE files (batch_id VARCHAR, dataset VARCHAR, source_file VARCHAR, accepted BIGINT);
 """
-"""What reports and manifests say. A count is NULL where no load says it: of a batch that failed or was given up before
-its load was written down."""
+"""The contents of reports and manifests. A count is NULL if it is not known: for a batch that failed or was abandoned
+before its load result was written.
+"""
 
 UNKNOWN = """
 SELECT coalesce(sum(rows_there), 0), coalesce(sum(rows_there) FILTER (
@@ -69,7 +68,7 @@ SELECT coalesce(sum(rows_there), 0), coalesce(sum(rows_there) FILTER (
 ), 0)
 FROM there
 """
-"""How many rows are there, and how many of them are of a batch or file that no report or manifest knows."""
+"""The number of rows in the table, and the number of those whose batch or file is in no report or manifest."""
 MORE = """
 WITH own AS (
   SELECT batch_id, source_file, CASE WHEN count(accepted) = count(*) THEN sum(accepted) END AS most
@@ -87,13 +86,14 @@ of_others AS (
 )
 SELECT coalesce(sum(more), 0) FROM (FROM of_own UNION ALL FROM of_others)
 """
-"""How many rows are there beyond those that were accepted of a batch's own file, and beyond those of other files that
-the batch tried again. What is not known is no limit: greatest() passes NULL over."""
+"""The number of rows in the table in excess of those that were accepted from a batch's own files, and of those from
+other files that the batch retried. A count that is not known is not a limit: greatest() ignores NULL.
+"""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """`memory_mb` bounds DuckDB's memory; past it, it spills to the zone's scratch folder."""
+    """`memory_mb`: the limit of DuckDB's memory. Beyond it, DuckDB spills to the zone's scratch folder."""
 
     contracts: Contracts
     zone: LandingZone
@@ -101,8 +101,9 @@ class Audit:
     memory_mb: int
 
     def results(self) -> dict[str, list[CheckResult]]:
-        """The answers for each dataset. What only a batch under way can explain is a warning: the batch is to be ended
-        first."""
+        """The results of all checks, by dataset. Records that an open or abandoned batch has still to retry are a
+        warning, not a failure.
+        """
         with bounded(self.zone.scratch, self.memory_mb) as connection:
             connection.execute(KNOWN)
             under_way = open_batch(self.zone)
@@ -127,8 +128,9 @@ class Audit:
             _insert(connection, "files", (row for report in reports for row in _files_of(report)))
 
     def _rows_by_file(self, connection: duckdb.DuckDBPyConnection, contract: Contract) -> CheckResult:
-        """A file's rows in the table are at most those that were accepted of it, and another file's at most those that
-        the batch tried again."""
+        """Checks that a batch has at most as many rows in the table as were accepted from its own files, and of other
+        files at most as many as it retried.
+        """
         table = existing_table(self.tables.table(contract.dataset), self.tables.storage_options)
         found = (
             None
@@ -143,8 +145,8 @@ class Audit:
             asked = {"dataset": contract.dataset}
             [(rows, unknown)] = connection.execute(UNKNOWN, asked).fetchall()
             [(more,)] = connection.execute(MORE, asked).fetchall()
-        wrong = f"{unknown:,} of a file or batch that nobody knows, {more:,} more than the reports say"
-        message = f"{rows:,} rows, {wrong if unknown or more else 'all as the reports say'}"
+        wrong = f"{unknown:,} from an unknown file or batch, {more:,} more than the reports have"
+        message = f"{rows:,} rows, {wrong if unknown or more else 'all as in the reports'}"
         return CheckResult(
             ROWS_BY_FILE,
             not unknown and not more,
@@ -178,10 +180,10 @@ class Audit:
         if contract.parents:
             waiting = self._typed(connection, contract, rejected, "waiting = true")
             ready = self._with_parents(connection, contract) if waiting else 0
-            found = f"{ready:,} of them though all parents are there" if ready else "for parents that are not there"
+            found = f"{ready:,} of them although all parents are there" if ready else "for parents that are not there"
             message = f"{waiting:,} records wait{',' * (ready > 0)} {found}"
             if ready and unsettled:
-                message += "; a batch is under way or was given up, and the next one tries them again"
+                message += "; a batch is open or was abandoned, and the next one retries them"
             yield CheckResult(WAITING, ready == 0, message, {"waiting": waiting, "ready": ready}, severe=not unsettled)
         resolved = self._typed(connection, contract, rejected, "resolution IN ('healed', 'corrected')")
         absent = self._absent(connection, contract, contract.key, contract.dataset, contract.key) if resolved else 0
@@ -192,8 +194,9 @@ class Audit:
     def _typed(
         self, connection: duckdb.DuckDBPyConnection, contract: Contract, rejected: Rejected | None, where: str
     ) -> int:
-        """Makes `typed` of the records: their columns as the plan reads them today, and what they break by today's
-        rules. Returns how many there are."""
+        """Creates the table `typed` from the records: their columns as the current plan reads them, and the rules that
+        they break. Returns the number of records.
+        """
         if rejected is None:
             return 0
         records = ask(
@@ -213,7 +216,7 @@ class Audit:
         return int(connection.execute("SELECT count(*) FROM typed").fetchall()[0][0])
 
     def _with_parents(self, connection: duckdb.DuckDBPyConnection, contract: Contract) -> int:
-        """How many of `typed`, sound by themselves, have all their parents."""
+        """The number of rows of `typed` that are valid by themselves and have all their parents."""
         connection.execute("DELETE FROM typed WHERE broken IS NOT NULL")
         for parent in contract.parents:
             self._absent(connection, contract, parent.column, parent.dataset, parent.key)
@@ -223,8 +226,9 @@ class Audit:
     def _absent(
         self, connection: duckdb.DuckDBPyConnection, contract: Contract, column: str, dataset: str, key: str
     ) -> int:
-        """Makes `absent` of the values of a column of `typed` that are no key of a dataset's table. Returns how many
-        rows have one."""
+        """Creates the table `absent`: the values of a column of `typed` that are not a key of a dataset's table.
+        Returns the number of rows with such a value.
+        """
         table = existing_table(self.tables.table(dataset), self.tables.storage_options)
         ranges = key_ranges(
             lambda sql: connection.execute(for_duckdb(sql)).fetchall(), "typed", column, contract.column(column).kind
@@ -270,8 +274,9 @@ def _files_of(report: LoadReport) -> Iterator[tuple[Any, ...]]:
 
 
 def _enter_manifest(connection: duckdb.DuckDBPyConnection, manifest: Manifest, contracts: Contracts) -> None:
-    """The batch under way: what it wrote so far, no report may say. A report of a former try of it says less, and
-    goes."""
+    """Adds the open batch, with unknown counts: there may be no report of what it wrote so far. A report of an earlier
+    attempt is removed.
+    """
     for relation in ("batches", "files"):
         connection.execute(f"DELETE FROM {relation} WHERE batch_id = ?", [manifest.batch_id])
     _insert(
@@ -285,7 +290,7 @@ def _enter_manifest(connection: duckdb.DuckDBPyConnection, manifest: Manifest, c
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Column by column: row by row, 100,000 files would take minutes."""
+    """Inserts column by column: row by row, 100,000 files would take minutes."""
     columns = [list(column) for column in zip(*rows, strict=True)]
     if columns:
         connection.execute(f"INSERT INTO {relation} SELECT {', '.join(['unnest(?)'] * len(columns))}", columns)

@@ -1,6 +1,4 @@
-"""The questions that Athena answers after each load, as an analyst would ask them: over the tables as they are now.
-Derived from the contract.
-"""
+"""The checks by Athena after each load, derived from the contract. They query the tables as an analyst would."""
 
 from __future__ import annotations
 
@@ -16,39 +14,40 @@ NOT_EMPTY, KEY_UNIQUE, NO_ORPHANS, SCHEMA = "not_empty", "key_unique", "no_orpha
 BATCH_COUNTS, REJECT_RATE = "batch_counts", "reject_rate"
 CHECKS = {
     NOT_EMPTY: "The table has rows.",
-    KEY_UNIQUE: "No key stands in the table twice.",
-    NO_ORPHANS: "Each row's parents are in their tables.",
-    SCHEMA: "The catalog's columns are the contract's.",
-    REJECT_RATE: "Of this batch's rows no more are rejected than is usual.",
-    BATCH_COUNTS: "The rows that this batch inserted, updated or said again are in the table.",
+    KEY_UNIQUE: "Each key is in the table only once.",
+    NO_ORPHANS: "All parents of each row are in their tables.",
+    SCHEMA: "The catalog has the contract's columns.",
+    REJECT_RATE: "The share of rejected rows in this batch is at most LAKEHOUSE_REJECT_WARNING.",
+    BATCH_COUNTS: "The table has the rows that this batch inserted, updated or refreshed.",
 }
 REPAIR = (
-    "The table is not what the batches wrote: find who else writes to it (its Delta log says so) and repair or restore"
-    " it. Then run the job: it goes on with the batch."
+    "The table differs from what the batches wrote. Find the program that also writes to it (its Delta log lists the"
+    " commits), and repair or restore the table. Then run the job: it resumes the batch."
 )
 WHAT_TO_DO = {
     KEY_UNIQUE: REPAIR,
     NO_ORPHANS: REPAIR,
     BATCH_COUNTS: REPAIR,
     SCHEMA: (
-        "Run the job again: it brings the catalog's table {dataset} up to its contract. If it fails again, someone else"
-        " changes the catalog meanwhile."
+        "Run the job again: it updates the catalog's table {dataset} to its contract. If the check fails again, another"
+        " program changes the catalog meanwhile."
     ),
     NOT_EMPTY: (
-        "None of its rows could be loaded: rows that wait for their parents are loaded by themselves when these come."
-        " Each is in `lakehouse rejects --dataset {dataset}` with its reasons."
+        "None of its rows could be loaded. Rows that wait for their parents are loaded once these arrive. `lakehouse"
+        " rejects --dataset {dataset}` lists all rows with their reasons."
     ),
     REJECT_RATE: (
-        "Look at `lakehouse rejects --dataset {dataset}`: each row has its reasons, file and place. Ask whoever sent"
-        " the file; corrected rows may come in a later one. LAKEHOUSE_REJECT_WARNING says what is usual."
+        "`lakehouse rejects --dataset {dataset}` lists the rows with their reasons, files and row numbers. Ask the"
+        " sender of the file for corrected rows; they can come in a later file. LAKEHOUSE_REJECT_WARNING sets the share"
+        " above which this check warns."
     ),
 }
-"""When a check of a dataset fails."""
+"""What to do if a check fails; `{dataset}` stands for the dataset."""
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check's answer. `severe`: a failure of it fails the batch; else it is a warning."""
+    """The result of one check. `severe`: if it did not pass, the batch fails; otherwise it is a warning."""
 
     check: str
     passed: bool
@@ -58,7 +57,7 @@ class CheckResult:
 
 
 def checks_sql(contract: Contract, batch_id: str) -> str:
-    """One statement with one row: all numbers that the checks of one table need."""
+    """One statement whose result is one row: all numbers that the checks of one table need."""
     table, key = f'"{contract.dataset}"', f'"{contract.key}"'
     orphans = [
         f'(SELECT count(*) FROM {table} child LEFT JOIN "{parent.dataset}" parent ON parent."{parent.key}" ='
@@ -79,12 +78,12 @@ def run_checks(
     load_result: LoadResult | None,
     reject_warning: float = 1.0,
 ) -> list[CheckResult]:
-    """Asks Athena and the catalog, and compares. `load_result`: what the load says this batch did; without it the table
-    alone is checked.
+    """Queries Athena and the catalog, and returns the results of all checks. `load_result`: of this batch; without it,
+    only the table is checked, not the batch.
 
-    What fails the batch is what analysts must not see: a table that is wrong. An empty table does if the batch wrote
-    rows into it; where it wrote none (items that came before their orders all wait) it is a warning. So is a share of
-    rejected rows above `reject_warning`: the rows that are there are right.
+    A batch fails if the table is wrong, because analysts must not use it. An empty table fails the batch if the batch
+    wrote rows to it. If it wrote none (all order items wait for their orders), it is a warning. A share of rejected
+    rows above `reject_warning` is also a warning: the rows in the table are right.
     """
     [(rows, keys, of_batch, orphans)] = athena.query(checks_sql(contract, batch_id)).rows
     present = catalog.columns(contract.dataset)
@@ -115,6 +114,7 @@ def run_checks(
 def _checks_of_batch(batch_id: str, of_batch: int, load_result: LoadResult, reject_warning: float) -> list[CheckResult]:
     counts, written = load_result.counts, load_result.written
     seen = counts.read + counts.retried
+    share = counts.rejected / seen if seen else 0.0
     return [
         CheckResult(
             BATCH_COUNTS,
@@ -124,10 +124,8 @@ def _checks_of_batch(batch_id: str, of_batch: int, load_result: LoadResult, reje
         ),
         CheckResult(
             REJECT_RATE,
-            not seen
-            or counts.rejected / seen
-            <= reject_warning,  # a quotient is rounded as the setting's text was; 0.29 * 100 is less than 29
-            f"{counts.rejected} of {seen} rows rejected, {reject_warning:.0%} are usual",
+            share <= reject_warning,  # quotients, because 0.29 * 100 is less than 29
+            f"{counts.rejected} of {seen} rows rejected ({share:.1%}; warning above {reject_warning * 100:g}%)",
             {"rejected": counts.rejected, "seen": seen},
             severe=False,
         ),
@@ -136,9 +134,9 @@ def _checks_of_batch(batch_id: str, of_batch: int, load_result: LoadResult, reje
 
 def _difference(present: Mapping[str, str], wanted: Mapping[str, str]) -> str:
     differing = [name for name in {**wanted, **present} if present.get(name) != wanted.get(name)]
-    told = [
-        f"{name} is {present.get(name, 'absent')}, by the contract {wanted.get(name, 'absent')}" for name in differing
+    texts = [
+        f"{name} is {present.get(name, 'absent')}, in the contract {wanted.get(name, 'absent')}" for name in differing
     ]
-    return "; ".join(told) or (
+    return "; ".join(texts) or (
         "the contract's columns" if list(present) == list(wanted) else "the contract's columns in another order"
     )

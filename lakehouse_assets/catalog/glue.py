@@ -1,5 +1,5 @@
-"""Registers the Delta tables in the Glue catalog, from their contracts. Athena reads a table's own log, so only a new
-table or column needs a refresh.
+"""Registers the Delta tables in the Glue catalog, from their contracts. Athena reads a table's Delta log, so only a new
+table or new columns have to be registered.
 """
 
 from __future__ import annotations
@@ -15,25 +15,26 @@ from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Tables
 
 @dataclass(frozen=True)
 class Catalog:
-    """One Glue database, over the tables of a lakehouse."""
+    """The Glue database of a lakehouse. `glue`: boto3's client of Glue."""
 
     glue: Any
     database: str
     tables: Tables
 
     def refresh(self, contract: Contract) -> str:
-        """Brings the catalog's entries of a dataset's table and its rejected records up to the contract. Returns
-        created, updated or up to date.
+        """Creates or updates the catalog's entries of a dataset's table and of its rejected records, from the contract.
+        Returns for the table: "created", "updated" or "up to date".
         """
-        said = [contract.description, f"Rejected records of {contract.dataset}."]
+        descriptions = [contract.description, f"Rejected records of {contract.dataset}."]
         entries = self._entries(contract).items()
         data, _ = [
-            self._register(name, *entry, description) for (name, entry), description in zip(entries, said, strict=True)
+            self._register(name, *entry, description)
+            for (name, entry), description in zip(entries, descriptions, strict=True)
         ]
         return data
 
     def columns(self, name: str) -> dict[str, str]:
-        """The columns of a table and their types, as the catalog has them; none where it does not know the table."""
+        """The types of a table's columns in the catalog, by name; empty if the catalog lacks the table."""
         found = self._found(name)
         return (
             {column["Name"]: column["Type"] for column in _one_list(found)["StorageDescriptor"]["Columns"]}
@@ -42,9 +43,9 @@ class Catalog:
         )
 
     def outdated(self, contract: Contract) -> list[str]:
-        """The entries of a dataset that its readers lack: of its table, of its rejected records. One that is there with
-        the contract's columns is not among them: Athena reads the table's own log, so no other change of a table needs
-        its crawler."""
+        """The names of a dataset's entries (its table, its rejected records) that are missing or lack columns of the
+        contract. Other changes of a table do not need its crawler: Athena reads the table's Delta log.
+        """
         return [
             name
             for name, (columns, location) in self._entries(contract).items()
@@ -52,15 +53,15 @@ class Catalog:
         ]
 
     def _entries(self, contract: Contract) -> dict[str, tuple[Mapping[str, str], str]]:
-        """Columns and location, by the entry's name."""
+        """Columns and location, by the name of the entry."""
         return {
             contract.dataset: (contract.table_columns, self.tables.table(contract.dataset)),
             rejected_table(contract.dataset): (REJECTED_COLUMNS, self.tables.rejects(contract.dataset)),
         }
 
     def _has(self, name: str, columns: Mapping[str, str], location: str) -> bool:
-        """A crawler registers what the Delta log says: columns beyond the contract's (those of a contract before it)
-        stay.
+        """Whether the entry exists with these columns. It may have more: a crawler registers the columns of the Delta
+        log, which keeps those of earlier contracts.
         """
         found = self._found(name)
         if found is None:
@@ -91,8 +92,8 @@ class Catalog:
 
 
 def _one_list(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry with its partition keys among its columns. Glue's crawlers have written them in either place; a Delta
-    table's readers take them from its log.
+    """An entry with its partition keys among its columns. Glue's crawlers write them in either list; readers of a Delta
+    table take them from its log.
     """
     keys, storage = entry.get("PartitionKeys") or [], entry["StorageDescriptor"]
     named = {column["Name"] for column in keys}
@@ -105,5 +106,5 @@ def _one_list(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def rejected_table(dataset: str) -> str:
-    """The rejected records' name in the catalog; in S3 they lie under rejected/<dataset>/."""
+    """The name in the catalog of a dataset's rejected records. In S3 they are in rejected/<dataset>/."""
     return f"rejected_{dataset}"

@@ -17,8 +17,8 @@ def named_queries() -> list[str]:
 
 
 def statement_of(text: str) -> str:
-    """The statement itself, or what the file of that name holds. Raises BadConfiguration for a name that no file has,
-    and for nothing at all.
+    """The statement of the saved query with this name, or `text` itself if it is a statement. Raises BadConfiguration
+    if no saved query has the name, or if the text is empty.
     """
     if not text.strip():
         raise BadConfiguration('There is no statement. Try: lakehouse query "SELECT 1"')

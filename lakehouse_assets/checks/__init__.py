@@ -1,1 +1,1 @@
-"""Asset checks: what Athena says of the tables after each load."""
+"""Asset checks by Athena after each load."""

@@ -1,6 +1,7 @@
-"""Per table: not empty, key unique, no orphans, the contract's columns, this batch's counts are there. They block: the
-batch is not reported as done while a severe one fails. A share of rejected rows that is unusual is a warning: what is
-in the tables is right."""
+"""Checks of each table: not empty, key unique, no orphans, the contract's columns, this batch's rows. They block: while
+a severe check fails, the batch is not reported as done. A high share of rejected rows is only a warning, because the
+rows in the tables are right.
+"""
 
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ from lakehouse_assets.jobs import POOL
 
 
 def athena_checks(contracts: Contracts) -> dg.AssetChecksDefinition:
+    """The checks of all datasets, as one step."""
     specs = [
         dg.AssetCheckSpec(
             check, asset=athena_key(dataset), description=description, blocking=True, additional_deps=[BATCH]
@@ -46,8 +48,8 @@ def athena_checks(contracts: Contracts) -> dg.AssetChecksDefinition:
 
 
 def _found(lakehouse: Lakehouse, batch_id: str) -> dict[str, list[CheckResult]]:
-    """All checks for a batch under way. Later batches change the rows of one that has ended: then the tables alone are
-    checked, and no report hears of it.
+    """All checks for an open batch, with a report if one fails. For a batch that has ended, only the tables are
+    checked, without a report: later batches change its rows.
     """
     under_way = lakehouse.open_batch()
     if under_way is None or under_way.id != batch_id or not under_way.is_under_way():

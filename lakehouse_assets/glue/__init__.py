@@ -1,3 +1,3 @@
-"""AWS Glue as the lakehouse uses it: the code that its jobs run, the jobs' definition, and their runs. boto3 only;
-Dagster comes in in resources/.
+"""The lakehouse's AWS Glue jobs: the code that they run, their definition, and their runs. Uses only boto3; Dagster's
+side is in resources/.
 """

@@ -1,5 +1,5 @@
-"""The definition of the Glue jobs, one per dataset, as plain data: the embedded AWS's bootstrap and the deployment make
-the same jobs of it.
+"""The definitions of the Glue jobs, as plain data. The embedded AWS's bootstrap and the deployment create the same jobs
+from them.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from lakehouse_assets.settings import Settings
 GLUE_VERSION = "6.0"
 WORKER_TYPE = "G.1X"
 MOST_WORKERS = 10
-"""With auto-scaling a run takes as many as its tasks keep busy, and pays for those."""
+"""With auto-scaling a run uses, and pays for, only as many workers as its tasks keep busy."""
 TIMEOUT_MINUTES = 120
 
 CONFIGURATION = DELTA | {"spark.executorEnv.JAVA_TOOL_OPTIONS": COMPILE_ALL}
-"""What must be said before Spark starts. As a variable the Java option stands beside Glue's own;
-spark.executor.extraJavaOptions would replace them.
+"""Configuration that has to be set before Spark starts. The Java option is in a variable, so that it is added to Glue's
+own options: spark.executor.extraJavaOptions would replace them.
 """
 
 
 def job_definition(settings: Settings, contract: Contract, code: Code, contracts: str, role: str) -> dict[str, Any]:
-    """The job that loads a dataset, as CreateJob takes it. `contracts`: the folder in S3 (`upload_contracts`); `role`:
-    the job's IAM role.
+    """CreateJob's arguments for the job that loads a dataset. `contracts`: their location in S3 (`upload_contracts`);
+    `role`: the ARN of the job's IAM role.
 
-    One run at a time and no retries of Glue's own: a table has one writer, and who submits a run decides whether
-    another can heal it.
+    Glue runs one run at a time, because a table has one writer. It does not retry: the caller decides whether another
+    run can succeed.
     """
     return {
         "Name": settings.job_name(contract),
@@ -47,10 +47,10 @@ def job_definition(settings: Settings, contract: Contract, code: Code, contracts
 
 
 def step_definition(settings: Settings, step: str, name: str, code: Code, contracts: str, role: str) -> dict[str, Any]:
-    """A job that does another step of a batch than a load (CONVERT, ARCHIVE). It starts no Spark, so it has as few
-    workers as Glue gives.
+    """CreateJob's arguments for the job of another step (CONVERT, ARCHIVE). It does not use Spark, so it has two
+    workers, Glue's minimum.
 
-    Not a Python shell job: those have Python 3.9 at most.
+    It is not a Python shell job: these have Python 3.9 at most.
     """
     arguments = platform_arguments(settings, code) | step_arguments(settings, step, contracts)
     return {
@@ -69,8 +69,8 @@ def step_definition(settings: Settings, step: str, name: str, code: Code, contra
 
 
 def platform_arguments(settings: Settings, code: Code) -> dict[str, str]:
-    """What Glue itself reads: Delta Lake and the log store, the wheel and what it needs, logs and metrics while it
-    runs.
+    """Glue's own arguments: Delta Lake and the log store, the wheel and its modules, logs and metrics during
+    the run.
     """
     return {
         "--job-language": "python",
@@ -78,8 +78,8 @@ def platform_arguments(settings: Settings, code: Code) -> dict[str, str]:
         "--extra-jars": code.log_store,
         "--conf": " --conf ".join(f"{name}={value}" for name, value in CONFIGURATION.items()),
         "--additional-python-modules": f"{code.wheel},{code.modules}",
-        # All that is needed is named, and lies in the bucket: a run asks no package index, which may be out of reach or
-        # have taken a version back.
+        # All modules are listed and are in the bucket. A package index could be unreachable, or could have withdrawn a
+        # version.
         "--python-modules-installer-option": "--no-deps --no-index",
         "--enable-auto-scaling": "true",
         "--enable-continuous-cloudwatch-log": "true",

@@ -1,7 +1,7 @@
-"""The Python modules of a Glue job beside this project's wheel.
+"""The Python modules of a Glue job besides this project's wheel.
 
-An account's jobs find them in the bucket, as a zip of wheels (aws_deploy/glue_modules.py). The embedded Glue has those
-of this machine, by name and version.
+In an account, they are in the bucket as a zip of wheels (aws_deploy/glue_modules.py). The embedded Glue uses those of
+this machine.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import importlib.metadata
 
 MODULES = (
     "annotated-types",
-    "boto3",  # Glue's own is of an unknown age; conditional writes need one of August 2024 or later
+    "boto3",  # the version of Glue's own is not known; conditional writes need one of August 2024 or later
     "botocore",
     "dagster-pipes",
     "jmespath",
@@ -18,7 +18,7 @@ MODULES = (
     "pydantic",
     "pydantic-core",
     "pydantic-settings",
-    "python-calamine",  # reads workbooks, where a step beside the loads is a Glue job
+    "python-calamine",  # reads workbooks, if the conversion is a Glue job
     "python-dateutil",
     "python-dotenv",
     "pyyaml",
@@ -29,10 +29,12 @@ MODULES = (
     "typing-inspection",
     "urllib3",
 )
-"""What the entry point imports, and what that needs, to the last: they are installed with --no-deps. pip would
-otherwise bring all that the wheel names, with Dagster, DuckDB and delta-rs, none of which the Spark engine touches."""
+"""The packages that the entry point imports, and all their dependencies, because they are installed with --no-deps.
+Otherwise pip would also install the wheel's other dependencies (Dagster, DuckDB, delta-rs), which the Spark engine does
+not use.
+"""
 
 
 def of_this_machine() -> str:
-    """As --additional-python-modules takes them."""
+    """The modules with this machine's versions, as a value of --additional-python-modules."""
     return ",".join(f"{name}=={importlib.metadata.version(name)}" for name in MODULES)

@@ -1,8 +1,8 @@
-"""The runs of one Glue job: find the one that is under way for a batch, start one, wait for its end through throttling
-and outages, stop it.
+"""The runs of one Glue job: find the unfinished one of a batch, start one, wait for its end despite throttling and
+outages, stop it.
 
-A run outlives whoever started it. So before a run is started, one that a former try left behind is looked for by its
-arguments and taken up again: two runs of one batch would write the same tables.
+A run can outlive the process that started it, and two runs of one batch would write the same tables. So before a run is
+started, an unfinished one of an earlier attempt is looked for by its arguments, and resumed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lakehouse_assets.aws.client import failures_named, pauses
 from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, LeaseLost, TemporaryOutage
 
 UNFINISHED = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
-"""All others are final: SUCCEEDED, FAILED, ERROR, TIMEOUT, STOPPED, EXPIRED."""
+"""All other states are final: SUCCEEDED, FAILED, ERROR, TIMEOUT, STOPPED, EXPIRED."""
 BUSY = {"ConcurrentRunsExceededException", "ResourceNumberLimitExceededException"}
 RUNS_LOOKED_AT = 200
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
@@ -32,20 +32,20 @@ OURS: dict[str, type[LakehouseError]] = {
 REFUSED = re.compile(
     r"\b(AccessDenied(Exception)?|NoSuchBucket|KeyTooLong(Error)?|InvalidRequest|UnknownStoreException|EntityNotFoundException)\b"
 )
-"""An answer of AWS, in a reason that Glue gives, that another run does not change."""
+"""Errors of AWS in Glue's message that another run would meet again."""
 TOO_SMALL = re.compile(r"No space left on device|OutOfMemoryError")
 OURS_IN_MESSAGE = re.compile(rf"\b({'|'.join(OURS)}): (.*?)(\n\(the whole log: [^\n]*\))?\Z", re.DOTALL)
 
 Run = dict[str, Any]
-"""As Glue's GetJobRun describes it."""
-Tell = Callable[[str], None]
+"""A run in the form of Glue's GetJobRun."""
+Log = Callable[[str], None]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class GlueRuns:
-    """The runs of one job. `patience`: how many seconds an outage of Glue, or another run that holds the job, is waited
-    out.
+    """The runs of one job. `client`: boto3's client of Glue. `patience`: the seconds to wait for the end of an outage
+    of Glue, or of another run of the job.
     """
 
     client: Any
@@ -53,8 +53,8 @@ class GlueRuns:
     patience: float = 1800
 
     def under_way(self, which: Mapping[str, str]) -> Run | None:
-        """The latest unfinished run that has these arguments. One that a run does not name is not held against it:
-        there the job's own default stands.
+        """The latest unfinished run with these arguments; None if there is none. An argument that the run does not set
+        counts as matching, because the job's default applies.
         """
         with failures_named(f"Looking for runs of Glue job {self.job}"):
             pages = self.client.get_paginator("get_job_runs").paginate(
@@ -72,16 +72,16 @@ class GlueRuns:
                 return None
         return None
 
-    def start(self, arguments: Mapping[str, str], which: Mapping[str, str], tell: Tell) -> str:
-        """Starts a run with these arguments, or takes up the one under way that has the arguments `which`. Returns the
+    def start(self, arguments: Mapping[str, str], which: Mapping[str, str], log: Log) -> str:
+        """Starts a run with these arguments, unless there is an unfinished one with the arguments `which`. Returns the
         run's id.
 
-        Raises TemporaryOutage where the job is held by another run, or Glue out of reach, for longer than its patience;
-        BadConfiguration where Glue refuses.
+        Raises TemporaryOutage if another run occupies the job, or Glue does not answer, for longer than `patience`;
+        BadConfiguration if Glue refuses the run.
         """
 
         def once() -> str:
-            # Looked for at each try: one that was answered by an outage may have started the run all the same.
+            # Looked for at each attempt: a call that ended in an outage may have started the run nevertheless.
             found = self.under_way(which)
             if found is None:
                 return self._start(arguments)
@@ -91,25 +91,25 @@ class GlueRuns:
                 )
             return str(found["Id"])
 
-        return patiently(once, self.patience, tell)
+        return patiently(once, self.patience, log)
 
-    def wait(self, run_id: str, tell: Tell) -> Run:
-        """Waits until the run has ended, in whatever state, and tells of each state on the way. Raises TemporaryOutage
-        after a long outage.
+    def wait(self, run_id: str, log: Log) -> Run:
+        """Waits until the run has ended, in any state, and returns it. Logs each state. Raises TemporaryOutage if an
+        outage lasts longer than `patience`.
         """
-        told = None
+        state = None
         for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
-            run = patiently(lambda: self._look_at(run_id), self.patience, tell)
-            if run["JobRunState"] != told:
-                told = run["JobRunState"]
-                tell(f"Run {run_id} of Glue job {self.job}: {told}")
-            if told not in UNFINISHED:
+            run = patiently(lambda: self._look_at(run_id), self.patience, log)
+            if run["JobRunState"] != state:
+                state = run["JobRunState"]
+                log(f"Run {run_id} of Glue job {self.job}: {state}")
+            if state not in UNFINISHED:
                 return run
             time.sleep(pause)
         raise AssertionError("pauses do not end")
 
     def stop(self, run_id: str) -> None:
-        """Asks Glue to stop the run. Raises LakehouseError where it does not: the run goes on."""
+        """Asks Glue to stop the run. Raises LakehouseError if Glue does not: then the run continues."""
 
         def once() -> Any:
             with failures_named(f"Stopping run {run_id} of Glue job {self.job}"):
@@ -138,10 +138,10 @@ class GlueRuns:
 
 
 def failure_of(run: Run) -> LakehouseError | None:
-    """Why a run that ended did not succeed, as one of our errors; None if it did.
+    """The failure of a run that has ended, as one of the lakehouse's errors; None if it succeeded.
 
-    TemporaryOutage is what another run may heal. A time-out is not: the run has cost the most that it may, and the same
-    work meets the same end.
+    It is a TemporaryOutage if another run may succeed. A time-out is not: the run cost its maximum, and another one
+    would time out again.
     """
     state, message = run["JobRunState"], run.get("ErrorMessage") or "Glue gives no reason"
     if state == "SUCCEEDED":
@@ -153,29 +153,27 @@ def failure_of(run: Run) -> LakehouseError | None:
     if state == "TIMEOUT":
         return BadConfiguration(
             f"{ended} after {run.get('Timeout')} minutes. Give the job more time or more workers, then run the batch"
-            " again: it goes on."
+            " again: it is resumed."
         )
     if state == "STOPPED":
-        return LakehouseError(f"{ended}: someone stopped it. Nothing is lost; run the batch again, and it goes on.")
+        return LakehouseError(f"{ended}: someone stopped it. Nothing is lost; run the batch again: it is resumed.")
     if "IMPORT_ERROR" in message:
-        return BadConfiguration(
-            f"{ended}: {message}. Deploy the job again: its code or a module that it needs is missing."
-        )
+        return BadConfiguration(f"{ended}: {message}. Deploy the job again: its code or a module is missing.")
     if REFUSED.search(message):
         return BadConfiguration(
-            f"{ended}: {message}. AWS refused a request of it: check the names and the permissions of its role, then"
-            " run the batch again."
+            f"{ended}: {message}. AWS refused a request of the run: check the names and the permissions of the job's"
+            " role, then run the batch again."
         )
     if TOO_SMALL.search(message):
         return BadConfiguration(
-            f"{ended}: {message}. Give the job more or larger workers, then run the batch again: it goes on."
+            f"{ended}: {message}. Give the job more or larger workers, then run the batch again: it is resumed."
         )
     return TemporaryOutage(f"{ended}: {message}. Nothing is lost; run it again.")
 
 
 def failure_of_task(error: str, cause: str) -> LakehouseError:
-    """Why a state that waits for a run failed, by the error and the cause that Step Functions gives: the run itself
-    where there was one.
+    """The failure of a state that waits for a run, from Step Functions' error and cause. The cause is the run itself,
+    if there was one.
     """
     try:
         run = json.loads(cause)
@@ -183,26 +181,26 @@ def failure_of_task(error: str, cause: str) -> LakehouseError:
         run = {}
     failure = failure_of(run) if isinstance(run, dict) and "JobRunState" in run else None
     if failure is None and ("Rate exceeded" in cause or "ThrottlingException" in cause):
-        # Step Functions knows no name for it, and says Glue.AWSGlueException (AWS re:Post,
+        # Step Functions has no name for throttling and reports Glue.AWSGlueException (AWS re:Post,
         # glue-throttling-rate-exceeded).
         return TemporaryOutage(f"{error}: {cause}. Nothing is lost; run it again.")
     return failure or LakehouseError(f"{error}: {cause}")
 
 
-def patiently(call: Callable[[], T], seconds: float, tell: Tell = print) -> T:
-    """The call's answer; while it is a TemporaryOutage it is made again, for so many seconds. Raises the last
-    outage.
+def patiently(call: Callable[[], T], seconds: float, log: Log = print) -> T:
+    """The result of the call, which is retried for up to `seconds` while it raises a TemporaryOutage. Raises the last
+    outage. Logs each outage once.
     """
     deadline = time.monotonic() + seconds
-    told = None
+    logged = None
     for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
         try:
             return call()
         except TemporaryOutage as outage:
             if time.monotonic() + pause > deadline:
                 raise
-            if told != str(outage):
-                told = str(outage)
-                tell(f"{told} (tried again for up to {seconds:.0f} s)")
+            if logged != str(outage):
+                logged = str(outage)
+                log(f"{logged} (retried for up to {seconds:.0f} s)")
         time.sleep(pause)
     raise AssertionError("pauses do not end")

@@ -1,5 +1,5 @@
-"""What a job run reads from the bucket: code and contracts. Each lies in a folder named by its content, so that a run
-under way keeps what it began with.
+"""Uploads the code and the contracts that Glue runs read from the bucket. Each is in a folder named by its content, so
+that a running job keeps the version with which it began.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from lakehouse_assets.glue.wheel import build_wheel
 from lakehouse_assets.landing.store import Store
 
 ENTRY_POINT = Path(__file__).parents[1] / "glue_entry_point.py"
-"""The script of every job. It is uploaded, not imported: it imports what defines the jobs."""
+"""The script of every job. It is not imported here, because it imports this package."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """Where a job's code lies: s3:// locations. `modules`: what it needs besides, as --additional-python-modules takes
-    it.
+    """The s3:// locations of a job's code. `modules`: its other Python modules, as a value of
+    --additional-python-modules.
     """
 
     script: str
@@ -31,13 +31,13 @@ class Code:
 
 
 def upload_code(store: Store, control: str, modules: str) -> Code:
-    """Uploads the entry point, the wheel of this project and the log store, where they are not there yet. `control`:
-    the prefix of the control folder.
+    """Uploads the entry point, the wheel of this project and the log store, unless the bucket has them. `control`: the
+    prefix of the control folder. Returns their locations.
     """
     with tempfile.TemporaryDirectory() as built:
         wheel = build_wheel(Path(built))
         content = wheel.read_bytes()
-        # The others are in the wheel too, so that one hash stands for all.
+        # The wheel contains the other files, too, so its hash is the hash of all.
         code = f"{control}code/{_address(content)}/"
         _upload(store, code + wheel.name, content)
     for file in (ENTRY_POINT, LOG_STORE):
@@ -47,7 +47,7 @@ def upload_code(store: Store, control: str, modules: str) -> Code:
 
 
 def upload_contracts(store: Store, control: str, contracts: Path) -> str:
-    """Uploads the documents of all contracts. Returns their folder, an s3:// location that ends with '/'."""
+    """Uploads all contracts of the folder `contracts`. Returns their location in S3, which ends with `/`."""
     documents = {path.name: path.read_bytes() for path in sorted(contracts.glob(f"*{CONTRACT}"))}
     parts = (part for name, content in documents.items() for part in (name.encode(), content))
     folder = f"{control}contracts/{_address(*parts)}/"

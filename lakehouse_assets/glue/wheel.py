@@ -1,4 +1,4 @@
-"""The project as a wheel, so that a Glue job runs the very code that runs here."""
+"""Builds this project's wheel, so that a Glue job runs the same code as this machine."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ LONG_AGO = (2020, 2, 2, 0, 0, 0)
 
 
 def build_wheel(folder: Path, project: Path = PROJECT) -> Path:
-    """Builds the wheel into a folder; the same code always gives the same bytes. `project`: where this package lies.
+    """Builds the wheel in `folder` and returns its path. The same code always gives the same bytes. `project`: the
+    folder that contains this package.
 
-    A source tree is built by hatchling (0.2 s). A package that was installed from a wheel is packed again. Raises
-    BadConfiguration where neither can be done.
+    A checkout is built by hatchling (0.2 s). A package that was installed from a wheel is packed again. Raises
+    BadConfiguration if neither is possible.
     """
     if (project / "pyproject.toml").exists():
         return _built(project, folder)
@@ -27,7 +28,7 @@ def build_wheel(folder: Path, project: Path = PROJECT) -> Path:
 
 def _built(project: Path, folder: Path) -> Path:
     try:
-        from hatchling.builders.wheel import WheelBuilder
+        from hatchling.builders.wheel import WheelBuilder  # noqa: PLC0415 - a build tool
     except ImportError:
         raise BadConfiguration(
             "The wheel that Glue runs cannot be built: hatchling is not installed. Run `make setup`."
@@ -40,8 +41,8 @@ def _packed_again(project: Path, folder: Path) -> Path:
     installed = next(iter(importlib.metadata.distributions(name=DISTRIBUTION, path=[str(project)])), None)
     if installed is None:
         raise BadConfiguration(
-            f"The wheel that Glue runs cannot be made: {project} is neither the project's source tree nor has it"
-            f" {DISTRIBUTION} installed."
+            f"The wheel that Glue runs cannot be built: {project} is not a checkout, and {DISTRIBUTION} is not"
+            " installed there."
         )
     files = [
         file

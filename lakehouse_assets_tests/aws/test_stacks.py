@@ -74,7 +74,7 @@ def test_an_update_that_would_lose_what_holds_data_is_refused_before_it_begins(
     sqs.send_message(QueueUrl=url, MessageBody="a file landed")
     changed = topic(**queue(f"{name}-others")) if change == "another name" else topic()
     with pytest.raises(
-        BadConfiguration, match=r"would remove what holds data, or make it anew:\n  - Events \(AWS::SQS::Queue\)"
+        BadConfiguration, match=r"would remove or replace resources that hold data:\n  - Events \(AWS::SQS::Queue\)"
     ):
         bring_up(cloudformation, name, changed, {"Name": f"{name}-two"})
     assert sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)["Messages"][0]["Body"] == "a file landed"

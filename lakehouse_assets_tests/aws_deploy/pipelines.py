@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from aws_deploy.embedded import deploy, kept
+from aws_deploy.embedded import deploy, stored_templates
 from aws_deploy.packaging import address, this_machine
 from aws_deploy.presets import PRESETS, Preset
 from lakehouse_assets.aws.client import Aws
@@ -139,7 +139,12 @@ def deployed(home: Path, zips: Mapping[str, Path], preset: str = "ecommerce", **
     with embedded_aws(home) as running:
         house = Lakehouse(told, Aws(running.environment()))
         # The bucket first, with the zips in it: building them takes longer than all the rest.
-        bring_up(house.aws.client("cloudformation"), chosen.storage_stack, kept(preset).storage, parameters_of(told))
+        bring_up(
+            house.aws.client("cloudformation"),
+            chosen.storage_stack,
+            stored_templates(preset).storage,
+            parameters_of(told),
+        )
         for name, built in zips.items():
             house.zone.store.upload(
                 built, f"{told.control_prefix}code/{address(name, told.contracts, this_machine())}/{name}.zip"

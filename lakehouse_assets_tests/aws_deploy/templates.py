@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from aws_deploy.presets import PRESETS, Preset
-from aws_deploy.synth import KEPT
+from aws_deploy.synth import TEMPLATES
 
 Properties = dict[str, Any]
 BOTH = sorted(PRESETS)
@@ -81,4 +81,4 @@ def _as_list(value: Any) -> list[Any]:
 @cache
 def kept(preset: str, part: str) -> Template:
     """`part`: storage or pipeline."""
-    return Template(PRESETS[preset], json.loads((KEPT / f"{preset}-{part}.json").read_text("utf-8")))
+    return Template(PRESETS[preset], json.loads((TEMPLATES / f"{preset}-{part}.json").read_text("utf-8")))

@@ -16,7 +16,7 @@ from aws_deploy.acceptance.__main__ import run
 from aws_deploy.acceptance.plan import EMBEDDED_ACCOUNT, PATHS, site_of
 from aws_deploy.acceptance.report import Report, markdown, write
 from aws_deploy.acceptance.trial import Trial
-from aws_deploy.embedded import kept
+from aws_deploy.embedded import stored_templates
 from aws_deploy.packaging import this_machine
 from aws_deploy.presets import ACCEPTANCE
 from lakehouse_assets.aws.client import Aws
@@ -90,7 +90,10 @@ def accepted(
         before = everything_in(aws)
         left = site_of(Aws(), tmp_path_factory.mktemp("left")).settings
         bring_up(
-            aws.client("cloudformation"), ACCEPTANCE.storage_stack, kept(ACCEPTANCE.name).storage, parameters_of(left)
+            aws.client("cloudformation"),
+            ACCEPTANCE.storage_stack,
+            stored_templates(ACCEPTANCE.name).storage,
+            parameters_of(left),
         )
         aws.client("s3").put_object(Bucket=left.bucket, Key="raw/orders/left.csv", Body=b"of the killed one")
         report = run(Aws(), yes=True, keep=False, target=this_machine())

@@ -53,7 +53,7 @@ class Standing(Trial):
     """A deployment in which all goes well, but for what `faults` does, by the name of the call and of the path."""
 
     site: Site = SITE
-    tell: Callable[[str], None] = lambda _: None
+    log: Callable[[str], None] = lambda _: None
     faults: dict[tuple[str, str], BaseException] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     rows: dict[str, list[str]] = field(default_factory=dict)
@@ -263,5 +263,5 @@ def test_what_an_interrupted_one_left_running_is_stopped_before_its_bucket_is_em
     aws = Running()
     monkeypatch.setattr(trial, "remove", lambda *_, **__: aws.asked.append("remove"))
     monkeypatch.setattr(trial, "delete_bucket", lambda *_: None)
-    Trial(replace(SITE, aws=aws), tell=lambda _: None).remove()
+    Trial(replace(SITE, aws=aws), log=lambda _: None).remove()
     assert aws.asked == ["stop arn:e", "stop acceptance-orders_etl", "remove"]

@@ -200,7 +200,7 @@ def test_entries_that_are_not_the_contracts_and_answers_that_differ_fail_a_new_c
         "differs",
         "differ: orders",
     )
-    assert (found["Athena"].verdict, found["Athena"].found) == ("differs", "q: 1 of 2 rows have other values")
+    assert (found["Athena"].verdict, found["Athena"].found) == ("differs", "q: 1 of 2 rows have different values")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from aws_deploy.deploy import _what_and_where, deploy, remove
+from aws_deploy.deploy import _deployment_and_account, deploy, remove
 from aws_deploy.packaging import this_machine
 from aws_deploy.presets import ECOM_LAKEHOUSE, ECOMMERCE, Preset
 from aws_deploy.settings import Deployment, lakehouse_settings
@@ -87,11 +87,11 @@ def buckets(aws: Aws) -> set[str]:
 def test_the_bucket_is_that_of_the_deployed_stack_or_a_new_name(
     aws: Aws, storage: Callable[[Preset, str], Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _what_and_where()[1].bucket == "ecommerce-lakehouse-000000000000-us-east-1"
+    assert _deployment_and_account()[1].bucket == "ecommerce-lakehouse-000000000000-us-east-1"
     storage(ECOMMERCE, "the-first-name")
-    assert _what_and_where()[1].bucket == "the-first-name"
+    assert _deployment_and_account()[1].bucket == "the-first-name"
     monkeypatch.setenv("LAKEHOUSE_BUCKET", "the-first-name")
-    assert _what_and_where()[1].bucket == "the-first-name"
+    assert _deployment_and_account()[1].bucket == "the-first-name"
 
 
 def test_other_names_than_the_deployed_ones_are_refused_all_in_one_message(
@@ -101,7 +101,7 @@ def test_other_names_than_the_deployed_ones_are_refused_all_in_one_message(
     monkeypatch.setenv("LAKEHOUSE_BUCKET", "another")
     monkeypatch.setenv("LAKEHOUSE_RAW_PREFIX", "in/")
     with pytest.raises(BadConfiguration) as told:
-        _what_and_where()
+        _deployment_and_account()
     assert "LAKEHOUSE_BUCKET: deployed is the-first-name, asked for is another" in str(told.value)
     assert "LAKEHOUSE_RAW_PREFIX: deployed is raw/, asked for is in/" in str(told.value)
     assert "LAKEHOUSE_DATABASE" not in str(told.value)
@@ -113,7 +113,7 @@ def test_the_other_presets_bucket_is_refused(
     storage(ECOM_LAKEHOUSE, "the-others")
     monkeypatch.setenv("LAKEHOUSE_BUCKET", "the-others")
     with pytest.raises(BadConfiguration, match=r"that of stack EcomLakehouseStorage.*DEPLOY_PRESET=ecom_lakehouse"):
-        _what_and_where()
+        _deployment_and_account()
 
 
 def test_no_bucket_is_removed_but_that_of_the_deployed_stack(
@@ -143,21 +143,21 @@ def test_a_stack_that_never_worked_says_no_names(
         bring_up(aws.client("cloudformation"), ECOMMERCE.storage_stack, failing, {"BucketName": "taken"})
     assert deployed_parameters(aws.client("cloudformation"), ECOMMERCE.storage_stack) is None
     monkeypatch.setenv("LAKEHOUSE_BUCKET", "free")
-    assert _what_and_where()[1].bucket == "free"
+    assert _deployment_and_account()[1].bucket == "free"
 
 
 def test_a_deployment_works_and_goes(aws: Aws, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     """One test, because each of its parts needs the one before."""
     with pytest.raises(NotWorking, match="make deploy"):
-        smoke_test(ECOMMERCE, settings, aws, load=False, tell=print)
+        smoke_test(ECOMMERCE, settings, aws, load=False, log=print)
 
     outputs = deployed(aws, settings)
     assert outputs["StateMachineArn"].endswith(":EcommerceETLPipeline")
     assert deployed(aws, settings) == outputs
 
-    smoke_test(ECOMMERCE, settings, aws, load=True, tell=print)
+    smoke_test(ECOMMERCE, settings, aws, load=True, log=print)
     told = capsys.readouterr().out
-    assert "CheckDataAvailability: Nothing waits" in told
+    assert "CheckDataAvailability: Nothing to load" in told
     assert "Athena answers in workgroup ecommerce-lakehouse" in told
     [report] = Lakehouse(settings, aws).reports.all()
     assert f"Batch {report['batch_id']} succeeded" in told

@@ -81,7 +81,7 @@ def test_an_execution_that_gave_up_waiting_is_started_again_once_for_each_holder
     woken(lakehouse, gives_up, monkeypatch)
     [work] = executions(lakehouse, gives_up)
     assert woken(lakehouse, gives_up, monkeypatch) == f"Execution {work}-waited-0 is started."
-    assert "is there" in woken(lakehouse, gives_up, monkeypatch)
+    assert "exists already" in woken(lakehouse, gives_up, monkeypatch)
     lakehouse.take_lease(print)
     lakehouse.lease.release()
     assert woken(lakehouse, gives_up, monkeypatch) == f"Execution {work}-waited-1 is started."
@@ -91,7 +91,7 @@ def test_an_execution_that_failed_is_left_to_a_person(lakehouse: Lakehouse, monk
     fails = machine(lakehouse, {"Type": "Fail", "Error": "BadData"})
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     woken(lakehouse, fails, monkeypatch)
-    assert "is there" in woken(lakehouse, fails, monkeypatch)
+    assert "exists already" in woken(lakehouse, fails, monkeypatch)
     assert len(executions(lakehouse, fails)) == 1
 
 
@@ -102,7 +102,7 @@ def test_behind_a_batch_that_failed_files_start_nothing_until_it_has_ended(
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     freeze(lakehouse).record_failure("the reason")
     put(lakehouse, "raw/products/q.csv", products_csv(product(2)))
-    assert "it waits behind a batch that failed" in woken(lakehouse, fails, monkeypatch)
+    assert "a failed batch has to be redriven" in woken(lakehouse, fails, monkeypatch)
     assert executions(lakehouse, fails) == {}
     lakehouse.abandon("enough")
     assert "is started" in woken(lakehouse, fails, monkeypatch)
@@ -254,10 +254,10 @@ def test_an_execution_that_failed_untold_is_told_and_one_that_said_so_itself_is_
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     ended = {"detail": {"executionArn": OF_THE_LAKEHOUSE, "status": "FAILED"}}
     assert marker.handler({"execution": OF_THE_LAKEHOUSE}, None)["batch_id"]
-    assert "failed before a state could say why" in failure.handler(ended, None)["message"]
+    assert "an error that no state could record" in failure.handler(ended, None)["message"]
     assert [report["status"] for report in lakehouse.reports.all()] == ["failed"]
     assert not lakehouse.lease.is_held()
-    assert "told so itself" in failure.handler(ended, None)["message"]
+    assert "recorded its failure itself" in failure.handler(ended, None)["message"]
 
 
 def test_a_failure_of_one_who_does_not_hold_the_lease_leaves_the_others_report_alone(lakehouse: Lakehouse) -> None:

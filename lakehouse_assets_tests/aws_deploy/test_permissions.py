@@ -48,13 +48,13 @@ def _without_tls_only(template: str) -> str:
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory, lambda_zips: dict[str, Path]) -> Iterator[Pipeline]:
-    kept = deployment.kept("ecommerce")
-    plain = Templates(_without_tls_only(kept.storage), _without_tls_only(kept.pipeline))
+    stored = deployment.stored_templates("ecommerce")
+    plain = Templates(_without_tls_only(stored.storage), _without_tls_only(stored.pipeline))
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("AUTH", "true")
         patched.setattr(process, "NAMES_OF_THE_SERVER", process.NAMES_OF_THE_SERVER | {"AUTH"})
         for module in (deployment, pipelines):
-            patched.setattr(module, "kept", lambda _: plain)
+            patched.setattr(module, "stored_templates", lambda _: plain)
         with deployed(tmp_path_factory.mktemp("permissions"), lambda_zips) as running:
             yield running
 

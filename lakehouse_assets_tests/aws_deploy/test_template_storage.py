@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from aws_deploy.synth import KEPT
+from aws_deploy.synth import TEMPLATES
 from lakehouse_assets.aws.stacks import MOST_BYTES_IN_A_CALL
 from lakehouse_assets.catalog.queries import named_queries, statement_of
 from lakehouse_assets_tests.aws_deploy.templates import BOTH, Template, kept
@@ -117,7 +117,7 @@ def test_messages_stay_hidden_for_six_times_as_long_as_the_lambda_may_work_on_th
 
 def test_the_template_is_short_enough_for_one_call(storage: Template) -> None:
     """A longer one would have to lie in a bucket, and this one makes the bucket."""
-    assert len((KEPT / f"{storage.preset.name}-storage.json").read_bytes()) < MOST_BYTES_IN_A_CALL
+    assert len((TEMPLATES / f"{storage.preset.name}-storage.json").read_bytes()) < MOST_BYTES_IN_A_CALL
 
 
 def test_data_and_key_outlive_the_stack(storage: Template) -> None:

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from aws_deploy.synth import KEPT
+from aws_deploy.synth import TEMPLATES
 
 SYNTHESIS = """
 import json, sys
 from aws_deploy.presets import PRESETS
 from aws_deploy.settings import Deployment, built_in_settings
-from aws_deploy.synth import kept_templates, synthesize
+from aws_deploy.synth import fresh_templates, synthesize
 
 chosen = Deployment.model_construct(preset="ecommerce", emails=("data@example.com",), subscribers=("111122223333",), workers=4, log_days=7,
     scan_limit_gb=5, waiting_minutes=15, access_logs="logs-of-mine")
 print(json.dumps({
-    "kept": {path.name: template for path, template in kept_templates().items()},
+    "kept": {path.name: template for path, template in fresh_templates().items()},
     "chosen": synthesize([(chosen, built_in_settings(PRESETS["ecommerce"]))]),
 }))
 """
@@ -54,17 +54,17 @@ def made() -> dict[str, dict[str, str]]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_the_kept_templates_are_fresh(made: dict[str, dict[str, str]]) -> None:
+def test_the_fresh_templates_are_fresh(made: dict[str, dict[str, str]]) -> None:
     stale = [
         name
         for name, template in made["kept"].items()
-        if not (KEPT / name).exists() or (KEPT / name).read_text("utf-8") != template
+        if not (TEMPLATES / name).exists() or (TEMPLATES / name).read_text("utf-8") != template
     ]
     assert not stale, (
-        f"{', '.join(stale)} in {KEPT.name}/ are not what aws_deploy/, the contracts and sql/ say now. Run `make synth`"
+        f"{', '.join(stale)} in {TEMPLATES.name}/ are not what aws_deploy/, the contracts and sql/ say now. Run `make synth`"
         " and commit them."
     )
-    assert {path.name for path in KEPT.glob("*.json")} == set(made["kept"])
+    assert {path.name for path in TEMPLATES.glob("*.json")} == set(made["kept"])
 
 
 def test_a_permission_that_nobody_gave_a_reason_for_fails_the_synthesis(

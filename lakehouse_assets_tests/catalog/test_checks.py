@@ -105,7 +105,8 @@ def test_more_rejected_rows_than_usual_are_a_warning(lakehouse: Lakehouse) -> No
         ("order_items", NOT_EMPTY),
     }
     assert (
-        by_name(checked(lakehouse, batch_id)["products"])[REJECT_RATE].message == "2 of 19 rows rejected, 10% are usual"
+        by_name(checked(lakehouse, batch_id)["products"])[REJECT_RATE].message
+        == "2 of 19 rows rejected (10.5%; warning above 10%)"
     )
 
 

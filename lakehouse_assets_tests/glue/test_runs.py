@@ -215,13 +215,13 @@ def test_a_run_that_cannot_be_stopped_says_why(lakehouse: Lakehouse) -> None:
             "FAILED",
             "o98.save: AccessDenied (Service: Amazon S3; Status Code: 403)",
             BadConfiguration,
-            "AWS refused a request of it",
+            "AWS refused a request of the run",
         ),
         (
             "FAILED",
             "The specified bucket does not exist (Error Code: NoSuchBucket)",
             BadConfiguration,
-            "AWS refused a request of it",
+            "AWS refused a request of the run",
         ),
         (
             "FAILED",

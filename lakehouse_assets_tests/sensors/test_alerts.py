@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lakehouse_assets.aws.topic import MOST_BYTES_TOLD
+from lakehouse_assets.aws.topic import MOST_BYTES
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.batches.lease import Lease
 from lakehouse_assets.batches.notices import Notices
@@ -254,7 +254,7 @@ def test_a_check_that_warns_is_told_once_though_the_batch_succeeds(
     assert teller.tick() == "Told: A check warns."
     [(subject, message)] = heard()
     assert subject == "A check warns"
-    assert "products: reject_rate: 1 of 2 rows rejected, 10% are usual" in message
+    assert "products: reject_rate: 1 of 2 rows rejected (50.0%; warning above 10%)" in message
     assert "`lakehouse rejects --dataset products`" in message
     assert "secret-value" not in message
     assert teller.tick() == "Nothing new to tell."
@@ -395,7 +395,7 @@ def test_runs_of_before_the_first_tick_are_history(
 
 
 def test_a_message_that_is_too_long_for_the_topic_is_cut_and_told(lakehouse: Lakehouse, heard: Heard) -> None:
-    lakehouse.notices.publish("Much", "ü" * MOST_BYTES_TOLD)
+    lakehouse.notices.publish("Much", "ü" * MOST_BYTES)
     [(_, message)] = heard()
     assert message.endswith("ü\n... and more.")
     assert len(message.encode()) < 262_144
