@@ -1,18 +1,7 @@
-import itertools
-import json
-import re
-import sys
-from pathlib import Path
-
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from lakehouse_assets.embedded_aws.athena import process as athena_process
-from lakehouse_assets.embedded_aws.athena.process import Request, run
-from lakehouse_assets.embedded_aws.athena.queries import reason_to_stop
-from lakehouse_assets.embedded_aws.athena.results import QueryError
-from lakehouse_assets.embedded_aws.athena.sql import translate
-from lakehouse_assets_tests.embedded_aws.steps import ENDLESS, Athena, is_alive, register, wait_for, write_delta
+from lakehouse_assets_tests.embedded_aws.steps import Athena, register, write_delta
 
 
 @pytest.fixture
@@ -222,60 +211,6 @@ def test_a_query_that_would_drop_a_table_leaves_it_in_the_catalog(athena: Athena
     for sql in ("DROP TABLE things", "drop table if exists things;"):
         assert "NOT_SUPPORTED" in athena.reason_to_fail(sql)
     assert athena.rows("SELECT count(*) FROM things") == [("3",)]
-
-
-def test_a_query_that_is_stopped_stays_stopped(athena: Athena) -> None:
-    query_id = athena.start(ENDLESS)
-    wait_for(
-        lambda: (
-            athena.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]["State"]
-            == "RUNNING"
-            or None
-        )
-    )
-
-    athena.client.stop_query_execution(QueryExecutionId=query_id)
-
-    assert athena.ended(query_id)["Status"]["State"] == "CANCELLED"
-    assert athena.rows("SELECT 1") == [("1",)]
-    assert athena.ended(query_id)["Status"]["State"] == "CANCELLED"
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="macOS has no limit on a process's memory")
-def test_a_query_that_needs_more_memory_than_there_is_fails_and_the_server_lives_on(athena: Athena, home: Path) -> None:
-    assert athena.rows("SELECT 1") == [("1",)]
-
-    assert "EXCEEDED_MEMORY_LIMIT" in athena.reason_to_fail(
-        "SELECT replace(lpad('x', 1000000, 'x'), 'x', lpad('y', 10000, 'y'))"
-    )
-
-    server = json.loads((home / "aws" / "server.json").read_text())["pid"]
-    most = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{server}/status").read_text())
-    assert most is not None
-    assert int(most[1]) < 1_000_000, "it has not been in the server's memory at any time"
-    assert athena.rows("SELECT 1") == [("1",)]
-
-
-def test_a_query_of_which_nobody_wants_to_know_ends_with_its_process() -> None:
-    processes: list[int] = []
-    request = Request(translate(ENDLESS, [], "d"), {}, "d")
-
-    with pytest.raises(QueryError, match="no client asked for its state"):
-        run(request, lambda kill: processes.append(kill.__self__.pid), lambda: reason_to_stop(1.0, 61.0))  # type: ignore[attr-defined]
-
-    assert not is_alive(processes[0])
-    assert reason_to_stop(1800.5, 0.1) is not None, "Athena's time limit"
-    assert reason_to_stop(600.0, 59.0) is None
-
-
-def test_a_result_that_would_fill_the_servers_memory_is_refused_while_it_is_read(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(athena_process, "RESULT_BYTES", 10 * athena_process.BYTES_OF_A_VALUE)
-    endless = ([(number,)] for number in itertools.count())
-
-    with pytest.raises(QueryError, match="the result is larger than"):
-        list(athena_process._texts(endless, ("integer",)))
 
 
 def test_other_tables_are_read_as_before(athena: Athena, s3: S3Client, bucket: str, database: str) -> None:
