@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from aws_deploy import deploy
-from aws_deploy.embedded import kept
+from aws_deploy.embedded import stored_templates
 from aws_deploy.presets import ECOM_LAKEHOUSE, ECOMMERCE
 from aws_deploy.settings import Deployment, built_in_settings, lakehouse_settings, read_deployment
 from lakehouse_assets.aws.client import Aws
@@ -62,7 +62,7 @@ def test_names_and_the_orchestrator_need_no_synthesis(monkeypatch: pytest.Monkey
     settings = lakehouse_settings(ECOMMERCE).model_copy(
         update={"bucket": "mine", "raw_prefix": "in/", "engine": "auto"}
     )
-    assert deploy.templates_for(Deployment(orchestrator="dagster"), settings) == kept("ecommerce")
+    assert deploy.templates_for(Deployment(orchestrator="dagster"), settings) == stored_templates("ecommerce")
 
 
 def test_what_is_no_parameter_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
