@@ -173,7 +173,7 @@ def locked(packages: Iterable[str]) -> str:
 
 
 def _install(name: str, into: Path, target: Target) -> None:
-    from uv import find_uv_bin
+    from uv import find_uv_bin  # noqa: PLC0415 - a build tool
 
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
         requirements.write(locked(PACKAGES[name]))

@@ -30,8 +30,7 @@ def synthesize(deployments: Iterable[tuple[Deployment, Settings]]) -> dict[str, 
         )
     # CDK works with Node.js 20, which many machines have, but prints a long warning about its age.
     os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
-    # Slow to import (10 s: it starts Node): only here.
-    from aws_deploy.app import app_of
+    from aws_deploy.app import app_of  # noqa: PLC0415 - it starts Node, which takes 10 s
 
     found = {}
     for deployment, settings in deployments:

@@ -9,8 +9,8 @@ from typing import Any
 
 import typer
 
-from docs_reference.examples import EXAMPLES
 from docs_reference.markdown import block, bullets, code, page, paragraph, plain
+from lakehouse_assets.cli.commands import COMMANDS
 from lakehouse_assets.cli.main import app
 
 NAME = "lakehouse"
@@ -26,7 +26,7 @@ def commands() -> dict[str, Any]:
     """Each command by its name, in the order in which `lakehouse --help` has them."""
     group: Any = typer.main.get_command(app)
     context = _context(group, NAME)
-    return {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: _context(group.get_command(context, name), name).command for name in group.list_commands(context)}
 
 
 def parameters(command: Any, name: str) -> list[Any]:
@@ -72,7 +72,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
     usage = " ".join(piece.strip("{}") for piece in command.collect_usage_pieces(context))
     yield block(f"lakehouse {name} {usage}".rstrip())
     yield bullets(_described(each, name) for each in parameters(command, name))
-    examples = EXAMPLES[name]
+    examples = COMMANDS[name].examples
     yield "Example:" if len(examples) == 1 else "Examples:"
     yield block("\n".join(examples), "bash")
 

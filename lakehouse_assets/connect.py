@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.aws.environment import refuse_division
 from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.embedded_aws.process import embedded_aws
+from lakehouse_assets.local.bootstrap import bootstrap
+from lakehouse_assets.local.spark.session import local_session
 from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,8 +21,6 @@ if TYPE_CHECKING:
 
 def spark_on_this_machine(scratch: Path) -> SparkSession:
     """A Spark session in this process. `scratch`: the folder that it spills to."""
-    from lakehouse_assets.local.spark.session import local_session
-
     return local_session(scratch)
 
 
@@ -40,9 +41,6 @@ def connected(
         with _leased(Lakehouse(settings, Aws(), spark_session, holder)) as lakehouse:
             yield lakehouse
         return
-    from lakehouse_assets.embedded_aws.process import embedded_aws
-    from lakehouse_assets.local.bootstrap import bootstrap
-
     with embedded_aws(settings.home) as embedded:
         aws = Aws(embedded.environment())
         bootstrap(settings, aws)

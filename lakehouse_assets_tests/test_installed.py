@@ -91,8 +91,8 @@ def test_it_is_the_installed_package_that_runs(installed: Path, tmp_path: Path) 
 
 def test_doctor_needs_no_checkout(installed: Path, tmp_path: Path) -> None:
     result = run(installed / "lakehouse", tmp_path, "doctor", LAKEHOUSE_BUKET="x")
-    assert "Is LAKEHOUSE_BUCKET meant?" in result.stdout
-    assert "unforeseen" not in result.stderr
+    assert "Did you mean LAKEHOUSE_BUCKET?" in result.stdout
+    assert "unexpected" not in result.stderr
 
 
 def test_the_state_machine_is_refused_without_a_checkout(installed: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ has to act).
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,9 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-import boto3
-from boto3.exceptions import RetriesExceededError, S3UploadFailedError
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -29,13 +25,10 @@ from botocore.exceptions import (
     SSOError,
     ValidationError,
 )
-from botocore.loaders import Loader, create_loader
-from botocore.session import Session
 
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
 
 ASK_DOCTOR = "`lakehouse doctor` checks them."
-CONNECTIONS = 16
 AWS_OWN = re.compile(r"https://s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
 CONFLICT = "ConditionalRequestConflict"
 """S3's 409 to a conditional write: another write was in progress. "Retry the upload" (PutObject). Only a 412 says that
@@ -135,25 +128,10 @@ def _where_boto3_finds_s3(s3: Any) -> dict[str, str]:
 
 @lru_cache
 def _client(service: str, environment: tuple[tuple[str, str], ...]) -> Any:
-    env = dict(environment)
-    # Of the process's environment botocore reads AWS_DEFAULT_REGION only; all other AWS SDKs, and our own messages,
-    # know AWS_REGION.
-    region = env.get("AWS_REGION") if env else os.environ.get("AWS_REGION") or None
-    config = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=CONNECTIONS)
-    try:
-        session = boto3.Session(
-            env.get("AWS_ACCESS_KEY_ID"),
-            env.get("AWS_SECRET_ACCESS_KEY"),
-            region_name=region,
-            botocore_session=_without_profile() if env else None,
-        )
-        client = session.client(service, endpoint_url=env.get("AWS_ENDPOINT_URL"), config=config)  # type: ignore[call-overload]
-    except (ProfileNotFound, ConfigParseError) as error:
-        raise BadConfiguration(
-            f"The AWS account cannot be reached: {error}. Set AWS_PROFILE to one of those that `aws configure"
-            " list-profiles` names, or unset it; profiles are read from ~/.aws/config and ~/.aws/credentials, or from"
-            " the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name."
-        ) from error
+    # boto3 takes 0.2 s to import; `lakehouse COMMAND --help` and completion import this module and need no client.
+    from lakehouse_assets.aws.session import new_client  # noqa: PLC0415
+
+    client = new_client(service, dict(environment))
     if service == "s3":
         client.meta.events.register("provide-client-params.s3", _keep_what_is_asked)
         client.meta.events.register("after-call.s3", _name_what_was_forbidden)
@@ -173,46 +151,35 @@ def _name_what_was_forbidden(parsed: dict[str, Any], model: Any, context: Mappin
         )
 
 
-def _without_profile() -> Session:
-    """Where everything is told, a person's profile and configuration files have no say: an AWS_PROFILE that is no more
-    failed the embedded AWS.
-    """
-    nothing = (None, None, os.devnull, None)
-    session = Session(
-        session_vars={"profile": (None, None, None, None), "config_file": nothing, "credentials_file": nothing}
-    )
-    session.register_component("data_loader", _service_descriptions())
-    return session
-
-
-@lru_cache
-def _service_descriptions() -> Loader:
-    """What botocore reads of AWS's services. Each session would parse it anew: of the 50 ms that a client takes all but
-    10.
-    """
-    return create_loader()
-
-
 @contextmanager
 def failures_named(doing: str) -> Iterator[None]:
     """Turns the AWS client's errors into ours, saying what was being done."""
     try:
         yield
-    except (NoCredentialsError, NoRegionError) as error:
-        told = str(error).rstrip(".")
-        raise BadConfiguration(
-            f"{doing}: {told}. Set AWS_PROFILE or AWS_ACCESS_KEY_ID, and AWS_REGION. {ASK_DOCTOR}"
-        ) from error
-    except ClientError as error:
-        raise _answered(doing, error) from error
-    except S3UploadFailedError as error:
-        # boto3 raises it for each answer that is not a success, which stands behind it.
-        answer = error.__context__
-        raise (_answered(doing, answer) if isinstance(answer, ClientError) else _unanswered(doing, error)) from error
-    except OUR_FAULTS as error:
-        raise BadConfiguration(f"{doing}: {error}. {ASK_DOCTOR}") from error
-    except (BotoCoreError, RetriesExceededError) as error:
-        raise _unanswered(doing, error) from error
+    except Exception as error:
+        if (failure := _failure(doing, error)) is None:
+            raise
+        raise failure from error
+
+
+def _failure(doing: str, error: Exception) -> LakehouseError | None:
+    """Our error for one of the AWS client's; None for any other."""
+    from boto3.exceptions import RetriesExceededError, S3UploadFailedError  # noqa: PLC0415 - see `_client`
+
+    if isinstance(error, NoCredentialsError | NoRegionError):
+        return BadConfiguration(
+            f"{doing}: {str(error).rstrip('.')}. Set AWS_PROFILE or AWS_ACCESS_KEY_ID, and AWS_REGION. {ASK_DOCTOR}"
+        )
+    if isinstance(error, S3UploadFailedError) and isinstance(error.__context__, ClientError):
+        # boto3 raises it for each answer that is not a success; its context is that answer.
+        return _answered(doing, error.__context__)
+    if isinstance(error, ClientError):
+        return _answered(doing, error)
+    if isinstance(error, OUR_FAULTS):
+        return BadConfiguration(f"{doing}: {error}. {ASK_DOCTOR}")
+    if isinstance(error, BotoCoreError | S3UploadFailedError | RetriesExceededError):
+        return _unanswered(doing, error)
+    return None
 
 
 def _answered(doing: str, error: ClientError) -> LakehouseError:

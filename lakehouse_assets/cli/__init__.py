@@ -1,3 +1,3 @@
-"""The command line, `lakehouse`. It drives the same Dagster job as the UI and the sensor; what it ran is there in the
-UI afterwards.
+"""The command line, `lakehouse`. It runs the same Dagster job as the UI and the sensor, and its runs are listed in the
+UI.
 """

@@ -1,5 +1,5 @@
-"""The command line's entry point. It imports nothing heavy: each command imports what it needs when it runs, so that
-`lakehouse --help` is quick.
+"""The command line's entry point. It imports nothing heavy, so that `lakehouse --help` is quick: each command is
+imported when it is used.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -15,21 +16,9 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.cli.command_group import Commands
-from lakehouse_assets.cli.commands.abandon import abandon
-from lakehouse_assets.cli.commands.check import check
-from lakehouse_assets.cli.commands.doctor import doctor
-from lakehouse_assets.cli.commands.env import env
-from lakehouse_assets.cli.commands.explain import explain
-from lakehouse_assets.cli.commands.history import history
-from lakehouse_assets.cli.commands.load import load, put
-from lakehouse_assets.cli.commands.maintain import maintain
-from lakehouse_assets.cli.commands.query import query
-from lakehouse_assets.cli.commands.rejects import rejects
-from lakehouse_assets.cli.commands.up import down, up
-from lakehouse_assets.cli.home import absolute
-from lakehouse_assets.cli.options import Engine
-from lakehouse_assets.cli.terminal.ending import end_at_once
-from lakehouse_assets.cli.terminal.errors import FAILED, tell_unforeseen
+from lakehouse_assets.cli.exit_codes import ExitCode
+from lakehouse_assets.cli.terminal.ending import exit_now
+from lakehouse_assets.cli.terminal.errors import print_unexpected
 from lakehouse_assets.embedded_aws.process import on_death
 
 app = typer.Typer(
@@ -39,24 +28,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=(
-        "Files of CSV or Excel become validated, deduplicated Delta tables: nothing lost, nothing doubled, nothing"
-        " silently changed."
+        "Load CSV and Excel files into validated, deduplicated Delta tables. No row is lost, duplicated or changed"
+        " without a record of it."
     ),
-    epilog="Each command explains itself: lakehouse load --help",
+    epilog="First time: lakehouse demo\n\nHelp and examples of a command: lakehouse load --help",
 )
-
-
-def demo(engine: Engine = None) -> None:
-    """Show it all: sample files become tables, a report, an answer. It leaves nothing behind."""
-    from lakehouse_assets.cli.commands.demo import run_demo
-
-    run_demo(engine)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
         typer.echo(f"lakehouse {version('lakehouse-assets')}")
         raise typer.Exit
 
@@ -66,39 +46,35 @@ def lakehouse(
     home: Annotated[
         Path | None,
         typer.Option(
-            help="Where all local state lives; like LAKEHOUSE_HOME, which is .lakehouse in this folder unless set.",
+            help="The folder of all local state. Overrides LAKEHOUSE_HOME; default: .lakehouse in this folder.",
             show_default=False,
         ),
     ] = None,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    del version
-    # Of a run that finds nothing to do it warns once for each check that had nothing to look at.
+    del show_version
+    # If a run finds nothing to load, Dagster would warn once for each check that it skips.
     logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     if home is not None:
-        os.environ["LAKEHOUSE_HOME"] = str(absolute(home))
-
-
-for command in (load, put, query, check, rejects, history, explain, abandon, maintain, up, down, env, doctor, demo):
-    app.command()(command)
+        os.environ["LAKEHOUSE_HOME"] = str(home.expanduser().absolute())
 
 
 def main() -> None:
-    """Runs the command line. SIGTERM ends it as Ctrl-C does: what a command started is stopped with it."""
-    signal.signal(signal.SIGTERM, _end_in_order)
+    """Runs the command line. SIGTERM interrupts it like Ctrl-C: everything that the command started is stopped."""
+    signal.signal(signal.SIGTERM, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        with on_death(end_at_once):
+        with on_death(exit_now):
             app()
-    except Exception as error:  # noqa: BLE001 - the trace goes to the log, a line to the person
-        tell_unforeseen(error)
-        sys.exit(FAILED)
+    except Exception as error:  # noqa: BLE001 - the user gets one line, the log the trace
+        print_unexpected(error)
+        sys.exit(ExitCode.FAILED)
 
 
-def _end_in_order(number: int, frame: FrameType | None) -> None:
+def _interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise KeyboardInterrupt
 

@@ -28,7 +28,7 @@ def build_wheel(folder: Path, project: Path = PROJECT) -> Path:
 
 def _built(project: Path, folder: Path) -> Path:
     try:
-        from hatchling.builders.wheel import WheelBuilder
+        from hatchling.builders.wheel import WheelBuilder  # noqa: PLC0415 - a build tool
     except ImportError:
         raise BadConfiguration(
             "The wheel that Glue runs cannot be built: hatchling is not installed. Run `make setup`."

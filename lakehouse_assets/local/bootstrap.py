@@ -12,7 +12,12 @@ from botocore.exceptions import ClientError
 from lakehouse_assets import templates
 from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.aws.stacks import FAILED_BEFORE_IT_WAS_MADE, PARAMETERS, bring_up, outputs_of, parameters_of
+from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.glue.job import job_definition
+from lakehouse_assets.glue.modules import of_this_machine
+from lakehouse_assets.glue.uploads import upload_code, upload_contracts
+from lakehouse_assets.landing.store import Store
 from lakehouse_assets.settings import Settings
 
 ROLE = "arn:aws:iam::000000000000:role/lakehouse-glue"
@@ -75,12 +80,6 @@ def _is_there(s3: Any, bucket: str) -> bool:
 
 def make_jobs(settings: Settings, aws: Aws) -> None:
     """Uploads the current code and contracts, and creates or updates the Glue job of each dataset."""
-    from lakehouse_assets.contracts import read_contracts
-    from lakehouse_assets.glue.job import job_definition
-    from lakehouse_assets.glue.modules import of_this_machine
-    from lakehouse_assets.glue.uploads import upload_code, upload_contracts
-    from lakehouse_assets.landing.store import Store
-
     store, glue = Store(aws.client("s3"), settings.bucket), aws.client("glue")
     code = upload_code(store, settings.control_prefix, of_this_machine())
     documents = upload_contracts(store, settings.control_prefix, settings.contracts)

@@ -106,7 +106,7 @@ def _unframed(send: Send) -> Send:
 
 def _serve() -> None:
     """Runs `python -m dagster_webserver` with the guard in front of its application."""
-    from dagster_webserver import cli
+    from dagster_webserver import cli  # noqa: PLC0415 - each entry point patches and imports its own program
 
     make = cli.create_app_from_workspace_process_context  # type: ignore[attr-defined]
 
@@ -119,7 +119,7 @@ def _serve() -> None:
 
 def _dev() -> None:
     """Runs `dagster dev`, which starts this module as its webserver."""
-    from dagster._cli import dev
+    from dagster._cli import dev  # noqa: PLC0415 - see `_serve`
 
     start = dev.open_ipc_subprocess  # type: ignore[attr-defined]
 

@@ -15,7 +15,7 @@ def io_manager_for(settings: Settings) -> dg.ConfigurableIOManagerFactory[Any]:
     """The IO manager for these settings. It passes only the batch's id: the data is in the bucket."""
     if settings.aws == "embedded":
         return dg.FilesystemIOManager()
-    from dagster_aws.s3 import S3PickleIOManager, S3Resource
+    from dagster_aws.s3 import S3PickleIOManager, S3Resource  # noqa: PLC0415 - slow to import, for an account only
 
     return S3PickleIOManager(
         s3_resource=S3Resource(), s3_bucket=settings.bucket, s3_prefix=f"{settings.control_prefix}dagster"

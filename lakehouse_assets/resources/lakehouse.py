@@ -11,6 +11,7 @@ from pydantic import PrivateAttr
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.connect import connected
+from lakehouse_assets.local.spark.session import local_configuration
 from lakehouse_assets.settings import read_settings
 
 if TYPE_CHECKING:
@@ -42,10 +43,7 @@ def _spark_session(scratch: Path) -> SparkSession:
     """The session of dagster-pyspark, which all resources of this process share. Imported late: dagster-pyspark is only
     installed if the engine `spark` is used.
     """
-    from lakehouse_assets.local.spark.session import local_configuration
+    from dagster_pyspark import LazyPySparkResource  # noqa: PLC0415
 
-    configuration = local_configuration(scratch)
-    from dagster_pyspark import LazyPySparkResource
-
-    session: SparkSession = LazyPySparkResource(spark_config=configuration).spark_session
+    session: SparkSession = LazyPySparkResource(spark_config=local_configuration(scratch)).spark_session
     return session

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+import duckdb
 
 from lakehouse_assets.contracts import Column, Contract, Contracts, Kind
 from lakehouse_assets.errors import BadConfiguration
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 Row = dict[str, str]
 """By column: the text in a file. A missing value is an empty text."""
@@ -32,8 +30,6 @@ def sample_rows(contracts: Contracts) -> dict[str, list[Row]]:
     A dataset is left out if a required column has neither a sample expression nor a parent, or if its parent is left
     out. Raises BadConfiguration for an expression that DuckDB cannot evaluate.
     """
-    import duckdb
-
     rows: dict[str, list[Row]] = {}
     with duckdb.connect() as connection:
         for contract in contracts.values():
@@ -86,7 +82,7 @@ def _expression(contract: Contract, column: Column) -> str:
     return f'"{parent.dataset}"."{parent.key}"' if parent else "NULL"
 
 
-def _as_text(connection: DuckDBPyConnection, contract: Contract) -> list[Row]:
+def _as_text(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[Row]:
     texts = [
         f"strftime(\"{c.name}\", '%Y-%m-%dT%H:%M:%S')" if c.kind is Kind.TIMESTAMP else f'CAST("{c.name}" AS VARCHAR)'
         for c in contract.columns

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from xlsxwriter import Workbook  # type: ignore[import-untyped]
+
 from lakehouse_assets.contracts import Contract, Kind
 
 CREATED = datetime(2025, 4, 1, tzinfo=UTC)
@@ -19,8 +21,6 @@ LONGEST_SHEET_NAME = 31
 
 def write_workbook(path: Path, contract: Contract, sheets: Mapping[str, Sequence[Sequence[str]]]) -> None:
     """Writes a workbook. `sheets`: by name, the lines of each, header first. An empty text is an empty cell."""
-    from xlsxwriter import Workbook  # type: ignore[import-untyped]
-
     with Workbook(path, {"strings_to_formulas": False, "strings_to_urls": False}) as workbook:
         workbook.set_properties({"created": CREATED})
         for name, lines in sheets.items():

@@ -207,7 +207,7 @@ def test_a_batch_that_was_killed_before_it_could_say_why_can_be_abandoned(lakeho
     batch.load("orders")
     asked = CliRunner().invoke(app, ["abandon"])
     assert asked.exit_code == 2
-    assert "was stopped or killed before it could say why; `lakehouse load` would go on with it" in asked.output
+    assert "was stopped or killed before it recorded an error; `lakehouse load` would resume it" in asked.output
     report = lakehouse.abandon("too big")
     assert report["error"] == "too big (It was stopped or killed before it could say why.)"
     assert sorted(outcomes(report).values()) == ["abandoned", "abandoned", "loaded"]

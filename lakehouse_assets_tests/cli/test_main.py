@@ -6,31 +6,51 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from lakehouse_assets.cli import main as program_module
-from lakehouse_assets_tests.cli.conftest import Program
+from lakehouse_assets.cli.commands import COMMANDS
+from lakehouse_assets_tests.cli.conftest import Program, clean_environment
 from lakehouse_assets_tests.support import product, products_csv
 
 HEAVY = ("dagster", "boto3", "duckdb", "deltalake", "sqlglot", "pydantic", "lakehouse_assets.contracts")
+HEAVY_FOR_A_COMMAND = ("dagster", "boto3", "pyspark", "ministack", "aws_cdk")
 
 
-def test_help_needs_no_heavy_import() -> None:
-    code = f"import sys, lakehouse_assets.cli.main; print([name for name in {HEAVY} if name in sys.modules])"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
-    )
+def imported_by_help(*command: str) -> set[str]:
+    """The modules that `lakehouse COMMAND --help` has imported at its end."""
+    code = f"""
+        import atexit, sys
+        from lakehouse_assets.cli.main import main
+        sys.argv = {["lakehouse", *command, "--help"]}
+        atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+        main()
+    """
+    ended = subprocess.run([sys.executable, "-c", dedent(code)], capture_output=True, text=True, check=True)
+    assert "Usage: lakehouse" in ended.stdout
+    return set(ended.stderr.split())
+
+
+def test_the_list_of_commands_needs_no_heavy_import() -> None:
+    assert imported_by_help().isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_needs_neither_dagster_nor_boto3(command: str) -> None:
+    assert imported_by_help(command).isdisjoint(HEAVY_FOR_A_COMMAND)
 
 
 def test_every_command_has_a_line_in_the_help(program: Program) -> None:
-    result = program("--help", COLUMNS="200")
+    result = program("--help", COLUMNS="80")
     assert result.returncode == 0
-    for command in ("load", "put", "query", "rejects", "history", "explain", "up", "down", "doctor", "demo"):
+    for command, entry in COMMANDS.items():
         assert f" {command} " in result.stdout
+        assert entry.summary in result.stdout, "at 80 columns it is one line"
 
 
-def test_the_version_is_told(program: Program) -> None:
+def test_the_version_is_printed(program: Program) -> None:
     assert program("--version").stdout.startswith("lakehouse 0.")
 
 
@@ -63,9 +83,35 @@ def test_the_shell_completes_commands_datasets_and_queries(program: Program, wor
 def test_where_there_is_nothing_to_do_nothing_else_is_said(program: Program, tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     ended = program("load", tmp_path / "nothing")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "Nothing to do: no file waits.\n", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "Nothing to do: no files are pending.\n", "")
     ended = program("put", tmp_path / "nothing")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "No file to upload.\n", "")
+
+
+def without(package: str, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The program in an environment that lacks a package."""
+    code = f"import sys; sys.modules[{package!r}] = None; from lakehouse_assets.cli.main import main; main()"
+    environment = clean_environment() | {"LAKEHOUSE_HOME": str(home)}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_missing_package_is_named(tmp_path: Path) -> None:
+    ended = without("xlsxwriter", tmp_path, "demo")
+    assert ended.returncode == 2
+    assert "lakehouse demo needs the package xlsxwriter, which is not installed." in ended.stderr
+    doctor = without("yaml", tmp_path, "doctor")
+    assert doctor.returncode == 1
+    assert "The other checks need the package yaml" in doctor.stdout
+    assert "-> Run: make setup" in doctor.stdout
+
+
+def test_without_the_embedded_aws_a_command_says_how_to_install_it(tmp_path: Path) -> None:
+    ended = without("ministack", tmp_path / "home", "load")
+    assert ended.returncode == 2
+    assert "The embedded AWS is not installed." in ended.stderr
+    assert "make setup" in ended.stderr
 
 
 def test_home_names_the_home(program: Program, tmp_path: Path) -> None:
@@ -74,7 +120,7 @@ def test_home_names_the_home(program: Program, tmp_path: Path) -> None:
     assert str(tmp_path / "home") not in result.stdout
 
 
-def test_the_unforeseen_is_one_line_for_the_person_and_a_trace_in_the_log(
+def test_an_unexpected_error_is_one_line_for_the_user_and_a_trace_in_the_log(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken() -> None:
@@ -141,7 +187,7 @@ def test_a_home_whose_name_dagster_cannot_use_is_refused_before_anything_is_made
 ) -> None:
     refused = program("load", home=tmp_path / name)
     assert refused.returncode == 2
-    assert "cannot be used: its path holds" in refused.stderr
+    assert "cannot be used: its path contains" in refused.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -13,19 +13,19 @@ from open_data_contract_standard import model as odcs
 from typer.testing import CliRunner
 
 from aws_deploy.settings import Deployment
-from docs_reference import contract_words, exit_codes, queries, rejects, report_words, reports
+from docs_reference import contract_words, queries, rejects, report_words, reports
 from docs_reference.commands import commands, options_of_all, parameters, targets
 from docs_reference.contract_rules import RULES, example_contract
 from docs_reference.contracts import example_of, is_stated
-from docs_reference.examples import EXAMPLES
 from docs_reference.llms import DOCS
 from docs_reference.pages import PAGES
 from docs_reference.settings import OTHERS, variables
 from docs_reference.typed_dicts import keys_of
 from lakehouse_assets.catalog.queries import named_queries, statement_of
-from lakehouse_assets.cli.commands.doctor import READ_ELSEWHERE
+from lakehouse_assets.cli.commands import COMMANDS
+from lakehouse_assets.cli.commands.doctor_machine import READ_ELSEWHERE
+from lakehouse_assets.cli.exit_codes import OF_COMMANDS, ExitCode
 from lakehouse_assets.cli.main import app
-from lakehouse_assets.cli.terminal import errors
 from lakehouse_assets.contracts import predicates, reader, rules
 from lakehouse_assets.etl import rejected, report, status
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts
@@ -55,8 +55,8 @@ def test_every_command_argument_and_option_is_documented() -> None:
 
 
 def test_every_command_has_an_example_that_it_takes() -> None:
-    assert set(EXAMPLES) == set(commands())
-    assert [fault for lines in EXAMPLES.values() for line in lines for fault in faults(line)] == []
+    assert all(entry.examples for entry in COMMANDS.values())
+    assert [fault for entry in COMMANDS.values() for line in entry.examples for fault in faults(line)] == []
 
 
 def test_the_documented_commands_are_those_of_the_help() -> None:
@@ -121,8 +121,9 @@ def test_every_column_state_and_resolution_of_a_rejected_record_is_documented() 
 
 
 def test_every_exit_code_is_documented() -> None:
-    assert set(exit_codes.OF_COMMANDS) <= set(commands())
-    assert set(exit_codes.CODES) == {0, errors.FAILED, errors.WRONG_USAGE, 130}
+    page = PAGES["reference/exit-codes.md"]()
+    assert [code for code in ExitCode if f"\n- `{code.value}`: " not in page] == []
+    assert set(OF_COMMANDS) <= set(commands())
 
 
 @pytest.mark.parametrize("name", named_queries())

@@ -1,4 +1,4 @@
-"""`lakehouse abandon`: a batch that can never succeed makes way for the next one, and no row of it is lost."""
+"""`lakehouse abandon`: ends a batch that can never succeed, without losing a row."""
 
 from __future__ import annotations
 
@@ -7,40 +7,30 @@ from typing import Annotated
 
 import typer
 
+from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.cli.home import read_home
 from lakehouse_assets.cli.terminal.errors import visible
+from lakehouse_assets.cli.terminal.report_text import print_report
+from lakehouse_assets.connect import connected
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
 
 
 def abandon(
-    reason: Annotated[str, typer.Option(help="Why, for the report and the ledger.")] = "Abandoned by hand.",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    reason: Annotated[str, typer.Option(help="The reason, for the report and the ledger.")] = "Abandoned by hand.",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Give up the batch that failed, or is killed each time, and is still open: it blocks the next one.
+    """Abandon an open batch that cannot succeed.
 
-    What it has loaded stays in the tables and its files are archived. All its other files are set aside under
-    rejected/files/, each with the reason: put right and uploaded again they make a new batch. Rows that were loaded
-    before come out as unchanged then.
+    For a batch that failed, or whose process is killed each time: while it is open it blocks the next batch. Rows that
+    it has loaded stay in the tables, and their files are archived. Its other files are quarantined under
+    rejected/files/, each with the reason. Correct them and upload them again, and a new batch loads them; rows that are
+    in the table already count as unchanged.
     """
-    from lakehouse_assets.cli.terminal.report_text import print_report
-    from lakehouse_assets.connect import connected
-
     with connected(read_home(), holder="lakehouse abandon") as lakehouse:
         lakehouse.take_lease(lambda waiting: typer.echo(waiting, err=True))
         batch = lakehouse.open_batch()
         if batch is not None and not yes:
-            report = batch.report()
-            how = (
-                f"failed:\n{report['error']}"
-                if report
-                else "was stopped or killed before it could say why; `lakehouse load` would go on with it."
-            )
-            frozen = batch.manifest
-            named = f"Batch {batch.id} ({len(frozen.files)} files, frozen {frozen.created_at[:19]} UTC)"
-            typer.echo(f"{named} {visible(how, keep_lines=True)}", err=True)
-            if not sys.stdin.isatty():
-                raise BadConfiguration("To abandon it without being asked: lakehouse abandon --yes")
-            typer.confirm("Abandon it?", abort=True, err=True)
+            _confirm(batch)
         report = lakehouse.abandon(reason)
         print_report(report)
         try:
@@ -50,4 +40,23 @@ def abandon(
                 " rejected/files/.",
             )
         except LakehouseError as error:
-            typer.echo(f"Nobody could be told: {visible(str(error))}", err=True)
+            typer.echo(f"The notice was not published: {visible(str(error))}", err=True)
+
+
+def _confirm(batch: Batch) -> None:
+    """Raises BadConfiguration if nobody can answer, and typer.Abort if the answer is no."""
+    report = batch.report()
+    state = (
+        f"failed:\n{report['error']}"
+        if report
+        else "was stopped or killed before it recorded an error; `lakehouse load` would resume it."
+    )
+    frozen = batch.manifest
+    what = f"Batch {batch.id} ({len(frozen.files)} files, frozen {frozen.created_at[:19]} UTC)"
+    typer.echo(f"{what} {visible(state, keep_lines=True)}", err=True)
+    if not sys.stdin.isatty():
+        raise BadConfiguration(
+            "The batch was not abandoned: the standard input is not a terminal, so nobody can confirm it. To abandon it"
+            " without confirmation: lakehouse abandon --yes"
+        )
+    typer.confirm("Abandon it?", abort=True, err=True)

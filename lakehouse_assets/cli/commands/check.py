@@ -1,36 +1,30 @@
-"""`lakehouse check`: are the tables what they should be? For people, and for CI: the exit code is 1 when a check
-fails.
-"""
+"""`lakehouse check`: are the tables valid, and do they hold exactly what the batches wrote?"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
-from lakehouse_assets.cli.home import read_home, tables_asked
-from lakehouse_assets.cli.terminal.errors import FAILED
-
-if TYPE_CHECKING:
-    from lakehouse_assets.batches.lakehouse import Lakehouse
-    from lakehouse_assets.catalog.checks import CheckResult
+from lakehouse_assets.aws.client import failures_named
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.catalog import audit, checks
+from lakehouse_assets.catalog.checks import CheckResult
+from lakehouse_assets.cli.exit_codes import ExitCode
+from lakehouse_assets.cli.home import missing_tables_explained, read_home
+from lakehouse_assets.cli.terminal.console import stdout
+from lakehouse_assets.cli.terminal.tables import print_table
+from lakehouse_assets.connect import connected
 
 
 def check() -> None:
-    """Ask whether each table is sound, and whether it holds what the batches say. Exit code 1 when one is not.
+    """Check that the tables are valid and complete.
 
-    Athena is asked: is the table not empty, are keys unique, are there no orphans, are the columns the contract's? Then
-    the tables are held against the batches' reports: does each row come from a file that a batch had, is each batch in
-    the table's log, does no record wait whose parents are there, and is each record that was healed or corrected in the
-    table? That a table is empty is a warning as long as no batch has written a row into it.
+    Athena checks that each table has rows, unique keys and the columns of its contract, and that no row is an orphan.
+    Then each table is compared with the reports of the batches: each row comes from a file of a batch, each batch is in
+    the table's log, no rejected row waits for a parent that exists, and each row that was healed or corrected is in the
+    table. An empty table is a warning until a batch has written a row into it. The exit code is 1 if a check fails.
     """
-    from lakehouse_assets.catalog import audit, checks
-    from lakehouse_assets.cli.terminal.console import stdout
-    from lakehouse_assets.cli.terminal.tables import print_table
-    from lakehouse_assets.connect import connected
-
     with connected(read_home()) as lakehouse:
-        with tables_asked(lakehouse):
+        with missing_tables_explained(lakehouse):
             found = lakehouse.check()
         audited = _audited(lakehouse)
         is_empty = any(
@@ -54,15 +48,14 @@ def check() -> None:
             soft_wrap=not console.is_terminal,
         )
     if failed:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _audited(lakehouse: Lakehouse) -> dict[str, list[CheckResult]]:
-    from lakehouse_assets.aws.client import failures_named
-    from lakehouse_assets.catalog.audit import Audit
-
-    with failures_named("Holding the tables against the reports"):
-        return Audit(lakehouse.contracts, lakehouse.zone, lakehouse.tables, lakehouse.settings.memory_mb).results()
+    with failures_named("Comparing the tables with the reports"):
+        return audit.Audit(
+            lakehouse.contracts, lakehouse.zone, lakehouse.tables, lakehouse.settings.memory_mb
+        ).results()
 
 
 def _written(lakehouse: Lakehouse) -> set[str]:
@@ -76,8 +69,6 @@ def _written(lakehouse: Lakehouse) -> set[str]:
 
 
 def _outcome(result: CheckResult, written: bool) -> str:
-    from lakehouse_assets.catalog.checks import NOT_EMPTY
-
     if result.passed:
         return "passed"
-    return "failed" if result.severe and (written or result.check != NOT_EMPTY) else "warning"
+    return "failed" if result.severe and (written or result.check != checks.NOT_EMPTY) else "warning"

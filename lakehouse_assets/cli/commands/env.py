@@ -1,4 +1,4 @@
-"""`lakehouse env`: how other programs reach the embedded AWS of this home."""
+"""`lakehouse env`: how other programs connect to the embedded AWS of this home."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.cli.home import absolute
+from lakehouse_assets.embedded_aws.process import running
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
+from lakehouse_assets.settings import read_settings
 
 NOTE = (
-    "These values are secret: who has them runs code as you. They hold for this home alone, and as long as its embedded"
-    " AWS runs."
+    "These values are secret: whoever has them can run code as you. They are valid for this home only, while its"
+    " embedded AWS runs."
 )
 
 
@@ -28,20 +30,21 @@ class Form(StrEnum):
 def env(
     form: Annotated[Form, typer.Option("--format", help="Lines for a shell, or one JSON object.")] = Form.shell,
 ) -> None:
-    """Print the environment by which other programs reach the embedded AWS that runs: eval "$(lakehouse env)"."""
-    from lakehouse_assets.embedded_aws.process import running
-    from lakehouse_assets.settings import read_settings
+    """Print how other programs connect to the embedded AWS.
 
+    Prints environment variables with the endpoint, the region and the credentials of the embedded AWS that runs for
+    this home (lakehouse up). The credentials are secret.
+    """
     settings = read_settings()
     if settings.aws == "account":
         raise BadConfiguration(
-            "LAKEHOUSE_AWS is account: other programs reach that account as boto3 does, by your own profile or"
-            " variables."
+            "LAKEHOUSE_AWS is account: other programs connect to the account as boto3 does, with your own profile or"
+            " environment variables."
         )
     home = absolute(settings.home)
     aws = running(home)
     if aws is None:
-        raise LakehouseError(f"No embedded AWS runs for {home}. lakehouse up runs one until it is stopped.")
+        raise LakehouseError(f"No embedded AWS is running for {home}. Start one: lakehouse up")
     typer.echo(NOTE, err=True)
     if form is Form.json:
         typer.echo(json.dumps(aws.environment(), indent=2))

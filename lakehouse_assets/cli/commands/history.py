@@ -1,4 +1,4 @@
-"""`lakehouse history`: every batch and every file that was ever seen."""
+"""`lakehouse history`: every batch and every file."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.cli.home import no_batch_yet, read_home
+from lakehouse_assets.cli.terminal.console import stdout
+from lakehouse_assets.cli.terminal.errors import visible
+from lakehouse_assets.cli.terminal.formats import print_json
+from lakehouse_assets.cli.terminal.report_text import print_files, style_of
+from lakehouse_assets.cli.terminal.tables import print_tally
+from lakehouse_assets.connect import connected
+from lakehouse_assets.etl.status import in_words
 
 
 def history(
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON list of the load reports, oldest first.")
+        bool, typer.Option("--json", help="Print the load reports as one JSON list, the oldest first.")
     ] = False,
 ) -> None:
-    """Show every batch and file ever seen: when, outcome, counts."""
-    from lakehouse_assets.cli.terminal.console import stdout
-    from lakehouse_assets.cli.terminal.errors import visible
-    from lakehouse_assets.cli.terminal.formats import print_json
-    from lakehouse_assets.cli.terminal.report_text import print_files, style_of
-    from lakehouse_assets.cli.terminal.tables import print_tally
-    from lakehouse_assets.connect import connected
-    from lakehouse_assets.etl.status import in_words
+    """List every batch and file: when, outcome, counts.
 
+    The oldest batch comes first: when it was frozen, how it ended, what became of the rows of each dataset and of each
+    file.
+    """
     settings = read_home()
     with connected(settings) as lakehouse:
         reports = lakehouse.reports.all()

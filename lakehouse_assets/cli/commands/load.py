@@ -1,4 +1,4 @@
-"""`lakehouse load` and `lakehouse put`: files from the disk into the bucket, and through a batch to the load report."""
+"""`lakehouse load` and `lakehouse put`: upload files from the disk, and run the batch that loads them."""
 
 from __future__ import annotations
 
@@ -6,34 +6,44 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from lakehouse_assets.aws.client import failures_named
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.cli.exit_codes import ExitCode
 from lakehouse_assets.cli.home import read_home
+from lakehouse_assets.cli.json_output import printed_as_json
 from lakehouse_assets.cli.options import Engine
 from lakehouse_assets.cli.terminal.ending import full_disk_named, is_full_disk, room_wanted
-from lakehouse_assets.cli.terminal.errors import FAILED
-
-if TYPE_CHECKING:
-    from lakehouse_assets.batches.lakehouse import Lakehouse
-    from lakehouse_assets.cli.terminal.progress import Steps
-    from lakehouse_assets.etl.report_types import FileReport, LoadReport, Report
-    from lakehouse_assets.landing.local_files import Ignored, Incoming
-    from lakehouse_assets.landing.uploading import Uploaded
-    from lakehouse_assets.settings import Settings
+from lakehouse_assets.cli.terminal.progress import Steps, steps_shown
+from lakehouse_assets.cli.terminal.report_text import print_report
+from lakehouse_assets.cli.terminal.tables import print_table
+from lakehouse_assets.connect import connected
+from lakehouse_assets.embedded_aws.process import embedded_aws
+from lakehouse_assets.etl.report_types import FileReport, LoadReport, Report
+from lakehouse_assets.etl.status import has_succeeded, in_words, rejected_shares
+from lakehouse_assets.landing.local_files import Ignored, Incoming, find_files
+from lakehouse_assets.landing.uploading import Uploaded, upload
+from lakehouse_assets.locks import locked
+from lakehouse_assets.settings import Settings
 
 Stated = Annotated[
     str | None,
-    typer.Option("--dataset", metavar="DATASET", help="The dataset that all given CSV files are.", show_default=False),
+    typer.Option(
+        "--dataset", metavar="DATASET", help="Load all given CSV files into this dataset.", show_default=False
+    ),
 ]
-KINDS = "Files and folders: CSV (also gzipped) and Excel workbooks."
+KINDS = "CSV files (also gzipped), Excel workbooks, and folders of them."
 
 
 def load(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH...", help=f"{KINDS} Without any, what waits already.", show_default=False),
+        typer.Argument(
+            metavar="PATH...", help=f"{KINDS} Without any, only pending files are loaded.", show_default=False
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the load report as one JSON object, and nothing else.")
@@ -45,7 +55,7 @@ def load(
             min=0,
             max=1,
             metavar="SHARE",
-            help="Exit with 1 if of any dataset more than this share (0 to 1) is rejected.",
+            help="Exit with code 1 if more than this share (0 to 1) of a dataset's rows is rejected.",
             show_default=False,
         ),
     ] = None,
@@ -53,13 +63,11 @@ def load(
 ) -> None:
     """Upload files, run one batch, print the load report.
 
-    Takes along what waits already. Rejected rows and files that were not taken are in the report and make no failure:
-    the exit code is 0 unless the batch failed (1), or a dataset lost more than --fail-above says (1; the batch is
-    loaded).
+    Also loads files that are already pending. Rejected rows and quarantined files are in the report; they do not make
+    the command fail. The exit code is 1 if the batch failed, or if more of a dataset was rejected than --fail-above
+    allows; the batch is then loaded nevertheless.
     """
     del engine  # its callback has put it into the environment
-    from lakehouse_assets.cli.json_output import printed_as_json
-    from lakehouse_assets.landing.local_files import find_files
 
     def load_all() -> Report:
         settings = read_home()
@@ -69,28 +77,24 @@ def load(
     if as_json:
         report = printed_as_json(load_all)
     else:
-        from lakehouse_assets.cli.terminal.report_text import print_report
-
         report = load_all()
         print_report(report)
         if report["status"] == "failed":
             typer.echo(
-                "The batch stays open, and the next load goes on with it. If it can never succeed: lakehouse abandon",
+                "The batch stays open, and the next load resumes it. If it can never succeed: lakehouse abandon",
                 err=True,
             )
     if report["status"] == "failed" or _are_too_many_rejected(report, fail_above):
-        raise typer.Exit(FAILED)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _are_too_many_rejected(report: Report, most: float | None) -> bool:
-    """Whether the rejected share of any dataset is above what `load --fail-above` says; told on stderr."""
-    from lakehouse_assets.etl.status import rejected_shares
-
+    """Whether the rejected share of any dataset is above the limit of `load --fail-above`; if so, says which."""
     shares = rejected_shares(report) if most is not None else {}
     if above := [f"{dataset} {share:.1%}" for dataset, share in shares.items() if most is not None and share > most]:
         typer.echo(
-            f"More than {most:.1%} of the rows are rejected (--fail-above): {', '.join(above)}. The batch itself is"
-            " loaded.",
+            f"More than {most:.1%} of the rows were rejected (--fail-above): {', '.join(above)}. The batch is loaded"
+            " nevertheless.",
             err=True,
         )
     return bool(above)
@@ -100,49 +104,46 @@ def put(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=KINDS, show_default=False)],
     dataset: Stated = None,
 ) -> None:
-    """Upload files only: the next load takes them, or the sensor of a running lakehouse."""
-    from lakehouse_assets.cli.terminal.progress import steps_shown
-    from lakehouse_assets.cli.terminal.tables import print_table
-    from lakehouse_assets.connect import connected
-    from lakehouse_assets.landing.local_files import find_files
+    """Upload files only; the next batch loads them.
 
+    A batch starts automatically if lakehouse up or a deployment is running; lakehouse load starts one at once.
+    """
     settings = read_home()
     incoming, ignored = find_files(paths, settings.home, dataset)
     if incoming:
         with connected(settings) as lakehouse, steps_shown() as steps:
             uploaded = _upload(lakehouse, incoming, steps)
         print_table(
-            ("file", "waits at"),
+            ("file", "uploaded to"),
             [
                 (str(file.path), f"s3://{settings.bucket}/{key}")
                 for file, (key, _) in zip(incoming, uploaded, strict=True)
             ],
         )
         typer.echo(
-            f"A batch starts by itself when {'a file of each dataset' if settings.gate == 'all' else 'any file'} waits"
-            " (LAKEHOUSE_GATE), where `lakehouse up` or a deployment watches; `lakehouse load` starts one now."
+            "If `lakehouse up` or a deployment is running, a batch starts automatically when"
+            f" {'a file of each dataset' if settings.gate == 'all' else 'any file'} is pending (LAKEHOUSE_GATE)."
+            " `lakehouse load` starts one now."
         )
     else:
         typer.echo("No file to upload.")
     if ignored:
-        typer.echo("Left alone:")
-        print_table(("file", "because"), [(item.name, item.reason) for item in ignored])
+        typer.echo("Ignored:")
+        print_table(("file", "reason"), [(item.name, item.reason) for item in ignored])
 
 
 def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignored]) -> Report:
-    """Uploads the files and runs batches until they are processed. Returns the load report of the batch that took them,
-    with the ignored files in it.
+    """Uploads the files and runs batches until they are loaded. Returns the load report of their batch, with the
+    ignored files in it.
     """
-    from lakehouse_assets.cli.terminal.progress import steps_shown
-    from lakehouse_assets.locks import locked
 
-    def told_to_wait() -> None:
-        typer.echo(f"Another load runs in {settings.home}; this one waits for it.", err=True)
+    def on_wait() -> None:
+        typer.echo(f"Another load is running in {settings.home}; waiting for its end.", err=True)
 
     files = sum(file.path.stat().st_size for file in incoming)
     with (
         full_disk_named(settings.home, files),
-        locked(settings.home / "load.lock", waiting=told_to_wait),
+        locked(settings.home / "load.lock", waiting=on_wait),
         steps_shown() as steps,
         started(settings, steps) as lakehouse,
     ):
@@ -153,23 +154,19 @@ def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignor
 
 
 def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> Report:
-    """As load_files, in a lakehouse that is connected and a home that no other load uses."""
-    from lakehouse_assets.cli.runs import run_batch
-    from lakehouse_assets.etl.status import has_succeeded, in_words
+    """Like `load_files`, with a connected lakehouse. The caller holds load.lock."""
+    from lakehouse_assets.cli.runs import run_batch  # noqa: PLC0415 - see there
 
     if other := lakehouse.lease.held_by():
-        typer.echo(f"{other}; this waits for it.", err=True)
+        typer.echo(f"{other}; waiting for its end.", err=True)
     interrupted = lakehouse.open_batch()
     if interrupted is not None:
-        typer.echo(f"Batch {interrupted.id} was interrupted; it is finished first.", err=True)
+        typer.echo(f"Batch {interrupted.id} is still open and is resumed first.", err=True)
         report = run_batch(lakehouse, progress=steps)
         typer.echo(f"Batch {interrupted.id}: {in_words(report)} (lakehouse history shows it).", err=True)
         if report["status"] == "failed":
             return report | {
-                "error": (
-                    "The batch that was interrupted before failed again, and nothing new was uploaded:"
-                    f" {report['error']}"
-                )
+                "error": f"The open batch failed again, and the given files were not uploaded: {report['error']}"
             }
     left = set(_upload(lakehouse, incoming, steps))
     while True:
@@ -182,28 +179,26 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> R
         left -= _taken(lakehouse, batch_id)
         if not left:
             return report
-        typer.echo(f"Batch {batch_id} was under way and did not hold these files; the next one does.", err=True)
+        typer.echo(
+            f"Batch {batch_id} was frozen before these files were uploaded; the next batch loads them.",
+            err=True,
+        )
 
 
 def _upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list[Uploaded]:
-    from lakehouse_assets.aws.client import failures_named
-    from lakehouse_assets.landing.uploading import upload
-
     with steps.step(f"Upload {len(incoming):,} file{'s' * (len(incoming) != 1)}"), failures_named("Uploading"):
         return upload(lakehouse.zone, incoming)
 
 
 def _taken(lakehouse: Lakehouse, batch_id: str) -> set[Uploaded]:
-    """What a batch holds: each file by its version, and as one whose version is not known."""
+    """The files of a batch: each with its version, and with None for an upload whose version is not known."""
     return {
         (file.key, version) for file in lakehouse.batch(batch_id).manifest.files for version in (file.version, None)
     }
 
 
 def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> LoadReport | None:
-    """The newest batch with one of these files: where a sensor watches the bucket, its run may have been the quicker
-    one.
-    """
+    """The report of the newest batch with one of these files: the sensor's run may have been faster than this one."""
     for report in reversed(lakehouse.reports.all()):
         if uploaded & _taken(lakehouse, report["batch_id"]):
             return report
@@ -212,16 +207,12 @@ def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> LoadRep
 
 @contextmanager
 def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
-    """The connected lakehouse, with Dagster loaded: the embedded AWS (a process of its own) and Dagster (imports,
-    databases) start side by side.
+    """The connected lakehouse, with Dagster imported. The embedded AWS (another process) and Dagster (imports,
+    databases) start in parallel.
 
-    While they do, this thread only waits: a Ctrl-C in the midst of an import (to connect needs some, too) can leave
-    Python's import lock taken, for which the thread that imports Dagster would wait for ever.
+    This thread only waits meanwhile: a Ctrl-C during an import (connecting imports, too) can leave Python's import lock
+    taken, and the thread that imports Dagster would wait for it for ever.
     """
-    from lakehouse_assets.cli.runs import load_dagster
-    from lakehouse_assets.connect import connected
-    from lakehouse_assets.embedded_aws.process import embedded_aws
-
     with ExitStack() as stack:
 
         def connect(server: Future[object]) -> Lakehouse:
@@ -233,10 +224,17 @@ def started(settings: Settings, steps: Steps) -> Iterator[Lakehouse]:
         )
         with steps.step("Start"), ThreadPoolExecutor(3) as beside:
             server = beside.submit(stack.enter_context, aws)
-            dagster = beside.submit(load_dagster, settings.home)
+            dagster = beside.submit(_load_dagster, settings.home)
             lakehouse = beside.submit(connect, server).result()
             dagster.result()
         yield lakehouse
+
+
+def _load_dagster(home: Path) -> None:
+    """Imports Dagster and prepares its instance: 1.5 of the 2 seconds that a first batch in a home takes to start."""
+    from lakehouse_assets.cli.runs import prepare_instance  # noqa: PLC0415 - see there
+
+    prepare_instance(home)
 
 
 def _as_file_report(item: Ignored) -> FileReport:

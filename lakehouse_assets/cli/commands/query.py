@@ -1,4 +1,4 @@
-"""`lakehouse query`: a statement, or one of the named ones in sql/, through Athena."""
+"""`lakehouse query`: runs a statement, or a saved query of sql/, through Athena."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import logging
 import re
 from typing import Annotated
 
+import sqlglot
 import typer
+from sqlglot import exp
+from sqlglot.dialects.athena import Athena
+from sqlglot.errors import SqlglotError
 
+from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.catalog.queries import named_queries, statement_of
-from lakehouse_assets.cli.home import read_home, tables_asked
+from lakehouse_assets.cli.home import missing_tables_explained, read_home
 from lakehouse_assets.cli.terminal.formats import Format, Raw, print_rows
+from lakehouse_assets.connect import connected
 from lakehouse_assets.errors import BadConfiguration
 
 CHANGES = re.compile(
@@ -18,9 +24,9 @@ CHANGES = re.compile(
     r"RENAME|REPLACE|REVOKE|SET|TRUNCATE|UNLOAD|UPDATE|USE|VACUUM)\b",
     re.DOTALL | re.IGNORECASE,
 )
-"""What a statement that changes something begins with, in Athena or in Trino, whose SQL it has."""
+"""How a statement that modifies something begins, in Athena's or in Trino's SQL."""
 EXECUTED = re.compile(r"\s*ANALYZE\s+(?:VERBOSE\s+)?(.*)", re.DOTALL | re.IGNORECASE)
-"""Of an EXPLAIN: what it does not only plan, but carry out."""
+"""The statement of an EXPLAIN that is executed, not only planned."""
 
 
 def query(
@@ -28,39 +34,35 @@ def query(
         str,
         typer.Argument(
             metavar="SQL",
-            help=f"A SELECT statement, or the name of one that is kept: {', '.join(named_queries())}.",
+            help=f"A SELECT statement, or the name of a saved query: {', '.join(named_queries())}.",
             show_default=False,
             autocompletion=named_queries,
         ),
     ],
-    form: Annotated[Format, typer.Option("--format", help="How the answer is written.")] = Format.TABLE,
+    form: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.TABLE,
     raw: Raw = False,
 ) -> None:
-    """Ask the tables, through Athena. Nothing is changed: what is no query is refused."""
-    from lakehouse_assets.aws.client import failures_named
-    from lakehouse_assets.connect import connected
+    """Run a read-only SQL query through Athena.
 
+    Takes one statement in Athena's SQL (Trino's), or the name of a saved query. Statements that modify data are
+    rejected.
+    """
     statement = statement_of(sql)
-    if not asks(statement):
+    if not is_read_only(statement):
         raise BadConfiguration(
-            "lakehouse query asks; it changes nothing. It takes one query (SELECT, WITH, VALUES, SHOW, DESCRIBE,"
-            " EXPLAIN), and this is none. Rows are changed by files: lakehouse load FILE"
+            "`lakehouse query` is read-only: give one query (SELECT, WITH, VALUES, SHOW, DESCRIBE or EXPLAIN). To"
+            " change rows, load a file: lakehouse load FILE"
         )
-    with connected(read_home()) as lakehouse, failures_named("Asking Athena"), tables_asked(lakehouse):
+    with connected(read_home()) as lakehouse, failures_named("Querying Athena"), missing_tables_explained(lakehouse):
         result = lakehouse.athena.query(statement, called=sql)
     print_rows(result.columns, result.rows, form, raw=raw)
 
 
-def asks(statement: str) -> bool:
-    """Whether it is one query, which changes nothing. What cannot be read here Athena shall judge, unless its first
-    word says that it changes something.
+def is_read_only(statement: str) -> bool:
+    """Whether it is one query that modifies nothing. A statement that sqlglot cannot parse is left to Athena, unless
+    its first word modifies something.
     """
-    import sqlglot
-    from sqlglot import exp
-    from sqlglot.dialects.athena import Athena
-    from sqlglot.errors import SqlglotError
-
-    # It warns of each SHOW and EXPLAIN that it reads no further than the first word.
+    # It warns for each SHOW and EXPLAIN that it parses only the first word.
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     try:
         found = [each for each in sqlglot.parse(statement, read=Athena) if each is not None]
@@ -70,7 +72,7 @@ def asks(statement: str) -> bool:
         return False
     if isinstance(found[0], exp.Command):
         executed = EXECUTED.match(found[0].text("expression"))
-        return found[0].name.upper() in ("SHOW", "EXPLAIN") and (executed is None or asks(executed[1]))
+        return found[0].name.upper() in ("SHOW", "EXPLAIN") and (executed is None or is_read_only(executed[1]))
     return (
         isinstance(found[0], exp.Query | exp.Values | exp.Describe)
         and found[0].find(exp.DML, exp.DDL, exp.Into) is None

@@ -1,12 +1,11 @@
-"""`lakehouse up` and `down`: the embedded AWS and Dagster's UI and daemon, in the foreground, until someone stops them;
-then nothing stays.
+"""`lakehouse up` and `down`: run the embedded AWS and Dagster's UI and daemon in the foreground until they are stopped;
+then no process stays.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -17,46 +16,51 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.text import Text
 
+from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.cli.exit_codes import ExitCode
 from lakehouse_assets.cli.home import absolute, read_home
-from lakehouse_assets.cli.terminal.errors import FAILED, tell
+from lakehouse_assets.cli.terminal.errors import print_error
+from lakehouse_assets.connect import connected
 from lakehouse_assets.embedded_aws.process import on_death
 from lakehouse_assets.errors import BadConfiguration, LakehouseError, TemporaryOutage
-
-if TYPE_CHECKING:
-    from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.local.dagster_home import dagster_home, workspace
+from lakehouse_assets.locks import is_held, take_if_free
+from lakehouse_assets.settings import read_settings
 
 USUAL_PORT = 3000
-SECONDS_TO_STOP, SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_WORDS = 30.0, 0.1, 15.0
-COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-"""And all else that a program tells a terminal in between."""
+SECONDS_TO_STOP, SECONDS_BETWEEN_POLLS, SECONDS_BETWEEN_REPORTS = 30.0, 0.1, 15.0
 
 
 def up(
     port: Annotated[
         int | None,
-        typer.Option(help="The UI's port; otherwise 3000, or a free one if that is taken.", show_default=False),
+        typer.Option(help="The UI's port; by default 3000, or a free port if 3000 is taken.", show_default=False),
     ] = None,
 ) -> None:
-    """Run the embedded AWS and Dagster's UI and daemon for this home, until Ctrl-C or lakehouse down."""
-    from lakehouse_assets.cli.runs import end_dead_runs
-    from lakehouse_assets.connect import connected
+    """Run Dagster (UI and daemon) and the embedded AWS until Ctrl-C.
+
+    Meanwhile the other commands of this home use them, and uploaded files (lakehouse put) are loaded automatically.
+    From another terminal, lakehouse down stops them.
+    """
+    from lakehouse_assets.cli.runs import end_dead_runs  # noqa: PLC0415 - see there
 
     settings = read_home()
     home = settings.home
     with ExitStack() as stack:
         stack.enter_context(_ended_with_the_embedded_aws())
         if not stack.enter_context(_claimed(home)):
-            typer.echo(f"It runs already: {running_url(home) or 'starting'} (lakehouse down stops it)")
+            typer.echo(f"Already running: {running_url(home) or 'starting'} (lakehouse down stops it)")
             return
-        port = _own(port) if port else _free_port()
+        port = _required(port) if port else _free_port()
         typer.echo("Starting (a few seconds) ...")
         lakehouse = stack.enter_context(connected(settings))
         if settings.orchestrator == "state_machine" and settings.aws == "embedded":
-            typer.echo("Deploying the state machine (the first time half a minute) ...")
+            typer.echo("Deploying the state machine (half a minute the first time) ...")
             _deploy(lakehouse)
         end_dead_runs(home)
         url = f"http://127.0.0.1:{port}"
@@ -65,9 +69,9 @@ def up(
         _note(home).write_text(json.dumps({"pid": os.getpid(), "url": url}), "utf-8")
         typer.echo(f"Dagster's UI:  {url}")
         if endpoint := lakehouse.aws.environment.get("AWS_ENDPOINT_URL"):
-            typer.echo(f"Embedded AWS:  {endpoint}  (lakehouse env prints how other programs reach it)")
+            typer.echo(f"Embedded AWS:  {endpoint}  (lakehouse env prints how other programs connect)")
         typer.echo(f"Home:          {home}")
-        typer.echo("Commands for this home use it now. Ctrl-C stops it all.")
+        typer.echo("Commands for this home use it now. Ctrl-C stops everything.")
         try:
             code = dagster.wait()
         except KeyboardInterrupt:
@@ -78,12 +82,12 @@ def up(
 
 @contextmanager
 def _ended_with_the_embedded_aws() -> Iterator[None]:
-    """Where that dies, Dagster is stopped in order, and whatever else runs here."""
+    """If the embedded AWS dies, ends this command as SIGTERM does, with exit code FAILED."""
     reasons: list[str] = []
 
     def stop(reason: str) -> None:
         reasons.append(reason)
-        tell(reason)
+        print_error(reason)
         os.kill(os.getpid(), signal.SIGTERM)
 
     with on_death(stop):
@@ -93,48 +97,47 @@ def _ended_with_the_embedded_aws() -> Iterator[None]:
             if not reasons:
                 raise
     if reasons:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _deploy(lakehouse: Lakehouse) -> None:
     try:
-        from aws_deploy.embedded import deploy
+        from aws_deploy.embedded import deploy  # noqa: PLC0415 - aws_deploy is not in the wheel
     except ModuleNotFoundError as error:
         raise BadConfiguration(
             "LAKEHOUSE_ORCHESTRATOR=state_machine: the state machine is deployed from the project's source tree only,"
-            " and this is an installed package. Run this in a checkout, after `make setup`, or leave the variable away."
+            " and this is an installed package. Run this in a checkout, after `make setup`, or unset the variable."
         ) from error
+
     machine = deploy(lakehouse.settings, lakehouse.aws)["StateMachineArn"]
     typer.echo(f"State machine: {machine}")
 
 
 def down() -> None:
-    """Stop what lakehouse up runs for this home."""
-    from lakehouse_assets.locks import is_held
-    from lakehouse_assets.settings import read_settings
+    """Stop what lakehouse up runs for this home.
 
+    Waits until every process has ended.
+    """
     home = absolute(read_settings().home)
     lock = _lock(home)
     if not is_held(lock):
-        typer.echo(f"Nothing runs for {home}.")
+        typer.echo(f"Nothing is running for {home}.")
         return
-    typer.echo("Stopping (some seconds) ...")
-    # The lock's holder wrote its id into the lock file, so no process that merely got the same id later can be meant.
+    typer.echo("Stopping (a few seconds) ...")
+    # The lock file is held, and names its holder: the id cannot belong to another, later process.
     os.kill(int(lock.read_text("utf-8")), signal.SIGTERM)
     deadline = time.monotonic() + 2 * SECONDS_TO_STOP
     while is_held(lock):
         if time.monotonic() > deadline:
             raise LakehouseError(
-                f"What runs for {home} (process {lock.read_text('utf-8')}) does not stop. Look at {_log(home)}."
+                f"Process {lock.read_text('utf-8')}, which runs Dagster for {home}, does not stop. See {_log(home)}."
             )
-        time.sleep(SECONDS_BETWEEN_LOOKS)
-    typer.echo(f"Stopped what ran for {home}.")
+        time.sleep(SECONDS_BETWEEN_POLLS)
+    typer.echo(f"Stopped everything that ran for {home}.")
 
 
 def running_url(home: Path) -> str | None:
-    """Where the UI of this home answers, if it runs."""
-    from lakehouse_assets.locks import is_held
-
+    """The URL of this home's UI; None if it is not running."""
     if not is_held(_lock(home)):
         return None
     try:
@@ -145,9 +148,7 @@ def running_url(home: Path) -> str | None:
 
 @contextmanager
 def _claimed(home: Path) -> Iterator[bool]:
-    """Whether this process is now the one that runs this home's Dagster."""
-    from lakehouse_assets.locks import take_if_free
-
+    """Claims this home for this process's Dagster. Yields False if another process has claimed it."""
     with _lock(home).open("a+", encoding="utf-8") as file:
         if not take_if_free(file):
             yield False
@@ -162,9 +163,7 @@ def _claimed(home: Path) -> Iterator[bool]:
 
 
 @contextmanager
-def _dagster(home: Path, url: str, told_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    from lakehouse_assets.local.dagster_home import dagster_home, workspace
-
+def _dagster(home: Path, url: str, public_url: str) -> Iterator[subprocess.Popen[bytes]]:
     arguments = ["-w", str(workspace(home)), "-h", "127.0.0.1", "-p", url.rsplit(":", 1)[1]]
     _log(home).parent.mkdir(parents=True, exist_ok=True)
     with _log(home).open("wb") as log:
@@ -183,10 +182,10 @@ def _dagster(home: Path, url: str, told_url: str) -> Iterator[subprocess.Popen[b
             env={
                 **os.environ,
                 "DAGSTER_HOME": str(dagster_home(home)),
-                "LAKEHOUSE_UI_URL": told_url,
+                "LAKEHOUSE_UI_URL": public_url,
                 "PYTHONUNBUFFERED": "1",
             },
-            # A group of its own: Ctrl-C reaches this process alone, which then stops the other in order.
+            # A process group of its own: Ctrl-C reaches this process only, which then stops Dagster in order.
             start_new_session=True,
         )
     try:
@@ -198,16 +197,14 @@ def _dagster(home: Path, url: str, told_url: str) -> Iterator[subprocess.Popen[b
 
 
 def _wait_for_the_end(dagster: subprocess.Popen[bytes]) -> None:
-    """Of Dagster and all that it started: it does not wait for its code server, which is a process of the same
-    group.
-    """
+    """Waits for Dagster and all processes of its group: it does not wait for its own code server."""
     deadline = time.monotonic() + SECONDS_TO_STOP
     while dagster.poll() is None or _has_members(dagster.pid):
         if time.monotonic() > deadline:
             os.killpg(dagster.pid, signal.SIGKILL)
             dagster.wait()
             return
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(SECONDS_BETWEEN_POLLS)
 
 
 def _has_members(group: int) -> bool:
@@ -219,36 +216,36 @@ def _has_members(group: int) -> bool:
 
 
 def _wait_for(url: str, dagster: subprocess.Popen[bytes], home: Path) -> None:
-    """As long as Dagster lives: how long it takes to import all that it needs is the machine's to say. Whoever waits
-    hears now and then for what."""
+    """Waits for the UI as long as Dagster's process lives, because slow machines take long to import it. Reports
+    progress every SECONDS_BETWEEN_REPORTS."""
     without_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    begun = told = time.monotonic()
+    begun = reported = time.monotonic()
     while dagster.poll() is None:
         try:
             with without_proxy.open(f"{url}/server_info", timeout=5):
                 return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-        if time.monotonic() - told >= SECONDS_BETWEEN_WORDS:
-            told = time.monotonic()
+            time.sleep(SECONDS_BETWEEN_POLLS)
+        if time.monotonic() - reported >= SECONDS_BETWEEN_REPORTS:
+            reported = time.monotonic()
             last = ([line for line in _last_lines(home) if line.strip()] or ["nothing yet"])[-1]
             typer.echo(
-                f"Waiting for Dagster's UI for {told - begun:.0f} seconds; Ctrl-C gives up. The last it said"
-                f" ({_log(home)}): {last}"
+                f"Waiting for Dagster's UI for {reported - begun:.0f} seconds; Ctrl-C stops. Last line of {_log(home)}:"
+                f" {last}"
             )
     raise TemporaryOutage(f"Dagster did not start (exit code {dagster.returncode}). {_end_of_log(home)}")
 
 
-def _own(port: int) -> int:
-    """A port that nobody else has: else whoever has it would be taken for Dagster's UI."""
+def _required(port: int) -> int:
+    """The port, if no other program listens on it: that program would be mistaken for Dagster's UI."""
     try:
         with socket.create_server(("127.0.0.1", port)):
             return port
     except (OSError, OverflowError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         raise BadConfiguration(
-            f"The UI cannot have port {port} of 127.0.0.1: {reason}. Stop what listens there, give another --port, or "
-            "leave --port away: then a free one is taken. Nothing was started."
+            f"The UI cannot use port {port} of 127.0.0.1: {reason}. Stop the program that listens there, give another"
+            " --port, or omit --port to use a free one. Nothing was started."
         ) from error
 
 
@@ -259,7 +256,7 @@ def _free_port() -> int:
                 return int(server.getsockname()[1])
         except OSError:
             continue
-    raise TemporaryOutage("No port of 127.0.0.1 can be opened. lakehouse doctor says more.")
+    raise TemporaryOutage("No port of 127.0.0.1 can be opened. Run lakehouse doctor.")
 
 
 def _lock(home: Path) -> Path:
@@ -279,4 +276,4 @@ def _end_of_log(home: Path) -> str:
 
 
 def _last_lines(home: Path) -> list[str]:
-    return COLOURS.sub("", _log(home).read_text("utf-8", "replace")).splitlines()[-8:]
+    return Text.from_ansi(_log(home).read_text("utf-8", "replace")).plain.splitlines()[-8:]

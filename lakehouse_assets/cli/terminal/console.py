@@ -1,29 +1,27 @@
-"""Standard output, as a console for people and as a stream for programs."""
+"""The standard output, as a console for users and as a stream for programs."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from rich.console import Console
 
 
 def stdout() -> Console:
     """A rich console on standard output that changes no text: no highlighting, markup or emoji."""
-    from rich.console import Console
-
     return Console(highlight=False, markup=False, emoji=False)
 
 
 @contextmanager
 def stdout_kept_clean() -> Iterator[None]:
-    """What any library prints meanwhile goes to stderr: stdout is for the one object that the caller asked for."""
+    """Sends whatever a library prints to the standard error: the standard output is for the one object of --json."""
     with redirect_stdout(sys.stderr):
         yield
 
 
 def writes_utf8(file: TextIO) -> bool:
+    """Whether a stream can write any character."""
     return (getattr(file, "encoding", None) or "").lower().replace("-", "") == "utf8"

@@ -1,5 +1,6 @@
-"""How a command ends that cannot go on: on a full disk, and at once where the embedded AWS dies under it. What has to
-be said is said first."""
+"""How a command ends if it cannot continue: on a full disk, and at once if the embedded AWS dies. The reason is
+reported first.
+"""
 
 from __future__ import annotations
 
@@ -14,30 +15,31 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lakehouse_assets.cli.terminal.errors import FAILED, tell
+from lakehouse_assets.cli.exit_codes import ExitCode
+from lakehouse_assets.cli.terminal.errors import print_error
 from lakehouse_assets.errors import LakehouseError
 
 FULL = re.compile(
     r"no space left on device|database or disk is full|disk quota exceeded|max_temp_directory_size", re.IGNORECASE
 )
-"""How the system, SQLite (Dagster's), a quota and DuckDB, which leaves some of the disk to others, say that there is no
-room. boto3, delta-rs and Dagster hand on the text alone."""
+"""How the system, SQLite (Dagster's), a quota and DuckDB (which leaves some of the disk to others) report a full disk.
+boto3, delta-rs and Dagster pass on the text alone."""
 TIMES_THE_FILES = 3
-"""What a batch takes on the disk, of the size of its files: the upload, its archived copy, the tables."""
+"""The disk space of a batch as a multiple of its files: the upload, its archived copy, the tables."""
 ROOM_TO_WORK = 500 << 20
-SECONDS_FOR_LAST_WORDS = 1.0
-_last_words: list[Callable[[str], None]] = []
-_ending = threading.Lock()
+SECONDS_FOR_A_CALLBACK = 1.0
+_callbacks: list[Callable[[str], None]] = []
+_exiting = threading.Lock()
 
 
 class FullDisk(LakehouseError):
-    """There is no room under the home. A retry does not heal it: someone has to make room."""
+    """The disk of the home is full. A retry does not help until someone frees space."""
 
 
 @contextmanager
 def full_disk_named(home: Path, files: int = 0) -> Iterator[None]:
-    """Raises FullDisk instead of whatever a full disk made of itself. `files`: the bytes of the files that the command
-    takes, where they are known."""
+    """Raises FullDisk instead of any error that a full disk caused. `files`: the size of the command's files in bytes,
+    if it is known."""
     try:
         yield
     except FullDisk:
@@ -49,56 +51,54 @@ def full_disk_named(home: Path, files: int = 0) -> Iterator[None]:
 
 
 def is_full_disk(text: str) -> bool:
-    """Whether an error's text tells of a full disk."""
+    """Whether an error's text reports a full disk."""
     return FULL.search(text) is not None
 
 
 def room_wanted(home: Path, files: int = 0) -> str:
-    """That the disk is full, with how much is free and missing, and what to do."""
-    folder = min((existing(home), Path(tempfile.gettempdir())), key=lambda place: shutil.disk_usage(place).free)
+    """The message about a full disk: how much is free, how much is missing, and what to do."""
+    folder = min((existing(home), Path(tempfile.gettempdir())), key=lambda each: shutil.disk_usage(each).free)
     disk, wanted = shutil.disk_usage(folder), max(ROOM_TO_WORK, TIMES_THE_FILES * files)
-    missing = (
-        f"{_mib(wanted - disk.free)} more are needed" if wanted > disk.free else "that is not enough for this batch"
-    )
+    missing = f"{_mib(wanted - disk.free)} more are needed" if wanted > disk.free else "this batch needs more"
     return (
-        f"The disk is full: of {_mib(disk.total)} for {folder} {_mib(disk.free)} are free, and {missing} (a batch takes"
-        f" about {TIMES_THE_FILES} times the size of its files, and at least {_mib(ROOM_TO_WORK)}). Nothing is lost:"
-        " make room, then run the same command again, and it goes on from here."
+        f"The disk is full: {_mib(disk.free)} of {_mib(disk.total)} are free for {folder}, and {missing} (a batch needs"
+        f" about {TIMES_THE_FILES} times the size of its files, and at least {_mib(ROOM_TO_WORK)}). Nothing is lost."
+        " Free some space, then run the same command again; it resumes from here."
     )
 
 
 def existing(folder: Path) -> Path:
-    """The folder, or the nearest of those that it is in that is there."""
+    """The folder, or its nearest parent that exists."""
     return next(parent for parent in (folder, *folder.parents) if parent.is_dir())
 
 
 @contextmanager
-def last_words(said: Callable[[str], None]) -> Iterator[None]:
-    """What is to be done with the reason where the command ends at once meanwhile. It is called in another thread, and
-    has little time."""
-    _last_words.append(said)
+def on_forced_exit(callback: Callable[[str], None]) -> Iterator[None]:
+    """Calls `callback` with the reason if `exit_now` ends the process meanwhile. It is called in another thread, and
+    has SECONDS_FOR_A_CALLBACK."""
+    _callbacks.append(callback)
     try:
         yield
     finally:
-        _last_words.remove(said)
+        _callbacks.remove(callback)
 
 
-def end_at_once(reason: str) -> None:
-    """Ends this process with exit code 1, whatever its other threads wait for: boto3, delta-rs and Athena's client
-    would go on trying for minutes. Several threads may notice that it has to end: the first one ends it."""
-    if not _ending.acquire(blocking=False):
+def exit_now(reason: str) -> None:
+    """Prints the reason and ends this process, whatever its other threads wait for: boto3, delta-rs and Athena's client
+    would retry for minutes. If several threads call this, the first one ends the process."""
+    if not _exiting.acquire(blocking=False):
         return
     if sys.stderr.isatty():
-        # What is drawn meanwhile hides the cursor.
+        # A progress display hides the cursor.
         sys.stderr.write("\x1b[?25h\n")
-    tell(reason)
-    for said in reversed(_last_words):
-        speaker = threading.Thread(target=said, args=(reason,), name="last-words", daemon=True)
-        speaker.start()
-        speaker.join(SECONDS_FOR_LAST_WORDS)
+    print_error(reason)
+    for callback in reversed(_callbacks):
+        thread = threading.Thread(target=callback, args=(reason,), name="forced-exit", daemon=True)
+        thread.start()
+        thread.join(SECONDS_FOR_A_CALLBACK)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(FAILED)
+    os._exit(ExitCode.FAILED)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

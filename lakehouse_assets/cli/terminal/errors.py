@@ -1,5 +1,5 @@
-"""How the command line ends: our errors as one message and an exit code; anything unforeseen as one line, with its
-trace in the log.
+"""How the command line reports errors: ours as one message, anything unexpected as one line with its trace in the
+log.
 """
 
 from __future__ import annotations
@@ -12,25 +12,23 @@ from pathlib import Path
 
 import typer
 
-FAILED, WRONG_USAGE = 1, 2
 
-
-def tell(reason: str) -> None:
-    """An error, on stderr."""
+def print_error(reason: str) -> None:
+    """Prints an error on the standard error."""
     typer.echo(f"Error: {visible(reason, keep_lines=True)}", err=True)
 
 
-def tell_unforeseen(error: Exception) -> None:
-    """One line for the person; the trace goes to the log of the home, or where no log can be kept there, to a temporary
-    file.
+def print_unexpected(error: Exception) -> None:
+    """Prints one line for the user, and writes the trace to the log of the home, or to a temporary file if the home
+    cannot be written.
     """
     log = _log_file()
-    logger = logging.getLogger("lakehouse.unforeseen")
+    logger = logging.getLogger("lakehouse.unexpected")
     logger.propagate = False
     logger.addHandler(logging.FileHandler(log, encoding="utf-8"))
     logger.error("lakehouse %s", " ".join(sys.argv[1:]), exc_info=error)
     typer.echo(
-        f"Error: {type(error).__name__}: {visible(str(error))[:300]} (unforeseen; please report it with {log})",
+        f"Error: {type(error).__name__}: {visible(str(error))[:300]} (unexpected; please report it with {log})",
         err=True,
     )
 
@@ -48,12 +46,13 @@ def _log_file() -> Path:
 
 
 def home_folder() -> Path:
+    """The home, without reading the settings: they may be what is wrong."""
     return Path(os.environ.get("LAKEHOUSE_HOME") or ".lakehouse").absolute()
 
 
 def visible(text: str, *, keep_lines: bool = False) -> str:
-    r"""Text from data or file names, safe for a terminal: what would move its cursor, colour it or turn its direction
-    is shown as an escape, such as \x1b.
+    r"""Text from data or file names, safe for a terminal: characters that would move its cursor, colour it or turn its
+    direction are shown as escapes, such as \x1b. `keep_lines`: line feeds stay.
     """
     if text.isprintable():
         return text

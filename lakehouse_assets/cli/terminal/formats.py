@@ -1,4 +1,4 @@
-"""Rows for people and for programs: as a table, as CSV, as JSON."""
+"""Rows as a table for users, and as CSV and JSON for programs."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from lakehouse_assets.cli.terminal.console import writes_utf8
 from lakehouse_assets.cli.terminal.errors import visible
+from lakehouse_assets.cli.terminal.tables import print_table
 from lakehouse_assets.cli.terminal.values import is_number, text_of
 from lakehouse_assets.errors import BadConfiguration
 
-if TYPE_CHECKING:
-    pass
-
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet runs a cell that begins so: https://owasp.org/www-community/attacks/CSV_Injection"""
+"""A spreadsheet runs a cell that begins with one of these as a formula:
+https://owasp.org/www-community/attacks/CSV_Injection
+"""
 MOST_TABLE_ROWS = 1000
 NEEDS_QUOTES = re.compile(r'[",\r\n]')
 
@@ -37,7 +37,7 @@ class Format(StrEnum):
 Raw = Annotated[
     bool,
     typer.Option(
-        "--raw", help="With --format csv: texts as they are, also those that a spreadsheet would run as formulas."
+        "--raw", help="With --format csv: write texts unchanged, also those that a spreadsheet runs as formulas."
     ),
 ]
 
@@ -51,28 +51,26 @@ def print_json(value: Any, file: TextIO | None = None) -> None:
 
 
 def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format, *, raw: bool = False) -> None:
-    """rows: numbers and booleans with their types, lists and objects as Python's, all else text, None for missing. CSV
-    and JSON are written as they come.
+    """Prints rows. Values: numbers and booleans, lists and dicts, None if missing, and text for all other types. CSV
+    and JSON are streamed, a table is limited to MOST_TABLE_ROWS.
 
-    In JSON a decimal is text: what reads a JSON number as a double would change it. `raw`: CSV with every text as it
-    is, see `escaped`.
+    In JSON a decimal is text: a reader that parses JSON numbers as doubles would change it. `raw`: do not escape
+    formulas in CSV, see `escaped`. Raises BadConfiguration for JSON if two columns have the same name.
     """
     if form is Format.JSON:
         _print_json_rows(names, rows)
     elif form is Format.CSV:
         _print_csv_rows(names, rows, raw=raw)
     else:
-        from lakehouse_assets.cli.terminal.tables import print_table
-
         shown = iter(rows)
         print_table(names, list(islice(shown, MOST_TABLE_ROWS)))
         if more := sum(1 for _ in shown):
-            print(f"and {more:,} more rows: --format csv or --format json gives them all", file=sys.stderr)
+            print(f"and {more:,} more rows: --format csv or --format json prints all", file=sys.stderr)
 
 
 def _csv_line(cells: Sequence[str]) -> str:
-    """Python's csv module leaves a lone carriage return unquoted, and readers take that for the end of the line; an
-    empty line they pass over.
+    """A line of CSV. Not written by Python's csv module, which leaves a lone carriage return unquoted (readers take it
+    for the end of the line) and writes a row of one empty cell as an empty line (readers skip it).
     """
     if list(cells) == [""]:
         return '""\n'
@@ -90,29 +88,27 @@ def _print_csv_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], *, raw:
         _write(_csv_line(cells))
     if changed:
         print(
-            f"{changed:,} text{'s' * (changed != 1)} beginning with = + - @ or a tab: an apostrophe is before each, "
-            "as a spreadsheet would run it as a formula. --raw writes them as they are.",
+            f"An apostrophe was put before {changed:,} text{'s' * (changed != 1)} beginning with = + - @ or a tab,"
+            " which a spreadsheet would run as a formula. --raw writes texts unchanged.",
             file=sys.stderr,
         )
 
 
 def _write(text: str) -> None:
-    """A terminal would carry out what stands in a text: move its cursor, change its title. It gets what is visible; a
-    file or a pipe gets all of it."""
+    """Writes to the standard output. A terminal gets control characters as visible escapes, because it would execute
+    them; a file or a pipe gets the exact text."""
     sys.stdout.write(visible(text, keep_lines=True) if sys.stdout.isatty() else text)
 
 
 def escaped(value: Any, text: str) -> str:
-    """A cell for people who open the CSV in a spreadsheet: text that it would run as a formula is escaped by an
-    apostrophe.
-    """
+    """A cell that a spreadsheet does not run: an apostrophe is put before a text that begins like a formula."""
     return "'" + text if text.startswith(FORMULA_STARTS) and not is_number(value) else text
 
 
 def _print_json_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     if twice := sorted(name for name, times in Counter(names).items() if times > 1):
         raise BadConfiguration(
-            f"Two columns are called {', '.join(twice)}, of which JSON would keep one: name them with AS, or ask for"
+            f"Two columns are named {', '.join(twice)}, and JSON would keep only one: rename one with AS, or use"
             " --format csv."
         )
     between = "["

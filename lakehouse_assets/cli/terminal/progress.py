@@ -1,4 +1,4 @@
-"""How a batch goes, step by step, while it runs: drawn on stderr in a terminal, silent in a pipe."""
+"""The progress of a batch, step by step: drawn on the standard error if that is a terminal, otherwise silent."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
+from lakehouse_assets.cli.terminal.spinner import steps_drawn
+
 
 class Steps(Protocol):
-    """A listener to steps: called with a step of the Dagster job and what happens to it (started, succeeded, failed,
+    """A listener to steps: called with a step of the Dagster job and its event (started, succeeded, failed,
     skipped).
     """
 
     def __call__(self, name: str, what: str) -> None: ...
 
     def step(self, name: str) -> AbstractContextManager[None]:
-        """Something that is no step of the job, from its start to its end."""
+        """Shows work that is not a step of the job, from its start to its end."""
 
 
 class Silent:
-    """Says nothing."""
+    """Shows nothing."""
 
     def __call__(self, name: str, what: str) -> None:
         del name, what
@@ -32,10 +34,9 @@ class Silent:
 
 @contextmanager
 def steps_shown() -> Iterator[Steps]:
+    """The listener for this process's standard error."""
     if not sys.stderr.isatty():
         yield Silent()
         return
-    from lakehouse_assets.cli.terminal.spinner import steps_drawn
-
     with steps_drawn() as steps:
         yield steps

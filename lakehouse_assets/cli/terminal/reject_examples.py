@@ -1,4 +1,4 @@
-"""One rejected record for each reason: what a person looks at first to see what went wrong."""
+"""One rejected record for each reason, as an example of what is wrong."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LONGEST_VALUE, MOST_VALUES = 30, 3
 
 @dataclass
 class Example:
-    """`shown`: the key and the values that the reason is about, of the first record that has it; then where that record
-    stands.
+    """`records`: how many records have the reason. Of the first of them: `shown`, its key and the values that the
+    reason is about; `file` and `row`, where it is.
     """
 
     dataset: str
@@ -28,8 +28,8 @@ class Example:
 
 
 def examples(records: Iterable[tuple[Any, ...]], contracts: Contracts) -> list[Example]:
-    """records: the columns dataset, state, reasons, raw, source_file, row_number, ... of rejected records. By dataset,
-    the most frequent reason first."""
+    """An example for each reason, by dataset, the most frequent reason first. `records`: rows with the columns of
+    `etl.rejected.COLUMNS`."""
     found: dict[tuple[str, str], Example] = {}
     for dataset, _, reasons, raw, source_file, row_number, *_ in records:
         for reason in reasons:
@@ -58,7 +58,7 @@ def _shown(contract: Contract, reason: str, raw: dict[str, str | None]) -> str:
 
 
 def _columns_of(contract: Contract, reason: str) -> set[str]:
-    """Reasons begin with a column's name; those that are a rule's name are about the columns of its predicate."""
+    """The columns that a reason is about: it begins with a column's name, or is the name of a rule with a predicate."""
     first = reason.partition(":")[0]
     if first in contract.names:
         return {first}

@@ -1,4 +1,4 @@
-"""The load report for people: what became of each dataset's rows, of each file, and why."""
+"""The load report as text: what became of each dataset's rows and of each file, and why."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STYLES = {
 def print_report(report: Report, *, with_reasons: bool = True) -> None:
     console = stdout()
     if report["status"] == NOTHING_TO_DO:
-        console.print("Nothing to do: no file waits.", style=STYLES[NOTHING_TO_DO])
+        console.print("Nothing to do: no files are pending.", style=STYLES[NOTHING_TO_DO])
     else:
         console.print(
             f"Batch {report['batch_id']} {in_words(report)}.", style=style_of(report), soft_wrap=not console.is_terminal
@@ -49,10 +49,10 @@ def print_report(report: Report, *, with_reasons: bool = True) -> None:
         console.print(visible(error, keep_lines=True), soft_wrap=not console.is_terminal)
     if report["status"] == WITH_REJECTS:
         shares = sorted(rejected_shares(report).items(), key=lambda item: -item[1])
-        if told := ", ".join(f"{share:.1%} of {dataset}" for dataset, share in shares if share):
-            what = f"More rows are rejected than is usual: {told}. `lakehouse rejects` shows each with its reasons."
+        if unusual := ", ".join(f"{share:.1%} of {dataset}" for dataset, share in shares if share):
+            what = f"Unusually many rows were rejected: {unusual}. `lakehouse rejects` lists them with their reasons."
             console.print(what, style="yellow", soft_wrap=not console.is_terminal)
-    # Of a batch that was given up each file's reason is the report's own.
+    # In an abandoned batch the reason of each file is the error, which is printed already.
     _print_not_taken([file for file in not_taken(report) if file["reason"] != error])
     if report["batch_id"] is not None and report["datasets"]:
         _print_rows(report)
@@ -62,7 +62,7 @@ def print_report(report: Report, *, with_reasons: bool = True) -> None:
     if report["batch_id"] is None:
         return
     if report["reasons"] and with_reasons:
-        _heading("Rejected rows, by reason (lakehouse rejects shows each)")
+        _heading("Rejected rows by reason (lakehouse rejects lists them)")
         print_table(("dataset", "reason", "rows"), _tallies(report["reasons"]), counts=True)
     if report["warnings"]:
         _heading("Warnings (these rows were loaded)")
@@ -70,7 +70,7 @@ def print_report(report: Report, *, with_reasons: bool = True) -> None:
 
 
 def _print_rows(report: LoadReport) -> None:
-    """The counts of each dataset. Healed and resolved rows have a column only if a dataset has some."""
+    """Prints the counts of each dataset. Healed and resolved rows have a column only if a dataset has some."""
     _heading("Rows")
     more = {"healed": report["healed"], "resolved": report.get("resolved", {})}
     shown = {name: numbers for name, numbers in more.items() if numbers}
@@ -82,16 +82,16 @@ def _print_rows(report: LoadReport) -> None:
     print_tally(("dataset", *names), rows)
     console = stdout()
     for dataset, number in report.get("differing", {}).items():
-        what = f"{number:,} row{'s differ' if number > 1 else ' differs'} from a later one of the same key"
+        what = f"{number:,} row{'s differ' if number > 1 else ' differs'} from a later row with the same key"
         console.print(
-            f"{dataset}: {what}, which was taken; no version column tells which is right.",
+            f"{dataset}: {what}. The later row was kept, because the contract has no version column.",
             style="yellow",
             soft_wrap=not console.is_terminal,
         )
 
 
 def print_files(files: list[FileReport]) -> None:
-    """Loaded files shortly, all others with their reasons; bounded, and it is said how many more there are."""
+    """Prints loaded files in short and all others with their reasons, up to MOST_FILES lines, and how many more."""
     lines = _grouped(files)
     shown = lines[:MOST_FILES]
     console = stdout()
@@ -108,12 +108,12 @@ def print_files(files: list[FileReport]) -> None:
 
 
 def style_of(report: Report) -> str:
-    """A batch that succeeded and left something out is no plain success."""
+    """The colour of a batch's outcome: that of rejects if it succeeded but did not take every file."""
     return STYLES[WITH_REJECTS] if report["status"] == SUCCEEDED and not_taken(report) else STYLES[report["status"]]
 
 
 def _print_not_taken(files: list[FileReport]) -> None:
-    """What the batch did not read, by reason: which file, or how many files and sheets, and how many rows they have."""
+    """Prints what the batch did not read, by reason: the file, or the number of files and sheets, and of their rows."""
     console = stdout()
     by_reason: dict[str, list[FileReport]] = defaultdict(list)
     for file in files:
@@ -122,12 +122,12 @@ def _print_not_taken(files: list[FileReport]) -> None:
         what = f"{alike[0]['name']} was" if len(alike) == 1 else f"{counted(alike)} were"
         rows = [file.get("rows_aside") for file in alike]
         known = sum(number or 0 for number in rows)
-        how_many = f" ({known:,} row{'s' * (known != 1)}{' and more' * (None in rows)})" if known else ""
+        how_many = f" ({'at least ' * (None in rows)}{known:,} row{'s' * (known != 1)})" if known else ""
         console.print(
             visible(f"{what} not taken{how_many}: {reason}"), style="yellow", soft_wrap=not console.is_terminal
         )
     if len(by_reason) > MOST_REASONS:
-        console.print(f"and for {len(by_reason) - MOST_REASONS:,} more reasons: see the files", style="yellow")
+        console.print(f"and {len(by_reason) - MOST_REASONS:,} more reasons; see the list of files", style="yellow")
 
 
 def _heading(text: str) -> None:
@@ -145,11 +145,11 @@ def _tallies(counts: dict[str, dict[str, int]]) -> list[tuple[str, str, int]]:
 
 
 def _grouped(files: list[FileReport]) -> list[Sequence[Any]]:
-    """What needs a look comes first: what was not loaded, then what was loaded with rejected rows or a remark, then the
-    rest.
+    """The lines of the table of files: first those that were not loaded, then those with rejected rows or warnings,
+    then the rest.
 
-    Sheets of one workbook with one outcome share a line, and so do loaded files of one dataset of which there is
-    nothing else to say.
+    Sheets of a workbook with the same outcome share a line, and so do loaded files of a dataset without rejects and
+    warnings.
     """
     groups: dict[tuple[Any, ...], list[FileReport]] = defaultdict(list)
     for file in files:
@@ -196,7 +196,7 @@ def _line(name: str, files: list[FileReport]) -> Sequence[Any]:
 
 
 def _summed(warnings: Iterable[str]) -> list[str]:
-    """Each warning once; those that count rows, with the sum."""
+    """Each warning once; the numbers of rows are added up."""
     sums: dict[str, int] = defaultdict(int)
     for warning in warnings:
         counted = COUNTED.match(warning)

@@ -1,4 +1,4 @@
-"""The steps of a batch in a terminal: one line a step, with a spinner and a clock; what is done keeps its time."""
+"""The steps of a batch in a terminal: one line a step, with a spinner and its seconds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Seconds(ProgressColumn):
 
 
 class Drawn:
-    """See `Steps`."""
+    """Draws steps; see `progress.Steps`."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -49,6 +49,7 @@ class Drawn:
 
 @contextmanager
 def steps_drawn() -> Iterator[Drawn]:
+    """A listener that draws on the standard error."""
     with Progress(
         Mark(), TextColumn("{task.description}", markup=False), Seconds(), console=Console(stderr=True)
     ) as progress:
@@ -57,14 +58,15 @@ def steps_drawn() -> Iterator[Drawn]:
 
 NAMES = {
     "convert_uploads": "Convert the workbooks",
-    "landing__batch": "Look at the files, freeze the batch",
+    "landing__batch": "Inspect the files, freeze the batch",
     "landing__archive": "Archive the files",
     "refresh_catalog": "Refresh the catalog",
     "athena_checks": "Check with Athena",
     "reports__load_report": "Write the load report",
 }
-"""Steps of the Dagster job as people know them; `load_<dataset>` is "Load <dataset>"."""
+"""Names of the Dagster job's steps for users; `load_<dataset>` becomes "Load <dataset>"."""
 
 
 def readable(name: str) -> str:
+    """A step's name for users."""
     return NAMES.get(name, name.replace("_", " ").capitalize())

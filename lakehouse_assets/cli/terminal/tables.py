@@ -1,9 +1,13 @@
-"""Tables for people: drawn in a terminal, one plain line a row in a pipe."""
+"""Tables: drawn in a terminal, one plain line a row in a pipe."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
 
 from lakehouse_assets.cli.terminal.console import stdout
 from lakehouse_assets.cli.terminal.errors import visible
@@ -11,13 +15,13 @@ from lakehouse_assets.cli.terminal.values import is_number, short_text
 
 GAP = 2
 SHORT = 28
-"""A first column that is no wider is not folded: it names the row."""
+"""A first column up to this width is not folded: it names the row."""
 
 
 def print_table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, counts: bool = False) -> None:
-    """Columns that hold nothing but numbers are set flush right; in a terminal long texts are folded.
+    """Prints a table. Columns of numbers are aligned right; in a terminal long texts are folded.
 
-    counts: the whole numbers are counts, easier to read as 40,803; a key is not.
+    `counts`: the whole numbers are counts and are grouped, as 40,803; keys are not.
     """
     console = stdout()
     right = [_is_numeric([row[place] for row in rows]) for place in range(len(names))]
@@ -29,8 +33,8 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, counts: 
 
 
 def print_tally(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table of counts, whose first column names the row. In a terminal too narrow for it, its rows stand side by
-    side.
+    """Prints a table of counts whose first column names the row. If the terminal is too narrow, rows and columns change
+    places.
     """
     console = stdout()
     needed = sum(_widths([list(names), *([_text(value, True) for value in row] for row in rows)])) + GAP * (
@@ -42,10 +46,6 @@ def print_tally(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def _drawn(lines: list[list[str]], right: list[bool], width: int) -> Any:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     widths = _widths(lines)
     numbers_fit = sum(w for w, is_right in zip(widths, right, strict=True) if is_right) < width / 2
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, collapse_padding=True, pad_edge=False, header_style="bold")

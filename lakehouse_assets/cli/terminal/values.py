@@ -11,12 +11,12 @@ CLEAR = re.compile(r"[^\s,'\"=]+( [^\s,'\"=]+)*\Z")
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number, which a boolean is not."""
+    """Whether a value is a number; a boolean is not."""
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def text_of(value: Any) -> str:
-    """Missing is empty, a boolean as in JSON, a list joined by semicolons, an object as JSON."""
+    """A value as text: empty if missing, a boolean as in JSON, a list joined by semicolons, an object as JSON."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -29,7 +29,7 @@ def text_of(value: Any) -> str:
 
 
 def short_text(value: Any) -> str:
-    """As text_of, an object as name=value: quoted only where blanks or commas would mislead."""
+    """Like `text_of`, but an object as name=value pairs; a text is quoted only if blanks or commas would mislead."""
     if isinstance(value, dict):
         return ", ".join(
             f"{name}={text_of(text) if CLEAR.match(text_of(text)) else json.dumps(text, ensure_ascii=False)}"

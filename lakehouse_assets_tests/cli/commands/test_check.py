@@ -47,7 +47,7 @@ def test_rows_that_no_batch_wrote_are_named_and_fail_with_what_to_do(lakehouse: 
 def test_before_the_first_batch_it_is_said_what_runs_one(lakehouse: Lakehouse, arguments: list[str]) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1
-    assert result.stderr == f"Error: No batch has run in {lakehouse.settings.home} yet. lakehouse load FILE runs one.\n"
+    assert result.stderr == f"Error: No batch has run in {lakehouse.settings.home} yet. Run one: lakehouse load FILE\n"
 
 
 def test_a_table_that_no_batch_has_written_to_may_be_empty(lakehouse: Lakehouse) -> None:

@@ -50,45 +50,45 @@ def says(account: WithGlue, permissions: list[dict[str, Any]], tables: list[dict
     account.stub.add_response("get_tables", {"TableList": tables})
 
 
-def test_a_catalog_that_iam_decides_about_is_fine(lakehouse: Lakehouse, account: WithGlue) -> None:
+def test_a_catalog_that_iam_controls_is_ok(lakehouse: Lakehouse, account: WithGlue) -> None:
     says(account, EVERYONE, [{"Name": "orders", "IsRegisteredWithLakeFormation": False}])
     account.stub.add_client_error("get_database", "EntityNotFoundException")
     found = findings(lakehouse, account)
-    assert [finding.state for finding in found] == ["fine"] * 4
-    assert found[2].what.endswith("IAM decides who may use its tables")
+    assert [finding.state for finding in found] == ["ok"] * 4
+    assert found[2].what.endswith("IAM controls access to its tables")
 
 
 @pytest.mark.parametrize(
-    ("permissions", "tables", "told"),
+    ("permissions", "tables", "what"),
     [
-        ([], [], "Lake Formation decides who may use tables that are new in it"),
+        ([], [], "Lake Formation controls access to new tables"),
         (
             EVERYONE,
             [{"Name": "orders", "IsRegisteredWithLakeFormation": True}],
-            "Lake Formation decides who may use orders",
+            "Lake Formation controls access to orders",
         ),
     ],
 )
-def test_a_catalog_that_lake_formation_decides_about_is_told(
-    lakehouse: Lakehouse, account: WithGlue, permissions: list[dict[str, Any]], tables: list[dict[str, Any]], told: str
+def test_a_catalog_that_lake_formation_controls_is_a_warning(
+    lakehouse: Lakehouse, account: WithGlue, permissions: list[dict[str, Any]], tables: list[dict[str, Any]], what: str
 ) -> None:
     says(account, permissions, tables)
     account.stub.add_response("get_database", {"Database": {"Name": "default"}})
     found = findings(lakehouse, account)[2]
-    assert (found.state, found.what.partition(": ")[2]) == ("look", told)
+    assert (found.state, found.what.partition(": ")[2]) == ("warning", what)
     assert "Insufficient Lake Formation permission(s)" in found.to_do
 
 
-def test_a_default_database_that_may_not_be_looked_at_is_broken(lakehouse: Lakehouse, account: WithGlue) -> None:
+def test_a_default_database_that_may_not_be_read_is_an_error(lakehouse: Lakehouse, account: WithGlue) -> None:
     says(account, EVERYONE, [])
     account.stub.add_client_error("get_database", "AccessDeniedException", DENIED)
     found = findings(lakehouse, account)[3]
-    assert found.state == "broken"
+    assert found.state == "error"
     assert "glue:GetDatabase" in found.what
     assert "database/default" in found.to_do
 
 
-def test_a_database_that_is_not_there_is_broken_and_the_rest_is_asked(lakehouse: Lakehouse, account: WithGlue) -> None:
+def test_a_missing_database_is_an_error_and_the_rest_is_checked(lakehouse: Lakehouse, account: WithGlue) -> None:
     account.stub.add_client_error("get_database", "EntityNotFoundException", "Database d not found.")
     account.stub.add_response("get_database", {"Database": {"Name": "default"}})
-    assert [finding.state for finding in findings(lakehouse, account)] == ["fine", "fine", "broken", "fine"]
+    assert [finding.state for finding in findings(lakehouse, account)] == ["ok", "ok", "error", "ok"]

@@ -41,7 +41,7 @@ def test_where_none_runs_it_says_what_runs_one(tmp_path: Path, monkeypatch: pyte
     result = CliRunner().invoke(app, ["env"])
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "lakehouse up runs one" in result.stderr
+    assert "Start one: lakehouse up" in result.stderr
     assert not (tmp_path / "home").exists()
 
 

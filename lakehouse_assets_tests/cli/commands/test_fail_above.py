@@ -27,8 +27,10 @@ def test_a_script_can_fail_above_a_share_of_rejected_rows_of_a_batch_that_is_loa
     result = load(tmp_path / "o.csv", "--json", "--fail-above", share)
     assert result.exit_code == code, result.output
     assert json.loads(result.stdout)["status"] == "succeeded_with_rejects"
-    told = "More than 40.0% of the rows are rejected (--fail-above): orders 50.0%. The batch itself is loaded.\n"
-    assert result.stderr == (told if code else "")
+    message = (
+        "More than 40.0% of the rows were rejected (--fail-above): orders 50.0%. The batch is loaded nevertheless.\n"
+    )
+    assert result.stderr == (message if code else "")
     assert len(table_rows(lakehouse, "orders")) == 1
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,10 @@ from typer.testing import CliRunner, Result
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli import runs as batches
 from lakehouse_assets.cli.main import app
-from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.report_types import Report
 from lakehouse_assets.landing.store import Store
 from lakehouse_assets_tests.cli.conftest import PROGRAM, Program, clean_environment
 from lakehouse_assets_tests.support import (
-    body,
     item,
     items_csv,
     keys,
@@ -136,88 +136,11 @@ def test_the_same_files_again_are_duplicates_and_change_nothing(lakehouse: Lakeh
     assert table_rows(lakehouse, "orders") == before
 
 
-def test_files_of_one_name_from_two_folders_are_both_loaded(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    for number, folder in ((1, "a"), (2, "b")):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "new +%20.csv").write_text(products_csv(product(number)))
-    report = loaded(tmp_path / "a" / "new +%20.csv", tmp_path / "b" / "new +%20.csv")
-    assert outcomes(report) == {"a/new +%20.csv": "loaded", "b/new +%20.csv": "loaded"}
-    assert [row[0] for row in table_rows(lakehouse, "products")] == [1, 2]
-
-
-def test_of_the_files_of_a_folder_the_last_by_name_is_the_later_one(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    """The first is great and takes long: uploaded side by side it would land last."""
-    folder = tmp_path / "days"
-    folder.mkdir()
-    (folder / "products_01.csv").write_text(
-        products_csv(product(1, "old"), *(product(number) for number in range(2, 200_000)))
-    )
-    (folder / "products_02.csv").write_text(products_csv(product(1, "new")))
-    put_files = CliRunner().invoke(app, ["put", str(folder)])
-    assert put_files.exit_code == 0, put_files.output
-    first, second = lakehouse.zone.store.waiting("raw/products/")
-    assert (first.key.rpartition("/")[2], second.key.rpartition("/")[2]) == ("products_01.csv", "products_02.csv")
-    assert first.modified <= second.modified
-
-
-@pytest.mark.parametrize("size", [1_000, 20_000_000])
-def test_a_file_that_is_written_while_it_is_uploaded_is_refused_and_does_not_wait(
-    lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    file = tmp_path / "p.csv"
-    file.write_bytes(b"x" * size)
-    send = lakehouse.zone.store.s3.upload_fileobj
-
-    def written_meanwhile(*given: Any, **named: Any) -> None:
-        send(*given, **named)
-        with file.open("ab") as more:
-            more.write(b"more")
-
-    monkeypatch.setattr(lakehouse.zone.store.s3, "upload_fileobj", written_meanwhile)
-    with pytest.raises(LakehouseError, match=r"p\.csv was changed while it was uploaded, so nothing of it waits"):
-        lakehouse.zone.store.upload(file, "raw/products/p.csv")
-    assert keys(lakehouse, "raw/") == []
-
-
-def test_a_file_that_is_replaced_while_it_is_uploaded_is_uploaded_as_it_was(
-    lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As careful writers do it: another file gets the name."""
-    file, other = tmp_path / "p.csv", tmp_path / "p.csv.new"
-    file.write_bytes(b"a" * 20_000_000)
-    other.write_bytes(b"b" * 20_000_000)
-    send = lakehouse.zone.store.s3.upload_fileobj
-
-    def replaced_meanwhile(*given: Any, **named: Any) -> None:
-        other.rename(file)
-        send(*given, **named)
-
-    monkeypatch.setattr(lakehouse.zone.store.s3, "upload_fileobj", replaced_meanwhile)
-    lakehouse.zone.store.upload(file, "raw/products/p.csv")
-    assert set(body(lakehouse, "raw/products/p.csv")) == set(b"a")
-
-
 def test_a_file_that_lacks_a_column_is_set_aside_with_what_it_lacks(tmp_path: Path) -> None:
     (tmp_path / "export.csv").write_text(orders_csv(order(1)).replace("user_id", "who"))
     [file] = loaded(tmp_path / "export.csv")["files"]
     assert (file["dataset"], file["outcome"]) == ("orders", "quarantined")
     assert "user_id" in file["reason"]
-
-
-def test_what_was_put_before_is_taken_along(tmp_path: Path) -> None:
-    (tmp_path / "p.csv").write_text(products_csv(product(1)))
-    result = lakehouse_command("put", tmp_path / "p.csv")
-    assert result.exit_code == 0
-    assert "raw/products/p.csv" in result.stdout
-    assert "A batch starts by itself when a file of each dataset waits (LAKEHOUSE_GATE)" in result.stdout
-    (tmp_path / "nothing").mkdir()
-    assert outcomes(loaded(tmp_path / "nothing")) == {"p.csv": "loaded"}
-    assert loaded(tmp_path / "nothing")["status"] == "nothing_to_do"
-
-
-def test_without_a_path_what_waits_is_loaded(lakehouse: Lakehouse) -> None:
-    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
-    assert outcomes(loaded()) == {"p.csv": "loaded"}
 
 
 def test_a_batch_that_failed_is_finished_before_anything_new_is_taken(
@@ -233,12 +156,12 @@ def test_a_batch_that_failed_is_finished_before_anything_new_is_taken(
 
     still = lakehouse_command("load", "--json", tmp_path / "good.csv")
     assert still.exit_code == 1
-    assert "nothing new was uploaded" in json.loads(still.stdout)["error"]
+    assert "the given files were not uploaded" in json.loads(still.stdout)["error"]
 
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "1")
     result = lakehouse_command("load", "--json", tmp_path / "good.csv")
     assert result.exit_code == 0
-    assert f"Batch {json.loads(failed.stdout)['batch_id']} was interrupted; it is finished first." in result.stderr
+    assert f"Batch {json.loads(failed.stdout)['batch_id']} is still open and is resumed first." in result.stderr
     assert outcomes(json.loads(result.stdout)) == {"good.csv": "loaded"}
     assert [row[1] for row in table_rows(lakehouse, "orders")] == [1, 3]
 
@@ -332,22 +255,13 @@ def test_two_loads_at_once_take_turns(tmp_path: Path) -> None:
 
 
 def test_a_second_load_says_that_it_waits(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    import fcntl
-    import threading
-
     (tmp_path / "p.csv").write_text(products_csv(product(1)))
     lock = (lakehouse.settings.home / "load.lock").open("ab")
     fcntl.flock(lock, fcntl.LOCK_EX)
     threading.Timer(0.5, lock.close).start()
     result = lakehouse_command("load", tmp_path / "p.csv")
     assert result.exit_code == 0
-    assert "Another load runs in" in result.stderr
-
-
-def test_files_in_the_bucket_that_lie_nowhere_are_named_in_the_report(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    put(lakehouse, "raw/stray.csv", "a\n1\n")
-    (tmp_path / "p.csv").write_text(products_csv(product(1)))
-    assert outcomes(loaded(tmp_path / "p.csv"))["stray.csv"] == "ignored"
+    assert "Another load is running in" in result.stderr
 
 
 def test_an_empty_file_of_no_known_dataset_is_reported_as_empty(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 from lakehouse_assets.cli.commands.up import running_url
+from lakehouse_assets.cli.exit_codes import ExitCode
 from lakehouse_assets.connect import connected
 from lakehouse_assets.embedded_aws.process import running
 from lakehouse_assets.settings import Settings
@@ -88,7 +89,7 @@ def test_commands_use_what_up_runs_and_down_stops_it_all(up: Up, home: Path, pro
     url = running_url(home)
     assert url is not None
     assert url.startswith("http://127.0.0.1:")
-    assert f"It runs already: {url}" in program("up").stdout
+    assert f"Already running: {url}" in program("up").stdout
 
     (tmp_path / "p.csv").write_text(products_csv(product(1)))
     loaded = program("load", "p.csv", "--json")
@@ -103,12 +104,12 @@ def test_commands_use_what_up_runs_and_down_stops_it_all(up: Up, home: Path, pro
     assert json.loads(other.stdout)["datasets"]["products"]["inserted"] == 1, (
         "another home beside it is another lakehouse"
     )
-    assert "Nothing runs" in program("down", home=tmp_path / "other").stdout
+    assert "Nothing is running" in program("down", home=tmp_path / "other").stdout
 
     assert "Stopped" in program("down").stdout
     assert process.wait(timeout=60) == 0
     assert processes_of(home) == []
-    assert "Nothing runs" in program("down").stdout
+    assert "Nothing is running" in program("down").stdout
 
 
 def test_files_that_are_put_become_tables_by_themselves_even_if_the_run_is_killed(
@@ -197,8 +198,8 @@ def test_a_port_that_somebody_else_has_is_refused_before_anything_is_started(hom
         refused = program("up", "--port", port, home=home)
     assert refused.returncode == 2
     assert (
-        f"The UI cannot have port {port} of 127.0.0.1: Address already in use. Stop what listens there, give another"
-        " --port" in refused.stderr
+        f"The UI cannot use port {port} of 127.0.0.1: Address already in use. Stop the program that listens there, give"
+        " another --port" in refused.stderr
     )
     assert not (home / "aws").exists()
 
@@ -209,7 +210,7 @@ def test_nothing_stays_even_if_up_is_killed(up: Up, home: Path, program: Program
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert await_none_of(home) == []
-    assert "Nothing runs" in program("down").stdout
+    assert "Nothing is running" in program("down").stdout
 
 
 @pytest.mark.usefixtures("interrupts_heeded")
@@ -228,7 +229,7 @@ def test_ctrl_c_stops_a_load_and_its_embedded_aws(home: Path, tmp_path: Path, pr
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
-    assert process.returncode in (1, 130), error
+    assert process.returncode == ExitCode.INTERRUPTED, error
     assert "Traceback" not in error
     assert await_none_of(home) == []
     assert json.loads(program("load", "p.csv", "--json").stdout)["status"] == "succeeded"

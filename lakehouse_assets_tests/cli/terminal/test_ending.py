@@ -1,4 +1,4 @@
-"""How a command ends that cannot go on: the embedded AWS dies under it, the disk is full, something unforeseen happens.
+"""How a command ends that cannot go on: the embedded AWS dies under it, the disk is full, something unexpected happens.
 It says so, and a program gets its object."""
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def raising(error: Exception) -> Callable[..., Any]:
     ("place", "error"),
     [
         ((Store, "upload"), HTTP_500),
-        ((batches, "load_dagster"), sqlite3.OperationalError("database or disk is full")),
+        ((batches, "prepare_instance"), sqlite3.OperationalError("database or disk is full")),
         ((batches, "run_batch"), OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))),
         (
             (batches, "run_batch"),
@@ -64,10 +64,10 @@ def test_a_full_disk_is_said_with_what_is_free_and_what_to_do(
     assert result.exit_code == 1
     said = json.loads(result.stdout)
     assert said["status"] == "failed"
-    assert said["error"].startswith("The disk is full: of ")
+    assert said["error"].startswith("The disk is full: ")
     assert "MiB are free" in said["error"]
-    assert "make room, then run the same command again" in said["error"]
-    assert "unforeseen" not in result.stderr
+    assert "Free some space, then run the same command again" in said["error"]
+    assert "unexpected" not in result.stderr
 
 
 @pytest.mark.usefixtures("environment_of_lakehouse")
@@ -81,7 +81,7 @@ def test_a_program_gets_its_object_even_after_what_nobody_thought_of(
 
     assert result.exit_code == 1
     assert json.loads(result.stdout)["error"] == "ZeroDivisionError: by nought"
-    assert "unforeseen" in result.stderr
+    assert "unexpected" in result.stderr
 
 
 def test_a_load_whose_embedded_aws_is_killed_says_so_and_the_next_one_goes_on(program: Program, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_load_whose_embedded_aws_is_killed_says_so_and_the_next_one_goes_on(pr
 
     again = program("load", "p.csv", "--json")
     assert again.returncode == 0, again.stderr
-    assert "was interrupted; it is finished first" in again.stderr
+    assert "is still open and is resumed first" in again.stderr
     assert json.loads(program("query", "SELECT count(*) AS n FROM products", "--format", "json").stdout) == [
         {"n": 20_000}
     ]

@@ -35,7 +35,7 @@ def test_json_is_a_list_of_objects_with_types_and_the_text_as_it_is(capsys: pyte
 
 
 def test_json_refuses_two_columns_of_one_name_rather_than_to_keep_one(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(BadConfiguration, match="Two columns are called x, of which JSON would keep one"):
+    with pytest.raises(BadConfiguration, match="Two columns are named x, and JSON would keep only one"):
         printed(capsys, Format.JSON, (1, 2, 3), names=("x", "y", "x"))
     assert printed(capsys, Format.CSV, (1, 2, 3), names=("x", "y", "x")) == "x,y,x\n1,2,3\n"
 
@@ -66,7 +66,7 @@ def test_csv_for_people_escapes_what_a_spreadsheet_would_run(capsys: pytest.Capt
 def test_csv_that_changed_a_text_says_so_once_and_raw_csv_changes_none(capsys: pytest.CaptureFixture[str]) -> None:
     rows: list[tuple[Any, ...]] = [("=1+1", -2.5, ["-a"], {}), ("@x", 1, [], {}), ("plain", 1, [], {})]
     print_rows(NAMES, rows, Format.CSV)
-    assert capsys.readouterr().err.startswith("3 texts beginning with = + - @ or a tab: an apostrophe is before each")
+    assert capsys.readouterr().err.startswith("An apostrophe was put before 3 texts beginning with = + - @ or a tab")
     print_rows(NAMES, rows, Format.CSV, raw=True)
     out, err = capsys.readouterr()
     assert [row[0] for row in csv.reader(io.StringIO(out))] == ["name", "=1+1", "@x", "plain"]

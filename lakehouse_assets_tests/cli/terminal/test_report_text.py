@@ -117,7 +117,7 @@ def test_more_rejects_than_usual_are_told_with_their_share_and_where_to_look(
     assert first == "Batch b1 succeeded with rejects."
     assert (
         second
-        == "More rows are rejected than is usual: 20.0% of orders. `lakehouse rejects` shows each with its reasons."
+        == "Unusually many rows were rejected: 20.0% of orders. `lakehouse rejects` lists them with their reasons."
     )
 
 
@@ -133,7 +133,7 @@ def test_rows_that_were_not_taken_are_told_before_all_else_with_the_reason(capsy
     print_report(report(files=[file("o.csv"), *aside]))
     assert capsys.readouterr().out.splitlines()[:4] == [
         "Batch b1 succeeded; 2 files and 2 sheets were not taken.",
-        "2 sheets were not taken (61 rows and more): no dataset has these columns",
+        "2 sheets were not taken (at least 61 rows): no dataset has these columns",
         "bad.csv was not taken: is not UTF-8",
         "one.csv was not taken (1 row): lacks user_id",
     ]
