@@ -1,3 +1,3 @@
-"""Side-by-side measurements: what the lakehouse costs next to the same work without it. `make bench` runs all of them;
-results/ keeps the last ones.
+"""Benchmarks that compare the lakehouse with the same work without it. `make bench` runs all of them; results/ has the
+latest figures.
 """

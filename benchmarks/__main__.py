@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, one after the other, on a machine that does nothing else."""
+"""`make bench`: runs all benchmarks in sequence, on an otherwise idle machine."""
 
 from benchmarks import (
     april,

@@ -1,8 +1,8 @@
 """A real month (1,000 products, 7,500 orders, 40,803 items in two workbooks and a CSV) by `lakehouse load` in a fresh
 home, next to one plain script.
 
-The script is the floor: convert, read, cast, dedupe, write, with the same libraries; no S3, no validation, no ledger,
-no Dagster. Skipped where the data is absent.
+The script is the floor: convert, read, cast, deduplicate, write, with the same libraries; no S3, no validation, no
+ledger, no Dagster. Skipped if the data is absent.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 class Timeline:
-    """Listens to a load as the progress display does, and keeps each step's seconds."""
+    """Measures each step's seconds through the callbacks of the progress display."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -65,9 +65,7 @@ class Timeline:
 
 
 def timeline() -> dict[str, float]:
-    """Where the seconds of one load go: `lakehouse load`, taken apart. Loading the settings and Python itself (0.4 s)
-    come before.
-    """
+    """Seconds of one `lakehouse load`, by step. Python's start and the settings (0.4 s) are not included."""
     from lakehouse_assets.cli.commands.load import load_with, started
     from lakehouse_assets.cli.home import read_home
     from lakehouse_assets.landing.local_files import find_files
@@ -82,6 +80,7 @@ def timeline() -> dict[str, float]:
 
 
 def floor() -> dict[str, int]:
+    """The plain script. Returns the rows of each dataset."""
     import duckdb
     from deltalake import write_deltalake
     from python_calamine import CalamineWorkbook

@@ -1,8 +1,8 @@
-"""The floor: the same bytes with the same libraries and nothing else. `python -m benchmarks.bare_engine TABLE CSV
+"""The embedded engine's floor: only the same libraries on the same bytes. `python -m benchmarks.bare_engine TABLE CSV
 [merge]`.
 
-Typed read, window dedupe, partitioned Delta write; or, into a table that is there, MERGE of the rows that differ. No
-validation, no parents, no rejects.
+Typed read, deduplication by a window, partitioned Delta write; or, with `merge`, MERGE of the rows that differ into an
+existing table. No validation, no parents, no rejects.
 """
 
 from __future__ import annotations

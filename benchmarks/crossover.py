@@ -1,5 +1,5 @@
-"""From how many rows on is Spark quicker than the embedded engine on this machine? First loads of order items into an
-empty table.
+"""Finds the number of rows from which on Spark is faster than the embedded engine on this machine, by first loads of
+order items into an empty table.
 
 `python -m benchmarks.crossover [ROWS ...]`.
 """
@@ -51,13 +51,15 @@ def _load(rows: int) -> dict[str, Any]:
 
 
 def _figures(runs: list[Run]) -> dict[str, float]:
-    """`process_seconds` include the start of Python and of Spark's session, `seconds` neither."""
+    """Medians. `process_seconds` include the start of Python and of Spark's session; `seconds` do not."""
     printed = {name: median([run.printed[name] for run in runs]) for name in ("seconds", "start_seconds", "peak_mb")}
     return {"process_seconds": median([run.seconds for run in runs]), **printed}
 
 
 def _quicker_from(figures: dict[int, dict[str, Any]], measure: str) -> int | None:
-    """The fewest rows that were measured from which on Spark was quicker; None where it was so at no end of them."""
+    """The smallest measured number of rows from which on Spark was always faster; None if the embedded engine was
+    faster at the largest.
+    """
     found = None
     for rows in sorted(figures, reverse=True):
         if figures[rows]["spark"][measure] >= figures[rows]["embedded"][measure]:

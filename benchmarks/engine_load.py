@@ -1,4 +1,4 @@
-"""One dataset's load on local Delta tables, as a process of its own: `python -m benchmarks.engine_load embedded|spark
+"""Loads one dataset into local Delta tables, in a process of its own: `python -m benchmarks.engine_load embedded|spark
 TABLES DATASET BATCH CSV`.
 """
 
@@ -31,8 +31,8 @@ def load(
     count: Bytes = io_bytes,
     after_step: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Every step of the load. Returns seconds by step, bytes read and written (as `count` has them), and the counts.
-    `after_step` is told each step's name.
+    """Runs all steps of the load. Returns seconds by step, MiB read and written, and the counts of rows. `count`:
+    returns the bytes read and written so far; `after_step`: called with each step's name.
     """
     header = tuple(csv.open().readline().strip().split(","))
     file = RawFile(

@@ -1,9 +1,8 @@
-"""From the end of an upload to the end of its batch, with nobody asking: the April data is put into a lakehouse that is
-up, with the settings as they come.
+"""The time from the end of an upload to the end of the batch that it starts: the April data is uploaded to a running
+lakehouse with default settings.
 
-Where the seconds go: the wait for the sensor's next look (it looks every LAKEHOUSE_SENSOR_SECONDS, so half of that on
-average), the start (Dagster's queue, a process, imports), and each part of the batch. From Dagster's own records.
-Skipped where the data is absent.
+The seconds, from Dagster's own records: the wait for the sensor's next tick (half of LAKEHOUSE_SENSOR_SECONDS on
+average), the start (Dagster's queue, a process, imports), and each part of the batch. Skipped if the data is absent.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ PARTS = {
     "athena_checks": "checks",
     "reports__load_report": "report",
 }
-"""What the steps are called here; the loads of the datasets count as one part."""
+"""Names of the parts, by Dagster's step. The loads of all datasets are one part."""
 
 
 def main() -> None:
@@ -50,7 +49,7 @@ def main() -> None:
 
 
 def one_batch() -> dict[str, float]:
-    """In a fresh home. Seconds by part, and of all."""
+    """Runs one batch in a fresh home. Returns the seconds of each part, and of all."""
     with tempfile.TemporaryDirectory() as home, _up(home):
         subprocess.run([LAKEHOUSE, "put", str(DATA)], stdout=subprocess.DEVNULL, env=_environment(home), check=True)
         put_at = time.time()
@@ -78,7 +77,9 @@ def _environment(home: str) -> dict[str, str]:
 
 
 def split(home: Path, put_at: float) -> dict[str, float]:
-    """Waits for the run's end, and takes its records apart."""
+    """Waits for the run's end. Returns the seconds of each part. `put_at`: the end of the upload, in seconds since
+    1970.
+    """
     import dagster as dg
 
     from lakehouse_assets.local.dagster_home import dagster_home

@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def fill(tables: Path, rows: int) -> None:
-    """The table as the load would have left it, a file a day, written directly because only what comes after is
+    """Writes the table as loads would have left it, with one file per day; directly, because only the next batch is
     measured.
     """
     connection = duckdb.connect()
@@ -78,7 +78,7 @@ def fill(tables: Path, rows: int) -> None:
 
 
 def shift_orders(orders: Path, size: int) -> None:
-    """The orders of the batch's items, not those of the table's first items."""
+    """Shifts the orders' keys, so that they are the parents of the batch's items, not of the table's first items."""
     connection = duckdb.connect()
     shift = (size - BATCH // 10) // 6
     connection.execute(f"CREATE TABLE o AS SELECT * REPLACE (order_id + {shift} AS order_id) FROM read_csv('{orders}')")

@@ -1,6 +1,4 @@
-"""Order items as CSV for the benchmarks: `rows` items of 50,000 a day, keys from `first`; a share of them corrected
-where asked.
-"""
+"""Makes order items as CSV for the benchmarks: 50,000 items per day, on request with corrections."""
 
 from __future__ import annotations
 
@@ -18,7 +16,9 @@ FROM range({first}, {first} + {rows}) t(n)
 
 
 def items_csv(path: Path, rows: int, first: int = 0, corrected_one_in: int = 0) -> Path:
-    """`corrected_one_in`: every so many-th item has another add_to_cart_order (0: none)."""
+    """Writes `rows` items with keys from `first`. `corrected_one_in`: every n-th item has another add_to_cart_order; 0
+    for none. Returns the path.
+    """
     correction = f"+ CASE WHEN n % {corrected_one_in} = 0 THEN 10 ELSE 0 END" if corrected_one_in else ""
     if not path.exists():
         duckdb.connect().execute(
@@ -28,7 +28,7 @@ def items_csv(path: Path, rows: int, first: int = 0, corrected_one_in: int = 0) 
 
 
 def parents(folder: Path, items: int) -> tuple[Path, Path]:
-    """The products and orders that the items refer to."""
+    """Writes the products and orders that the items refer to. Returns both paths."""
     products, orders = folder / "products.csv", folder / "orders.csv"
     connection = duckdb.connect()
     connection.execute(

@@ -1,7 +1,8 @@
-"""What Glue would take and cost, reckoned from what was measured here: `python -m benchmarks.glue_on_paper` after
-big_batch, spark_batch, crossover.
+"""Estimates Glue's times and costs from the measurements: `python -m benchmarks.glue_on_paper` after big_batch,
+spark_batch, crossover.
 
-Prints Markdown and keeps it in results/glue_on_paper.md. Nothing here ran on Glue. benchmarks/README.md names the assumptions.
+Prints Markdown and writes it to results/glue_on_paper.md. Nothing here ran on Glue. benchmarks/README.md has the
+assumptions.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ WORKERS = (2, 10, 50)
 USUAL_WORKERS = 10
 BATCHES_GB = (0.3, 3, 30, 300)
 SCRATCH_A_BYTE = 3.0
-"""Of a machine's disk for each byte of CSV: the file itself, the typed rows, what is spilled."""
+"""Bytes of a machine's disk for each byte of CSV: the file itself, the typed rows, and spilled data."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the embedded engine may run: price of an hour, its cores, its scratch disk, and for how long it may run."""
+    """A machine for the embedded engine. `most_seconds`: the longest run; `least_seconds`: the least that is billed;
+    `start_seconds`: until the engine starts.
+    """
 
     name: str
     dollars_an_hour: float
@@ -59,7 +62,7 @@ MACHINES = (
 
 @dataclass(frozen=True)
 class Speed:
-    """Of one kind of batch, as measured: seconds before any byte, and GB a second that one core does."""
+    """The measured speed for one kind of batch: seconds before the first byte, and GB per second and core."""
 
     fixed_seconds: float
     gb_a_core_second: float
@@ -68,20 +71,20 @@ class Speed:
 def speed(
     measured: dict[str, Any], great_seconds: float, small_seconds: float, start_seconds: float, gb: float
 ) -> Speed:
-    """From a great load (`great_seconds`, `gb`) and one of next to no rows (`small_seconds`), which takes as long as
-    code does that runs for the first time.
+    """The speed from a large load (`great_seconds`, `gb`) and one with few rows (`small_seconds`), whose time is that
+    of code that runs for the first time.
     """
     return Speed(start_seconds + small_seconds, gb / (great_seconds - small_seconds) / measured["machine"]["cores"])
 
 
 def glue(gb: float, workers: int, speed: Speed) -> tuple[float, float]:
-    """Seconds from asking for the run to its end, and dollars. One worker is the driver and reads nothing."""
+    """Seconds from the request of a run to its end, and dollars. One worker is the driver and reads nothing."""
     ran = speed.fixed_seconds + gb / (speed.gb_a_core_second * CORES_A_WORKER * (workers - 1))
     return START_SECONDS + ran, max(START_SECONDS + ran, LEAST_BILLED_SECONDS) / 3600 * workers * DPU_HOUR
 
 
 def embedded(gb: float, machine: Machine, speed: Speed) -> tuple[float, float] | None:
-    """Seconds and dollars; None where the machine does not hold the batch or may not run as long."""
+    """Seconds and dollars; None if the batch does not fit on the machine or takes longer than it may run."""
     seconds = machine.start_seconds + speed.fixed_seconds + gb / (speed.gb_a_core_second * machine.cores)
     if gb * SCRATCH_A_BYTE > machine.disk_gb or seconds > machine.most_seconds:
         return None
@@ -89,7 +92,7 @@ def embedded(gb: float, machine: Machine, speed: Speed) -> tuple[float, float] |
 
 
 def crossing_gb(workers: int, spark: Speed, one_machine: Speed, machine: Machine) -> float | None:
-    """From how many GB on Glue is done sooner than one machine; None if it never is."""
+    """The GB from which on Glue finishes before one machine; None if it never does."""
     saved = 1 / (one_machine.gb_a_core_second * machine.cores) - 1 / (
         spark.gb_a_core_second * CORES_A_WORKER * (workers - 1)
     )
@@ -101,7 +104,9 @@ def crossing_gb(workers: int, spark: Speed, one_machine: Speed, machine: Machine
 
 
 def table(spark: Speed, one_machine: Speed) -> str:
-    """A row for each place to run, a column for each size of batch: seconds, DPU-hours (of Glue), dollars."""
+    """A Markdown table with a row for each machine or number of workers, and a column for each size of batch: time,
+    DPU-hours (of Glue), dollars.
+    """
     lines = [
         f"| | {' | '.join(f'{gb:g} GB' for gb in BATCHES_GB)} | Glue is done sooner from |",
         "| --- |" + " --- |" * (len(BATCHES_GB) + 1),

@@ -1,5 +1,5 @@
-"""Spark as `lakehouse` starts it on this machine, with what it took: the JVM is a child of this process, so its memory
-and its reads are counted apart.
+"""Spark as `lakehouse` starts it on this machine, with its usage. The JVM is a child of this process, so its memory and
+its reads are measured separately.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from lakehouse_assets.local.spark.session import local_session
 
 
 class LocalSpark:
-    """`start_seconds`: from nothing to a session, loading PySpark included."""
+    """`start_seconds`: the time until the session is ready, with the import of PySpark."""
 
     def __init__(self, scratch: Path) -> None:
         start = time.perf_counter()
@@ -23,8 +23,8 @@ class LocalSpark:
         self.process = str(jvm.java.lang.ProcessHandle.current().pid())
 
     def used(self) -> dict[str, float]:
-        """`peak_mb` is the JVM's: heap and all else that it holds; as are `cpu_seconds`, its start and its compiler
-        included.
+        """`peak_mb` and `cpu_seconds` are the JVM's, with its heap and all other memory, its start and its compiler.
+        `own_peak_mb` is this process's.
         """
         return {"peak_mb": peak_mb(self.process), "own_peak_mb": peak_mb(), "cpu_seconds": cpu_seconds(self.process)}
 

@@ -1,4 +1,4 @@
-"""Runs a command as a process of its own and says what it took. Figures are medians of several runs."""
+"""Runs a command in a process of its own and measures it. Figures are medians of several runs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Run:
+    """`seconds`: of the whole process. `printed`: the JSON object that it printed."""
+
     seconds: float
     printed: dict[str, Any]
 
 
 def run_python(*arguments: str) -> Run:
-    """One run of this Python, and the JSON object that it prints. Raises where it fails."""
+    """Runs this Python with these arguments. Raises CalledProcessError if it fails."""
     return run(sys.executable, *arguments)
 
 
 def run(*command: str, environment: dict[str, str] | None = None) -> Run:
+    """Runs a command that prints a JSON object. Raises CalledProcessError if it fails."""
     start = time.perf_counter()
     output = subprocess.run(
         command, stdout=subprocess.PIPE, env={**os.environ, **(environment or {})}, text=True, check=True
@@ -48,7 +51,9 @@ def io_bytes(process: str = "self") -> tuple[int, int]:
 
 
 def peak_mb(process: str = "self") -> int:
-    """A process's own largest memory so far. (A parent's wait4 would count what the parent held when it forked.)"""
+    """A process's own peak memory so far, in MiB. (wait4 in the parent would include the parent's memory at the
+    fork.)
+    """
     status = Path(f"/proc/{process}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
@@ -79,6 +84,7 @@ def machine() -> dict[str, Any]:
 
 
 def keep(name: str, figures: dict[str, Any]) -> None:
+    """Writes the figures, with this machine's description, to results/<name>.json, and prints them."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine(), **figures}, indent=1) + "\n", "utf-8")
     print(json.dumps({name: figures}, indent=1))

@@ -1,9 +1,9 @@
-"""What a tick of the sensors costs when 100, and when 100,000 files were ever processed: seconds and calls to AWS. It
+"""The cost of a tick of the sensors with 100 and with 100,000 files in the ledger: milliseconds and calls to AWS. It
 must not grow with the ledger.
 
-Nothing landed; the bucket is looked at and nothing waits; three files wait; and the alerts, with and without a look at
-the bucket, which is due every LAKEHOUSE_LISTING_SECONDS. The embedded S3 goes through all its objects to list a folder,
-which S3 does not: of a look only the calls are the same as on AWS.
+The cases: no event; the bucket is listed and has no pending files; three pending files; and the alerts, with and
+without a listing, which is due every LAKEHOUSE_LISTING_SECONDS. To list a folder, the embedded S3 goes through all its
+objects, which S3 does not: for a listing only the calls are the same as on AWS.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NOTHING_DUE = landing.Cursor(look_again=False, looked_at=4e9).written()
 
 
 class CallsCounted(Aws):
-    """Counts what goes to AWS."""
+    """Counts the requests to AWS."""
 
     calls = 0
 
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _enter(lakehouse: Lakehouse, number: int) -> None:
-    """As `ledger.enter` writes it."""
+    """Writes an entry of the ledger, as `ledger.enter` does."""
     key = f"{lakehouse.zone.raw}products/{number}.csv"
     entry = {
         "file_id": digest(key),

@@ -52,7 +52,9 @@ def main(rows: int = ROWS) -> None:
 
 
 def _figures(runs: dict[str, list[Run]]) -> dict[str, Any]:
-    """Ratios with and without the start of process and session: ours to the floor, the usual way to ours."""
+    """Medians, and their ratios with and without the start of process and session: ours to the floor, the usual way to
+    ours.
+    """
     printed = {way: [run.printed["seconds"] for run in runs[way]] for way in WAYS}
     cpu = {way: [run.printed["cpu_seconds"] for run in runs[way]] for way in WAYS}
     process = {way: [run.seconds for run in runs[way]] for way in WAYS}

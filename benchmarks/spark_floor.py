@@ -1,6 +1,6 @@
-"""Spark's floor: the same bytes in the same session and nothing else. `python -m benchmarks.spark_floor TABLE CSV`.
+"""Spark's floor: only the same bytes in the same session. `python -m benchmarks.spark_floor TABLE CSV`.
 
-Typed read, window dedupe, partitioned Delta write; or, into a table that is there, MERGE of the whole batch. No
+Typed read, deduplication by a window, partitioned Delta write; or, into an existing table, MERGE of the whole batch. No
 validation, no parents, no rejects.
 """
 
@@ -31,7 +31,7 @@ def work(spark: SparkSession, table: str, csv: Path) -> None:
 
 
 def write(spark: SparkSession, table: str, rows: Any) -> None:
-    """The first rows make the table; all later ones are merged."""
+    """Creates the table with the first rows, and merges later ones."""
     if not DeltaTable.isDeltaTable(spark, table):
         rows.write.format("delta").partitionBy("date").save(table)
         return

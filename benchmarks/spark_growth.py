@@ -1,8 +1,8 @@
 """The batch of `flat_cost` by Spark, in one warm session: 50,000 items into tables of 0.5, 5 and 50 million rows;
 seconds, and what each step read.
 
-`python -m benchmarks.spark_growth [SIZE ...]`. The sizes take turns; the first turn, in which the JVM compiles, is
-thrown away; the last is only read by `Scans`, which would slow down those that are timed.
+`python -m benchmarks.spark_growth [SIZE ...]`. The sizes take turns. The first turn, in which the JVM compiles, is
+discarded. The last turn is not timed: it is for `Scans`, which slows down a load.
 """
 
 from __future__ import annotations
@@ -72,9 +72,7 @@ def measure(name: str, *sizes: int) -> dict[str, Any]:
 
 
 def _copy(folder: Path) -> Path:
-    """The table anew. Its data files are never written again, so that links to them are as good as copies; its log is a
-    copy.
-    """
+    """A fresh copy of the table. Its log is copied; its data files, which are never changed, are hard links."""
     copy = folder / "tables"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(
@@ -86,7 +84,7 @@ def _copy(folder: Path) -> Path:
 
 
 def _candidates(local: LocalSpark, tables: Path, size: int) -> dict[str, int]:
-    """How many of the table's files each mechanism leaves to read for the rows that the batch corrects."""
+    """The number of files that each mechanism leaves to read for the rows that the batch corrects."""
     rows = local.spark.read.format("delta").load(str(tables / "data" / "order_items"))
     first, last = size - CORRECTED, size - 1
     keys = f"id BETWEEN {first} AND {last}"

@@ -1,5 +1,5 @@
-"""Which files Spark has read since the last look: from its own record of each query's plan, in which a scan tells how
-many files it read, and their size.
+"""The files that Spark has read in each step, from its own records of query plans, in which a scan has the number and
+the size of the files that it read.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ LOG = "_delta_log"
 
 
 class Scans:
-    """`by_step` has for each step, and in it for each table (or the tables' logs), files and the MB that they have; and
-    the MB that the JVM read in all.
+    """`by_step`: for each step, the files and their MiB for each table (or the tables' logs), and the MiB that the JVM
+    read in all.
     """
 
     def __init__(self, local: LocalSpark) -> None:
-        # A location is cut off after 100 letters otherwise.
+        # Otherwise a location is cut after 100 characters.
         local.spark.conf.set("spark.sql.maxMetadataStringLength", "1000")
         self.local = local
         self.by_step: dict[str, dict[str, Any]] = {}
@@ -34,7 +34,7 @@ class Scans:
     def __call__(self, step: str) -> None:
         read, _ = self.local.io_bytes()
         found = {
-            place: {"files": files, "mb": round(size / (1 << 20), 2)} for place, (files, size) in self._found().items()
+            table: {"files": files, "mb": round(size / (1 << 20), 2)} for table, (files, size) in self._found().items()
         }
         self.by_step[step] = {**found, "read_mb": (read - self.read) >> 20}
         self.read, _ = self.local.io_bytes()
@@ -49,9 +49,9 @@ class Scans:
         self.latest = max([self.latest, *numbers])
         found: dict[str, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
         for number in numbers:
-            for place, files, size in self._scans(number):
-                before = found[place]
-                found[place] = (before[0] + files, before[1] + size)
+            for table, files, size in self._scans(number):
+                before = found[table]
+                found[table] = (before[0] + files, before[1] + size)
         return found
 
     def _scans(self, execution: int) -> list[tuple[str, int, float]]:
@@ -62,14 +62,14 @@ class Scans:
             if not node.name().startswith("Scan") or location is None:
                 continue
             metrics = [node.metrics().apply(at) for at in range(node.metrics().size())]
-            told = {metric.name(): values.get(metric.accumulatorId()) for metric in metrics}
-            files, size = told["number of files read"], told["size of files read"]
+            reported = {metric.name(): values.get(metric.accumulatorId()) for metric in metrics}
+            files, size = reported["number of files read"], reported["size of files read"]
             if files.isDefined():
-                scans.append((_place(location[1]), int(files.get().replace(",", "")), _bytes(size.get())))
+                scans.append((_table(location[1]), int(files.get().replace(",", "")), _bytes(size.get())))
         return scans
 
 
-def _place(location: str) -> str:
+def _table(location: str) -> str:
     return "logs" if LOG in location else "/".join(location.rstrip("/").split("/")[-2:])
 
 

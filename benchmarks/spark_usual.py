@@ -33,7 +33,7 @@ PARENTS = {"orders": "order_id", "products": "product_id"}
 
 
 def work(spark: SparkSession, tables: Path, table: str, csv: Path) -> dict[str, int]:
-    """Returns how many rows each rule and each parent rejected."""
+    """Loads the CSV. Returns the number of rows that each rule and each parent rejected."""
     rows = spark.read.csv(str(csv), header=True, schema=SCHEMA)
     rejected: dict[str, int] = {}
     for rule in RULES:

@@ -1,4 +1,4 @@
-"""Starts or finds the AWS of the settings, and connects a lakehouse to it."""
+"""Connects a lakehouse to the AWS of the settings. Starts an embedded AWS if none is running."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def spark_on_this_machine(scratch: Path) -> SparkSession:
 def connected(
     settings: Settings, spark_session: Callable[[Path], SparkSession] = spark_on_this_machine, holder: str = "lakehouse"
 ) -> Iterator[Lakehouse]:
-    """The lakehouse of these settings. With the embedded AWS: the one that runs for this home, or one started here and
-    stopped at the end.
+    """The lakehouse of these settings. Uses the embedded AWS that is running for this home, or starts one and stops it
+    at the end.
 
-    Raises BadConfiguration where the environment would lead the parts of a lakehouse in an account to different places.
+    `spark_session`: makes the session of the engine `spark`, from the folder for its spilled data. `holder`: the name
+    of the lease's holder; a lease that was taken is released at the end.
 
-    `spark_session` gives the engine `spark` its session, by a folder for what it spills. `holder`: who takes the lease,
-    if it is taken; it is given back at the end.
+    Raises BadConfiguration if variables of the environment would divide a lakehouse in an account between two S3s.
     """
     if settings.aws == "account":
         refuse_division()
@@ -50,7 +50,7 @@ def connected(
 
 @contextmanager
 def _leased(lakehouse: Lakehouse) -> Iterator[Lakehouse]:
-    """What it takes of the lease is given back at the end."""
+    """Releases the lease at the end, if it was taken."""
     try:
         yield lakehouse
     finally:

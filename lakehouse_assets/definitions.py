@@ -1,4 +1,4 @@
-"""The whole graph, wired explicitly. Loading it reads the contracts and touches nothing else."""
+"""All definitions of the Dagster code location. Loading them reads only the settings and the contracts."""
 
 import dagster as dg
 
@@ -8,7 +8,7 @@ from lakehouse_assets.assets.tables import table_assets
 from lakehouse_assets.checks.athena import athena_checks
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.jobs import load_batch
-from lakehouse_assets.resources.io_manager import handover
+from lakehouse_assets.resources.io_manager import io_manager_for
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.schedules import maintain_tables, maintenance
 from lakehouse_assets.sensors.alerts import alerts_sensor
@@ -31,6 +31,6 @@ defs = dg.Definitions(
     jobs=[load_batch, maintain_tables],
     schedules=[maintenance],
     sensors=[landing_sensor(settings), alerts_sensor(settings), state_machine_batches],
-    resources={"lakehouse": LakehouseResource(), "io_manager": handover(settings)},
-    executor=dg.in_process_executor,  # DuckDB uses every core by itself; a process per step would cost seconds each
+    resources={"lakehouse": LakehouseResource(), "io_manager": io_manager_for(settings)},
+    executor=dg.in_process_executor,  # DuckDB uses all cores; a process for each step would take seconds to start
 )

@@ -1,4 +1,4 @@
-"""The errors of a lakehouse. Its kind says who acts on an error, and whether a retry can help.
+"""The errors of a lakehouse. The kind of an error says who has to act, and whether a retry can help.
 
 Names have no suffix -Error. They are public: Glue shows them as a run's error (`lakehouse_assets.errors.BadData`), Step
 Functions matches them (`LakehouseBusy`).
@@ -11,11 +11,11 @@ class LakehouseError(Exception):
 
 
 class BadData(LakehouseError):
-    """The data breaks a promise. Never retried: the same bytes give the same answer."""
+    """The data is not valid. Never retried: the same bytes give the same result."""
 
 
 class BadConfiguration(LakehouseError):
-    """A setting, a contract or a command line is wrong. Never retried: someone has to change it."""
+    """A setting, a contract or a command line is wrong. Never retried: a person has to change it."""
 
 
 class TemporaryOutage(LakehouseError):
@@ -23,7 +23,7 @@ class TemporaryOutage(LakehouseError):
 
 
 class LakehouseBusy(TemporaryOutage):
-    """Another holder is using the lakehouse. Nothing was done. Who waits for how long is up to the caller."""
+    """Another holder is using the lakehouse. Nothing was done. The caller decides whether and how long to wait."""
 
 
 class LeaseLost(LakehouseError):
@@ -35,5 +35,5 @@ class StepOutOfTurn(LakehouseError):
 
 
 def our_errors(of: type[LakehouseError] = LakehouseError) -> set[str]:
-    """The names of these errors, as far as the modules that define them are loaded."""
+    """The names of an error class and its subclasses in the modules that are loaded."""
     return {of.__name__}.union(*(our_errors(more) for more in of.__subclasses__()))

@@ -1,4 +1,4 @@
-"""Lock files: the kernel releases a lock when its holder ends, in whatever way."""
+"""Lock files. The kernel releases a lock when its holder's process ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ EXCLUSIVE, SHARED = fcntl.LOCK_EX, fcntl.LOCK_SH
 
 @contextmanager
 def locked(path: Path, mode: int = EXCLUSIVE, waiting: Callable[[], None] | None = None) -> Iterator[IO[bytes]]:
-    """Holds the lock file, EXCLUSIVE or SHARED, and creates it if need be. Waits for other holders.
+    """Holds a lock file, EXCLUSIVE or SHARED, and creates the file if necessary. Waits for other holders.
 
-    `waiting`: called once before that, if another process holds it.
+    `waiting`: called once before the wait, if another process holds the lock.
     """
     with path.open("ab") as file:
         if waiting is not None and not can_lock(file, mode):
@@ -24,13 +24,14 @@ def locked(path: Path, mode: int = EXCLUSIVE, waiting: Callable[[], None] | None
         try:
             yield file
         finally:
-            # Explicitly, not by close(): a process forked meanwhile has a copy of this file and would keep the lock.
+            # Not released by close(): a process that was forked meanwhile has a copy of the file, and would keep the
+            # lock.
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def take_if_free(file: IO[Any]) -> bool:
-    """Takes the lock exclusively if it is free now, and says so. Closing the file, or the end of the process, releases
-    it.
+    """Takes the lock exclusively if it is free; returns whether it was. The lock is released when the file is closed or
+    the process ends.
     """
     try:
         fcntl.flock(file, EXCLUSIVE | fcntl.LOCK_NB)
@@ -40,7 +41,7 @@ def take_if_free(file: IO[Any]) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds the lock exclusively. Creates nothing."""
+    """Whether a process holds the lock exclusively. Does not create the file."""
     try:
         with path.open("rb") as file:
             return not can_lock(file, SHARED)
@@ -55,7 +56,7 @@ def is_shared(path: Path) -> bool:
 
 
 def can_lock(file: IO[bytes], mode: int) -> bool:
-    """Whether the lock could be had now. It is not held afterwards."""
+    """Whether the lock is available in this mode. It is not held afterwards."""
     try:
         fcntl.flock(file, mode | fcntl.LOCK_NB)
     except BlockingIOError:

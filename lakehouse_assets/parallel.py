@@ -1,4 +1,4 @@
-"""Many small requests at once."""
+"""Runs many small requests in parallel."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ R = TypeVar("R")
 
 
 def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """The results in order; the first failure is raised. For small requests to S3, which are all waiting."""
+    """The results in the order of the items. Raises the first failure. Uses threads: requests to AWS mostly wait."""
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(function, items))

@@ -1,4 +1,4 @@
-"""What is done by the clock: the upkeep of the tables."""
+"""The schedule of the tables' maintenance."""
 
 import dagster as dg
 
@@ -13,21 +13,21 @@ MAINTAIN_TABLES = "maintain_tables"
 @dg.op(
     pool=POOL,
     out=dg.Out(dg.Nothing),
-    description="OPTIMIZE and VACUUM of every table and its rejected records. No row changes.",
+    description="OPTIMIZE and VACUUM of every table and its rejected records. No row is changed.",
 )
 def maintain(lakehouse: dg.ResourceParam[Lakehouse]) -> None:
     with alone(lakehouse):
         done = lakehouse.maintain(A_WEEK)
     for it in done:
         dg.get_dagster_logger().info(
-            f"{it.table}: {it.compacted} small files into {it.into}, {it.deleted} old files deleted"
+            f"{it.table}: {it.compacted} small files compacted to {it.into}, {it.deleted} old files deleted"
         )
 
 
 @dg.job(
     name=MAINTAIN_TABLES,
     tags=ONLY_IF_KILLED,
-    description="Small files become few, and files that nobody refers to any more are deleted; while no batch runs.",
+    description="Compacts small files and deletes files that no table version needs. Waits for a running batch.",
 )
 def maintain_tables() -> None:
     maintain()

@@ -1,4 +1,4 @@
-"""Every name, prefix and limit, from the environment (LAKEHOUSE_…), validated once, with all faults in one message."""
+"""The settings of the lakehouse: environment variables LAKEHOUSE_…, validated once, with all errors in one message."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from lakehouse_assets.errors import BadConfiguration
 
 Kind = TypeVar("Kind", bound=BaseSettings)
 PREFIX_BYTES = 200
-"""Of a key's 1,024; `etl.plan.partition` says what takes the rest."""
+"""The longest prefix. A key has at most 1,024 bytes; `etl.plan.partition` explains what takes the rest."""
 
 A_WEEK = 168
-"""Hours for which maintenance keeps old versions readable: longer than any query or batch takes, and what Delta Lake
-itself recommends at least.
+"""Hours for which maintenance keeps old versions of the tables readable: longer than any query or batch takes, and
+Delta Lake's recommended minimum.
 """
 EngineName = Literal["embedded", "spark", "glue", "auto"]
-"""As the setting names them: DuckDB and delta-rs in process, Spark in process, Spark by Glue job runs, and: embedded or
-glue, by the size of the batch.
+"""embedded: DuckDB and delta-rs in the process. spark: Spark in the process. glue: Spark in Glue job runs. auto:
+embedded or glue, by the size of the batch.
 """
 
 
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9_-]{1,256}$",
         description="The SNS topic to which outcomes of batches and alerts are published.",
     )
-    sensor_seconds: int = Field(30, ge=1, description="The seconds between two looks of Dagster's sensor at the queue.")
+    sensor_seconds: int = Field(30, ge=1, description="The seconds between two polls of the queue by Dagster's sensor.")
     listing_seconds: int = Field(
         600, ge=1, description="The seconds between two listings of the bucket for files whose event was lost."
     )
@@ -173,11 +173,11 @@ class Settings(BaseSettings):
     @classmethod
     def _is_a_folder(cls, prefix: str) -> str:
         if not prefix.endswith("/") or prefix.startswith("/") or "//" in prefix or ".." in prefix:
-            raise ValueError("a prefix is a folder in the bucket: it ends with '/' and does not begin with one")
+            raise ValueError("a prefix is a folder in the bucket: it must end with '/' and must not begin with '/'")
         if len(prefix.encode()) > PREFIX_BYTES:
             raise ValueError(
-                f"a prefix has at most {PREFIX_BYTES} bytes: S3 takes keys of 1,024, and the most of one is left for"
-                " what follows"
+                f"a prefix has at most {PREFIX_BYTES} bytes: keys in S3 have at most 1,024, and most of them are needed"
+                " for the rest of the key"
             )
         return prefix
 
@@ -190,34 +190,34 @@ class Settings(BaseSettings):
             distinct = False
         if not distinct:
             raise ValueError(
-                "the pattern holds {job} or {dataset}, and nothing else in braces, so that each dataset has a job of"
-                " its own"
+                "the pattern must contain {job} or {dataset}, and nothing else in braces, so that each dataset has its"
+                " own job"
             )
         return pattern
 
     @property
     def chosen_engine(self) -> EngineName:
-        """The engine, where none is named: embedded beside the embedded AWS, glue in an AWS account."""
+        """The engine. If the setting is empty: embedded with the embedded AWS, glue in an AWS account."""
         return self.engine or ("embedded" if self.aws == "embedded" else "glue")
 
     def job_name(self, contract: Contract) -> str:
-        """The Glue job that loads a dataset."""
+        """The name of the Glue job that loads a dataset."""
         return self.glue_job.format(job=contract.job, dataset=contract.dataset)
 
 
-def read_settings(**told: Any) -> Settings:
-    """The settings of this process; what is told here goes before the environment. Raises BadConfiguration naming every
-    variable that is wrong.
+def read_settings(**overrides: Any) -> Settings:
+    """The settings of this process; `overrides` take precedence over the environment. Raises BadConfiguration that
+    names every variable with an invalid value.
     """
-    return validated(Settings, "These settings", told)
+    return validated(Settings, "These settings", overrides)
 
 
-def validated(kind: type[Kind], named: str, told: Mapping[str, Any]) -> Kind:
-    """Settings of a kind, from the environment and what is told. Raises BadConfiguration: `named` cannot be used, and
-    each variable that is wrong.
+def validated(kind: type[Kind], named: str, overrides: Mapping[str, Any]) -> Kind:
+    """Settings of a kind, from `overrides` and the environment. Raises BadConfiguration that begins with `named` and
+    names every variable with an invalid value.
     """
     try:
-        return kind(**told)
+        return kind(**overrides)
     except ValidationError as error:
         prefix = kind.model_config["env_prefix"]
         faults = [

@@ -1,3 +1,3 @@
-"""The assets: one batch from uploads to the load report. Thin: each function reads like a sentence about landing/, etl/
-and catalog/.
+"""The assets of one batch, from uploads to the load report. They only call the steps of batches/, and describe the
+results for Dagster's UI.
 """

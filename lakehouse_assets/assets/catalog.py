@@ -1,4 +1,4 @@
-"""What analysts see: the tables in the Glue catalog, and the batch's load report."""
+"""The assets for analysts: the tables in the Glue catalog, and the batch's load report."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,6 +21,8 @@ from lakehouse_assets.settings import Settings
 
 
 def catalog_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:
+    """One step that registers all tables in the Glue catalog, with an asset for each table."""
+
     @dg.multi_asset(
         name="refresh_catalog",
         ins=for_batch(),
@@ -52,8 +54,8 @@ def _athena_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
         kinds={"glue", "athena"},
         owners=owners([contract]),
         description=(
-            f"The table {dataset} as analysts ask it with Athena, and {rejected_table(dataset)} beside it. The checks"
-            " ask here, after each load."
+            f"The tables {dataset} and {rejected_table(dataset)} in the Glue catalog, for queries with Athena. The"
+            " checks query them after each load."
         ),
         metadata={
             "dagster/table_name": f"{settings.database}.{dataset}",
@@ -63,6 +65,8 @@ def _athena_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
 
 
 def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:
+    """The last step of a batch: it writes the report, closes the batch and publishes the outcome."""
+
     @dg.asset(
         key=REPORT,
         group_name="reports",
@@ -73,14 +77,14 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         pool=POOL,
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}reports/"},
         description=(
-            "What became of each file and each row of the batch. Written last: with it the batch is done, and the topic"
-            " of alerts hears of it."
+            "The outcome of each file and the numbers of rows of the batch. It is written last: the batch is then done,"
+            " and its outcome is published to the SNS topic."
         ),
     )
     def load_report(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse], batch_id: str
     ) -> dg.MaterializeResult[None]:
-        report = _report_of_before(lakehouse, batch_id)
+        report = _earlier_report(lakehouse, batch_id)
         if report is None:
             with step(lakehouse, batch_id) as batch:
                 report = batch.finish()
@@ -88,8 +92,9 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
                 where = lakehouse.notices.where_run(context.run.run_id)
                 lakehouse.notices.publish(subject_of(report), f"{report_in_words(report)}\n{where}")
             except LakehouseError as error:
-                # The tables are written and the batch is closed: that nobody was told makes it no failure.
-                context.log.warning(f"The batch succeeded, but nobody could be told: {error}")
+                # The tables are written and the batch is closed, so a message that cannot be published is not a
+                # failure.
+                context.log.warning(f"The batch succeeded, but its outcome could not be published: {error}")
         context.instance.add_run_tags(context.run.run_id, {STATUS_TAG: report["status"]})
         return dg.MaterializeResult(
             metadata=_described(report)
@@ -99,8 +104,8 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
     return load_report
 
 
-def _report_of_before(lakehouse: Lakehouse, batch_id: str) -> LoadReport | None:
-    """Of a batch that has succeeded and is closed: it stands as it is, and was told of."""
+def _earlier_report(lakehouse: Lakehouse, batch_id: str) -> LoadReport | None:
+    """The report of a batch that has succeeded and is closed; it has been published before. Otherwise None."""
     with named_failures():
         batch = lakehouse.batch(batch_id)
         report = batch.report()
@@ -126,9 +131,9 @@ def _described(report: LoadReport) -> dict[str, Any]:
 
 
 def _aside(report: LoadReport) -> dg.MetadataValue[Any]:
-    """How many rows were not taken. A report of an older version does not say."""
+    """The number of rows that were not taken. Reports of older versions do not have it."""
     rows = report.get("rows_aside")
-    return dg.MetadataValue.text("cannot be counted") if rows is None else dg.MetadataValue.int(rows)
+    return dg.MetadataValue.text("not known") if rows is None else dg.MetadataValue.int(rows)
 
 
 def _link(lakehouse: Lakehouse, key: str) -> dg.MetadataValue[str]:

@@ -1,4 +1,4 @@
-"""The assets' names: where the data lies, from what people drop to what analysts ask."""
+"""The assets' keys: the stages of the data, from uploads to the tables in Athena."""
 
 import dagster as dg
 

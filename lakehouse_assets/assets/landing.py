@@ -1,5 +1,5 @@
-"""Files before any engine: uploads become CSV under raw/, what waits is frozen as a batch, and after the load it is
-archived.
+"""The assets of files: uploads are converted to CSV in raw/, the pending files are frozen as a batch, and after the
+load they are archived.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from enum import StrEnum
 import dagster as dg
 
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, UPLOADS, raw_key, table_key
-from lakehouse_assets.assets.metadata import owners, place, raw_columns
+from lakehouse_assets.assets.metadata import location, owners, raw_columns
 from lakehouse_assets.assets.steps import alone, for_batch, step
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
@@ -21,19 +21,20 @@ from lakehouse_assets.landing.model import FileVersion
 from lakehouse_assets.settings import Settings
 
 RAW = "raw"
-"""One group as far as the batch: the graph of groups is then a line, from uploads to reports. The archive has a group
-of its own for the same reason.
+"""The group of the CSV files and of the batch. With it, and with a group for the archive, the UI's graph of groups is a
+line from uploads to reports.
+"""
+
+NOTHING_TO_LOAD = "Nothing to load: no files are waiting, or the gate is not satisfied yet."
+RUNS_OF_A_BATCH = 5
+"""The number of runs of one batch that start by themselves (by the sensor, or by Dagster's retry of a run), if each
+ends without a report. A batch whose report says why it failed is not started again by itself.
 """
 
 
-RUNS_OF_A_BATCH = 5
-"""So many runs of one batch begin by themselves (by the sensor, or by Dagster's own retry of a run), if each ends
-without a word. What says why it failed is not begun again at all."""
-
-
 class Gate(StrEnum):
-    """What a batch needs: a file of each dataset, or any file. (An enum, because Dagster's config knows no `Literal |
-    None`; it takes the members' names.)
+    """The files that a batch needs: one of each dataset, or any file. (An enum, because Dagster's config does not
+    support `Literal | None`. In the run config, a value is the member's name.)
     """
 
     all = "all"
@@ -41,25 +42,26 @@ class Gate(StrEnum):
 
 
 class BatchConfig(dg.Config):
-    """`gate`: for this run another gate than the setting LAKEHOUSE_GATE names."""
+    """`gate`: replaces the setting LAKEHOUSE_GATE for this run."""
 
     gate: Gate | None = None
 
 
 def landing_assets(contracts: Contracts, settings: Settings) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The uploads, the CSV files of each dataset, and the batch."""
     return [_uploads(contracts, settings), _raw_assets(contracts, settings), _batch_asset(contracts, settings)]
 
 
 def _uploads(contracts: Contracts, settings: Settings) -> dg.AssetSpec:
-    """Made by people, not by a step."""
+    """The uploads: an asset without a step, because people upload them."""
     return dg.AssetSpec(
         UPLOADS,
         group_name="uploads",
         kinds={"s3", "excel"},
         owners=owners(contracts.values()),
         description=(
-            "What people drop: workbooks with a sheet a day, and CSV files of whichever dataset. Each sheet finds its"
-            " dataset by its header."
+            "Files that people upload: workbooks with a sheet for each day, and CSV files of any dataset. The header of"
+            " a sheet or file determines its dataset."
         ),
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.uploads_prefix}"},
     )
@@ -87,7 +89,7 @@ def _raw_assets(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition
             address = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.raw}{dataset}"
             numbers = _waiting(files, [sheet for sheet in sheets if sheet["dataset"] == dataset])
             yield dg.MaterializeResult(
-                raw_key(dataset), metadata={**numbers, "place": place(lakehouse.console, address)}
+                raw_key(dataset), metadata={**numbers, "location": location(lakehouse.console, address)}
             )
 
     return convert_uploads
@@ -102,8 +104,8 @@ def _raw_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
         kinds={"s3", "csv"},
         owners=owners([contract]),
         description=(
-            f"The CSV files of {dataset} that wait: dropped there by people, or made of a workbook's sheets. A batch"
-            " takes and archives them."
+            f"The pending CSV files of {dataset}: uploaded by people, or converted from sheets of a workbook. A batch"
+            " loads and archives them."
         ),
         metadata={
             "dagster/column_schema": raw_columns(contract),
@@ -122,7 +124,7 @@ def _waiting(files: list[FileVersion], sheets: list[SheetRecord]) -> dict[str, i
 
 
 def _rows(sheets: list[SheetRecord]) -> int:
-    """The rows that were converted; a sheet that was not has rows, too."""
+    """The number of converted rows. A sheet without a dataset was not converted, although it has rows."""
     return sum(sheet["rows"] or 0 for sheet in sheets if sheet["dataset"])
 
 
@@ -137,8 +139,8 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         output_required=False,
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}manifests/"},
         description=(
-            "The frozen list of file versions that this run processes (a manifest; the same files always make the same"
-            " batch). A batch that was interrupted is taken up again. Nothing waits: what follows is skipped."
+            "The manifest: the frozen list of file versions that this run loads. The same files always make the same"
+            " batch. An interrupted batch is resumed. If no files are waiting, the following steps are skipped."
         ),
     )
     def batch(
@@ -147,11 +149,11 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         with alone(lakehouse):
             frozen = lakehouse.freeze(config.gate)
         if frozen is None:
-            context.log.info("Nothing waits, or not yet what the gate asks for.")
+            context.log.info(NOTHING_TO_LOAD)
             return
         context.instance.add_run_tags(context.run.run_id, {BATCH_TAG: frozen.id})
         with step(lakehouse, frozen.id):
-            _refuse_what_kills_each_run(context, frozen)
+            _refuse_after_killed_runs(context, frozen)
         manifest = frozen.manifest
         outcomes = Counter(str(file.outcome) for file in manifest.files)
         numbers = {"files": len(manifest.files), "bytes": sum(file.size for file in manifest.files), **outcomes}
@@ -161,9 +163,10 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
     return batch
 
 
-def _refuse_what_kills_each_run(context: dg.AssetExecutionContext, batch: Batch) -> None:
-    """A run that is killed leaves no report, so the sensor begins another: for ever, if it is the batch that kills it.
-    A person's run is never refused.
+def _refuse_after_killed_runs(context: dg.AssetExecutionContext, batch: Batch) -> None:
+    """Raises BadConfiguration if RUNS_OF_A_BATCH runs of the sensor ended without a report. A run that is killed leaves
+    no report, so the sensor starts another, without end if the batch itself is the cause (it needs too much memory). A
+    run that a person starts is never refused.
     """
     sensor = context.run.tags.get(SENSOR_TAG)
     if sensor is None or batch.report() is not None:
@@ -171,16 +174,15 @@ def _refuse_what_kills_each_run(context: dg.AssetExecutionContext, batch: Batch)
     runs = context.instance.get_runs_count(dg.RunsFilter(tags={BATCH_TAG: batch.id, SENSOR_TAG: sensor}))
     if runs > RUNS_OF_A_BATCH:
         raise BadConfiguration(
-            f"{RUNS_OF_A_BATCH} runs of batch {batch.id} ended without a word: each was killed, perhaps for"
-            " want of memory. The sensor begins no more. Look at their logs (the runs with the tag"
-            f" {BATCH_TAG}={batch.id}), then give them what they lack, or another engine (LAKEHOUSE_ENGINE),"
-            " and run the batch yourself (`lakehouse load`, or the job in the UI); or give it up by `lakehouse"
-            " abandon`."
+            f"{RUNS_OF_A_BATCH} runs of batch {batch.id} ended without a report: each was killed, perhaps because it"
+            " ran out of memory. The sensor starts no more runs of this batch. Look at their logs (the runs with the"
+            f" tag {BATCH_TAG}={batch.id}), fix the cause or choose another engine (LAKEHOUSE_ENGINE), and run the job"
+            " (`lakehouse load`, or in the UI); or abandon the batch with `lakehouse abandon`."
         )
 
 
 def archive_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:
-    """Needs every dataset's load, so it is built from the contracts."""
+    """The step after all loads: it moves the batch's files to the archive."""
 
     @dg.asset(
         key=ARCHIVE,
@@ -192,8 +194,8 @@ def archive_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
         pool=POOL,
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.archive_prefix}"},
         description=(
-            "The batch's files, moved out of raw/ and uploads/: entered into the ledger, copied, verified, deleted."
-            " Unusable ones: rejected/files/."
+            "The batch's files after the load. Each is entered in the ledger, copied, verified, and then deleted from"
+            " raw/ or uploads/. Quarantined files are in rejected/files/."
         ),
     )
     def archive(lakehouse: dg.ResourceParam[Lakehouse], batch_id: str) -> dg.MaterializeResult[None]:
@@ -206,7 +208,7 @@ def archive_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
                 "batch_id": batch_id,
                 "files": len(moved),
                 "bytes": size,
-                "place": place(lakehouse.console, address),
+                "location": location(lakehouse.console, address),
             }
         )
 

@@ -1,5 +1,5 @@
-"""What the UI shows of an asset beside its numbers: who answers for it, its columns and where they come from, its
-place. All of it from the contracts.
+"""Metadata of the assets for Dagster's UI: owners, columns, lineage of columns, rules, locations. Most of it is derived
+from the contracts.
 """
 
 from __future__ import annotations
@@ -19,30 +19,31 @@ PROVENANCE_DESCRIBED = dict(
     zip(
         PROVENANCE,
         (
-            "The batch that wrote the row last.",
-            "The file, or workbook#sheet, that the row came from.",
-            "When that file was written: of two versions the later wins.",
+            "The batch that last wrote the row.",
+            "The file, or workbook#sheet, of the row.",
+            "When that file was uploaded. Of two rows with one key, the row of the later file wins.",
         ),
         strict=True,
     )
 )
 BREAKS = {Severity.REJECT: "is rejected", Severity.WARN: "is loaded and counted"}
 RAW = "raw"
-"""The rejected records' column that holds a row's text, by column."""
+"""The column of the rejected records with a row's text, by column."""
 
 
 def owners(contracts: Iterable[Contract]) -> list[str]:
-    """The teams that the contracts name, as Dagster writes them (`team:` and a word)."""
+    """The contracts' teams in Dagster's form: `team:` and a word."""
     teams = dict.fromkeys(contract.team for contract in contracts if contract.team)
     return [f"team:{re.sub(r'[^A-Za-z0-9_.-]+', '-', team)}" for team in teams]
 
 
 def raw_columns(contract: Contract) -> dg.TableSchema:
-    """A file's columns: text, whatever it will be taken for."""
+    """The columns of a dataset's files. In a file all values are text."""
     return dg.TableSchema([dg.TableColumn(column.name, "text", column.description) for column in contract.columns])
 
 
 def table_columns(contract: Contract) -> dg.TableSchema:
+    """The columns of a dataset's table, with descriptions and constraints."""
     described = {column.name: column.description for column in contract.columns} | PROVENANCE_DESCRIBED
     required, parents = (
         contract.required_names,
@@ -64,38 +65,45 @@ def table_columns(contract: Contract) -> dg.TableSchema:
 
 
 def rules(contract: Contract) -> dg.TableMetadataValue:
-    """What is asked of a row, and what becomes of one that breaks it."""
+    """The contract's rules as a table: name, description, and what happens to a row that breaks the rule."""
     records = [
-        dg.TableRecord({"rule": rule.name, "says": rule.description, "a row that breaks it": BREAKS[rule.severity]})
+        dg.TableRecord(
+            {"rule": rule.name, "description": rule.description, "a row that breaks it": BREAKS[rule.severity]}
+        )
         for rule in contract.rules
     ]
     return dg.MetadataValue.table(
-        records, dg.TableSchema([dg.TableColumn(name) for name in ("rule", "says", "a row that breaks it")])
+        records, dg.TableSchema([dg.TableColumn(name) for name in ("rule", "description", "a row that breaks it")])
     )
 
 
 def rejected_columns() -> dg.TableSchema:
+    """The columns of the tables of rejected records."""
     return dg.TableSchema([dg.TableColumn(name, kind) for name, kind in REJECTED_COLUMNS.items()])
 
 
 def table_lineage(contract: Contract) -> dg.TableColumnLineage:
-    """Each column is read from the files' column of the same name; the provenance is written by the load."""
+    """A table's column comes from the files' column of the same name. The provenance columns are written by the
+    load.
+    """
     return dg.TableColumnLineage(
         {name: [dg.TableColumnDep(raw_key(contract.dataset), name)] for name in contract.names}
     )
 
 
 def rejected_lineage(contract: Contract) -> dg.TableColumnLineage:
+    """The column RAW comes from all columns of the files."""
     return dg.TableColumnLineage({RAW: [dg.TableColumnDep(raw_key(contract.dataset), name) for name in contract.names]})
 
 
 def athena_lineage(contract: Contract) -> dg.TableColumnLineage:
+    """A column in Athena comes from the Delta table's column of the same name."""
     return dg.TableColumnLineage(
         {name: [dg.TableColumnDep(table_key(contract.dataset), name)] for name in contract.table_columns}
     )
 
 
-def place(console: Console, uri: str) -> dg.MetadataValue[str]:
-    """A link to a folder in AWS's console, where there is one; else its address."""
+def location(console: Console, uri: str) -> dg.MetadataValue[str]:
+    """A link to a folder in AWS's console; the s3:// URI itself with the embedded AWS, which has no console."""
     link = console.folder(uri)
     return dg.MetadataValue.url(link) if link else dg.MetadataValue.path(uri)

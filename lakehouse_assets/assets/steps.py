@@ -1,8 +1,8 @@
-"""What every step of a batch does around its work: read the manifest; write a failure into the batch's report, and tell
-Dagster whether a retry can heal it.
+"""What all steps of a batch share: they read the manifest, take the lease, write a failure to the batch's report, and
+tell Dagster whether a retry can help.
 
-With a retry policy Dagster (1.13.27, `op_execution_error_boundary`) tries again whatever is no `Failure` of ours: what
-nobody thought of, and a run that is stopped. So here the one becomes a `Failure`, the other `RunStopped`.
+With a retry policy Dagster (1.13.27, `op_execution_error_boundary`) retries every error that is not a `Failure`,
+including unexpected errors and a run that is stopped. So here the former become a `Failure`, the latter `RunStopped`.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import LakehouseBusy, LakehouseError, LeaseLost, StepOutOfTurn, TemporaryOutage
 from lakehouse_assets.resources.glue import RunStopped
 
-STOPPED = "Stopped by hand; run the job again to go on."
+STOPPED = "A person stopped the run. Run the job again to resume the batch."
 
 
 def for_batch() -> dict[str, dg.AssetIn]:
-    """The batch's id, handed on from the step that froze it. Where nothing was frozen, every step that needs it is
-    skipped.
+    """The batch's id, as input from the step that froze the batch. If nothing was frozen, Dagster skips the steps with
+    this input.
     """
     return {"batch_id": dg.AssetIn(BATCH)}
 
 
 @contextmanager
 def named_failures() -> Iterator[None]:
-    """Our errors as Dagster failures: bad data and bad configuration are never retried, nor is waiting for another,
-    which the settings limit.
+    """Turns the lakehouse's errors into Dagster failures. Only outages allow a retry. LakehouseBusy does not: the step
+    has waited for the lease already, for as long as the settings allow.
     """
     try:
         yield
@@ -43,7 +43,7 @@ def named_failures() -> Iterator[None]:
 
 @contextmanager
 def alone(lakehouse: Lakehouse) -> Iterator[None]:
-    """Nobody else works on this lakehouse meanwhile. The run keeps the lease until it ends."""
+    """Takes the lease, so that no other process uses the lakehouse meanwhile. The run keeps it until its end."""
     try:
         with named_failures():
             lakehouse.take_lease(dg.get_dagster_logger().info)
@@ -51,43 +51,40 @@ def alone(lakehouse: Lakehouse) -> Iterator[None]:
     except (dg.Failure, dg.DagsterError):
         raise
     except dg.DagsterExecutionInterruptedError as interrupt:
-        raise RunStopped("The run is stopped.") from interrupt
+        raise RunStopped("The run was stopped.") from interrupt
     except Exception as error:
-        # Without a description: whoever tells people of it leaves out the words of an engine, which may quote a row's
-        # value.
+        # Without a description: the error's message may quote a row's value, which must not be published.
         raise dg.Failure(allow_retries=False) from error
 
 
 @contextmanager
 def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Batch]:
-    """The batch, which must be under way. A failure inside, ours or one that nobody thought of, is
-    recorded in its report before Dagster hears of it."""
+    """The batch, which must be open. Any failure inside is recorded in the batch's report before Dagster gets it."""
     with alone(lakehouse):
         batch = lakehouse.batch(batch_id)
         _refuse_what_ended(batch)
         try:
             yield batch
         except LeaseLost:
-            # The report is the other's, who goes on with the batch.
+            # The other holder resumes the batch and writes its report.
             raise
         except StepOutOfTurn:
-            # The step was run out of turn. A batch that was interrupted goes on by itself only as long as no report
-            # says that it failed.
+            # Not recorded: an interrupted batch is resumed by itself only if no report says that it failed.
             raise
         except dg.DagsterExecutionInterruptedError:
             if _asked_to_stop():
-                # The run ends as stopped, whatever becomes of its report.
+                # The run ends as stopped, even if the report cannot be written.
                 with suppress(LakehouseError):
                     _record(batch, STOPPED)
             raise
         except Exception as error:
-            _record(batch, _told(error))
+            _record(batch, _reason(error))
             raise
 
 
 def _record(batch: Batch, reason: str) -> None:
-    """Not where a step was paused, and fails on what another did meanwhile, nor where the last one fails when the batch
-    is closed: then the report stands.
+    """Records the failure, unless another process changed the batch while this step was paused, or the batch is closed:
+    then its report stands.
     """
     batch.connections.lease.confirm_if_taken()
     if batch.is_under_way():
@@ -95,8 +92,8 @@ def _record(batch: Batch, reason: str) -> None:
 
 
 def _asked_to_stop() -> bool:
-    """Whether a person stopped this run. One whose machine is shut down has no report, so that the sensor begins
-    another.
+    """Whether a person stopped this run. If its machine is shut down instead, no report is written, so that the sensor
+    starts another run.
     """
     context = dg.OpExecutionContext.get()
     run = context.instance.get_run_by_id(context.run_id)
@@ -104,8 +101,8 @@ def _asked_to_stop() -> bool:
 
 
 def _refuse_what_ended(batch: Batch) -> None:
-    """A step of a batch of before: materialized alone, executed again, or by Dagster's retry after another run has
-    finished it. Its report stands.
+    """Raises LakehouseError if the batch has ended: then the step was materialized alone or executed again, or Dagster
+    retries a run whose batch another run has finished. The batch's report stands.
     """
     if not batch.is_under_way():
         report = batch.report()
@@ -114,7 +111,7 @@ def _refuse_what_ended(batch: Batch) -> None:
         )
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, dg.Failure) and error.description:
         return error.description
     return str(error) if isinstance(error, LakehouseError) else f"{type(error).__name__}: {error}"

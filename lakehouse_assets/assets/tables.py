@@ -1,4 +1,4 @@
-"""The Delta tables and their rejected records: per contract one step with two assets, whatever the contracts are."""
+"""The assets of the Delta tables and their rejected records: for each contract one step with two assets."""
 
 import time
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ import dagster as dg
 
 from lakehouse_assets.assets.keys import BATCH, raw_key, rejected_key, table_key
 from lakehouse_assets.assets.metadata import (
+    location,
     owners,
-    place,
     rejected_columns,
     rejected_lineage,
     rules,
@@ -28,10 +28,11 @@ from lakehouse_assets.resources.glue import GlueRunner, LoadOutcome
 from lakehouse_assets.settings import EngineName, Settings
 
 KINDS: dict[EngineName, str] = {"embedded": "duckdb", "spark": "spark", "glue": "glue", "auto": "glue"}
-"""How the UI marks what an engine makes."""
+"""The kind that the UI shows for an engine's tables."""
 
 
 def table_assets(contracts: Contracts, settings: Settings) -> list[dg.AssetsDefinition]:
+    """One step for each contract."""
     return [_table_asset(contract, settings) for contract in contracts.values()]
 
 
@@ -64,13 +65,13 @@ def _table_asset(contract: Contract, settings: Settings) -> dg.AssetsDefinition:
             "differing": load_result.differing,
             "bytes": sum(file.size for file in batch.manifest.to_load(dataset)),
             "seconds": round(time.monotonic() - begun, 2),
-            "place": place(lakehouse.console, table),
+            "location": location(lakehouse.console, table),
             "dagster/column_lineage": table_lineage(contract),
         }
         of_rejected = {
             "batch_id": batch_id,
             **_rejected(contract, load_result),
-            "place": place(lakehouse.console, rejected),
+            "location": location(lakehouse.console, rejected),
         }
         yield dg.MaterializeResult(table_key(dataset), metadata=of_table | rows | outcome.metadata(table_key(dataset)))
         yield dg.MaterializeResult(
@@ -88,7 +89,7 @@ def _table_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
         group_name="lakehouse",
         kinds={"deltalake", KINDS[settings.chosen_engine]},
         owners=owners([contract]),
-        description=f"{contract.description} One row per {contract.key}; Delta table.",
+        description=f"{contract.description} A Delta table with one row for each {contract.key}.",
         metadata={
             "dagster/column_schema": table_columns(contract),
             "dagster/uri": f"s3://{settings.bucket}/{settings.tables_prefix}{dataset}",
@@ -109,7 +110,7 @@ def _rejected_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
         kinds={"deltalake", KINDS[settings.chosen_engine]},
         owners=owners([contract]),
         description=(
-            f"Rows of {dataset} that were not loaded: raw values, every reason, where they came from. Orphans wait here"
+            f"Rows of {dataset} that were not loaded, with raw values, all reasons, and their files. Orphans wait here"
             " for their parents."
         ),
         metadata={
@@ -137,19 +138,19 @@ def _loaded(context: dg.AssetExecutionContext, batch: Batch, contract: Contract)
 def _row_count(
     context: dg.AssetExecutionContext, lakehouse: Lakehouse, outcome: LoadOutcome, uri: str
 ) -> dict[str, int]:
-    """How many rows a table has now. A Glue run says it itself: the log of a table that needs Glue is not for this
-    process to read.
+    """The number of rows of a table. A Glue run reports it itself: the log of a table that needs Glue can be too large
+    for this process.
     """
     try:
         rows = lakehouse.rows_in(uri) if outcome.run.get("engine") != "glue" else None
-    except Exception as error:  # noqa: BLE001 - the load is done, and a number for the UI is no reason to call it failed
+    except Exception as error:  # noqa: BLE001 - the load is done; a missing number in the UI does not make it a failure
         context.log.warning(f"{uri} is loaded, but its rows could not be counted: {error}")
         rows = None
     return {} if rows is None else {"dagster/row_count": rows}
 
 
 def _rejected(contract: Contract, load_result: LoadResult) -> dict[str, Any]:
-    """Counts only: a rejected value may be personal data."""
+    """Numbers of rows by reason, without values: a rejected value may be personal data."""
     records = [
         dg.TableRecord({"reason": reason, "rows": rows})
         for reason, rows in sorted(load_result.reasons.items(), key=lambda item: -item[1])

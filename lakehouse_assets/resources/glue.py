@@ -1,10 +1,10 @@
-"""Loads a dataset with a Glue job run, through Dagster Pipes: as PipesGlueClient does, with runs that can be taken up
-again, waited for and stopped.
+"""Loads a dataset with a Glue job run through Dagster Pipes, like PipesGlueClient, but with runs that can be resumed,
+waited for and stopped.
 
-Why not PipesGlueClient's own `run` (dagster-aws 0.29.27): it polls for ever on state EXPIRED; one throttled poll fails
-the step and leaves the run behind, and the retry starts a second one; stopping ends in KeyError('errors'); a failed run
-is a bare RuntimeError without link or reason; it writes into the caller's arguments; and zero messages are a success.
-Here what a run did is read from its load result, which the load itself writes down.
+PipesGlueClient's own `run` (dagster-aws 0.29.27) has these faults: it polls without end in state EXPIRED; one throttled
+poll fails the step and leaves the run, and the retry starts a second one; stopping ends in KeyError('errors'); a failed
+run is a plain RuntimeError without link or reason; it changes the caller's arguments; and a run without messages is a
+success. Here the outcome of a run is its load result, which the load itself writes to the bucket.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from lakehouse_assets.etl.engines.base import LoadResult
 from lakehouse_assets.glue.arguments import arguments
 from lakehouse_assets.glue.runs import GlueRuns, Run, failure_of, patiently
 from lakehouse_assets.glue.uploads import upload_contracts
-from lakehouse_assets.resources.pipes import ContextInPlace, MessagesInPlace, Place
+from lakehouse_assets.resources.pipes import ContextWriter, MessageReader, PipesFolder
 
 
 @dataclass(frozen=True)
 class LoadOutcome:
-    """What a load did. `run`: metadata of the run that did it; empty where an earlier run had loaded the batch already,
-    so that none was needed.
+    """The outcome of a load. `run`: metadata of the run; empty if an earlier run had loaded the dataset already.
+    `reported`: metadata that the run reported through Pipes, by asset.
     """
 
     load_result: LoadResult
@@ -37,38 +37,39 @@ class LoadOutcome:
     reported: Mapping[dg.AssetKey, Mapping[str, Any]] = field(default_factory=dict)
 
     def metadata(self, asset: dg.AssetKey) -> dict[str, Any]:
-        """For the materialization of an asset: the run, and what it reported of the asset through Pipes."""
+        """Metadata for the materialization of an asset: the run, and what it reported of the asset through Pipes."""
         return {**self.run, **self.reported.get(asset, {})}
 
 
 class RunStopped(dg.DagsterExecutionInterruptedError, dg.DagsterError):
-    """The Dagster run is stopped. An interrupt to Dagster, and an error of Dagster's too: a bare interrupt is tried
-    again where the step has a retry policy (1.13.27), which would start a second Glue run in a run that someone wants
-    to end."""
+    """The Dagster run is being stopped. It is both an interrupt and a DagsterError: Dagster (1.13.27) retries a plain
+    interrupt in a step with a retry policy, which would start a second Glue run in a run that a person stops.
+    """
 
 
 @dataclass(frozen=True)
 class GlueRunner:
-    """Loads datasets of a batch with their Glue jobs. `patience`: for how many seconds to wait out an outage of Glue,
-    or another run that holds the job."""
+    """Loads datasets of a batch with their Glue jobs. `patience`: the seconds to wait for the end of an outage of Glue,
+    or of another run of the job.
+    """
 
     batch: Batch
     patience: float = 1800
 
     def run(self, context: dg.AssetExecutionContext | dg.OpExecutionContext, contract: Contract) -> LoadOutcome:
-        """Loads what the batch holds for one dataset: starts a run of its job, or takes up the one under way, and
-        waits for its end.
+        """Loads one dataset of the batch: starts a run of its job, or resumes the unfinished one, and waits for its
+        end.
 
-        Stops the run when the Dagster run is stopped. Raises dg.Failure, with the run's link, where the run fails: it
-        allows retries unless data, configuration or a time-out are at fault. Raises TemporaryOutage and
-        BadConfiguration where the run can be neither started nor followed.
+        Stops the run if the Dagster run is stopped. Raises dg.Failure with the run's link if the run fails; it allows
+        retries unless data, configuration or a time-out is the cause. Raises TemporaryOutage or BadConfiguration if the
+        run cannot be started or followed.
         """
         with failures_named(f"Loading {contract.dataset} with Glue"):
             done = self._load_result(contract)
             if done is not None:
                 return LoadOutcome(done)
             if not self.batch.has_work(contract.dataset):
-                # A Glue run would cost its start for nothing.
+                # Nothing to load: a Glue run would cost money for its start.
                 return LoadOutcome(self.batch.load(contract.dataset), {"engine": "embedded"})
             return self._followed(context, contract)
 
@@ -79,26 +80,26 @@ class GlueRunner:
         arguments = self._arguments(contract)
         which = {name: arguments[name] for name in ("--dataset", "--manifest")}
         former = patiently(lambda: runs.under_way(which), self.patience, context.log.warning)
-        # A run that is being stopped is waited for, and a new one is started.
-        listened = (
-            Place.of_run(zone.store, former.get("Arguments", {}))
+        # Not that of a run that is being stopped: a new run starts after its end.
+        earlier = (
+            PipesFolder.of_run(zone.store, former.get("Arguments", {}))
             if former and former["JobRunState"] != "STOPPING"
             else None
         )
-        place = listened or Place.fresh(zone.store, f"{zone.control}pipes/{self.batch.id}/{contract.dataset}/")
-        with dg.open_pipes_session(context, ContextInPlace(place), MessagesInPlace(place, context.log.info)) as session:
+        folder = earlier or PipesFolder.fresh(zone.store, f"{zone.control}pipes/{self.batch.id}/{contract.dataset}/")
+        with dg.open_pipes_session(context, ContextWriter(folder), MessageReader(folder, context.log.info)) as session:
             run = self._run(context, runs, {**arguments, **session.get_bootstrap_cli_arguments()}, which)
-        place.delete()
+        folder.delete()
         described = self._described(run)
         if (failure := failure_of(run)) is not None:
-            raise _as_dagsters(failure, described) from failure
+            raise _dagster_failure(failure, described) from failure
         load_result = self._load_result(contract)
         if load_result is None:
             wrote_nothing = (
                 f"Run {run['Id']} of Glue job {runs.job} succeeded, but wrote no load result of {contract.dataset}. Is"
                 f" {runs.job} the job of this project?"
             )
-            raise _as_dagsters(BadConfiguration(wrote_nothing), described)
+            raise _dagster_failure(BadConfiguration(wrote_nothing), described)
         results = [result for result in session.get_reported_results() if isinstance(result, dg.MaterializeResult)]
         return LoadOutcome(
             load_result, described, {result.asset_key: result.metadata or {} for result in results if result.asset_key}
@@ -116,7 +117,7 @@ class GlueRunner:
             run_id = runs.start(arguments, which, context.log.warning)
             context.log.info(
                 f"Run {run_id} of Glue job {runs.job}:"
-                f" {self.batch.connections.console.glue_run(runs.job, run_id) or 'under way'}"
+                f" {self.batch.connections.console.glue_run(runs.job, run_id) or 'started'}"
             )
             return runs.wait(run_id, context.log.info)
         except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt) as interrupt:
@@ -132,7 +133,9 @@ class GlueRunner:
         return self.batch.load_results().get(contract.dataset)
 
     def _described(self, run: Run) -> dict[str, Any]:
-        """The run, with its link into AWS's console. The embedded Glue has none; there the run's log is a file."""
+        """Metadata of the run, with its link to AWS's console. With the embedded Glue it is the path of the
+        run's log.
+        """
         link = self.batch.connections.console.glue_run(run["JobName"], run["Id"])
         return {
             "engine": "glue",
@@ -149,17 +152,17 @@ class GlueRunner:
         }
 
 
-def _as_dagsters(failure: LakehouseError, described: Mapping[str, Any]) -> dg.Failure:
+def _dagster_failure(failure: LakehouseError, described: Mapping[str, Any]) -> dg.Failure:
     return dg.Failure(str(failure), metadata=described, allow_retries=isinstance(failure, TemporaryOutage))
 
 
 def _stopped(runs: GlueRuns, run_id: str | None, which: Mapping[str, str]) -> str:
-    """Stops a Glue run, also one whose start was not answered yet; what became of it."""
+    """Stops a Glue run, even if Glue has not answered yet that it started. Returns the outcome as a sentence."""
     try:
         run = {"Id": run_id} if run_id else runs.under_way(which)
         if run is None:
-            return "The run is stopped."
+            return "The run was stopped."
         runs.stop(run["Id"])
     except LakehouseError as error:
-        return f"The run is stopped, but its Glue run may go on: {error}"
-    return f"The run is stopped, and with it run {run['Id']} of Glue job {runs.job}."
+        return f"The run was stopped, but its Glue run may still be running: {error}"
+    return f"The run was stopped, and so was run {run['Id']} of Glue job {runs.job}."

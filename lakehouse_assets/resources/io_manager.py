@@ -1,5 +1,5 @@
-"""How one step hands the batch's id to the next: through Dagster's local storage on a laptop, through the bucket where
-steps may run on different machines.
+"""The IO manager, which passes the batch's id between steps: through Dagster's local storage with the embedded AWS,
+through the bucket in an account, because steps may run on different machines.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import dagster as dg
 from lakehouse_assets.settings import Settings
 
 
-def handover(settings: Settings) -> dg.ConfigurableIOManagerFactory[Any]:
-    """The IO manager for these settings. The id is all that goes through it: tables and files are where the manifest
-    says.
-    """
+def io_manager_for(settings: Settings) -> dg.ConfigurableIOManagerFactory[Any]:
+    """The IO manager for these settings. It passes only the batch's id: the data is in the bucket."""
     if settings.aws == "embedded":
         return dg.FilesystemIOManager()
     from dagster_aws.s3 import S3PickleIOManager, S3Resource  # noqa: PLC0415 - slow to import, for an account only

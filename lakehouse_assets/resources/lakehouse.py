@@ -1,4 +1,4 @@
-"""The lakehouse as a Dagster resource: connected when a run begins, never when definitions load."""
+"""The lakehouse as a Dagster resource. It is connected when a run begins, not when definitions are loaded."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class LakehouseResource(dg.ConfigurableResource[Lakehouse]):
-    """Gives assets the `Lakehouse` of this process's settings. The embedded AWS is shared with whatever runs it for
-    this home, or started for the run.
+    """Provides the `Lakehouse` of this process's settings. Uses the embedded AWS that is running for this home, or
+    starts one for the run.
 
-    `engine`: for this run another engine than the setting LAKEHOUSE_ENGINE names: embedded, spark, glue or auto.
+    `engine`: embedded, spark, glue or auto; replaces the setting LAKEHOUSE_ENGINE for this run.
     """
 
     engine: str | None = None
@@ -40,8 +40,8 @@ class LakehouseResource(dg.ConfigurableResource[Lakehouse]):
 
 
 def _spark_session(scratch: Path) -> SparkSession:
-    """Through dagster-pyspark, whose session every resource of this process shares. Imported late: without the engine
-    `spark` nobody needs it installed.
+    """The session of dagster-pyspark, which all resources of this process share. Imported late: dagster-pyspark is only
+    installed if the engine `spark` is used.
     """
     from dagster_pyspark import LazyPySparkResource  # noqa: PLC0415
 

@@ -1,12 +1,11 @@
-"""Dagster Pipes through the lakehouse's bucket: where a Glue run finds its context, and where it leaves its messages.
+"""Dagster Pipes through the lakehouse's bucket: the context for a Glue run, and its messages.
 
-Each run has a place of its own under control/pipes/<batch>/<dataset>/. The place stands in the run's arguments, so that
-a run which a former Dagster run started can be listened to by the next one, from its first message on. What Dagster's
-own S3 reader and injector do otherwise (0.29.27): the reader takes no prefix, keeps its place in a counter that a
-second use goes on with, stops for good when S3 does not answer once, drops what comes after the message `closed` (the
-last of stdout and stderr does), waits ten seconds for messages of a run that has ended, deletes none, and prints what
-the run printed into this process's own output, all that was on stderr twice; the injector leaves its object behind when
-a run fails.
+Each run has its own folder control/pipes/<batch>/<dataset>/<random>/. The folder is in the run's arguments, so that a
+later Dagster run can read all messages of a Glue run that an earlier one started. Dagster's own S3 reader and injector
+(0.29.27) are not used for these reasons. The reader has no prefix; a second use continues with the first one's counter;
+it stops permanently at the first error of S3; it drops messages after `closed`, among them the last of stdout and
+stderr; it waits ten seconds for messages of a run that has ended; it does not delete messages; and it prints the run's
+output into this process's own output, with stderr twice. The injector leaves its object in the bucket if a run fails.
 """
 
 from __future__ import annotations
@@ -31,53 +30,53 @@ SECONDS_BETWEEN_LOOKS = 3.0
 
 
 @dataclass(frozen=True)
-class Place:
-    """A prefix in the bucket (without '/' at its end) for the context and the messages of one Glue run."""
+class PipesFolder:
+    """The folder in the bucket for the context and the messages of one Glue run. `prefix` does not end with `/`."""
 
     store: Store
     prefix: str
 
     @staticmethod
-    def fresh(store: Store, folder: str) -> Place:
-        """A new place in a folder, from which what runs that are over have left is removed."""
-        store.delete_all(folder)
-        return Place(store, f"{folder}{secrets.token_hex(8)}")
+    def fresh(store: Store, parent: str) -> PipesFolder:
+        """A new folder in `parent`, from which the folders of earlier runs are removed."""
+        store.delete_all(parent)
+        return PipesFolder(store, f"{parent}{secrets.token_hex(8)}")
 
     @staticmethod
-    def of_run(store: Store, arguments: Mapping[str, str]) -> Place | None:
-        """The place that a run was started with; None if it was not started through Pipes."""
+    def of_run(store: Store, arguments: Mapping[str, str]) -> PipesFolder | None:
+        """The folder of a run, from its arguments; None if it was not started through Pipes."""
         if MESSAGES_ARGUMENT not in arguments:
             return None
-        return Place(store, decode_param(arguments[MESSAGES_ARGUMENT])["key_prefix"])
+        return PipesFolder(store, decode_param(arguments[MESSAGES_ARGUMENT])["key_prefix"])
 
     def delete(self) -> None:
         self.store.delete_all(f"{self.prefix}/")
 
 
-class ContextInPlace(dg.PipesContextInjector):
-    """Writes the context. It stays until the place is deleted: a run that starts late still finds it."""
+class ContextWriter(dg.PipesContextInjector):
+    """Writes the context. It stays until the folder is deleted, so that a run that starts late still finds it."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, folder: PipesFolder) -> None:
+        self._folder = folder
 
     @contextmanager
     def inject_context(self, context_data: PipesContextData) -> Iterator[PipesParams]:
-        key = f"{self._place.prefix}/context.json"
-        self._place.store.put_json(key, context_data)
-        yield {"bucket": self._place.store.bucket, "key": key}
+        key = f"{self._folder.prefix}/context.json"
+        self._folder.store.put_json(key, context_data)
+        yield {"bucket": self._folder.store.bucket, "key": key}
 
     def no_messages_debug_text(self) -> str:
-        return f"The context was written to s3://{self._place.store.bucket}/{self._place.prefix}/."
+        return f"The context was written to s3://{self._folder.store.bucket}/{self._folder.prefix}/."
 
 
-class MessagesInPlace(dg.PipesMessageReader):
-    """Reads messages while the run goes on, and once more when it has ended: then all that it said is in the bucket.
-    `tell` gets what it prints.
+class MessageReader(dg.PipesMessageReader):
+    """Reads messages during the run, and once more after its end, when all messages are in the bucket. `log` gets the
+    run's output.
     """
 
-    def __init__(self, place: Place, tell: Callable[[str], None]) -> None:
-        self._place = place
-        self._tell = tell
+    def __init__(self, folder: PipesFolder, log: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._log = log
         self._next_chunk = 1
         self._closed: list[Any] = []
 
@@ -88,8 +87,8 @@ class MessagesInPlace(dg.PipesMessageReader):
         reading.start()
         try:
             yield {
-                "bucket": self._place.store.bucket,
-                "key_prefix": self._place.prefix,
+                "bucket": self._folder.store.bucket,
+                "key_prefix": self._folder.prefix,
                 PipesBlobStoreMessageWriter.INCLUDE_STDIO_IN_MESSAGES_KEY: True,
             }
         finally:
@@ -98,11 +97,11 @@ class MessagesInPlace(dg.PipesMessageReader):
 
     @property
     def expected_writer_count(self) -> int:
-        """One; the same that Dagster's own answer would be, which warns at each use that it is in preview."""
+        """One, as in Dagster's own implementation, which warns at each use that it is a preview."""
         return 1
 
     def no_messages_debug_text(self) -> str:
-        return f"Messages were looked for at s3://{self._place.store.bucket}/{self._place.prefix}/."
+        return f"Messages were expected in s3://{self._folder.store.bucket}/{self._folder.prefix}/."
 
     def _follow(self, handler: Any, ended: Event) -> None:
         try:
@@ -121,8 +120,7 @@ class MessagesInPlace(dg.PipesMessageReader):
             for message in map(json.loads, chunk.splitlines()):
                 match message["method"]:
                     case "closed":
-                        # The writer says so before the last of what was printed: held back, so that nothing comes after
-                        # it.
+                        # Held back until the end: the writer sends it before the last of the output.
                         self._closed.append(message)
                     case "log_external_stream":
                         self._printed(**message["params"])
@@ -130,16 +128,16 @@ class MessagesInPlace(dg.PipesMessageReader):
                         handler.handle_message(message)
 
     def _printed(self, stream: str, text: str, **_: Any) -> None:
-        # stdout has all: the writer's `tee` for stderr prints into it (dagster-pipes 1.13.27).
+        # stdout has everything: the writer's `tee` for stderr also prints into it (dagster-pipes 1.13.27).
         if stream == "stdout" and text.strip():
-            self._tell(text.rstrip())
+            self._log(text.rstrip())
 
     def _chunk(self) -> str | None:
-        store = self._place.store
+        store = self._folder.store
         try:
-            found = store.s3.get_object(Bucket=store.bucket, Key=f"{self._place.prefix}/{self._next_chunk}.json")
+            found = store.s3.get_object(Bucket=store.bucket, Key=f"{self._folder.prefix}/{self._next_chunk}.json")
             return bytes(found["Body"].read()).decode()
         except (ClientError, BotoCoreError):
-            # Not there yet, or S3 does not answer: looked for again. What a run did stands in its load result, whatever
-            # is lost here.
+            # The chunk does not exist yet, or S3 does not answer: it is read again later. Lost messages do no harm: the
+            # outcome of the run is in its load result.
             return None

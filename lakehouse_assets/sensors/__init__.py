@@ -1,1 +1,1 @@
-"""What starts batches by itself, and what tells people how they went."""
+"""Sensors: start batches when files land, publish alerts, and record the state machine's batches."""

@@ -1,10 +1,10 @@
-"""Tells people what needs a look: a run that failed, a check that warns, files that wait too long for the gate, a
-dead-letter queue that fills.
+"""Publishes alerts to the topic: failed runs, checks that warn, files that wait too long for the gate, messages in the
+dead-letter queue. (Success is published by a batch's last step.)
 
-(That a batch succeeded its last step tells.) Why no run_failure_sensor: when its function raises, because the topic
-does not answer, Dagster moves its cursor on all the same (1.13.27, `_handle_run_reactions`), and that failure is never
-told of. Here the cursor is moved behind what was told: a daemon that dies between telling and saving tells it once
-more, and an outage of the topic delays what there is to tell. What the cursor has passed is not told again.
+This is not a run_failure_sensor: if its function raises because the topic does not answer, Dagster moves its cursor
+nevertheless (1.13.27, `_handle_run_reactions`), and that failure is never published. Here the cursor moves only past
+published alerts. If SNS is down, alerts are delayed. If the daemon dies after an alert and before the cursor is saved,
+that alert is published twice.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ RUNS_A_TICK = 50
 
 @dataclass(frozen=True)
 class Cursor:
-    """What was told of. `failures`, `successes`: up to which of Dagster's records. `waiting`: the oldest file that the
-    gate held back when the bucket was looked at, at `looked_at` (seconds since 1970); `dead_letters`: how many there
-    were."""
+    """How far alerts are published. `failures`, `successes`: storage ids of Dagster's last records that were processed.
+    `waiting`: the oldest file that the gate held back at the last listing of the bucket, at `looked_at` (seconds since
+    1970). `dead_letters`: the number of messages in the dead-letter queue.
+    """
 
     failures: int
     successes: int
@@ -45,13 +46,15 @@ class Cursor:
 
 
 def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor `alerts`. `settings` give its interval and its description."""
+
     @dg.sensor(
         name="alerts",
         minimum_interval_seconds=settings.sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            f"Tells the topic {settings.topic} of failed runs, checks that warn, files that wait too long for the gate,"
-            " dead letters. Starts nothing."
+            f"Publishes alerts to the topic {settings.topic}: failed runs, checks that warn, files that wait too long"
+            " for the gate, dead letters. It does not start runs."
         ),
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
@@ -62,28 +65,28 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> dg.SensorResult:
-    """One tick. Where the topic fails at the first message the tick fails; after that, what was told stays told and the
-    rest is for the next tick.
+    """One tick. It fails if the first alert cannot be published. If a later one cannot, it and the rest are left for
+    the next tick.
     """
     cursor = Cursor(**json.loads(context.cursor)) if context.cursor else _from_now_on(context.instance)
-    told: list[str] = []
+    published: list[str] = []
     try:
         for message, after in _occurrences(context, lakehouse, cursor):
             if message is not None:
                 lakehouse.notices.publish(message.subject, message.text)
-                told.append(message.subject)
+                published.append(message.subject)
             cursor = after
     except LakehouseError as error:
-        if not told:
+        if not published:
             raise
-        context.log.warning(f"What is left is told at the next tick: {error}")
+        context.log.warning(f"The remaining alerts are published at the next tick: {error}")
     return dg.SensorResult(
-        skip_reason=f"Told: {'; '.join(told)}." if told else "Nothing new to tell.", cursor=cursor.written()
+        skip_reason=f"Published: {'; '.join(published)}." if published else "No new alerts.", cursor=cursor.written()
     )
 
 
 def _from_now_on(instance: dg.DagsterInstance) -> Cursor:
-    """The first time: runs of before are history."""
+    """The first cursor: earlier runs cause no alerts."""
 
     def newest(ended: dg.DagsterEventType) -> int:
         records = instance.fetch_run_status_changes(ended, limit=1).records
@@ -95,7 +98,7 @@ def _from_now_on(instance: dg.DagsterInstance) -> Cursor:
 def _occurrences(
     context: dg.SensorEvaluationContext, lakehouse: Lakehouse, cursor: Cursor
 ) -> Iterator[tuple[Message | None, Cursor]]:
-    """What there is to tell, one by one, each with the cursor that is right when it has been told."""
+    """Alerts, or None for a record without an alert, each with the cursor after it."""
     for name, ended in ENDS.items():
         after = dg.RunStatusChangeRecordsFilter(ended, after_storage_id=getattr(cursor, name))  # type: ignore[arg-type]
         for record in context.instance.fetch_run_status_changes(after, limit=RUNS_A_TICK, ascending=True).records:
@@ -121,8 +124,8 @@ def _occurrences(
 
 
 def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
-    """Of an instance that others share, only this code location's runs, and what our command line runs in its own
-    process, from no code location.
+    """Whether a run belongs to this lakehouse: it is of this code location (an instance can have several), or of
+    `lakehouse load`, which runs without a code location.
     """
     if run.remote_job_origin is None:
         return STARTED_BY_TAG in run.tags

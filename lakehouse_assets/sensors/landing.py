@@ -1,11 +1,11 @@
-"""Starts a batch when files have landed. Each batch gets one run, wherever the daemon dies.
+"""Starts a batch when files land. Each set of pending files gets exactly one run, even if the daemon crashes.
 
-The daemon evaluates, then saves what it will launch together with the cursor, then launches. So messages are deleted
-only when the run that they asked for is there (the next tick looks), or when the bucket says that there is nothing to
-do. While someone works on the lakehouse nothing is received: the queue keeps the calls, and files that land meanwhile
-make the next batch. The run's key names the work itself (the file versions that wait), so the same work is not asked
-for twice, unless its run ended and the work is still there (`tries`). What no event told of is found by looking from
-time to time.
+Dagster's daemon evaluates the sensor, saves the run requests together with the cursor, and then launches the runs. So
+messages are deleted only once the requested run exists (the next tick checks), or if there is nothing to load. While
+another holder uses the lakehouse, no messages are received: they stay in the queue, and files that land meanwhile make
+the next batch. The run key is derived from the pending file versions, so the same files are not requested twice, unless
+their run ended and the files are still there (`sensors/retries.py`). Files whose event was lost are found by listing
+the bucket periodically.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 
 import dagster as dg
 
+from lakehouse_assets.assets.landing import NOTHING_TO_LOAD
 from lakehouse_assets.assets.steps import named_failures
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.connect import connected
@@ -28,11 +29,11 @@ NOT_BEGUN = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.Dag
 
 @dataclass(frozen=True)
 class Cursor:
-    """`run_key` was asked for, by the messages of these `handles`. `look_again`: the batch before may have left
-    something.
+    """`run_key`: of the run that was requested last. `handles`: receipt handles of the messages that caused it.
+    `look_again`: the bucket has to be listed again, because the previous batch may have left files.
 
-    `looked_at`: when the bucket was asked last, in seconds since 1970; `not_before`: when it is worth while again.
-    `waits_for`: why what was found there then does not begin by itself; said until there is other news.
+    `looked_at`: time of the last listing, in seconds since 1970; `not_before`: earliest time of the next one.
+    `waits_for`: why the files that were found then do not start a run; shown until something changes.
     """
 
     run_key: str | None = None
@@ -54,6 +55,8 @@ class Cursor:
 
 
 def landing_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor `files_landed`. `settings` give its interval, its default status and its description."""
+
     @dg.sensor(
         name=FILES_LANDED,
         job=load_batch,
@@ -62,8 +65,8 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
             dg.DefaultSensorStatus.RUNNING if settings.orchestrator == "dagster" else dg.DefaultSensorStatus.STOPPED
         ),
         description=(
-            f"Starts a batch when files have landed: S3 tells the queue {settings.queue}, what there is to do is asked"
-            " of the bucket."
+            f"Starts a batch when files land. S3 sends events to the queue {settings.queue}; the pending files are read"
+            " from the bucket."
         ),
     )
     def files_landed(context: dg.SensorEvaluationContext) -> dg.SensorResult:
@@ -74,27 +77,27 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse, now: float | None = None) -> dg.SensorResult:
-    """One tick. `now`: seconds since 1970, by default what the clock says."""
+    """One tick. `now`: seconds since 1970, by default the current time."""
     cursor, queue, now = Cursor.read(context.cursor), lakehouse.queue, now or time.time()
-    if cursor.run_key and _is_there(context, cursor.run_key):
+    if cursor.run_key and _run_exists(context, cursor.run_key):
         queue.delete(cursor.handles)
         cursor = replace(cursor, run_key=None, handles=())
-    if busy := _who_works(context, lakehouse):
-        # Whoever it is, a person's run too, may end a batch behind which files wait whose messages are gone.
+    if busy := _why_busy(context, lakehouse):
+        # Look again afterwards: this run may end a batch behind which files wait whose messages were deleted.
         return _skipped(
-            f"{busy}; files that land meanwhile make the next batch.", replace(cursor, look_again=True, waits_for=None)
+            f"{busy}. Files that land meanwhile make the next batch.", replace(cursor, look_again=True, waits_for=None)
         )
     received = queue.receive()
     queue.delete(received.needless)
     if received.malformed:
         context.log.warning(
-            f"Messages that are no events of S3, left for the dead-letter queue: {', '.join(received.malformed)}"
+            f"Messages that are not S3 events, left for the dead-letter queue: {', '.join(received.malformed)}"
         )
     is_due = (
         cursor.look_again and now >= cursor.not_before
     ) or now - cursor.looked_at >= lakehouse.settings.listing_seconds
     if not (received.handles or is_due):
-        return _skipped(cursor.waits_for or "No file has landed.", cursor)
+        return _skipped(cursor.waits_for or "No new files.", cursor)
     work = lakehouse.pending.work_to_do()
     following = (
         next_try(context.instance, work, now) if work else NextTry(reason=_why_nothing(lakehouse), look_again=False)
@@ -112,23 +115,23 @@ def _skipped(reason: str, cursor: Cursor) -> dg.SensorResult:
     return dg.SensorResult(skip_reason=reason, cursor=cursor.written())
 
 
-def _is_there(context: dg.SensorEvaluationContext, run_key: str) -> bool:
+def _run_exists(context: dg.SensorEvaluationContext, run_key: str) -> bool:
     return bool(context.instance.get_run_records(dg.RunsFilter(tags={RUN_KEY: run_key}), limit=1))
 
 
 def _why_nothing(lakehouse: Lakehouse) -> str:
     if under_way := lakehouse.open_batch():
         return (
-            f"Batch {under_way.id} has failed and waits for a person; what landed since waits behind it."
-            " `lakehouse history` has the reason. Run the job (here, or by `lakehouse load`) when that is put right,"
-            " or give the batch up by `lakehouse abandon`."
+            f"Batch {under_way.id} has failed, and files that landed since then wait for its end. `lakehouse history`"
+            " has the reason. Fix the cause, then run the job (here, or with `lakehouse load`), or abandon the batch"
+            " with `lakehouse abandon`."
         )
-    return "Nothing waits, or not yet what the gate asks for."
+    return NOTHING_TO_LOAD
 
 
-def _who_works(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> str | None:
+def _why_busy(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> str | None:
     if other := lakehouse.lease.held_by():
         return other
     if records := context.instance.get_run_records(dg.RunsFilter(job_name=LOAD_BATCH, statuses=NOT_BEGUN), limit=1):
-        return f"Run {records[0].dagster_run.run_id} is about to begin"
+        return f"Run {records[0].dagster_run.run_id} is about to start"
     return None

@@ -1,8 +1,7 @@
-"""Shows in Dagster what the state machine did: its batches are recorded as materializations of the same assets, so that
-one UI shows both.
+"""Records the state machine's batches in Dagster, as materializations of the same assets, so that one UI shows the
+batches of both orchestrators.
 
-Read from the batches' reports, which both orchestrators write. Nothing is run, and nothing is asked of AWS but the
-bucket.
+It reads the batches' reports, which both orchestrators write to the bucket, and does not start runs.
 """
 
 from __future__ import annotations
@@ -24,18 +23,14 @@ from lakehouse_assets.settings import read_settings
 
 SECONDS_BETWEEN_LOOKS = 60
 LATEST = 100
-"""Recorded reports among which one is looked for before it is recorded."""
+"""The number of latest materializations of the report among which a batch is looked for before it is recorded."""
 MOST_OPEN = 100
-"""Batches that failed and may yet succeed are looked at again; of those that nobody ever finishes the oldest are
-forgotten.
-"""
+"""The number of failed batches whose reports are read again, because they may still succeed. The oldest are dropped."""
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """`seen`: the last report's key that was looked at. `unfinished`: keys before it of batches that had not succeeded
-    then.
-    """
+    """`seen`: the key of the last report that was read. `unfinished`: keys before it of reports of failed batches."""
 
     seen: str = ""
     unfinished: tuple[str, ...] = ()
@@ -56,8 +51,7 @@ class Cursor:
     minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Records the batches that the state machine ran (where one is deployed) as materializations, from their"
-        " reports."
+        "Records the batches of the state machine (if one is deployed) as materializations, from their reports."
     ),
 )
 def state_machine_batches(context: dg.SensorEvaluationContext) -> dg.SkipReason:
@@ -65,15 +59,15 @@ def state_machine_batches(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         cursor, recorded = record(context.instance, lakehouse, Cursor.read(context.cursor))
     context.update_cursor(cursor.written())
     return dg.SkipReason(
-        f"Recorded: {', '.join(recorded)}." if recorded else "The state machine has finished no other batch."
+        f"Recorded: {', '.join(recorded)}." if recorded else "The state machine has not finished another batch."
     )
 
 
 def record(instance: dg.DagsterInstance, lakehouse: Lakehouse, cursor: Cursor) -> tuple[Cursor, list[str]]:
-    """Records what succeeded since. Returns where to go on, and the batches that were recorded.
+    """Records the batches that have succeeded since the cursor. Returns the new cursor and the ids of the batches.
 
-    Killed before the cursor is saved it looks at the same reports again; a batch whose report is recorded already is
-    left alone.
+    If the daemon is killed before it saves the cursor, the same reports are read again; a batch that is recorded
+    already is skipped.
     """
     reports = lakehouse.reports.after(cursor.seen) | lakehouse.reports.at(cursor.unfinished)
     recorded, unfinished = [], []
@@ -89,31 +83,31 @@ def record(instance: dg.DagsterInstance, lakehouse: Lakehouse, cursor: Cursor) -
 
 
 def _is_recorded(instance: dg.DagsterInstance, batch_id: str) -> bool:
-    """The report is recorded last, as it is written last."""
+    """Whether a batch is recorded completely: its report is recorded last."""
     latest = instance.fetch_materializations(REPORT, limit=LATEST).records
-    said = [found.asset_materialization.metadata.get("batch_id") for found in latest if found.asset_materialization]
-    return any(value is not None and value.value == batch_id for value in said)
+    ids = [found.asset_materialization.metadata.get("batch_id") for found in latest if found.asset_materialization]
+    return any(value is not None and value.value == batch_id for value in ids)
 
 
 def _events(report: LoadReport, datasets: Iterable[str]) -> Iterator[dg.AssetMaterialization]:
     run_by = report.get("run_by", {})
-    told = {
+    common = {
         "batch_id": report["batch_id"],
         "execution": run_by.get("execution"),
         "link": dg.MetadataValue.url(run_by.get("link") or ""),
     }
     for dataset in datasets:
-        yield _event(raw_key(dataset), told)
-    yield _event(BATCH, told | {"files": len(report["files"])})
+        yield _event(raw_key(dataset), common)
+    yield _event(BATCH, common | {"files": len(report["files"])})
     for dataset in datasets:
         counts = dict(report["datasets"].get(dataset, {}))
-        yield _event(table_key(dataset), told | counts | {"healed": report["healed"].get(dataset, 0)})
-        yield _event(rejected_key(dataset), told | {"rejected": counts.get("rejected", 0)})
-    yield _event(ARCHIVE, told)
+        yield _event(table_key(dataset), common | counts | {"healed": report["healed"].get(dataset, 0)})
+        yield _event(rejected_key(dataset), common | {"rejected": counts.get("rejected", 0)})
+    yield _event(ARCHIVE, common)
     for dataset in datasets:
-        yield _event(athena_key(dataset), told)
-    yield _event(REPORT, told | {"status": report["status"]})
+        yield _event(athena_key(dataset), common)
+    yield _event(REPORT, common | {"status": report["status"]})
 
 
 def _event(asset: dg.AssetKey, metadata: dict[str, Any]) -> dg.AssetMaterialization:
-    return dg.AssetMaterialization(asset, description="By the state machine.", metadata=metadata)
+    return dg.AssetMaterialization(asset, description="Loaded by the state machine.", metadata=metadata)

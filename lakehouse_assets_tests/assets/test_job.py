@@ -114,7 +114,7 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
     assert instance.get_run_by_id(result.run_id).tags["lakehouse/batch"] == batch  # type: ignore[union-attr]
     raw = metadata(result, "raw/orders")
     assert (raw["files"], raw["converted"], raw["rows_converted"]) == (2, 2, 3)
-    assert raw["place"] == f"s3://{lakehouse.settings.bucket}/raw/orders"
+    assert raw["location"] == f"s3://{lakehouse.settings.bucket}/raw/orders"
     files = metadata(result, "landing/batch")
     assert (files["batch_id"], files["files"], files["load"], files["quarantined"], files["converted"]) == (
         batch,
@@ -131,7 +131,7 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
         "inserted": 2,
         "rejected": 1,
         "bytes": sum(file.size for file in lakehouse.batch(batch).manifest.to_load("orders")),
-        "place": lakehouse.tables.table("orders"),
+        "location": lakehouse.tables.table("orders"),
         "engine": "embedded",
         "dagster/row_count": 2,
     }
@@ -140,14 +140,14 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
     assert metadata(result, "rejected/orders") == {
         "batch_id": batch,
         "rejected": 1,
-        "place": lakehouse.tables.rejects("orders"),
+        "location": lakehouse.tables.rejects("orders"),
         "see": "lakehouse rejects --dataset orders",
         "engine": "embedded",
         "dagster/row_count": 1,
     }
     assert metadata(result, "rejected/order_items")["rejected"] == 1
     archived_files = metadata(result, "landing/archive")
-    assert (archived_files["files"], archived_files["place"]) == (
+    assert (archived_files["files"], archived_files["location"]) == (
         6,
         f"s3://{lakehouse.settings.bucket}/archived/{batch}",
     )

@@ -24,7 +24,7 @@ AWAY = TemporaryOutage("Athena is away. Nothing is lost; run it again.")
 TRIES = RETRIES.max_retries + 1
 EITHER_INTERRUPT = pytest.mark.parametrize(
     "interrupt",
-    [dg.DagsterExecutionInterruptedError(), RunStopped("The run is stopped, and with it run jr_1 of Glue job x.")],
+    [dg.DagsterExecutionInterruptedError(), RunStopped("The run was stopped, and so was run jr_1 of Glue job x.")],
 )
 
 
@@ -174,7 +174,7 @@ def test_what_a_person_stopped_is_not_begun_again_by_itself(
         stopped(patched, interrupt, by_hand=True)
         assert daemon.tick() == 1
     assert [(report["status"], report["error"]) for report in lakehouse.reports.all()] == [
-        ("failed", "Stopped by hand; run the job again to go on.")
+        ("failed", "A person stopped the run. Run the job again to resume the batch.")
     ]
     [run] = daemon.instance.get_runs()
     assert run.status == dg.DagsterRunStatus.CANCELED

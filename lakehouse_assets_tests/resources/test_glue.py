@@ -321,7 +321,7 @@ def test_when_the_dagster_run_is_stopped_so_is_its_glue_run(lakehouse: Lakehouse
         process.send_signal(signal.SIGTERM)
         output = process.communicate(timeout=60)[0]
 
-    assert f"The run is stopped, and with it run {run_id} of Glue job {runs.job}." in output
+    assert f"The run was stopped, and so was run {run_id} of Glue job {runs.job}." in output
     assert (
         wait_for(lambda: state if (state := runs_of(runs)[0]["JobRunState"]) not in UNFINISHED else None) == "STOPPED"
     )

@@ -110,13 +110,13 @@ def test_a_run_that_failed_is_told_once_with_its_reason(lakehouse: Lakehouse, te
     put_one_of_each(lakehouse)
     result = teller.run()
     assert not result.success
-    assert teller.tick() == "Told: A batch failed."
+    assert teller.tick() == "Published: A batch failed."
     [(subject, message)] = heard()
     assert subject == "A batch failed"
     assert "products: rows are unaccounted for" in message
     assert "What to do: Nothing is lost" in message
     assert result.run_id in message
-    assert teller.tick() == "Nothing new to tell."
+    assert teller.tick() == "No new alerts."
     assert heard() == []
 
 
@@ -130,9 +130,9 @@ def test_the_upkeep_that_failed_is_told_too(
     batch.release()
     teller.tick()
     [(subject, message)] = heard()
-    assert subject == "The upkeep of the tables failed"
+    assert subject == "The maintenance of the tables failed"
     assert "a batch is still using this lakehouse" in message
-    assert "`lakehouse maintain` does it again" in message
+    assert "`lakehouse maintain` runs it again" in message
 
 
 def test_a_run_that_failed_outside_its_steps_is_told_with_our_reason(
@@ -187,9 +187,9 @@ def test_of_a_run_that_had_no_batch_it_is_told_that_the_files_wait_and_whether_t
         teller.tick()
     told = [message for _, message in heard()]
     assert [
-        f"The sensor files_landed tries it again by itself, {TRIES} times in all." in message for message in told
+        f"The sensor files_landed retries by itself, up to {TRIES} runs in all." in message for message in told
     ] == [True] * (TRIES - 1) + [False]
-    assert f"It was tried {TRIES} times, and the sensor files_landed begins no more runs for them." in told[-1]
+    assert f"After {TRIES} runs the sensor files_landed stops retrying." in told[-1]
 
 
 def test_what_others_do_on_a_shared_instance_is_told_nobody_and_stops_nothing(
@@ -206,7 +206,7 @@ def test_what_others_do_on_a_shared_instance_is_told_nobody_and_stops_nothing(
         fails()
 
     assert not of_another_team.execute_in_process(instance=teller.instance, raise_on_error=False).success
-    assert (teller.tick(), heard()) == ("Nothing new to tell.", [])
+    assert (teller.tick(), heard()) == ("No new alerts.", [])
 
 
 def test_a_check_that_we_did_not_write_is_told_and_stops_nothing(
@@ -222,7 +222,7 @@ def test_a_check_that_we_did_not_write_is_told_and_stops_nothing(
     theirs = dg.Definitions(assets=[products], asset_checks=[somebodys_check]).resolve_implicit_global_asset_job_def()
     theirs.execute_in_process(instance=teller.instance, tags={STARTED_BY_TAG: "a test"})
     lakehouse.aws.client("sqs").send_message(QueueUrl=lakehouse.queue.dead_letters_url, MessageBody="no event")
-    assert teller.tick() == "Told: A check warns; Messages in the dead-letter queue."
+    assert teller.tick() == "Published: A check warns; Messages in the dead-letter queue."
     [(_, message), _] = heard()
     assert "products: somebodys_check: too few\n  What to do: See the check in Dagster's UI." in message
 
@@ -238,7 +238,7 @@ def test_what_an_engine_says_of_a_value_is_told_nobody(
     assert not teller.run().success
     teller.tick()
     [(_, message)] = heard()
-    assert "Something unforeseen: ValueError" in message
+    assert "Unexpected error: ValueError" in message
     assert "Secret" not in message
 
 
@@ -251,13 +251,13 @@ def test_a_check_that_warns_is_told_once_though_the_batch_succeeds(
     put(lakehouse, "raw/orders/o.csv", orders_csv())
     assert teller.run().success
     heard()
-    assert teller.tick() == "Told: A check warns."
+    assert teller.tick() == "Published: A check warns."
     [(subject, message)] = heard()
     assert subject == "A check warns"
     assert "products: reject_rate: 1 of 2 rows rejected (50.0%; warning above 10%)" in message
     assert "`lakehouse rejects --dataset products`" in message
     assert "secret-value" not in message
-    assert teller.tick() == "Nothing new to tell."
+    assert teller.tick() == "No new alerts."
 
 
 def test_a_failed_check_is_told_with_its_numbers(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
@@ -267,11 +267,11 @@ def test_a_failed_check_is_told_with_its_numbers(lakehouse: Lakehouse, teller: T
     put(lakehouse, "raw/products/more.csv", products_csv(product(5)))
     assert not teller.run(run_config=ANY).success
     heard()
-    assert teller.tick() == "Told: A batch failed."
+    assert teller.tick() == "Published: A batch failed."
     [(_, message)] = heard()
     assert message.startswith("A check failed: products: key_unique: 3 rows, 2 distinct values of product_id")
-    assert "find who else writes to it" in message
-    assert "unforeseen" not in message
+    assert "Find the program that also writes to it" in message
+    assert "Unexpected error" not in message
 
 
 def test_an_empty_table_is_told(lakehouse: Lakehouse, teller: Teller, heard: Heard) -> None:
@@ -281,7 +281,7 @@ def test_an_empty_table_is_told(lakehouse: Lakehouse, teller: Teller, heard: Hea
     teller.tick()
     [(_, message)] = heard()
     assert "order_items: not_empty: 0 rows" in message
-    assert "rows that wait for their parents are loaded by themselves" in message
+    assert "Rows that wait for their parents are loaded once these arrive" in message
 
 
 def test_files_that_wait_too_long_for_the_gate_are_told_once_for_each_that_waits(
@@ -290,8 +290,8 @@ def test_files_that_wait_too_long_for_the_gate_are_told_once_for_each_that_waits
     impatient = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9, listing_seconds=0))
     patient = Teller(instance, with_settings(lakehouse, listing_seconds=0))
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
-    assert patient.tick() == "Nothing new to tell."
-    assert impatient.tick() == "Told: Files wait for others."
+    assert patient.tick() == "No new alerts."
+    assert impatient.tick() == "Published: Files wait for others."
     [(subject, message)] = heard()
     assert subject == "Files wait for others"
     assert "raw/products/p.csv" in message
@@ -301,13 +301,13 @@ def test_files_that_wait_too_long_for_the_gate_are_told_once_for_each_that_waits
     )
     assert "gate: any" in message
     put(lakehouse, "raw/products/q.csv", products_csv(product(2)))
-    assert impatient.tick() == "Nothing new to tell.", "it is the same wait"
+    assert impatient.tick() == "No new alerts.", "it is the same wait"
     put_one_of_each(lakehouse)
     run_batch(lakehouse)
     heard()
-    assert impatient.tick() == "Nothing new to tell."
+    assert impatient.tick() == "No new alerts."
     put(lakehouse, "raw/orders/later.csv", orders_csv(order(2)))
-    assert impatient.tick() == "Told: Files wait for others."
+    assert impatient.tick() == "Published: Files wait for others."
 
 
 def test_what_a_batch_under_way_will_take_is_not_called_waiting(
@@ -316,13 +316,13 @@ def test_what_a_batch_under_way_will_take_is_not_called_waiting(
     impatient = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9, listing_seconds=0))
     put_one_of_each(lakehouse)
     lakehouse.freeze("all")
-    assert impatient.tick() == "Nothing new to tell."
+    assert impatient.tick() == "No new alerts."
 
 
 def test_a_gate_that_lets_all_through_holds_nothing_back(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     teller = Teller(instance, with_settings(lakehouse, gate_wait_hours=1e-9, listing_seconds=0, gate="any"))
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
-    assert teller.tick() == "Nothing new to tell."
+    assert teller.tick() == "No new alerts."
 
 
 def test_dead_letters_are_told_when_there_are_more_and_not_at_each_tick(
@@ -330,19 +330,19 @@ def test_dead_letters_are_told_when_there_are_more_and_not_at_each_tick(
 ) -> None:
     sqs, url = lakehouse.aws.client("sqs"), lakehouse.queue.dead_letters_url
     sqs.send_message(QueueUrl=url, MessageBody="no event")
-    assert teller.tick() == "Told: Messages in the dead-letter queue."
+    assert teller.tick() == "Published: Messages in the dead-letter queue."
     [(_, message)] = heard()
-    assert f"1 messages are in the dead-letter queue of {lakehouse.settings.queue}" in message
+    assert f"1 message is in the dead-letter queue of {lakehouse.settings.queue}" in message
     assert f"aws sqs receive-message --queue-url {url}" in message
-    assert "they are no events of S3, or the sensor failed each time" in message
-    assert teller.tick() == "Nothing new to tell."
+    assert "either it is not an S3 event, or the sensor failed each time" in message
+    assert teller.tick() == "No new alerts."
     sqs.send_message(QueueUrl=url, MessageBody="no event either")
-    assert teller.tick() == "Told: Messages in the dead-letter queue."
+    assert teller.tick() == "Published: Messages in the dead-letter queue."
     sqs.purge_queue(QueueUrl=url)
     heard()
-    assert (teller.tick(), heard()) == ("Nothing new to tell.", [])
+    assert (teller.tick(), heard()) == ("No new alerts.", [])
     sqs.send_message(QueueUrl=url, MessageBody="again")
-    assert teller.tick() == "Told: Messages in the dead-letter queue."
+    assert teller.tick() == "Published: Messages in the dead-letter queue."
 
 
 def test_what_could_not_be_told_while_the_topic_was_gone_is_told_afterwards(
@@ -359,7 +359,7 @@ def test_what_could_not_be_told_while_the_topic_was_gone_is_told_afterwards(
     url = sqs.get_queue_url(QueueName=f"{lakehouse.settings.topic}-subscriber")["QueueUrl"]
     queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue)
-    assert teller.tick() == "Told: Messages in the dead-letter queue."
+    assert teller.tick() == "Published: Messages in the dead-letter queue."
     assert len(heard()) == 1
 
 
@@ -378,9 +378,9 @@ def test_an_outage_in_the_middle_of_a_tick_repeats_and_forgets_nothing(
         publish(notices, subject, message)
 
     monkeypatch.setattr(Notices, "publish", publish_once)
-    assert teller.tick() == "Told: A batch failed."
-    assert teller.tick() == "Told: A batch failed."
-    assert teller.tick() == "Nothing new to tell."
+    assert teller.tick() == "Published: A batch failed."
+    assert teller.tick() == "Published: A batch failed."
+    assert teller.tick() == "No new alerts."
     assert len({message for _, message in heard()}) == 2
 
 
@@ -390,7 +390,7 @@ def test_runs_of_before_the_first_tick_are_history(
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "7")
     defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=instance, raise_on_error=False)
     monkeypatch.delenv("LAKEHOUSE_REJECT_LIMIT")
-    assert Teller(instance, lakehouse).tick() == "Nothing new to tell."
+    assert Teller(instance, lakehouse).tick() == "No new alerts."
     assert heard() == []
 
 

@@ -298,7 +298,7 @@ def test_a_batch_that_kills_each_run_is_not_tried_for_ever(
     assert begun == [1] * (RUNS_OF_A_BATCH + 1) + [0, 0, 0]
     [report] = lakehouse.reports.all()
     assert report["status"] == "failed"
-    assert f"{RUNS_OF_A_BATCH} runs of batch {report['batch_id']} ended without a word" in str(report["error"])
+    assert f"{RUNS_OF_A_BATCH} runs of batch {report['batch_id']} ended without a report" in str(report["error"])
     monkeypatch.setattr(Batch, "load", load)
     assert defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=daemon.instance).success, (
         "a person may try it again"

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lakehouse_assets.assets.landing import NOTHING_TO_LOAD
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.batches.lease import Lease
 from lakehouse_assets.batches.pending import Pending
@@ -67,7 +68,7 @@ def test_files_whose_run_ended_before_it_had_a_batch_are_tried_again_after_a_whi
     with monkeypatch.context() as outage:
         outage.setattr(Lakehouse, "convert", raises(ended))
         assert daemon.tick() == 1
-    assert "the files wait, and another begins in" in daemon.says()
+    assert "ended without a batch. Another starts in" in daemon.says()
     assert (messages(lakehouse), lakehouse.reports.all()) == (0, [])
     daemon.ahead = FIRST_WAIT_SECONDS + 5
     assert daemon.tick() == 1
@@ -88,12 +89,14 @@ def test_what_fails_each_time_is_tried_ever_more_slowly_and_not_for_ever(
     assert [tick_much_later(daemon) for _ in range(4)] == [1, 0, 0, 0]
     assert daemon.runs == TRIES
     for _ in range(2):
-        assert f"{TRIES} runs for the files that wait ended without a batch" in daemon.says(), "it is said at each tick"
+        assert f"{TRIES} runs for the waiting files failed before a batch started" in daemon.says(), (
+            "it is said at each tick"
+        )
     put(lakehouse, "raw/products/more.csv", products_csv(product(2)))
     assert daemon.tick() == 1, "other files are other work"
     put(lakehouse, "raw/products/even_more.csv", products_csv(product(3)))
     daemon.ahead = 0
-    assert "another begins in" in daemon.says(), (
+    assert "Another starts in" in daemon.says(), (
         "but where each run fails, files that land all the time do not start one each"
     )
 
@@ -105,10 +108,10 @@ def test_a_person_who_loads_what_the_sensor_gave_up_ends_its_complaint(
     with monkeypatch.context() as outage:
         outage.setattr(Lakehouse, "convert", raises(TemporaryOutage("AWS answered SlowDown")))
         assert [tick_much_later(daemon) for _ in range(TRIES)] == [1] * TRIES
-    assert "begins no more" in daemon.says()
+    assert "stops retrying" in daemon.says()
     assert defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=daemon.instance).success
     daemon.ahead += lakehouse.settings.listing_seconds + 60
-    assert daemon.says() == "Nothing waits, or not yet what the gate asks for."
+    assert daemon.says() == NOTHING_TO_LOAD
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(2)))
     put_one_of_each(lakehouse)
     assert daemon.tick() == 1, "the next files need not wait for what those before them met with"
@@ -158,7 +161,7 @@ def test_a_file_that_lands_before_the_run_is_seen_to_work_is_looked_for_when_tha
         defs.resolve_job_def(LOAD_BATCH), status=dg.DagsterRunStatus.STARTED, tags=tags
     )
     put_one_of_each(lakehouse)
-    assert daemon.says() == f"The run for it is there: {request.run_key}."
+    assert daemon.says() == f"The run for these files exists already: {request.run_key}."
     assert messages(lakehouse) == 0
     daemon.instance.add_run_tags(begun.run_id, {BATCH_TAG: "the open one"})
     daemon.instance.report_run_canceled(begun)  # stands in for its end: what it was to do another does
@@ -174,8 +177,8 @@ def test_files_that_land_behind_a_batch_that_failed_begin_nothing_and_are_loaded
     for number in range(2, 5):
         put_one_of_each(lakehouse)
         put(lakehouse, f"raw/products/{number}.csv", products_csv(product(number)))
-        assert "has failed and waits for a person; what landed since waits behind it" in daemon.says()
-    assert "waits for a person" in daemon.says(), "it is said though nothing has landed"
+        assert "has failed, and files that landed since then wait for its end" in daemon.says()
+    assert "wait for its end" in daemon.says(), "it is said though nothing has landed"
     assert (daemon.runs, messages(lakehouse)) == (1, 0)
     assert defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=daemon.instance).success
     daemon.ahead += lakehouse.settings.listing_seconds
@@ -190,7 +193,7 @@ def test_when_a_person_is_seen_to_work_the_bucket_is_looked_at_afterwards(
 ) -> None:
     a_batch_that_failed(lakehouse, daemon, monkeypatch)
     put_one_of_each(lakehouse)
-    assert "waits for a person" in daemon.says()
+    assert "wait for its end" in daemon.says()
     with monkeypatch.context() as under_way:
         under_way.setattr(Lease, "held_by", lambda _: "A person has been using this lakehouse")
         assert "A person works" in daemon.says()
