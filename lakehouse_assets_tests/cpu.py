@@ -62,7 +62,7 @@ class CpuOfTests:
         terminalreporter.section(f"CPU: {in_all:,.0f} seconds, of which {in_tests:,.0f} in tests")
         for name, seconds in [*highest(files)[:SHOWN], *highest(self.seconds)[:SHOWN]]:
             terminalreporter.write_line(f"{seconds:8.1f}  {name}")
-        if self.config.cache:
+        if getattr(self.config, "cache", None):
             former: dict[str, float] = self.config.cache.get("cpu", {})
             self.config.cache.set("cpu", former | {test: round(seconds, 2) for test, seconds in self.seconds.items()})
 
