@@ -7,6 +7,7 @@ on Glue; of all others the run's log says that they have no effect here.
 import importlib.metadata
 import io
 import os
+import shlex
 import sys
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -122,25 +123,30 @@ def _spark(conf: str, extra: Sequence[Path], folder: Path) -> dict[str, str]:
     """
     # Here, as only a machine that has the spark extra can run these jobs.
     from lakehouse_assets.etl.engines.spark.session import EVERYWHERE, on_one_machine
+    from lakehouse_assets.local.spark.class_data import with_class_data
     from lakehouse_assets.local.spark.jars import installed_jars
     from lakehouse_assets.local.spark.java import java_home
 
     try:
-        jars, java = [*installed_jars(), *extra], java_home()
+        platform, java = installed_jars(), java_home()
     except BadConfiguration as error:
         raise LaunchError(f"BadConfiguration: {error}") from error
     # Not what the engine sets for itself wherever it runs: on Glue too it has to.
-    of_this_machine = {
-        name: value for name, value in on_one_machine(jars, folder / "scratch").items() if name not in EVERYWHERE
-    }
+    configuration = with_class_data(on_one_machine(platform, extra, folder / "scratch"))
+    of_this_machine = {name: value for name, value in configuration.items() if name not in EVERYWHERE}
     # A fifth quicker for the small batches of a laptop, whose runs are mostly start-up.
     of_this_machine["spark.driver.extraJavaOptions"] += " -XX:TieredStopAtLevel=1"
     asked_for = dict(setting.strip().partition("=")[::2] for setting in conf.split("--conf ") if setting.strip())
-    (folder / "spark").mkdir()
-    (folder / "spark" / "spark-defaults.conf").write_text(
+    # No folder of Spark's configuration: it would stand on the class path, where class data allows jars only.
+    properties = folder / "spark.properties"
+    properties.write_text(
         "".join(f"{name} {value}\n" for name, value in (of_this_machine | _s3a() | asked_for).items())
     )
-    return {"SPARK_CONF_DIR": str(folder / "spark"), "JAVA_HOME": str(java), "PYSPARK_PYTHON": sys.executable}
+    return {
+        "PYSPARK_SUBMIT_ARGS": shlex.join(["--properties-file", str(properties), "pyspark-shell"]),
+        "JAVA_HOME": str(java),
+        "PYSPARK_PYTHON": sys.executable,
+    }
 
 
 def _s3a() -> dict[str, str]:
