@@ -44,7 +44,7 @@ def spark_of_tests() -> SparkSession:
     return spark_session(
         configuration
         | FOR_SMALL_DATA
-        | {name: f"{configuration[name].replace(COLLECTOR, '-XX:+UseSerialGC')}"}
+        | {name: f"{configuration[name].replace(COLLECTOR, '-XX:+UseSerialGC')} -XX:TieredStopAtLevel=1"}
     )
 
 
