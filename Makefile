@@ -146,6 +146,7 @@ aws_deploy/node_modules/.installed: aws_deploy/package-lock.json
 	@$(FIND_PYTHON); $$python -m lakehouse_assets.local.spark java
 	@$(MAKE) --no-print-directory .venv/installed-pyspark
 	@$(BIN)/python -m lakehouse_assets.local.spark jars
+	@$(BIN)/python -m lakehouse_assets.local.spark classes
 	@touch $@
 
 # Its downloader is Spark's: the Ivy that pyspark ships, on Java 17.

@@ -18,7 +18,7 @@ from lakehouse_assets.embedded_aws.process import EmbeddedAws, embedded_aws
 from lakehouse_assets.local.bootstrap import bootstrap, storage_stack
 from lakehouse_assets.local.spark.ivy import MIRROR
 from lakehouse_assets.settings import Settings
-from lakehouse_assets_tests.cpu import measure
+from lakehouse_assets_tests.cpu import measure_cpu
 from lakehouse_assets_tests.local.spark.mirror import Mirror, mirror
 from lakehouse_assets_tests.second_s3 import make_bucket, moto_server
 from lakehouse_assets_tests.sensors.support import Daemon, Heard, subscribed
@@ -29,7 +29,7 @@ EMBEDDED, SECOND_S3 = "embedded", "moto"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    measure(config)
+    measure_cpu(config)
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook

@@ -1,90 +1,91 @@
-"""CPU seconds of each test and of the processes that it starts. Printed after a run, and kept in `.pytest_cache/v/cpu`.
+"""CPU seconds of each test, with those of the processes that it starts: the run's end lists the highest, and
+`.pytest_cache/v/cpu` keeps each test's last.
 
-Machines differ by two and are shared, so CPU seconds are compared, not wall time. The work of a process that tests share
-(an embedded AWS, a JVM) counts for the test that runs meanwhile. From Linux's /proc; elsewhere nothing is measured.
+Machines differ and share their cores, so CPU seconds are compared, not wall time. The work of a process that several
+tests share (an embedded AWS, a JVM) counts for the test that ran meanwhile, and what starts such a process counts for
+the first. Without Linux's `/proc` nothing is measured.
 """
 
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-PROPERTY = "cpu_seconds"
 SHOWN = 25
+MEASURED = "cpu_seconds"
 PROC = Path("/proc")
 
 
-def seconds_of_family() -> float:
-    """CPU seconds of this process and its descendants so far, those that have ended included.
-
-    proc(5): the fields of `stat` behind the command's name in parentheses are state, parent, ..., utime, stime, cutime, cstime.
-    """
-    children: dict[str, list[str]] = defaultdict(list)
-    ticks: dict[str, int] = {}
-    for process in PROC.iterdir():
-        if process.name.isdigit():
-            try:
-                fields = (process / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue  # it ended meanwhile
-            children[fields[1]].append(process.name)
-            ticks[process.name] = sum(map(int, fields[11:15]))
-
-    def family(process: str) -> Iterator[str]:
-        yield process
-        for child in children[process]:
-            yield from family(child)
-
-    return sum(ticks[process] for process in family(str(os.getpid()))) / os.sysconf("SC_CLK_TCK")
+def measure_cpu(config: pytest.Config) -> None:
+    """Registers the plugin with a run of pytest."""
+    if (PROC / "self/stat").exists():
+        config.pluginmanager.register(CpuOfTests(config), "cpu-of-tests")
 
 
-class CpuPerTest:
-    """The plugin. With pytest-xdist a worker measures, and what it found travels to the controller in its reports."""
+class CpuOfTests:
+    """Where tests run (the process itself, or pytest-xdist's workers) it measures; where they are reported it sums."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._cache = config.cache
-        self._before = 0.0
-        self._seconds: dict[str, float] = defaultdict(float)
+        self.config = config
+        self.before = 0.0
+        self.seconds: dict[str, float] = {}
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logstart(self) -> None:
-        self._before = seconds_of_family()
+    def pytest_collection_finish(self) -> None:
+        self.before = family_seconds()
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        now = seconds_of_family()
-        report.user_properties = [*report.user_properties, (PROPERTY, now - self._before)]
-        self._before = now
+        if call.when == "teardown":  # the last of a test's three reports, whatever the others say
+            now = family_seconds()
+            report.user_properties.append((MEASURED, now - self.before))
+            self.before = now
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for name, value in report.user_properties:
-            if name == PROPERTY and isinstance(value, float):
-                self._seconds[report.nodeid.partition("@")[0]] += value
+        for name, seconds in report.user_properties:
+            if name == MEASURED and isinstance(seconds, float):
+                self.seconds[report.nodeid] = seconds
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        in_tests = sum(self._seconds.values())
-        terminalreporter.section(f"CPU seconds: {seconds_of_family():,.0f}, of which {in_tests:,.0f} in tests")
-        files: dict[str, float] = defaultdict(float)
-        for test, seconds in self._seconds.items():
-            files[test.partition("::")[0]] += seconds
-        for slowest in (_most(files), _most(self._seconds)):
-            for name, seconds in slowest.items():
-                terminalreporter.write_line(f"{seconds:8.1f}  {name}")
-            terminalreporter.write_line("")
-        if self._cache is not None:
-            self._cache.set("cpu", dict(self._seconds))
+        files: dict[str, float] = {}
+        for test, seconds in self.seconds.items():
+            file = test.partition("::")[0]
+            files[file] = files.get(file, 0.0) + seconds
+        in_tests, in_all = sum(self.seconds.values()), family_seconds()
+        terminalreporter.section(f"CPU: {in_all:,.0f} seconds, of which {in_tests:,.0f} in tests")
+        for name, seconds in [*highest(files)[:SHOWN], *highest(self.seconds)[:SHOWN]]:
+            terminalreporter.write_line(f"{seconds:8.1f}  {name}")
+        if getattr(self.config, "cache", None):
+            former: dict[str, float] = self.config.cache.get("cpu", {})
+            self.config.cache.set("cpu", former | {test: round(seconds, 2) for test, seconds in self.seconds.items()})
 
 
-def _most(seconds: Mapping[str, float]) -> dict[str, float]:
-    return dict(sorted(seconds.items(), key=lambda item: -item[1])[:SHOWN])
+def highest(seconds: dict[str, float]) -> list[tuple[str, float]]:
+    return sorted(seconds.items(), key=lambda of: -of[1])
 
 
-def measure(config: pytest.Config) -> None:
-    if (PROC / "self" / "stat").exists():
-        config.pluginmanager.register(CpuPerTest(config), "cpu-per-test")
+def family_seconds() -> float:
+    """CPU seconds of this process and its descendants, with those that ended (their parents know)."""
+    children: dict[str, list[str]] = {}
+    ticks: dict[str, int] = {}
+    for pid in filter(str.isdigit, os.listdir(PROC)):  # noqa: PTH208
+        try:
+            # proc(5), behind the command's name: state, parent, ..., utime, stime, cutime, cstime at 11 to 14.
+            fields = (PROC / pid / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        children.setdefault(fields[1], []).append(pid)
+        ticks[pid] = sum(map(int, fields[11:15]))
+
+    def family(pid: str) -> Iterator[str]:
+        yield pid
+        for child in children.get(pid, ()):
+            yield from family(child)
+
+    return sum(ticks.get(pid, 0) for pid in family(str(os.getpid()))) / os.sysconf("SC_CLK_TCK")

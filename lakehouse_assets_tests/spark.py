@@ -42,8 +42,16 @@ def spark_of_tests() -> SparkSession:
     configuration = local_configuration(Path(tempfile.mkdtemp(prefix="lakehouse-spark-")))
     name = "spark.driver.extraJavaOptions"
     return spark_session(
-        configuration | FOR_SMALL_DATA | {name: configuration[name].replace(COLLECTOR, "-XX:+UseSerialGC")}
+        configuration
+        | FOR_SMALL_DATA
+        | {name: f"{configuration[name].replace(COLLECTOR, '-XX:+UseSerialGC')} -XX:TieredStopAtLevel=1"}
     )
+
+
+def mapped_files(session: SparkSession) -> str:
+    """What the JVM of a session has mapped into its memory."""
+    jvm: Any = session._jvm
+    return Path(f"/proc/{jvm.java.lang.ProcessHandle.current().pid()}/maps").read_text()
 
 
 def forget_tables() -> None:

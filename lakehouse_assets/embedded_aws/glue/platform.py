@@ -7,6 +7,7 @@ on Glue. The run's log lists all others as without effect.
 import importlib.metadata
 import io
 import os
+import shlex
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -131,11 +132,10 @@ def _spark(conf: str, extra_jars: Sequence[Path], folder: Path) -> dict[str, str
     except BadConfiguration as error:
         raise LaunchError(f"BadConfiguration: {error}") from error
     asked_for = dict(setting.strip().partition("=")[::2] for setting in conf.split("--conf ") if setting.strip())
-    (folder / "spark").mkdir()
-    (folder / "spark" / "spark-defaults.conf").write_text(
-        "".join(f"{name} {value}\n" for name, value in (settings | _s3a() | asked_for).items())
-    )
-    return environment | {"SPARK_CONF_DIR": str(folder / "spark")}
+    # Not a folder of Spark's configuration: it would be on the class path, where class data allows jars only.
+    properties = folder / "spark.properties"
+    properties.write_text("".join(f"{name} {value}\n" for name, value in (settings | _s3a() | asked_for).items()))
+    return environment | {"PYSPARK_SUBMIT_ARGS": shlex.join(["--properties-file", str(properties), "pyspark-shell"])}
 
 
 def _s3a() -> dict[str, str]:

@@ -9,18 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lakehouse_assets.etl.engines.spark.session import EVERYWHERE, on_one_machine
+from lakehouse_assets.local.spark.class_data import with_class_data
 from lakehouse_assets.local.spark.jars import installed_jars
 from lakehouse_assets.local.spark.java import java_home
 
 
 def platform_settings(extra_jars: Sequence[Path], scratch: Path) -> dict[str, str]:
-    """The settings for spark-defaults.conf. `extra_jars`: the job's own. `scratch`: a folder for what Spark spills.
+    """The settings for Spark's properties file. `extra_jars`: the job's own. `scratch`: a folder for what Spark spills.
 
     Raises BadConfiguration if the jars are missing, or if a folder has a name that Spark cannot use.
     """
     settings = {
         name: value
-        for name, value in on_one_machine([*installed_jars(), *extra_jars], scratch).items()
+        for name, value in with_class_data(on_one_machine(installed_jars(), extra_jars, scratch)).items()
         # The engine has to set these for itself, because Glue does not.
         if name not in EVERYWHERE
     }

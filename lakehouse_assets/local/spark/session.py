@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakehouse_assets.etl.engines.spark.session import LOG_STORE, on_one_machine, spark_session
+from lakehouse_assets.local.spark.class_data import with_class_data
 from lakehouse_assets.local.spark.jars import installed_jars
 from lakehouse_assets.local.spark.java import java_home
 
@@ -23,7 +24,7 @@ def local_configuration(scratch: Path) -> dict[str, str]:
     """
     os.environ["JAVA_HOME"] = str(java_home())
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    return on_one_machine([*installed_jars(), LOG_STORE], scratch)
+    return with_class_data(on_one_machine(installed_jars(), [LOG_STORE], scratch))
 
 
 def local_session(scratch: Path) -> SparkSession:

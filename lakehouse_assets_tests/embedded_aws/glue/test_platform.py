@@ -16,6 +16,7 @@ from mypy_boto3_s3 import S3Client
 
 from lakehouse_assets.embedded_aws.glue.job_process import LaunchError
 from lakehouse_assets.embedded_aws.glue.platform import prepare
+from lakehouse_assets.local.spark.class_data import archive_file
 from lakehouse_assets_tests.embedded_aws.glue.test_jobs import Job
 
 WHEEL = "s3://bucket/lakehouse_assets-9-py3-none-any.whl"
@@ -125,7 +126,8 @@ spark = SparkSession.builder.getOrCreate()
 target = sys.argv[sys.argv.index("--target") + 1]
 spark.sql("SELECT 7 AS seven").write.format("delta").save(target)
 rows = spark.read.format("delta").load(target).count()
-told = [rows, spark.version, spark.conf.get("spark.sql.shuffle.partitions"), spark.conf.get("spark.one")]
+mapped = open(f"/proc/{spark._jvm.java.lang.ProcessHandle.current().pid()}/maps").read()
+told = [rows, spark.version, spark.conf.get("spark.sql.shuffle.partitions"), spark.conf.get("spark.one"), "spark-classes.jsa" in mapped]
 open(sys.argv[sys.argv.index("--told") + 1], "w").write(json.dumps(told))
 """
     job = Job(bucket, script)
@@ -144,7 +146,8 @@ open(sys.argv[sys.argv.index("--told") + 1], "w").write(json.dumps(told))
     run = job.ended(job.start(**arguments), seconds=300)
 
     assert run["JobRunState"] == "SUCCEEDED", run
-    assert json.loads((tmp_path / "told").read_text()) == [1, version("pyspark"), "1", "a=b"]
+    from_archive = archive_file().is_file()
+    assert json.loads((tmp_path / "told").read_text()) == [1, version("pyspark"), "1", "a=b", from_archive]
 
 
 def test_a_machine_without_sparks_jars_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

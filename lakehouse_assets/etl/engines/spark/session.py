@@ -57,22 +57,24 @@ less time than with Java's default.
 """
 
 
-def on_one_machine(jars: Sequence[Path], scratch: Path) -> dict[str, str]:
-    """The configuration of a session whose driver does all the work, with every core of this machine. `jars`: Spark's,
-    and the log store.
+def on_one_machine(platform: Sequence[Path], jars: Sequence[Path], scratch: Path) -> dict[str, str]:
+    """The configuration of a session whose driver does all the work, with every core of this machine. `platform`: the
+    jars that stand on the class path, as Glue's own do. `jars`: those that come with a job (the log store).
 
     Raises BadConfiguration where a folder has a name that Spark takes for several.
     """
-    if several := [str(place) for place in (scratch, *jars) if "," in str(place)]:
-        raise BadConfiguration(
-            f"Spark cannot use {several[0]}: a comma ends a name for it. Set LAKEHOUSE_HOME to a folder without, or use"
-            " the embedded engine."
-        )
+    for mark, named, places in ((",", "comma", (scratch, *jars)), (os.pathsep, "colon", platform)):
+        if several := [str(place) for place in places if mark in str(place)]:
+            raise BadConfiguration(
+                f"Spark cannot use {several[0]}: a {named} ends a name for it. Set LAKEHOUSE_HOME to a folder without,"
+                " or use the embedded engine."
+            )
     cores = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     return EVERYWHERE | {
         "spark.master": "local[*]",
         # Spark takes s3:// for an old connector of its own; on Glue it is S3A, as here.
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in platform),
         "spark.jars": ",".join(str(jar) for jar in jars),
         "spark.driver.memory": DRIVER_MEMORY,
         "spark.driver.bindAddress": "127.0.0.1",
