@@ -85,7 +85,7 @@ def _load_sample_files(folder: Path, made: Path) -> str:
 
 def _main() -> None:
     """A command line of `lakehouse`, and then a wait for the JVM that it started: it archives when it ends."""
-    from pyspark import SparkContext
+    from pyspark import SparkContext  # noqa: PLC0415 - an archive is made only where the spark extra is
 
     try:
         runpy.run_module("lakehouse_assets.cli.main", run_name="__main__", alter_sys=True)
