@@ -63,6 +63,9 @@ class Timeline:
         yield
         self(name, "succeeded")
 
+    def note(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
 
 def timeline() -> dict[str, float]:
     """Where the seconds of one load go: `lakehouse load`, taken apart. Loading the settings and Python itself (0.4 s)

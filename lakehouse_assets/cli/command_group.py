@@ -57,7 +57,7 @@ class Commands(TyperGroup):
 
     def __init__(self, **named: Any) -> None:
         super().__init__(**named)
-        self.commands |= {name: LazyCommand(name, entry) for name, entry in COMMANDS.items()}
+        self.commands.update({name: LazyCommand(name, entry) for name, entry in COMMANDS.items()})
 
     def invoke(self, ctx: Any) -> Any:
         try:
