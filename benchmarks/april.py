@@ -63,6 +63,9 @@ class Timeline:
         yield
         self(name, "succeeded")
 
+    def note(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
 
 def timeline() -> dict[str, float]:
     """Seconds of one `lakehouse load`, by step. Python's start and the settings (0.4 s) are not included."""

@@ -9,7 +9,7 @@ import typer
 
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.cli.home import read_home
-from lakehouse_assets.cli.terminal.errors import visible
+from lakehouse_assets.cli.terminal.errors import print_note
 from lakehouse_assets.cli.terminal.report_text import print_report
 from lakehouse_assets.connect import connected
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
@@ -27,7 +27,7 @@ def abandon(
     in the table already count as unchanged.
     """
     with connected(read_home(), holder="lakehouse abandon") as lakehouse:
-        lakehouse.take_lease(lambda waiting: typer.echo(waiting, err=True))
+        lakehouse.take_lease(print_note)
         batch = lakehouse.open_batch()
         if batch is not None and not yes:
             _confirm(batch)
@@ -40,7 +40,7 @@ def abandon(
                 " rejected/files/.",
             )
         except LakehouseError as error:
-            typer.echo(f"The notice was not published: {visible(str(error))}", err=True)
+            print_note(f"The notice was not published: {error}")
 
 
 def _confirm(batch: Batch) -> None:
@@ -53,7 +53,7 @@ def _confirm(batch: Batch) -> None:
     )
     frozen = batch.manifest
     what = f"Batch {batch.id} ({len(frozen.files)} files, frozen {frozen.created_at[:19]} UTC)"
-    typer.echo(f"{what} {visible(state, keep_lines=True)}", err=True)
+    print_note(f"{what} {state}")
     if not sys.stdin.isatty():
         raise BadConfiguration(
             "The batch was not abandoned: the standard input is not a terminal, so nobody can confirm it. To abandon it"

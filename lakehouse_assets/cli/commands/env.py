@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.cli.home import absolute
+from lakehouse_assets.cli.terminal.errors import print_note
 from lakehouse_assets.embedded_aws.process import running
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
 from lakehouse_assets.settings import read_settings
@@ -45,7 +46,7 @@ def env(
     aws = running(home)
     if aws is None:
         raise LakehouseError(f"No embedded AWS is running for {home}. Start one: lakehouse up")
-    typer.echo(NOTE, err=True)
+    print_note(NOTE)
     if form is Form.json:
         typer.echo(json.dumps(aws.environment(), indent=2))
         return

@@ -17,6 +17,7 @@ from lakehouse_assets.cli.home import read_home
 from lakehouse_assets.cli.json_output import printed_as_json
 from lakehouse_assets.cli.options import Engine
 from lakehouse_assets.cli.terminal.ending import full_disk_named, is_full_disk, room_wanted
+from lakehouse_assets.cli.terminal.errors import print_note
 from lakehouse_assets.cli.terminal.progress import Steps, steps_shown
 from lakehouse_assets.cli.terminal.report_text import print_report
 from lakehouse_assets.cli.terminal.tables import print_table
@@ -80,10 +81,7 @@ def load(
         report = load_all()
         print_report(report)
         if report["status"] == "failed":
-            typer.echo(
-                "The batch stays open, and the next load resumes it. If it can never succeed: lakehouse abandon",
-                err=True,
-            )
+            print_note("The batch stays open, and the next load resumes it. If it can never succeed: lakehouse abandon")
     if report["status"] == "failed" or _are_too_many_rejected(report, fail_above):
         raise typer.Exit(ExitCode.FAILED)
 
@@ -92,10 +90,9 @@ def _are_too_many_rejected(report: Report, most: float | None) -> bool:
     """Whether the rejected share of any dataset is above the limit of `load --fail-above`; if so, says which."""
     shares = rejected_shares(report) if most is not None else {}
     if above := [f"{dataset} {share:.1%}" for dataset, share in shares.items() if most is not None and share > most]:
-        typer.echo(
+        print_note(
             f"More than {most:.1%} of the rows were rejected (--fail-above): {', '.join(above)}. The batch is loaded"
-            " nevertheless.",
-            err=True,
+            " nevertheless."
         )
     return bool(above)
 
@@ -138,7 +135,7 @@ def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignor
     """
 
     def on_wait() -> None:
-        typer.echo(f"Another load is running in {settings.home}; waiting for its end.", err=True)
+        print_note(f"Another load is running in {settings.home}; waiting for its end.")
 
     files = sum(file.path.stat().st_size for file in incoming)
     with (
@@ -158,12 +155,12 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> R
     from lakehouse_assets.cli.runs import run_batch  # noqa: PLC0415 - see there
 
     if other := lakehouse.lease.held_by():
-        typer.echo(f"{other}; waiting for its end.", err=True)
+        steps.note(f"{other}; waiting for its end.")
     interrupted = lakehouse.open_batch()
     if interrupted is not None:
-        typer.echo(f"Batch {interrupted.id} is still open and is resumed first.", err=True)
+        steps.note(f"Batch {interrupted.id} is still open and is resumed first.")
         report = run_batch(lakehouse, progress=steps)
-        typer.echo(f"Batch {interrupted.id}: {in_words(report)} (lakehouse history shows it).", err=True)
+        steps.note(f"Batch {interrupted.id}: {in_words(report)} (lakehouse history shows it).")
         if report["status"] == "failed":
             return report | {
                 "error": f"The open batch failed again, and the given files were not uploaded: {report['error']}"
@@ -179,10 +176,7 @@ def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> R
         left -= _taken(lakehouse, batch_id)
         if not left:
             return report
-        typer.echo(
-            f"Batch {batch_id} was frozen before these files were uploaded; the next batch loads them.",
-            err=True,
-        )
+        steps.note(f"Batch {batch_id} was frozen before these files were uploaded; the next batch loads them.")
 
 
 def _upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> list[Uploaded]:

@@ -8,6 +8,7 @@ import typer
 
 from lakehouse_assets.cli.home import read_home
 from lakehouse_assets.cli.options import use
+from lakehouse_assets.cli.terminal.errors import print_note
 from lakehouse_assets.cli.terminal.tables import print_table
 from lakehouse_assets.connect import connected
 from lakehouse_assets.locks import locked
@@ -36,13 +37,13 @@ def maintain(
     settings = read_home()
 
     def on_wait() -> None:
-        typer.echo(f"Another command is loading into {settings.home}; waiting for its end.", err=True)
+        print_note(f"Another command is loading into {settings.home}; waiting for its end.")
 
     with (
         locked(settings.home / "load.lock", waiting=on_wait),
         connected(settings, holder="lakehouse maintain") as lakehouse,
     ):
-        lakehouse.take_lease(lambda waiting: typer.echo(waiting, err=True))
+        lakehouse.take_lease(print_note)
         done = lakehouse.maintain(retain_hours)
     print_table(
         ("table", "files compacted", "into", "old files deleted"),

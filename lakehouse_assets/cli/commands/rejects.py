@@ -17,7 +17,7 @@ from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.home import read_home
 from lakehouse_assets.cli.options import datasets, require_dataset
 from lakehouse_assets.cli.terminal.console import stdout
-from lakehouse_assets.cli.terminal.errors import visible
+from lakehouse_assets.cli.terminal.errors import print_note, visible
 from lakehouse_assets.cli.terminal.formats import MOST_TABLE_ROWS, Format, Raw, print_rows
 from lakehouse_assets.cli.terminal.values import short_text
 from lakehouse_assets.connect import connected
@@ -100,7 +100,7 @@ def rejects(
             stdout().print(_summary(asked, wanted))
         else:
             print_rows(COLUMNS, records, form, raw=raw)
-            typer.echo(_summary(asked, wanted), err=True)
+            print_note(_summary(asked, wanted))
 
 
 def rejected_of(lakehouse: Lakehouse, dataset: str | None = None) -> list[Rejected]:

@@ -1,4 +1,4 @@
-"""The standard output, as a console for users and as a stream for programs."""
+"""The standard output and the standard error, as consoles for users and as streams for programs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from rich.console import Console
 def stdout() -> Console:
     """A rich console on standard output that changes no text: no highlighting, markup or emoji."""
     return Console(highlight=False, markup=False, emoji=False)
+
+
+def stderr() -> Console:
+    """The same on the standard error."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 @contextmanager

@@ -10,12 +10,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-import typer
+from lakehouse_assets.cli.terminal.console import stderr
+
+
+def print_note(text: str) -> None:
+    """Prints a message on the standard error; in a terminal, lines are broken between words."""
+    console = stderr()
+    console.print(visible(text, keep_lines=True), soft_wrap=not console.is_terminal)
 
 
 def print_error(reason: str) -> None:
     """Prints an error on the standard error."""
-    typer.echo(f"Error: {visible(reason, keep_lines=True)}", err=True)
+    print_note(f"Error: {reason}")
 
 
 def print_unexpected(error: Exception) -> None:
@@ -27,10 +33,7 @@ def print_unexpected(error: Exception) -> None:
     logger.propagate = False
     logger.addHandler(logging.FileHandler(log, encoding="utf-8"))
     logger.error("lakehouse %s", " ".join(sys.argv[1:]), exc_info=error)
-    typer.echo(
-        f"Error: {type(error).__name__}: {visible(str(error))[:300]} (unexpected; please report it with {log})",
-        err=True,
-    )
+    print_error(f"{type(error).__name__}: {visible(str(error))[:300]} (unexpected; please report it with {log})")
 
 
 def _log_file() -> Path:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from lakehouse_assets.cli.terminal.console import writes_utf8
-from lakehouse_assets.cli.terminal.errors import visible
+from lakehouse_assets.cli.terminal.errors import print_note, visible
 from lakehouse_assets.cli.terminal.tables import print_table
 from lakehouse_assets.cli.terminal.values import is_number, text_of
 from lakehouse_assets.errors import BadConfiguration
@@ -65,7 +65,7 @@ def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format
         shown = iter(rows)
         print_table(names, list(islice(shown, MOST_TABLE_ROWS)))
         if more := sum(1 for _ in shown):
-            print(f"and {more:,} more rows: --format csv or --format json prints all", file=sys.stderr)
+            print_note(f"and {more:,} more rows: --format csv or --format json prints all")
 
 
 def _csv_line(cells: Sequence[str]) -> str:
@@ -87,10 +87,9 @@ def _print_csv_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], *, raw:
         changed += sum(cell != text for cell, text in zip(cells, texts, strict=True))
         _write(_csv_line(cells))
     if changed:
-        print(
+        print_note(
             f"An apostrophe was put before {changed:,} text{'s' * (changed != 1)} beginning with = + - @ or a tab,"
-            " which a spreadsheet would run as a formula. --raw writes texts unchanged.",
-            file=sys.stderr,
+            " which a spreadsheet would run as a formula. --raw writes texts unchanged."
         )
 
 

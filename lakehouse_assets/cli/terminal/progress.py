@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
+from lakehouse_assets.cli.terminal.errors import print_note
 from lakehouse_assets.cli.terminal.spinner import steps_drawn
 
 
@@ -20,6 +21,9 @@ class Steps(Protocol):
     def step(self, name: str) -> AbstractContextManager[None]:
         """Shows work that is not a step of the job, from its start to its end."""
 
+    def note(self, text: str) -> None:
+        """Prints a message on the standard error, above the steps that are drawn."""
+
 
 class Silent:
     """Shows nothing."""
@@ -30,6 +34,9 @@ class Silent:
     def step(self, name: str) -> AbstractContextManager[None]:
         del name
         return nullcontext()
+
+    def note(self, text: str) -> None:
+        print_note(text)
 
 
 @contextmanager

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.text import Text
+
+from lakehouse_assets.cli.terminal.console import stderr
+from lakehouse_assets.cli.terminal.errors import visible
 
 MARKS = {"succeeded": Text("✓", "green"), "failed": Text("✗", "bold red"), "skipped": Text("-", "dim")}
 
@@ -46,13 +49,15 @@ class Drawn:
             raise
         self(name, "succeeded")
 
+    def note(self, text: str) -> None:
+        # On the console of the display, which moves the steps down.
+        self._progress.console.print(visible(text, keep_lines=True))
+
 
 @contextmanager
 def steps_drawn() -> Iterator[Drawn]:
     """A listener that draws on the standard error."""
-    with Progress(
-        Mark(), TextColumn("{task.description}", markup=False), Seconds(), console=Console(stderr=True)
-    ) as progress:
+    with Progress(Mark(), TextColumn("{task.description}", markup=False), Seconds(), console=stderr()) as progress:
         yield Drawn(progress)
 
 
