@@ -33,11 +33,24 @@ def archive_file() -> Path:
     return Path(sys.prefix, "share", "lakehouse-assets", "spark-classes.jsa")
 
 
+def is_whole(file: Path) -> bool:
+    """Whether an archive is there, with the size that was noted when it was made. Java 17.0.15 dies (SIGBUS) of an
+    archive that was cut off."""
+    try:
+        return file.stat().st_size == int(_noted_size(file).read_text())
+    except (OSError, ValueError):
+        return False
+
+
+def _noted_size(file: Path) -> Path:
+    return file.with_suffix(".size")
+
+
 def with_class_data(configuration: dict[str, str]) -> dict[str, str]:
-    """The configuration of a session that uses the archive, if there is one."""
+    """The configuration of a session that uses the archive, if there is a whole one."""
     if target := os.environ.get(ARCHIVED_AT_EXIT):
         added = f'"-XX:ArchiveClassesAtExit={target}" -XX:TieredStopAtLevel=1 {QUIET}'
-    elif (file := archive_file()).is_file():
+    elif is_whole(file := archive_file()):
         added = f'"-XX:SharedArchiveFile={file}" {QUIET}'
     else:
         return configuration
@@ -53,12 +66,14 @@ def make_archive(file: Path) -> str | None:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        _noted_size(file).unlink(missing_ok=True)
         file.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"{file.name}.incoming-", dir=file.parent) as folder:
             said = _load_sample_files(Path(folder), made := Path(folder, file.name))
             if not made.is_file():
                 return said
             made.replace(file)
+            _noted_size(file).write_text(f"{file.stat().st_size}\n")
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return None

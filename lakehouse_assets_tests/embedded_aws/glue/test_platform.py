@@ -16,7 +16,7 @@ from mypy_boto3_s3 import S3Client
 
 from lakehouse_assets.embedded_aws.glue.job_process import LaunchError
 from lakehouse_assets.embedded_aws.glue.platform import prepare
-from lakehouse_assets.local.spark.class_data import archive_file
+from lakehouse_assets.local.spark.class_data import archive_file, is_whole
 from lakehouse_assets_tests.embedded_aws.glue.test_jobs import Job
 
 WHEEL = "s3://bucket/lakehouse_assets-9-py3-none-any.whl"
@@ -146,7 +146,7 @@ open(sys.argv[sys.argv.index("--told") + 1], "w").write(json.dumps(told))
     run = job.ended(job.start(**arguments), seconds=300)
 
     assert run["JobRunState"] == "SUCCEEDED", run
-    from_archive = archive_file().is_file()
+    from_archive = is_whole(archive_file())
     assert json.loads((tmp_path / "told").read_text()) == [1, version("pyspark"), "1", "a=b", from_archive]
 
 
