@@ -57,8 +57,7 @@ format: .venv/installed-dev ## bring the code into the project's format
 	$(BIN)/ruff check --fix .
 
 docs: .venv/installed-docs ## build the documentation into site/, and check its links and anchors
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
-	@echo "The documentation: site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build # with --quiet it would not count its warnings, and never fail
 
 reference: .venv/installed-deploy ## write the generated pages of docs/ anew after a change of commands, settings, contracts or queries
 	@$(BIN)/python -m docs_reference

@@ -12,22 +12,26 @@ import yaml
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 LONGEST = 160
-"""Characters of a page's line."""
+"""Characters of what is said of a page, if its first sentence is not longer."""
 INCLUDED = re.compile(r'--8<-- "(.+)"')
+NO_PARAGRAPH = re.compile(r"#|```|\||[-!] ?|\d+\. ")
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
 def llms_txt() -> str:
-    """docs/llms.txt, from the navigation of mkdocs.yml and the first paragraph of each page."""
+    """docs/llms.txt, from the navigation of mkdocs.yml and the first paragraph of each page.
+
+    Raises FileNotFoundError for a page that is not there.
+    """
     site = configuration()
-    lines = [f"# {site['site_name']}", "", f"> {site['site_description']}", ""]
-    pages: list[tuple[str, Any]] = []
-    sections: list[tuple[str, Any]] = []
-    for title, found in entries(site["nav"]):
-        (pages if isinstance(found, str) else sections).append((title, found))
-    for title, found in (("Pages", [{title: path} for title, path in pages]), *sections):
-        lines += [f"## {title}", "", *(_line(name, path) for name, path in _pages(found)), ""]
-    return "\n".join(lines).rstrip() + "\n"
+    lines = [f"# {site['site_name']}", "", f"> {site['site_description']}"]
+    section = None
+    for heading, title, path in in_navigation(site["nav"]):
+        if heading != section:
+            lines += ["", f"## {heading}", ""]
+            section = heading
+        lines.append(_line(title, path))
+    return "\n".join(lines) + "\n"
 
 
 def configuration() -> dict[str, Any]:
@@ -36,34 +40,39 @@ def configuration() -> dict[str, Any]:
     return found
 
 
-def entries(nav: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """The titles of a navigation, each with its page's path or the entries below it."""
-    for entry in nav:
-        yield from entry.items()
-
-
-def _pages(nav: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """The titles and paths of the pages of a section and of the sections in it."""
-    for title, found in entries(nav):
-        if isinstance(found, str):
-            yield title, found
-        else:
-            yield from _pages(found)
+def in_navigation(nav: list[dict[str, Any]], heading: str = "Pages") -> Iterator[tuple[str, str, str]]:
+    """Each page of a navigation, as the heading that it is under, its title and its path; those under no heading come
+    first."""
+    found = [entry for entries in nav for entry in entries.items()]
+    for title, path in found:
+        if isinstance(path, str):
+            yield heading, title, path
+    for title, inner in found:
+        if not isinstance(inner, str):
+            yield from in_navigation(inner, title)
 
 
 def first_paragraph(text: str) -> str:
     """The first paragraph of a page: behind its title, without comments and links."""
     for part in re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL).split("\n\n"):
         words = " ".join(part.split())
-        if words and not words.startswith(("#", "```", "|", "- ", "!")):
-            return re.sub(r"[*`]", "", LINK.sub(r"\1", words))
+        if words and not NO_PARAGRAPH.match(words):
+            return re.sub(r"\*\*?([^*`]+)\*\*?", r"\1", LINK.sub(r"\1", words)).removeprefix("Goal: ")
     return ""
+
+
+def address(path: str) -> str:
+    """Where the site has a page, from its root."""
+    return path.removesuffix("index.md").removesuffix(".md") + ("" if path.endswith("index.md") else "/") or "./"
 
 
 def _line(title: str, path: str) -> str:
     text = (DOCS / path).read_text("utf-8")
     if included := INCLUDED.match(text):
         text = (ROOT / included[1]).read_text("utf-8")
-    said = first_paragraph(text)
-    short = said if len(said) <= LONGEST else said[: said.rfind(" ", 0, LONGEST)] + " …"
-    return f"- [{title}]({path}): {short}"
+    said, *more = re.split(r"(?<=[.:]) (?=[A-Z`])", first_paragraph(text))
+    for sentence in more:
+        if len(said) + len(sentence) >= LONGEST:
+            break
+        said = f"{said} {sentence}"
+    return f"- [{title}]({address(path)}): {said[0].upper()}{said[1:]}"

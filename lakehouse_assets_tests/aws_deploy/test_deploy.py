@@ -102,8 +102,8 @@ def test_other_names_than_the_deployed_ones_are_refused_all_in_one_message(
     monkeypatch.setenv("LAKEHOUSE_RAW_PREFIX", "in/")
     with pytest.raises(BadConfiguration) as told:
         _deployment_and_account()
-    assert "LAKEHOUSE_BUCKET: deployed is the-first-name, asked for is another" in str(told.value)
-    assert "LAKEHOUSE_RAW_PREFIX: deployed is raw/, asked for is in/" in str(told.value)
+    assert "LAKEHOUSE_BUCKET: deployed is the-first-name, the setting is another" in str(told.value)
+    assert "LAKEHOUSE_RAW_PREFIX: deployed is raw/, the setting is in/" in str(told.value)
     assert "LAKEHOUSE_DATABASE" not in str(told.value)
 
 
@@ -112,7 +112,7 @@ def test_the_other_presets_bucket_is_refused(
 ) -> None:
     storage(ECOM_LAKEHOUSE, "the-others")
     monkeypatch.setenv("LAKEHOUSE_BUCKET", "the-others")
-    with pytest.raises(BadConfiguration, match=r"that of stack EcomLakehouseStorage.*DEPLOY_PRESET=ecom_lakehouse"):
+    with pytest.raises(BadConfiguration, match=r"belongs to stack EcomLakehouseStorage.*DEPLOY_PRESET=ecom_lakehouse"):
         _deployment_and_account()
 
 
@@ -122,7 +122,7 @@ def test_no_bucket_is_removed_but_that_of_the_deployed_stack(
     settings = storage(ECOMMERCE, "of-the-stack")
     aws.client("s3").create_bucket(Bucket="of-someone-else")
     elsewhere = settings.model_copy(update={"bucket": "of-someone-else"})
-    with pytest.raises(BadConfiguration, match="deployed is of-the-stack, asked for is of-someone-else"):
+    with pytest.raises(BadConfiguration, match="deployed is of-the-stack, the setting is of-someone-else"):
         remove(ECOMMERCE, elsewhere, aws, data=True)
     assert buckets(aws) == {"of-the-stack", "of-someone-else"}
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from aws_deploy.settings import Deployment
 from docs_reference.commands import NAME
-from docs_reference.llms import configuration, entries
+from docs_reference.llms import configuration, in_navigation
 from docs_reference.settings import OTHERS, variables
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.docs.commands import faults
@@ -72,12 +71,4 @@ def test_every_variable_that_a_page_names_exists(page: Path) -> None:
 
 def test_every_page_is_in_the_navigation() -> None:
     there = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
-    assert set(in_navigation(configuration()["nav"])) == there
-
-
-def in_navigation(nav: list[dict[str, object]]) -> Iterator[str]:
-    for _, found in entries(nav):
-        if isinstance(found, list):
-            yield from in_navigation(found)
-        else:
-            yield str(found)
+    assert {path for _, _, path in in_navigation(configuration()["nav"])} == there
