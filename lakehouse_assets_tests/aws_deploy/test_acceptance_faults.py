@@ -217,7 +217,7 @@ def test_where_the_answer_is_no_nothing_is_made(asked: Aws, monkeypatch: pytest.
 def test_where_nobody_can_answer_nothing_is_made(asked: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
     with pytest.raises(
-        BadConfiguration, match=r"Nothing was done\. To do it without being asked: make acceptance YES=1"
+        BadConfiguration, match=r"Nothing was done\. To run it without a question: make acceptance YES=1"
     ):
         command.run(asked, yes=False, keep=False)
 

@@ -85,8 +85,8 @@ def test_where_nobody_can_be_asked_nothing_is_done(
 ) -> None:
     done: list[object] = []
     monkeypatch.setattr(deploy, "_deployment_and_account", lambda: (Deployment(), lakehouse_settings(ECOMMERCE), Aws()))
-    monkeypatch.setattr(deploy, "_place", lambda _: "account 1, here")
-    monkeypatch.setattr(deploy, "_say_what_is_there", lambda *_: None)
+    monkeypatch.setattr(deploy, "_account", lambda _: "account 1, here")
+    monkeypatch.setattr(deploy, "_print_usage", lambda *_: None)
     monkeypatch.setattr(deploy, "deploy", lambda *arguments: done.append(arguments) or {})
     monkeypatch.setattr(deploy, "remove", lambda *arguments, data: done.append((arguments, data)))
     monkeypatch.setattr("sys.stdin", io.StringIO(""))

@@ -180,7 +180,7 @@ def test_abandoning_that_is_interrupted_is_done_again_and_no_run_goes_on_with_th
 
 
 def test_only_an_open_batch_can_be_abandoned(lakehouse: Lakehouse) -> None:
-    with pytest.raises(BadConfiguration, match="No batch is open"):
+    with pytest.raises(BadConfiguration, match="no batch is open"):
         lakehouse.abandon("")
 
 

@@ -137,7 +137,7 @@ def test_columns_that_are_not_the_contracts_are_found(lakehouse: Lakehouse, batc
     kept = {name: table[name] for name in ("Name", "TableType", "Parameters", "StorageDescriptor")}
     glue.update_table(DatabaseName=database, TableInput=kept)
     assert failed(lakehouse, batch_id) == {("orders", SCHEMA, True)}
-    assert by_name(checked(lakehouse, batch_id)["orders"])[SCHEMA].message == "order_num is double, by the contract int"
+    assert by_name(checked(lakehouse, batch_id)["orders"])[SCHEMA].message == "order_num is double, in the contract int"
     lakehouse.refresh_catalog()
     assert failed(lakehouse, batch_id) == set()
 

@@ -40,7 +40,7 @@ def test_rows_that_no_batch_wrote_are_named_and_fail_with_what_to_do(lakehouse: 
     assert result.exit_code == 1
     [line] = [line for line in result.output.splitlines() if " failed " in line]
     assert line.split()[:3] == ["products", "rows_by_file", "failed"]
-    assert "products, rows_by_file: Someone else writes to the table" in result.output
+    assert "products, rows_by_file: Another program writes to the table" in result.output
 
 
 @pytest.mark.parametrize("arguments", [["check"], ["query", "top_customers"]])
