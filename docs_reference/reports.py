@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from docs_reference.markdown import block, bullets, code, page, paragraph, plain
-from docs_reference.report_words import COUNTS, FILE, OUTCOMES, REPORT, STATUSES
+from docs_reference.report_words import OUTCOMES, STATUSES
 from docs_reference.typed_dicts import keys_of
-from lakehouse_assets.etl import report
+from lakehouse_assets.etl.report_types import DatasetCounts, FileReport, LoadReport, NoBatch
 
 INTRODUCTION = (
     "The load report says what became of each file and each row of a batch. `lakehouse load --json` prints it as one"
@@ -23,24 +23,23 @@ def reports_page() -> str:
         "Reports",
         INTRODUCTION,
         "## The report",
-        _list(keys("LoadReport", REPORT)),
+        _list(keys_of(LoadReport)),
         "## Counts",
         paragraph("Each row ends in exactly one place. If the sums differ, the batch fails before a file is archived:"),
         block("read + retried = inserted + updated + unchanged + duplicates + stale + rejected"),
-        _list(COUNTS),
+        _list(keys_of(DatasetCounts)),
         "## Files",
-        _list(keys("FileReport", FILE)),
+        _list(keys_of(FileReport)),
+        "## A load without a batch",
+        paragraph(
+            "`lakehouse load --json` prints it if no file was pending, or if it failed before a batch was frozen."
+        ),
+        _list(keys_of(NoBatch)),
         "## Statuses",
         _list(STATUSES),
         "## Outcomes",
         _list({str(outcome): meaning for outcome, meaning in OUTCOMES.items()}),
     )
-
-
-def keys(name: str, otherwise: Mapping[str, str]) -> Mapping[str, str]:
-    """The keys of a typed dictionary of `etl.report`, as it describes them; `otherwise` where there is none."""
-    kind = getattr(report, name, None)
-    return keys_of(kind) if kind else otherwise
 
 
 def _list(described: Mapping[str, str]) -> str:

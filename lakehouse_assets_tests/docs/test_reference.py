@@ -13,7 +13,7 @@ from open_data_contract_standard import model as odcs
 from typer.testing import CliRunner
 
 from aws_deploy.settings import Deployment
-from docs_reference import contract_words, queries, rejects, report_words, reports
+from docs_reference import contract_words, queries, rejects, report_words
 from docs_reference.commands import commands, options_of_all, parameters, targets
 from docs_reference.contract_rules import RULES, example_contract
 from docs_reference.contracts import example_of, is_stated
@@ -27,9 +27,10 @@ from lakehouse_assets.cli.commands.doctor_machine import READ_ELSEWHERE
 from lakehouse_assets.cli.exit_codes import OF_COMMANDS, ExitCode
 from lakehouse_assets.cli.main import app
 from lakehouse_assets.contracts import predicates, reader, rules
-from lakehouse_assets.etl import rejected, report, status
+from lakehouse_assets.etl import rejected, status
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts
 from lakehouse_assets.etl.plan.resolve import CORRECTED, HEALED, REPLAYED
+from lakehouse_assets.etl.report_types import DatasetCounts, FileReport, LoadReport, NoBatch
 from lakehouse_assets.landing.model import Outcome
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.docs.commands import faults
@@ -101,10 +102,10 @@ def test_every_function_of_a_rule_is_documented_by_a_rule_that_is_taken() -> Non
 
 def test_every_key_and_word_of_a_report_is_documented() -> None:
     found = reported(FILE)
-    assert set(reports.keys("LoadReport", report_words.REPORT)) == set(found)
-    assert set(reports.keys("FileReport", report_words.FILE)) == set(found["files"][0])
-    assert set(report.NOTHING_TO_DO) <= set(found)
-    assert set(report_words.COUNTS) == {field.name for field in fields(Counts)}
+    assert set(keys_of(LoadReport)) == set(found)
+    assert set(keys_of(FileReport)) == set(found["files"][0])
+    assert set(keys_of(NoBatch)) <= set(found)
+    assert set(keys_of(DatasetCounts)) == {field.name for field in fields(Counts)}
     assert set(report_words.OUTCOMES) | set(report_words.ONLY_IN_MANIFESTS) == set(Outcome)
     assert set(report_words.STATUSES) == {
         status.SUCCEEDED,
