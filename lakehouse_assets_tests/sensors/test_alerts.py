@@ -172,10 +172,7 @@ def test_of_a_run_that_had_no_batch_it_is_told_that_the_files_wait_and_whether_t
     teller.tick()
     [(_, by_a_person)] = heard()
     assert "AWS answered SlowDown" in by_a_person
-    assert (
-        "the run ended before it had taken up a batch, and the files wait where they are. Put right what the reason"
-        " says, then run the job" in by_a_person
-    )
+    assert "the run ended before a batch started, and the files are still waiting. Fix the cause" in by_a_person
     assert "the batch stays open" not in by_a_person
     for number in range(1, TRIES + 1):
         teller.run(
