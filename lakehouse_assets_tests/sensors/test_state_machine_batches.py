@@ -105,4 +105,4 @@ def test_a_tick_keeps_its_cursor(lakehouse: Lakehouse, instance: dg.DagsterInsta
     batch = by_machine(lakehouse)
     with dg.build_sensor_context(instance=instance) as context:
         assert batch in str(state_machine_batches(context))
-        assert "no other batch" in str(state_machine_batches(context))
+        assert "not finished another batch" in str(state_machine_batches(context))
