@@ -131,7 +131,7 @@ def test_no_bucket_is_removed_but_that_of_the_deployed_stack(
 
     remove(ECOMMERCE, elsewhere, aws, data=True)
     assert buckets(aws) == {"of-someone-else"}
-    assert "no stack EcommerceStorage to say which bucket is its own" in capsys.readouterr().out
+    assert "there is no stack EcommerceStorage that names one" in capsys.readouterr().out
 
 
 def test_a_stack_that_never_worked_says_no_names(
