@@ -186,7 +186,8 @@ def test_spark_submit_runs_it_on_any_cluster_and_bad_data_is_its_exit(lakehouse:
         "LAKEHOUSE_BUCKET": "someone-elses",
         "PATH": os.environ["PATH"],
     }
-    submit = [str(Path(sys.executable).with_name("spark-submit")), glue_entry_point.__file__]
+    program = str(Path(sys.executable).with_name("spark-submit"))
+    submit = [program, "--properties-file", str(tmp_path / "spark.properties"), glue_entry_point.__file__]
 
     ended = subprocess.run(
         [*submit, *OF_GLUE, *given_arguments(lakehouse, manifest=manifest, **{"reject-limit": "0.2"})],
