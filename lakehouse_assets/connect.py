@@ -19,14 +19,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def spark_on_this_machine(scratch: Path) -> SparkSession:
-    """A Spark session in this process. `scratch`: the folder that it spills to."""
-    return local_session(scratch)
-
-
 @contextmanager
 def connected(
-    settings: Settings, spark_session: Callable[[Path], SparkSession] = spark_on_this_machine, holder: str = "lakehouse"
+    settings: Settings, spark_session: Callable[[Path], SparkSession] = local_session, holder: str = "lakehouse"
 ) -> Iterator[Lakehouse]:
     """The lakehouse of these settings. Uses the embedded AWS that is running for this home, or starts one and stops it
     at the end.

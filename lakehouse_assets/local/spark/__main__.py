@@ -60,9 +60,10 @@ def _jars() -> None:
 
 
 def _classes() -> None:
-    from lakehouse_assets.local.spark.class_data import archive_file, make_archive
+    from lakehouse_assets.local.spark.class_archive import make_archive
+    from lakehouse_assets.local.spark.class_data import archive_file
 
-    print("Archiving Spark's classes, which makes each start quicker (about a minute) ...", flush=True)
+    print("Archiving Spark's classes, which makes each start quicker (one to two minutes) ...", flush=True)
     if why := make_archive(archive_file()):
         print(f"There is no archive, and Spark starts without it: {why}", flush=True)
 
@@ -70,7 +71,7 @@ def _classes() -> None:
 def _lock() -> None:
     from lakehouse_assets.local.spark.jars import LOCK, lock_jars, megabytes
 
-    print("Resolving Spark's jars anew (about a minute) ...", flush=True)
+    print("Resolving Spark's jars anew (one to two minutes) ...", flush=True)
     jars = lock_jars()
     print(f"{len(jars)} jars, {megabytes(jars)} -> {LOCK}")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.local.spark.class_data import QUIET, archive_file, is_whole, make_archive, with_class_data
+from lakehouse_assets.local.spark.class_archive import make_archive
+from lakehouse_assets.local.spark.class_data import QUIET, archive_file, is_whole, with_class_data
 from lakehouse_assets.local.spark.jars import installed_jars
 from lakehouse_assets.local.spark.java import java_home
 from lakehouse_assets_tests.spark import mapped_files, spark_of_tests
