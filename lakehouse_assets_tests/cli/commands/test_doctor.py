@@ -6,15 +6,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from lakehouse_assets.cli.main import app
+from lakehouse_assets_tests.cli.commands.calls import lakehouse_command
 
 pytestmark = pytest.mark.usefixtures("house")
-
-
-def lakehouse_command(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments))
 
 
 def test_a_working_installation_has_no_errors() -> None:

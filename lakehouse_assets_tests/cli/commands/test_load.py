@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli import runs as batches
-from lakehouse_assets.cli.main import app
 from lakehouse_assets.etl.report_types import Report
 from lakehouse_assets.landing.store import Store
+from lakehouse_assets_tests.cli.commands.calls import lakehouse_command, loaded
 from lakehouse_assets_tests.cli.conftest import PROGRAM, Program, clean_environment
 from lakehouse_assets_tests.support import (
     item,
@@ -36,16 +35,6 @@ from lakehouse_assets_tests.support import (
 )
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
-
-
-def lakehouse_command(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def loaded(*paths: object) -> Any:
-    result = lakehouse_command("load", "--json", *paths)
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
 
 
 def one_of_each(folder: Path) -> Path:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.main import app
 from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets_tests.cli.commands.calls import lakehouse_command, loaded
 from lakehouse_assets_tests.support import (
     body,
     keys,
@@ -23,16 +23,6 @@ from lakehouse_assets_tests.support import (
 )
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
-
-
-def lakehouse_command(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def loaded(*paths: object) -> Any:
-    result = lakehouse_command("load", "--json", *paths)
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
 
 
 def test_files_of_one_name_from_two_folders_are_both_loaded(lakehouse: Lakehouse, tmp_path: Path) -> None:

@@ -9,22 +9,17 @@ import shlex
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.athena import Athena
 from lakehouse_assets.catalog.athena import Result as Answer
 from lakehouse_assets.catalog.queries import named_queries
 from lakehouse_assets.cli.commands import COMMANDS
-from lakehouse_assets.cli.main import app
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.etl.plan.types import FORMS
 from lakehouse_assets.etl.report_types import LoadReport
+from lakehouse_assets_tests.cli.commands.calls import lakehouse_command
 from lakehouse_assets_tests.support import item, items_csv, order, orders_csv, product, products_csv, put, ran
-
-
-def lakehouse_command(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments))
 
 
 def answered(*arguments: str) -> Any:
