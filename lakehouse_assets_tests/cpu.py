@@ -57,8 +57,7 @@ class CpuOfTests:
         for test, seconds in self.seconds.items():
             file = test.partition("::")[0]
             files[file] = files.get(file, 0.0) + seconds
-        in_tests, in_all = sum(self.seconds.values()), family_seconds()
-        terminalreporter.section(f"CPU: {in_all:,.0f} seconds, of which {in_tests:,.0f} in tests")
+        terminalreporter.section(f"CPU: {sum(self.seconds.values()):,.0f} seconds in tests")
         for name, seconds in [*highest(files)[:SHOWN], *highest(self.seconds)[:SHOWN]]:
             terminalreporter.write_line(f"{seconds:8.1f}  {name}")
         if getattr(self.config, "cache", None):

@@ -11,7 +11,7 @@ from pathlib import Path
 TESTS = """
 import subprocess, sys, time
 
-BURN = "import time\\nwhile time.process_time() < 0.4: pass"
+BURN = "import time\\nwhile time.process_time() < 0.6: pass"
 
 def test_at_rest():
     time.sleep(0.5)

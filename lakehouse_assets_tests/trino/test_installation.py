@@ -78,7 +78,7 @@ def test_the_server_is_unpacked_with_the_one_plug_in_and_downloaded_once(
 def test_an_archive_of_other_bytes_is_refused(tmp_path: Path, repository: Mirror, folder: Path) -> None:
     lock = offer(repository, tmp_path, b"evil", archive())
     with pytest.raises(
-        BadConfiguration, match=r"The file of example:server:1 that was downloaded has SHA-256 .* It was not installed"
+        BadConfiguration, match=r"The downloaded file of example:server:1 has SHA-256 .* It was not installed"
     ):
         install_server(lock, folder)
     not_there(lock, folder)
