@@ -10,7 +10,7 @@ from typing import Any
 
 from lakehouse_assets.etl import status as statuses
 from lakehouse_assets.etl.engines.base import FileCounts, Judgement
-from lakehouse_assets.landing.model import Manifest, ManifestFile, Noticed, Outcome
+from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome, Skipped
 
 NOTHING_TO_DO: dict[str, Any] = {
     "batch_id": None,
@@ -86,7 +86,7 @@ def file_reports(manifest: Manifest, judgements: Mapping[str, Judgement]) -> lis
         for file in manifest.files
         if file.outcome is not Outcome.CONVERTED
     ]
-    reports = [*files, *map(_noticed_report, manifest.noticed)]
+    reports = [*files, *map(_skipped_report, manifest.skipped)]
     return [report | {"workbook": _workbook(report["source_file"], converted)} for report in reports]
 
 
@@ -108,17 +108,17 @@ def _file_report(file: ManifestFile, counts: FileCounts | None) -> dict[str, Any
     }
 
 
-def _noticed_report(noticed: Noticed) -> dict[str, Any]:
+def _skipped_report(skipped: Skipped) -> dict[str, Any]:
     return {
-        "name": noticed.name.split("/", 1)[-1],
+        "name": skipped.name.split("/", 1)[-1],
         "dataset": None,
-        "outcome": str(noticed.outcome),
-        "reason": noticed.reason,
+        "outcome": str(skipped.outcome),
+        "reason": skipped.reason,
         "read": 0,
         "rejected": 0,
-        "rows_aside": noticed.rows,
+        "rows_aside": skipped.rows,
         "warnings": [],
-        "source_file": noticed.name,
+        "source_file": skipped.name,
     }
 
 

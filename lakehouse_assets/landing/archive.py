@@ -83,7 +83,7 @@ def _archive_file(zone: LandingZone, manifest: Manifest, file: ManifestFile, fac
     enter(
         zone, manifest.batch_id, file, {"outcome": file.outcome, "reason": file.reason, "archived_to": target, **facts}
     )
-    zone.store.move(file.as_version(zone.store.bucket), target)
+    zone.store.move(file.version, target)
     return target
 
 

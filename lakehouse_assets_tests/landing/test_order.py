@@ -7,16 +7,16 @@ from itertools import pairwise
 
 import pytest
 
-from lakehouse_assets.landing.model import ManifestFile, Outcome
+from lakehouse_assets.landing.model import FileVersion, ManifestFile, Outcome
 from lakehouse_assets.landing.order import in_order, natural_key
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
 
 def file(name: str, seconds: int = 0, dataset: str = "orders", order: str = "", sheet: int = 0) -> ManifestFile:
-    time = (NOON + timedelta(seconds=seconds)).isoformat()
-    found = ManifestFile(dataset, name, "v", "etag", 1, time, f"id of {name} {sheet}", name, time, Outcome.LOAD)
-    return ManifestFile(**{**vars(found), "upload_order": order, "sheet": sheet})
+    time = NOON + timedelta(seconds=seconds)
+    version = FileVersion("bucket", name, f"version of {name} {sheet}", "etag", 1, time)
+    return ManifestFile(version, dataset, name, time, Outcome.LOAD, upload_order=order, sheet=sheet)
 
 
 @pytest.mark.parametrize(

@@ -195,9 +195,8 @@ def _upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> lis
 
 def _taken(lakehouse: Lakehouse, batch_id: str) -> set[Uploaded]:
     """What a batch holds: each file by its version, and as one whose version is not known."""
-    return {
-        (file.key, version) for file in lakehouse.batch(batch_id).manifest.files for version in (file.version, None)
-    }
+    versions = [file.version for file in lakehouse.batch(batch_id).manifest.files]
+    return {(version.key, known) for version in versions for known in (version.version_id, None)}
 
 
 def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> dict[str, Any] | None:
