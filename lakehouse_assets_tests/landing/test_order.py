@@ -52,17 +52,15 @@ def test_each_file_of_a_dataset_gets_a_time_of_its_own_and_keeps_its_second() ->
     found = in_order(
         [file("a.csv"), file("b.csv"), file("p.csv", dataset="products"), file("c.csv"), file("d.csv", seconds=1)]
     )
-    times = [datetime.fromisoformat(each.source_modified_at) for each in found if each.dataset == "orders"]
+    times = [each.source_modified_at for each in found if each.dataset == "orders"]
     assert all(before < after for before, after in pairwise(times))
     assert [time.replace(microsecond=0) for time in times] == [NOON, NOON, NOON, NOON + timedelta(seconds=1)]
-    assert [each.source_modified_at for each in found if each.dataset == "products"] == [NOON.isoformat()]
+    assert [each.source_modified_at for each in found if each.dataset == "products"] == [NOON]
 
 
 def test_a_file_of_the_second_in_which_the_last_batch_was_frozen_comes_after_it() -> None:
     taken = in_order([file("a.csv"), file("b.csv")])[-1].source_modified_at
-    late, same, next_one = in_order(
-        [file("c.csv"), file("old.csv", seconds=-5), file("d.csv", seconds=3)], datetime.fromisoformat(taken)
-    )
-    assert late.source_modified_at == (NOON - timedelta(seconds=5)).isoformat()
+    late, same, next_one = in_order([file("c.csv"), file("old.csv", seconds=-5), file("d.csv", seconds=3)], taken)
+    assert late.source_modified_at == NOON - timedelta(seconds=5)
     assert same.source_modified_at > taken
-    assert next_one.source_modified_at == (NOON + timedelta(seconds=3)).isoformat()
+    assert next_one.source_modified_at == NOON + timedelta(seconds=3)
