@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from aws_cdk import aws_iam as iam
 
 from aws_deploy.stacks.site import Site
+from lakehouse_assets.landing.zone import ATHENA
 
 
 def objects(
@@ -116,7 +117,7 @@ def queries(site: Site) -> list[iam.PolicyStatement]:
     (Configure access to databases and tables in the Glue Data Catalog), and names the look at multipart uploads among
     the permissions for the results' location.
     """
-    results = f"{site.settings.control_prefix}athena/*"
+    results = f"{site.settings.control_prefix}{ATHENA}*"
     actions = [
         "athena:StartQueryExecution",
         "athena:GetQueryExecution",

@@ -15,13 +15,12 @@ from aws_deploy.stacks.site import Site, camel
 from aws_deploy.stacks.steps import TOUCHES, Touches, load_of, may_touch
 from lakehouse_assets.catalog.glue import rejected_table
 from lakehouse_assets.glue.job import job_definition, step_definition
+from lakehouse_assets.landing.zone import CODE, CONTRACTS, GLUE_TEMP, PIPES
 
 OF_ALL_JOBS = "/aws-glue/jobs/"
 OF_ALL_CRAWLERS = "/aws-glue/crawlers"
 """Shared by all crawlers of an account: Glue gives them no other log."""
-OF_A_RUN = Touches(
-    reads=("code/", "contracts/", "glue-temp/", "pipes/"), writes=("glue-temp/", "pipes/"), removes=("glue-temp/",)
-)
+OF_A_RUN = Touches(reads=(CODE, CONTRACTS, GLUE_TEMP, PIPES), writes=(GLUE_TEMP, PIPES), removes=(GLUE_TEMP,))
 """Beside its step: its code, its temporary folder, and what it tells the Dagster run that started it."""
 
 

@@ -19,6 +19,7 @@ from aws_deploy.presets import EVENTBRIDGE, QUEUE, Preset
 from aws_deploy.settings import Deployment
 from aws_deploy.stacks.names import named_by_parameters, output
 from lakehouse_assets.catalog.queries import named_queries, statement_of
+from lakehouse_assets.landing.zone import ATHENA, GLUE_TEMP, LEASE, PIPES, STAGING
 from lakehouse_assets.settings import Settings
 
 RAW_SUFFIXES = (".csv", ".CSV", ".csv.gz")
@@ -273,13 +274,13 @@ def _lifecycle(settings: Settings) -> list[dict[str, Any]]:
         rule("old-versions-of-control", settings.control_prefix, **old_versions()),
         # It is renewed every 10 seconds while a batch runs, and of each renewal the version before would lie there for
         # a month.
-        rule("old-versions-of-the-lease", f"{settings.control_prefix}lease.json", **old_versions(1)),
+        rule("old-versions-of-the-lease", f"{settings.control_prefix}{LEASE}", **old_versions(1)),
         # Copies of files for Spark, deleted when the batch is closed: a batch that stays open needs them for as long as
         # it does.
-        rule("old-versions-of-staging", f"{settings.control_prefix}staging/", **old_versions(1)),
+        rule("old-versions-of-staging", f"{settings.control_prefix}{STAGING}", **old_versions(1)),
         *(
-            rule(f"scratch-{folder}", f"{settings.control_prefix}{folder}/", **scratch)
-            for folder in ("athena", "pipes", "glue-temp")
+            rule(f"scratch-{folder.rstrip('/')}", f"{settings.control_prefix}{folder}", **scratch)
+            for folder in (ATHENA, PIPES, GLUE_TEMP)
         ),
     ]
 
@@ -327,7 +328,7 @@ def _workgroup(
             "publishCloudWatchMetricsEnabled": True,
             "bytesScannedCutoffPerQuery": deployment.scan_limit_gb * GIGABYTE,
             "resultConfiguration": {
-                "outputLocation": f"s3://{settings.bucket}/{settings.control_prefix}athena/",
+                "outputLocation": f"s3://{settings.bucket}/{settings.control_prefix}{ATHENA}",
                 "encryptionConfiguration": {"encryptionOption": "SSE_KMS", "kmsKey": key.attr_arn},
             },
         },

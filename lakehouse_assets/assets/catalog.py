@@ -16,6 +16,7 @@ from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.etl.report import report_in_words
 from lakehouse_assets.etl.status import has_succeeded, subject_of
 from lakehouse_assets.jobs import POOL, STATUS_TAG
+from lakehouse_assets.landing.zone import REPORTS
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import Settings
 
@@ -71,7 +72,7 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         kinds={"s3", "json"},
         owners=owners(contracts.values()),
         pool=POOL,
-        metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}reports/"},
+        metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}{REPORTS}"},
         description=(
             "What became of each file and each row of the batch. Written last: with it the batch is done, and the topic"
             " of alerts hears of it."

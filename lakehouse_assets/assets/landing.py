@@ -17,6 +17,7 @@ from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.jobs import BATCH_TAG, POOL, SENSOR_TAG
 from lakehouse_assets.landing.model import FileVersion
+from lakehouse_assets.landing.zone import MANIFESTS
 from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.settings import Settings
 
@@ -134,7 +135,7 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         owners=owners(contracts.values()),
         pool=POOL,
         output_required=False,
-        metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}manifests/"},
+        metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}{MANIFESTS}"},
         description=(
             "The frozen list of file versions that this run processes (a manifest; the same files always make the same"
             " batch). A batch that was interrupted is taken up again. Nothing waits: what follows is skipped."

@@ -23,6 +23,7 @@ from lakehouse_assets.etl.engines.base import Judgement
 from lakehouse_assets.glue.arguments import arguments
 from lakehouse_assets.glue.runs import GlueRuns, Run, failure_of, patiently
 from lakehouse_assets.glue.uploads import upload_contracts
+from lakehouse_assets.landing.zone import PIPES
 from lakehouse_assets.resources.pipes import ContextInPlace, MessagesInPlace, Place
 
 
@@ -85,7 +86,7 @@ class GlueRunner:
             if former and former["JobRunState"] != "STOPPING"
             else None
         )
-        place = listened or Place.fresh(zone.store, f"{zone.control}pipes/{self.batch.id}/{contract.dataset}/")
+        place = listened or Place.fresh(zone.store, f"{zone.control}{PIPES}{self.batch.id}/{contract.dataset}/")
         with dg.open_pipes_session(context, ContextInPlace(place), MessagesInPlace(place, context.log.info)) as session:
             run = self._run(context, runs, {**arguments, **session.get_bootstrap_cli_arguments()}, which)
         place.delete()
