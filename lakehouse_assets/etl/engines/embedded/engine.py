@@ -150,7 +150,7 @@ class EmbeddedLoad:
             known = [
                 (number, file.file_id, file.record, file.seen_before, file.source_file, file.source_modified_at, *lacks)
                 for number, file in enumerate(files)
-                for lacks in [[name not in file.header for name in self.contract.kept_names]]
+                for lacks in [[name not in file.dialect.header for name in self.contract.kept_names]]
             ]
             self.connection.executemany(f"INSERT INTO files VALUES ({', '.join('?' * len(known[0]))})", known)
         self.chunks = judge_files(self.connection, self.contract, files, self.folder)

@@ -59,7 +59,7 @@ def judge_files(
     for file in files:
         reader = reader_of(file)
         strict = rewritten(file, scratch / f"{number[file.file_id]}.csv") if reader is Reader.PYTHON else file
-        layouts[Layout(strict.header, strict.delimiter, strict.compression, reader is Reader.THREADS)].append(strict)
+        layouts[_layout(strict, threads=reader is Reader.THREADS)].append(strict)
     chunks: list[Chunk] = []
     for layout, alike in layouts.items():
         chunks += _judge_alike(connection, contract, layout, alike, number, scratch)
@@ -99,10 +99,13 @@ def _judge_alike(
             ) from error
         else:
             tolerant = rewritten(files[0], scratch / f"{number[files[0].file_id]}.csv")
-            layout = Layout(tolerant.header, tolerant.delimiter, tolerant.compression, threads=False)
-            yield from _judge_alike(connection, contract, layout, [tolerant], number, scratch)
+            yield from _judge_alike(connection, contract, _layout(tolerant, threads=False), [tolerant], number, scratch)
         return
     yield Chunk(layout, tuple(files), first_row)
+
+
+def _layout(file: RawFile, *, threads: bool) -> Layout:
+    return Layout(file.dialect.header, file.dialect.delimiter, file.dialect.compression, threads)
 
 
 def _raw_column(layout: Layout, name: str) -> str:

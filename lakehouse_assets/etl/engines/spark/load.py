@@ -143,7 +143,7 @@ class SparkLoad:
         if self.contract.parents:
             self._retry()
         lacking = {
-            name: [number for number, file in enumerate(self.files) if name not in file.header]
+            name: [number for number, file in enumerate(self.files) if name not in file.dialect.header]
             for name in self.contract.kept_names
         }
         flags = [f"bool_or(`{silence(name)}`)" for name in lacking]
