@@ -11,7 +11,7 @@ from lakehouse_assets_tests.docs.markdown import ROOT
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 PICTURE = PAGE.split("```mermaid\n")[1].split("```")[0]
 ARROWS = re.findall(r"(\w+) --> (\w+)", PICTURE)
-BASICS = {"errors", "locks", "parallel"}
+BASICS = {"errors", "locks", "parallel", "quoting"}
 """Modules that everything uses: arrows to them would hide the others."""
 
 

@@ -20,7 +20,7 @@ from lakehouse_assets.etl.engines.base import Maintained, Tables
 from lakehouse_assets.etl.engines.embedded import delta
 from lakehouse_assets.etl.engines.embedded.failures import failure, is_of_store
 from lakehouse_assets.etl.engines.embedded.load import EmbeddedLoad
-from lakehouse_assets.etl.engines.ranges import sql_literal
+from lakehouse_assets.quoting import sql_literal
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from lakehouse_assets.etl.engines.embedded.parents import find_parent_keys
 from lakehouse_assets.etl.engines.embedded.queries import only_row, rows_of
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files
 from lakehouse_assets.etl.engines.embedded.rejects import Rejects
-from lakehouse_assets.etl.engines.ranges import Range, key_ranges, sql_literal
+from lakehouse_assets.etl.engines.ranges import Range, key_ranges
 from lakehouse_assets.etl.plan import for_duckdb, judge_sql, silence
 from lakehouse_assets.etl.plan.trial import DUCKDB_TYPES
 from lakehouse_assets.landing.routing import MALFORMED
+from lakehouse_assets.quoting import sql_literal
 
 
 class JudgedRows:

@@ -21,7 +21,7 @@ from lakehouse_assets.etl.engines.embedded.parents import find_parent_keys
 from lakehouse_assets.etl.engines.embedded.queries import only_row, rows_of
 from lakehouse_assets.etl.engines.embedded.rejects import Rejects
 from lakehouse_assets.etl.engines.load_result import COUNT_NAMES
-from lakehouse_assets.etl.engines.ranges import same_row, sql_literal, within
+from lakehouse_assets.etl.engines.ranges import same_row, within
 from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.plan import (
     SEPARATOR,
@@ -34,6 +34,7 @@ from lakehouse_assets.etl.plan import (
     missing_sql,
     repeated_sql,
 )
+from lakehouse_assets.quoting import sql_literal
 
 
 class EmbeddedLoad:

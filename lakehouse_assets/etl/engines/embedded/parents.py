@@ -7,7 +7,8 @@ import duckdb
 from lakehouse_assets.contracts import Parent
 from lakehouse_assets.etl.engines.base import Tables
 from lakehouse_assets.etl.engines.embedded import delta
-from lakehouse_assets.etl.engines.ranges import Range, sql_literal, within
+from lakehouse_assets.etl.engines.ranges import Range, within
+from lakehouse_assets.quoting import sql_literal
 
 
 def find_parent_keys(

@@ -12,7 +12,7 @@ from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS
 from lakehouse_assets.etl.engines.embedded import delta
 from lakehouse_assets.etl.engines.embedded.queries import only_row, rows_of
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, raw_of_rejected
-from lakehouse_assets.etl.engines.ranges import sql_literal, within
+from lakehouse_assets.etl.engines.ranges import within
 from lakehouse_assets.etl.engines.table import (
     SAID_AGAIN,
     SAME_OPEN_RECORD,
@@ -32,6 +32,7 @@ from lakehouse_assets.etl.plan.resolve import (
     open_records_sql,
     outdone_sql,
 )
+from lakehouse_assets.quoting import sql_literal
 
 
 class Rejects:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own
 
 from lakehouse_assets.contracts import Contract, Parent
 from lakehouse_assets.etl.engines.base import RawFile, Tables
-from lakehouse_assets.etl.engines.ranges import Range, extent, key_ranges, ranges_between, spark_literal
+from lakehouse_assets.etl.engines.ranges import Range, extent, key_ranges, ranges_between
 from lakehouse_assets.etl.engines.spark.cached import Kept
 from lakehouse_assets.etl.engines.spark.inline import listed
 from lakehouse_assets.etl.engines.spark.parents import find_parent_keys
@@ -20,6 +20,7 @@ from lakehouse_assets.etl.engines.spark.raw import RawRows, first_rows, raw_rows
 from lakehouse_assets.etl.engines.spark.rejects import Rejects
 from lakehouse_assets.etl.plan import judge_sql, silence
 from lakehouse_assets.landing.routing import MALFORMED
+from lakehouse_assets.quoting import spark_literal
 
 FILES = (
     "file_no int, file_id string, record string, seen_before boolean, source_file string, source_modified_at timestamp"

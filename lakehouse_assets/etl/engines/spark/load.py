@@ -19,7 +19,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own
 from lakehouse_assets.contracts import PROVENANCE, Contract, Kind
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, LoadResult, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.load_result import load_result_of
-from lakehouse_assets.etl.engines.ranges import ranges_between, same_row, spark_literal, within
+from lakehouse_assets.etl.engines.ranges import ranges_between, same_row, within
 from lakehouse_assets.etl.engines.spark.cached import Kept, bytes_kept
 from lakehouse_assets.etl.engines.spark.delta import Table
 from lakehouse_assets.etl.engines.spark.judged import JudgedRows
@@ -36,6 +36,7 @@ from lakehouse_assets.etl.plan import (
     missing_sql,
     repeated_sql,
 )
+from lakehouse_assets.quoting import spark_literal
 
 OF_A_LOAD = {
     # What is kept is read a few times and forgotten; to find the best compression for each column took as long as to

@@ -6,8 +6,9 @@ from pyspark.sql import SparkSession
 
 from lakehouse_assets.contracts import Parent
 from lakehouse_assets.etl.engines.base import Tables
-from lakehouse_assets.etl.engines.ranges import Range, spark_literal, within
+from lakehouse_assets.etl.engines.ranges import Range, within
 from lakehouse_assets.etl.engines.spark.delta import Table
+from lakehouse_assets.quoting import spark_literal
 
 
 def find_parent_keys(
