@@ -22,12 +22,12 @@ from pyspark.sql.types import ArrayType, IntegerType, LongType, StringType, Stru
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import RawFile
-from lakehouse_assets.etl.engines.ranges import spark_literal
 from lakehouse_assets.etl.engines.spark.inline import listed
 from lakehouse_assets.etl.engines.spark.records import RecordsFile, fields_of_line
 from lakehouse_assets.landing.csv_files.blanks import BLANK
 from lakehouse_assets.landing.csv_files.dialect import Dialect
 from lakehouse_assets.landing.routing import MALFORMED
+from lakehouse_assets.quoting import spark_literal
 
 RECORD = StructType(
     [
