@@ -49,8 +49,8 @@ def load_dataset(
     writer commits to its tables, and BadConfiguration where the rules were changed between the MERGE and what follows
     it.
     """
-    judgement_key = zone.judgement_key(manifest.batch_id, contract.dataset)
-    found = zone.store.get_json_version(judgement_key)
+    load_result_key = zone.load_result_key(manifest.batch_id, contract.dataset)
+    found = zone.store.get_json_version(load_result_key)
     recorded = found.value if found else None
     if recorded and recorded.get("fault"):
         raise BadData(recorded["fault"])
@@ -76,7 +76,7 @@ def load_dataset(
             _check_sheets(files, load_result)
             confirm()
             decided = {"merged": False, "rules": rules, "revision": revision} | asdict(load_result)
-            if zone.store.replace_json(judgement_key, decided, found.etag if found else None) is None:
+            if zone.store.replace_json(load_result_key, decided, found.etag if found else None) is None:
                 raise TemporaryOutage(
                     f"{contract.dataset}: another run loads batch {manifest.batch_id} at the same time. Run the batch"
                     " again."
@@ -86,11 +86,11 @@ def load_dataset(
         confirm()
         fault = _fault_of_commit(contract, load_result, load.merge())
         if fault:
-            zone.store.put_json(judgement_key, {"merged": False, "fault": fault} | asdict(load_result))
+            zone.store.put_json(load_result_key, {"merged": False, "fault": fault} | asdict(load_result))
             raise BadData(fault)
         confirm()
         load.settle_rejects()
-    zone.store.put_json(judgement_key, {"merged": True, "rules": rules, "revision": revision} | asdict(load_result))
+    zone.store.put_json(load_result_key, {"merged": True, "rules": rules, "revision": revision} | asdict(load_result))
     return load_result
 
 
