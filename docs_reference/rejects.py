@@ -42,7 +42,7 @@ COLUMNS = {
 """The columns of the tables and of `lakehouse rejects`."""
 STATES = {
     State.OPEN: "Nothing that came would correct it. Load a corrected row of the same key, or the parent and the row.",
-    State.WAITING: "Only its parent is missing. The row is loaded by itself once the parent is.",
+    State.WAITING: "Only its parent is missing. The row is loaded automatically once the parent is.",
     State.RESOLVED: "A later batch loaded the row, or a newer row of its key.",
 }
 RESOLUTIONS = {
