@@ -1,12 +1,7 @@
-import bz2
 import csv
 import gzip
-import hashlib
 import io
-import lzma
-import tarfile
 import tracemalloc
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,38 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.landing.csv_files import records
 from lakehouse_assets.landing.csv_files import unpacking as arriving
 from lakehouse_assets.landing.csv_files.dialect import Dialect
-from lakehouse_assets.landing.csv_files.preflight import Limits, Preflight, UnusableError, preflight, route_file
-
-CONTRACTS = read_contracts()
-CONTRACT = CONTRACTS["products"]
-TAKEN = " (row 1, the first that is not blank, was taken for the header)"
-HEADER = ",".join(CONTRACT.names).encode()
-ROW = b"1,2,Books,Atlas"
-GOOD = HEADER + b"\n" + ROW + b"\n"
-
-Look = Callable[..., Preflight]
-GZIPPED_HEADER = gzip.compress(HEADER, mtime=0)
-
-
-@pytest.fixture
-def look(tmp_path: Path) -> Look:
-    def look(content: bytes, name: str = "products.csv", limits: Limits = Limits()) -> Preflight:  # noqa: B008
-        path = tmp_path / name
-        path.write_bytes(content)
-        found = preflight(path, CONTRACT, limits)
-        assert (found.sha256, found.size) == (hashlib.sha256(content).hexdigest(), len(content))
-        return found
-
-    return look
-
-
-def problem(found: Preflight) -> str:
-    assert found.problem is not None
-    return found.problem
+from lakehouse_assets.landing.csv_files.preflight import Limits, Preflight, preflight
+from lakehouse_assets_tests.landing.csv_files.support import (
+    CONTRACT,
+    GOOD,
+    GZIPPED_HEADER,
+    HEADER,
+    ROW,
+    TAKEN,
+    Look,
+    problem,
+)
 
 
 def test_a_clean_file_has_no_problem(look: Look) -> None:
@@ -309,87 +286,6 @@ def test_blank_lines_in_the_middle_and_at_the_end_are_no_problem(look: Look) -> 
     assert look(GOOD + b'\n\n"3",4,x,y\n\n\n').problem is None
 
 
-def packed(pack: Callable[[zipfile.ZipFile], None]) -> bytes:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        pack(file)
-    return archive.getvalue()
-
-
-def tar(*files: bytes) -> bytes:
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as file:
-        for place, content in enumerate(files):
-            member = tarfile.TarInfo(f"products-{place}.csv")
-            member.size = len(content)
-            file.addfile(member, io.BytesIO(content))
-    return archive.getvalue()
-
-
-TAR = tar(b"," + GOOD, b"," + GOOD)
-XML = b'<?xml version="1.0"?>\n'
-FORMATS = {
-    "workbook": (
-        packed(lambda file: file.writestr("xl/workbook.xml", "")),
-        "an Excel workbook, not CSV: put it under uploads/",
-    ),
-    "zip": (packed(lambda file: file.writestr("products.csv", GOOD)), "a zip archive, not CSV: unpack it first"),
-    "empty zip": (packed(lambda _: None), "a zip archive, not CSV: unpack it first"),
-    "ods": (
-        packed(lambda file: file.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")),
-        "an OpenDocument spreadsheet (.ods), not CSV: save it as .xlsx and put it under uploads/",
-    ),
-    "xls": (
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600,
-        "an Excel workbook of the old format (.xls) or one with a password",
-    ),
-    "tar": (TAR, "a tar archive, not CSV: unpack it first"),
-    "tar in gzip": (gzip.compress(TAR), "a tar archive, not CSV: unpack it first"),
-    "tar in gzip members": (
-        gzip.compress(TAR[:100]) + gzip.compress(TAR[100:]),
-        "a tar archive, not CSV: unpack it first",
-    ),
-    "gzip in gzip": (gzip.compress(gzip.compress(GOOD)), "gzip inside gzip: unpack it once"),
-    "bzip2": (bz2.compress(GOOD), "bzip2, not CSV: unpack it first, or pack it with gzip"),
-    "xz": (lzma.compress(GOOD), "xz, not CSV: unpack it first, or pack it with gzip"),
-    "zstd": (b"\x28\xb5\x2f\xfd\x04\x58" + GOOD, "zstd, not CSV: unpack it first, or pack it with gzip"),
-    "lz4": (b"\x04\x22\x4d\x18" + GOOD, "lz4, not CSV: unpack it first, or pack it with gzip"),
-    "7z": (b"7z\xbc\xaf\x27\x1c\0\4" + bytes(60), "a 7z archive, not CSV: unpack it first"),
-    "rar": (b"Rar!\x1a\x07\x01\0", "a RAR archive, not CSV: unpack it first"),
-    "Parquet": (b"PAR1\x15\x04", "a Parquet file, not CSV: convert it first"),
-    "Avro": (b"Obj\x01\x04\x14avro.codec", "an Avro file, not CSV: convert it first"),
-    "ORC": (b"ORC\n\x0b\n\x03\0\0", "an ORC file, not CSV: convert it first"),
-    "PDF": (b"%PDF-1.7\n%\xe2\xe3", "a PDF document, not CSV"),
-    "HTML": (
-        b"\n<html><body><table><tr><th>product_id</th></tr></table></body></html>",
-        "an HTML page, not CSV: open it in Excel",
-    ),
-    "HTML with a mark": (b"\xef\xbb\xbf<!DOCTYPE html>\n", "an HTML page, not CSV: open it in Excel"),
-    "table": (b'<table border="1"><tr><td>product_id', "an HTML page, not CSV: open it in Excel"),
-    "Excel 2003": (
-        XML
-        + b'<?mso-application progid="Excel.Sheet"?>\n<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
-        "a spreadsheet in XML (Excel 2003), not CSV: open it in Excel and save it as .xlsx",
-    ),
-    "XML": (XML + b"<products/>", "XML, not CSV: convert it first"),
-    "JSON": (b'[\n  {"product_id": 1}]', "JSON, not CSV: convert it first"),
-    "JSON lines": (b'{"product_id": 1}\n{"product_id": 2}\n', "JSON, not CSV: convert it first"),
-}
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_another_format_under_a_csv_name_says_what_it_is_and_what_to_do(look: Look, name: str) -> None:
-    content, what = FORMATS[name]
-    assert problem(look(content)).startswith(f"is {what}")
-    assert look(content).rows_aside is None
-
-
-@pytest.mark.parametrize("header", [b"[product_id]", b"ORC", b"<product_id>", b"{product_id}", b"BZ"])
-def test_a_header_that_begins_like_another_format_is_one(look: Look, header: bytes) -> None:
-    assert look(HEADER + b"," + header + b"\n" + ROW + b",\n").problem is None
-    assert look(header + b"," + HEADER + b"\n," + ROW + b"\n").problem is None
-
-
 def test_rows_that_are_set_aside_are_counted_where_the_text_can_be_read(look: Look) -> None:
     assert look(b"product_id,department\n1,a\n\n,,\n2,b\n").rows_aside == 2
     assert look(b'product_id,department\n1,"a\nb"\n2,b').rows_aside == 2
@@ -419,62 +315,6 @@ def test_lines_above_the_header_are_skipped_as_far_as_they_cannot_be_rows(look: 
 
 def test_a_problem_at_the_start_still_gives_the_hash_of_the_whole_file(look: Look) -> None:
     assert "is not UTF-8" in problem(look(b"\xe9" + GOOD * 200_000))
-
-
-@pytest.mark.parametrize(
-    ("content", "dataset"),
-    [
-        (b"\xef\xbb\xbf" + HEADER.upper() + b"\n1,2\n", "products"),
-        (b"\n\n" + HEADER.replace(b",", b";"), "products"),
-        (b"sep=\t\r\n" + HEADER.replace(b",", b"\t"), "products"),
-        (b"All products\n\n" + HEADER, "products"),
-        (gzip.compress(HEADER.replace(b",", b"|") + b"\n" + b"a|b\n" * 1_000_000, mtime=0), "products"),
-        (b"one column", None),
-    ],
-)
-def test_a_file_is_routed_by_its_first_bytes_alone(tmp_path: Path, content: bytes, dataset: str | None) -> None:
-    path = tmp_path / "any"
-    path.write_bytes(content)
-    found = route_file(path, CONTRACTS)
-    assert found is not None
-    assert found.dataset == dataset
-
-
-def test_a_file_that_is_like_no_dataset_says_which_row_was_taken_for_its_header(tmp_path: Path) -> None:
-    path = tmp_path / "any"
-    path.write_bytes(b"\nCities\n\ncity,people\nRome,3\n")
-    found = route_file(path, CONTRACTS)
-    assert found is not None
-    assert (
-        found.reason
-        == f"no dataset has these columns (the datasets: {', '.join(CONTRACTS)}) (row 2, the first that is not blank,"
-        " was taken for the header)"
-    )
-
-
-@pytest.mark.parametrize("content", [b"", b"\n \n", b",,,\n"])
-def test_an_empty_file_is_for_no_dataset(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "any"
-    path.write_bytes(content)
-    assert route_file(path, CONTRACTS) is None
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        ("A,b\n".encode("utf-16"), "is UTF-16"),
-        (b"b\xfccher,b\n", "is not UTF-8: byte 0xFC at offset 1"),
-        (b"PK\x03\x04xl/", "is an Excel workbook, not CSV"),
-        (gzip.compress(b"a,b\n", mtime=0)[:6], "is cut off"),
-        (b'"a,b\n', "has no header"),
-        pytest.param(b"x" * (3 << 20), "has no header", id="a line without end"),
-    ],
-)
-def test_where_the_first_bytes_hold_no_header_it_is_said_why(tmp_path: Path, content: bytes, reason: str) -> None:
-    path = tmp_path / "any"
-    path.write_bytes(content)
-    with pytest.raises(UnusableError, match=reason):
-        route_file(path, CONTRACTS)
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
