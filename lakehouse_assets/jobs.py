@@ -23,6 +23,9 @@ ONLY_IF_KILLED = {"dagster/retry_on_asset_or_op_failure": "false"}
 data; RETRIES has retried such steps before. With this tag only runs whose process died are retried.
 """
 
+NO_RETRIES = {"dagster/max_retries": "0"}
+"""Tags of a run that Dagster's daemon must not retry."""
+
 load_batch = dg.define_asset_job(
     LOAD_BATCH,
     selection=dg.AssetSelection.all(),

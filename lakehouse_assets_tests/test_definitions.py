@@ -174,6 +174,11 @@ def test_what_is_rejected_by_which_rule_stands_at_the_table() -> None:
         }
 
 
+def test_the_checks_that_only_warn_are_not_called_blocking() -> None:
+    blocking = {spec.name: spec.blocking for checks in defs.asset_checks or () for spec in checks.check_specs}
+    assert {name for name, blocks in blocking.items() if not blocks} == {"reject_rate"}
+
+
 def test_the_job_has_every_step() -> None:
     job = defs.resolve_job_def(LOAD_BATCH)
     steps = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse_assets.assets.idle import is_over
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, REPORT, athena_key, rejected_key, table_key
 from lakehouse_assets.assets.metadata import athena_lineage, owners, table_columns
 from lakehouse_assets.assets.steps import for_batch, named_failures, step
@@ -29,7 +30,11 @@ def catalog_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
         pool=POOL,
         specs=[_athena_spec(contract, settings) for contract in contracts.values()],
     )
-    def refresh_catalog(lakehouse: dg.ResourceParam[Lakehouse], batch_id: str) -> Iterator[dg.MaterializeResult[None]]:
+    def refresh_catalog(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse], batch_id: str
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        if is_over(context, lakehouse, batch_id):
+            return
         with step(lakehouse, batch_id):
             outcomes = lakehouse.refresh_catalog()
         for dataset, outcome in outcomes.items():
@@ -50,6 +55,7 @@ def _athena_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         athena_key(dataset),
         deps=[BATCH, ARCHIVE, table_key(dataset), rejected_key(dataset)],
+        skippable=True,
         group_name="athena",
         kinds={"glue", "athena"},
         owners=owners([contract]),
@@ -75,6 +81,7 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         kinds={"s3", "json"},
         owners=owners(contracts.values()),
         pool=POOL,
+        output_required=False,
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}reports/"},
         description=(
             "The outcome of each file and the numbers of rows of the batch. It is written last: the batch is then done,"
@@ -83,9 +90,11 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
     )
     def load_report(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse], batch_id: str
-    ) -> dg.MaterializeResult[None]:
-        report = _earlier_report(lakehouse, batch_id)
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        report = _earlier_report(lakehouse, batch_id) if batch_id else None
         if report is None:
+            if is_over(context, lakehouse, batch_id):
+                return
             with step(lakehouse, batch_id) as batch:
                 report = batch.finish()
             try:
@@ -96,7 +105,7 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
                 # failure.
                 context.log.warning(f"The batch succeeded, but its outcome could not be published: {error}")
         context.instance.add_run_tags(context.run.run_id, {STATUS_TAG: report["status"]})
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata=_described(report)
             | {"report": _link(lakehouse, lakehouse.zone.report_key(lakehouse.batch(batch_id).manifest))}
         )

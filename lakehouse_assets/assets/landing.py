@@ -5,9 +5,18 @@ load they are archived.
 from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
+from typing import Any
 
 import dagster as dg
 
+from lakehouse_assets.assets.idle import (
+    NO_FILES,
+    WAITS_FOR_GATE,
+    held_back_in_words,
+    is_over,
+    say_nothing_done,
+    waits_for_gate,
+)
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, UPLOADS, raw_key, table_key
 from lakehouse_assets.assets.metadata import location, owners, raw_columns
 from lakehouse_assets.assets.steps import alone, for_batch, step
@@ -25,7 +34,6 @@ RAW = "raw"
 line from uploads to reports.
 """
 
-NOTHING_TO_LOAD = "Nothing to load: no files are waiting, or the gate is not satisfied yet."
 RUNS_OF_A_BATCH = 5
 """The number of runs of one batch that start by themselves (by the sensor, or by Dagster's retry of a run), if each
 ends without a report. A batch whose report says why it failed is not started again by itself.
@@ -77,6 +85,7 @@ def _raw_assets(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition
         with alone(lakehouse):
             records = lakehouse.convert()
             waiting = lakehouse.pending.files()
+            is_idle = not (records or any(waiting.values()) or lakehouse.open_batch())
         sheets = [sheet for record in records for sheet in record["sheets"]]
         outcomes = Counter(str(record["outcome"]) for record in records)
         yield dg.AssetObservation(
@@ -85,6 +94,9 @@ def _raw_assets(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition
         for record in records:
             if record["reason"]:
                 context.log.warning(f"{record['key']} {record['reason']}")
+        if is_idle:
+            say_nothing_done(context, lakehouse, NO_FILES)
+            return
         for dataset, files in waiting.items():
             address = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.raw}{dataset}"
             numbers = _waiting(files, [sheet for sheet in sheets if sheet["dataset"] == dataset])
@@ -100,6 +112,7 @@ def _raw_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         raw_key(dataset),
         deps=[UPLOADS],
+        skippable=True,
         group_name=RAW,
         kinds={"s3", "csv"},
         owners=owners([contract]),
@@ -145,11 +158,23 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
     )
     def batch(
         context: dg.AssetExecutionContext, config: BatchConfig, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> Iterator[dg.Output[str]]:
+    ) -> Iterator[dg.Output[str] | dg.AssetObservation]:
+        gate = None if config.gate is None else config.gate.value
         with alone(lakehouse):
-            frozen = lakehouse.freeze(config.gate)
+            frozen = lakehouse.freeze(gate)
+            held = waits_for_gate(lakehouse, gate) if frozen is None else None
+        if held is not None:
+            reason = held_back_in_words(held, lakehouse)
+            waiting: dict[str, Any] = {
+                "waiting": held.files,
+                "waiting_since": dg.MetadataValue.timestamp(held.oldest.modified),
+                "missing": ", ".join(held.missing),
+            }
+            yield dg.AssetObservation(BATCH, description=reason, metadata=waiting)
+            say_nothing_done(context, lakehouse, reason, WAITS_FOR_GATE)
+            return
         if frozen is None:
-            context.log.info(NOTHING_TO_LOAD)
+            say_nothing_done(context, lakehouse, NO_FILES)
             return
         context.instance.add_run_tags(context.run.run_id, {BATCH_TAG: frozen.id})
         with step(lakehouse, frozen.id):
@@ -192,18 +217,23 @@ def archive_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
         kinds={"s3"},
         owners=owners(contracts.values()),
         pool=POOL,
+        output_required=False,
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.archive_prefix}"},
         description=(
             "The batch's files after the load. Each is entered in the ledger, copied, verified, and then deleted from"
             " raw/ or uploads/. Quarantined files are in rejected/files/."
         ),
     )
-    def archive(lakehouse: dg.ResourceParam[Lakehouse], batch_id: str) -> dg.MaterializeResult[None]:
+    def archive(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse], batch_id: str
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        if is_over(context, lakehouse, batch_id):
+            return
         with step(lakehouse, batch_id) as batch:
             moved = batch.archive()
         address = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.archive}{batch_id}"
         size = sum(file.size for file in batch.manifest.files)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
                 "batch_id": batch_id,
                 "files": len(moved),

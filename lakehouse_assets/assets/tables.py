@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse_assets.assets.idle import ALONE, is_over
 from lakehouse_assets.assets.keys import BATCH, raw_key, rejected_key, table_key
 from lakehouse_assets.assets.metadata import (
     location,
@@ -48,6 +49,8 @@ def _table_asset(contract: Contract, settings: Settings) -> dg.AssetsDefinition:
     def load(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse], batch_id: str
     ) -> Iterator[dg.MaterializeResult[None]]:
+        if is_over(context, lakehouse, batch_id):
+            return
         begun = time.monotonic()
         table, rejected = lakehouse.tables.table(dataset), lakehouse.tables.rejects(dataset)
         with step(lakehouse, batch_id) as batch:
@@ -89,7 +92,8 @@ def _table_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
         group_name="lakehouse",
         kinds={"deltalake", KINDS[settings.chosen_engine]},
         owners=owners([contract]),
-        description=f"{contract.description} A Delta table with one row for each {contract.key}.",
+        skippable=True,
+        description=f"{contract.description} A Delta table with one row for each {contract.key}. {ALONE}",
         metadata={
             "dagster/column_schema": table_columns(contract),
             "dagster/uri": f"s3://{settings.bucket}/{settings.tables_prefix}{dataset}",
@@ -109,6 +113,7 @@ def _rejected_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
         group_name="rejected",
         kinds={"deltalake", KINDS[settings.chosen_engine]},
         owners=owners([contract]),
+        skippable=True,
         description=(
             f"Rows of {dataset} that were not loaded, with raw values, all reasons, and their files. Orphans wait here"
             " for their parents."

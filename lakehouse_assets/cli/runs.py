@@ -23,7 +23,7 @@ from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import LakehouseError, LeaseLost
 from lakehouse_assets.etl.report import NOTHING_TO_DO
 from lakehouse_assets.etl.report_types import Report
-from lakehouse_assets.jobs import LOAD_BATCH, STARTED_BY_TAG
+from lakehouse_assets.jobs import LOAD_BATCH, NO_RETRIES, STARTED_BY_TAG
 from lakehouse_assets.local.dagster_home import dagster_home
 from lakehouse_assets.locks import is_held
 from lakehouse_assets.resources.glue import RunStopped
@@ -64,8 +64,7 @@ def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None
                 run_id=run_id,
                 raise_on_error=False,
                 run_config={"ops": {BATCH_STEP: {"config": {"gate": gate}}}, "loggers": quiet},
-                # The daemon must not retry a run of this process.
-                tags=_of_this_home(home) | {"dagster/max_retries": "0"},
+                tags=_of_this_home(home) | NO_RETRIES,
             )
         batch_id, failure = _batch_id(result), _failure(result)
     if batch_id is None and failure is not None:

@@ -16,11 +16,12 @@ from dataclasses import asdict, dataclass, replace
 
 import dagster as dg
 
+from lakehouse_assets.assets.keys import BATCH
 from lakehouse_assets.assets.steps import named_failures
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.connect import connected
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.jobs import STARTED_BY_TAG
+from lakehouse_assets.jobs import BATCH_TAG, STARTED_BY_TAG
 from lakehouse_assets.sensors.messages import Message, checks_warn, dead_letters, files_wait, run_failed
 from lakehouse_assets.settings import Settings, read_settings
 
@@ -104,12 +105,13 @@ def _occurrences(
         for record in context.instance.fetch_run_status_changes(after, limit=RUNS_A_TICK, ascending=True).records:
             cursor = replace(cursor, **{name: record.storage_id})  # type: ignore[arg-type]
             run = context.instance.get_run_by_id(record.event_log_entry.run_id)
-            if run is None or not _is_ours(context, run):
+            if run is None or not _is_ours(context, run) or not _is_of_a_batch(run):
                 yield None, cursor
             elif ended is dg.DagsterEventType.RUN_FAILURE:
                 yield run_failed(context.instance, run, record.event_log_entry, lakehouse), cursor
             else:
-                yield checks_warn(context.instance, run, lakehouse), cursor
+                # A check that is evaluated again without a new batch says nothing new.
+                yield checks_warn(context.instance, run, lakehouse) if BATCH_TAG in run.tags else None, cursor
     if time.time() - cursor.looked_at >= lakehouse.settings.listing_seconds:
         held = lakehouse.pending.held_back()
         waiting = held.oldest.file_id if held else None
@@ -121,6 +123,15 @@ def _occurrences(
         more = letters > cursor.dead_letters
         cursor = replace(cursor, dead_letters=letters)
         yield dead_letters(letters, lakehouse) if more else None, cursor
+
+
+def _is_of_a_batch(run: dg.DagsterRun) -> bool:
+    """Whether others have to know of a run: not of one in which a person materialized or checked single assets and that
+    had no batch. That person sees its outcome in the UI.
+    """
+    selected = run.asset_selection
+    is_whole = selected is None and run.asset_check_selection is None
+    return is_whole or BATCH_TAG in run.tags or BATCH in (selected or ())
 
 
 def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:

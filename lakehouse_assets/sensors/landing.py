@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 
 import dagster as dg
 
-from lakehouse_assets.assets.landing import NOTHING_TO_LOAD
+from lakehouse_assets.assets.idle import NO_FILES, held_back_in_words, waits_for_gate
 from lakehouse_assets.assets.steps import named_failures
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.connect import connected
@@ -126,7 +126,8 @@ def _why_nothing(lakehouse: Lakehouse) -> str:
             " has the reason. Fix the cause, then run the job (here, or with `lakehouse load`), or abandon the batch"
             " with `lakehouse abandon`."
         )
-    return NOTHING_TO_LOAD
+    held = waits_for_gate(lakehouse)
+    return held_back_in_words(held, lakehouse) if held else NO_FILES
 
 
 def _why_busy(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> str | None:

@@ -62,12 +62,15 @@ def run_failed(
         *_warnings(instance, run),
         lakehouse.notices.where_run(run.run_id),
     ]
-    return Message(FAILED.get(run.job_name, "A run failed"), "\n".join(lines))
+    job = LOAD_BATCH if BATCH_TAG in run.tags else run.job_name  # "Materialize all" runs a job of Dagster's
+    return Message(FAILED.get(job, "A run failed"), "\n".join(lines))
 
 
 def _to_do(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
-    if run.job_name != LOAD_BATCH or BATCH_TAG in run.tags:
-        return TO_DO.get(run.job_name, TO_DO[LOAD_BATCH])
+    if run.job_name == MAINTAIN_TABLES:
+        return TO_DO[MAINTAIN_TABLES]
+    if BATCH_TAG in run.tags:
+        return TO_DO[LOAD_BATCH]
     if run.tags.get(SENSOR_TAG) != FILES_LANDED:
         return BEFORE_A_BATCH + BY_A_PERSON
     if was_the_last_try(instance, run):

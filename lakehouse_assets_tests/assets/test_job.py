@@ -61,10 +61,6 @@ def metadata(result: dg.ExecuteInProcessResult, key: str) -> dict[str, Any]:
     return {name: value.value for name, value in event.materialization.metadata.items() if not isinstance(value, shown)}
 
 
-def skipped(result: dg.ExecuteInProcessResult) -> set[str]:
-    return {event.step_key or "" for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_SKIPPED}
-
-
 def checks(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], dg.AssetCheckEvaluation]:
     return {
         (evaluation.asset_key.path[-1], evaluation.check_name): evaluation
@@ -206,29 +202,6 @@ def test_every_check_is_evaluated_and_passes(lakehouse: Lakehouse, instance: dg.
         "in_table": 1,
         "written": 1,
     }
-
-
-def test_nothing_waits_so_all_that_follows_is_skipped(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    result = run_job(instance)
-    assert result.success
-    every = {key.to_user_string() for key in (spec.key for spec in defs.resolve_all_asset_specs())}
-    materialized = {
-        event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key
-    }
-    assert materialized == {f"raw/{dataset}" for dataset in lakehouse.contracts}
-    assert len(every) > len(materialized)
-    assert {"landing__archive", "load_orders", "refresh_catalog", "athena_checks", "reports__load_report"} <= skipped(
-        result
-    )
-    assert lakehouse.reports.all() == []
-
-
-def test_the_gate_holds_a_batch_back_and_any_lets_it_go(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
-    assert "landing__archive" in skipped(run_job(instance, gate="all"))
-    assert lakehouse.reports.all() == []
-    assert run_job(instance, gate="any").success
-    assert len(lakehouse.reports.all()) == 1
 
 
 # Failures
