@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse_assets.assets.idle import is_over
-from lakehouse_assets.assets.keys import ARCHIVE, BATCH, REPORT, athena_key, rejected_key, table_key
+from lakehouse_assets.assets.keys import ARCHIVE, BATCH, PUBLISHED, REPORT, athena_key, rejected_key, table_key
 from lakehouse_assets.assets.metadata import athena_lineage, owners, table_columns
 from lakehouse_assets.assets.steps import for_batch, named_failures, step
 from lakehouse_assets.batches.lakehouse import Lakehouse
@@ -56,7 +56,7 @@ def _athena_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
         athena_key(dataset),
         deps=[BATCH, ARCHIVE, table_key(dataset), rejected_key(dataset)],
         skippable=True,
-        group_name="athena",
+        group_name=PUBLISHED,
         kinds={"glue", "athena"},
         owners=owners([contract]),
         description=(
@@ -75,7 +75,7 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
 
     @dg.asset(
         key=REPORT,
-        group_name="reports",
+        group_name=PUBLISHED,
         ins=for_batch(),
         deps=[athena_key(dataset) for dataset in contracts],
         kinds={"s3", "json"},

@@ -17,7 +17,7 @@ from lakehouse_assets.assets.idle import (
     say_nothing_done,
     waits_for_gate,
 )
-from lakehouse_assets.assets.keys import ARCHIVE, BATCH, UPLOADS, raw_key, table_key
+from lakehouse_assets.assets.keys import ARCHIVE, BATCH, LANDING, PUBLISHED, UPLOADS, raw_key, table_key
 from lakehouse_assets.assets.metadata import location, owners, raw_columns
 from lakehouse_assets.assets.steps import alone, for_batch, step
 from lakehouse_assets.batches.batch import Batch
@@ -28,11 +28,6 @@ from lakehouse_assets.jobs import BATCH_TAG, POOL, SENSOR_TAG
 from lakehouse_assets.landing.convert import SheetRecord
 from lakehouse_assets.landing.model import FileVersion
 from lakehouse_assets.settings import Settings
-
-RAW = "raw"
-"""The group of the CSV files and of the batch. With it, and with a group for the archive, the UI's graph of groups is a
-line from uploads to reports.
-"""
 
 RUNS_OF_A_BATCH = 5
 """The number of runs of one batch that start by themselves (by the sensor, or by Dagster's retry of a run), if each
@@ -64,7 +59,7 @@ def _uploads(contracts: Contracts, settings: Settings) -> dg.AssetSpec:
     """The uploads: an asset without a step, because people upload them."""
     return dg.AssetSpec(
         UPLOADS,
-        group_name="uploads",
+        group_name=LANDING,
         kinds={"s3", "excel"},
         owners=owners(contracts.values()),
         description=(
@@ -113,7 +108,7 @@ def _raw_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
         raw_key(dataset),
         deps=[UPLOADS],
         skippable=True,
-        group_name=RAW,
+        group_name=LANDING,
         kinds={"s3", "csv"},
         owners=owners([contract]),
         description=(
@@ -144,7 +139,7 @@ def _rows(sheets: list[SheetRecord]) -> int:
 def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=BATCH,
-        group_name=RAW,
+        group_name=LANDING,
         deps=[raw_key(dataset) for dataset in contracts],
         kinds={"s3", "json"},
         owners=owners(contracts.values()),
@@ -211,7 +206,7 @@ def archive_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
 
     @dg.asset(
         key=ARCHIVE,
-        group_name="archive",
+        group_name=PUBLISHED,
         ins=for_batch(),
         deps=[table_key(dataset) for dataset in contracts],
         kinds={"s3"},

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse_assets.assets.idle import ALONE, is_over
-from lakehouse_assets.assets.keys import BATCH, raw_key, rejected_key, table_key
+from lakehouse_assets.assets.keys import BATCH, LAKEHOUSE, REJECTED, raw_key, rejected_key, table_key
 from lakehouse_assets.assets.metadata import (
     location,
     owners,
@@ -89,7 +89,7 @@ def _table_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         table_key(dataset),
         deps=_upstream(contract),
-        group_name="lakehouse",
+        group_name=LAKEHOUSE,
         kinds={"deltalake", KINDS[settings.chosen_engine]},
         owners=owners([contract]),
         skippable=True,
@@ -110,7 +110,7 @@ def _rejected_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         rejected_key(dataset),
         deps=_upstream(contract),
-        group_name="rejected",
+        group_name=REJECTED,
         kinds={"deltalake", KINDS[settings.chosen_engine]},
         owners=owners([contract]),
         skippable=True,

@@ -11,6 +11,7 @@ from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.events import JobFailureData
 from dagster_shared.error import SerializableErrorInfo
 
+from lakehouse_assets.assets.keys import ATHENA
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.checks import WHAT_TO_DO
 from lakehouse_assets.errors import our_errors
@@ -105,7 +106,7 @@ def _failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun, severity: d
         check = entry.get_dagster_event().asset_check_evaluation_data
         if check.passed or check.severity is not severity:
             continue
-        dataset = check.asset_key.path[-1]
+        dataset = check.asset_key.path[-1].removeprefix(ATHENA)
         to_do = WHAT_TO_DO.get(check.check_name, NOT_OURS).format(dataset=dataset)
         lines.append(f"{dataset}: {check.check_name}: {check.description or ''}\n  What to do: {to_do}")
     return lines

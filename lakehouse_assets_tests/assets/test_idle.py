@@ -67,7 +67,7 @@ def test_the_gate_holds_a_batch_back_and_says_what_waits_and_what_is_missing(
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(1)))
     result = run_job(instance, gate="all")
-    assert "landing__archive" in skipped(result)
+    assert "published__archive" in skipped(result)
     assert status(instance, result) == "waits_for_gate"
     [reason] = warnings(instance, result)
     assert reason.startswith("2 files (products, orders) are waiting for the gate, the oldest since 20")

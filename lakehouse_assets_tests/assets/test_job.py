@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse_assets.assets.keys import UPLOADS
+from lakehouse_assets.assets.keys import ATHENA, UPLOADS, rejected_key
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.runs import run_batch
 from lakehouse_assets.definitions import defs
@@ -63,7 +63,7 @@ def metadata(result: dg.ExecuteInProcessResult, key: str) -> dict[str, Any]:
 
 def checks(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], dg.AssetCheckEvaluation]:
     return {
-        (evaluation.asset_key.path[-1], evaluation.check_name): evaluation
+        (evaluation.asset_key.path[-1].removeprefix(ATHENA), evaluation.check_name): evaluation
         for evaluation in result.get_asset_check_evaluations()
     }
 
@@ -108,7 +108,7 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
         "converted": 1,
     }
     assert instance.get_run_by_id(result.run_id).tags["lakehouse/batch"] == batch  # type: ignore[union-attr]
-    raw = metadata(result, "raw/orders")
+    raw = metadata(result, "landing/raw_orders")
     assert (raw["files"], raw["converted"], raw["rows_converted"]) == (2, 2, 3)
     assert raw["location"] == f"s3://{lakehouse.settings.bucket}/raw/orders"
     files = metadata(result, "landing/batch")
@@ -133,7 +133,7 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
     }
     products = metadata(result, "lakehouse/products")
     assert (products["read"], products["inserted"], products["rejected"]) == (2, 2, 0)
-    assert metadata(result, "rejected/orders") == {
+    assert metadata(result, "rejected/rejected_orders") == {
         "batch_id": batch,
         "rejected": 1,
         "location": lakehouse.tables.rejects("orders"),
@@ -141,18 +141,18 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
         "engine": "embedded",
         "dagster/row_count": 1,
     }
-    assert metadata(result, "rejected/order_items")["rejected"] == 1
-    archived_files = metadata(result, "landing/archive")
+    assert metadata(result, "rejected/rejected_order_items")["rejected"] == 1
+    archived_files = metadata(result, "published/archive")
     assert (archived_files["files"], archived_files["location"]) == (
         6,
         f"s3://{lakehouse.settings.bucket}/archived/{batch}",
     )
-    assert metadata(result, "athena/orders") == {
+    assert metadata(result, "published/athena_orders") == {
         "batch_id": batch,
         "catalog": "created",
         "see": 'lakehouse query "SELECT * FROM orders LIMIT 10"',
     }
-    in_all = metadata(result, "reports/load_report")
+    in_all = metadata(result, "published/load_report")
     assert (
         in_all["read"],
         in_all["inserted"],
@@ -177,7 +177,7 @@ def test_reasons_are_shown_as_counts_and_never_with_a_rows_values(
     [event] = [
         event
         for event in result.get_asset_materialization_events()
-        if event.asset_key == dg.AssetKey(["rejected", "products"])
+        if event.asset_key == rejected_key("products")
     ]
     table = event.materialization.metadata["reasons"]
     assert isinstance(table, dg.TableMetadataValue)
@@ -237,7 +237,7 @@ def test_a_failing_batch_fails_the_run_with_our_words_and_the_next_run_goes_on_w
     assert report is not None
     assert (report["status"], report["error"]) == ("failed", data.description)
     assert keys(lakehouse, "archived/") == []
-    assert "landing__archive" in not_started(result)
+    assert "published__archive" in not_started(result)
 
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "1")
     assert run_job(instance).success
@@ -265,7 +265,7 @@ def test_a_failed_check_fails_the_run_and_leaves_the_batch_open(
     assert not result.success
     assert failed_checks(result) == {("products", "key_unique")}
     assert checks(result)["products", "key_unique"].severity == dg.AssetCheckSeverity.ERROR
-    assert "reports__load_report" in not_started(result)
+    assert "published__load_report" in not_started(result)
     under_way = lakehouse.open_batch()
     assert under_way is not None
     report = under_way.report()
@@ -314,7 +314,7 @@ def test_the_report_is_returned_and_progress_is_told_step_by_step(lakehouse: Lak
         {"p.csv": "loaded", "o.csv": "loaded", "i.csv": "loaded"},
     )
     assert told[0] == ("convert_uploads", "started")
-    assert told[-1] == ("reports__load_report", "succeeded")
+    assert told[-1] == ("published__load_report", "succeeded")
     assert told.index(("load_order_items", "started")) > max(
         told.index(("load_products", "succeeded")), told.index(("load_orders", "succeeded"))
     )

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lakehouse_assets.assets.keys import BATCH
+from lakehouse_assets.assets.keys import BATCH, rejected_key, table_key
 from lakehouse_assets.aws.topic import MOST_BYTES
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.batches.lease import Lease
@@ -390,7 +390,7 @@ def test_a_single_asset_that_fails_without_a_batch_is_no_alert(
     teller.tick()
     heard()
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "7")
-    for selected in ([dg.AssetKey(["lakehouse", "orders"]), dg.AssetKey(["rejected", "orders"])], [BATCH]):
+    for selected in ([table_key("orders"), rejected_key("orders")], [BATCH]):
         ended = defs.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=teller.instance, raise_on_error=False, asset_selection=selected, tags={STARTED_BY_TAG: "a test"}
         )

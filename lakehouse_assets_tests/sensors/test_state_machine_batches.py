@@ -62,7 +62,7 @@ def test_a_batch_is_recorded_for_each_asset_with_its_counts_and_its_execution(
     [orders] = recorded(instance, "lakehouse", "orders")
     assert (orders["batch_id"], orders["read"], orders["inserted"], orders["execution"]) == (batch, 2, 1, EXECUTION)
     assert orders["link"].endswith(EXECUTION)
-    assert recorded(instance, "rejected", "orders")[0]["rejected"] == 1
+    assert recorded(instance, "rejected", "rejected_orders")[0]["rejected"] == 1
     assert recorded(instance, *REPORT.path)[0]["status"] == "succeeded_with_rejects"
     materialized = {key for key in instance.all_asset_keys() if instance.get_latest_materialization_event(key)}
     assert materialized == {spec.key for spec in defs.resolve_all_asset_specs()} - {dg.AssetKey(["landing", "uploads"])}
