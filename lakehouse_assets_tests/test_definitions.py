@@ -105,9 +105,7 @@ def test_a_dataset_is_loaded_after_its_parents_and_archived_after_all() -> None:
             raw_key(dataset),
             *(dg.AssetKey(["lakehouse", parent.dataset]) for parent in contract.parents),
         }
-    assert graph.get(ARCHIVE).parent_keys >= {
-        dg.AssetKey(["lakehouse", dataset]) for dataset in contracts
-    }
+    assert graph.get(ARCHIVE).parent_keys >= {dg.AssetKey(["lakehouse", dataset]) for dataset in contracts}
 
 
 SPECS = {spec.key.to_user_string(): spec for spec in sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key)}
@@ -135,6 +133,20 @@ def test_files_and_rejected_records_show_their_columns_too(dataset: str) -> None
     assert isinstance(rejected, dg.TableSchema)
     assert [column.name for column in raw.columns] == list(contracts[dataset].names)
     assert {column.name: column.type for column in rejected.columns} == REJECTED_COLUMNS
+    assert all(column.description for column in (*raw.columns, *rejected.columns))
+
+
+@pytest.mark.parametrize("dataset", contracts)
+def test_a_table_and_the_page_of_its_checks_and_freshness_link_to_each_other(dataset: str) -> None:
+    table, health = SPECS[f"lakehouse/{dataset}"], SPECS[f"published/athena_{dataset}"]
+    assert table.metadata["checks_and_health"] == dg.MetadataValue.asset(athena_key(dataset))
+    assert health.metadata["delta_table"] == dg.MetadataValue.asset(table_key(dataset))
+    assert health.freshness_policy == table.freshness_policy is not None
+
+
+def test_every_job_schedule_and_sensor_has_a_description() -> None:
+    found = [*defs.resolve_all_job_defs(), *(defs.schedules or ()), *(defs.sensors or ())]
+    assert [it.name for it in found if not it.description and not it.name.startswith("__")] == []
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

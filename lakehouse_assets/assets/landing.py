@@ -18,7 +18,7 @@ from lakehouse_assets.assets.idle import (
     waits_for_gate,
 )
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, LANDING, PUBLISHED, UPLOADS, raw_key, table_key
-from lakehouse_assets.assets.metadata import location, owners, raw_columns
+from lakehouse_assets.assets.metadata import file_link, location, owners, raw_columns
 from lakehouse_assets.assets.steps import alone, for_batch, step
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
@@ -26,9 +26,11 @@ from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.jobs import BATCH_TAG, POOL, SENSOR_TAG
 from lakehouse_assets.landing.convert import SheetRecord
-from lakehouse_assets.landing.model import FileVersion
+from lakehouse_assets.landing.model import FileVersion, Outcome
 from lakehouse_assets.settings import Settings
 
+NAMES = {Outcome.LOAD: "files_to_load"}
+"""Names of the numbers of files, where `files_<outcome>` would not say what they are."""
 RUNS_OF_A_BATCH = 5
 """The number of runs of one batch that start by themselves (by the sensor, or by Dagster's retry of a run), if each
 ends without a report. A batch whose report says why it failed is not started again by itself.
@@ -175,9 +177,10 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         with step(lakehouse, frozen.id):
             _refuse_after_killed_runs(context, frozen)
         manifest = frozen.manifest
-        outcomes = Counter(str(file.outcome) for file in manifest.files)
+        outcomes = Counter(NAMES.get(file.outcome, f"files_{file.outcome}") for file in manifest.files)
         numbers = {"files": len(manifest.files), "bytes": sum(file.size for file in manifest.files), **outcomes}
-        named = {"batch_id": frozen.id, "manifest": lakehouse.zone.manifest_key(frozen.id)}
+        address = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.manifest_key(frozen.id)}"
+        named: dict[str, Any] = {"batch_id": frozen.id, "manifest": file_link(lakehouse.console, address)}
         yield dg.Output(frozen.id, metadata={**named, **numbers})
 
     return batch

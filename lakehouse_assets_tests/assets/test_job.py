@@ -112,7 +112,13 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
     assert (raw["files"], raw["converted"], raw["rows_converted"]) == (2, 2, 3)
     assert raw["location"] == f"s3://{lakehouse.settings.bucket}/raw/orders"
     files = metadata(result, "landing/batch")
-    assert (files["batch_id"], files["files"], files["load"], files["quarantined"], files["converted"]) == (
+    assert (
+        files["batch_id"],
+        files["files"],
+        files["files_to_load"],
+        files["files_quarantined"],
+        files["files_converted"],
+    ) == (
         batch,
         6,
         4,
@@ -137,7 +143,7 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
         "batch_id": batch,
         "rejected": 1,
         "location": lakehouse.tables.rejects("orders"),
-        "see": "lakehouse rejects --dataset orders",
+        "command": "lakehouse rejects --dataset orders",
         "engine": "embedded",
         "dagster/row_count": 1,
     }
@@ -147,10 +153,16 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
         6,
         f"s3://{lakehouse.settings.bucket}/archived/{batch}",
     )
-    assert metadata(result, "published/athena_orders") == {
+    health = metadata(result, "published/athena_orders")
+    report_of_batch = health.pop("report")
+    assert nonzero(health) == {
         "batch_id": batch,
+        "read": 3,
+        "inserted": 2,
+        "rejected": 1,
+        "dagster/row_count": 2,
         "catalog": "created",
-        "see": 'lakehouse query "SELECT * FROM orders LIMIT 10"',
+        "command": 'lakehouse query "SELECT * FROM orders LIMIT 10"',
     }
     in_all = metadata(result, "published/load_report")
     assert (
@@ -162,6 +174,7 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
     ) == (7, 5, 2, 4, 1)
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
+    assert in_all["report"] == report_of_batch
     assert in_all["status"] == run.tags["lakehouse/status"] == "succeeded_with_rejects"
     assert keys(lakehouse, "control/reports/") == [in_all["report"].removeprefix(f"s3://{lakehouse.settings.bucket}/")]
     assert len(result.get_asset_materialization_events()) == len(defs.resolve_all_asset_specs()) - 1, (
@@ -175,9 +188,7 @@ def test_reasons_are_shown_as_counts_and_never_with_a_rows_values(
     put(lakehouse, "raw/products/p.csv", products_csv(product("secret"), product("hidden"), product(1, ""), product(2)))
     result = run_job(instance)
     [event] = [
-        event
-        for event in result.get_asset_materialization_events()
-        if event.asset_key == rejected_key("products")
+        event for event in result.get_asset_materialization_events() if event.asset_key == rejected_key("products")
     ]
     table = event.materialization.metadata["reasons"]
     assert isinstance(table, dg.TableMetadataValue)

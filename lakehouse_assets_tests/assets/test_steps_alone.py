@@ -187,7 +187,9 @@ def test_the_checks_before_the_first_batch_succeed_without_a_result(instance: dg
 # A batch that has ended
 
 
-@pytest.mark.parametrize("asset", ["lakehouse/products", "published/archive", "published/athena_products", "published/load_report"])
+@pytest.mark.parametrize(
+    "asset", ["lakehouse/products", "published/archive", "published/athena_products", "published/load_report"]
+)
 def test_a_step_of_an_abandoned_batch_does_nothing_and_its_report_stands(
     lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, asset: str
 ) -> None:
