@@ -13,7 +13,7 @@ from lakehouse_assets.resources.lakehouse import LakehouseResource
 from lakehouse_assets.schedules import maintain_tables, maintenance
 from lakehouse_assets.sensors.alerts import alerts_sensor
 from lakehouse_assets.sensors.landing import landing_sensor
-from lakehouse_assets.sensors.state_machine_batches import state_machine_batches
+from lakehouse_assets.sensors.state_machine_batches import state_machine_sensor
 from lakehouse_assets.settings import read_settings
 
 settings = read_settings()
@@ -30,7 +30,7 @@ defs = dg.Definitions(
     asset_checks=[athena_checks(contracts)],
     jobs=[load_batch, maintain_tables],
     schedules=[maintenance],
-    sensors=[landing_sensor(settings), alerts_sensor(settings), state_machine_batches],
+    sensors=[landing_sensor(settings), alerts_sensor(settings), state_machine_sensor(settings)],
     resources={"lakehouse": LakehouseResource(), "io_manager": io_manager_for(settings)},
     executor=dg.in_process_executor,  # DuckDB uses all cores; a process for each step would take seconds to start
 )

@@ -32,8 +32,8 @@ load_batch = dg.define_asset_job(
     description=(
         "Loads the pending files as one batch: converts workbooks, freezes the list of files, loads each table,"
         " archives the files, refreshes the catalog, checks the tables with Athena, writes and publishes the load"
-        " report. An interrupted or failed batch is resumed. The job does nothing if no files are waiting, or if the gate"
-        " (LAKEHOUSE_GATE) also asks for files of other datasets; the run's tag `lakehouse/status` and its log say"
+        " report. An interrupted or failed batch is resumed. The job does nothing if no files are waiting, or if the"
+        " gate (LAKEHOUSE_GATE) also asks for files of other datasets; the run's tag `lakehouse/status` and its log say"
         " which. The run config `ops: {landing__batch: {config: {gate: any}}}` loads what is there."
     ),
     tags=ONLY_IF_KILLED,

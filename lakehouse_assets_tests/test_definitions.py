@@ -19,7 +19,9 @@ from lakehouse_assets.assets.metadata import athena_lineage, rejected_lineage, t
 from lakehouse_assets.definitions import contracts, defs
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS
 from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.local.dagster_home import WORKSPACE
+from lakehouse_assets.local.dagster_home import INSTANCE, WORKSPACE
+from lakehouse_assets.sensors.state_machine_batches import state_machine_sensor
+from lakehouse_assets.settings import read_settings
 
 EACH = ("landing/raw_", "lakehouse/", "rejected/rejected_", "published/athena_")
 """What stands before the dataset in the keys of its assets."""
@@ -45,6 +47,18 @@ def test_dagster_finds_and_validates_the_definitions_and_no_home_is_made(tmp_pat
     assert ended.returncode == 0, ended.stderr
     assert "lakehouse_assets" in ended.stderr + ended.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dagster_dev_in_a_checkout_has_the_settings_of_lakehouse_up() -> None:
+    assert yaml.safe_load((PROJECT / "dagster.yaml").read_text("utf-8")) == yaml.safe_load(INSTANCE)
+
+
+def test_the_sensor_of_the_state_machine_is_off_unless_the_state_machine_starts_batches() -> None:
+    on = {
+        orchestrator: state_machine_sensor(read_settings(orchestrator=orchestrator)).default_status.value
+        for orchestrator in ("dagster", "state_machine")
+    }
+    assert on == {"dagster": "STOPPED", "state_machine": "RUNNING"}
 
 
 def test_the_code_location_has_one_name_however_it_is_served() -> None:

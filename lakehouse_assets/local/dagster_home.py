@@ -24,6 +24,12 @@ run_retries:
   retry_on_asset_or_op_failure: false  # steps request retries for outages themselves; bad data stays bad
 freshness:
   enabled: true  # tables without recent updates are marked as stale
+retention:
+  sensor:
+    purge_after_days:
+      skipped: 1  # the sensors make thousands of ticks a day, and most of them find nothing
+      success: 30
+      failure: 30
 """
 
 

@@ -69,13 +69,14 @@ def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> dg.Se
     """One tick. It fails if the first alert cannot be published. If a later one cannot, it and the rest are left for
     the next tick.
     """
-    cursor = Cursor(**json.loads(context.cursor)) if context.cursor else _from_now_on(context.instance)
+    cursor = _read(context)
     published: list[str] = []
     try:
         for message, after in _occurrences(context, lakehouse, cursor):
             if message is not None:
                 lakehouse.notices.publish(message.subject, message.text)
                 published.append(message.subject)
+                context.log.info(f"Published: {message.subject}\n{message.text}")
             cursor = after
     except LakehouseError as error:
         if not published:
@@ -84,6 +85,14 @@ def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> dg.Se
     return dg.SensorResult(
         skip_reason=f"Published: {'; '.join(published)}." if published else "No new alerts.", cursor=cursor.written()
     )
+
+
+def _read(context: dg.SensorEvaluationContext) -> Cursor:
+    try:
+        return Cursor(**json.loads(context.cursor)) if context.cursor else _from_now_on(context.instance)
+    except (ValueError, TypeError):
+        context.log.warning("The cursor was not one of this sensor. Alerts begin anew: earlier runs cause none.")
+        return _from_now_on(context.instance)
 
 
 def _from_now_on(instance: dg.DagsterInstance) -> Cursor:

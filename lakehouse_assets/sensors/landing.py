@@ -45,10 +45,14 @@ class Cursor:
 
     @staticmethod
     def read(text: str | None) -> Cursor:
-        if not text:
+        """The cursor; a first one if a person has set a text that is not a cursor. The pending files are the truth, so
+        nothing is lost.
+        """
+        try:
+            values = json.loads(text or "{}")
+            return Cursor(**values | {"handles": tuple(values.get("handles", ()))})
+        except (ValueError, TypeError, AttributeError):
             return Cursor()
-        values = json.loads(text)
-        return Cursor(**values | {"handles": tuple(values["handles"])})
 
     def written(self) -> str:
         return json.dumps(asdict(self))
@@ -99,14 +103,20 @@ def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse, now: flo
     if not (received.handles or is_due):
         return _skipped(cursor.waits_for or "No new files.", cursor)
     work = lakehouse.pending.work_to_do()
+    context.log.info(
+        f"Received {len(received.handles)} messages with new files, {len(received.needless)} without. Listed the"
+        f" bucket, with LAKEHOUSE_GATE={lakehouse.settings.gate}: {f'work {work}' if work else 'no work for a batch'}."
+    )
     following = (
         next_try(context.instance, work, now) if work else NextTry(reason=_why_nothing(lakehouse), look_again=False)
     )
     if following.run_key is None:
         queue.delete(received.handles)
+        context.log.info(following.reason)
         return _skipped(
             following.reason, Cursor(None, (), following.look_again, now, following.not_before, following.reason)
         )
+    context.log.info(f"Requested a run with the run key {following.run_key}.")
     wanted = Cursor(following.run_key, (*cursor.handles, *received.handles), True, now)
     return dg.SensorResult([dg.RunRequest(run_key=following.run_key)], cursor=wanted.written())
 

@@ -10,7 +10,7 @@ import pytest
 from lakehouse_assets.assets.keys import REPORT
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.definitions import defs
-from lakehouse_assets.sensors.state_machine_batches import Cursor, record, state_machine_batches
+from lakehouse_assets.sensors.state_machine_batches import Cursor, record, state_machine_sensor
 from lakehouse_assets_tests.support import (
     freeze,
     load_all,
@@ -102,7 +102,7 @@ def test_what_dagster_ran_itself_is_not_recorded_again(lakehouse: Lakehouse, ins
 @pytest.mark.usefixtures("environment_of_lakehouse")
 def test_a_tick_keeps_its_cursor(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
-    batch = by_machine(lakehouse)
+    batch, sensor = by_machine(lakehouse), state_machine_sensor(lakehouse.settings)
     with dg.build_sensor_context(instance=instance) as context:
-        assert batch in str(state_machine_batches(context))
-        assert "not finished another batch" in str(state_machine_batches(context))
+        assert batch in str(sensor(context))
+        assert "not finished another batch" in str(sensor(context))
