@@ -18,6 +18,11 @@ STARTED_BY_TAG = "lakehouse/started_by"
 STATUS_TAG = "lakehouse/status"
 """Tag of a run that wrote a batch's report: the report's status, by which the UI's list of runs can be filtered."""
 
+REASON_TAG = "lakehouse/failed_because"
+"""Tag of a run that recorded a batch's failure. Dagster's log of a failed run ends with errors of the steps behind the
+failed one; the tag is at the top of the run's page.
+"""
+
 ONLY_IF_KILLED = {"dagster/retry_on_asset_or_op_failure": "false"}
 """Tags of a run. An instance with run retries by default also retries runs in which a step failed, even because of bad
 data; RETRIES has retried such steps before. With this tag only runs whose process died are retried.

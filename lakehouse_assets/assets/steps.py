@@ -7,6 +7,7 @@ including unexpected errors and a run that is stopped. So here the former become
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -17,9 +18,11 @@ from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import LakehouseBusy, LakehouseError, LeaseLost, StepOutOfTurn, TemporaryOutage
 from lakehouse_assets.etl.status import FAILED
-from lakehouse_assets.jobs import BATCH_TAG, STATUS_TAG
+from lakehouse_assets.jobs import BATCH_TAG, REASON_TAG, STATUS_TAG
 from lakehouse_assets.resources.glue import RunStopped
 
+SHOWN = 250
+"""The most characters of a reason in a tag of a run. The step's failure and the batch's report have all of it."""
 STOPPED = "A person stopped the run. Run the job again to resume the batch."
 
 
@@ -93,7 +96,9 @@ def _record(batch: Batch, reason: str) -> None:
     if batch.is_under_way():
         batch.record_failure(reason)
         context = dg.OpExecutionContext.get()
-        context.instance.add_run_tags(context.run_id, {BATCH_TAG: batch.id, STATUS_TAG: FAILED})
+        context.instance.add_run_tags(
+            context.run_id, {BATCH_TAG: batch.id, STATUS_TAG: FAILED, REASON_TAG: textwrap.shorten(reason, SHOWN)}
+        )
 
 
 def _asked_to_stop() -> bool:

@@ -33,12 +33,14 @@ retention:
 """
 
 
-WORKSPACE = """\
-# Written by lakehouse. The location has the same name everywhere, so that its sensors keep their cursors.
+CODE_LOCATION = "lakehouse_assets"
+"""The name of the code location. It is the same everywhere, so that its sensors keep their cursors."""
+WORKSPACE = f"""\
+# Written by lakehouse.
 load_from:
   - python_module:
       module_name: lakehouse_assets.definitions
-      location_name: lakehouse_assets
+      location_name: {CODE_LOCATION}
 """
 
 

@@ -145,9 +145,9 @@ def _is_of_a_batch(run: dg.DagsterRun) -> bool:
 
 def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
     """Whether a run belongs to this lakehouse: it is of this code location (an instance can have several), or of
-    `lakehouse load`, which runs without a code location.
+    `lakehouse load`, which runs in its own process.
     """
-    if run.remote_job_origin is None:
+    if run.remote_job_origin is None or STARTED_BY_TAG in run.tags:
         return STARTED_BY_TAG in run.tags
     if context.code_location_origin is None:
         return True

@@ -247,6 +247,10 @@ def test_a_failing_batch_fails_the_run_with_our_words_and_the_next_run_goes_on_w
     report = under_way.report()
     assert report is not None
     assert (report["status"], report["error"]) == ("failed", data.description)
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags["lakehouse/status"] == "failed"
+    assert "above the limit of 20%" in run.tags["lakehouse/failed_because"]
     assert keys(lakehouse, "archived/") == []
     assert "published__archive" in not_started(result)
 
