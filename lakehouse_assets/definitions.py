@@ -3,6 +3,7 @@
 import dagster as dg
 
 from lakehouse_assets.assets.catalog import catalog_asset, report_asset
+from lakehouse_assets.assets.code_references import with_code_references
 from lakehouse_assets.assets.landing import archive_asset, landing_assets
 from lakehouse_assets.assets.tables import table_assets
 from lakehouse_assets.checks.athena import athena_checks
@@ -20,13 +21,15 @@ settings = read_settings()
 contracts = read_contracts(settings.contracts)
 
 defs = dg.Definitions(
-    assets=[
-        *landing_assets(contracts, settings),
-        *table_assets(contracts, settings),
-        archive_asset(contracts, settings),
-        catalog_asset(contracts, settings),
-        report_asset(contracts, settings),
-    ],
+    assets=with_code_references(
+        [
+            *landing_assets(contracts, settings),
+            *table_assets(contracts, settings),
+            archive_asset(contracts, settings),
+            catalog_asset(contracts, settings),
+            report_asset(contracts, settings),
+        ]
+    ),
     asset_checks=[athena_checks(contracts)],
     jobs=[load_batch, maintain_tables],
     schedules=[maintenance],

@@ -150,6 +150,21 @@ def test_files_and_rejected_records_show_their_columns_too(dataset: str) -> None
     assert all(column.description for column in (*raw.columns, *rejected.columns))
 
 
+def test_each_asset_links_to_the_function_that_makes_it_and_each_table_to_its_contract() -> None:
+    for key, spec in SPECS.items():
+        found = spec.metadata.get("dagster/code_references")
+        files = (
+            [Path(it.file_path) for it in found.code_references if isinstance(it, dg.LocalFileCodeReference)]
+            if isinstance(found, dg.CodeReferencesMetadataValue)
+            else []
+        )
+        assert all(file.is_file() for file in files)
+        dataset = next((name for name in contracts if key in {f"{before}{name}" for before in EACH}), None)
+        expected = 0 if key == "landing/uploads" else 2 if dataset else 1
+        assert len(files) == expected, key
+        assert not dataset or contracts[dataset].document in {file.name for file in files}
+
+
 @pytest.mark.parametrize("dataset", contracts)
 def test_a_table_and_the_page_of_its_checks_and_freshness_link_to_each_other(dataset: str) -> None:
     table, health = SPECS[f"lakehouse/{dataset}"], SPECS[f"published/athena_{dataset}"]

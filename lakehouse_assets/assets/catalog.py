@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse_assets.assets.code_references import contract_reference
 from lakehouse_assets.assets.idle import is_over
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, PUBLISHED, REPORT, athena_key, rejected_key, table_key
 from lakehouse_assets.assets.metadata import athena_lineage, file_link, fresh_within, owners, table_columns
@@ -74,6 +75,7 @@ def _athena_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
         ),
         freshness_policy=fresh_within(settings),
         metadata={
+            **contract_reference(contract, settings),
             "dagster/table_name": f"{settings.database}.{dataset}",
             "dagster/column_schema": table_columns(contract),
             "delta_table": dg.MetadataValue.asset(table_key(dataset)),

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse_assets.assets.code_references import contract_reference
 from lakehouse_assets.assets.idle import (
     NO_FILES,
     WAITS_FOR_GATE,
@@ -118,6 +119,7 @@ def _raw_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
             " loads and archives them."
         ),
         metadata={
+            **contract_reference(contract, settings),
             "dagster/column_schema": raw_columns(contract),
             "dagster/uri": f"s3://{settings.bucket}/{settings.raw_prefix}{dataset}",
         },

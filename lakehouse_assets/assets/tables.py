@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse_assets.assets.code_references import contract_reference
 from lakehouse_assets.assets.idle import ALONE, is_over
 from lakehouse_assets.assets.keys import BATCH, LAKEHOUSE, REJECTED, athena_key, raw_key, rejected_key, table_key
 from lakehouse_assets.assets.metadata import (
@@ -98,6 +99,7 @@ def _table_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
             f" {athena_key(dataset).to_user_string()}. {ALONE}"
         ),
         metadata={
+            **contract_reference(contract, settings),
             "dagster/column_schema": table_columns(contract),
             "dagster/uri": f"s3://{settings.bucket}/{settings.tables_prefix}{dataset}",
             "contract": f"{contract.document}, version {contract.contract_version}",
@@ -125,6 +127,7 @@ def _rejected_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
             " for their parents."
         ),
         metadata={
+            **contract_reference(contract, settings),
             "dagster/column_schema": rejected_columns(),
             "dagster/uri": f"s3://{settings.bucket}/{settings.rejected_prefix}{dataset}",
             "table": dg.MetadataValue.asset(table_key(dataset)),
