@@ -16,7 +16,7 @@ from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.jobs import LOAD_BATCH, STATUS_TAG
 from lakehouse_assets.landing.waiting import HeldBack
 
-NOTHING_TO_DO, WAITS_FOR_GATE = "nothing_to_do", "waits_for_gate"
+IDLE = (NOTHING_TO_DO, WAITS_FOR_GATE) = ("nothing_to_do", "waits_for_gate")
 """Values of STATUS_TAG of a run that did nothing."""
 NO_FILES = "Nothing to load: no files are waiting."
 WITHOUT_THE_GATE = (

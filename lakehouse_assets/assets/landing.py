@@ -152,7 +152,8 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}manifests/"},
         description=(
             "The manifest: the frozen list of file versions that this run loads. The same files always make the same"
-            " batch. An interrupted batch is resumed. If no files are waiting, the following steps are skipped."
+            " batch. An interrupted batch is resumed. If no files are waiting, or the gate holds them back, the"
+            " following steps are skipped; an observation says what waits and what is missing."
         ),
     )
     def batch(

@@ -16,12 +16,13 @@ from dataclasses import asdict, dataclass, replace
 
 import dagster as dg
 
+from lakehouse_assets.assets.idle import IDLE
 from lakehouse_assets.assets.keys import BATCH
 from lakehouse_assets.assets.steps import named_failures
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.connect import connected
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.jobs import BATCH_TAG, STARTED_BY_TAG
+from lakehouse_assets.jobs import BATCH_TAG, STARTED_BY_TAG, STATUS_TAG
 from lakehouse_assets.sensors.messages import Message, checks_warn, dead_letters, files_wait, run_failed
 from lakehouse_assets.settings import Settings, read_settings
 
@@ -119,8 +120,9 @@ def _occurrences(
             elif ended is dg.DagsterEventType.RUN_FAILURE:
                 yield run_failed(context.instance, run, record.event_log_entry, lakehouse), cursor
             else:
-                # A check that is evaluated again without a new batch says nothing new.
-                yield checks_warn(context.instance, run, lakehouse) if BATCH_TAG in run.tags else None, cursor
+                # The checks of a run that did nothing repeat what those of the last batch said.
+                was_idle = run.tags.get(STATUS_TAG) in IDLE
+                yield None if was_idle else checks_warn(context.instance, run, lakehouse), cursor
     if time.time() - cursor.looked_at >= lakehouse.settings.listing_seconds:
         held = lakehouse.pending.held_back()
         waiting = held.oldest.file_id if held else None
@@ -138,9 +140,8 @@ def _is_of_a_batch(run: dg.DagsterRun) -> bool:
     """Whether others have to know of a run: not of one in which a person materialized or checked single assets and that
     had no batch. That person sees its outcome in the UI.
     """
-    selected = run.asset_selection
-    is_whole = selected is None and run.asset_check_selection is None
-    return is_whole or BATCH_TAG in run.tags or BATCH in (selected or ())
+    selected = run.asset_selection or ()
+    return not (selected or run.asset_check_selection) or BATCH_TAG in run.tags or BATCH in selected
 
 
 def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:

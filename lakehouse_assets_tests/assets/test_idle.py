@@ -70,7 +70,7 @@ def test_the_gate_holds_a_batch_back_and_says_what_waits_and_what_is_missing(
     assert "published__archive" in skipped(result)
     assert status(instance, result) == "waits_for_gate"
     [reason] = warnings(instance, result)
-    assert reason.startswith("2 files (products, orders) are waiting for the gate, the oldest since 20")
+    assert reason.startswith("2 files (orders, products) are waiting for the gate, the oldest since 20")
     assert "also asks for a file of: order_items. To load the waiting files without it: run the job" in reason
     [observed] = [
         event.asset_observation_data.asset_observation

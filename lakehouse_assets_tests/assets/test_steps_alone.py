@@ -64,8 +64,8 @@ def not_done(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) ->
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
     assert run.tags["lakehouse/status"] == "nothing_to_do"
-    [said] = {entry.user_message for entry in instance.all_logs(result.run_id) if entry.level == logging.WARNING}
-    return said
+    said = [entry.user_message for entry in instance.all_logs(result.run_id) if entry.level == logging.WARNING]
+    return said[0]
 
 
 def said(result: dg.ExecuteInProcessResult) -> str:
