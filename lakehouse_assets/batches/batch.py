@@ -96,7 +96,7 @@ class Batch:
         if settings.chosen_engine != "auto":
             return settings.chosen_engine
         files = self.manifest.to_load(dataset)
-        size = sum(file.size * (UNPACKED if file.compression == "gzip" else 1) for file in files)
+        size = sum(file.size * (UNPACKED if file.dialect.compression == "gzip" else 1) for file in files)
         return "embedded" if size <= settings.auto_bytes else "glue"
 
     def load(self, dataset: str) -> LoadResult:

@@ -15,6 +15,7 @@ from open_data_contract_standard.model import DataQuality, SchemaProperty
 from lakehouse_assets.contracts.model import Column, Kind, Rule, Severity
 from lakehouse_assets.contracts.patterns import UnfitPattern, portable
 from lakehouse_assets.contracts.predicates import UnfitPredicate, predicate_of
+from lakehouse_assets.quoting import spark_literal
 
 RULE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .,:()-]{0,79}\Z")
 """A rule's name becomes a text in SQL, and reasons are joined by "; ": it holds neither quotes nor a semicolon."""
@@ -86,7 +87,7 @@ def _enum_rule(column: Column, values: list[Any], fault: Fault) -> Iterator[Rule
             f"column {column.name}: enum holds {', '.join(map(repr, unsuited))}: a column of type {column.kind} cannot"
             " be that (put text in quotes)."
         )
-    listed = ", ".join(_literal(value) for value in values)
+    listed = ", ".join(spark_literal(value) for value in values)
     yield _rule(
         f"{column.name}: not an allowed value",
         f"`{column.name}` IN ({listed})",
@@ -102,7 +103,7 @@ def _pattern_rule(column: Column, pattern: str, fault: Fault) -> Iterator[Rule]:
     except UnfitPattern as unfit:
         return fault(f"column {column.name}: pattern {pattern!r} {unfit}")
     yield _rule(
-        f"{column.name}: pattern", f"`{column.name}` RLIKE {_literal(same)}", f"{column.name} matches {pattern}."
+        f"{column.name}: pattern", f"`{column.name}` RLIKE {spark_literal(same)}", f"{column.name} matches {pattern}."
     )
 
 
@@ -134,9 +135,3 @@ def _is_number(value: Any) -> bool:
 
 def _rule(name: str, predicate: str, description: str) -> Rule:
     return Rule(name, predicate, Severity.REJECT, description)
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, str):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return repr(value)

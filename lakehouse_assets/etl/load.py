@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from lakehouse_assets.contracts import Contract
@@ -102,19 +101,13 @@ def load_result_from_json(value: dict[str, Any]) -> LoadResult:
 
 
 def _raw_file(zone: LandingZone, file: ManifestFile, *, in_bucket: bool) -> RawFile:
-    version = file.as_version(zone.store.bucket)
+    copy = zone.staged_copy(file.version, file.dialect.compression) if in_bucket else zone.local_copy(file.version)
     return RawFile(
         file_id=file.file_id,
         source_file=file.source_file,
-        source_modified_at=datetime.fromisoformat(file.source_modified_at),
-        location=zone.staged_copy(version, file.compression) if in_bucket else str(zone.local_copy(version)),
-        header=file.header,
-        delimiter=file.delimiter,
-        compression=file.compression,
-        regular=file.regular,
-        quoted=file.quoted,
-        multiline=file.multiline,
-        skipped_lines=file.skipped_lines,
+        source_modified_at=file.source_modified_at,
+        location=str(copy),
+        dialect=file.dialect,
         content=file.content,
         seen_before=file.seen_before,
     )

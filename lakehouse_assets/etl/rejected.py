@@ -22,7 +22,7 @@ from deltalake import DeltaTable, QueryBuilder
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import Tables
 from lakehouse_assets.etl.engines.embedded.delta import existing_table, outage_named
-from lakehouse_assets.etl.engines.ranges import sql_literal
+from lakehouse_assets.quoting import sql_literal
 
 COLUMNS = (
     "dataset",

@@ -9,7 +9,7 @@ from typing import cast
 from lakehouse_assets.etl import status as statuses
 from lakehouse_assets.etl.engines.base import Counts, FileCounts, LoadResult
 from lakehouse_assets.etl.report_types import DatasetCounts, FileReport, LoadReport, NoBatch, RunBy, Status
-from lakehouse_assets.landing.model import Manifest, ManifestFile, Noticed, Outcome
+from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome, Skipped
 
 NOTHING_TO_DO: NoBatch = {
     "batch_id": None,
@@ -97,7 +97,7 @@ def file_reports(manifest: Manifest, load_results: Mapping[str, LoadResult]) -> 
         for file in manifest.files
         if file.outcome is not Outcome.CONVERTED
     ]
-    return [*files, *(_noticed_report(noticed, converted) for noticed in manifest.noticed)]
+    return [*files, *(_skipped_report(skipped, converted) for skipped in manifest.skipped)]
 
 
 def _file_report(file: ManifestFile, counts: FileCounts | None, converted: Set[str]) -> FileReport:
@@ -119,18 +119,18 @@ def _file_report(file: ManifestFile, counts: FileCounts | None, converted: Set[s
     }
 
 
-def _noticed_report(noticed: Noticed, converted: Set[str]) -> FileReport:
+def _skipped_report(skipped: Skipped, converted: Set[str]) -> FileReport:
     return {
-        "name": noticed.name.split("/", 1)[-1],
+        "name": skipped.name.split("/", 1)[-1],
         "dataset": None,
-        "outcome": str(noticed.outcome),
-        "reason": noticed.reason,
+        "outcome": str(skipped.outcome),
+        "reason": skipped.reason,
         "read": 0,
         "rejected": 0,
-        "rows_aside": noticed.rows,
+        "rows_aside": skipped.rows,
         "warnings": [],
-        "source_file": noticed.name,
-        "workbook": _workbook(noticed.name, converted),
+        "source_file": skipped.name,
+        "workbook": _workbook(skipped.name, converted),
     }
 
 

@@ -16,7 +16,7 @@ from lakehouse_assets.landing.ledger import enter, enter_content
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome
 from lakehouse_assets.landing.names import safe_name
 from lakehouse_assets.landing.store import KEY_BYTES, GoneError
-from lakehouse_assets.landing.zone import LandingZone
+from lakehouse_assets.landing.zone import QUARANTINE, LandingZone
 from lakehouse_assets.parallel import in_parallel
 
 UNREAD = (Outcome.QUARANTINED, Outcome.ABANDONED)
@@ -83,7 +83,7 @@ def _archive_file(zone: LandingZone, manifest: Manifest, file: ManifestFile, fac
     enter(
         zone, manifest.batch_id, file, {"outcome": file.outcome, "reason": file.reason, "archived_to": target, **facts}
     )
-    zone.store.move(file.as_version(zone.store.bucket), target)
+    zone.store.move(file.version, target)
     return target
 
 
@@ -94,7 +94,7 @@ def archive_key(zone: LandingZone, manifest: Manifest, file: ManifestFile) -> st
     Of a name that does not fit behind the folder its end is kept, where a name says most; the ledger and the reports
     have the whole.
     """
-    root = f"{zone.rejected}files/" if file.outcome in UNREAD else zone.archive
+    root = f"{zone.rejected}{QUARANTINE}" if file.outcome in UNREAD else zone.archive
     folder = f"{root}{manifest.batch_id}/{file.file_id[:8]}/"
     name = "/".join(safe_name(part) if part in (".", "..") else part for part in file.key.split("/"))
     room = KEY_BYTES - len(f"{folder}{REASON}".encode())

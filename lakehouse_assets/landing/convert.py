@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import TypedDict
 from urllib.parse import quote, unquote
@@ -196,7 +197,7 @@ def is_made_of(upload: str, source_file: str) -> bool:
     return source_file == upload or source_file.startswith(f"{upload}#")
 
 
-def provenance(version: FileVersion, metadata: dict[str, str]) -> tuple[str, str, int | None]:
+def provenance(version: FileVersion, metadata: dict[str, str]) -> tuple[str, datetime, int | None]:
     """(source_file, source_modified_at, expected rows) of a file under raw/: those of the upload that it was converted
     from, or its own.
 
@@ -204,8 +205,9 @@ def provenance(version: FileVersion, metadata: dict[str, str]) -> tuple[str, str
     """
     rows = metadata.get(ROWS)
     if SOURCE_FILE not in metadata or SOURCE_MODIFIED_AT not in metadata:
-        return version.key, version.modified.isoformat(), None
-    return unquote(metadata[SOURCE_FILE]), metadata[SOURCE_MODIFIED_AT], int(rows) if rows is not None else None
+        return version.key, version.modified, None
+    modified_at = datetime.fromisoformat(metadata[SOURCE_MODIFIED_AT])
+    return unquote(metadata[SOURCE_FILE]), modified_at, int(rows) if rows is not None else None
 
 
 def warnings_of(metadata: dict[str, str]) -> tuple[str, ...]:

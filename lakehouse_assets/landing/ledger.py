@@ -61,7 +61,7 @@ def enter(zone: LandingZone, batch_id: str, file: ManifestFile, facts: dict[str,
         "batch_id": batch_id,
         "dataset": file.dataset,
         "key": file.key,
-        "version": file.version,
+        "version": file.version.version_id,
         "size": file.size,
     }
     return zone.store.create_json(zone.ledger_key(file.file_id), entry | facts)

@@ -39,14 +39,14 @@ def in_order(files: Iterable[ManifestFile], after: datetime | None = None) -> tu
     found: list[ManifestFile] = []
     last: dict[str | None, datetime] = {}
     for file in sorted(files, key=_place):
-        time = datetime.fromisoformat(file.source_modified_at)
+        time = file.source_modified_at
         taken = [
             before
             for before in (last.get(file.dataset), after)
             if before is not None and before.replace(microsecond=0) <= time <= before
         ]
         time = max(taken) + TICK if taken else time
-        found.append(replace(file, source_modified_at=time.isoformat()))
+        found.append(replace(file, source_modified_at=time))
         last[file.dataset] = time
     return tuple(found)
 
@@ -54,7 +54,7 @@ def in_order(files: Iterable[ManifestFile], after: datetime | None = None) -> tu
 def _place(file: ManifestFile) -> tuple[datetime, str, NaturalKey, int, str]:
     workbook = file.source_file.rsplit("#", 1)[0] if file.sheet else file.source_file
     return (
-        datetime.fromisoformat(file.source_modified_at),
+        file.source_modified_at,
         file.upload_order,
         natural_key(workbook),
         file.sheet,

@@ -209,8 +209,8 @@ class Store:
         except ClientError as error:
             _none_if_absent(error, GONE)
             raise BadData(
-                f"s3://{self.bucket}/{version.key} (version {version.version}) was deleted or overwritten before it was"
-                " read. Restore it, then run again."
+                f"s3://{self.bucket}/{version.key} (version {version.version_id}) was deleted or overwritten before it"
+                " was read. Restore it, then run again."
             ) from error
 
     def upload(self, path: Path, key: str, metadata: dict[str, str] | None = None) -> str | None:
@@ -264,8 +264,8 @@ class Store:
             _none_if_absent(error, GONE)
             if not self.exists(target):
                 raise GoneError(
-                    f"{version.key} (version {version.version}) was deleted or overwritten, and there is no copy of it"
-                    f" at {target}. Restore it, then run again."
+                    f"{version.key} (version {version.version_id}) was deleted or overwritten, and there is no copy of"
+                    f" it at {target}. Restore it, then run again."
                 ) from error
             return False
         copied = self.head(target)
@@ -279,7 +279,7 @@ class Store:
 
 def _exactly(version: FileVersion) -> dict[str, str]:
     """The quotes are part of an ETag (RFC 9110, 8.8.3): S3 does without, others do not."""
-    return {"VersionId": version.version} if version.version != "null" else {"IfMatch": f'"{version.etag}"'}
+    return {"VersionId": version.version_id} if version.version_id != "null" else {"IfMatch": f'"{version.etag}"'}
 
 
 def _none_if_absent(error: ClientError, absent: Set[str] = ABSENT) -> None:

@@ -9,7 +9,8 @@ from typing import Literal
 
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.landing.ledger import unknown_to_ledger
-from lakehouse_assets.landing.model import FileVersion, Manifest, Noticed, Outcome, batch_id_of
+from lakehouse_assets.landing.model import FileVersion, Manifest, Outcome, Skipped, batch_id_of
+from lakehouse_assets.landing.stored_manifest import from_json
 from lakehouse_assets.landing.zone import LandingZone
 from lakehouse_assets.parallel import in_parallel
 
@@ -29,7 +30,7 @@ def read_manifest(zone: LandingZone, batch_id: str) -> Manifest:
             f"The manifest of batch {batch_id} is missing: someone deleted {zone.manifest_key(batch_id)}. Restore that"
             " object from its older version, then run again. (Without it nobody knows which files the batch holds.)"
         )
-    return Manifest.from_json(value)
+    return from_json(value, zone.store.bucket)
 
 
 def work_to_do(zone: LandingZone, gate: Gate) -> str | None:
@@ -112,7 +113,7 @@ def _oldest(versions: Iterable[FileVersion]) -> FileVersion | None:
     return min(versions, key=lambda version: (version.modified, version.key), default=None)
 
 
-def pending(zone: LandingZone) -> tuple[list[FileVersion], list[FileVersion], list[Noticed]]:
+def pending(zone: LandingZone) -> tuple[list[FileVersion], list[FileVersion], list[Skipped]]:
     """Uploads, files in a dataset's folder (both less what the ledger knows), and what lies in none."""
     uploads = unknown_to_ledger(zone, zone.store.waiting(zone.uploads))
     raw, strays = _by_dataset(zone, zone.store.waiting(zone.raw))
@@ -127,7 +128,7 @@ def dataset_of(zone: LandingZone, key: str) -> str:
     return key.removeprefix(zone.raw).split("/", 1)[0]
 
 
-def _by_dataset(zone: LandingZone, versions: list[FileVersion]) -> tuple[list[FileVersion], list[Noticed]]:
+def _by_dataset(zone: LandingZone, versions: list[FileVersion]) -> tuple[list[FileVersion], list[Skipped]]:
     """What lies in a dataset's folder, and what does not: that is left alone and reported."""
     inside = [
         version
@@ -139,4 +140,4 @@ def _by_dataset(zone: LandingZone, versions: list[FileVersion]) -> tuple[list[Fi
         f"lies in no dataset's folder ({', '.join(f'{zone.raw}{dataset}/' for dataset in zone.contracts)}); left where"
         " it is"
     )
-    return inside, [Noticed(version.key, Outcome.IGNORED, reason) for version in versions if version.file_id not in ids]
+    return inside, [Skipped(version.key, Outcome.IGNORED, reason) for version in versions if version.file_id not in ids]

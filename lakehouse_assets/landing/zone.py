@@ -1,5 +1,7 @@
-"""The landing zone: the bucket with its folders, the contracts, and scratch space. Where each object of `control/`
-lives is written here and nowhere else.
+"""The landing zone: the bucket with its folders, the contracts, and scratch space.
+
+The names of all objects and folders below `control/` are constants of this module. The deployment's permissions and
+lifecycle rules use the same constants: a renamed object whose permission kept the old name would fail only on AWS.
 """
 
 from __future__ import annotations
@@ -10,6 +12,16 @@ from pathlib import Path
 from lakehouse_assets.contracts import Contracts
 from lakehouse_assets.landing.model import FileVersion, Manifest
 from lakehouse_assets.landing.store import Store
+
+LEASE, OPEN_BATCH, ABANDONED, LAST_FILE = "lease.json", "open_batch.json", "abandoned.json", "last_file.json"
+MANIFESTS, JUDGEMENTS, CHECKS, REPORTS = "manifests/", "judgements/", "checks/", "reports/"
+LEDGER, CONTENTS, CONVERSIONS, STAGING = "ledger/", "contents/", "conversions/", "staging/"
+CODE, CONTRACTS = "code/", "contracts/"
+"""What a Glue job or a Lambda runs."""
+ATHENA, PIPES, GLUE_TEMP, DAGSTER = "athena/", "pipes/", "glue-temp/", "dagster/"
+"""Scratch space of services: results of queries, messages of Glue runs, Glue's temporary files, Dagster's files."""
+QUARANTINE = "files/"
+"""Below `rejected/`: the files that no load has read."""
 
 
 @dataclass(frozen=True)
@@ -28,43 +40,43 @@ class LandingZone:
         """Names the batch that is under way. While it is there, nothing else is frozen: a batch that was interrupted is
         finished first.
         """
-        return f"{self.control}open_batch.json"
+        return f"{self.control}{OPEN_BATCH}"
 
     @property
     def abandoned_key(self) -> str:
         """Lists the batches that were given up since the last one that succeeded; absent if there are none."""
-        return f"{self.control}abandoned.json"
+        return f"{self.control}{ABANDONED}"
 
     @property
     def last_file_key(self) -> str:
         """The time of the newest file that a batch has taken."""
-        return f"{self.control}last_file.json"
+        return f"{self.control}{LAST_FILE}"
 
     @property
     def lease_key(self) -> str:
-        return f"{self.control}lease.json"
+        return f"{self.control}{LEASE}"
 
     def manifest_key(self, batch_id: str) -> str:
-        return f"{self.control}manifests/{batch_id}.json"
+        return f"{self.control}{MANIFESTS}{batch_id}.json"
 
     def conversion_key(self, file_id: str) -> str:
-        return f"{self.control}conversions/{file_id}.json"
+        return f"{self.control}{CONVERSIONS}{file_id}.json"
 
     def ledger_key(self, file_id: str) -> str:
-        return f"{self.control}ledger/{file_id}.json"
+        return f"{self.control}{LEDGER}{file_id}.json"
 
     def content_key(self, dataset: str, content: str) -> str:
-        return f"{self.control}contents/{dataset}/{content}.json"
+        return f"{self.control}{CONTENTS}{dataset}/{content}.json"
 
     def judgement_key(self, batch_id: str, dataset: str) -> str:
-        return f"{self.control}judgements/{batch_id}/{dataset}.json"
+        return f"{self.control}{JUDGEMENTS}{batch_id}/{dataset}.json"
 
     def checks_key(self, batch_id: str) -> str:
-        return f"{self.control}checks/{batch_id}.json"
+        return f"{self.control}{CHECKS}{batch_id}.json"
 
     @property
     def reports_prefix(self) -> str:
-        return f"{self.control}reports/"
+        return f"{self.control}{REPORTS}"
 
     def report_key(self, manifest: Manifest) -> str:
         """Begins with the time, so that a listing is the history in order."""
@@ -73,7 +85,7 @@ class LandingZone:
 
     @property
     def staging_prefix(self) -> str:
-        return f"{self.control}staging/"
+        return f"{self.control}{STAGING}"
 
     def staged_key(self, file_id: str, compression: str) -> str:
         """Spark tells gzip by the name's end, and reads nothing of a name that begins with a dot or an underscore."""

@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.etl.engines.base import Engine, LoadResult, RawFile, Tables, Written
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 from lakehouse_assets.landing.csv_files.records import FIELD_LIMIT
 from lakehouse_assets_tests.support import read_delta
 
@@ -132,12 +133,14 @@ class House:
             source_file=given.name,
             source_modified_at=START + timedelta(minutes=given.minutes),
             location=str(path),
-            header=header_of(text, given.delimiter),
-            delimiter=given.delimiter,
-            compression="gzip" if packed else "none",
-            regular=regular if given.regular is None else given.regular,
-            quoted='"' in text,
-            multiline=_multiline(text, given.delimiter),
+            dialect=Dialect(
+                header=header_of(text, given.delimiter),
+                delimiter=given.delimiter,
+                compression="gzip" if packed else "none",
+                regular=regular if given.regular is None else given.regular,
+                quoted='"' in text,
+                multiline=_multiline(text, given.delimiter),
+            ),
             content=given.content,
             seen_before=given.seen_before,
         )

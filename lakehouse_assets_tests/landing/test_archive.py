@@ -125,7 +125,7 @@ def test_archiving_again_changes_nothing(lakehouse: Lakehouse) -> None:
     before = archived(lakehouse)
     assert batch.archive() == moved
     assert archived(lakehouse) == before
-    assert [version.version for version in lakehouse.zone.store.waiting("raw/")] == [newer]
+    assert [version.version_id for version in lakehouse.zone.store.waiting("raw/")] == [newer]
 
 
 def test_a_copy_that_fails_verification_deletes_nothing_and_the_next_try_ends_it(

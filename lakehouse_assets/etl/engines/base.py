@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lakehouse_assets.contracts import Contract
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 
 REJECTED_COLUMNS = {
     "record_id": "string",
@@ -38,26 +39,18 @@ row itself came into the table."""
 
 @dataclass(frozen=True)
 class RawFile:
-    """One file version of a batch, as preflight found it.
+    """One file version of a batch, for an engine to read.
 
-    `location`: where the engine reads it: a path on this machine's disk, or an s3:// address that ends in .gz where the
-    content is gzip. `content`: a hash of its bytes; with the row's number it is a rejected record's identity.
-    `seen_before`: the same content was loaded by an earlier batch, so its rejected records may be there already.
-    `header`: the normalised column names in the file's order; `skipped_lines`: lines above it. `regular`: the strict
-    reader may try it. `quoted`: a quote stands somewhere in it; `multiline`: a line break stands in quotes.
+    location: a path on this machine's disk, or an s3:// address that ends in .gz if the content is gzip.
+    content: a hash of its bytes; with the row's number it identifies a rejected record.
+    seen_before: an earlier batch had a file with the same content, whose rejected records may be there already.
     """
 
     file_id: str
     source_file: str
     source_modified_at: datetime
     location: str
-    header: tuple[str, ...]
-    delimiter: str = ","
-    compression: str = "none"
-    regular: bool = True
-    quoted: bool = True
-    multiline: bool = True
-    skipped_lines: int = 0
+    dialect: Dialect
     content: str = ""
     seen_before: bool = False
 

@@ -9,7 +9,6 @@ narrowest gaps are closed until few ranges are left.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -88,18 +87,3 @@ def same_row(key: str, ranges: list[Range], partition: str, values: list[Any], l
 def within(column: str, ranges: Iterable[Range], literal: Literal) -> str:
     """The predicate that the column lies in one of the ranges."""
     return "(" + " OR ".join(f"{column} BETWEEN {literal(low)} AND {literal(high)}" for low, high in ranges) + ")"
-
-
-def sql_literal(value: int | str | date) -> str:
-    """A value as standard SQL has it, which DuckDB and DataFusion take."""
-    match value:
-        case int():
-            return str(value)
-        case date():
-            return f"DATE '{value}'"
-    return "'" + value.replace("'", "''") + "'"
-
-
-def spark_literal(value: int | str | date) -> str:
-    """A value as Spark takes it: in its texts a backslash begins an escape."""
-    return sql_literal(value).replace("\\", "\\\\")

@@ -6,6 +6,7 @@ from lakehouse_assets.contracts import Column, Contract, Rule, Severity
 from lakehouse_assets.etl.plan.partition import partition_rules
 from lakehouse_assets.etl.plan.types import blank, text_of, texts, typed
 from lakehouse_assets.landing.routing import MALFORMED
+from lakehouse_assets.quoting import spark_literal
 
 SEPARATOR = "; "
 """Between the reasons of one row. A rule's name must not hold it."""
@@ -65,7 +66,7 @@ def _type_reason(column: Column) -> str:
 
 
 def _rule_reason(rule: Rule) -> str:
-    return f"CASE WHEN NOT ({rule.predicate}) THEN '{rule.name}' END"
+    return f"CASE WHEN NOT ({rule.predicate}) THEN {spark_literal(rule.name)} END"
 
 
 def _joined(reasons: list[str]) -> str:

@@ -13,6 +13,7 @@ also match before a last newline.
 from __future__ import annotations
 
 from lakehouse_assets.contracts import Column, Kind
+from lakehouse_assets.quoting import spark_literal
 
 INTEGER = r"^ *[+-]?[0-9]{1,19}([.]0+)? *\z"
 """A fraction of zeros changes nothing: pandas writes each column of whole numbers that has a gap as `15.0`."""
@@ -99,7 +100,7 @@ def typed(column: Column) -> str:
             return _moment(text)
         case Kind.DOUBLE:
             value = f"try_cast(trim({text}) AS DOUBLE)"
-            return f"CASE WHEN {text} RLIKE {_literal(DOUBLE)} AND abs({value}) < {FINITE} THEN {value} END"
+            return f"CASE WHEN {text} RLIKE {spark_literal(DOUBLE)} AND abs({value}) < {FINITE} THEN {value} END"
 
 
 def _whole_number(text: str, number: str, kind: str) -> str:
@@ -107,7 +108,7 @@ def _whole_number(text: str, number: str, kind: str) -> str:
     (5 million rows x 7 columns).
     """
     return (
-        f"CASE WHEN CAST({number} AS STRING) = {text} THEN {number} WHEN {text} RLIKE {_literal(INTEGER)} THEN"
+        f"CASE WHEN CAST({number} AS STRING) = {text} THEN {number} WHEN {text} RLIKE {spark_literal(INTEGER)} THEN"
         f" {_before_point(text, kind)} END"
     )
 
@@ -124,14 +125,10 @@ def _moment(text: str) -> str:
     rest = f"replace(replace(upper(substring({whole}, 20)), ' ', ''), 'UTC', 'Z')"
     same = f"concat(substring({whole}, 1, 10), 'T', substring({whole}, 12, 8), {rest})"
     return (
-        f"CASE WHEN {text} RLIKE {_literal(TIMESTAMP)} THEN try_cast({whole} AS TIMESTAMP) "
-        f"WHEN {text} RLIKE {_literal(TIMESTAMP_TOO)} THEN try_cast({same} AS TIMESTAMP) END"
+        f"CASE WHEN {text} RLIKE {spark_literal(TIMESTAMP)} THEN try_cast({whole} AS TIMESTAMP) "
+        f"WHEN {text} RLIKE {spark_literal(TIMESTAMP_TOO)} THEN try_cast({same} AS TIMESTAMP) END"
     )
 
 
 def _formed(text: str, pattern: str, value: str) -> str:
-    return f"CASE WHEN {text} RLIKE {_literal(pattern)} THEN {value} END"
-
-
-def _literal(pattern: str) -> str:
-    return "'" + pattern.replace("\\", "\\\\") + "'"
+    return f"CASE WHEN {text} RLIKE {spark_literal(pattern)} THEN {value} END"

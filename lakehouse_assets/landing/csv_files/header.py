@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import zip_longest
 
-from lakehouse_assets.landing.csv_files.dialect import FirstRecord
+from lakehouse_assets.landing.csv_files.first_records import FirstRecord
 from lakehouse_assets.landing.routing import Columns, missing, shared
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from lakehouse_assets.landing.csv_files.blanks import is_blank, trimmed
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 from lakehouse_assets.landing.csv_files.unpacking import UnusableError
 
 LONGEST_RECORD = 16 << 20
@@ -76,15 +77,15 @@ def read_records(stream: io.RawIOBase, delimiter: str, skipped_lines: int, named
     )
 
 
-def records_below_header(text: io.TextIOBase, delimiter: str, skipped_lines: int, width: int) -> Iterator[list[str]]:
-    """The fields of each record below the header that is not blank, without blank ones beyond the header's `width`;
-    above the header are `skipped_lines` lines. Of text that preflight let through."""
+def records_below_header(text: io.TextIOBase, dialect: Dialect) -> Iterator[list[str]]:
+    """The fields of each record below the header that is not blank, without blank fields beyond the header's width.
+    `text`: one that preflight accepted."""
     csv.field_size_limit(FIELD_LIMIT)
-    records = csv.reader(islice(text, skipped_lines, None), delimiter=delimiter, strict=True)
+    records = csv.reader(islice(text, dialect.skipped_lines, None), delimiter=dialect.delimiter, strict=True)
     rows = (fields for fields in records if not is_blank(fields))
     next(rows, None)
     for fields in rows:
-        yield trimmed(fields, width)
+        yield trimmed(fields, len(dialect.header))
 
 
 def _cause(error: Exception, lines: _Lines) -> str:

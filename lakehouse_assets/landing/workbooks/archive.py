@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import posixpath
 import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +28,8 @@ from lakehouse_assets.landing.workbooks.scan import CHUNK, Part, Scan, whole_cel
 from lakehouse_assets.landing.workbooks.styles import Shown, date_styles, ordinary_cell
 from lakehouse_assets.landing.workbooks.xml import SpecialCells, read_special_cells
 
-LOCAL_HEADER = 30
+ENCRYPTED = 0x1
+"""A bit of a member's flags."""
 CONTENT_TYPES = "[content_types].xml"
 USUAL_WORKBOOK, USUAL_SHARED_TEXTS, USUAL_STYLES = "xl/workbook.xml", "xl/sharedstrings.xml", "xl/styles.xml"
 SHARED_TEXT = re.compile(rb"<(?:[\w.-]+:)?si[\s/>]")
@@ -81,6 +84,7 @@ class Archive:
         self._ordinary: re.Pattern[bytes] | None = None
         self._file = path.open("rb")
         try:
+            self._zip = self._open_zip()
             self._members = self._directory()
             if CONTENT_TYPES in self._members:
                 self._part(CONTENT_TYPES)
@@ -182,17 +186,50 @@ class Archive:
         return self._parts[name]
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """A part's bytes. Each was found good before."""
-        return self._inflated(self._members[name])
+        """Yields a part's bytes, all that its compressed data hold. Raises BadData if they cannot be unpacked, or if
+        they do not have the checksum that the archive's directory declares.
+        """
+        with self._open_part(self._members[name]) as part:
+            try:
+                while chunk := part.read(CHUNK):
+                    yield chunk
+            except EOFError as error:
+                raise BadData(f"the workbook is cut off: its part {name} ends in the middle") from error
+            except zipfile.BadZipFile as error:
+                raise _undeclared(name) from error
+            except zlib.error as error:
+                raise BadData(f"the workbook is damaged: its part {name} cannot be unpacked ({error})") from error
 
-    def _directory(self) -> dict[str, zipfile.ZipInfo]:
+    def _open_part(self, member: zipfile.ZipInfo) -> IO[bytes]:
+        if member.flag_bits & ENCRYPTED:
+            raise BadData("the workbook is encrypted: save it without a password")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise BadData(f"the workbook's part {member.filename} is packed by a method that Excel does not use")
+        # zipfile reads no further than the declared size, but calamine does: a bomb may declare the size and the
+        # checksum of its first bytes. With the largest size declared, zipfile reads a part to its true end.
+        whole = copy(member)
+        whole.file_size = sys.maxsize
+        try:
+            if 0 <= member.header_offset < self._size:
+                return self._zip.open(whole)
+            cause = None
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            cause = error
+        raise BadData(
+            f"the workbook is damaged: its part {member.filename} is not where the archive's directory says"
+        ) from cause
+
+    def _open_zip(self) -> zipfile.ZipFile:
         refuse_other_files(self._file)
         if self._size > self._limits.max_file_bytes:
             raise BadData(f"the workbook has {self._size:,} bytes, above the limit of {self._limits.max_file_bytes:,}")
         try:
-            members = zipfile.ZipFile(self._file).infolist()
+            return zipfile.ZipFile(self._file)
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise BadData(f"the workbook is cut off or damaged: {error}") from error
+
+    def _directory(self) -> dict[str, zipfile.ZipInfo]:
+        members = self._zip.infolist()
         if len(members) > self._limits.max_parts:
             raise BadData(f"the workbook has {len(members):,} parts, above the limit of {self._limits.max_parts:,}")
         refuse_other_archives(self._file, members)
@@ -214,64 +251,28 @@ class Archive:
             raise BadData(f"the workbook is damaged: it has no part {name[:200]}")
         if name in self._doubled:
             raise BadData(f"the workbook is damaged: two of its parts have one name, {name[:200]}")
-        member = self._members[name]
-        tally = _Tally()
+        size = 0
         scan = Scan(ordinary)
-        for piece in whole_cells(self._counted(name, tally)):
+        for piece in whole_cells(self._counted(name)):
             if b"<!DOCTYPE" in piece or b"<!ENTITY" in piece:
                 raise BadData(
                     f"the workbook's part {name} declares XML entities, which no spreadsheet program writes: it is"
                     " refused as an attack"
                 )
             scan.take(piece)
-        if tally.size != member.file_size or tally.checksum != member.CRC:
-            raise BadData(f"the workbook is damaged: its part {name} is not what the archive's directory declares")
+            size += len(piece)
+        if size != self._members[name].file_size:
+            raise _undeclared(name)
         return Part(name, scan.row_tags, scan.suspicious)
 
-    def _counted(self, name: str, tally: _Tally) -> Iterator[bytes]:
-        for chunk in self._inflated(self._members[name]):
-            if tally.size == 0 and (chunk.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in chunk[:4]):
+    def _counted(self, name: str) -> Iterator[bytes]:
+        first = True
+        for chunk in self.chunks(name):
+            if first and (chunk.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in chunk[:4]):
                 raise BadData(f"the workbook's part {name} is not UTF-8: save it with Excel or LibreOffice again")
-            tally.size += len(chunk)
-            tally.checksum = zlib.crc32(chunk, tally.checksum)
+            first = False
             self._count(len(chunk))
             yield chunk
-
-    def _inflated(self, member: zipfile.ZipInfo) -> Iterator[bytes]:
-        """A member's bytes: as many as are really there, not as many as its directory entry declares (which is where
-        `zipfile` stops).
-        """
-        if member.flag_bits & 0x1:
-            raise BadData("the workbook is encrypted: save it without a password")
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise BadData(f"the workbook's part {member.filename} is packed by a method that Excel does not use")
-        offset = min(max(member.header_offset, 0), self._size)  # below 0 where bytes are missing before the directory
-        self._file.seek(offset)
-        header = self._file.read(LOCAL_HEADER)
-        if not header.startswith(b"PK\x03\x04") or len(header) < LOCAL_HEADER:
-            raise BadData(
-                f"the workbook is damaged: its part {member.filename} is not where the archive's directory says"
-            )
-        names = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-        place = offset + LOCAL_HEADER + names
-        stored = _pieces(self._file, place, member.compress_size)
-        if member.compress_type == zipfile.ZIP_STORED:
-            yield from stored
-            return
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            for piece in stored:
-                packed = piece
-                while packed and not inflater.eof:
-                    yield inflater.decompress(packed, CHUNK)
-                    packed = inflater.unconsumed_tail
-            yield inflater.flush()
-        except zlib.error as error:
-            raise BadData(
-                f"the workbook is damaged: its part {member.filename} cannot be unpacked ({error})"
-            ) from error
-        if not inflater.eof:
-            raise BadData(f"the workbook is cut off: its part {member.filename} ends in the middle")
 
     def _count(self, more: int) -> None:
         self._unpacked += more
@@ -289,20 +290,5 @@ class Archive:
             raise BadData(f"the workbook is damaged: its part {name} is no XML ({error})") from error
 
 
-@dataclass
-class _Tally:
-    """Of a part's bytes."""
-
-    size: int = 0
-    checksum: int = 0
-
-
-def _pieces(file: IO[bytes], place: int, size: int) -> Iterator[bytes]:
-    while size > 0:
-        file.seek(place)  # another reading of the same file may have moved it
-        piece = file.read(min(CHUNK, size))
-        if not piece:
-            return
-        place += len(piece)
-        size -= len(piece)
-        yield piece
+def _undeclared(name: str) -> BadData:
+    return BadData(f"the workbook is damaged: its part {name} is not what the archive's directory declares")

@@ -4,7 +4,6 @@ for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +14,7 @@ from typing import cast
 from python_calamine import CalamineSheet
 
 from lakehouse_assets.errors import BadData
+from lakehouse_assets.landing.csv_files.lines import csv_line
 from lakehouse_assets.landing.routing import MALFORMED, Route, check_header, normalise, route
 from lakehouse_assets.landing.workbooks.cells import Value, cell_text
 from lakehouse_assets.landing.workbooks.scan import Part
@@ -23,7 +23,6 @@ from lakehouse_assets.landing.workbooks.xml import SpecialCells
 HEADER_WITHIN = 20
 """Of a sheet's filled rows: reports have a title, a date, perhaps filters above their header."""
 DATE_LENGTH = len("2025-04-01")
-needs_quotes = re.compile(r'[",\r\n]').search
 
 
 @dataclass(frozen=True)
@@ -220,7 +219,7 @@ def _write(
     ]
     written = blank = above = 0
     with target.open("w", encoding="utf-8", newline="") as file:
-        file.write(_line([*compress(header.names, kept), *([MALFORMED] if rows.faults else [])]))
+        file.write(csv_line([*compress(header.names, kept), *([MALFORMED] if rows.faults else [])]))
         for number, texts in rows.texts(timestamps):
             if rows.is_blank(number, texts):
                 blank += 1
@@ -232,7 +231,7 @@ def _write(
                     cells.append("; ".join(fault.reason for fault in rows.faults.get(number, {}).values()))
                 if len(texts) > width:
                     cells += _without_blank_end(texts[width:])
-                line = _line(cells)
+                line = csv_line(cells)
                 budget.spend(len(line))
                 file.write(line)
                 written += 1
@@ -253,13 +252,3 @@ def _without_blank_end(cells: list[str]) -> list[str]:
     while cells and not cells[-1].strip():
         cells.pop()
     return cells
-
-
-def _line(cells: list[str]) -> str:
-    """A record. Not by the csv module: with "\\n" as its line end it leaves a carriage return in a field unquoted
-    before Python 3.13.
-    """
-    line = ",".join(cells)
-    if '"' in line or "\n" in line or "\r" in line or line.count(",") >= len(cells):
-        line = ",".join('"' + cell.replace('"', '""') + '"' if needs_quotes(cell) else cell for cell in cells)
-    return line + "\n"

@@ -40,11 +40,12 @@ def reader_of(file: RawFile) -> Reader:
     """The fastest reader that reads the file exactly. Looks through the file (about a gigabyte a second) until it
     knows.
     """
-    if not file.regular:
+    dialect = file.dialect
+    if not dialect.regular:
         return Reader.PYTHON
-    several_blocks = file.compression != "none" or file.path.stat().st_size > ONE_BLOCK
-    space_before_quote = re.compile(rb"[\r\n%b] +\"" % re.escape(file.delimiter).encode())
-    blank_rows = BlankRows(f'{file.delimiter}"')
+    several_blocks = dialect.compression != "none" or file.path.stat().st_size > ONE_BLOCK
+    space_before_quote = re.compile(rb"[\r\n%b] +\"" % re.escape(dialect.delimiter).encode())
+    blank_rows = BlankRows(f'{dialect.delimiter}"')
     quoted = False
     for text in _overlapping(file):
         quoted = quoted or b'"' in text
@@ -66,7 +67,7 @@ def _overlapping(file: RawFile) -> Iterator[bytes]:
     line end.
     """
     kept = b""
-    with (gzip.open if file.compression == "gzip" else open)(file.path, "rb") as content:
+    with (gzip.open if file.dialect.compression == "gzip" else open)(file.path, "rb") as content:
         while chunk := content.read(CHUNK):
             text = kept + chunk
             yield text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import duckdb
 from deltalake import DeltaTable
@@ -11,8 +10,9 @@ from deltalake import DeltaTable
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS
 from lakehouse_assets.etl.engines.embedded import delta
+from lakehouse_assets.etl.engines.embedded.queries import only_row, rows_of
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, raw_of_rejected
-from lakehouse_assets.etl.engines.ranges import sql_literal, within
+from lakehouse_assets.etl.engines.ranges import within
 from lakehouse_assets.etl.engines.table import (
     SAID_AGAIN,
     SAME_OPEN_RECORD,
@@ -32,6 +32,7 @@ from lakehouse_assets.etl.plan.resolve import (
     open_records_sql,
     outdone_sql,
 )
+from lakehouse_assets.quoting import sql_literal
 
 
 class Rejects:
@@ -70,7 +71,8 @@ class Rejects:
             return None
         if revision:
             delta.delete(self.table, f"batch_id = {sql_literal(self.batch_id)}")
-        if not self._one("SELECT count(*) FROM not_inserted WHERE verdict = 'rejected' AND row_id >= 0")[0]:
+        rejected = "SELECT count(*) FROM not_inserted WHERE verdict = 'rejected' AND row_id >= 0"
+        if not only_row(self.connection, rejected)[0]:
             return 0
         self.connection.execute(
             f"CREATE TABLE raws AS {' UNION ALL '.join(raw_of_rejected(chunk) for chunk in chunks)}"
@@ -131,7 +133,7 @@ class Rejects:
             "DELETE FROM resolved WHERE record_id IN (SELECT r.record_id FROM retried_rows r JOIN decided d ON d.row_id"
             " = -1 - r.rowid WHERE d.verdict <> 'rejected')"
         )
-        return int(self._one("SELECT count(*) FROM resolved")[0])
+        return int(only_row(self.connection, "SELECT count(*) FROM resolved")[0])
 
     @property
     def settled_before(self) -> bool:
@@ -157,7 +159,7 @@ class Rejects:
             f" {batch} END, false, NULL, {batch}, resolution, said_at FROM (SELECT *, NULL AS said_at FROM resolved"
             " UNION ALL FROM outdone) WHERE record_id NOT IN (SELECT record_id FROM retried_rows)"
         )
-        if self._one("SELECT count(*) FROM settled")[0]:
+        if only_row(self.connection, "SELECT count(*) FROM settled")[0]:
             rows = self.connection.sql("SELECT * FROM settled")
             delta.merge(
                 self.table,
@@ -200,9 +202,8 @@ class Rejects:
 
     def _seen(self) -> list[str]:
         """What the ids of records begin with whose content came before."""
-        return [
-            record for (record,) in self._all("SELECT DISTINCT record FROM files WHERE seen_before ORDER BY record")
-        ]
+        found = rows_of(self.connection, "SELECT DISTINCT record FROM files WHERE seen_before ORDER BY record")
+        return [record for (record,) in found]
 
     def _of_content_seen(self, record_id: str = "record_id") -> str:
         """The predicate that a record is of content that this batch brings again."""
@@ -213,9 +214,3 @@ class Rejects:
         found = delta.look_up(self.table, columns, where)
         self.connection.execute(f"CREATE TABLE {into} AS SELECT * FROM found")
         del found
-
-    def _all(self, sql: str) -> list[tuple[Any, ...]]:
-        return self.connection.execute(sql).fetchall()
-
-    def _one(self, sql: str) -> tuple[Any, ...]:
-        return self._all(sql)[0]

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lakehouse_assets.etl.engines.base import RawFile
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 from lakehouse_assets.landing.csv_files.records import records_below_header
 from lakehouse_assets.landing.routing import MALFORMED
 
@@ -28,26 +29,27 @@ def rewritten(file: RawFile, target: Path) -> RawFile:
     """The same rows in the same order, each with as many fields as the header; a ragged row is blank but for
     `_malformed` (why) and `_raw` (its fields).
     """
-    own_verdict = file.header.index(MALFORMED) if MALFORMED in file.header else None
-    header = (*(name for name in file.header if name != MALFORMED), MALFORMED, RAW)
+    given = file.dialect.header
+    own_verdict = given.index(MALFORMED) if MALFORMED in given else None
+    header = (*(name for name in given if name != MALFORMED), MALFORMED, RAW)
     with target.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(header)
         for fields in _records(file):
-            if len(fields) != len(file.header):
-                reason = f"{len(fields)} fields where the header has {len(file.header)}"
-                writer.writerow(
-                    [*[""] * (len(header) - 2), reason, json.dumps(_named(file.header, fields), ensure_ascii=False)]
-                )
+            if len(fields) != len(given):
+                reason = f"{len(fields)} fields where the header has {len(given)}"
+                named = json.dumps(_named(given, fields), ensure_ascii=False)
+                writer.writerow([*[""] * (len(header) - 2), reason, named])
                 continue
             verdict = fields.pop(own_verdict) if own_verdict is not None else ""
             writer.writerow([*fields, verdict, ""])
-    return replace(file, location=str(target), header=header, delimiter=",", compression="none", regular=True)
+    return replace(file, location=str(target), dialect=Dialect(header))
 
 
 def _records(file: RawFile) -> Iterator[list[str]]:
-    with (gzip.open if file.compression == "gzip" else open)(file.path, "rt", encoding="utf-8-sig", newline="") as text:
-        yield from records_below_header(text, file.delimiter, file.skipped_lines, len(file.header))
+    opened = gzip.open if file.dialect.compression == "gzip" else open
+    with opened(file.path, "rt", encoding="utf-8-sig", newline="") as text:
+        yield from records_below_header(text, file.dialect)
 
 
 def _named(header: tuple[str, ...], fields: list[str]) -> dict[str, str]:

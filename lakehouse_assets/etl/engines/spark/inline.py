@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lakehouse_assets.etl.engines.ranges import spark_literal
+from lakehouse_assets.quoting import spark_literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

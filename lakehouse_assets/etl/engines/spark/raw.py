@@ -22,11 +22,12 @@ from pyspark.sql.types import ArrayType, IntegerType, LongType, StringType, Stru
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import RawFile
-from lakehouse_assets.etl.engines.ranges import spark_literal
 from lakehouse_assets.etl.engines.spark.inline import listed
 from lakehouse_assets.etl.engines.spark.records import RecordsFile, fields_of_line
 from lakehouse_assets.landing.csv_files.blanks import BLANK
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 from lakehouse_assets.landing.routing import MALFORMED
+from lakehouse_assets.quoting import spark_literal
 
 RECORD = StructType(
     [
@@ -69,14 +70,14 @@ def raw_rows(
     """
     layouts: dict[Layout, list[tuple[int, RawFile]]] = defaultdict(list)
     for file_no, file in enumerate(files):
-        layouts[Layout(file.header, file.delimiter, _way(file))].append((file_no, file))
+        layouts[Layout(file.dialect.header, file.dialect.delimiter, _way(file.dialect))].append((file_no, file))
     parts = [(layout, _records(spark, layout, alike, environment, links)) for layout, alike in layouts.items()]
     named = [
         records.select("file_no", "block", *_named(contract, layout), _malformed(layout)) for layout, records in parts
     ]
     as_read = [records.select(_as_map(layout).alias("raw")) for layout, records in parts]
     row_id = F.monotonically_increasing_id().alias("row_id")
-    headed = frozenset(file_no for file_no, file in enumerate(files) if _way(file) != BY_RECORD)
+    headed = frozenset(file_no for file_no, file in enumerate(files) if _way(file.dialect) != BY_RECORD)
     return RawRows(
         reduce(DataFrame.unionAll, named).select("*", row_id),
         reduce(DataFrame.unionAll, as_read).select("*", row_id),
@@ -99,11 +100,11 @@ def first_rows(raw: RawRows, blocks: Iterable[tuple[int, int, int, int]]) -> lis
     return numbered
 
 
-def _way(file: RawFile) -> str:
-    irregular_gzip = file.compression == "gzip" and not file.regular
-    if file.multiline or file.skipped_lines or irregular_gzip:
+def _way(dialect: Dialect) -> str:
+    irregular_gzip = dialect.compression == "gzip" and not dialect.regular
+    if dialect.multiline or dialect.skipped_lines or irregular_gzip:
         return BY_RECORD
-    return "quoted lines" if file.quoted else "plain lines"
+    return "quoted lines" if dialect.quoted else "plain lines"
 
 
 def _records(
@@ -123,12 +124,7 @@ def _records(
 
 
 def _by_record(spark: SparkSession, files: list[tuple[int, RawFile]], environment: Mapping[str, str]) -> DataFrame:
-    tasks = [
-        RecordsFile(
-            file_no, file.location, file.delimiter, file.compression, file.skipped_lines, len(file.header), environment
-        )
-        for file_no, file in files
-    ]
+    tasks = [RecordsFile(file_no, file.location, file.dialect, environment) for file_no, file in files]
     rows = spark.sparkContext.parallelize(tasks, len(tasks)).flatMap(RecordsFile.rows)
     return spark.createDataFrame(rows, RECORD, verifySchema=False)
 
@@ -139,7 +135,7 @@ def _readable(file: RawFile, file_no: int, links: Path) -> str:
     """
     if file.location.startswith("s3://"):
         return file.location
-    link = links / f"{file_no}.csv{'.gz' if file.compression == 'gzip' else ''}"
+    link = links / f"{file_no}.csv{'.gz' if file.dialect.compression == 'gzip' else ''}"
     link.symlink_to(Path(file.location).absolute())
     return str(link)
 

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, RawFile
-from lakehouse_assets.etl.engines.ranges import spark_literal, within
+from lakehouse_assets.etl.engines.ranges import within
 from lakehouse_assets.etl.engines.spark.cached import Kept
 from lakehouse_assets.etl.engines.spark.delta import Table
 from lakehouse_assets.etl.engines.spark.inline import listed
@@ -31,6 +31,7 @@ from lakehouse_assets.etl.plan.resolve import (
     open_records_sql,
     outdone_sql,
 )
+from lakehouse_assets.quoting import spark_literal
 
 NUMBER = "p.number + d.row_id - p.first_row"
 """A row's number in its file, from the view `places`."""
@@ -75,9 +76,9 @@ class Rejects:
         self._view("as_read", as_read)
         self._view_places()
         rows = self.spark.sql(
-            f"""SELECT concat(f.record, ':', {NUMBER}) AS record_id, '{self.contract.dataset}' AS dataset,
+            f"""SELECT concat(f.record, ':', {NUMBER}) AS record_id, {spark_literal(self.contract.dataset)} AS dataset,
               split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, d.source_file, {NUMBER} AS row_number, d.source_modified_at,
-              '{self.batch_id}' AS batch_id, CAST(NULL AS STRING) AS healed_by, d.broken IS NULL AS waiting, r.raw['{self.contract.key}'] AS key,
+              {spark_literal(self.batch_id)} AS batch_id, CAST(NULL AS STRING) AS healed_by, d.broken IS NULL AS waiting, r.raw['{self.contract.key}'] AS key,
               CAST(NULL AS STRING) AS resolved_by, CAST(NULL AS STRING) AS resolution
             FROM decided d JOIN files f USING (file_no) JOIN places p USING (file_no, block) JOIN as_read r USING (row_id) WHERE d.verdict = 'rejected'"""
         ).select(*REJECTED_COLUMNS)
