@@ -81,16 +81,16 @@ def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Batch]:
             if _asked_to_stop():
                 # The run ends as stopped, even if the report cannot be written.
                 with suppress(LakehouseError):
-                    _record(batch, STOPPED)
+                    record_failure(batch, STOPPED)
             raise
         except Exception as error:
-            _record(batch, _reason(error))
+            record_failure(batch, _reason(error))
             raise
 
 
-def _record(batch: Batch, reason: str) -> None:
-    """Records the failure, unless another process changed the batch while this step was paused, or the batch is closed:
-    then its report stands.
+def record_failure(batch: Batch, reason: str) -> None:
+    """Records the failure in the batch's report and in the run's tags, unless another process changed the batch while
+    this step was paused, or the batch is closed: then its report stands.
     """
     batch.connections.lease.confirm_if_taken()
     if batch.is_under_way():

@@ -9,7 +9,7 @@ import dagster as dg
 
 from lakehouse_assets.assets.evaluations import evaluations
 from lakehouse_assets.assets.keys import BATCH, athena_key
-from lakehouse_assets.assets.steps import for_batch, named_failures, step
+from lakehouse_assets.assets.steps import for_batch, named_failures, record_failure, step
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.checks import CHECKS, NO_ORPHANS, ONLY_WARN, CheckResult
 from lakehouse_assets.contracts import Contracts
@@ -57,5 +57,5 @@ def _found(lakehouse: Lakehouse, batch_id: str) -> dict[str, list[CheckResult]]:
     with step(lakehouse, batch_id) as batch:
         found, failed = batch.check()
         if failed:
-            batch.record_failure(f"Checks failed: {'; '.join(failed)}")
+            record_failure(batch, f"Checks failed: {'; '.join(failed)}")
         return found

@@ -287,6 +287,9 @@ def test_a_failed_check_fails_the_run_and_leaves_the_batch_open(
     assert report is not None
     assert report["status"] == "failed"
     assert report["error"] == "Checks failed: products: key_unique: 3 rows, 2 distinct values of product_id"
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags["lakehouse/failed_because"] == report["error"]
 
 
 def test_once_the_table_is_repaired_the_batch_is_closed_by_the_next_run(
