@@ -23,8 +23,10 @@ WITHOUT_THE_GATE = (
     f"run the job {LOAD_BATCH} with the run config `ops: {{landing__batch: {{config: {{gate: any}}}}}}`, or `lakehouse"
     " load`"
 )
-LOADED_BY = f"The job {LOAD_BATCH} (or `Materialize all`) loads pending files; materialized alone, this asset only"
-ALONE = f"{LOADED_BY} resumes an open batch."
+ALONE = (
+    f"The job {LOAD_BATCH} (or `Materialize all`) loads pending files; materialized alone, this asset only resumes an"
+    " open batch."
+)
 """A sentence for the descriptions of the assets that work on a batch."""
 
 
