@@ -16,10 +16,10 @@ from lakehouse_assets.landing.zone import (
     ABANDONED,
     CONTENTS,
     CONVERSIONS,
-    JUDGEMENTS,
     LAST_FILE,
     LEASE,
     LEDGER,
+    LOAD_RESULTS,
     MANIFESTS,
     OPEN_BATCH,
     QUARANTINE,
@@ -63,7 +63,7 @@ TOUCHES = {
             LEDGER,
             CONTENTS,
             CONVERSIONS,
-            JUDGEMENTS,
+            LOAD_RESULTS,
             "{raw}",
             "{uploads}",
         ),
@@ -71,23 +71,23 @@ TOUCHES = {
     ),
     "load": Touches(
         # Removes too: writing a checkpoint deletes expired files of Delta's log.
-        reads=(LEASE, MANIFESTS, JUDGEMENTS, "{raw}", *TABLES),
-        writes=(LEASE, JUDGEMENTS, *TABLES),
+        reads=(LEASE, MANIFESTS, LOAD_RESULTS, "{raw}", *TABLES),
+        writes=(LEASE, LOAD_RESULTS, *TABLES),
         removes=TABLES,
     ),
     "diagnose": Touches(),
     "archive": Touches(
-        reads=(LEASE, MANIFESTS, JUDGEMENTS, LEDGER, CONTENTS, "{raw}", "{uploads}", "{archive}", QUARANTINED),
+        reads=(LEASE, MANIFESTS, LOAD_RESULTS, LEDGER, CONTENTS, "{raw}", "{uploads}", "{archive}", QUARANTINED),
         writes=(LEASE, LEDGER, CONTENTS, "{archive}", QUARANTINED),
         removes=("{raw}", "{uploads}"),
     ),
-    "count": Touches(reads=(LEASE, MANIFESTS, JUDGEMENTS), writes=(LEASE,)),
+    "count": Touches(reads=(LEASE, MANIFESTS, LOAD_RESULTS), writes=(LEASE,)),
     "record": Touches(
-        reads=(LEASE, OPEN_BATCH, MANIFESTS, JUDGEMENTS, LEDGER, REPORTS, STAGING),
+        reads=(LEASE, OPEN_BATCH, MANIFESTS, LOAD_RESULTS, LEDGER, REPORTS, STAGING),
         writes=(LEASE, REPORTS),
         removes=(OPEN_BATCH, ABANDONED, STAGING),
     ),
-    "failure": Touches(reads=(LEASE, OPEN_BATCH, MANIFESTS, JUDGEMENTS, REPORTS), writes=(LEASE, REPORTS)),
+    "failure": Touches(reads=(LEASE, OPEN_BATCH, MANIFESTS, LOAD_RESULTS, REPORTS), writes=(LEASE, REPORTS)),
 }
 """By role (aws_deploy.state_machine.tasks.LAMBDAS)."""
 MORE: dict[str, Callable[[Site], list[iam.PolicyStatement]]] = {
@@ -121,13 +121,13 @@ def load_of(contract: Contract) -> Touches:
             OPEN_BATCH,
             MANIFESTS,
             REPORTS,
-            JUDGEMENTS,
+            LOAD_RESULTS,
             STAGING,
             f"{{raw}}{contract.dataset}/",
             *own,
             *parents,
         ),
-        writes=(LEASE, JUDGEMENTS, STAGING, *own),
+        writes=(LEASE, LOAD_RESULTS, STAGING, *own),
         removes=own,
     )
 

@@ -201,7 +201,7 @@ class Audit:
         if rejected is None:
             return 0
         records = ask(
-            rejected.table, f"SELECT raw FROM ({rejected.told(('raw', 'resolution', 'waiting'))}) WHERE {where}"
+            rejected.table, f"SELECT raw FROM ({rejected.select_sql(('raw', 'resolution', 'waiting'))}) WHERE {where}"
         )
         connection.register("records", records)
         columns = ", ".join(f'raw[{sql_literal(name)}] AS "{name}"' for name in contract.names)

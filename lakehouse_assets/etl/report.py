@@ -1,4 +1,4 @@
-"""Makes the load report: what became of each file and each row of a batch. `report_types` describes its keys."""
+"""Makes the load report: the outcome of each file and each row of a batch. `report_types` describes its keys."""
 
 from __future__ import annotations
 
@@ -58,13 +58,14 @@ def _counts(counts: Counts) -> DatasetCounts:
 
 
 def _numbers(load_results: Mapping[str, LoadResult], name: str) -> dict[str, int]:
-    """One number of the load results, for each dataset in which it is not 0."""
+    """One count of the load results by dataset, without zeros."""
     return {dataset: number for dataset, load_result in load_results.items() if (number := getattr(load_result, name))}
 
 
 def report_in_words(report: LoadReport) -> str:
-    """The report as the text of a message: the counts of each dataset's rows, and the files that were not taken. It
-    holds no row's values, which may be personal data."""
+    """The report as the text of a message: the counts of each dataset's rows, and the files that were not loaded. It
+    has no values of rows, which may be personal data.
+    """
     rows = [
         f"{dataset}: {', '.join(f'{count} {name}' for name, count in counts.items() if count)}"
         for dataset, counts in report["datasets"].items()
@@ -150,8 +151,9 @@ def facts_of(manifest: Manifest, load_results: Mapping[str, LoadResult]) -> dict
 
 
 def outcome_of(file: ManifestFile, counts: FileCounts | None) -> Outcome:
-    """What became of a file. A file that was to be loaded is not loaded if no load has finished it, a duplicate if its
-    content was seen before and changed nothing, and loaded otherwise."""
+    """The outcome of a file. A file to load is not_loaded if no load has finished it, a duplicate if its content was
+    seen before and changed nothing, and loaded otherwise.
+    """
     if file.outcome is not Outcome.LOAD:
         return file.outcome
     if counts is None:

@@ -1,5 +1,5 @@
-"""Freezing a batch: what waits, less what the ledger knows, each file preflighted, becomes a manifest. Later steps read
-the manifest, never the prefix.
+"""Freezes a batch: the pending files that the ledger does not have are preflighted and become a manifest. Later steps
+read the manifest and never list the prefix again.
 """
 
 from __future__ import annotations
@@ -26,14 +26,17 @@ from lakehouse_assets.parallel import in_parallel
 def freeze(
     zone: LandingZone, gate: Gate, confirm: Callable[[], None] = lambda: None, *, keep_copies: bool = True
 ) -> Manifest | None:
-    """The open batch, or a new one of all that waits. None where nothing waits, or not yet what the gate asks for.
+    """The open batch, or else a new one with all pending files. None if no files are pending, or the gate holds them
+    back.
 
-    `confirm` is called before the batch is opened, when all files have been looked at: it raises where this process may
-    not write any more. `keep_copies`: the files that were fetched to be looked at stay here for a load on this machine;
-    else a batch may be larger than this machine's disk.
+    `confirm` is called after all files are preflighted and before the batch is opened; it raises if this process may
+    not write any more. `keep_copies`: keep the downloaded files for a load on this machine. Without it a batch may be
+    larger than this machine's disk.
 
-    Order of writes: the manifest, then the pointer to it. A crash between them leaves a manifest that nothing points
-    to; the same files make the same id, so the next try finds it there and goes on with it.
+    The manifest is written first, then the pointer to it. A crash between them leaves a manifest without a pointer; the
+    same files make the same id, so the next call finds that manifest and uses it.
+
+    Raises BadData if the open batch is being abandoned, or if a file was deleted before it could be read.
     """
     under_way = open_batch(zone)
     if under_way:
@@ -69,7 +72,7 @@ def freeze(
 
 
 def close_batch(zone: LandingZone, batch_id: str) -> None:
-    """The batch is done: the pointer goes, and with it the copies that were made for its loads."""
+    """Closes a batch: deletes the pointer to it and the copies that were made for its loads."""
     pointer = zone.store.get_json(zone.open_batch_key)
     if pointer and pointer["batch_id"] == batch_id:
         zone.store.delete(zone.open_batch_key)
@@ -117,8 +120,8 @@ def _warnings(found: Preflight, contract: Contract) -> tuple[str, ...]:
 
 
 def _without_repeats(files: tuple[ManifestFile, ...]) -> tuple[ManifestFile, ...]:
-    """Of files with one content in one batch the latest is loaded: whatever an earlier copy says, it says too, and it
-    wins over what came between them.
+    """Marks all but the latest of several files with the same content as duplicates. The latest has every row of the
+    others, and it wins over files that came between them.
     """
     latest = {(file.dataset, file.content): file for file in files}
     return tuple(_as_duplicate(file, latest[file.dataset, file.content]) for file in files)
@@ -131,7 +134,7 @@ def _as_duplicate(file: ManifestFile, latest: ManifestFile) -> ManifestFile:
 
 
 def _conversions(zone: LandingZone, uploads: Iterable[FileVersion]) -> tuple[list[ManifestFile], list[Skipped]]:
-    """The converted uploads themselves, which are archived with the batch, and their sheets that became no CSV."""
+    """The converted uploads, which are archived with the batch, and their sheets that were not converted."""
     files, skipped = [], []
     for version in uploads:
         record = zone.store.get_json(zone.conversion_key(version.file_id))

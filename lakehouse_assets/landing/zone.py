@@ -14,10 +14,11 @@ from lakehouse_assets.landing.model import FileVersion, Manifest
 from lakehouse_assets.landing.store import Store
 
 LEASE, OPEN_BATCH, ABANDONED, LAST_FILE = "lease.json", "open_batch.json", "abandoned.json", "last_file.json"
-MANIFESTS, JUDGEMENTS, CHECKS, REPORTS = "manifests/", "judgements/", "checks/", "reports/"
+MANIFESTS, LOAD_RESULTS, CHECKS, REPORTS = "manifests/", "judgements/", "checks/", "reports/"
+"""The folder of load results has an old name, because buckets hold objects under it."""
 LEDGER, CONTENTS, CONVERSIONS, STAGING = "ledger/", "contents/", "conversions/", "staging/"
 CODE, CONTRACTS = "code/", "contracts/"
-"""What a Glue job or a Lambda runs."""
+"""The code that Glue jobs and Lambdas run, and the contracts."""
 ATHENA, PIPES, GLUE_TEMP, DAGSTER = "athena/", "pipes/", "glue-temp/", "dagster/"
 """Scratch space of services: results of queries, messages of Glue runs, Glue's temporary files, Dagster's files."""
 QUARANTINE = "files/"
@@ -37,19 +38,19 @@ class LandingZone:
 
     @property
     def open_batch_key(self) -> str:
-        """Names the batch that is under way. While it is there, nothing else is frozen: a batch that was interrupted is
-        finished first.
+        """The pointer to the open batch. While it exists, no other batch is frozen: an interrupted batch is finished
+        first.
         """
         return f"{self.control}{OPEN_BATCH}"
 
     @property
     def abandoned_key(self) -> str:
-        """Lists the batches that were given up since the last one that succeeded; absent if there are none."""
+        """The list of the batches that were abandoned since the last one that succeeded; absent if there are none."""
         return f"{self.control}{ABANDONED}"
 
     @property
     def last_file_key(self) -> str:
-        """The time of the newest file that a batch has taken."""
+        """The object with the time of the newest file that a batch has taken."""
         return f"{self.control}{LAST_FILE}"
 
     @property
@@ -68,8 +69,8 @@ class LandingZone:
     def content_key(self, dataset: str, content: str) -> str:
         return f"{self.control}{CONTENTS}{dataset}/{content}.json"
 
-    def judgement_key(self, batch_id: str, dataset: str) -> str:
-        return f"{self.control}{JUDGEMENTS}{batch_id}/{dataset}.json"
+    def load_result_key(self, batch_id: str, dataset: str) -> str:
+        return f"{self.control}{LOAD_RESULTS}{batch_id}/{dataset}.json"
 
     def checks_key(self, batch_id: str) -> str:
         return f"{self.control}{CHECKS}{batch_id}.json"
@@ -79,7 +80,7 @@ class LandingZone:
         return f"{self.control}{REPORTS}"
 
     def report_key(self, manifest: Manifest) -> str:
-        """Begins with the time, so that a listing is the history in order."""
+        """The key begins with the time, so that a listing is the history in order."""
         created_at = manifest.created_at.replace(":", "").replace("+0000", "Z")
         return f"{self.reports_prefix}{created_at}-{manifest.batch_id}.json"
 
@@ -88,12 +89,14 @@ class LandingZone:
         return f"{self.control}{STAGING}"
 
     def staged_key(self, file_id: str, compression: str) -> str:
-        """Spark tells gzip by the name's end, and reads nothing of a name that begins with a dot or an underscore."""
+        """The key of a copy for Spark, which recognises gzip by the suffix and skips names that begin with a dot or an
+        underscore.
+        """
         return f"{self.staging_prefix}{file_id}.csv{'.gz' if compression == 'gzip' else ''}"
 
     def staged_copy(self, version: FileVersion, compression: str) -> str:
-        """Copies a version inside the bucket, for engines that read from there: they know no versions, and the object
-        may be overwritten meanwhile.
+        """Copies a version inside the bucket, for engines that read from there: they cannot read a certain version, and
+        the object may be overwritten at any time. Returns the copy's s3:// location.
         """
         key = self.staged_key(version.file_id, compression)
         if not self.store.exists(key):
@@ -101,9 +104,7 @@ class LandingZone:
         return f"s3://{self.store.bucket}/{key}"
 
     def local_copy(self, version: FileVersion) -> Path:
-        """Downloads a version once; a later step on the same machine finds it there, on another machine it is fetched
-        anew.
-        """
+        """Downloads a version, unless an earlier step on this machine has. Returns its path."""
         path = self.scratch / "files" / version.file_id
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -372,5 +372,5 @@ def test_every_row_of_a_sheet_is_told_of_also_where_the_sheet_is_not_taken_or_it
         ("notes", 2),
     ]
     [titled] = [file for file in batch.manifest.files if file.dataset == "products"]
-    assert titled.warnings == ("the header stands in row 3; 2 rows above it were skipped",)
+    assert titled.warnings == ("the header is in row 3; 2 rows above it were skipped",)
     assert titled.expected_rows == 1

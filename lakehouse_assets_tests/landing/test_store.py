@@ -377,7 +377,7 @@ def test_a_move_copies_the_bytes_and_asks_for_no_annotations(
 def test_a_copy_of_another_size_is_noticed_and_nothing_is_deleted(lakehouse: Lakehouse, store: Store) -> None:
     put(lakehouse, "raw/a.csv", b"one")
     version = only_waiting(store)
-    with pytest.raises(BadData, match="has not the 4 bytes of the original; nothing was deleted"):
+    with pytest.raises(BadData, match="does not have the 4 bytes of the original; nothing was deleted"):
         store.move(replace(version, size=4), "archived/a.csv")
     assert only_waiting(store) == version
 

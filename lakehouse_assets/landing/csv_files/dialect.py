@@ -1,4 +1,4 @@
-"""How one CSV file is written: what a reader must know of it to find its rows and columns."""
+"""How a CSV file is written: what a reader must know to find its rows and columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A CSV file's delimiter and its first records, from its first bytes: one of these records is the header."""
+"""Reads a CSV file's first records from its first bytes, with each possible delimiter. One of them is the header."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from lakehouse_assets.landing.csv_files.unpacking import UnusableError
 
 DELIMITERS = (",", ";", "\t", "|")
 HEAD = 1 << 20
-"""A header must end within so many bytes."""
+"""The header must end within this many bytes."""
 RECORDS = 20
-"""The header must be one of so many records that are not blank: reports have a few lines of title above it."""
+"""The header must be one of this many records that are not blank: reports have a few lines of title above it."""
 NOTHING = BLANK + "".join(DELIMITERS)
-"""Above a header, a line of delimiters is as blank as an empty one, whichever the file's delimiter is."""
+"""Above a header, a line of delimiters counts as blank, whichever the file's delimiter is."""
 SEPARATOR_LINE = re.compile(r'("?)sep=([!#-/:-@\[-^`{-~\t])\1[\r\n]*\Z', re.IGNORECASE)
-"""Excel's first line that says the delimiter (`sep=;`)."""
+"""Excel's first line that declares the delimiter (`sep=;`)."""
 
 
 @dataclass(frozen=True)
 class FirstRecord:
-    """A record that may be the header, if `delimiter` is the file's. `skipped_lines` lines stand before it; `above`
-    says of each record in them that is not blank how many fields it fills. `end`: the place of the first line behind it
-    in `lines`, the file's first text."""
+    """A record that may be the header, if `delimiter` is the file's. `skipped_lines`: the number of lines before it;
+    `above`: for each record in them that is not blank, the number of fields that it fills. `lines`: the file's first
+    text; `end`: the index of the first line after the record."""
 
     delimiter: str
     cells: tuple[str, ...]
@@ -37,7 +37,7 @@ class FirstRecord:
 
     @property
     def row(self) -> int:
-        """The row in which a person finds it."""
+        """The number of its row, as a person counts."""
         return self.skipped_lines + 1
 
     @property
@@ -46,11 +46,11 @@ class FirstRecord:
 
 
 def first_records(head: str, *, whole: bool) -> list[list[FirstRecord]]:
-    """The first records that are not blank, once for each delimiter that the first one can be read by; none in a text
-    of blank lines.
+    """The first records that are not blank, once for each delimiter with which the first one can be read; empty if the
+    text has only blank lines.
 
-    head: the file's first text; whole: nothing follows it. Raises UnusableError for a first line without end, or that
-    no delimiter makes sense of.
+    head: the file's first text; whole: it is the whole text. Raises UnusableError if the first line does not end, or
+    cannot be read with any delimiter.
     """
     lines = list(io.StringIO(head.removeprefix("\ufeff"), newline=""))
     said = SEPARATOR_LINE.match(lines[0]) if lines else None
@@ -69,7 +69,7 @@ def first_records(head: str, *, whole: bool) -> list[list[FirstRecord]]:
 
 
 def _records(lines: list[str], skipped: int, delimiter: str, *, whole: bool) -> list[FirstRecord]:
-    """As many as can be read: a record that breaks the structure, or that the head cuts off, ends them."""
+    """The records up to the first one that breaks the structure, or that the end of the head cuts off."""
     taken = skipped
 
     def counted() -> Iterator[str]:

@@ -1,8 +1,8 @@
-"""Looks at one file before any engine does, and sets aside what no engine could read rightly.
+"""Preflight: checks one file before an engine reads it, and finds those that no engine could read correctly.
 
-An engine that meets Latin-1, half a gzip file or an unclosed quote may guess, skip or stop the whole batch. So each
-file is streamed in bounded memory: once, at the disk's speed, and where it has quotes, blank rows or nameless columns a
-second time, record by record (`records`).
+On Latin-1, half a gzip file or an unclosed quote, an engine may guess, skip rows or stop the whole batch. So each file
+is streamed in bounded memory: once, at the disk's speed, and if it has quotes, blank rows or nameless columns, a second
+time, record by record (`records`).
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ __all__ = ["Limits", "Preflight", "UnusableError", "preflight", "route_file"]
 
 @dataclass(frozen=True)
 class Preflight:
-    """What preflight found out about one file. If there is a `problem` the file is quarantined unread, and of the
-    others only `sha256` and `size` are certain.
+    """The findings about one file. If there is a `problem`, the file is quarantined unread, and of the other fields
+    only `sha256` and `size` are certain.
 
-    problem: the reason, worded to follow the file's name ("is not UTF-8: …"). It names columns and places, never a
+    problem: the reason, worded to follow the file's name ("is not UTF-8: …"). It names columns and positions, never a
         row's values.
     empty: no bytes, only blank lines, or a header without rows.
     dialect: how the file is written. (In a file without a header, `dialect.header` holds a row's values.)
     extra_columns, absent_columns: columns that the contract does not know; optional columns that the file lacks.
     newline: the line end: "\\n", "\\r\\n", "\\r" or "mixed".
     sha256, size: of the bytes as they arrived.
-    padded: zeros stand behind the gzip content, or between its members.
+    padded: zeros follow the gzip content, or are between its members.
     header_lines: the number of lines of the header: a quoted name may hold a line break.
-    notes: what was read otherwise than it is written, or left out; each becomes a warning of the report.
+    notes: what was left out, or read differently from how it is written; each becomes a warning in the report.
     rows_aside: the number of rows of a file with a problem: records below the header, or lines if the records cannot
         be read; None if the text cannot be read.
     """
@@ -70,8 +70,7 @@ def preflight(
     """Reads a CSV file, gzipped or not, and finds out whether and how an engine can read it by the contract. Never
     raises for a file's content.
 
-    contracts: all datasets; name: the file's own name. With them a file is found out that is meant for another dataset
-    than the contract's.
+    contracts: all datasets; name: the file's own name. Both serve to recognise a file of another dataset.
     """
     file = ArrivingFile(path, limits)
     found = Preflight()
@@ -101,7 +100,7 @@ def _is_regular(found: Preflight) -> bool:
 def route_file(path: Path, contracts: Mapping[str, Contract], name: str = "") -> Route | None:
     """The dataset that a file is for, by its first bytes and its name; None if it is empty.
 
-    Raises UnusableError, with the reason, where these bytes are no text that could have a header.
+    Raises UnusableError, with the reason, if these bytes are not text that could have a header.
     """
     scan = _Scan()
     for chunk in ArrivingFile(path, Limits()).chunks():
@@ -169,7 +168,7 @@ def _read(file: ArrivingFile, contract: Contract, contracts: Mapping[str, Contra
 
 
 def _without_nameless_end(found: Preflight, named: int, records: Records) -> Preflight:
-    """Delimiters at the end of the header make no column where no row has something there."""
+    """The findings without the nameless columns at the header's end, if no row has a value there."""
     if records.beyond:
         return found
     kept = found.dialect.header[:named]
@@ -181,7 +180,7 @@ def _notes(header: FirstRecord, check: HeaderCheck, blank_rows: int) -> tuple[st
     notes = []
     if header.above:
         skipped = "1 row above it was" if header.skipped_lines == 1 else f"{header.skipped_lines} rows above it were"
-        notes.append(f"the header stands in row {header.row}; {skipped} skipped")
+        notes.append(f"the header is in row {header.row}; {skipped} skipped")
     if check.respelled:
         taken = ", ".join(f'"{shown(text.strip(" "))}" for {column}' for text, column in check.respelled)
         notes.append(f"columns known by another spelling: {taken}")
@@ -195,8 +194,8 @@ def _newline(kinds: frozenset[str]) -> str:
 
 
 class _Scan:
-    """What one pass over a text's bytes shows. The header is parsed from `head`, its first bytes (HEAD of them, up to a
-    piece more).
+    """The facts that one pass over a text's bytes shows. The header is parsed from `head`: its first HEAD bytes, and up
+    to a chunk more.
     """
 
     def __init__(self) -> None:
@@ -210,7 +209,7 @@ class _Scan:
         self._last = b""
 
     def take(self, chunk: bytes) -> None:
-        """Raises UnusableError where the text is not UTF-8."""
+        """Raises UnusableError if the text is not UTF-8."""
         if not self.head:
             refuse_utf16(chunk)
         self.encoding.take(chunk)
@@ -228,7 +227,7 @@ class _Scan:
         self._last = chunk[-1:]
 
     def finish(self) -> None:
-        """Raises UnusableError where the text ends in the middle of a character."""
+        """Raises UnusableError if the text ends in the middle of a character."""
         self.encoding.finish()
         self.blank_rows.finish()
 

@@ -1,9 +1,9 @@
-"""An .xlsx file is a zip archive of XML parts. This reads the parts with their true sizes, and refuses what is built to
-exhaust its reader.
+"""Reads and checks the parts of an .xlsx file, which is a zip archive of XML parts, and refuses archives that are built
+to exhaust their reader.
 
-A zip's directory may lie: a bomb declares small parts, a truncated file has no directory, a part may be named twice. So
-each XML part is unpacked once here, counted against the limits and checked against the directory, before a reader that
-trusts it gets to see the file.
+The directory of a zip archive may be false: a bomb declares small parts, a truncated file has no directory, two parts
+may have one name. So each XML part is unpacked once here, counted against the limits and compared with the directory,
+before calamine, which trusts it, reads the file.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import IO
 from xml.etree import ElementTree
 
 from lakehouse_assets.errors import BadData
+from lakehouse_assets.landing.workbooks.cell_check import CellContext
 from lakehouse_assets.landing.workbooks.formats import refuse_other_archives, refuse_other_files
-from lakehouse_assets.landing.workbooks.judge import CellContext
 from lakehouse_assets.landing.workbooks.scan import CHUNK, Part, Scan, whole_cells
 from lakehouse_assets.landing.workbooks.styles import Shown, date_styles, ordinary_cell
 from lakehouse_assets.landing.workbooks.xml import SpecialCells, read_special_cells
@@ -43,9 +43,9 @@ NO_WORKSHEET = {
 
 @dataclass(frozen=True)
 class WorkbookLimits:
-    """What one workbook may take. `max_bytes` of all its parts unpacked, and of the CSV text written; a bomb is taken
-    to be what, above `bomb_from_bytes`, unpacks to more than `max_ratio` times the file (the sheets seen unpack to 5 to
-    20 times)."""
+    """The resources that one workbook may use. `max_bytes`: of all its parts unpacked, and of the CSV text written. A
+    workbook counts as a bomb if it unpacks to more than `bomb_from_bytes` and to more than `max_ratio` times its size.
+    (Real workbooks unpack to 5 to 20 times their size.)"""
 
     max_file_bytes: int = 1 << 30
     max_bytes: int = 4 << 30
@@ -58,7 +58,7 @@ class WorkbookLimits:
 
 @dataclass(frozen=True)
 class ListedSheet:
-    """A sheet as the workbook lists it. `part` is None where it has no rows that can be read, for this `reason`."""
+    """A sheet in the workbook's list. `part` is None if it has no rows that can be read; `reason` says why."""
 
     name: str
     hidden: bool
@@ -67,12 +67,10 @@ class ListedSheet:
 
 
 class Archive:
-    """The parts of one workbook that its sheets need, checked: the list of sheets, styles, shared texts, and each
-    worksheet as it is asked for.
+    """The checked parts of one workbook that its sheets need: the list of sheets, styles, shared texts and worksheets.
 
-    What no sheet needs (pictures, pivot tables, queries, macros, properties) is not unpacked, here as in calamine: so
-    nothing in it can do harm. Raises BadData, with the reason for setting the file aside, if the workbook cannot be
-    read safely.
+    Neither this class nor calamine unpacks other parts (pictures, pivot tables, queries, macros, properties), so they
+    can do no harm. Raises BadData, with the reason to quarantine the file, if the workbook cannot be read safely.
     """
 
     def __init__(self, path: Path, limits: WorkbookLimits) -> None:
@@ -104,16 +102,14 @@ class Archive:
 
     @property
     def is_usual(self) -> bool:
-        """Whether all parts have the names that calamine expects, so that it reads the same ones as were checked
-        here.
-        """
+        """Whether all parts have the names that calamine expects. Then it reads the parts that were checked here."""
         unlike = (self.shared_texts, USUAL_SHARED_TEXTS), (self.styles, USUAL_STYLES)
         return self._workbook == USUAL_WORKBOOK and all(
             name == usual or (name is None and usual not in self._members) for name, usual in unlike
         )
 
-    def second_look(self, part: Part) -> SpecialCells:
-        """The cells of a sheet that are read from its XML."""
+    def special_cells(self, part: Part) -> SpecialCells:
+        """The cells of a sheet that have to be read from its XML."""
         return read_special_cells(
             self.chunks(part.name), CellContext(self._date_styles, self._count_of_shared_texts, self.from_1904)
         )
@@ -129,7 +125,7 @@ class Archive:
         return sum(len(SHARED_TEXT.findall(piece)) for piece in whole_cells(self.chunks(self.shared_texts)))
 
     def _listed(self) -> tuple[list[ListedSheet], bool]:
-        """The sheets in the workbook's order, and whether its dates count from 1904."""
+        """The sheets in the workbook's order, and whether its dates are counted from 1904."""
         root = self._tree(self._workbook)
         properties = next((element for element in root if element.tag.endswith("}workbookPr")), None)
         from_1904 = properties is not None and properties.get("date1904") in ("1", "true", "on")
@@ -145,7 +141,7 @@ class Archive:
                 name,
                 hidden,
                 None,
-                "the workbook lists it and does not say which of its parts it is: save it with Excel again",
+                "the workbook lists it but does not say which of its parts it is: save it with Excel again",
             )
         if kind != "worksheet":
             return ListedSheet(
@@ -158,8 +154,8 @@ class Archive:
         return ListedSheet(name, hidden, self._part(target, self._ordinary))
 
     def _relations(self, source: str) -> dict[str, tuple[str, str]]:
-        """Identifier, kind (the last word of its type) and part of each relation of a part (of the whole package:
-        "").
+        """The relations of a part ("" for the whole package): by identifier, the kind (the last word of the type) and
+        the part that it points to.
         """
         folder, name = posixpath.split(source)
         return {
@@ -171,7 +167,9 @@ class Archive:
         }
 
     def _of_kind(self, kind: str, usual: str) -> str | None:
-        """The workbook's part of this kind, checked; or the one that calamine reads because of its name."""
+        """The workbook's part of this kind, checked, or None. The part with the usual name is checked too, because
+        calamine reads it.
+        """
         name = next(
             (target for its_kind, target in self._relations(self._workbook).values() if its_kind == kind), usual
         )
@@ -180,7 +178,7 @@ class Archive:
         return self._part(name).name if name in self._members else None
 
     def _part(self, name: str, ordinary: re.Pattern[bytes] | None = None) -> Part:
-        """A part, checked when it is first asked for."""
+        """A part; it is checked on the first call."""
         if name not in self._parts:
             self._parts[name] = self._checked(name, ordinary)
         return self._parts[name]
@@ -246,7 +244,7 @@ class Archive:
         )
 
     def _checked(self, name: str, ordinary: re.Pattern[bytes] | None) -> Part:
-        """Unpacks a part once: its size and checksum must be those declared, its text UTF-8 without a DTD."""
+        """Unpacks a part once. Its size and checksum must be the declared ones, and its text UTF-8 without a DTD."""
         if name not in self._members:
             raise BadData(f"the workbook is damaged: it has no part {name[:200]}")
         if name in self._doubled:
@@ -287,7 +285,7 @@ class Archive:
         try:
             return ElementTree.fromstringlist(list(self.chunks(self._part(name).name)))
         except ElementTree.ParseError as error:
-            raise BadData(f"the workbook is damaged: its part {name} is no XML ({error})") from error
+            raise BadData(f"the workbook is damaged: its part {name} is not XML ({error})") from error
 
 
 def _undeclared(name: str) -> BadData:

@@ -411,7 +411,7 @@ def test_blank_rows_are_found_and_counted_wherever_the_text_is_cut(look: Look, b
 
 def test_lines_above_the_header_are_skipped_as_far_as_they_cannot_be_rows(look: Look) -> None:
     titles = b"Products\nby,Jane\n" * 9
-    assert look(titles + GOOD).notes == ("the header stands in row 19; 18 rows above it were skipped",)
+    assert look(titles + GOOD).notes == ("the header is in row 19; 18 rows above it were skipped",)
     assert problem(look(titles * 2 + GOOD)).startswith("has no header"), "it is looked for in the first 20 rows"
     assert "a row that may be data" in problem(look(ROW + b"\n" + GOOD))
     assert "jane" not in problem(look(titles * 2 + GOOD)).lower()

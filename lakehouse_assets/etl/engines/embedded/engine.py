@@ -1,7 +1,8 @@
 """The embedded engine: a DuckDB of its own for each load, in this process.
 
-DuckDB holds the rows in memory and spills them to the scratch folder past the setting, so memory stays bounded whatever
-the files' size. (A database file as scratch space costs a quarter more: it is compressed as it is written.)
+DuckDB holds the rows in memory and spills them to the scratch folder beyond the setting, so memory is bounded whatever
+the size of the files. (A database file as scratch space costs a quarter more time, because it is compressed as it is
+written.)
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from lakehouse_assets.quoting import sql_literal
 
 @dataclass(frozen=True)
 class EmbeddedEngine:
-    """`memory_mb` bounds DuckDB's memory, `scratch` is where it spills (a temporary folder in it, removed at the
-    end).
+    """`memory_mb` limits DuckDB's memory. `scratch`: the folder in which it spills, into a temporary folder that is
+    removed at the end.
     """
 
     scratch: Path
@@ -57,9 +58,9 @@ class EmbeddedEngine:
                     f" {self.memory_mb}), then run the batch again."
                 ) from error
             except duckdb.InvalidInputException as error:
-                # It reads the stream of a table's rows, in which delta-rs says what S3 answers.
+                # DuckDB reads the stream of a table's rows, in which delta-rs passes on S3's errors.
                 if is_of_store(str(error)):
-                    raise failure(f"A table that {contract.dataset} is held against", error) from error
+                    raise failure(f"A table that {contract.dataset} is compared with", error) from error
                 raise
             finally:
                 connection.close()

@@ -1,4 +1,4 @@
-"""The rows that a load decides on: those of its files, and the waiting orphans whose parent may have come."""
+"""The rows that a load decides on: those of its files, and the waiting orphans whose parent may have arrived."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from lakehouse_assets.quoting import sql_literal
 
 
 class JudgedRows:
-    """Tables: files, judged_rows, retried_rows; and the view judged over both kinds of rows. `silent`: the columns that
-    some rows say nothing about, because their file lacks the column.
+    """Creates the tables files, judged_rows and retried_rows, and the view judged over both kinds of rows. `silent`:
+    the columns that the file of at least one row lacks.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class JudgedRows:
         connection: duckdb.DuckDBPyConnection,
         rejects: Rejects,
     ) -> None:
-        """`batches`: those whose parent rows no orphan was held against yet."""
+        """`batches`: the batches whose rows the waiting orphans were not compared with yet."""
         self.contract, self.tables, self.batches, self.connection, self.rejects = (
             contract,
             tables,
@@ -77,7 +77,7 @@ class JudgedRows:
                 for relation in ("files", "retried_rows")
             ]
             self.silent = [name for name, *said in zip(self.contract.kept_names, *found, strict=True) if any(said)]
-        # Each name with its table: `files` has names that a column may have.
+        # Names are qualified, because a column of the contract may have a name that `files` has, too.
         names = ", ".join(f'j."{name}"' for name in (*self.contract.names, "broken", "warned"))
         of_file, of_record = (
             ", ".join(
@@ -112,8 +112,9 @@ class JudgedRows:
         )
 
     def _arrived(self, parent: Parent) -> str:
-        """The orphans' parent keys that came since they were last held against them: only rows of this batch, and of
-        those abandoned before it, are looked at, not the whole parent table."""
+        """Creates a table of the orphans' parent keys that have arrived since the orphans were last compared with them.
+        Only rows of this batch, and of the batches abandoned before it, are read, not the whole parent table.
+        """
         batches = ", ".join(sql_literal(batch_id) for batch_id in self.batches)
         return find_parent_keys(
             self.connection,
@@ -125,7 +126,7 @@ class JudgedRows:
         )
 
     def ranges(self, relation: str, column: str) -> list[Range]:
-        """The key ranges of a column's values in a relation of the load."""
+        """Returns the key ranges of a column's values in a relation of the load."""
         return key_ranges(
             lambda spark_sql: rows_of(self.connection, for_duckdb(spark_sql)),
             relation,

@@ -1,7 +1,7 @@
 """The steps of `DatasetLoad` in DuckDB and delta-rs.
 
-`decided` has every row, for the counts; `not_inserted` has the few that need more than an insert, so that joining it
-costs little. The rows to decide on come from `judged`. Rejected records are the business of `rejects`.
+`decided` has every row, for the counts. `not_inserted` has the few rows that need more than an insert, so that joining
+it is cheap. `judged` provides the rows to decide on; `rejects` handles the rejected records.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ class EmbeddedLoad:
         return self.load_result
 
     def _read_current(self) -> None:
-        """The table's rows whose keys lie in the batch's key ranges: they may be updated, and are compared."""
+        """Creates the table `current`: the table's rows whose keys are in the batch's key ranges. The batch's rows are
+        compared with them.
+        """
         names = [*self.contract.names, "source_file", "source_modified_at"]
         ranges = self.judged.ranges("judged", self.contract.key)
         current = delta.look_up(
@@ -143,7 +145,7 @@ class EmbeddedLoad:
         )
 
     def _tally(self, group: str, texts: str, relation: str) -> list[tuple[Any, ...]]:
-        """How often each of the joined reasons or warnings stands in a column, by group."""
+        """Returns, by group, how often each of the joined reasons or warnings occurs in a column."""
         return rows_of(
             self.connection,
             f"SELECT g, text, count(*) FROM (SELECT {group} AS g, unnest(string_split({texts}, '{SEPARATOR}')) AS text "
@@ -155,7 +157,9 @@ class EmbeddedLoad:
 
     @property
     def merged_before(self) -> bool:
-        """Records are settled after the MERGE, which makes no commit where nothing is to be written."""
+        """Also true if records were settled: that happens after the MERGE, which makes no commit if there is nothing to
+        write.
+        """
         return delta.committed(self.table, self.transaction) or self.rejects.settled_before
 
     def has_written(self, load_result: LoadResult, revision: int | None) -> bool:
@@ -180,7 +184,7 @@ class EmbeddedLoad:
         return Written(metrics["num_target_rows_inserted"], metrics["num_target_rows_updated"])
 
     def _rows_to_write(self) -> str:
-        """With the columns in the table's order: one that the contract gained later stands last there. A silent column
+        """The columns are in the table's order: a column that the contract gained later is last there. A silent column
         has the value that was decided.
         """
         values = {name: f'j."{name}"' for name in (*self.contract.names, "source_file", "source_modified_at")}
@@ -191,8 +195,8 @@ class EmbeddedLoad:
         return f"SELECT {columns} FROM judged j {self._to_write()}"
 
     def _to_write(self) -> str:
-        """The join that leaves what is to be written, over whichever side is the shorter list: those to write, or those
-        to leave out.
+        """The join that leaves the rows to write. It uses the shorter list: of the rows to write, or of the rows to
+        leave out.
         """
         counts = self.load_result.counts
         if 2 * self.load_result.written < counts.read + counts.retried:

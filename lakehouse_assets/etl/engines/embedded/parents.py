@@ -19,8 +19,8 @@ def find_parent_keys(
     into: str,
     condition: str = "",
 ) -> str:
-    """Creates the table `into` (parent_key) with the keys in the ranges that the parent's table has, and returns its
-    name. `condition`: a further condition on the parent's rows, beginning with AND.
+    """Creates the table `into` (parent_key) of the keys in the ranges that exist in the parent's table, and returns its
+    name. `condition`: a further condition on the parent's rows, which begins with AND.
     """
     table = delta.existing_table(tables.table(parent.dataset), tables.storage_options)
     if table is None or not ranges:

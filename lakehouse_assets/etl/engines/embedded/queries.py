@@ -1,4 +1,4 @@
-"""The rows of a query in a load's DuckDB."""
+"""Runs queries in a load's DuckDB."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ def rows_of(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, 
 
 
 def only_row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
-    """The only row. Fetched to its end: DuckDB 2 refuses other work on a connection with an unfinished result."""
+    """The only row. All rows are fetched: DuckDB 2 refuses other work on a connection with an unfinished result."""
     return rows_of(connection, sql)[0]

@@ -1,10 +1,10 @@
-"""From files to judged rows: DuckDB reads them as text by column name and runs the plan's first half over them in one
-pass.
+"""From files to validated rows: DuckDB reads the files as text by column name and runs the plan's first half over them
+in one pass.
 
-Files of one layout are read together (10,000 small files are one statement). The strict reader raises at a row that is
-not as the header says; then the files are halved until the odd one is alone, and that one is rewritten by `tolerant`,
-as are those that the strict reader would read wrongly without a word (`readers`). The order of rows is kept, so a row's
-place in its file comes from its rowid.
+Files of one layout are read together (10,000 small files are one statement). The strict reader raises an error at a row
+that does not fit the header. The files are then halved until the faulty one is alone, and `tolerant` rewrites it. It
+also rewrites the files that the strict reader would read wrongly without an error (`readers`). The order of rows is
+kept, so a row's place in its file follows from its rowid.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Files that one statement read; `first_row` is the rowid of their first row in `judged_rows`."""
+    """The files that one statement read. `first_row`: the rowid of their first row in `judged_rows`."""
 
     layout: Layout
     files: tuple[RawFile, ...]
@@ -52,8 +52,8 @@ class Chunk:
 def judge_files(
     connection: duckdb.DuckDBPyConnection, contract: Contract, files: Sequence[RawFile], scratch: Path
 ) -> list[Chunk]:
-    """Fills `judged_rows` (file_no, the typed columns, broken, warned), `file_no` counting from 0 over `files`. Returns
-    what was read together.
+    """Fills `judged_rows` (file_no, the typed columns, broken, warned); `file_no` counts `files` from 0. Returns the
+    groups of files that were read together.
     """
     layouts: dict[Layout, list[RawFile]] = defaultdict(list)
     number = {file.file_id: index for index, file in enumerate(files)}

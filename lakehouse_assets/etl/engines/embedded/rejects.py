@@ -1,4 +1,6 @@
-"""The rejected records of one load: those that wait, those that this batch writes, and those that it settles."""
+"""The rejected records of one load: the waiting ones of earlier batches, those that this batch writes, and those that
+it resolves.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ from lakehouse_assets.quoting import sql_literal
 
 
 class Rejects:
-    """Reads `judged_rows`, `retried_rows`, `judged`, `files`, `current`, `decided` and `not_inserted` of its load."""
+    """Reads the tables `judged_rows`, `retried_rows`, `judged`, `files`, `current`, `decided` and `not_inserted` of its
+    load.
+    """
 
     def __init__(
         self,
@@ -55,8 +59,8 @@ class Rejects:
         )
 
     def read_waiting(self, columns: Sequence[str]) -> None:
-        """The table `waiting`: the waiting records of other batches, but for those whose content this batch brings
-        again: its rows speak for them.
+        """Creates the table `waiting`: the waiting records of other batches, except those whose content this batch
+        loads again (its own rows replace them).
         """
         self._fetch(
             "waiting",
@@ -95,8 +99,8 @@ class Rejects:
         return int(metrics["num_target_rows_inserted"] + metrics["num_target_rows_updated"])
 
     def find_resolved(self, accepted: int) -> int:
-        """The table `resolved` (record_id, resolution): the open records of other batches that this one settles, but
-        for orphans that it heals. How many.
+        """Creates the table `resolved` (record_id, resolution): the open records of other batches that this batch
+        resolves, except orphans whose own row it accepts. Returns their number.
         """
         self.connection.execute("CREATE TABLE resolved (record_id VARCHAR, resolution VARCHAR)")
         if not accepted or not self.table.count():
@@ -172,8 +176,8 @@ class Rejects:
             )
 
     def _find_outdone(self) -> None:
-        """The table `outdone` (record_id, resolution, said_at): records that this batch wrote itself, for whose key it,
-        or the table, has a newer row.
+        """Creates the table `outdone` (record_id, resolution, said_at): the records of this batch whose key has a newer
+        row in the batch or in the table.
         """
         self._number_rows()
         self._view_accepted()
@@ -194,19 +198,19 @@ class Rejects:
         )
 
     def _number_rows(self) -> None:
-        """The table `first_rows`: where each file's rows begin in `judged_rows`."""
+        """Creates the table `first_rows`: where each file's rows begin in `judged_rows`."""
         self.connection.execute(
             "CREATE TABLE IF NOT EXISTS first_rows AS SELECT file_no, min(rowid) AS first_row FROM judged_rows GROUP BY"
             " file_no"
         )
 
     def _seen(self) -> list[str]:
-        """What the ids of records begin with whose content came before."""
+        """The beginnings of the ids of records whose content an earlier batch loaded."""
         found = rows_of(self.connection, "SELECT DISTINCT record FROM files WHERE seen_before ORDER BY record")
         return [record for (record,) in found]
 
     def _of_content_seen(self, record_id: str = "record_id") -> str:
-        """The predicate that a record is of content that this batch brings again."""
+        """The predicate that a record's content is loaded again by this batch."""
         seen = [(f"{record}:", f"{record};") for record in self._seen()]
         return within(record_id, seen, sql_literal) if seen else "false"
 

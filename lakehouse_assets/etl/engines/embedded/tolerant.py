@@ -1,8 +1,8 @@
-"""Reads what the strict reader refuses (rows with too few or too many fields, blank rows, odd line ends) and writes it
-down so that the strict reader takes it.
+"""Reads files that the strict reader rejects (rows with too few or too many fields, blank rows, mixed line ends) and
+rewrites them so that it accepts them.
 
-Python's csv module is the judge here: slow (about a million rows a second) and exact. Preflight has made sure that the
-text is UTF-8 and its quotes close.
+Python's csv module decides here: it is slow (about a million rows per second) and exact. Preflight has checked that the
+text is UTF-8 and that its quotes close.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from lakehouse_assets.landing.csv_files.records import records_below_header
 from lakehouse_assets.landing.routing import MALFORMED
 
 RAW = "_RAW"
-"""The column that carries a malformed row's fields, as a JSON object of column to text. No file has a column of this
-name: headers are in small letters.
+"""The column with a malformed row's fields, as a JSON object of text by column. No file has a column of this name,
+because header names are in lower case.
 """
 
 
 def rewritten(file: RawFile, target: Path) -> RawFile:
-    """The same rows in the same order, each with as many fields as the header; a ragged row is blank but for
-    `_malformed` (why) and `_raw` (its fields).
+    """Returns a file with the same rows in the same order, each with as many fields as the header. A ragged row is
+    blank except for `_malformed` (the reason) and `_RAW` (its fields).
     """
     given = file.dialect.header
     own_verdict = given.index(MALFORMED) if MALFORMED in given else None

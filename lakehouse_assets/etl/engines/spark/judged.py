@@ -1,4 +1,4 @@
-"""The rows that a load decides on: those of its files, and the waiting orphans whose parent may have come."""
+"""The rows that a load decides on: those of its files, and the waiting orphans whose parent may have arrived."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ WAITING = ("record_id", "row_number", "source_file", "source_modified_at")
 
 
 class JudgedRows:
-    """Views: files, judged_rows, retried_rows; and judged over both kinds of rows. `retried`: how many orphans are
-    tried again. `silent`: the columns that some rows say nothing about, because their file lacks the column.
+    """Creates the views files, judged_rows and retried_rows, and judged over both kinds of rows. `retried`: the number
+    of orphans that are retried. `silent`: the columns that the file of at least one row lacks.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class JudgedRows:
         kept: Kept,
         rejects: Rejects,
     ) -> None:
-        """`batches`: those whose parent rows no orphan was held against yet."""
+        """`batches`: the batches whose rows the waiting orphans were not compared with yet."""
         self.contract, self.tables, self.batches = contract, tables, batches
         self.spark, self.kept, self.rejects = spark, kept, rejects
         self.files: Sequence[RawFile] = ()
@@ -56,9 +56,9 @@ class JudgedRows:
         self.files = self.rejects.files = files
         if not files:
             return
-        # A file's split into blocks depends on it. The rows are read again for the rejected records: they must have the
-        # same ids then. (Two blocks for each core, so that a last one that is smaller does not leave the others
-        # waiting: three blocks on two cores took a fifth longer than four.)
+        # A file's split into blocks depends on this setting. The rows are read again for the rejected records, and must
+        # have the same ids then. (Two blocks per core, so that a smaller last block does not leave cores idle: three
+        # blocks on two cores took a fifth longer than four.)
         self.spark.conf.set("spark.sql.files.minPartitionNum", str(2 * self.spark.sparkContext.defaultParallelism))
         known = [
             (n, f.file_id, f.record, f.seen_before, f.source_file, f.source_modified_at) for n, f in enumerate(files)
@@ -119,8 +119,8 @@ class JudgedRows:
             self._view("judged", parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1]))
 
     def _judged(self, relation: str, file_no: str, block: str, place: str, lacks: Mapping[str, str]) -> DataFrame:
-        """`relation`: the rows as `r`. `place` and row_id: where a row stands in its file."""
-        # Each name with its table: `files` has names that a column may have.
+        """`relation` names the rows `r`. `place` and row_id: where a row is in its file."""
+        # Names are qualified, because a column of the contract may have a name that `files` has, too.
         names = ", ".join(f"r.`{name}`" for name in self.contract.names)
         flags = "".join(f", {lacking} AS `{silence(name)}`" for name, lacking in lacks.items())
         return self.spark.sql(
@@ -139,8 +139,8 @@ class JudgedRows:
         self._view(
             "raw", self.spark.sql(f"SELECT {carried}, {columns}, CAST(NULL AS STRING) AS {MALFORMED} FROM waiting")
         )
-        # Numbered here, where nothing is shuffled: rows that a lost worker takes with it are made anew, and must be
-        # numbered as before.
+        # Numbered here, before any shuffle: rows that are lost with a worker are computed again, and must get the same
+        # numbers.
         judged = judge_sql(self.contract, *WAITING, "reasons", *map(silence, self.contract.kept_names))
         self._view(
             "orphans",
@@ -157,8 +157,9 @@ class JudgedRows:
             self._view("retried_rows", retried)
 
     def _arrived(self, parent: Parent) -> str:
-        """The orphans' parent keys that came since they were last held against them: only rows of this batch, and of
-        those abandoned before it, are looked at, not the whole parent table."""
+        """Creates a view of the orphans' parent keys that have arrived since the orphans were last compared with them.
+        Only rows of this batch, and of the batches abandoned before it, are read, not the whole parent table.
+        """
         batches = ", ".join(spark_literal(batch_id) for batch_id in self.batches)
         return find_parent_keys(
             self.spark,
@@ -171,7 +172,7 @@ class JudgedRows:
         )
 
     def ranges(self, relation: str, column: str) -> list[Range]:
-        """The key ranges of a column's values in a relation of the load."""
+        """Returns the key ranges of a column's values in a relation of the load."""
         kind = self.contract.column(column).kind
         if relation == "judged" and not self.retried:
             return ranges_between(self._all, relation, column, kind, *self.extents[column])

@@ -1,9 +1,8 @@
 """The steps of `DatasetLoad` in Spark and Delta Lake.
 
-Rows stay on the workers. To the driver come counts, key ranges, and one line for each block of a file. What is looked
-at more than once is cached, on disk where memory ends: the judged rows, and what became of them. The relations of the
-plan are views of this load's own session. The rows to decide on come from `judged`. Rejected records are the business
-of `rejects`.
+Rows stay on the workers. The driver gets counts, key ranges, and one line for each block of a file. What is read more
+than once is cached, on disk if memory runs out: the validated rows and their verdicts. The relations of the plan are
+views of this load's own session. `judged` provides the rows to decide on; `rejects` handles the rejected records.
 """
 
 from __future__ import annotations
@@ -39,20 +38,21 @@ from lakehouse_assets.etl.plan import (
 from lakehouse_assets.quoting import spark_literal
 
 OF_A_LOAD = {
-    # What is kept is read a few times and forgotten; to find the best compression for each column took as long as to
-    # judge the rows (5 s a million).
+    # Cached rows are read a few times and dropped. Finding the best compression for each column took as long as
+    # validating the rows (5 s per million).
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
-    # A join builds a hash table of the smaller side's part, where it is at most this, rather than to sort both sides.
+    # If a partition of the smaller side is at most this large, a join builds a hash table of it instead of sorting both
+    # sides.
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64MB",
-    # Pieces of a MERGE's rewrite: with the default of 64 MB there are three for 5 million rows, and a core waits for
-    # the last.
+    # The size of the partitions that a MERGE rewrites. With the default of 64 MB there are three for 5 million rows,
+    # and a core is idle during the last.
     "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16MB",
 }
 MOST_BROADCAST = 1_000_000
-"""Keys that every worker is given a copy of: some tens of megabytes."""
+"""The greatest number of keys of which every worker gets a copy: some tens of megabytes."""
 MOST_BROADCAST_BYTES = 128 << 20
-"""Rows that every worker is given a copy of; with the copy's hash table it takes about twice as much of its memory, and
-of the driver's.
+"""The greatest size of rows of which every worker gets a copy. With its hash table, the copy takes about twice as much
+memory of each worker and of the driver.
 """
 
 
@@ -118,12 +118,12 @@ class SparkLoad:
             "source_modified_at",
         )
         decided = self.spark.sql(decide_sql(self.contract, *carried, placed=True, silent=self.judged.silent))
-        # Where the table has none of the keys there is no join worth keeping: what stands beside the judged rows is
+        # If the table has none of the keys, the result is not worth caching: all that is joined with the judged rows is
         # small.
         self.meets_rows = not current.isEmpty()
         self._view("decided", self.kept.keep(decided) if self.meets_rows else decided)
         waits = "verdict = 'rejected' AND broken IS NULL"
-        # Not GROUP BY ALL: Spark groups by a column of that name where there is one.
+        # Not GROUP BY ALL: if there is a column of that name, Spark groups by it.
         groups = self._all(
             f"SELECT file_no, verdict, reasons, warned, {waits}, count(*) FROM decided GROUP BY file_no, verdict,"
             f" reasons, warned, {waits}"
@@ -141,8 +141,8 @@ class SparkLoad:
         return self.load_result
 
     def _find_duplicates(self) -> int:
-        """The views `beaten`, and for silent columns `filled`. Returns how many duplicates differ from the row that
-        beats them.
+        """Creates the view `beaten`, and `filled` for silent columns. Returns how many duplicates differ from the row
+        that beats them.
         """
         crowded = self._crowded()
         if crowded and self._counted("repeated", repeated_sql(self.contract, crowded)):
@@ -157,9 +157,11 @@ class SparkLoad:
         return 0
 
     def _crowded(self) -> str | None:
-        """The relation of the judged rows whose keys may be repeated, if there are any. Whole numbers are looked at 64
-        at a time, a bit for each: where fewer bits are set than rows counted, keys are repeated. As a rule none are,
-        and a sum for each 64 neighbours is quick where a group for each key took a third of the time to decide."""
+        """Returns the name of a relation of the rows whose keys may be repeated; None if no key is. Whole numbers are
+        examined 64 at a time, with one bit for each: if fewer bits are set than rows counted, keys are repeated.
+        Usually none are, and a sum for each 64 neighbours is fast; a group for each key took a third of the time to
+        decide.
+        """
         key = f"`{self.contract.key}`"
         if self.contract.column(self.contract.key).kind is Kind.STRING:
             return "judged"
@@ -183,7 +185,9 @@ class SparkLoad:
 
     @property
     def merged_before(self) -> bool:
-        """Records are settled after the MERGE, which makes no commit where nothing is to be written."""
+        """Also true if records were settled: that happens after the MERGE, which makes no commit if there is nothing to
+        write.
+        """
         return self.table.committed(self.transaction) or self.rejects.settled_before
 
     def has_written(self, load_result: LoadResult, revision: int | None) -> bool:
@@ -206,8 +210,8 @@ class SparkLoad:
         changes = self.kept.keep(changes)
         self._view("changes", changes)
         condition = self._merge_condition()
-        # Where nothing is to be inserted, Delta can look at the table's rows where they are, if every worker has the
-        # changes; else both are shuffled.
+        # If nothing is inserted and every worker has the changes, Delta reads the table's rows without a shuffle.
+        # Otherwise both sides are shuffled.
         rows = self._as_written(changes)
         if not counts.inserted and bytes_kept(changes) <= MOST_BROADCAST_BYTES:
             rows = F.broadcast(rows)
@@ -236,12 +240,13 @@ class SparkLoad:
         )
 
     def forget(self) -> None:
-        """Frees what was kept for this load."""
+        """Frees what was cached for this load."""
         self.kept.forget()
 
     def _counted(self, name: str, sql: str) -> int:
-        """A view of a result that is small as a rule, and mostly empty: evaluated now, so that Spark knows it when it
-        plans the joins with it. Returns how many rows it has."""
+        """Creates a view of a result that is usually small, and mostly empty. It is evaluated now, so that Spark knows
+        its size when it plans joins with it. Returns the number of its rows.
+        """
         rows = self.kept.keep(self.spark.sql(sql))
         number = rows.count()
         if not number:

@@ -20,9 +20,9 @@ def find_parent_keys(
     into: str,
     condition: str = "",
 ) -> str:
-    """Makes the view `into` (parent_key) of the keys in the ranges that the parent's table has, and returns its name.
-    `relation`: the rows that have the parent. `condition`: a further condition on the parent's rows, beginning with
-    AND.
+    """Creates the view `into` (parent_key) of the keys in the ranges that exist in the parent's table, and returns its
+    name. `relation`: the rows that refer to the parent. `condition`: a further condition on the parent's rows, which
+    begins with AND.
     """
     table = Table(spark, tables.table(parent.dataset))
     if ranges and table.exists:

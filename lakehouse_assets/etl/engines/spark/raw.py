@@ -1,10 +1,10 @@
-"""From files to rows of text by column name, spread over Spark's workers; and each row's place in its file, which a
-split file does not tell by itself.
+"""From files to rows of text by column name, distributed over Spark's workers, with each row's place in its file, which
+is not known in a file that is split.
 
-Files are grouped by what they have in common and read line by line: where no quote stands in a file, the fields of a
-line are what lies between delimiters (measured: twice as fast as Spark's CSV reader, which moreover drops lines of
-blanks); where quotes do, Python's csv module takes the line apart. What is not one record a line is read by `records`.
-Landing has made sure that the text is UTF-8 and its quotes close.
+Files are grouped by layout and read line by line. In a file without quotes, the fields of a line are the texts between
+delimiters (measured: twice as fast as Spark's CSV reader, which also drops blank lines). In a file with quotes,
+Python's csv module splits the line. Files with records of several lines are read by `records`. Landing has checked that
+the text is UTF-8 and that its quotes close.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ RECORD = StructType(
         StructField("fields", ArrayType(StringType())),
     ]
 )
-"""A record before it has column names. `block`: where in its file the piece begins that one task read."""
+"""A record before it has column names. `block`: the start of the piece of its file that one task read."""
 BY_RECORD = "by record"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What files must have in common to be read together. `way`: line by line without quotes, with them, or record by
-    record.
+    """The properties that files must share to be read together. `way`: line by line without quotes, line by line with
+    quotes, or record by record.
     """
 
     header: tuple[str, ...]
@@ -53,9 +53,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class RawRows:
-    """The batch's rows. `named` has file_no, block, row_id (unique; without gaps within a block), each column of the
-    contract as text, and `_malformed`; `as_read` has row_id and `raw`, the text by column name as it stands in the
-    file. `headed`: the files whose first row is their header, as those are that are read line by line."""
+    """The batch's rows. `named` has file_no, block, row_id (unique, without gaps within a block), each column of the
+    contract as text, and `_malformed`. `as_read` has row_id and `raw`, the text by column name as in the file.
+    `headed`: the files whose first row is their header, which is so for files that are read line by line.
+    """
 
     named: DataFrame
     as_read: DataFrame
@@ -65,8 +66,8 @@ class RawRows:
 def raw_rows(
     spark: SparkSession, contract: Contract, files: Sequence[RawFile], environment: Mapping[str, str], links: Path
 ) -> RawRows:
-    """Reads nothing yet. `files`: at least one. `links`: a folder for names of local files by which Spark knows what is
-    in them.
+    """Returns the rows without reading yet. `files`: at least one. `links`: a folder for links to local files, with
+    names from which Spark knows their compression.
     """
     layouts: dict[Layout, list[tuple[int, RawFile]]] = defaultdict(list)
     for file_no, file in enumerate(files):
@@ -86,10 +87,10 @@ def raw_rows(
 
 
 def first_rows(raw: RawRows, blocks: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
-    """Where each block's rows stand in their file: file_no, block, its least row_id, and that row's number (from 1; 0
-    is a header).
+    """Returns the place of each block's rows in their file: file_no, block, its smallest row_id, and that row's number
+    (from 1; 0 is a header).
 
-    `blocks`: file_no, block, least row_id, how many rows.
+    `blocks`: file_no, block, smallest row_id, number of rows.
     """
     numbered = []
     rows_before: dict[int, int] = {}
@@ -130,8 +131,8 @@ def _by_record(spark: SparkSession, files: list[tuple[int, RawFile]], environmen
 
 
 def _readable(file: RawFile, file_no: int, links: Path) -> str:
-    """A name by which Spark reads the file: gzip by its end, and none that it takes for hidden. Those in the bucket
-    have it.
+    """Returns a name by which Spark reads the file correctly: it knows gzip by the name's end, and skips hidden names.
+    Files in the bucket have such names already.
     """
     if file.location.startswith("s3://"):
         return file.location
@@ -141,8 +142,7 @@ def _readable(file: RawFile, file_no: int, links: Path) -> str:
 
 
 def _is_blank(layout: Layout) -> Column:
-    """Whether a line is a row of nothing but blanks and delimiters. Blank fields may be quoted; a quoted delimiter is
-    text."""
+    """Whether a line has only blanks and delimiters. Blank fields may be quoted; a quoted delimiter is text."""
     value = F.col("value")
     nothing = F.translate(value, f'{BLANK}{layout.delimiter}"', "") == ""
     if layout.way == "plain lines":
@@ -171,7 +171,7 @@ def _fields(layout: Layout) -> Column:
 
 
 def _named(contract: Contract, layout: Layout) -> list[Column]:
-    """The contract's columns as text. A ragged row has none: nothing tells which of its fields is which."""
+    """The contract's columns as text. They are NULL in a ragged row, whose fields cannot be assigned to columns."""
     whole = F.when(F.size("fields") == len(layout.header), F.col("fields"))
     return [
         (F.get(whole, F.lit(layout.header.index(name))) if name in layout.header else F.lit(None).cast("string")).alias(
@@ -182,7 +182,7 @@ def _named(contract: Contract, layout: Layout) -> list[Column]:
 
 
 def _malformed(layout: Layout) -> Column:
-    """Why the row could not be read as its header says: ragged, or as the conversion of its workbook found."""
+    """The reason why the row does not fit its header: ragged, or a fault that the conversion of its workbook found."""
     own = (
         F.get("fields", F.lit(layout.header.index(MALFORMED)))
         if MALFORMED in layout.header
@@ -194,7 +194,7 @@ def _malformed(layout: Layout) -> Column:
 
 
 def _as_map(layout: Layout) -> Column:
-    """The fields by the header's names; those beyond it by their number."""
+    """The fields by the header's names; fields beyond the header by their number."""
     names = ", ".join(spark_literal(name) for name in layout.header)
     return F.expr(
         f"map_filter(map_from_entries(transform(fields, (text, place) -> struct(coalesce(get(array({names}), place),"

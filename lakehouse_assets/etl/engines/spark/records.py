@@ -1,8 +1,8 @@
-"""Reads on the workers, with Python's csv module, what cannot be read line by line: records with line breaks in quotes,
-headers below other lines.
+"""Reads files on the workers with Python's csv module if they cannot be read line by line: records with line breaks in
+quotes, headers below other lines.
 
-One task a file, record by record, so that memory stays bounded whatever the file's size. The tests hold both engines to
-what that module reads.
+There is one task per file, and it reads record by record, so memory does not grow with the file's size. The tests
+compare both engines with this module.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lakehouse_assets.landing.csv_files.records import FIELD_LIMIT, records_belo
 
 @dataclass(frozen=True)
 class RecordsFile:
-    """A file for one worker. `environment`: the AWS_… variables by which an s3:// location is reached."""
+    """A file for one worker. `environment`: the AWS_… variables for an s3:// location."""
 
     file_no: int
     location: str
@@ -46,8 +46,8 @@ class RecordsFile:
 
 
 class _Body(io.RawIOBase):
-    """S3's answer as a raw stream. (botocore's own closes itself at the end, which TextIOWrapper takes for an
-    error.)
+    """S3's response as a raw stream. botocore's own stream closes itself at the end, and TextIOWrapper then raises an
+    error.
     """
 
     def __init__(self, body: Any) -> None:

@@ -1,4 +1,6 @@
-"""The rejected records of one load: those that wait, those that this batch writes, and those that it settles."""
+"""The rejected records of one load: the waiting ones of earlier batches, those that this batch writes, and those that
+it resolves.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ from lakehouse_assets.etl.plan.resolve import (
 from lakehouse_assets.quoting import spark_literal
 
 NUMBER = "p.number + d.row_id - p.first_row"
-"""A row's number in its file, from the view `places`."""
+"""A row's number in its file, computed from the view `places`."""
 
 
 class Rejects:
@@ -56,17 +58,15 @@ class Rejects:
         self.resolved = 0
 
     def waiting(self, columns: Sequence[str]) -> DataFrame:
-        """The waiting records of other batches, but for those whose content this batch brings again: its rows speak for
-        them.
+        """Returns the waiting records of other batches, except those whose content this batch loads again (its own rows
+        replace them).
         """
         return self.table.rows(
             f"waiting = true AND batch_id <> {spark_literal(self.batch_id)} AND NOT {self._of_content_seen()}"
         ).select(*columns)
 
     def write(self, as_read: DataFrame | None, revision: int) -> int | None:
-        """See `DatasetLoad.write_rejects`. `as_read`: row_id and `raw` of each row; None where this batch rejects
-        none.
-        """
+        """See `DatasetLoad.write_rejects`. `as_read`: row_id and `raw` of each row; None if this batch rejects none."""
         if self.written_before(revision):
             return None
         if revision:
@@ -92,8 +92,8 @@ class Rejects:
         )
 
     def find_resolved(self, accepted: int, retried: int) -> int:
-        """The view `resolved` (record_id, resolution): the open records of other batches that this one settles, but for
-        orphans that it heals. How many.
+        """Creates the view `resolved` (record_id, resolution): the open records of other batches that this batch
+        resolves, except orphans whose own row it accepts. Returns their number.
         """
         self._view(
             "resolved",
@@ -153,8 +153,9 @@ class Rejects:
         return self.table.committed(of_rejects(self.transaction, revision))
 
     def settle(self, retried: bool, contested: bool) -> None:
-        """See `DatasetLoad.settle_rejects`. `retried`: whether orphans were tried again; `contested`: whether rows of
-        this batch's files are rejected, and rows of their keys may be newer."""
+        """See `DatasetLoad.settle_rejects`. `retried`: whether orphans were retried. `contested`: whether rows of this
+        batch's files were rejected, and there may be newer rows with their keys.
+        """
         outdone = [self._outdone()] if contested else []
         if not (retried or outdone or self.resolved) or self.settled_before:
             return
@@ -183,7 +184,7 @@ class Rejects:
             )
 
     def _outdone(self) -> str:
-        """The records that this batch wrote itself, for whose key it, or the table, has a newer row."""
+        """Returns a SELECT of the records of this batch whose key has a newer row in the batch or in the table."""
         self._view_places()
         self._view_accepted()
         self._view("refused", self.spark.sql("SELECT * FROM decided WHERE verdict = 'rejected' AND row_id >= 0"))
@@ -202,11 +203,11 @@ class Rejects:
         )
 
     def _seen(self) -> list[str]:
-        """What the ids of records begin with whose content came before."""
+        """The beginnings of the ids of records whose content an earlier batch loaded."""
         return sorted({file.record for file in self.files if file.seen_before})
 
     def _of_content_seen(self, record_id: str = "record_id") -> str:
-        """The predicate that a record is of content that this batch brings again."""
+        """The predicate that a record's content is loaded again by this batch."""
         seen = [(f"{record}:", f"{record};") for record in self._seen()]
         return within(record_id, seen, spark_literal) if seen else "FALSE"
 
