@@ -26,10 +26,10 @@ SECONDS_TO_WAIT = 300
 PARTS = {
     "convert_uploads": "convert",
     "landing__batch": "freeze",
-    "landing__archive": "archive",
+    "published__archive": "archive",
     "refresh_catalog": "catalog",
     "athena_checks": "checks",
-    "reports__load_report": "report",
+    "published__load_report": "report",
 }
 """Names of the parts, by Dagster's step. The loads of all datasets are one part."""
 

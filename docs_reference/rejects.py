@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from docs_reference.contract_rules import example_contract
 from docs_reference.markdown import bullets, code, page, paragraph, plain
+from lakehouse_assets.assets.metadata import REJECTED_DESCRIBED
 from lakehouse_assets.contracts import Contract, Kind, Severity, read_contracts
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS
 from lakehouse_assets.etl.plan import hint
@@ -23,21 +24,15 @@ INTRODUCTION = (
     " Athena has a table `rejected_<dataset>` for each dataset. A file that cannot be read at all is quarantined under"
     " `rejected/files/`. A reason names columns, never a value of the row."
 )
-COLUMNS = {
-    "record_id": "The record: the same row of the same content has the same id.",
-    "dataset": "The dataset.",
+FIRST = ("record_id", "dataset")
+OF_THIS_PAGE = {
     "state": "See [States](#states). Only `lakehouse rejects` has it.",
     "reasons": "Every reason, see [Reasons](#reasons).",
-    "raw": "The text of each column as the file has it.",
-    "source_file": "The key of the file in the bucket, with the sheet: `uploads/orders.xlsx#2025-04-01`.",
-    "row_number": "The row of the file: records from 1, without the header, what stands above it, and blank rows.",
-    "source_modified_at": "The time of the file.",
-    "batch_id": "The batch that rejected the row.",
-    "healed_by": "The batch that loaded the row itself, because its parent came.",
-    "waiting": "Whether the row only waits for a parent. The table is partitioned by it.",
-    "key": "The text of the key column.",
-    "resolved_by": "The batch that resolved the record.",
     "resolution": "How it was resolved, see [Resolutions](#resolutions).",
+}
+COLUMNS = {
+    name: OF_THIS_PAGE.get(name) or REJECTED_DESCRIBED[name]
+    for name in (*FIRST, "state", *(name for name in REJECTED_DESCRIBED if name not in FIRST))
 }
 """The columns of the tables and of `lakehouse rejects`."""
 STATES = {

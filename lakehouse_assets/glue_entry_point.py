@@ -33,6 +33,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from lakehouse_assets.aws.client import Aws, failures_named
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.catalog.glue import rejected_table
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.glue.arguments import ARCHIVE, CONTRACT, CONVERT, LOAD, OF_SETTINGS, STEPS, flag
 from lakehouse_assets.landing.model import Manifest
@@ -188,16 +189,16 @@ def _dagster() -> Iterator[PipesContext | None]:
 
 
 def _report(dagster: PipesContext, lakehouse: Lakehouse, dataset: str, batch_id: str, session: SparkSession) -> None:
-    """Reports the numbers of rows of the two tables to Dagster. Delta Lake answers from its log, without
-    reading files.
+    """Reports the numbers of rows of the two tables to Dagster, by the keys of their assets (`assets.keys`). Delta Lake
+    answers from its log, without reading files.
     """
-    for group, location in (
-        ("lakehouse", lakehouse.tables.table(dataset)),
-        ("rejected", lakehouse.tables.rejects(dataset)),
+    for asset, location in (
+        (f"lakehouse/{dataset}", lakehouse.tables.table(dataset)),
+        (f"rejected/{rejected_table(dataset)}", lakehouse.tables.rejects(dataset)),
     ):
         rows = session.read.format("delta").load(location).count()
         dagster.report_asset_materialization(
-            asset_key=f"{group}/{dataset}", metadata={"batch_id": batch_id, "dagster/row_count": rows}
+            asset_key=asset, metadata={"batch_id": batch_id, "dagster/row_count": rows}
         )
 
 

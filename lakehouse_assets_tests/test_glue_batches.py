@@ -82,9 +82,9 @@ def test_two_batches_with_rejects_and_late_parents(lakehouse: Lakehouse, instanc
     assert counts(items) == {"read": 2, "rejected": 2}
     rows = [
         (orders, 1),
-        (metadata(first, "rejected", "orders"), 1),
+        (metadata(first, "rejected", "rejected_orders"), 1),
         (items, 0),
-        (metadata(first, "rejected", "order_items"), 2),
+        (metadata(first, "rejected", "rejected_order_items"), 2),
     ]
     assert [told["dagster/row_count"] for told, _ in rows] == [expected for _, expected in rows]
     assert orders["glue_state"] == "SUCCEEDED"

@@ -7,6 +7,7 @@ import pytest
 from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 from dagster._core.instance.config import PoolGranularity
 
+from lakehouse_assets.assets.keys import rejected_key, table_key
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.batches.lease import Lease
 from lakehouse_assets.definitions import defs
@@ -25,7 +26,16 @@ def test_maintenance_makes_small_files_few_and_changes_no_row(lakehouse: Lakehou
         put(lakehouse, f"raw/products/{number}.csv", products_csv(product(number)))
         ran(lakehouse)
     rows, versions = table_rows(lakehouse, "products"), delta_versions(lakehouse)
-    assert defs.resolve_job_def("maintain_tables").execute_in_process().success
+    maintained = defs.resolve_job_def("maintain_tables").execute_in_process()
+    observed = {
+        event.asset_key: event.asset_observation_data.asset_observation.metadata
+        for event in maintained.get_asset_observation_events()
+    }
+    assert set(observed) == {key(dataset) for dataset in lakehouse.contracts for key in (table_key, rejected_key)}
+    assert (
+        observed[table_key("products")]["files_compacted"].value,
+        observed[table_key("orders")]["files_compacted"].value,
+    ) == (4, 0)
     assert table_rows(lakehouse, "products") == rows
     assert delta_versions(lakehouse) != versions
 

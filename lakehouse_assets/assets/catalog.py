@@ -2,13 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.assets.keys import ARCHIVE, BATCH, REPORT, athena_key, rejected_key, table_key
-from lakehouse_assets.assets.metadata import athena_lineage, owners, table_columns
+from lakehouse_assets.assets.code_references import contract_reference
+from lakehouse_assets.assets.idle import is_over
+from lakehouse_assets.assets.keys import ARCHIVE, BATCH, PUBLISHED, REPORT, athena_key, rejected_key, table_key
+from lakehouse_assets.assets.metadata import athena_lineage, file_link, fresh_within, owners, table_columns
 from lakehouse_assets.assets.steps import for_batch, named_failures, step
+from lakehouse_assets.assets.tables import row_count
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.glue import rejected_table
 from lakehouse_assets.contracts import Contract, Contracts
@@ -30,14 +34,25 @@ def catalog_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
         pool=POOL,
         specs=[_athena_spec(contract, settings) for contract in contracts.values()],
     )
-    def refresh_catalog(lakehouse: dg.ResourceParam[Lakehouse], batch_id: str) -> Iterator[dg.MaterializeResult[None]]:
-        with step(lakehouse, batch_id):
+    def refresh_catalog(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse], batch_id: str
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        if is_over(context, lakehouse, batch_id):
+            return
+        with step(lakehouse, batch_id) as batch:
             outcomes = lakehouse.refresh_catalog()
+            load_results = batch.load_results()
+        report, editor = lakehouse.zone.report_key(batch.manifest), lakehouse.console.queries()
         for dataset, outcome in outcomes.items():
+            numbers = asdict(load_results[dataset].counts) if dataset in load_results else {}
             described = {
                 "batch_id": batch_id,
+                **numbers,
+                **row_count(context, lakehouse, batch.engine_for(dataset), lakehouse.tables.table(dataset)),
                 "catalog": outcome,
-                "see": f'lakehouse query "SELECT * FROM {dataset} LIMIT 10"',
+                "report": file_link(lakehouse.console, f"s3://{lakehouse.settings.bucket}/{report}"),
+                "command": f'lakehouse query "SELECT * FROM {dataset} LIMIT 10"',
+                **({"query_editor": dg.MetadataValue.url(editor)} if editor else {}),
             }
             yield dg.MaterializeResult(
                 athena_key(dataset), metadata=described | {"dagster/column_lineage": athena_lineage(contracts[dataset])}
@@ -51,16 +66,22 @@ def _athena_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         athena_key(dataset),
         deps=[BATCH, ARCHIVE, table_key(dataset), rejected_key(dataset)],
-        group_name="athena",
+        skippable=True,
+        group_name=PUBLISHED,
         kinds={"glue", "athena"},
         owners=owners([contract]),
         description=(
-            f"The tables {dataset} and {rejected_table(dataset)} in the Glue catalog, for queries with Athena. The"
-            " checks query them after each load."
+            f"The tables {dataset} and {rejected_table(dataset)} in the Glue catalog, for queries with Athena. This"
+            " page shows the table's health: its checks, its freshness, its rows, and the numbers of the last batch."
         ),
+        freshness_policy=fresh_within(settings),
         metadata={
+            **contract_reference(contract, settings),
             "dagster/table_name": f"{settings.database}.{dataset}",
             "dagster/column_schema": table_columns(contract),
+            "delta_table": dg.MetadataValue.asset(table_key(dataset)),
+            "rejected_rows": dg.MetadataValue.asset(rejected_key(dataset)),
+            "load_report": dg.MetadataValue.asset(REPORT),
         },
     )
 
@@ -70,12 +91,13 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
 
     @dg.asset(
         key=REPORT,
-        group_name="reports",
+        group_name=PUBLISHED,
         ins=for_batch(),
         deps=[athena_key(dataset) for dataset in contracts],
         kinds={"s3", "json"},
         owners=owners(contracts.values()),
         pool=POOL,
+        output_required=False,
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}{REPORTS}"},
         description=(
             "The outcome of each file and the numbers of rows of the batch. It is written last: the batch is then done,"
@@ -84,9 +106,11 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
     )
     def load_report(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse], batch_id: str
-    ) -> dg.MaterializeResult[None]:
-        report = _earlier_report(lakehouse, batch_id)
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        report = _earlier_report(lakehouse, batch_id) if batch_id else None
         if report is None:
+            if is_over(context, lakehouse, batch_id):
+                return
             with step(lakehouse, batch_id) as batch:
                 report = batch.finish()
             try:
@@ -97,9 +121,10 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
                 # failure.
                 context.log.warning(f"The batch succeeded, but its outcome could not be published: {error}")
         context.instance.add_run_tags(context.run.run_id, {STATUS_TAG: report["status"]})
-        return dg.MaterializeResult(
+        key = lakehouse.zone.report_key(lakehouse.batch(batch_id).manifest)
+        yield dg.MaterializeResult(
             metadata=_described(report)
-            | {"report": _link(lakehouse, lakehouse.zone.report_key(lakehouse.batch(batch_id).manifest))}
+            | {"report": file_link(lakehouse.console, f"s3://{lakehouse.settings.bucket}/{key}")}
         )
 
     return load_report
@@ -135,12 +160,6 @@ def _aside(report: LoadReport) -> dg.MetadataValue[Any]:
     """The number of rows that were not taken. Reports of older versions do not have it."""
     rows = report.get("rows_aside")
     return dg.MetadataValue.text("not known") if rows is None else dg.MetadataValue.int(rows)
-
-
-def _link(lakehouse: Lakehouse, key: str) -> dg.MetadataValue[str]:
-    address = f"s3://{lakehouse.settings.bucket}/{key}"
-    link = lakehouse.console.file(address)
-    return dg.MetadataValue.url(link) if link else dg.MetadataValue.path(address)
 
 
 def _rows_table(report: LoadReport) -> dg.TableMetadataValue:

@@ -5,11 +5,21 @@ load they are archived.
 from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
+from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.assets.keys import ARCHIVE, BATCH, UPLOADS, raw_key, table_key
-from lakehouse_assets.assets.metadata import location, owners, raw_columns
+from lakehouse_assets.assets.code_references import contract_reference
+from lakehouse_assets.assets.idle import (
+    NO_FILES,
+    WAITS_FOR_GATE,
+    held_back_in_words,
+    is_over,
+    say_nothing_done,
+    waits_for_gate,
+)
+from lakehouse_assets.assets.keys import ARCHIVE, BATCH, LANDING, PUBLISHED, UPLOADS, raw_key, table_key
+from lakehouse_assets.assets.metadata import file_link, location, owners, raw_columns
 from lakehouse_assets.assets.steps import alone, for_batch, step
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
@@ -17,16 +27,12 @@ from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.jobs import BATCH_TAG, POOL, SENSOR_TAG
 from lakehouse_assets.landing.convert import SheetRecord
-from lakehouse_assets.landing.model import FileVersion
+from lakehouse_assets.landing.model import FileVersion, Outcome
 from lakehouse_assets.landing.zone import MANIFESTS
 from lakehouse_assets.settings import Settings
 
-RAW = "raw"
-"""The group of the CSV files and of the batch. With it, and with a group for the archive, the UI's graph of groups is a
-line from uploads to reports.
-"""
-
-NOTHING_TO_LOAD = "Nothing to load: no files are waiting, or the gate is not satisfied yet."
+NAMES = {Outcome.LOAD: "files_to_load"}
+"""Names of the numbers of files, where `files_<outcome>` would not say what they are."""
 RUNS_OF_A_BATCH = 5
 """The number of runs of one batch that start by themselves (by the sensor, or by Dagster's retry of a run), if each
 ends without a report. A batch whose report says why it failed is not started again by itself.
@@ -57,7 +63,7 @@ def _uploads(contracts: Contracts, settings: Settings) -> dg.AssetSpec:
     """The uploads: an asset without a step, because people upload them."""
     return dg.AssetSpec(
         UPLOADS,
-        group_name="uploads",
+        group_name=LANDING,
         kinds={"s3", "excel"},
         owners=owners(contracts.values()),
         description=(
@@ -78,6 +84,7 @@ def _raw_assets(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition
         with alone(lakehouse):
             records = lakehouse.convert()
             waiting = lakehouse.pending.files()
+            is_idle = not (records or any(waiting.values()) or lakehouse.open_batch())
         sheets = [sheet for record in records for sheet in record["sheets"]]
         outcomes = Counter(str(record["outcome"]) for record in records)
         yield dg.AssetObservation(
@@ -86,6 +93,9 @@ def _raw_assets(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition
         for record in records:
             if record["reason"]:
                 context.log.warning(f"{record['key']} {record['reason']}")
+        if is_idle:
+            say_nothing_done(context, lakehouse, NO_FILES)
+            return
         for dataset, files in waiting.items():
             address = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.raw}{dataset}"
             numbers = _waiting(files, [sheet for sheet in sheets if sheet["dataset"] == dataset])
@@ -101,7 +111,8 @@ def _raw_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         raw_key(dataset),
         deps=[UPLOADS],
-        group_name=RAW,
+        skippable=True,
+        group_name=LANDING,
         kinds={"s3", "csv"},
         owners=owners([contract]),
         description=(
@@ -109,6 +120,7 @@ def _raw_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
             " loads and archives them."
         ),
         metadata={
+            **contract_reference(contract, settings),
             "dagster/column_schema": raw_columns(contract),
             "dagster/uri": f"s3://{settings.bucket}/{settings.raw_prefix}{dataset}",
         },
@@ -132,7 +144,7 @@ def _rows(sheets: list[SheetRecord]) -> int:
 def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=BATCH,
-        group_name=RAW,
+        group_name=LANDING,
         deps=[raw_key(dataset) for dataset in contracts],
         kinds={"s3", "json"},
         owners=owners(contracts.values()),
@@ -141,24 +153,38 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}{MANIFESTS}"},
         description=(
             "The manifest: the frozen list of file versions that this run loads. The same files always make the same"
-            " batch. An interrupted batch is resumed. If no files are waiting, the following steps are skipped."
+            " batch. An interrupted batch is resumed. If no files are waiting, or the gate holds them back, the"
+            " following steps are skipped; an observation says what waits and what is missing."
         ),
     )
     def batch(
         context: dg.AssetExecutionContext, config: BatchConfig, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> Iterator[dg.Output[str]]:
+    ) -> Iterator[dg.Output[str] | dg.AssetObservation]:
+        gate = None if config.gate is None else config.gate.value
         with alone(lakehouse):
-            frozen = lakehouse.freeze(config.gate)
+            frozen = lakehouse.freeze(gate)
+            held = waits_for_gate(lakehouse, gate) if frozen is None else None
+        if held is not None:
+            reason = held_back_in_words(held, lakehouse)
+            waiting: dict[str, Any] = {
+                "waiting": held.files,
+                "waiting_since": dg.MetadataValue.timestamp(held.oldest.modified),
+                "missing": ", ".join(held.missing),
+            }
+            yield dg.AssetObservation(BATCH, description=reason, metadata=waiting)
+            say_nothing_done(context, lakehouse, reason, WAITS_FOR_GATE)
+            return
         if frozen is None:
-            context.log.info(NOTHING_TO_LOAD)
+            say_nothing_done(context, lakehouse, NO_FILES)
             return
         context.instance.add_run_tags(context.run.run_id, {BATCH_TAG: frozen.id})
         with step(lakehouse, frozen.id):
             _refuse_after_killed_runs(context, frozen)
         manifest = frozen.manifest
-        outcomes = Counter(str(file.outcome) for file in manifest.files)
+        outcomes = Counter(NAMES.get(file.outcome, f"files_{file.outcome}") for file in manifest.files)
         numbers = {"files": len(manifest.files), "bytes": sum(file.size for file in manifest.files), **outcomes}
-        named = {"batch_id": frozen.id, "manifest": lakehouse.zone.manifest_key(frozen.id)}
+        address = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.manifest_key(frozen.id)}"
+        named: dict[str, Any] = {"batch_id": frozen.id, "manifest": file_link(lakehouse.console, address)}
         yield dg.Output(frozen.id, metadata={**named, **numbers})
 
     return batch
@@ -187,24 +213,29 @@ def archive_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
 
     @dg.asset(
         key=ARCHIVE,
-        group_name="archive",
+        group_name=PUBLISHED,
         ins=for_batch(),
         deps=[table_key(dataset) for dataset in contracts],
         kinds={"s3"},
         owners=owners(contracts.values()),
         pool=POOL,
+        output_required=False,
         metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.archive_prefix}"},
         description=(
             "The batch's files after the load. Each is entered in the ledger, copied, verified, and then deleted from"
             " raw/ or uploads/. Quarantined files are in rejected/files/."
         ),
     )
-    def archive(lakehouse: dg.ResourceParam[Lakehouse], batch_id: str) -> dg.MaterializeResult[None]:
+    def archive(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse], batch_id: str
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        if is_over(context, lakehouse, batch_id):
+            return
         with step(lakehouse, batch_id) as batch:
             moved = batch.archive()
         address = f"s3://{lakehouse.settings.bucket}/{lakehouse.zone.archive}{batch_id}"
         size = sum(file.size for file in batch.manifest.files)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
                 "batch_id": batch_id,
                 "files": len(moved),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import timedelta
 
 import dagster as dg
 
@@ -14,6 +15,7 @@ from lakehouse_assets.aws.console import Console
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.contracts.model import PROVENANCE, Severity
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS
+from lakehouse_assets.settings import Settings
 
 PROVENANCE_DESCRIBED = dict(
     zip(
@@ -26,6 +28,21 @@ PROVENANCE_DESCRIBED = dict(
         strict=True,
     )
 )
+REJECTED_DESCRIBED = {
+    "record_id": "The record: the same row of the same content has the same id.",
+    "dataset": "The dataset.",
+    "reasons": "Every reason for which the row was rejected.",
+    "raw": "The text of each column as the file has it.",
+    "source_file": "The key of the file in the bucket, with the sheet: `uploads/orders.xlsx#2025-04-01`.",
+    "row_number": "The row of the file: records from 1, without the header, what stands above it, and blank rows.",
+    "source_modified_at": "The time of the file.",
+    "batch_id": "The batch that rejected the row.",
+    "healed_by": "The batch that loaded the row itself, because its parent came.",
+    "waiting": "Whether the row only waits for a parent. The table is partitioned by it.",
+    "key": "The text of the key column.",
+    "resolved_by": "The batch that resolved the record.",
+    "resolution": "How the record was resolved: its parent came, a newer row came, or the same row was accepted later.",
+}
 BREAKS = {Severity.REJECT: "is rejected", Severity.WARN: "is loaded and counted"}
 RAW = "raw"
 """The column of the rejected records with a row's text, by column."""
@@ -35,6 +52,11 @@ def owners(contracts: Iterable[Contract]) -> list[str]:
     """The contracts' teams in Dagster's form: `team:` and a word."""
     teams = dict.fromkeys(contract.team for contract in contracts if contract.team)
     return [f"team:{re.sub(r'[^A-Za-z0-9_.-]+', '-', team)}" for team in teams]
+
+
+def fresh_within(settings: Settings) -> dg.FreshnessPolicy:
+    """The policy by which Dagster marks a table as stale."""
+    return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.freshness_hours))
 
 
 def raw_columns(contract: Contract) -> dg.TableSchema:
@@ -79,7 +101,9 @@ def rules(contract: Contract) -> dg.TableMetadataValue:
 
 def rejected_columns() -> dg.TableSchema:
     """The columns of the tables of rejected records."""
-    return dg.TableSchema([dg.TableColumn(name, kind) for name, kind in REJECTED_COLUMNS.items()])
+    return dg.TableSchema(
+        [dg.TableColumn(name, kind, REJECTED_DESCRIBED[name]) for name, kind in REJECTED_COLUMNS.items()]
+    )
 
 
 def table_lineage(contract: Contract) -> dg.TableColumnLineage:
@@ -101,6 +125,12 @@ def athena_lineage(contract: Contract) -> dg.TableColumnLineage:
     return dg.TableColumnLineage(
         {name: [dg.TableColumnDep(table_key(contract.dataset), name)] for name in contract.table_columns}
     )
+
+
+def file_link(console: Console, uri: str) -> dg.MetadataValue[str]:
+    """A link to an object in AWS's console; the s3:// URI itself with the embedded AWS."""
+    link = console.file(uri)
+    return dg.MetadataValue.url(link) if link else dg.MetadataValue.path(uri)
 
 
 def location(console: Console, uri: str) -> dg.MetadataValue[str]:

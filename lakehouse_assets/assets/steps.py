@@ -7,6 +7,7 @@ including unexpected errors and a run that is stopped. So here the former become
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -16,14 +17,18 @@ from lakehouse_assets.assets.keys import BATCH
 from lakehouse_assets.batches.batch import Batch
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import LakehouseBusy, LakehouseError, LeaseLost, StepOutOfTurn, TemporaryOutage
+from lakehouse_assets.etl.status import FAILED
+from lakehouse_assets.jobs import BATCH_TAG, REASON_TAG, STATUS_TAG
 from lakehouse_assets.resources.glue import RunStopped
 
+SHOWN = 250
+"""The most characters of a reason in a tag of a run. The step's failure and the batch's report have all of it."""
 STOPPED = "A person stopped the run. Run the job again to resume the batch."
 
 
 def for_batch() -> dict[str, dg.AssetIn]:
-    """The batch's id, as input from the step that froze the batch. If nothing was frozen, Dagster skips the steps with
-    this input.
+    """The batch's id, as input from the step that froze the batch. If that step froze nothing, Dagster skips the steps
+    with this input.
     """
     return {"batch_id": dg.AssetIn(BATCH)}
 
@@ -59,10 +64,11 @@ def alone(lakehouse: Lakehouse) -> Iterator[None]:
 
 @contextmanager
 def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Batch]:
-    """The batch, which must be open. Any failure inside is recorded in the batch's report before Dagster gets it."""
+    """The batch, which must be open (`idle.is_over`). Any failure inside is recorded in the batch's report before
+    Dagster gets it.
+    """
     with alone(lakehouse):
         batch = lakehouse.batch(batch_id)
-        _refuse_what_ended(batch)
         try:
             yield batch
         except LeaseLost:
@@ -75,20 +81,24 @@ def step(lakehouse: Lakehouse, batch_id: str) -> Iterator[Batch]:
             if _asked_to_stop():
                 # The run ends as stopped, even if the report cannot be written.
                 with suppress(LakehouseError):
-                    _record(batch, STOPPED)
+                    record_failure(batch, STOPPED)
             raise
         except Exception as error:
-            _record(batch, _reason(error))
+            record_failure(batch, _reason(error))
             raise
 
 
-def _record(batch: Batch, reason: str) -> None:
-    """Records the failure, unless another process changed the batch while this step was paused, or the batch is closed:
-    then its report stands.
+def record_failure(batch: Batch, reason: str) -> None:
+    """Records the failure in the batch's report and in the run's tags, unless another process changed the batch while
+    this step was paused, or the batch is closed: then its report stands.
     """
     batch.connections.lease.confirm_if_taken()
     if batch.is_under_way():
         batch.record_failure(reason)
+        context = dg.OpExecutionContext.get()
+        context.instance.add_run_tags(
+            context.run_id, {BATCH_TAG: batch.id, STATUS_TAG: FAILED, REASON_TAG: textwrap.shorten(reason, SHOWN)}
+        )
 
 
 def _asked_to_stop() -> bool:
@@ -98,17 +108,6 @@ def _asked_to_stop() -> bool:
     context = dg.OpExecutionContext.get()
     run = context.instance.get_run_by_id(context.run_id)
     return run is not None and run.status in (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
-
-
-def _refuse_what_ended(batch: Batch) -> None:
-    """Raises LakehouseError if the batch has ended: then the step was materialized alone or executed again, or Dagster
-    retries a run whose batch another run has finished. The batch's report stands.
-    """
-    if not batch.is_under_way():
-        report = batch.report()
-        raise LakehouseError(
-            f"Batch {batch.id} has ended ({report['status'] if report else 'it never began'}). Nothing was done."
-        )
 
 
 def _reason(error: Exception) -> str:

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
-from lakehouse_assets.assets.keys import BATCH, raw_key, rejected_key, table_key
+from lakehouse_assets.assets.code_references import contract_reference
+from lakehouse_assets.assets.idle import ALONE, is_over
+from lakehouse_assets.assets.keys import BATCH, LAKEHOUSE, REJECTED, athena_key, raw_key, rejected_key, table_key
 from lakehouse_assets.assets.metadata import (
+    fresh_within,
     location,
     owners,
     rejected_columns,
@@ -48,13 +50,15 @@ def _table_asset(contract: Contract, settings: Settings) -> dg.AssetsDefinition:
     def load(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse], batch_id: str
     ) -> Iterator[dg.MaterializeResult[None]]:
+        if is_over(context, lakehouse, batch_id):
+            return
         begun = time.monotonic()
         table, rejected = lakehouse.tables.table(dataset), lakehouse.tables.rejects(dataset)
         with step(lakehouse, batch_id) as batch:
             outcome = _loaded(context, batch, contract)
         rows, rejected_rows = (
-            _row_count(context, lakehouse, outcome, table),
-            _row_count(context, lakehouse, outcome, rejected),
+            row_count(context, lakehouse, outcome.run.get("engine"), table),
+            row_count(context, lakehouse, outcome.run.get("engine"), rejected),
         )
         load_result = outcome.load_result
         of_table = {
@@ -86,18 +90,26 @@ def _table_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         table_key(dataset),
         deps=_upstream(contract),
-        group_name="lakehouse",
+        group_name=LAKEHOUSE,
         kinds={"deltalake", KINDS[settings.chosen_engine]},
         owners=owners([contract]),
-        description=f"{contract.description} A Delta table with one row for each {contract.key}.",
+        skippable=True,
+        description=(
+            f"{contract.description} A Delta table with one row for each {contract.key}. Its checks are at"
+            f" {athena_key(dataset).to_user_string()}. {ALONE}"
+        ),
         metadata={
+            **contract_reference(contract, settings),
             "dagster/column_schema": table_columns(contract),
             "dagster/uri": f"s3://{settings.bucket}/{settings.tables_prefix}{dataset}",
             "contract": f"{contract.document}, version {contract.contract_version}",
             "key": contract.key,
             "rules": rules(contract),
+            "checks_and_health": dg.MetadataValue.asset(athena_key(dataset)),
+            "rejected_rows": dg.MetadataValue.asset(rejected_key(dataset)),
         },
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.freshness_hours)),
+        freshness_policy=fresh_within(settings),
+        code_version=contract.contract_version,
     )
 
 
@@ -106,16 +118,19 @@ def _rejected_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         rejected_key(dataset),
         deps=_upstream(contract),
-        group_name="rejected",
+        group_name=REJECTED,
         kinds={"deltalake", KINDS[settings.chosen_engine]},
         owners=owners([contract]),
+        skippable=True,
         description=(
             f"Rows of {dataset} that were not loaded, with raw values, all reasons, and their files. Orphans wait here"
             " for their parents."
         ),
         metadata={
+            **contract_reference(contract, settings),
             "dagster/column_schema": rejected_columns(),
             "dagster/uri": f"s3://{settings.bucket}/{settings.rejected_prefix}{dataset}",
+            "table": dg.MetadataValue.asset(table_key(dataset)),
         },
     )
 
@@ -135,14 +150,12 @@ def _loaded(context: dg.AssetExecutionContext, batch: Batch, contract: Contract)
     return LoadOutcome(batch.load(contract.dataset), {"engine": engine})
 
 
-def _row_count(
-    context: dg.AssetExecutionContext, lakehouse: Lakehouse, outcome: LoadOutcome, uri: str
-) -> dict[str, int]:
-    """The number of rows of a table. A Glue run reports it itself: the log of a table that needs Glue can be too large
-    for this process.
+def row_count(context: dg.AssetExecutionContext, lakehouse: Lakehouse, engine: object, uri: str) -> dict[str, int]:
+    """The number of rows of a table that `engine` has loaded. A Glue run reports it itself: the log of a table that
+    needs Glue can be too large for this process.
     """
     try:
-        rows = lakehouse.rows_in(uri) if outcome.run.get("engine") != "glue" else None
+        rows = lakehouse.rows_in(uri) if engine != "glue" else None
     except Exception as error:  # noqa: BLE001 - the load is done; a missing number in the UI does not make it a failure
         context.log.warning(f"{uri} is loaded, but its rows could not be counted: {error}")
         rows = None
@@ -159,6 +172,6 @@ def _rejected(contract: Contract, load_result: LoadResult) -> dict[str, Any]:
     return {
         "rejected": load_result.counts.rejected,
         "reasons": dg.MetadataValue.table(records, schema),
-        "see": f"lakehouse rejects --dataset {contract.dataset}",
+        "command": f"lakehouse rejects --dataset {contract.dataset}",
         "dagster/column_lineage": rejected_lineage(contract),
     }

@@ -26,6 +26,10 @@ class Console:
         """A queue, by its URL."""
         return self._link("sqs/v3", "home", f"#/queues/{quote(url, safe='')}")
 
+    def queries(self) -> str | None:
+        """Athena's query editor."""
+        return self._link("athena", "home", "#/query-editor")
+
     def glue_run(self, job: str, run_id: str) -> str | None:
         """A run of a Glue job."""
         return self._link("gluestudio", "home", f"#/job/{job}/run/{run_id}")

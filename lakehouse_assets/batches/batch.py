@@ -12,7 +12,7 @@ from lakehouse_assets.batches.reports import Reports
 from lakehouse_assets.catalog.checks import CheckResult, run_checks
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.errors import BadConfiguration, LeaseLost, TemporaryOutage
-from lakehouse_assets.etl.engines.base import Engine, LoadResult
+from lakehouse_assets.etl.engines.base import Counts, Engine, LoadResult
 from lakehouse_assets.etl.load import load_dataset, load_result_from_json
 from lakehouse_assets.etl.report import facts_of, load_report
 from lakehouse_assets.etl.report_types import LoadReport, Status
@@ -160,6 +160,12 @@ class Batch:
             note_checks(self.connections.zone, self.id, failed)
         return found, failed
 
+    def check_again(self) -> dict[str, list[CheckResult]]:
+        """The results of all checks after the batch has ended, by dataset. Nothing is recorded. Later batches may have
+        changed its rows."""
+        nothing = {dataset: LoadResult(Counts(), {}, {}, {}, 0) for dataset in self.connections.contracts}
+        return check_tables(self.connections, self.id, nothing | self.load_results(), ended=True)
+
     def _unloaded(self, load_results: Mapping[str, LoadResult]) -> list[str]:
         return [
             dataset for dataset in self.connections.contracts if dataset not in load_results and self.has_work(dataset)
@@ -242,10 +248,14 @@ class Batch:
 
 
 def check_tables(
-    connections: Connections, batch_id: str = "", load_results: Mapping[str, LoadResult] | None = None
+    connections: Connections,
+    batch_id: str = "",
+    load_results: Mapping[str, LoadResult] | None = None,
+    *,
+    ended: bool = False,
 ) -> dict[str, list[CheckResult]]:
     """The results of all checks of Athena and the catalog, by dataset. With a batch's load results also whether its
-    rows are in the tables."""
+    rows are in the tables. `ended`: see `run_checks`."""
 
     def checked(contract: Contract) -> list[CheckResult]:
         return run_checks(
@@ -255,6 +265,7 @@ def check_tables(
             batch_id,
             (load_results or {}).get(contract.dataset),
             connections.settings.reject_warning,
+            ended=ended,
         )
 
     contracts = connections.contracts

@@ -36,6 +36,12 @@ class Pending:
         return max(0.0, (datetime.now(UTC) - since).total_seconds()) if since else 0.0
 
     @failures_named("Looking at the files that the gate holds back")
-    def held_back(self) -> HeldBack | None:
-        """The files that have waited for the gate longer than the settings call usual; None if there are none."""
-        return held_back(self.zone, self.settings.gate, timedelta(hours=self.settings.gate_wait_hours))
+    def held_back(self, longer_than: timedelta | None = None, gate: str | None = None) -> HeldBack | None:
+        """The files that have waited for the gate longer than that, by default longer than the settings call usual;
+        None if there are none. `gate`: replaces the setting."""
+        usual = timedelta(hours=self.settings.gate_wait_hours)
+        return held_back(
+            self.zone,
+            "any" if (gate or self.settings.gate) == "any" else "all",
+            usual if longer_than is None else longer_than,
+        )

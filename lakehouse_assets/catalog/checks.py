@@ -21,6 +21,8 @@ CHECKS = {
     REJECT_RATE: "The share of rejected rows in this batch is at most LAKEHOUSE_REJECT_WARNING.",
     BATCH_COUNTS: "The table has the rows that this batch inserted, updated or refreshed.",
 }
+ONLY_WARN = frozenset({REJECT_RATE})
+"""The checks that never fail a batch."""
 REPAIR = (
     "The table differs from what the batches wrote. Find the program that also writes to it (its Delta log lists the"
     " commits), and repair or restore the table. Then run the job: it resumes the batch."
@@ -78,9 +80,11 @@ def run_checks(
     batch_id: str,
     load_result: LoadResult | None,
     reject_warning: float = 1.0,
+    *,
+    ended: bool = False,
 ) -> list[CheckResult]:
     """Queries Athena and the catalog, and returns the results of all checks. `load_result`: of this batch; without it,
-    only the table is checked, not the batch.
+    only the table is checked, not the batch. `ended`: the batch has ended, so later batches may have changed its rows.
 
     A batch fails if the table is wrong, because analysts must not use it. An empty table fails the batch if the batch
     wrote rows to it. If it wrote none (all order items wait for their orders), it is a warning. A share of rejected
@@ -108,19 +112,22 @@ def run_checks(
     if contract.parents:
         results.append(CheckResult(NO_ORPHANS, orphans == 0, f"{orphans} rows without a parent", {"orphans": orphans}))
     if load_result is not None:
-        results += _checks_of_batch(batch_id, of_batch, load_result, reject_warning)
+        results += _checks_of_batch(batch_id, of_batch, load_result, reject_warning, ended=ended)
     return results
 
 
-def _checks_of_batch(batch_id: str, of_batch: int, load_result: LoadResult, reject_warning: float) -> list[CheckResult]:
+def _checks_of_batch(
+    batch_id: str, of_batch: int, load_result: LoadResult, reject_warning: float, *, ended: bool
+) -> list[CheckResult]:
     counts, written = load_result.counts, load_result.written
     seen = counts.read + counts.retried
     share = counts.rejected / seen if seen else 0.0
     return [
         CheckResult(
             BATCH_COUNTS,
-            of_batch == written,
-            f"{of_batch} rows of batch {batch_id} in the table, {written} written",
+            of_batch == written or (ended and of_batch < written),
+            f"{of_batch} rows of batch {batch_id} in the table, {written} written"
+            + (". Later batches changed the others." if ended and of_batch < written else ""),
             {"in_table": of_batch, "written": written},
         ),
         CheckResult(

@@ -10,9 +10,12 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster_shared.error import SerializableErrorInfo
 
@@ -23,8 +26,8 @@ from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import LakehouseError, LeaseLost
 from lakehouse_assets.etl.report import NOTHING_TO_DO
 from lakehouse_assets.etl.report_types import Report
-from lakehouse_assets.jobs import LOAD_BATCH, STARTED_BY_TAG
-from lakehouse_assets.local.dagster_home import dagster_home
+from lakehouse_assets.jobs import LOAD_BATCH, NO_RETRIES, STARTED_BY_TAG
+from lakehouse_assets.local.dagster_home import CODE_LOCATION, dagster_home
 from lakehouse_assets.locks import is_held
 from lakehouse_assets.resources.glue import RunStopped
 
@@ -32,6 +35,12 @@ Progress = Callable[[str, str], None]
 """Called with a step's name and its event: started, succeeded, failed or skipped."""
 EVENTS = {"STEP_START": "started", "STEP_SUCCESS": "succeeded", "STEP_FAILURE": "failed", "STEP_SKIPPED": "skipped"}
 BATCH_STEP = "landing__batch"
+ORIGIN = RemoteJobOrigin(
+    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(CODE_LOCATION), SINGLETON_REPOSITORY_NAME), LOAD_BATCH
+)
+"""Where Dagster's UI finds the job of a run of this process. Without it `Re-execute` fails with a stack trace (1.13.27,
+`launch_reexecution_from_parent_run`).
+"""
 KILLED = (
     "The process of this run was killed, or the machine went down. Nothing is lost; the next `lakehouse load` resumes"
     " the batch."
@@ -58,14 +67,15 @@ def run_batch(lakehouse: Lakehouse, gate: str = "any", progress: Progress | None
         run_id = str(uuid.uuid4())
         if progress is not None:
             instance.add_event_listener(run_id, lambda entry: _report_step(entry, progress))
+        # `execute_in_process` cannot be given the origin.
+        instance.create_run_for_job = partial(instance.create_run_for_job, remote_job_origin=ORIGIN)  # type: ignore[method-assign]
         with on_forced_exit(lambda reason: _end_run(home, run_id, reason)):
             result = defs.resolve_job_def(LOAD_BATCH).execute_in_process(
                 instance=instance,
                 run_id=run_id,
                 raise_on_error=False,
                 run_config={"ops": {BATCH_STEP: {"config": {"gate": gate}}}, "loggers": quiet},
-                # The daemon must not retry a run of this process.
-                tags=_of_this_home(home) | {"dagster/max_retries": "0"},
+                tags=_of_this_home(home) | NO_RETRIES,
             )
         batch_id, failure = _batch_id(result), _failure(result)
     if batch_id is None and failure is not None:
@@ -109,8 +119,9 @@ def end_dead_runs(home: Path) -> None:
 def _end_dead_runs(instance: dg.DagsterInstance, home: Path) -> None:
     """This process holds load.lock, so the process of any other unfinished run of this home is gone."""
     for run in instance.get_runs(filters=dg.RunsFilter(tags=_of_this_home(home), statuses=NOT_FINISHED_STATUSES)):
-        # A run that was re-executed in the UI has the tags of the first run, but a process that Dagster monitors.
-        if run.remote_job_origin is None:
+        # A run that was re-executed in the UI has the tags of the first run, but a process that Dagster monitors. Runs
+        # of older versions have no origin.
+        if run.remote_job_origin in (ORIGIN, None):
             instance.report_run_failed(run, KILLED)
 
 

@@ -24,15 +24,23 @@ run_retries:
   retry_on_asset_or_op_failure: false  # steps request retries for outages themselves; bad data stays bad
 freshness:
   enabled: true  # tables without recent updates are marked as stale
+retention:
+  sensor:
+    purge_after_days:
+      skipped: 1  # the sensors make thousands of ticks a day, and most of them find nothing
+      success: 30
+      failure: 30
 """
 
 
-WORKSPACE = """\
-# Written by lakehouse. The location has the same name everywhere, so that its sensors keep their cursors.
+CODE_LOCATION = "lakehouse_assets"
+"""The name of the code location. It is the same everywhere, so that its sensors keep their cursors."""
+WORKSPACE = f"""\
+# Written by lakehouse.
 load_from:
   - python_module:
       module_name: lakehouse_assets.definitions
-      location_name: lakehouse_assets
+      location_name: {CODE_LOCATION}
 """
 
 

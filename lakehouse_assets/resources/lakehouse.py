@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,24 @@ from pydantic import PrivateAttr
 
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.connect import connected
+from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.jobs import NO_RETRIES
 from lakehouse_assets.local.spark.session import local_configuration
 from lakehouse_assets.settings import read_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+class Engine(StrEnum):
+    """What loads the rows. (An enum, so that Dagster refuses any other value before a run is launched. In the run
+    config, a value is the member's name.)
+    """
+
+    embedded = "embedded"
+    spark = "spark"
+    glue = "glue"
+    auto = "auto"
 
 
 class LakehouseResource(dg.ConfigurableResource[Lakehouse]):
@@ -25,18 +39,30 @@ class LakehouseResource(dg.ConfigurableResource[Lakehouse]):
     `engine`: embedded, spark, glue or auto; replaces the setting LAKEHOUSE_ENGINE for this run.
     """
 
-    engine: str | None = None
+    engine: Engine | None = None
 
     _connection: ExitStack = PrivateAttr(default_factory=ExitStack)
 
     def create_resource(self, context: dg.InitResourceContext) -> Lakehouse:
-        settings = read_settings(**({"engine": self.engine} if self.engine else {}))
         holder = f"Dagster run {context.run.run_id}" if context.run else "Dagster"
-        return self._connection.enter_context(connected(settings, _spark_session, holder))
+        try:
+            settings = read_settings(**({"engine": self.engine.value} if self.engine else {}))
+            return self._connection.enter_context(connected(settings, _spark_session, holder))
+        except BadConfiguration:
+            _prevent_retries(context)
+            raise
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         del context
         self._connection.close()
+
+
+def _prevent_retries(context: dg.InitResourceContext) -> None:
+    """Dagster retries a run whose resources fail as it retries one whose process died. With a wrong setting each retry
+    fails, too.
+    """
+    if context.run and context.instance:
+        context.instance.add_run_tags(context.run.run_id, NO_RETRIES)
 
 
 def _spark_session(scratch: Path) -> SparkSession:

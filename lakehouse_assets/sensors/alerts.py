@@ -16,11 +16,13 @@ from dataclasses import asdict, dataclass, replace
 
 import dagster as dg
 
+from lakehouse_assets.assets.idle import IDLE
+from lakehouse_assets.assets.keys import BATCH
 from lakehouse_assets.assets.steps import named_failures
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.connect import connected
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.jobs import STARTED_BY_TAG
+from lakehouse_assets.jobs import BATCH_TAG, STARTED_BY_TAG, STATUS_TAG
 from lakehouse_assets.sensors.messages import Message, checks_warn, dead_letters, files_wait, run_failed
 from lakehouse_assets.settings import Settings, read_settings
 
@@ -68,13 +70,14 @@ def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> dg.Se
     """One tick. It fails if the first alert cannot be published. If a later one cannot, it and the rest are left for
     the next tick.
     """
-    cursor = Cursor(**json.loads(context.cursor)) if context.cursor else _from_now_on(context.instance)
+    cursor = _read(context)
     published: list[str] = []
     try:
         for message, after in _occurrences(context, lakehouse, cursor):
             if message is not None:
                 lakehouse.notices.publish(message.subject, message.text)
                 published.append(message.subject)
+                context.log.info(f"Published: {message.subject}\n{message.text}")
             cursor = after
     except LakehouseError as error:
         if not published:
@@ -83,6 +86,14 @@ def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> dg.Se
     return dg.SensorResult(
         skip_reason=f"Published: {'; '.join(published)}." if published else "No new alerts.", cursor=cursor.written()
     )
+
+
+def _read(context: dg.SensorEvaluationContext) -> Cursor:
+    try:
+        return Cursor(**json.loads(context.cursor)) if context.cursor else _from_now_on(context.instance)
+    except (ValueError, TypeError):
+        context.log.warning("The cursor was not one of this sensor. Alerts begin anew: earlier runs cause none.")
+        return _from_now_on(context.instance)
 
 
 def _from_now_on(instance: dg.DagsterInstance) -> Cursor:
@@ -104,12 +115,14 @@ def _occurrences(
         for record in context.instance.fetch_run_status_changes(after, limit=RUNS_A_TICK, ascending=True).records:
             cursor = replace(cursor, **{name: record.storage_id})  # type: ignore[arg-type]
             run = context.instance.get_run_by_id(record.event_log_entry.run_id)
-            if run is None or not _is_ours(context, run):
+            if run is None or not _is_ours(context, run) or not _is_of_a_batch(run):
                 yield None, cursor
             elif ended is dg.DagsterEventType.RUN_FAILURE:
                 yield run_failed(context.instance, run, record.event_log_entry, lakehouse), cursor
             else:
-                yield checks_warn(context.instance, run, lakehouse), cursor
+                # The checks of a run that did nothing repeat what those of the last batch said.
+                was_idle = run.tags.get(STATUS_TAG) in IDLE
+                yield None if was_idle else checks_warn(context.instance, run, lakehouse), cursor
     if time.time() - cursor.looked_at >= lakehouse.settings.listing_seconds:
         held = lakehouse.pending.held_back()
         waiting = held.oldest.file_id if held else None
@@ -123,11 +136,19 @@ def _occurrences(
         yield dead_letters(letters, lakehouse) if more else None, cursor
 
 
+def _is_of_a_batch(run: dg.DagsterRun) -> bool:
+    """Whether others have to know of a run: not of one in which a person materialized or checked single assets and that
+    had no batch. That person sees its outcome in the UI.
+    """
+    selected = run.asset_selection or ()
+    return not (selected or run.asset_check_selection) or BATCH_TAG in run.tags or BATCH in selected
+
+
 def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
     """Whether a run belongs to this lakehouse: it is of this code location (an instance can have several), or of
-    `lakehouse load`, which runs without a code location.
+    `lakehouse load`, which runs in its own process.
     """
-    if run.remote_job_origin is None:
+    if run.remote_job_origin is None or STARTED_BY_TAG in run.tags:
         return STARTED_BY_TAG in run.tags
     if context.code_location_origin is None:
         return True

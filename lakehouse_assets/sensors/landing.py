@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 
 import dagster as dg
 
-from lakehouse_assets.assets.landing import NOTHING_TO_LOAD
+from lakehouse_assets.assets.idle import NO_FILES, held_back_in_words, waits_for_gate
 from lakehouse_assets.assets.steps import named_failures
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.connect import connected
@@ -45,10 +45,14 @@ class Cursor:
 
     @staticmethod
     def read(text: str | None) -> Cursor:
-        if not text:
+        """The cursor; a first one if a person has set a text that is not a cursor. The pending files are the truth, so
+        nothing is lost.
+        """
+        try:
+            values = json.loads(text or "{}")
+            return Cursor(**values | {"handles": tuple(values.get("handles", ()))})
+        except (ValueError, TypeError, AttributeError):
             return Cursor()
-        values = json.loads(text)
-        return Cursor(**values | {"handles": tuple(values["handles"])})
 
     def written(self) -> str:
         return json.dumps(asdict(self))
@@ -99,14 +103,20 @@ def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse, now: flo
     if not (received.handles or is_due):
         return _skipped(cursor.waits_for or "No new files.", cursor)
     work = lakehouse.pending.work_to_do()
+    context.log.info(
+        f"Received {len(received.handles)} messages with new files, {len(received.needless)} without. Listed the"
+        f" bucket, with LAKEHOUSE_GATE={lakehouse.settings.gate}: {f'work {work}' if work else 'no work for a batch'}."
+    )
     following = (
         next_try(context.instance, work, now) if work else NextTry(reason=_why_nothing(lakehouse), look_again=False)
     )
     if following.run_key is None:
         queue.delete(received.handles)
+        context.log.info(following.reason)
         return _skipped(
             following.reason, Cursor(None, (), following.look_again, now, following.not_before, following.reason)
         )
+    context.log.info(f"Requested a run with the run key {following.run_key}.")
     wanted = Cursor(following.run_key, (*cursor.handles, *received.handles), True, now)
     return dg.SensorResult([dg.RunRequest(run_key=following.run_key)], cursor=wanted.written())
 
@@ -126,7 +136,8 @@ def _why_nothing(lakehouse: Lakehouse) -> str:
             " has the reason. Fix the cause, then run the job (here, or with `lakehouse load`), or abandon the batch"
             " with `lakehouse abandon`."
         )
-    return NOTHING_TO_LOAD
+    held = waits_for_gate(lakehouse)
+    return held_back_in_words(held, lakehouse) if held else NO_FILES
 
 
 def _why_busy(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> str | None:

@@ -11,6 +11,7 @@ from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.events import JobFailureData
 from dagster_shared.error import SerializableErrorInfo
 
+from lakehouse_assets.assets.keys import ATHENA
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.checks import WHAT_TO_DO
 from lakehouse_assets.errors import our_errors
@@ -62,12 +63,15 @@ def run_failed(
         *_warnings(instance, run),
         lakehouse.notices.where_run(run.run_id),
     ]
-    return Message(FAILED.get(run.job_name, "A run failed"), "\n".join(lines))
+    job = LOAD_BATCH if BATCH_TAG in run.tags else run.job_name  # "Materialize all" runs a job of Dagster's
+    return Message(FAILED.get(job, "A run failed"), "\n".join(lines))
 
 
 def _to_do(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
-    if run.job_name != LOAD_BATCH or BATCH_TAG in run.tags:
-        return TO_DO.get(run.job_name, TO_DO[LOAD_BATCH])
+    if run.job_name == MAINTAIN_TABLES:
+        return TO_DO[MAINTAIN_TABLES]
+    if BATCH_TAG in run.tags:
+        return TO_DO[LOAD_BATCH]
     if run.tags.get(SENSOR_TAG) != FILES_LANDED:
         return BEFORE_A_BATCH + BY_A_PERSON
     if was_the_last_try(instance, run):
@@ -102,7 +106,7 @@ def _failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun, severity: d
         check = entry.get_dagster_event().asset_check_evaluation_data
         if check.passed or check.severity is not severity:
             continue
-        dataset = check.asset_key.path[-1]
+        dataset = check.asset_key.path[-1].removeprefix(ATHENA)
         to_do = WHAT_TO_DO.get(check.check_name, NOT_OURS).format(dataset=dataset)
         lines.append(f"{dataset}: {check.check_name}: {check.description or ''}\n  What to do: {to_do}")
     return lines

@@ -19,7 +19,7 @@ from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.connect import connected
 from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.etl.status import FAILED, has_succeeded
-from lakehouse_assets.settings import read_settings
+from lakehouse_assets.settings import Settings, read_settings
 
 SECONDS_BETWEEN_LOOKS = 60
 LATEST = 100
@@ -46,21 +46,32 @@ class Cursor:
         return json.dumps(asdict(self))
 
 
-@dg.sensor(
-    name="state_machine_batches",
-    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description=(
-        "Records the batches of the state machine (if one is deployed) as materializations, from their reports."
-    ),
-)
-def state_machine_batches(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    with named_failures(), connected(read_settings()) as lakehouse:
-        cursor, recorded = record(context.instance, lakehouse, Cursor.read(context.cursor))
-    context.update_cursor(cursor.written())
-    return dg.SkipReason(
-        f"Recorded: {', '.join(recorded)}." if recorded else "The state machine has not finished another batch."
+def state_machine_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor `state_machine_batches`. It is on by default if the state machine starts the batches."""
+
+    @dg.sensor(
+        name="state_machine_batches",
+        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        default_status=(
+            dg.DefaultSensorStatus.RUNNING
+            if settings.orchestrator == "state_machine"
+            else dg.DefaultSensorStatus.STOPPED
+        ),
+        description=(
+            "Records the batches of the state machine (if one is deployed) as materializations, from their reports. On"
+            " by default with LAKEHOUSE_ORCHESTRATOR=state_machine."
+        ),
     )
+    def state_machine_batches(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        with named_failures(), connected(read_settings()) as lakehouse:
+            cursor, recorded = record(context.instance, lakehouse, Cursor.read(context.cursor))
+        context.update_cursor(cursor.written())
+        if not recorded:
+            return dg.SkipReason("The state machine has not finished another batch.")
+        context.log.info(f"Recorded: {', '.join(recorded)}.")
+        return dg.SkipReason(f"Recorded: {', '.join(recorded)}.")
+
+    return state_machine_batches
 
 
 def record(instance: dg.DagsterInstance, lakehouse: Lakehouse, cursor: Cursor) -> tuple[Cursor, list[str]]:

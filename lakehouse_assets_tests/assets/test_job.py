@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse_assets.assets.keys import UPLOADS
+from lakehouse_assets.assets.keys import ATHENA, UPLOADS, rejected_key
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.runs import run_batch
 from lakehouse_assets.definitions import defs
@@ -61,13 +61,9 @@ def metadata(result: dg.ExecuteInProcessResult, key: str) -> dict[str, Any]:
     return {name: value.value for name, value in event.materialization.metadata.items() if not isinstance(value, shown)}
 
 
-def skipped(result: dg.ExecuteInProcessResult) -> set[str]:
-    return {event.step_key or "" for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_SKIPPED}
-
-
 def checks(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], dg.AssetCheckEvaluation]:
     return {
-        (evaluation.asset_key.path[-1], evaluation.check_name): evaluation
+        (evaluation.asset_key.path[-1].removeprefix(ATHENA), evaluation.check_name): evaluation
         for evaluation in result.get_asset_check_evaluations()
     }
 
@@ -112,11 +108,17 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
         "converted": 1,
     }
     assert instance.get_run_by_id(result.run_id).tags["lakehouse/batch"] == batch  # type: ignore[union-attr]
-    raw = metadata(result, "raw/orders")
+    raw = metadata(result, "landing/raw_orders")
     assert (raw["files"], raw["converted"], raw["rows_converted"]) == (2, 2, 3)
     assert raw["location"] == f"s3://{lakehouse.settings.bucket}/raw/orders"
     files = metadata(result, "landing/batch")
-    assert (files["batch_id"], files["files"], files["load"], files["quarantined"], files["converted"]) == (
+    assert (
+        files["batch_id"],
+        files["files"],
+        files["files_to_load"],
+        files["files_quarantined"],
+        files["files_converted"],
+    ) == (
         batch,
         6,
         4,
@@ -137,26 +139,32 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
     }
     products = metadata(result, "lakehouse/products")
     assert (products["read"], products["inserted"], products["rejected"]) == (2, 2, 0)
-    assert metadata(result, "rejected/orders") == {
+    assert metadata(result, "rejected/rejected_orders") == {
         "batch_id": batch,
         "rejected": 1,
         "location": lakehouse.tables.rejects("orders"),
-        "see": "lakehouse rejects --dataset orders",
+        "command": "lakehouse rejects --dataset orders",
         "engine": "embedded",
         "dagster/row_count": 1,
     }
-    assert metadata(result, "rejected/order_items")["rejected"] == 1
-    archived_files = metadata(result, "landing/archive")
+    assert metadata(result, "rejected/rejected_order_items")["rejected"] == 1
+    archived_files = metadata(result, "published/archive")
     assert (archived_files["files"], archived_files["location"]) == (
         6,
         f"s3://{lakehouse.settings.bucket}/archived/{batch}",
     )
-    assert metadata(result, "athena/orders") == {
+    health = metadata(result, "published/athena_orders")
+    report_of_batch = health.pop("report")
+    assert nonzero(health) == {
         "batch_id": batch,
+        "read": 3,
+        "inserted": 2,
+        "rejected": 1,
+        "dagster/row_count": 2,
         "catalog": "created",
-        "see": 'lakehouse query "SELECT * FROM orders LIMIT 10"',
+        "command": 'lakehouse query "SELECT * FROM orders LIMIT 10"',
     }
-    in_all = metadata(result, "reports/load_report")
+    in_all = metadata(result, "published/load_report")
     assert (
         in_all["read"],
         in_all["inserted"],
@@ -166,6 +174,7 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
     ) == (7, 5, 2, 4, 1)
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
+    assert in_all["report"] == report_of_batch
     assert in_all["status"] == run.tags["lakehouse/status"] == "succeeded_with_rejects"
     assert keys(lakehouse, "control/reports/") == [in_all["report"].removeprefix(f"s3://{lakehouse.settings.bucket}/")]
     assert len(result.get_asset_materialization_events()) == len(defs.resolve_all_asset_specs()) - 1, (
@@ -179,9 +188,7 @@ def test_reasons_are_shown_as_counts_and_never_with_a_rows_values(
     put(lakehouse, "raw/products/p.csv", products_csv(product("secret"), product("hidden"), product(1, ""), product(2)))
     result = run_job(instance)
     [event] = [
-        event
-        for event in result.get_asset_materialization_events()
-        if event.asset_key == dg.AssetKey(["rejected", "products"])
+        event for event in result.get_asset_materialization_events() if event.asset_key == rejected_key("products")
     ]
     table = event.materialization.metadata["reasons"]
     assert isinstance(table, dg.TableMetadataValue)
@@ -206,29 +213,6 @@ def test_every_check_is_evaluated_and_passes(lakehouse: Lakehouse, instance: dg.
         "in_table": 1,
         "written": 1,
     }
-
-
-def test_nothing_waits_so_all_that_follows_is_skipped(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    result = run_job(instance)
-    assert result.success
-    every = {key.to_user_string() for key in (spec.key for spec in defs.resolve_all_asset_specs())}
-    materialized = {
-        event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key
-    }
-    assert materialized == {f"raw/{dataset}" for dataset in lakehouse.contracts}
-    assert len(every) > len(materialized)
-    assert {"landing__archive", "load_orders", "refresh_catalog", "athena_checks", "reports__load_report"} <= skipped(
-        result
-    )
-    assert lakehouse.reports.all() == []
-
-
-def test_the_gate_holds_a_batch_back_and_any_lets_it_go(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
-    assert "landing__archive" in skipped(run_job(instance, gate="all"))
-    assert lakehouse.reports.all() == []
-    assert run_job(instance, gate="any").success
-    assert len(lakehouse.reports.all()) == 1
 
 
 # Failures
@@ -263,8 +247,12 @@ def test_a_failing_batch_fails_the_run_with_our_words_and_the_next_run_goes_on_w
     report = under_way.report()
     assert report is not None
     assert (report["status"], report["error"]) == ("failed", data.description)
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags["lakehouse/status"] == "failed"
+    assert "above the limit of 20%" in run.tags["lakehouse/failed_because"]
     assert keys(lakehouse, "archived/") == []
-    assert "landing__archive" in not_started(result)
+    assert "published__archive" in not_started(result)
 
     monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "1")
     assert run_job(instance).success
@@ -292,13 +280,16 @@ def test_a_failed_check_fails_the_run_and_leaves_the_batch_open(
     assert not result.success
     assert failed_checks(result) == {("products", "key_unique")}
     assert checks(result)["products", "key_unique"].severity == dg.AssetCheckSeverity.ERROR
-    assert "reports__load_report" in not_started(result)
+    assert "published__load_report" in not_started(result)
     under_way = lakehouse.open_batch()
     assert under_way is not None
     report = under_way.report()
     assert report is not None
     assert report["status"] == "failed"
     assert report["error"] == "Checks failed: products: key_unique: 3 rows, 2 distinct values of product_id"
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags["lakehouse/failed_because"] == report["error"]
 
 
 def test_once_the_table_is_repaired_the_batch_is_closed_by_the_next_run(
@@ -341,7 +332,7 @@ def test_the_report_is_returned_and_progress_is_told_step_by_step(lakehouse: Lak
         {"p.csv": "loaded", "o.csv": "loaded", "i.csv": "loaded"},
     )
     assert told[0] == ("convert_uploads", "started")
-    assert told[-1] == ("reports__load_report", "succeeded")
+    assert told[-1] == ("published__load_report", "succeeded")
     assert told.index(("load_order_items", "started")) > max(
         told.index(("load_products", "succeeded")), told.index(("load_orders", "succeeded"))
     )

@@ -3,10 +3,14 @@ that is not done is not closed, and the report of one that has ended stands."""
 
 from __future__ import annotations
 
+import logging
+
 import dagster as dg
 import pytest
 from deltalake import DeltaTable
 
+from lakehouse_assets.assets.idle import ALONE
+from lakehouse_assets.assets.keys import athena_key
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import StepOutOfTurn
@@ -53,6 +57,17 @@ def checks_alone(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     return again.resolve_job_def("checks").execute_in_process(instance=instance, raise_on_error=False)
 
 
+def not_done(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> str:
+    """What the log of a run that succeeded and did nothing says."""
+    assert result.success
+    assert result.get_asset_materialization_events() == []
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags["lakehouse/status"] == "nothing_to_do"
+    said = [entry.user_message for entry in instance.all_logs(result.run_id) if entry.level == logging.WARNING]
+    return said[0]
+
+
 def said(result: dg.ExecuteInProcessResult) -> str:
     """Why the one step that failed did."""
     [failure] = result.get_step_failure_events()
@@ -77,7 +92,7 @@ def test_the_report_alone_does_not_close_a_batch_whose_loads_failed(
     fail_at_the_limit(lakehouse, instance, monkeypatch)
     before = lakehouse.reports.all()
 
-    result = alone(instance, "reports/load_report")
+    result = alone(instance, "published/load_report")
 
     assert not result.success
     assert "is not loaded yet: " in said(result)
@@ -102,7 +117,7 @@ def test_the_report_alone_does_not_close_a_batch_whose_check_failed(
     assert not run_job(instance).success
 
     assert "failed: products: key_unique: 3 rows, 2 distinct values of product_id" in said(
-        alone(instance, "reports/load_report")
+        alone(instance, "published/load_report")
     )
 
     assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded", "failed"]
@@ -110,7 +125,7 @@ def test_the_report_alone_does_not_close_a_batch_whose_check_failed(
         "batch_id = 'someone'"
     )
     assert checks_alone(instance).success
-    assert alone(instance, "reports/load_report").success
+    assert alone(instance, "published/load_report").success
     assert [report["status"] for report in lakehouse.reports.all()] == ["succeeded", "succeeded"]
     assert lakehouse.open_batch() is None
 
@@ -147,27 +162,45 @@ def test_a_step_out_of_turn_does_not_make_an_interrupted_batch_a_failed_one(
     lakehouse.zone.store.delete(
         lakehouse.zone.report_key(batch.manifest)
     )  # as if it had been killed before it could say why
-    assert "is not loaded yet" in said(alone(instance, "reports/load_report"))
+    assert "is not loaded yet" in said(alone(instance, "published/load_report"))
     assert "is not loaded yet" in said(checks_alone(instance))
     assert lakehouse.reports.all() == []
     assert lakehouse.pending.work_to_do() is not None
 
 
+# Before the first batch
+
+
+@pytest.mark.parametrize("asset", ["lakehouse/products", "published/load_report"])
+def test_a_step_before_the_first_batch_does_nothing_and_says_so(instance: dg.DagsterInstance, asset: str) -> None:
+    together = {"lakehouse/products": ("rejected/rejected_products",)}
+    said = not_done(instance, alone(instance, asset, *together.get(asset, ())))
+    assert said == f"No batch has been loaded yet. Nothing was done. {ALONE}"
+
+
+def test_the_checks_before_the_first_batch_succeed_without_a_result(instance: dg.DagsterInstance) -> None:
+    result = checks_alone(instance)
+    assert result.success
+    assert list(result.get_asset_check_evaluations()) == []
+
+
 # A batch that has ended
 
 
-@pytest.mark.parametrize("asset", ["lakehouse/products", "landing/archive", "athena/products", "reports/load_report"])
+@pytest.mark.parametrize(
+    "asset", ["lakehouse/products", "published/archive", "published/athena_products", "published/load_report"]
+)
 def test_a_step_of_an_abandoned_batch_does_nothing_and_its_report_stands(
     lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, asset: str
 ) -> None:
     fail_at_the_limit(lakehouse, instance, monkeypatch)
     report = lakehouse.abandon("enough")
     together = {
-        "lakehouse/products": ("rejected/products",),
-        "athena/products": ("athena/orders", "athena/order_items"),
+        "lakehouse/products": ("rejected/rejected_products",),
+        "published/athena_products": ("published/athena_orders", "published/athena_order_items"),
     }
     result = alone(instance, asset, *together.get(asset, ()))
-    assert said(result) == f"Batch {report['batch_id']} has ended (abandoned). Nothing was done."
+    assert not_done(instance, result) == f"Batch {report['batch_id']} has ended (abandoned). Nothing was done. {ALONE}"
     assert lakehouse.reports.all() == [report]
     assert lakehouse.zone.store.get_json(lakehouse.zone.abandoned_key) == [report["batch_id"]]
 
@@ -180,7 +213,7 @@ def test_the_report_of_a_batch_that_has_succeeded_is_shown_again_and_told_nobody
     assert [subject for subject, _ in heard()] == ["A batch succeeded"]
     [before] = lakehouse.reports.all()
 
-    again = alone(instance, "reports/load_report")
+    again = alone(instance, "published/load_report")
 
     assert again.success
     [event] = again.get_asset_materialization_events()
@@ -194,29 +227,25 @@ def test_dagsters_retry_of_a_run_whose_batch_another_run_has_finished_changes_no
     """From the failure on, as Dagster's daemon does: the id of the batch comes from the first run."""
     fail_at_the_limit(lakehouse, instance, monkeypatch)
     report = ran(lakehouse)
-    loads = {f"{group}/{dataset}" for group in ("lakehouse", "rejected") for dataset in lakehouse.contracts}
+    loads = {f"{group}{dataset}" for group in ("lakehouse/", "rejected/rejected_") for dataset in lakehouse.contracts}
     retried = alone(
         instance,
         *loads,
-        "landing/archive",
-        *(f"athena/{dataset}" for dataset in lakehouse.contracts),
-        "reports/load_report",
+        "published/archive",
+        *(f"published/athena_{dataset}" for dataset in lakehouse.contracts),
+        "published/load_report",
     )
-    assert not retried.success
-    failures = [event.step_failure_data.user_failure_data for event in retried.get_step_failure_events()]
-    assert {str(failure.description) for failure in failures if failure} == {
-        f"Batch {report['batch_id']} has ended ({report['status']}). Nothing was done."
-    }
+    assert not_done(instance, retried).startswith(f"Batch {report['batch_id']} has ended ({report['status']}).")
     assert lakehouse.reports.all() == [report]
     assert len(keys(lakehouse, "archived/")) == 4
 
 
 @pytest.mark.parametrize("ended", ["succeeded", "abandoned"])
-def test_checks_of_a_batch_that_has_ended_look_at_the_tables_alone_and_change_no_report(
+def test_every_check_of_a_batch_that_has_ended_has_a_result_and_no_report_changes(
     lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, ended: str
 ) -> None:
-    """Rows of it were updated by a batch since, which another orchestrator ran: that they are not there as it wrote
-    them is no fault.
+    """Rows of it were updated by a batch since, which another orchestrator ran. That they are not there as the batch
+    wrote them is not a fault.
     """
     put_one_of_each(lakehouse)
     assert run_job(instance).success
@@ -231,10 +260,12 @@ def test_checks_of_a_batch_that_has_ended_look_at_the_tables_alone_and_change_no
     result = checks_alone(instance)
 
     assert result.success
-    found = {(it.asset_key.path[-1], it.check_name): it.passed for it in result.get_asset_check_evaluations()}
-    assert set(found.values()) == {True}
-    assert ("products", "key_unique") in found
-    assert "batch_counts" not in {name for _, name in found}
+    found = {it.asset_check_key: it for it in result.get_asset_check_evaluations()}
+    assert set(found) == defs.resolve_asset_graph().asset_check_keys
+    assert {key for key, it in found.items() if not it.passed} == set()
+    counts = found[dg.AssetCheckKey(athena_key("products"), "batch_counts")]
+    said = "Later batches changed the others." if ended == "succeeded" else ", 0 written"
+    assert said in (counts.description or "")
     append_behind_its_back(lakehouse, "products", batch_id="'someone'")
     assert not checks_alone(instance).success
     assert lakehouse.reports.all() == reports

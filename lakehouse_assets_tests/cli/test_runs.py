@@ -24,9 +24,18 @@ from lakehouse_assets.cli.runs import end_dead_runs, run_batch
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.jobs import LOAD_BATCH
-from lakehouse_assets.local.dagster_home import dagster_home
+from lakehouse_assets.local.dagster_home import CODE_LOCATION, dagster_home
 from lakehouse_assets.locks import locked
-from lakehouse_assets_tests.support import in_own_process, put_one_of_each, ran, run, table_rows
+from lakehouse_assets_tests.support import (
+    in_own_process,
+    product,
+    products_csv,
+    put,
+    put_one_of_each,
+    ran,
+    run,
+    table_rows,
+)
 
 pytestmark = pytest.mark.usefixtures("environment_of_lakehouse")
 UNFINISHED = [dg.DagsterRunStatus.STARTED]
@@ -117,6 +126,17 @@ def test_runs_of_another_home_and_runs_that_dagster_watches_are_left_alone(
     assert [status(instance, run_id) for run_id in (others, watched)] == [dg.DagsterRunStatus.STARTED] * 2
     for run_id in (others, watched):
         instance.delete_run(run_id)
+
+
+def test_a_run_of_the_command_line_names_its_code_location_so_that_the_ui_can_execute_it_again(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    batch_id = run_batch(lakehouse)["batch_id"]
+    [first] = instance.get_runs(dg.RunsFilter(tags={"lakehouse/batch": str(batch_id)}))
+    assert first.remote_job_origin is not None
+    assert first.remote_job_origin.location_name == CODE_LOCATION
+    assert first.remote_job_origin.repository_origin.repository_name == defs.get_repository_def().name
 
 
 # A process that slept

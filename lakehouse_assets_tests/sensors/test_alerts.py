@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lakehouse_assets.assets.keys import BATCH, rejected_key, table_key
 from lakehouse_assets.aws.topic import MOST_BYTES
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.batches.lease import Lease
@@ -379,6 +380,35 @@ def test_an_outage_in_the_middle_of_a_tick_repeats_and_forgets_nothing(
     assert teller.tick() == "Published: A batch failed."
     assert teller.tick() == "No new alerts."
     assert len({message for _, message in heard()}) == 2
+
+
+def test_a_single_asset_that_fails_without_a_batch_is_no_alert(
+    lakehouse: Lakehouse, teller: Teller, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_one_of_each(lakehouse)
+    teller.run()
+    teller.tick()
+    heard()
+    monkeypatch.setenv("LAKEHOUSE_REJECT_LIMIT", "7")
+    for selected in ([table_key("orders"), rejected_key("orders")], [BATCH]):
+        ended = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=teller.instance, raise_on_error=False, asset_selection=selected, tags={STARTED_BY_TAG: "a test"}
+        )
+        assert not ended.success
+    assert teller.tick() == "Published: A run failed."
+    [(_, message)] = heard()
+    assert "Nothing is lost: the run ended before a batch started" in message
+
+
+def test_a_run_with_nothing_to_do_does_not_repeat_the_warnings_of_the_last_batch(
+    lakehouse: Lakehouse, teller: Teller, heard: Heard
+) -> None:
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1), product("x")))
+    teller.run(run_config=ANY)
+    assert teller.tick() == "Published: A check warns."
+    ended = teller.run(run_config=ANY)
+    assert {it.check_name for it in ended.get_asset_check_evaluations() if not it.passed} >= {"reject_rate"}
+    assert teller.tick() == "No new alerts."
 
 
 def test_runs_of_before_the_first_tick_are_history(

@@ -58,6 +58,22 @@ def test_files_that_land_become_tables_by_one_run(lakehouse: Lakehouse, daemon: 
     assert messages(lakehouse) == 0
 
 
+def test_a_text_that_is_no_cursor_begins_anew_and_loses_nothing() -> None:
+    assert [Cursor.read(text) for text in ("abc", "[]", '{"of_another": 1}', None)] == [Cursor()] * 4
+    cursor = Cursor("key", ("handle",), False, 1.0, 2.0, "why")
+    assert Cursor.read(cursor.written()) == cursor
+
+
+def test_a_tick_that_the_gate_holds_back_says_what_waits_and_what_is_missing(
+    lakehouse: Lakehouse, daemon: Daemon
+) -> None:
+    put(lakehouse, "raw/orders/o.csv", orders_csv(order(1)))
+    said = daemon.says()
+    assert said.startswith("1 file (orders) is waiting for the gate, the oldest since 20")
+    assert "LAKEHOUSE_GATE=all also asks for a file of: products, order_items." in said
+    assert daemon.says() == said
+
+
 def test_a_thousand_events_make_one_batch(lakehouse: Lakehouse, daemon: Daemon) -> None:
     put_one_of_each(lakehouse)
     for number in range(20):

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lakehouse_assets.assets.landing import NOTHING_TO_LOAD
+from lakehouse_assets.assets.idle import NO_FILES
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.batches.lease import Lease
 from lakehouse_assets.batches.pending import Pending
@@ -111,7 +111,7 @@ def test_a_person_who_loads_what_the_sensor_gave_up_ends_its_complaint(
     assert "stops retrying" in daemon.says()
     assert defs.resolve_job_def(LOAD_BATCH).execute_in_process(instance=daemon.instance).success
     daemon.ahead += lakehouse.settings.listing_seconds + 60
-    assert daemon.says() == NOTHING_TO_LOAD
+    assert daemon.says() == NO_FILES
     put(lakehouse, "raw/orders/o.csv", orders_csv(order(2)))
     put_one_of_each(lakehouse)
     assert daemon.tick() == 1, "the next files need not wait for what those before them met with"

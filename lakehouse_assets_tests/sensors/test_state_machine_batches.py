@@ -10,7 +10,7 @@ import pytest
 from lakehouse_assets.assets.keys import REPORT
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.definitions import defs
-from lakehouse_assets.sensors.state_machine_batches import Cursor, record, state_machine_batches
+from lakehouse_assets.sensors.state_machine_batches import Cursor, record, state_machine_sensor
 from lakehouse_assets_tests.support import (
     freeze,
     load_all,
@@ -62,7 +62,7 @@ def test_a_batch_is_recorded_for_each_asset_with_its_counts_and_its_execution(
     [orders] = recorded(instance, "lakehouse", "orders")
     assert (orders["batch_id"], orders["read"], orders["inserted"], orders["execution"]) == (batch, 2, 1, EXECUTION)
     assert orders["link"].endswith(EXECUTION)
-    assert recorded(instance, "rejected", "orders")[0]["rejected"] == 1
+    assert recorded(instance, "rejected", "rejected_orders")[0]["rejected"] == 1
     assert recorded(instance, *REPORT.path)[0]["status"] == "succeeded_with_rejects"
     materialized = {key for key in instance.all_asset_keys() if instance.get_latest_materialization_event(key)}
     assert materialized == {spec.key for spec in defs.resolve_all_asset_specs()} - {dg.AssetKey(["landing", "uploads"])}
@@ -102,7 +102,7 @@ def test_what_dagster_ran_itself_is_not_recorded_again(lakehouse: Lakehouse, ins
 @pytest.mark.usefixtures("environment_of_lakehouse")
 def test_a_tick_keeps_its_cursor(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
-    batch = by_machine(lakehouse)
+    batch, sensor = by_machine(lakehouse), state_machine_sensor(lakehouse.settings)
     with dg.build_sensor_context(instance=instance) as context:
-        assert batch in str(state_machine_batches(context))
-        assert "not finished another batch" in str(state_machine_batches(context))
+        assert batch in str(sensor(context))
+        assert "not finished another batch" in str(sensor(context))

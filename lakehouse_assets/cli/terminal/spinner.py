@@ -64,10 +64,10 @@ def steps_drawn() -> Iterator[Drawn]:
 NAMES = {
     "convert_uploads": "Convert the workbooks",
     "landing__batch": "Inspect the files, freeze the batch",
-    "landing__archive": "Archive the files",
+    "published__archive": "Archive the files",
     "refresh_catalog": "Refresh the catalog",
     "athena_checks": "Check with Athena",
-    "reports__load_report": "Write the load report",
+    "published__load_report": "Write the load report",
 }
 """Names of the Dagster job's steps for users; `load_<dataset>` becomes "Load <dataset>"."""
 
