@@ -14,7 +14,7 @@ FIND_PYTHON = for python in $(PYTHON); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup spark server demo test test-fast test-trino check check-deploy format docs reference dist bench synth deploy smoke acceptance destroy diff lock log-store clean
+.PHONY: help setup spark server demo test test-fast test-trino check check-deploy format docs picture reference dist bench synth deploy smoke acceptance destroy diff lock log-store clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -62,6 +62,9 @@ format: .venv/installed-dev ## bring the code into the project's format
 
 docs: .venv/installed-docs ## build the documentation into site/, and check its links and anchors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build # with --quiet it would not count its warnings, and never fail
+
+picture: ## draw docs/architecture.svg anew after a change of docs/architecture.mmd (needs Node.js; it fetches a Chromium of its own)
+	@npx --yes @mermaid-js/mermaid-cli@11.12.0 $(if $(PUPPETEER),--puppeteerConfigFile $(PUPPETEER)) --input docs/architecture.mmd --output docs/architecture.svg
 
 reference: .venv/installed-deploy ## write the generated pages of docs/ anew after a change of commands, settings, contracts or queries
 	@$(BIN)/python -m docs_reference

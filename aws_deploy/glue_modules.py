@@ -17,6 +17,7 @@ from aws_deploy.packaging import locked, zipped
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.glue.modules import MODULES
 from lakehouse_assets.landing.store import Store
+from lakehouse_assets.landing.zone import CODE
 
 PYTHON = "3.13"
 """The version in Glue 6.0."""
@@ -30,7 +31,7 @@ NAME = "modules.gluewheels.zip"
 
 def upload_modules(store: Store, control: str) -> str:
     """Builds and uploads the zip, unless the bucket has it. Returns its s3:// location."""
-    key = f"{control}code/{_address()}/{NAME}"
+    key = f"{control}{CODE}{_address()}/{NAME}"
     if not store.exists(key):
         with tempfile.TemporaryDirectory() as folder:
             store.upload(build_modules(Path(folder)), key)

@@ -29,6 +29,7 @@ from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.glue.arguments import CONTRACT
 from lakehouse_assets.glue.modules import MODULES
 from lakehouse_assets.landing.store import Store
+from lakehouse_assets.landing.zone import CODE
 
 RUNTIME = "python3.13"
 ARCHITECTURE = "x86_64"
@@ -90,7 +91,7 @@ def upload_lambda_code(store: Store, control: str, contracts: Path, target: Targ
     """Builds and uploads the zips that the bucket lacks. `control`: the prefix of the control folder; `contracts`: the
     folder with the documents that go into the zips.
     """
-    keys = {name: f"{control}code/{address(name, contracts, target)}/{name}.zip" for name in ZIPS}
+    keys = {name: f"{control}{CODE}{address(name, contracts, target)}/{name}.zip" for name in ZIPS}
     for name, key in keys.items():
         if not store.exists(key):
             with tempfile.TemporaryDirectory() as folder:

@@ -16,6 +16,7 @@ from lakehouse_assets.aws.stacks import bring_up, parameters_of
 from lakehouse_assets.glue.modules import of_this_machine
 from lakehouse_assets.glue.uploads import upload_code, upload_contracts
 from lakehouse_assets.landing.store import Store
+from lakehouse_assets.landing.zone import CODE
 from lakehouse_assets.settings import Settings
 
 Log = Callable[[str], None]
@@ -51,7 +52,7 @@ def roll_out(
     store = Store(aws.client("s3"), settings.bucket)
 
     def put(template: str) -> str:
-        key = f"{settings.control_prefix}code/{preset.pipeline_stack}.json"
+        key = f"{settings.control_prefix}{CODE}{preset.pipeline_stack}.json"
         store.s3.put_object(Bucket=store.bucket, Key=key, Body=template.encode())
         # Path style: CloudFormation accepts it as well as the bucket's own host, and the embedded one accepts only it.
         return f"https://s3.{store.s3.meta.region_name}.amazonaws.com/{store.bucket}/{key}"

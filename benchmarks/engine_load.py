@@ -17,6 +17,7 @@ from benchmarks.measure import io_bytes, peak_mb
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.etl.engines.base import Engine, LoadResult, RawFile, Tables
 from lakehouse_assets.etl.engines.embedded import EmbeddedEngine
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 
 Bytes = Callable[[], tuple[int, int]]
 
@@ -40,9 +41,7 @@ def load(
         csv.name,
         datetime.fromtimestamp(int(batch_id), UTC),
         str(csv),
-        header,
-        quoted=False,
-        multiline=False,
+        Dialect(header, quoted=False, multiline=False),
         content=batch_id,
     )
     seconds: dict[str, float] = {}

@@ -99,7 +99,7 @@ def _ticks(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> dict[str, dict
     ticks["looks, three files wait"] = _measured(lambda: landed(landing.Cursor().written()))
     for version in lakehouse.zone.store.waiting(lakehouse.zone.raw):
         lakehouse.zone.store.s3.delete_object(
-            Bucket=lakehouse.settings.bucket, Key=version.key, VersionId=version.version
+            Bucket=lakehouse.settings.bucket, Key=version.key, VersionId=version.version_id
         )
     lakehouse.aws.client("sqs").purge_queue(QueueUrl=lakehouse.queue.url)
     return ticks

@@ -52,7 +52,7 @@ RULES: Mapping[str, str] = {
     "DATE '…'": "delivered_on >= DATE '2020-01-01'",
     "TIMESTAMP '…'": "sent_at >= TIMESTAMP '2020-01-01 00:00:00'",
 }
-"""A rule of the example contract for each thing that `predicates.MAY_BE_SAID` lists."""
+"""A rule of the example contract for each thing that `predicates.ALLOWED_SYNTAX` lists."""
 REFUSED_RULES = (
     "sent_at <= now()",
     "rand() < 0.5",

@@ -52,7 +52,7 @@ def contracts_page() -> str:
         bullets(f"{code(name) if name != 'comparisons' else name}: {code(rule)}" for name, rule in RULES.items()),
         "### Refused rules",
         bullets(
-            f"{code(rule)}: {plain(refusal_of_rule(rule).partition(' A rule may say:')[0])}" for rule in REFUSED_RULES
+            f"{code(rule)}: {plain(refusal_of_rule(rule).partition(' A rule may use:')[0])}" for rule in REFUSED_RULES
         ),
         "## Refused contracts",
         bullets(f"{title}: {code(refusal(change))}" for title, change in REFUSED.items()),

@@ -16,7 +16,7 @@ from lakehouse_assets.etl.plan.resolve import CORRECTED, HEALED, REPLAYED
 from lakehouse_assets.etl.rejected import State
 from lakehouse_assets.landing.csv_files import formats
 from lakehouse_assets.landing.routing import route
-from lakehouse_assets.landing.workbooks import judge, styles, xml
+from lakehouse_assets.landing.workbooks import cell_check, styles, xml
 
 INTRODUCTION = (
     "Every row that is rejected is kept, with its raw text and all reasons: `lakehouse rejects` shows the records, and"
@@ -42,7 +42,7 @@ COLUMNS = {
 """The columns of the tables and of `lakehouse rejects`."""
 STATES = {
     State.OPEN: "Nothing that came would correct it. Load a corrected row of the same key, or the parent and the row.",
-    State.WAITING: "Only its parent is missing. The row is loaded by itself once the parent is.",
+    State.WAITING: "Only its parent is missing. The row is loaded automatically once the parent is.",
     State.RESOLVED: "A later batch loaded the row, or a newer row of its key.",
 }
 RESOLUTIONS = {
@@ -112,7 +112,7 @@ def reasons(contract: Contract) -> dict[str, str]:
 
 def cells() -> list[str]:
     """What is said of a cell of a workbook that cannot be taken, from the functions that say it."""
-    texts = [text for module in (judge, styles) for text in _returned(module)]
+    texts = [text for module in (cell_check, styles) for text in _returned(module)]
     return sorted({*texts, *(text for text in FAULTS if text in inspect.getsource(xml))})
 
 

@@ -37,6 +37,7 @@ from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.glue.arguments import ARCHIVE, CONTRACT, CONVERT, LOAD, OF_SETTINGS, STEPS, flag
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.store import Store
+from lakehouse_assets.landing.stored_manifest import from_json
 from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _read_manifest(lakehouse: Lakehouse, location: str) -> Manifest:
         raise BadConfiguration(
             f"There is no manifest at {location}. Correct --manifest, or restore it from its older version."
         )
-    return Manifest.from_json(found)
+    return from_json(found, lakehouse.settings.bucket)
 
 
 def _load(batch: Batch, dataset: str, session: SparkSession) -> LoadResult:

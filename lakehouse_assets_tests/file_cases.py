@@ -58,7 +58,7 @@ def named(name: str, number: int) -> Case:
 
 
 RESPELLED = "columns known by another spelling: "
-IN_ROW_4 = "the header stands in row 4; 3 rows above it were skipped"
+IN_ROW_4 = "the header is in row 4; 3 rows above it were skipped"
 SIX = "6 fields where the header has 4"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.etl.engines.spark import SparkEngine
 from lakehouse_assets.etl.engines.spark.session import COLLECTOR, spark_session
+from lakehouse_assets.local.spark.platform import QUICK_TO_START
 from lakehouse_assets.local.spark.session import local_configuration
 
 if TYPE_CHECKING:
@@ -41,11 +42,8 @@ def spark_of_tests() -> SparkSession:
     atexit.register(gc.unfreeze)
     configuration = local_configuration(Path(tempfile.mkdtemp(prefix="lakehouse-spark-")))
     name = "spark.driver.extraJavaOptions"
-    return spark_session(
-        configuration
-        | FOR_SMALL_DATA
-        | {name: f"{configuration[name].replace(COLLECTOR, '-XX:+UseSerialGC')} -XX:TieredStopAtLevel=1"}
-    )
+    options = f"{configuration[name].replace(COLLECTOR, '-XX:+UseSerialGC')} {QUICK_TO_START}"
+    return spark_session(configuration | FOR_SMALL_DATA | {name: options})
 
 
 def mapped_files(session: SparkSession) -> str:

@@ -180,7 +180,7 @@ def test_an_object_overwritten_after_the_freeze_is_read_and_archived_as_it_was_a
     forget_local_copies(lakehouse)
     assert outcomes(ran(lakehouse)) == {"p.csv": "loaded"}
     assert archived(lakehouse) == {"raw/products/p.csv": A.encode()}
-    assert [version.version for version in lakehouse.zone.store.waiting("raw/")] == [newer]
+    assert [version.version_id for version in lakehouse.zone.store.waiting("raw/")] == [newer]
     ran(lakehouse)
     assert names(lakehouse) == [(1, "B"), (2, "B")]
 

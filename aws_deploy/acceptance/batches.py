@@ -25,6 +25,7 @@ from lakehouse_assets.etl.report_types import LoadReport, Report
 from lakehouse_assets.etl.status import FAILED
 from lakehouse_assets.landing.local_files import find_files
 from lakehouse_assets.landing.uploading import upload
+from lakehouse_assets.landing.zone import CODE, CONTRACTS
 from lakehouse_assets.parallel import in_parallel
 from lakehouse_assets.sample_data.files import make_sample_data
 from lakehouse_assets.settings import Settings
@@ -83,7 +84,7 @@ def clear(lakehouse: Lakehouse, *, new_catalog: bool) -> None:
     also the tables of the catalog.
     """
     s, store = lakehouse.settings, lakehouse.zone.store
-    code = (f"{s.control_prefix}code/", f"{s.control_prefix}contracts/")
+    code = (f"{s.control_prefix}{CODE}", f"{s.control_prefix}{CONTRACTS}")
     folders = (s.raw_prefix, s.uploads_prefix, s.tables_prefix, s.rejected_prefix, s.archive_prefix, s.control_prefix)
     in_parallel(store.delete, [key for folder in folders for key in store.keys(folder) if not key.startswith(code)])
     if new_catalog:

@@ -12,6 +12,7 @@ from typing import Any
 from aws_cdk import aws_iam as iam
 
 from aws_deploy.stacks.site import Site
+from lakehouse_assets.landing.zone import ATHENA
 
 
 def objects(
@@ -121,7 +122,7 @@ def queries(site: Site) -> list[iam.PolicyStatement]:
     access to databases and tables in the Glue Data Catalog), and lists the multipart permissions among those for the
     results' location.
     """
-    results = f"{site.settings.control_prefix}athena/*"
+    results = f"{site.settings.control_prefix}{ATHENA}*"
     actions = [
         "athena:StartQueryExecution",
         "athena:GetQueryExecution",

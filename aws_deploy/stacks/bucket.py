@@ -15,6 +15,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_deploy.presets import EVENTBRIDGE, QUEUE, Preset
 from aws_deploy.settings import Deployment
 from aws_deploy.stacks.access import tls_only
+from lakehouse_assets.landing.zone import ATHENA, GLUE_TEMP, LEASE, PIPES, STAGING
 from lakehouse_assets.settings import Settings
 
 RAW_SUFFIXES = (".csv", ".CSV", ".csv.gz")
@@ -120,13 +121,13 @@ def _lifecycle(settings: Settings) -> list[dict[str, Any]]:
         rule("archive", settings.archive_prefix, transitions=archive, **old_versions()),
         rule("old-versions-of-control", settings.control_prefix, **old_versions()),
         # The lease is renewed every 10 seconds while a batch runs, and each renewal leaves an old version.
-        rule("old-versions-of-the-lease", f"{settings.control_prefix}lease.json", **old_versions(1)),
+        rule("old-versions-of-the-lease", f"{settings.control_prefix}{LEASE}", **old_versions(1)),
         # Copies of files for Spark. They do not expire: they are deleted when the batch is closed, and an open batch
         # needs them.
-        rule("old-versions-of-staging", f"{settings.control_prefix}staging/", **old_versions(1)),
+        rule("old-versions-of-staging", f"{settings.control_prefix}{STAGING}", **old_versions(1)),
         *(
-            rule(f"scratch-{folder}", f"{settings.control_prefix}{folder}/", **scratch)
-            for folder in ("athena", "pipes", "glue-temp")
+            rule(f"scratch-{folder.rstrip('/')}", f"{settings.control_prefix}{folder}", **scratch)
+            for folder in (ATHENA, PIPES, GLUE_TEMP)
         ),
     ]
 

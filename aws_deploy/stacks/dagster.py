@@ -7,6 +7,7 @@ from __future__ import annotations
 from aws_deploy.stacks.access import allow, executions, objects, queries, runs_jobs, tags, tells, writes_catalog
 from aws_deploy.stacks.names import output
 from aws_deploy.stacks.site import Site
+from lakehouse_assets.landing.zone import ABANDONED, DAGSTER, OPEN_BATCH, PIPES, QUARANTINE, STAGING
 
 
 def dagster_role(site: Site) -> None:
@@ -27,13 +28,10 @@ def dagster_role(site: Site) -> None:
             # Never from the archive; of control/ only objects that a closed batch or a finished run leaves.
             removes=[
                 *(f"{folder}*" for folder in (raw, uploads, tables, rejected)),
-                *(
-                    f"{control}{key}"
-                    for key in ("open_batch.json", "abandoned.json", "staging/*", "pipes/*", "dagster/*")
-                ),
+                *(f"{control}{name}" for name in (OPEN_BATCH, ABANDONED, f"{STAGING}*", f"{PIPES}*", f"{DAGSTER}*")),
             ],
         ),
-        *tags(site, of=(raw, uploads), onto=(archive, f"{rejected}files/", f"{control}staging/")),
+        *tags(site, of=(raw, uploads), onto=(archive, f"{rejected}{QUARANTINE}", f"{control}{STAGING}")),
         allow(
             "TakesMessages",
             ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],

@@ -15,13 +15,12 @@ from aws_deploy.stacks.site import Site, camel
 from aws_deploy.stacks.steps import TOUCHES, Touches, load_of, may_touch
 from lakehouse_assets.catalog.glue import rejected_table
 from lakehouse_assets.glue.job import job_definition, step_definition
+from lakehouse_assets.landing.zone import CODE, CONTRACTS, GLUE_TEMP, PIPES
 
 OF_ALL_JOBS = "/aws-glue/jobs/"
 OF_ALL_CRAWLERS = "/aws-glue/crawlers"
 """All crawlers of an account log to this group; Glue offers no other."""
-OF_A_RUN = Touches(
-    reads=("code/", "contracts/", "glue-temp/", "pipes/"), writes=("glue-temp/", "pipes/"), removes=("glue-temp/",)
-)
+OF_A_RUN = Touches(reads=(CODE, CONTRACTS, GLUE_TEMP, PIPES), writes=(GLUE_TEMP, PIPES), removes=(GLUE_TEMP,))
 """Keys that a run uses besides those of its step: its code, its temporary folder, and its messages to the Dagster run
 that started it.
 """

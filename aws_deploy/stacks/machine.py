@@ -21,6 +21,7 @@ from aws_deploy.stacks.site import Site, camel
 from aws_deploy.stacks.storage import SECONDS_OF_MESSAGES
 from aws_deploy.state_machine.definition import definition
 from aws_deploy.state_machine.tasks import Names
+from lakehouse_assets.landing.zone import ATHENA
 
 MOST_MESSAGES = 1000
 """A call of the Lambda takes up to this many messages, or those of SECONDS_OF_MESSAGES, so many events cause few calls.
@@ -42,7 +43,7 @@ def state_machine(site: Site, functions: Mapping[str, lambda_.CfnFunction]) -> s
         "Topic": site.topic,
         "Database": site.settings.database,
         "Workgroup": site.settings.workgroup,
-        "Results": f"s3://{site.settings.bucket}/{site.settings.control_prefix}athena/",
+        "Results": f"s3://{site.settings.bucket}/{site.settings.control_prefix}{ATHENA}",
     }
     names = Names(
         functions={role: f"${{{camel(role)}Function}}" for role in called},
@@ -77,7 +78,7 @@ def state_machine(site: Site, functions: Mapping[str, lambda_.CfnFunction]) -> s
 
 def _may_call(site: Site, functions: list[str]) -> list[iam.PolicyStatement]:
     crawlers = [site.arn("glue", f"crawler/{name}") for name in site.crawlers.values()]
-    results = f"{site.settings.control_prefix}athena/*"
+    results = f"{site.settings.control_prefix}{ATHENA}*"
     delivery = [
         "logs:CreateLogDelivery",
         "logs:GetLogDelivery",

@@ -12,6 +12,20 @@ from aws_cdk import aws_iam as iam
 from aws_deploy.stacks.access import executions, objects, reads_catalog, tags, tells
 from aws_deploy.stacks.site import Site
 from lakehouse_assets.contracts import Contract
+from lakehouse_assets.landing.zone import (
+    ABANDONED,
+    CONTENTS,
+    CONVERSIONS,
+    LAST_FILE,
+    LEASE,
+    LEDGER,
+    LOAD_RESULTS,
+    MANIFESTS,
+    OPEN_BATCH,
+    QUARANTINE,
+    REPORTS,
+    STAGING,
+)
 
 
 @dataclass(frozen=True)
@@ -29,19 +43,19 @@ class Touches:
         return Touches(self.reads + other.reads, self.writes + other.writes, self.removes + other.removes)
 
 
-LEASE, OPEN, ABANDONED, LAST_FILE = "lease.json", "open_batch.json", "abandoned.json", "last_file.json"
-MANIFESTS, JUDGEMENTS, REPORTS = "manifests/", "judgements/", "reports/"
-LEDGER, CONTENTS, CONVERSIONS, STAGING = "ledger/", "contents/", "conversions/", "staging/"
 TABLES = ("{tables}", "{rejected}")
+QUARANTINED = f"{{rejected}}{QUARANTINE}"
 
 TOUCHES = {
-    "availability": Touches(reads=(LEASE, OPEN, MANIFESTS, REPORTS, LEDGER, CONVERSIONS)),
+    "availability": Touches(reads=(LEASE, OPEN_BATCH, MANIFESTS, REPORTS, LEDGER, CONVERSIONS)),
     "lease": Touches(reads=(LEASE,), writes=(LEASE,)),
-    "convert": Touches(reads=(LEASE, OPEN, CONVERSIONS, "{uploads}", "{raw}"), writes=(LEASE, CONVERSIONS, "{raw}")),
+    "convert": Touches(
+        reads=(LEASE, OPEN_BATCH, CONVERSIONS, "{uploads}", "{raw}"), writes=(LEASE, CONVERSIONS, "{raw}")
+    ),
     "marker": Touches(
         reads=(
             LEASE,
-            OPEN,
+            OPEN_BATCH,
             ABANDONED,
             LAST_FILE,
             MANIFESTS,
@@ -49,31 +63,31 @@ TOUCHES = {
             LEDGER,
             CONTENTS,
             CONVERSIONS,
-            JUDGEMENTS,
+            LOAD_RESULTS,
             "{raw}",
             "{uploads}",
         ),
-        writes=(LEASE, OPEN, LAST_FILE, MANIFESTS),
+        writes=(LEASE, OPEN_BATCH, LAST_FILE, MANIFESTS),
     ),
     "load": Touches(
         # Removes too: writing a checkpoint deletes expired files of Delta's log.
-        reads=(LEASE, MANIFESTS, JUDGEMENTS, "{raw}", *TABLES),
-        writes=(LEASE, JUDGEMENTS, *TABLES),
+        reads=(LEASE, MANIFESTS, LOAD_RESULTS, "{raw}", *TABLES),
+        writes=(LEASE, LOAD_RESULTS, *TABLES),
         removes=TABLES,
     ),
     "diagnose": Touches(),
     "archive": Touches(
-        reads=(LEASE, MANIFESTS, JUDGEMENTS, LEDGER, CONTENTS, "{raw}", "{uploads}", "{archive}", "{rejected}files/"),
-        writes=(LEASE, LEDGER, CONTENTS, "{archive}", "{rejected}files/"),
+        reads=(LEASE, MANIFESTS, LOAD_RESULTS, LEDGER, CONTENTS, "{raw}", "{uploads}", "{archive}", QUARANTINED),
+        writes=(LEASE, LEDGER, CONTENTS, "{archive}", QUARANTINED),
         removes=("{raw}", "{uploads}"),
     ),
-    "count": Touches(reads=(LEASE, MANIFESTS, JUDGEMENTS), writes=(LEASE,)),
+    "count": Touches(reads=(LEASE, MANIFESTS, LOAD_RESULTS), writes=(LEASE,)),
     "record": Touches(
-        reads=(LEASE, OPEN, MANIFESTS, JUDGEMENTS, LEDGER, REPORTS, STAGING),
+        reads=(LEASE, OPEN_BATCH, MANIFESTS, LOAD_RESULTS, LEDGER, REPORTS, STAGING),
         writes=(LEASE, REPORTS),
-        removes=(OPEN, ABANDONED, STAGING),
+        removes=(OPEN_BATCH, ABANDONED, STAGING),
     ),
-    "failure": Touches(reads=(LEASE, OPEN, MANIFESTS, JUDGEMENTS, REPORTS), writes=(LEASE, REPORTS)),
+    "failure": Touches(reads=(LEASE, OPEN_BATCH, MANIFESTS, LOAD_RESULTS, REPORTS), writes=(LEASE, REPORTS)),
 }
 """By role (aws_deploy.state_machine.tasks.LAMBDAS)."""
 MORE: dict[str, Callable[[Site], list[iam.PolicyStatement]]] = {
@@ -82,7 +96,7 @@ MORE: dict[str, Callable[[Site], list[iam.PolicyStatement]]] = {
     "archive": lambda site: tags(
         site,
         of=(site.settings.raw_prefix, site.settings.uploads_prefix),
-        onto=(site.settings.archive_prefix, f"{site.settings.rejected_prefix}files/"),
+        onto=(site.settings.archive_prefix, f"{site.settings.rejected_prefix}{QUARANTINE}"),
     ),
     # To find out whether a crawler has something to register.
     "count": reads_catalog,
@@ -102,8 +116,18 @@ def load_of(contract: Contract) -> Touches:
     own = (f"{{tables}}{contract.dataset}/", f"{{rejected}}{contract.dataset}/")
     parents = tuple(f"{{tables}}{parent.dataset}/" for parent in contract.parents)
     return Touches(
-        reads=(LEASE, OPEN, MANIFESTS, REPORTS, JUDGEMENTS, STAGING, f"{{raw}}{contract.dataset}/", *own, *parents),
-        writes=(LEASE, JUDGEMENTS, STAGING, *own),
+        reads=(
+            LEASE,
+            OPEN_BATCH,
+            MANIFESTS,
+            REPORTS,
+            LOAD_RESULTS,
+            STAGING,
+            f"{{raw}}{contract.dataset}/",
+            *own,
+            *parents,
+        ),
+        writes=(LEASE, LOAD_RESULTS, STAGING, *own),
         removes=own,
     )
 

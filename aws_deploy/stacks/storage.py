@@ -18,6 +18,7 @@ from aws_deploy.stacks.access import allow_service, tls_only
 from aws_deploy.stacks.bucket import make_bucket, retain
 from aws_deploy.stacks.names import named_by_parameters, output
 from lakehouse_assets.catalog.queries import named_queries, statement_of
+from lakehouse_assets.landing.zone import ATHENA
 from lakehouse_assets.settings import Settings
 
 MOST_RECEIVED = 5
@@ -212,7 +213,7 @@ def _workgroup(
             "publishCloudWatchMetricsEnabled": True,
             "bytesScannedCutoffPerQuery": deployment.scan_limit_gb * GIGABYTE,
             "resultConfiguration": {
-                "outputLocation": f"s3://{settings.bucket}/{settings.control_prefix}athena/",
+                "outputLocation": f"s3://{settings.bucket}/{settings.control_prefix}{ATHENA}",
                 "encryptionConfiguration": {"encryptionOption": "SSE_KMS", "kmsKey": key.attr_arn},
             },
         },

@@ -17,6 +17,7 @@ from lakehouse_assets.etl.report import report_in_words
 from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.etl.status import has_succeeded, subject_of
 from lakehouse_assets.jobs import POOL, STATUS_TAG
+from lakehouse_assets.landing.zone import REPORTS
 from lakehouse_assets.settings import Settings
 
 
@@ -75,7 +76,7 @@ def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         kinds={"s3", "json"},
         owners=owners(contracts.values()),
         pool=POOL,
-        metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}reports/"},
+        metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}{REPORTS}"},
         description=(
             "The outcome of each file and the numbers of rows of the batch. It is written last: the batch is then done,"
             " and its outcome is published to the SNS topic."

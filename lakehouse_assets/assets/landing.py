@@ -18,6 +18,7 @@ from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.jobs import BATCH_TAG, POOL, SENSOR_TAG
 from lakehouse_assets.landing.convert import SheetRecord
 from lakehouse_assets.landing.model import FileVersion
+from lakehouse_assets.landing.zone import MANIFESTS
 from lakehouse_assets.settings import Settings
 
 RAW = "raw"
@@ -137,7 +138,7 @@ def _batch_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinitio
         owners=owners(contracts.values()),
         pool=POOL,
         output_required=False,
-        metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}manifests/"},
+        metadata={"dagster/uri": f"s3://{settings.bucket}/{settings.control_prefix}{MANIFESTS}"},
         description=(
             "The manifest: the frozen list of file versions that this run loads. The same files always make the same"
             " batch. An interrupted batch is resumed. If no files are waiting, the following steps are skipped."

@@ -18,7 +18,7 @@ from lakehouse_assets.etl.report import facts_of, load_report
 from lakehouse_assets.etl.report_types import LoadReport, Status
 from lakehouse_assets.etl.status import ABANDONED, FAILED, has_succeeded, status_of
 from lakehouse_assets.glue.runs import GlueRuns
-from lakehouse_assets.landing.archive import archive, set_aside
+from lakehouse_assets.landing.archive import archive, archive_abandoned
 from lakehouse_assets.landing.freeze import close_batch
 from lakehouse_assets.landing.model import Manifest
 from lakehouse_assets.landing.preconditions import confirm_archived, confirm_checked, confirm_loaded, note_checks
@@ -75,7 +75,8 @@ class Batch:
         """The recorded results of this batch's loads so far, by dataset."""
         zone = self.connections.zone
         found = {
-            dataset: zone.store.get_json(zone.judgement_key(self.id, dataset)) for dataset in self.connections.contracts
+            dataset: zone.store.get_json(zone.load_result_key(self.id, dataset))
+            for dataset in self.connections.contracts
         }
         return {dataset: load_result_from_json(value) for dataset, value in found.items() if value and value["merged"]}
 
@@ -96,7 +97,7 @@ class Batch:
         if settings.chosen_engine != "auto":
             return settings.chosen_engine
         files = self.manifest.to_load(dataset)
-        size = sum(file.size * (UNPACKED if file.compression == "gzip" else 1) for file in files)
+        size = sum(file.size * (UNPACKED if file.dialect.compression == "gzip" else 1) for file in files)
         return "embedded" if size <= settings.auto_bytes else "glue"
 
     def load(self, dataset: str) -> LoadResult:
@@ -207,10 +208,12 @@ class Batch:
         c, manifest = self.connections, self.manifest
         self._refuse_while_glue_loads(c.contracts)
         with failures_named(f"Abandoning batch {self.id}"):
-            loaded = {dataset for dataset in c.contracts if c.zone.store.exists(c.zone.judgement_key(self.id, dataset))}
+            decided = {
+                dataset for dataset in c.contracts if c.zone.store.exists(c.zone.load_result_key(self.id, dataset))
+            }
             load_results = in_the_tables(self.load_results(), self.id, c.tables)
             self._write_report(manifest, load_results, ABANDONED, error)
-            files = set_aside(c.zone, manifest, facts_of(manifest, load_results), loaded, error)
+            files = archive_abandoned(c.zone, manifest, facts_of(manifest, load_results), decided, error)
             report = self._write_report(replace(manifest, files=tuple(files)), load_results, ABANDONED, error)
             c.zone.store.put_json(c.zone.abandoned_key, [*manifest.abandoned, self.id])
             close_batch(c.zone, self.id)

@@ -21,7 +21,7 @@ from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.engines.base import Engine, Tables
 from lakehouse_assets.etl.report_types import RunBy
 from lakehouse_assets.landing.store import Store
-from lakehouse_assets.landing.zone import LandingZone
+from lakehouse_assets.landing.zone import ATHENA, LandingZone
 from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Connections:
     @cached_property
     def athena(self) -> Athena:
         s = self.settings
-        return Athena(self.aws.client("athena"), s.database, s.workgroup, f"s3://{s.bucket}/{s.control_prefix}athena/")
+        return Athena(self.aws.client("athena"), s.database, s.workgroup, f"s3://{s.bucket}/{s.control_prefix}{ATHENA}")
 
     @cached_property
     def catalog(self) -> Catalog:

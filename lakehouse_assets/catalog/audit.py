@@ -18,7 +18,7 @@ from lakehouse_assets.catalog.checks import CheckResult
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.etl.engines.base import LoadResult, Tables
 from lakehouse_assets.etl.engines.embedded.delta import committed, existing_table, look_up
-from lakehouse_assets.etl.engines.ranges import key_ranges, sql_literal, within
+from lakehouse_assets.etl.engines.ranges import key_ranges, within
 from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.plan import for_duckdb, judge_sql
 from lakehouse_assets.etl.rejected import Rejected, ask, bounded
@@ -28,6 +28,7 @@ from lakehouse_assets.landing.routing import MALFORMED
 from lakehouse_assets.landing.waiting import open_batch
 from lakehouse_assets.landing.zone import LandingZone
 from lakehouse_assets.parallel import in_parallel
+from lakehouse_assets.quoting import sql_literal
 
 ROWS_BY_FILE, TRANSACTIONS, WAITING, RESOLVED = "rows_by_file", "transactions", "waiting_records", "resolved_records"
 WHAT_TO_DO = {
@@ -200,7 +201,7 @@ class Audit:
         if rejected is None:
             return 0
         records = ask(
-            rejected.table, f"SELECT raw FROM ({rejected.told(('raw', 'resolution', 'waiting'))}) WHERE {where}"
+            rejected.table, f"SELECT raw FROM ({rejected.select_sql(('raw', 'resolution', 'waiting'))}) WHERE {where}"
         )
         connection.register("records", records)
         columns = ", ".join(f'raw[{sql_literal(name)}] AS "{name}"' for name in contract.names)

@@ -9,6 +9,7 @@ from lakehouse_assets.catalog.athena import Athena
 from lakehouse_assets.catalog.glue import Catalog
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import LoadResult
+from lakehouse_assets.quoting import sql_literal
 
 NOT_EMPTY, KEY_UNIQUE, NO_ORPHANS, SCHEMA = "not_empty", "key_unique", "no_orphans", "schema"
 BATCH_COUNTS, REJECT_RATE = "batch_counts", "reject_rate"
@@ -65,8 +66,8 @@ def checks_sql(contract: Contract, batch_id: str) -> str:
         for parent in contract.parents
     ]
     return (
-        f"SELECT count(*) AS row_count, count(DISTINCT {key}) AS keys, count(*) FILTER (WHERE batch_id = '{batch_id}')"
-        f" AS of_batch, {' + '.join(orphans) or '0'} AS orphans FROM {table}"
+        f"SELECT count(*) AS row_count, count(DISTINCT {key}) AS keys, count(*) FILTER (WHERE batch_id ="
+        f" {sql_literal(batch_id)}) AS of_batch, {' + '.join(orphans) or '0'} AS orphans FROM {table}"
     )
 
 

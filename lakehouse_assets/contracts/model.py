@@ -1,4 +1,4 @@
-"""What a contract says, as small frozen objects. Everything that knows a dataset or a column learned it from here."""
+"""A contract's content as small frozen objects. All code takes the names of datasets and columns from here."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 PROVENANCE = {"batch_id": "string", "source_file": "string", "source_modified_at": "timestamp"}
-"""Columns that each table carries after the contract's own: they make rows traceable and files that come out of order
-safe.
+"""Columns that each table has after the contract's own. They make rows traceable, and they decide between rows with the
+same key if files arrive out of order.
 """
 
 
 class Kind(StrEnum):
-    """A column's type. Each is defined by a written form (`etl.plan.types`), not by what an engine's cast accepts."""
+    """A column's type. It is defined by a written form (`etl.plan.types`), not by what an engine's cast accepts."""
 
     INT = "int"
     BIGINT = "bigint"
@@ -24,14 +24,14 @@ class Kind(StrEnum):
 
 
 class Severity(StrEnum):
-    """What happens to a row that breaks a rule: it is set aside with the reason, or it is loaded and counted."""
+    """What happens to a row that breaks a rule: it is rejected with the reason, or it is loaded and counted."""
 
     REJECT = "reject"
     WARN = "warn"
 
 
 class WhenAbsent(StrEnum):
-    """What a file that lacks an optional column says of it: nothing, so that the table's value stays; that it is empty;
+    """What happens if a file lacks an optional column: the table's value stays (keep), the value becomes NULL (empty),
     or the file is quarantined.
     """
 
@@ -42,8 +42,8 @@ class WhenAbsent(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """A predicate over one row's typed columns, in Spark SQL. A row breaks it where it is FALSE; NULL (a value is
-    missing) breaks nothing.
+    """A predicate over one row's typed columns, in Spark SQL. A row breaks the rule if the predicate is FALSE. NULL (a
+    value is missing) does not break it.
     """
 
     name: str
@@ -64,7 +64,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Parent:
-    """`column` must hold a `key` that exists in the parent `dataset`; a row without it is an orphan, and waits."""
+    """`column` must hold a `key` that exists in the parent `dataset`. A row without such a parent is an orphan: it is
+    rejected and waits for the parent.
+    """
 
     column: str
     dataset: str
@@ -77,10 +79,11 @@ class Parent:
 
 @dataclass(frozen=True)
 class Contract:
-    """One dataset's contract. `version` is the column whose greater value wins among rows of one key (None: the file's
-    time decides); `job` is the name of the Glue job that loads it; `team`: who answers for the dataset.
-    `allows_unknown`: of a file's columns more than half may be unknown to the contract (custom property
-    `unknownColumns: allow`)."""
+    """One dataset's contract. `version`: among rows with the same key, the greatest value of this column wins (None:
+    the file's time decides). `job`: the name of the Glue job that loads the dataset. `team`: the team that is
+    responsible for it. `allows_unknown`: more than half of a file's columns may be unknown to the contract (custom
+    property `unknownColumns: allow`).
+    """
 
     dataset: str
     document: str
@@ -111,14 +114,14 @@ class Contract:
 
     @property
     def kept_names(self) -> tuple[str, ...]:
-        """The columns of which the table's value stays where a file lacks them."""
+        """The columns whose value in the table stays if a file lacks them."""
         return tuple(
             c.name for c in self.columns if c.name not in self.required_names and c.when_absent is WhenAbsent.KEEP
         )
 
     @property
     def table_columns(self) -> dict[str, str]:
-        """Name and type of each of the table's columns: the contract's, then the provenance."""
+        """The table's columns as type by name: the contract's, then the provenance."""
         return {column.name: str(column.kind) for column in self.columns} | PROVENANCE
 
 

@@ -1,10 +1,10 @@
-r"""Regular expressions that mean the same to both engines: Java's in Spark, RE2's in DuckDB.
+r"""Regular expressions with the same meaning in both engines: Java's in Spark, RE2's in DuckDB.
 
-Only their common part is taken, and what they read differently is written so that they do not: `.` (Java's stops at \r
-and U+2028, too), `\s` (RE2's lacks the vertical tab), `$` (Java's also matches before a last newline).
+Only the common part of both is accepted. Parts that the engines read differently are rewritten: `.` (Java's also stops
+at \r and U+2028), `\s` (RE2's lacks the vertical tab), `$` (Java's also matches before a last newline).
 
-Java matches a repeated group by calling itself, once for each repeat: text of a few thousand letters overflows its
-stack, which ends Spark's process. So a group has a limit to its repeats, and so have groups in groups together.
+Java matches a repeated group by recursion, one call per repetition. A text of a few thousand characters overflows its
+stack, which ends Spark's process. So the repetitions of a group are limited, and so is their product in nested groups.
 """
 
 from __future__ import annotations
@@ -14,35 +14,38 @@ import warnings
 from collections.abc import Iterator
 
 MOST_REPEATS = 999
-"""RE2's limit is 1,000; with the default stack Java overflowed at 1,797 repeats of a group (17.0, `([A-Z0-9]|-)+`)."""
+"""RE2's limit is 1,000. With the default stack, Java 17.0 overflowed at 1,797 repetitions of a group (`([A-Z0-9]|-)+`).
+"""
 SPACE = r" \t\n\f\r"
 PART = re.compile(r"\\.|\[\^?\]?|\(\?:|\(\?|[*+?]|\{[0-9]+(?:,[0-9]*)?\}|.", re.DOTALL)
 ESCAPES = re.compile(r"\\[dDwWtnrfAz]\Z|\\[^A-Za-z0-9]\Z", re.DOTALL)
-r"""Others are read differently, or by one engine only: `\b` (Java's knows letters of all scripts), `\h`, `\v`, `\R`,
-`\p`, `\Q`, `\x`, back references.
+r"""The engines read other escapes differently, or only one of them reads them: `\b` (Java's knows letters of all
+scripts), `\h`, `\v`, `\R`, `\p`, `\Q`, `\x`, back references.
 """
 
 
 class UnfitPattern(ValueError):
-    """What the engines would read differently, or not at all. The message follows the pattern's name."""
+    """The pattern would be read differently by the engines, or one of them does not support it. The message is a
+    predicate: the caller puts the pattern before it.
+    """
 
 
 def portable(pattern: str) -> str:
-    """The pattern as both engines read it alike. Raises UnfitPattern."""
+    """Returns the pattern in a form that both engines read alike. Raises UnfitPattern if there is none."""
     with warnings.catch_warnings():
-        # Of a class in a class, which is refused below.
+        # Python warns of a class in a class, which is rejected below.
         warnings.simplefilter("ignore", FutureWarning)
         try:
             re.compile(pattern)
         except re.error as error:
-            raise UnfitPattern(f"is no regular expression: {error}.") from error
+            raise UnfitPattern(f"is not a regular expression: {error}.") from error
     return "".join(_parts(pattern))
 
 
 def _parts(pattern: str) -> Iterator[str]:
     in_class, before = False, ""
     depths = [1]
-    """Of each open group: how often at most what was read in it so far calls itself."""
+    """For each open group, the greatest depth of recursion of its content so far."""
     closed = 0
     for part in PART.findall(pattern):
         if in_class:
@@ -70,8 +73,8 @@ def _parts(pattern: str) -> Iterator[str]:
             if before == ")" and most > 1:
                 if most * closed > MOST_REPEATS:
                     raise UnfitPattern(
-                        f"repeats a group without a limit, or more than {MOST_REPEATS} times: long text would end"
-                        " Spark. Say how often: {0,99}."
+                        f"repeats a group without a limit, or more than {MOST_REPEATS} times: a long text would"
+                        " crash Spark. Give a limit, such as {0,99}."
                     )
                 depths[-1] = max(depths[-1], int(most) * closed)
             yield part
@@ -81,7 +84,7 @@ def _parts(pattern: str) -> Iterator[str]:
 
 
 def _most(part: str) -> float | None:
-    """How often at most a quantifier repeats what is before it; None for what is none."""
+    """The greatest number of repetitions that a quantifier allows; None if the part is not a quantifier."""
     if part in ("*", "+"):
         return float("inf")
     if part == "?":
@@ -94,7 +97,7 @@ def _most(part: str) -> float | None:
 
 def _outside(part: str) -> str:
     if part == "{":
-        raise UnfitPattern("has a `{` that says no count: write it as `\\{`, or {0,3} for at most three.")
+        raise UnfitPattern("has a `{` without a count: write it as `\\{`, or {0,3} for at most three.")
     if part == ".":
         return r"[^\n]"
     if part == "$":
@@ -114,5 +117,5 @@ def _in_class(part: str) -> str:
 
 def _escaped(part: str) -> str:
     if len(part) == 2 and part.startswith("\\") and not ESCAPES.match(part):
-        raise UnfitPattern(f"uses `{part}`, which the engines read differently, or one of them not at all.")
+        raise UnfitPattern(f"uses `{part}`, which the engines read differently, or which one of them does not support.")
     return part

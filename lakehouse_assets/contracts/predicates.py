@@ -1,10 +1,10 @@
-"""What a row rule may say: SQL that both engines answer alike, that fails on no row, and whose answer is the same
-tomorrow.
+"""A row rule is a deterministic SQL predicate: it gives the same result in DuckDB and Spark, never raises an error, and
+does not depend on the current time.
 
-A batch that was cut off is judged a second time, so a rule must not ask for the time, or for chance. Spark 4 fails on a
-division by zero and on a cast that does not fit; DuckDB gives NULL. And some functions differ (`upper('ß')`, `trim` of
-a no-break space, `dayofweek`, `round(1.005, 2)`). So a rule is made of what is listed here, each held to both engines
-by `etl/test_rules_of_both_engines.py`.
+An interrupted batch is validated a second time, so a rule must not depend on the time or on chance. Spark 4 fails on a
+division by zero and on a cast that does not fit, where DuckDB returns NULL. Some functions differ (`upper('ß')`, `trim`
+of a no-break space, `dayofweek`, `round(1.005, 2)`). So a rule may use only what is listed here;
+`etl/test_rules_of_both_engines.py` runs each part in both engines.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ TIME = (
     exp.Cast,
     exp.TryCast,
 )
-TAKEN = (*LOGIC, *VALUES, *COMPARISONS, *ARITHMETIC, *TEXT, *TIME)
-MAY_BE_SAID = (
+ALLOWED_NODES = (*LOGIC, *VALUES, *COMPARISONS, *ARITHMETIC, *TEXT, *TIME)
+ALLOWED_SYNTAX = (
     "AND OR NOT, comparisons, <=>, IN, BETWEEN, IS NULL, CASE, if, coalesce, nullif, greatest, least, + - * / %, abs,"
     " length, concat, substring, startswith, endswith, contains, instr, LIKE, RLIKE, year, quarter, month, day, hour,"
     " datediff, date_add, date_sub, try_cast(… AS DATE), CAST(a timestamp AS DATE), DATE '…', TIMESTAMP '…'"
@@ -75,24 +75,25 @@ SQL_TYPES = {
     Kind.DATE: "date",
     Kind.TIMESTAMP: "timestamp",
 }
-NO_PREDICATE = "it must be one predicate, TRUE or FALSE of a row."
+NOT_A_PREDICATE = "it must be one predicate that is TRUE or FALSE for a row."
 NUMBER, WORDS, DAY, MOMENT = "a number", "a text", "a date", "a timestamp"
 
 
 class UnfitPredicate(ValueError):
-    """Why a rule cannot be taken. The message follows the rule's name."""
+    """The reason why a rule cannot be used. The message follows the rule's name."""
 
 
 def predicate_of(text: str, columns: Mapping[str, Column]) -> str:
-    """The predicate as the plan puts it into its SQL: as it was written, but for its patterns, which both engines are
-    to read alike, and for what it reckons with: that is done in doubles, because whole numbers overflow, which fails in
-    both engines. Raises UnfitPredicate."""
+    """Returns the predicate as the plan puts it into its SQL: as it was written, except for two things. Patterns are
+    rewritten so that both engines read them alike. Operands of arithmetic are cast to double, because whole numbers can
+    overflow, which is an error in both engines. Raises UnfitPredicate.
+    """
     try:
         tree = sqlglot.parse_one(text, read="spark")
     except SqlglotError as error:
-        raise UnfitPredicate(f"{text!r} is no SQL predicate: {' '.join(str(error).split())[:200]}") from error
+        raise UnfitPredicate(f"{text!r} is not a SQL predicate: {' '.join(str(error).split())[:200]}") from error
     if isinstance(tree, exp.Block):
-        raise UnfitPredicate(NO_PREDICATE)
+        raise UnfitPredicate(NOT_A_PREDICATE)
     _look_at_words(tree, columns)
     typed = _typed(tree, columns)
     _look_at_types(typed)
@@ -119,15 +120,15 @@ def _look_at_words(tree: exp.Expr, columns: Mapping[str, Column]) -> None:
     if unknown:
         raise UnfitPredicate(f"no such column: {', '.join(unknown)}.")
     if tree.find(exp.Query, exp.AggFunc, exp.Window):
-        raise UnfitPredicate("a row rule looks at one row: no subquery, aggregate or window.")
-    others = sorted({_word(found) for found in tree.walk() if not isinstance(found, TAKEN)})
+        raise UnfitPredicate("a row rule sees one row: it cannot have a subquery, an aggregate or a window.")
+    others = sorted({_word(found) for found in tree.walk() if not isinstance(found, ALLOWED_NODES)})
     if others:
         raise UnfitPredicate(
-            f"the engines may differ on {', '.join(others)}, or from one day to the next. A rule may say:"
-            f" {MAY_BE_SAID}."
+            f"the engines may give different results for {', '.join(others)}, or the result may change over time. A"
+            f" rule may use: {ALLOWED_SYNTAX}."
         )
     if any(node.comments for node in tree.walk()):
-        raise UnfitPredicate("write the comment as its description: SQL follows the predicate.")
+        raise UnfitPredicate("move the comment to the rule's description: more SQL follows the predicate.")
 
 
 def _word(node: exp.Expr) -> str:
@@ -141,7 +142,7 @@ def _word(node: exp.Expr) -> str:
 
 
 def _typed(tree: exp.Expr, columns: Mapping[str, Column]) -> exp.Expr:
-    """The tree with the type of each part; each column is cast to its own, as the typed columns are."""
+    """Returns the tree with the type of each part. Each column is cast to its own type, as it is in the plan."""
 
     def of_its_type(node: exp.Expr) -> exp.Expr:
         return (
@@ -152,7 +153,7 @@ def _typed(tree: exp.Expr, columns: Mapping[str, Column]) -> exp.Expr:
 
     typed = annotate_types(tree.copy().transform(of_its_type), dialect="spark")
     if typed.type is None or not typed.type.is_type(exp.DType.BOOLEAN):
-        raise UnfitPredicate(NO_PREDICATE)
+        raise UnfitPredicate(NOT_A_PREDICATE)
     return typed
 
 
@@ -169,31 +170,34 @@ def _look_at_types(typed: exp.Expr) -> None:
             found = sorted({sort for part in parts if part is not None and (sort := _sort(part))})
             if len(found) > 1:
                 raise UnfitPredicate(
-                    f"`{_told(node)}` compares {' with '.join(found)}: say both as one type (DATE '2025-01-31', CAST(a"
-                    " timestamp AS DATE))."
+                    f"`{_excerpt(node)}` compares {' with '.join(found)}: convert both to one type (DATE '2025-01-31',"
+                    " CAST(a timestamp AS DATE))."
                 )
         elif isinstance(node, ARITHMETIC):
             if any(_sort(part) not in (NUMBER, None) for part in _operands(node)):
                 raise UnfitPredicate(
-                    f"`{_told(node)}` reckons with what is no number: datediff and date_add are for dates."
+                    f"`{_excerpt(node)}` calculates with a value that is not a number: use datediff and date_add for"
+                    " dates."
                 )
             if isinstance(node, (exp.Div, exp.Mod)) and not _is_never_zero(node.expression):
-                raise UnfitPredicate(f"`{_told(node)}` fails where the divisor is 0: write nullif(…, 0) for it.")
+                raise UnfitPredicate(
+                    f"`{_excerpt(node)}` fails if the divisor is 0: write the divisor as nullif(…, 0)."
+                )
         elif isinstance(node, exp.Cast):
             _look_at_cast(node)
         elif isinstance(node, exp.TsOrDsToDate) and _sort(node.this) not in (DAY, MOMENT):
-            raise UnfitPredicate("to_date fails on a text that is no date: write try_cast(… AS DATE).")
+            raise UnfitPredicate("to_date fails on a text that is not a date: write try_cast(… AS DATE).")
         elif isinstance(node, exp.Like) and (not node.expression.is_string or "\\" in node.expression.name):
             raise UnfitPredicate(
-                "LIKE takes a text without backslashes: the engines read them differently. RLIKE can say the same."
+                "LIKE needs a text without backslashes, which the engines read differently. Use RLIKE instead."
             )
         elif isinstance(node, exp.Substring) and not (node.args["start"].is_int and int(node.args["start"].name) >= 1):
-            raise UnfitPredicate("substring begins at a number, 1 or more: the engines read 0 and less differently.")
+            raise UnfitPredicate("substring must start at a number from 1 up: the engines read 0 and less differently.")
 
 
 def _look_at_cast(node: exp.Cast) -> None:
-    """A column (of its type, by `_typed`), a literal of a date or a timestamp, a timestamp's date, or a try_cast to a
-    date.
+    """Raises UnfitPredicate unless the cast is one of these: of a column (to its own type, by `_typed`), of a literal
+    to a date or timestamp, of a timestamp to its date, or a try_cast to a date.
     """
     literal, wanted = node.this, node.to
     if isinstance(literal, exp.Column) or (wanted.is_type("date") and _sort(literal) in (DAY, MOMENT)):
@@ -202,12 +206,12 @@ def _look_at_cast(node: exp.Cast) -> None:
         try:
             datetime.fromisoformat(literal.name)
         except ValueError:
-            raise UnfitPredicate(f"{literal.name!r} is no date or timestamp.") from None
+            raise UnfitPredicate(f"{literal.name!r} is not a date or timestamp.") from None
         return
     if not (wanted.is_type("date") and node.sql("spark").startswith("TRY_CAST")):
         raise UnfitPredicate(
-            f"`{_told(node)}` may fail, or differ between the engines. A rule may say try_cast(… AS DATE), or CAST(a"
-            " timestamp AS DATE)."
+            f"`{_excerpt(node)}` may fail, or give different results in the engines. A rule may use try_cast(… AS DATE)"
+            " or CAST(a timestamp AS DATE)."
         )
 
 
@@ -235,7 +239,7 @@ def _sort(node: exp.Expr) -> str | None:
     return MOMENT if kind.is_type("timestamp", "timestamptz", "timestampltz", "datetime") else None
 
 
-def _told(node: exp.Expr) -> str:
+def _excerpt(node: exp.Expr) -> str:
     as_written = node.copy().transform(
         lambda part: part.this if isinstance(part, exp.Cast) and isinstance(part.this, exp.Column) else part
     )
@@ -244,7 +248,7 @@ def _told(node: exp.Expr) -> str:
 
 def _pattern(literal: exp.Expr) -> str:
     if not literal.is_string:
-        raise UnfitPredicate("RLIKE takes a pattern as a text, not a column.")
+        raise UnfitPredicate("RLIKE needs its pattern as a text, not a column.")
     try:
         return portable(literal.name)
     except UnfitPattern as unfit:

@@ -1,7 +1,7 @@
-"""Reads the contracts (Open Data Contract Standard v3 documents) into frozen objects, and says of each fault what is
-wrong and where.
+"""Reads the contracts (Open Data Contract Standard v3 documents) into frozen objects, and reports each fault with its
+place.
 
-All faults of all documents come in one message: who writes a contract should not have to find them one by one.
+One message lists all faults of all documents, so that the author of a contract does not have to find them one by one.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ RESERVED = {
     "record_id",
     "parent_key",
 }
-"""Column names that the engines' own tables have."""
+"""Column names that the engines' own tables use."""
 RESERVED_DATASETS = {"files"}
-"""rejected/files/ holds the files that were set aside unread."""
+"""rejected/files/ holds the quarantined files."""
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, which every wheel of PyYAML has: 3 ms for the shipped documents where the other takes 18, and every
-command and every step reads them.
+"""The loader of libyaml, which every wheel of PyYAML has. It reads the shipped documents in 3 ms; PyYAML's own loader
+takes 18 ms, and every command and every step reads them.
 """
 
 
 def read_contracts(folder: Path = SHIPPED) -> Contracts:
-    """Every `*.odcs.yaml` of a folder, parents before children. Raises BadConfiguration with all faults at once."""
+    """Reads every `*.odcs.yaml` of a folder, parents before children. Raises BadConfiguration that lists all faults."""
     faults: list[str] = []
     documents = sorted(folder.glob("*.odcs.yaml"))
     if not documents:
@@ -75,9 +75,9 @@ def _read_document(path: Path, faults: list[str]) -> Contract | None:
     try:
         document = OpenDataContractStandard.model_validate(yaml.load(path.read_text("utf-8"), YAML_LOADER))  # noqa: S506 - a safe one
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        return fault(f"is no readable YAML document: {error}")
+        return fault(f"is not a readable YAML document: {error}")
     except ValidationError as error:
-        return fault(f"is no ODCS document: {'; '.join(_where(e) for e in error.errors())}")
+        return fault(f"is not an ODCS document: {'; '.join(_where(e) for e in error.errors())}")
     if not (document.apiVersion or "").startswith("v3."):
         fault(f"apiVersion is {document.apiVersion!r}; this project reads ODCS v3.")
     if document.schema_ is None or len(document.schema_) != 1:
@@ -98,7 +98,7 @@ def _read_schema(
     if name in RESERVED_DATASETS:
         fault(f"schema name {name}: the name is used by the lakehouse itself; choose another.")
     if schema.relationships:
-        fault("relationships of the whole schema are not read: write each at its column.")
+        fault("relationships of the whole schema are not supported: put each one at its column.")
     faults_before: list[str] = []
     by_default = _when_absent(schema, WhenAbsent.KEEP, "schema", faults_before.append)
     columns = tuple(
@@ -135,8 +135,8 @@ def _read_schema(
     unknown_columns = _custom(schema, "unknownColumns")
     if unknown_columns not in (None, "allow"):
         fault(
-            f"unknownColumns is {unknown_columns!r}; it can only be 'allow': of a file's columns more than half may be"
-            " unknown to the contract."
+            f"unknownColumns is {unknown_columns!r}; the only value is 'allow': then more than half of a file's columns"
+            " may be unknown to the contract."
         )
 
     rules = tuple(_rules(schema, by_name, fault))
@@ -161,7 +161,7 @@ def _read_schema(
 
 
 def _team(document: OpenDataContractStandard) -> str | None:
-    """The team's name. (Up to ODCS v3.0 `team` was a list of people, who have no name in common.)"""
+    """The team's name. (Up to ODCS v3.0 `team` was a list of people, without a common name.)"""
     return document.team.name if isinstance(document.team, Team) else None
 
 
@@ -186,7 +186,7 @@ def _column(prop: SchemaProperty, when_absent: WhenAbsent, fault: Callable[[str]
     if prop.physicalType not in set(Kind):
         return fault(f"column {name}: physicalType {prop.physicalType!r} must be one of {', '.join(Kind)}.")
     if prop.unique and not prop.primaryKey:
-        return fault(f"column {name}: unique is not checked; the key alone is, which a column is by primaryKey.")
+        return fault(f"column {name}: only the key is checked for duplicates: set primaryKey, or remove unique.")
     sample = _custom(prop, "sample")
     return Column(
         name,
@@ -224,8 +224,8 @@ def _parents(schema: SchemaObject, fault: Callable[[str], None]) -> Iterator[Par
 
 
 def _parents_first(contracts: list[Contract], faults: list[str], *, complete: bool) -> tuple[Contract, ...]:
-    """`complete`: every document could be read; else a missing parent may be in one that could not, whose own fault
-    says enough.
+    """`complete`: whether every document could be read. If not, a missing parent may be in a document that could not be
+    read; the fault of that document is enough.
     """
     by_dataset: dict[str, Contract] = {}
     for contract in contracts:
@@ -262,7 +262,7 @@ def _parent_fault(contract: Contract, parent: Parent, by_dataset: dict[str, Cont
             f"column {parent.column}: {parent.dataset}.{parent.key} is not the key of {parent.dataset} ({target.key})."
         )
     if contract.column(parent.column).kind != target.column(target.key).kind:
-        return f"column {parent.column} and {parent.dataset}.{parent.key} must be of one type."
+        return f"column {parent.column} and {parent.dataset}.{parent.key} must have the same type."
     return None
 
 

@@ -1,6 +1,6 @@
-"""Rules as a contract writes them (logicalTypeOptions, enum, quality) become predicates in Spark SQL.
+"""Turns the rules of a contract (logicalTypeOptions, enum, quality) into predicates in Spark SQL.
 
-What they may say is what both engines answer alike: see `patterns` and `predicates`.
+Only what both engines evaluate alike is accepted: see `patterns` and `predicates`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from open_data_contract_standard.model import DataQuality, SchemaProperty
 from lakehouse_assets.contracts.model import Column, Kind, Rule, Severity
 from lakehouse_assets.contracts.patterns import UnfitPattern, portable
 from lakehouse_assets.contracts.predicates import UnfitPredicate, predicate_of
+from lakehouse_assets.quoting import spark_literal
 
 RULE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .,:()-]{0,79}\Z")
-"""A rule's name becomes a text in SQL, and reasons are joined by "; ": it holds neither quotes nor a semicolon."""
+"""A rule's name becomes a text in SQL, and the reasons of a row are joined by "; ". So it has neither quotes nor a
+semicolon.
+"""
 NUMBERS = {Kind.INT, Kind.BIGINT, Kind.DOUBLE}
 OPTIONS = {
     "pattern",
@@ -32,7 +35,7 @@ Fault = Callable[[str], None]
 
 
 def options_rules(column: Column, prop: SchemaProperty, fault: Fault) -> Iterator[Rule]:
-    """The rules of one column that its logicalTypeOptions and its enum state. A broken one rejects the row."""
+    """Yields the rules of one column from its logicalTypeOptions and its enum. A row that breaks one is rejected."""
     options: dict[str, Any] = prop.logicalTypeOptions or {}
     for unknown in sorted(set(options) - OPTIONS):
         fault(
@@ -83,10 +86,10 @@ def _enum_rule(column: Column, values: list[Any], fault: Fault) -> Iterator[Rule
     unsuited = [value for value in values if column.kind not in {Kind.STRING, *NUMBERS} or not suits(value)]
     if unsuited:
         return fault(
-            f"column {column.name}: enum holds {', '.join(map(repr, unsuited))}: a column of type {column.kind} cannot"
-            " be that (put text in quotes)."
+            f"column {column.name}: enum has {', '.join(map(repr, unsuited))}, which a column of type {column.kind}"
+            " cannot hold (put text in quotes)."
         )
-    listed = ", ".join(_literal(value) for value in values)
+    listed = ", ".join(spark_literal(value) for value in values)
     yield _rule(
         f"{column.name}: not an allowed value",
         f"`{column.name}` IN ({listed})",
@@ -102,17 +105,18 @@ def _pattern_rule(column: Column, pattern: str, fault: Fault) -> Iterator[Rule]:
     except UnfitPattern as unfit:
         return fault(f"column {column.name}: pattern {pattern!r} {unfit}")
     yield _rule(
-        f"{column.name}: pattern", f"`{column.name}` RLIKE {_literal(same)}", f"{column.name} matches {pattern}."
+        f"{column.name}: pattern", f"`{column.name}` RLIKE {spark_literal(same)}", f"{column.name} matches {pattern}."
     )
 
 
 def quality_rule(quality: DataQuality, columns: Mapping[str, Column], fault: Fault) -> Rule | None:
-    """A row rule of the contract's `quality`: type custom, engine lakehouse, its implementation a Spark SQL predicate
-    over the typed columns.
+    """Returns the row rule of an entry of the contract's `quality`: its type is custom, its engine lakehouse, and its
+    implementation a Spark SQL predicate over the typed columns. Returns None, and reports a fault, if it cannot be
+    used.
     """
     name = quality.name or ""
     if quality.type != "custom" or quality.engine != "lakehouse":
-        return fault(f"quality rule {name or '?'}: only 'type: custom' with 'engine: lakehouse' is a row rule here.")
+        return fault(f"quality rule {name or '?'}: a row rule needs 'type: custom' and 'engine: lakehouse'.")
     if not RULE_NAME.match(name):
         return fault(
             f"quality rule {name!r}: a name is letters, digits, spaces and _ . , : ( ) -, up to 80 characters."
@@ -134,9 +138,3 @@ def _is_number(value: Any) -> bool:
 
 def _rule(name: str, predicate: str, description: str) -> Rule:
     return Rule(name, predicate, Severity.REJECT, description)
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, str):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return repr(value)

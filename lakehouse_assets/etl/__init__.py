@@ -1,3 +1,3 @@
-"""The load of one dataset: the plan that judges its rows, the steps around it, and the engines that run them. Imports
-no dagster.
+"""The load of one dataset: the plan that validates its rows, the order of its steps, and the engines that run them.
+Does not import dagster.
 """

@@ -1,26 +1,26 @@
-"""The load of one dataset of a batch, whatever the engine: the order of its steps, and why a crash between any two of
-them is harmless.
+"""The load of one dataset of a batch, in any engine: the order of its steps, and why a crash between any two of them is
+harmless.
 
-1. Read and judge the batch's files; take up waiting orphans whose parent this batch brought; decide what becomes of
-   each row.
-2. Conservation: every row read or tried again is in exactly one place, and each converted sheet has the rows that it
-   had in its workbook.
-3. Record the load result (once, before any table changes): tried again after the MERGE, the same rows would count as
-   unchanged. A result that another run recorded since this run looked for one is not overwritten.
-4. Append the rejected records, then look at the reject limit: who has to act on it finds the records there. Where the
-   rules were changed since a former try wrote its records, these are taken out first.
-5. MERGE inserts, updates, and rows that were said again. Mark the rejected records that the batch settled.
-Each write carries a transaction id made of dataset and batch, so that doing it again changes nothing. What is rejected
-does not depend on the dataset's own table, so a second try by the same rules finds the same rejects. After the MERGE
-nothing is judged anew: what was written down stands. A record that says that a dataset was merged is believed only
-where the tables' own logs have the commits; else the rows are written.
+1. Read and validate the batch's files. Retry the waiting orphans whose parent this batch brought. Give each row its
+   verdict.
+2. Check conservation: every row that was read or retried is in exactly one place, and each converted sheet has as many
+   rows as in its workbook.
+3. Record the load result, once, before any table changes: after the MERGE a second try would count the same rows as
+   unchanged. A result that another run has recorded meanwhile is not overwritten.
+4. Append the rejected records, then check the reject limit, so that the person who has to act finds the records. If the
+   rules were changed since an earlier try wrote its records, those are removed first.
+5. MERGE the rows to insert, to update and to refresh. Mark the rejected records that the batch resolved.
+
+Each write carries a transaction id made of dataset and batch, so a repeated write changes nothing. The rejects do not
+depend on the dataset's own table, so a second try with the same rules finds the same rejects. After the MERGE nothing
+is validated again: the recorded result is final. A record that says that a dataset was merged is believed only if the
+tables' own logs have the commits; otherwise the rows are written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from lakehouse_assets.contracts import Contract
@@ -41,17 +41,17 @@ def load_dataset(
     reject_limit: float = 1.0,
     confirm: Callable[[], None] = lambda: None,
 ) -> LoadResult:
-    """Loads what a manifest holds for one dataset. Safe to call again after a crash at any point, with the same
-    outcome.
+    """Loads the files of one dataset that a manifest lists. It can be called again after a crash at any point and has
+    the same outcome.
 
-    `confirm` is called before each write: it raises where this process may not write any more. Raises BadData where
-    rows are unaccounted for or the share of lost rows (rejected, and not only waiting) is above `reject_limit` (0 to
-    1); nothing is merged then. Raises TemporaryOutage where another run loads the same at the same time, or another
-    writer commits to its tables, and BadConfiguration where the rules were changed between the MERGE and what follows
-    it.
+    `confirm` is called before each write; it raises if this process must not write any more. Raises BadData if rows are
+    unaccounted for, or if the share of lost rows (rejected, and not only waiting) is above `reject_limit` (0 to 1);
+    nothing is merged then. Raises TemporaryOutage if another run loads the same dataset at the same time, or another
+    writer commits to its tables. Raises BadConfiguration if the rules were changed between the MERGE and the steps
+    after it.
     """
-    judgement_key = zone.judgement_key(manifest.batch_id, contract.dataset)
-    found = zone.store.get_json_version(judgement_key)
+    load_result_key = zone.load_result_key(manifest.batch_id, contract.dataset)
+    found = zone.store.get_json_version(load_result_key)
     recorded = found.value if found else None
     if recorded and recorded.get("fault"):
         raise BadData(recorded["fault"])
@@ -77,7 +77,7 @@ def load_dataset(
             _check_sheets(files, load_result)
             confirm()
             decided = {"merged": False, "rules": rules, "revision": revision} | asdict(load_result)
-            if zone.store.replace_json(judgement_key, decided, found.etag if found else None) is None:
+            if zone.store.replace_json(load_result_key, decided, found.etag if found else None) is None:
                 raise TemporaryOutage(
                     f"{contract.dataset}: another run loads batch {manifest.batch_id} at the same time. Run the batch"
                     " again."
@@ -87,11 +87,11 @@ def load_dataset(
         confirm()
         fault = _fault_of_commit(contract, load_result, load.merge())
         if fault:
-            zone.store.put_json(judgement_key, {"merged": False, "fault": fault} | asdict(load_result))
+            zone.store.put_json(load_result_key, {"merged": False, "fault": fault} | asdict(load_result))
             raise BadData(fault)
         confirm()
         load.settle_rejects()
-    zone.store.put_json(judgement_key, {"merged": True, "rules": rules, "revision": revision} | asdict(load_result))
+    zone.store.put_json(load_result_key, {"merged": True, "rules": rules, "revision": revision} | asdict(load_result))
     return load_result
 
 
@@ -102,26 +102,20 @@ def load_result_from_json(value: dict[str, Any]) -> LoadResult:
 
 
 def _raw_file(zone: LandingZone, file: ManifestFile, *, in_bucket: bool) -> RawFile:
-    version = file.as_version(zone.store.bucket)
+    copy = zone.staged_copy(file.version, file.dialect.compression) if in_bucket else zone.local_copy(file.version)
     return RawFile(
         file_id=file.file_id,
         source_file=file.source_file,
-        source_modified_at=datetime.fromisoformat(file.source_modified_at),
-        location=zone.staged_copy(version, file.compression) if in_bucket else str(zone.local_copy(version)),
-        header=file.header,
-        delimiter=file.delimiter,
-        compression=file.compression,
-        regular=file.regular,
-        quoted=file.quoted,
-        multiline=file.multiline,
-        skipped_lines=file.skipped_lines,
+        source_modified_at=file.source_modified_at,
+        location=str(copy),
+        dialect=file.dialect,
         content=file.content,
         seen_before=file.seen_before,
     )
 
 
 def _revision(recorded: dict[str, Any] | None, rules: str) -> int:
-    """How often the rules were changed between the tries of this batch."""
+    """The number of times that the rules were changed between the tries of this batch."""
     if recorded is None:
         return 0
     before = int(recorded.get("revision", 0))
@@ -129,7 +123,9 @@ def _revision(recorded: dict[str, Any] | None, rules: str) -> int:
 
 
 def _check_rules(contract: Contract, batch_id: str, counts: Counts, recorded: dict[str, Any], rules: str) -> None:
-    """Orphans are marked by what this try decides: by other rules that would not be what the MERGE did."""
+    """Orphans are marked by the verdicts of this try. With other rules, these would differ from what the MERGE
+    wrote.
+    """
     if counts.retried and recorded.get("rules") != rules:
         raise BadConfiguration(
             f"{contract.dataset}: the contract, or this program, was changed after batch {batch_id} wrote its rows to"
@@ -159,7 +155,7 @@ def _check_sheets(files: tuple[ManifestFile, ...], load_result: LoadResult) -> N
 
 
 def _check_reject_limit(contract: Contract, load_result: LoadResult, limit: float) -> None:
-    """Rows that only wait for a parent are not lost: they come in by themselves."""
+    """Rows that only wait for a parent are not lost: they are loaded once it arrives."""
     counts = load_result.counts
     seen, lost = counts.read + counts.retried, counts.rejected - load_result.waiting
     if seen and lost / seen > limit:
@@ -167,14 +163,14 @@ def _check_reject_limit(contract: Contract, load_result: LoadResult, limit: floa
             f"{contract.dataset}: {lost:,} of {seen:,} rows are rejected, above the limit of {limit:.0%}. Nothing was "
             f"merged. `lakehouse rejects --dataset {contract.dataset}` shows each with its reasons. If the rows are "
             "wrong: `lakehouse abandon` gives the batch up; then load the corrected files. If the contract is wrong: "
-            "correct it and run again, and the rows are judged anew. To load the rows that are good: raise "
+            "correct it and run again; the rows are then validated again. To load the rows that are good: raise "
             "LAKEHOUSE_REJECT_LIMIT (1 never fails) and run again."
         )
 
 
 def _fault_of_commit(contract: Contract, load_result: LoadResult, written: Written | None) -> str | None:
-    """The commit's own figures against the verdicts. A second try cannot ask again (None: the commit was made before),
-    so the answer is written down.
+    """Compares the commit's own counts with the verdicts. A second try cannot do so (None: the commit was made before),
+    so the fault is recorded.
     """
     counts, renewed = load_result.counts, load_result.written - load_result.counts.inserted
     if written is None or (written.inserted, written.updated) == (counts.inserted, renewed):

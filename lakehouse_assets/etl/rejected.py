@@ -1,8 +1,8 @@
-"""The rejected records as a list of what is still wrong: each is open, waiting or resolved. Read with delta-rs and
-DuckDB, in bounded memory.
+"""Lists the rejected records with their state: open, waiting or resolved. They are read with delta-rs and DuckDB, in
+bounded memory.
 
-A table of an older version lacks the columns that say how a record was resolved: there a record is resolved where it is
-healed.
+A table of an older version lacks the columns that say how a record was resolved. There, a record is resolved if it has
+`healed_by`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from deltalake import DeltaTable, QueryBuilder
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import Tables
 from lakehouse_assets.etl.engines.embedded.delta import existing_table, outage_named
-from lakehouse_assets.etl.engines.ranges import sql_literal
+from lakehouse_assets.quoting import sql_literal
 
 COLUMNS = (
     "dataset",
@@ -40,8 +40,9 @@ ROWS_AT_ONCE = 1000
 
 
 class State(StrEnum):
-    """OPEN: nothing has come that would put it right. WAITING: it comes in by itself with its parent. RESOLVED: healed,
-    corrected or replayed."""
+    """OPEN: nothing has resolved the record yet. WAITING: its row is loaded automatically once its parent arrives.
+    RESOLVED: healed, corrected or replayed.
+    """
 
     OPEN = "open"
     WAITING = "waiting"
@@ -50,8 +51,9 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which records are asked for. `reason` and `file` are parts of the text, whatever its case; `since` and `until`
-    are days (UTC) of the file's time."""
+    """Which records to return. `reason` and `file` are parts of the text, in any case; `since` and `until` are days
+    (UTC) of the file's time.
+    """
 
     states: tuple[State, ...] = (State.OPEN, State.WAITING)
     reason: str | None = None
@@ -64,7 +66,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Rejected:
-    """The rejected records of one dataset. `scratch` and `memory_mb` bound what sorting them takes."""
+    """The rejected records of one dataset. `scratch` and `memory_mb` limit what sorting them takes."""
 
     contract: Contract
     table: DeltaTable
@@ -73,15 +75,17 @@ class Rejected:
 
     @staticmethod
     def of(contract: Contract, tables: Tables, scratch: Path, memory_mb: int) -> Rejected | None:
-        """None where nothing was ever rejected."""
+        """Returns None if no row of the dataset was ever rejected."""
         table = existing_table(tables.rejects(contract.dataset), tables.storage_options)
         return None if table is None else Rejected(contract, table, scratch, memory_mb)
 
     def records(self, wanted: Wanted) -> Iterator[tuple[Any, ...]]:
-        """The values of COLUMNS of each record, by file and row: reasons as a list, raw as a dict."""
+        """Yields the values of COLUMNS of each record, by file and row: reasons as a list, raw as a dict."""
         states = ", ".join(sql_literal(str(state)) for state in wanted.states)
         waiting = "" if State.WAITING in wanted.states else " AND waiting = false"  # the table's partition
-        inside = f"SELECT * FROM ({self.told(COLUMNS)} WHERE {self._where(wanted)}{waiting}) WHERE state IN ({states})"
+        inside = (
+            f"SELECT * FROM ({self.select_sql(COLUMNS)} WHERE {self._where(wanted)}{waiting}) WHERE state IN ({states})"
+        )
         with bounded(self.scratch, self.memory_mb) as connection, outage_named(self.table.table_uri):
             found = connection.register("records", ask(self.table, inside)).execute(
                 "SELECT * FROM records ORDER BY source_file, row_number, batch_id"
@@ -90,17 +94,17 @@ class Rejected:
                 yield from rows
 
     def counts(self, wanted: Wanted) -> dict[State, int]:
-        """How many records there are of each state, of those that are asked for in any state."""
-        inside = (
-            f"SELECT state, count(*) AS records FROM ({self.told(('state',))} WHERE {self._where(wanted)}) GROUP BY"
-            " state"
-        )
+        """Returns the number of records of each state. The states in `wanted` do not matter."""
+        states = f"{self.select_sql(('state',))} WHERE {self._where(wanted)}"
+        inside = f"SELECT state, count(*) AS records FROM ({states}) GROUP BY state"
         with bounded(self.scratch, self.memory_mb) as connection, outage_named(self.table.table_uri):
             rows = connection.register("records", ask(self.table, inside)).execute("SELECT * FROM records").fetchall()
         return {State(state): int(number) for state, number in rows}
 
-    def told(self, names: Sequence[str]) -> str:
-        """A SELECT of these columns from `t`, the state among them, whatever columns the table has."""
+    def select_sql(self, names: Sequence[str]) -> str:
+        """Returns a SELECT of these columns, `state` among them, from `t`. It works for tables of older versions,
+        too.
+        """
         return f"SELECT {', '.join(f'{self._column(name)} AS {name}' for name in names)} FROM t"
 
     def _column(self, name: str) -> str:
@@ -124,7 +128,7 @@ class Rejected:
         return f'"{name}"' if name in present else "CAST(NULL AS VARCHAR)"
 
     def _where(self, wanted: Wanted) -> str:
-        """What delta-rs can judge while it reads: it skips files by their partition and statistics."""
+        """The conditions that delta-rs evaluates while it reads: it skips files by their partition and statistics."""
         asked = []
         if wanted.reason is not None:
             asked.append(_holds("array_to_string(reasons, '; ')", wanted.reason))
@@ -146,13 +150,13 @@ def _holds(text: str, part: str) -> str:
 
 
 def ask(table: DeltaTable, sql: str) -> Any:
-    """The rows of a query over the table, which it calls `t`, as an Arrow stream."""
+    """Returns the rows of a query on the table, which is named `t` in it, as an Arrow stream."""
     return QueryBuilder().register("t", table).execute(sql)
 
 
 @contextmanager
 def bounded(scratch: Path, memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """DuckDB with so much memory; past it, it spills to a folder that is gone at the end."""
+    """A DuckDB with this much memory. Beyond that, it spills to a folder that is deleted at the end."""
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="questions-", dir=scratch) as folder, duckdb.connect() as connection:
         connection.execute(f"SET memory_limit='{memory_mb}MB'; SET temp_directory={sql_literal(folder)}")

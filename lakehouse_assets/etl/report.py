@@ -1,4 +1,4 @@
-"""Makes the load report: what became of each file and each row of a batch. `report_types` describes its keys."""
+"""Makes the load report: the outcome of each file and each row of a batch. `report_types` describes its keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import cast
 from lakehouse_assets.etl import status as statuses
 from lakehouse_assets.etl.engines.base import Counts, FileCounts, LoadResult
 from lakehouse_assets.etl.report_types import DatasetCounts, FileReport, LoadReport, NoBatch, RunBy, Status
-from lakehouse_assets.landing.model import Manifest, ManifestFile, Noticed, Outcome
+from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome, Skipped
 
 NOTHING_TO_DO: NoBatch = {
     "batch_id": None,
@@ -58,13 +58,14 @@ def _counts(counts: Counts) -> DatasetCounts:
 
 
 def _numbers(load_results: Mapping[str, LoadResult], name: str) -> dict[str, int]:
-    """One number of the load results, for each dataset in which it is not 0."""
+    """One count of the load results by dataset, without zeros."""
     return {dataset: number for dataset, load_result in load_results.items() if (number := getattr(load_result, name))}
 
 
 def report_in_words(report: LoadReport) -> str:
-    """The report as the text of a message: the counts of each dataset's rows, and the files that were not taken. It
-    holds no row's values, which may be personal data."""
+    """The report as the text of a message: the counts of each dataset's rows, and the files that were not loaded. It
+    has no values of rows, which may be personal data.
+    """
     rows = [
         f"{dataset}: {', '.join(f'{count} {name}' for name, count in counts.items() if count)}"
         for dataset, counts in report["datasets"].items()
@@ -97,7 +98,7 @@ def file_reports(manifest: Manifest, load_results: Mapping[str, LoadResult]) -> 
         for file in manifest.files
         if file.outcome is not Outcome.CONVERTED
     ]
-    return [*files, *(_noticed_report(noticed, converted) for noticed in manifest.noticed)]
+    return [*files, *(_skipped_report(skipped, converted) for skipped in manifest.skipped)]
 
 
 def _file_report(file: ManifestFile, counts: FileCounts | None, converted: Set[str]) -> FileReport:
@@ -119,18 +120,18 @@ def _file_report(file: ManifestFile, counts: FileCounts | None, converted: Set[s
     }
 
 
-def _noticed_report(noticed: Noticed, converted: Set[str]) -> FileReport:
+def _skipped_report(skipped: Skipped, converted: Set[str]) -> FileReport:
     return {
-        "name": noticed.name.split("/", 1)[-1],
+        "name": skipped.name.split("/", 1)[-1],
         "dataset": None,
-        "outcome": str(noticed.outcome),
-        "reason": noticed.reason,
+        "outcome": str(skipped.outcome),
+        "reason": skipped.reason,
         "read": 0,
         "rejected": 0,
-        "rows_aside": noticed.rows,
+        "rows_aside": skipped.rows,
         "warnings": [],
-        "source_file": noticed.name,
-        "workbook": _workbook(noticed.name, converted),
+        "source_file": skipped.name,
+        "workbook": _workbook(skipped.name, converted),
     }
 
 
@@ -150,8 +151,9 @@ def facts_of(manifest: Manifest, load_results: Mapping[str, LoadResult]) -> dict
 
 
 def outcome_of(file: ManifestFile, counts: FileCounts | None) -> Outcome:
-    """What became of a file. A file that was to be loaded is not loaded if no load has finished it, a duplicate if its
-    content was seen before and changed nothing, and loaded otherwise."""
+    """The outcome of a file. A file to load is not_loaded if no load has finished it, a duplicate if its content was
+    seen before and changed nothing, and loaded otherwise.
+    """
     if file.outcome is not Outcome.LOAD:
         return file.outcome
     if counts is None:

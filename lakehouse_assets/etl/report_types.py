@@ -1,4 +1,6 @@
-"""The load report as JSON: what `lakehouse load --json` prints, and what lies under control/reports/ in the bucket."""
+"""The load report as JSON: what `lakehouse load --json` prints, and what is stored under control/reports/ in the
+bucket.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.spark.session import COMPILE_ALL, DELTA
 from lakehouse_assets.glue.arguments import arguments, step_arguments
 from lakehouse_assets.glue.uploads import Code
+from lakehouse_assets.landing.zone import GLUE_TEMP
 from lakehouse_assets.settings import Settings
 
 GLUE_VERSION = "6.0"
@@ -86,5 +87,5 @@ def platform_arguments(settings: Settings, code: Code) -> dict[str, str]:
         "--enable-job-insights": "true",
         "--enable-metrics": "true",
         "--enable-observability-metrics": "true",
-        "--TempDir": f"s3://{settings.bucket}/{settings.control_prefix}glue-temp/",
+        "--TempDir": f"s3://{settings.bucket}/{settings.control_prefix}{GLUE_TEMP}",
     }

@@ -13,6 +13,7 @@ from lakehouse_assets.etl.engines.spark.session import LOG_STORE
 from lakehouse_assets.glue.arguments import CONTRACT
 from lakehouse_assets.glue.wheel import build_wheel
 from lakehouse_assets.landing.store import Store
+from lakehouse_assets.landing.zone import CODE, CONTRACTS
 
 ENTRY_POINT = Path(__file__).parents[1] / "glue_entry_point.py"
 """The script of every job. It is not imported here, because it imports this package."""
@@ -38,7 +39,7 @@ def upload_code(store: Store, control: str, modules: str) -> Code:
         wheel = build_wheel(Path(built))
         content = wheel.read_bytes()
         # The wheel contains the other files, too, so its hash is the hash of all.
-        code = f"{control}code/{_address(content)}/"
+        code = f"{control}{CODE}{_address(content)}/"
         _upload(store, code + wheel.name, content)
     for file in (ENTRY_POINT, LOG_STORE):
         _upload(store, code + file.name, file.read_bytes())
@@ -50,7 +51,7 @@ def upload_contracts(store: Store, control: str, contracts: Path) -> str:
     """Uploads all contracts of the folder `contracts`. Returns their location in S3, which ends with `/`."""
     documents = {path.name: path.read_bytes() for path in sorted(contracts.glob(f"*{CONTRACT}"))}
     parts = (part for name, content in documents.items() for part in (name.encode(), content))
-    folder = f"{control}contracts/{_address(*parts)}/"
+    folder = f"{control}{CONTRACTS}{_address(*parts)}/"
     for name, content in documents.items():
         _upload(store, folder + name, content)
     return f"s3://{store.bucket}/{folder}"

@@ -1,8 +1,8 @@
-"""After the load: exactly the manifest's files leave raw/ and uploads/, each entered into the ledger, copied, verified,
-deleted, in that order. Re-runnable.
+"""After the load: moves exactly the manifest's files out of raw/ and uploads/. Each is entered into the ledger, copied,
+verified and deleted, in that order. Safe to run again.
 
-What was read goes to archived/<batch>/, what was set aside to rejected/files/<batch>/ with its reason beside it.
-Nothing goes without evidence that it was read.
+Loaded files go to archived/<batch>/, quarantined ones to rejected/files/<batch>/ with the reason beside them. A file
+that should be loaded is moved only if a load reports that it read the file.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from lakehouse_assets.landing.ledger import enter, enter_content
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome
 from lakehouse_assets.landing.names import safe_name
 from lakehouse_assets.landing.store import KEY_BYTES, GoneError
-from lakehouse_assets.landing.zone import LandingZone
+from lakehouse_assets.landing.zone import QUARANTINE, LandingZone
 from lakehouse_assets.parallel import in_parallel
 
 UNREAD = (Outcome.QUARANTINED, Outcome.ABANDONED)
-"""What is set aside under rejected/files/ rather than archived."""
+"""Files with these outcomes go to rejected/files/ instead of archived/."""
 REASON = ".reason.json"
 
 
 def archive(zone: LandingZone, manifest: Manifest, rows_read: Mapping[str, Mapping[str, int | str]]) -> list[str]:
-    """Moves the batch's files. `rows_read`: what the load says of each file (file_id to counts and outcome). Returns
-    the keys where they are now.
+    """Moves the batch's files. `rows_read`: the load's facts about each file (counts and outcome), by file_id.
+    Returns the files' new keys.
 
-    Raises BadData for a file that was to be loaded and of which the load says nothing.
+    Raises BadData for a file that should be loaded but that no load has read.
     """
     unread = [
         file.source_file for file in manifest.files if file.outcome is Outcome.LOAD and file.file_id not in rows_read
@@ -40,37 +40,37 @@ def archive(zone: LandingZone, manifest: Manifest, rows_read: Mapping[str, Mappi
     )
 
 
-def set_aside(
+def archive_abandoned(
     zone: LandingZone,
     manifest: Manifest,
     rows_read: Mapping[str, Mapping[str, int | str]],
-    judged: Set[str],
+    decided: Set[str],
     reason: str,
 ) -> list[ManifestFile]:
-    """Of a batch that is given up: what was loaded is archived as ever, all other files go to rejected/files/ with the
-    reason. Re-runnable.
+    """Moves the files of an abandoned batch: loaded files go to the archive as usual, all others to rejected/files/,
+    with the reason. Safe to run again. Returns the files with their final outcomes.
 
-    `judged`: the datasets whose rejected records may have been written. Their contents count as seen, so that the same
-    file, sent again, does not double them. Returns the files with what became of them.
+    `decided`: the datasets with a load result, whose rejected records may have been written. The contents of their
+    files count as seen, so that the same file, sent again, does not duplicate these records.
     """
     unread = {file.file_id for file in manifest.files if file.outcome is Outcome.LOAD and file.file_id not in rows_read}
     names = [file.source_file for file in manifest.files if file.file_id in unread]
     result = []
     for file in manifest.files:
-        given_up = file.file_id in unread or (
+        abandoned = file.file_id in unread or (
             file.outcome is Outcome.CONVERTED and any(is_made_of(file.source_file, name) for name in names)
         )
-        if given_up and file.dataset in judged:
+        if abandoned and file.dataset in decided:
             enter_content(zone, manifest.batch_id, file)
-        became = replace(file, outcome=Outcome.ABANDONED, reason=reason) if given_up else file
+        final = replace(file, outcome=Outcome.ABANDONED, reason=reason) if abandoned else file
         try:
-            _archive_file(zone, manifest, became, rows_read.get(file.file_id, {}))
+            _archive_file(zone, manifest, final, rows_read.get(file.file_id, {}))
         except GoneError:
-            # Perhaps the very reason why the batch is given up.
-            became = replace(
-                became, reason="; ".join(filter(None, (became.reason, "it was deleted before it could be moved")))
+            # A missing file may be the reason why the batch is abandoned, so it is not an error here.
+            final = replace(
+                final, reason="; ".join(filter(None, (final.reason, "it was deleted before it could be moved")))
             )
-        result.append(became)
+        result.append(final)
     return result
 
 
@@ -83,18 +83,18 @@ def _archive_file(zone: LandingZone, manifest: Manifest, file: ManifestFile, fac
     enter(
         zone, manifest.batch_id, file, {"outcome": file.outcome, "reason": file.reason, "archived_to": target, **facts}
     )
-    zone.store.move(file.as_version(zone.store.bucket), target)
+    zone.store.move(file.version, target)
     return target
 
 
 def archive_key(zone: LandingZone, manifest: Manifest, file: ManifestFile) -> str:
-    """Holds the version's id: two versions of one name in one batch do not overwrite each other. A `..` is replaced: on
-    a disk it leads out of the folder.
+    """The key that a file is moved to. It contains the version's id, so that two versions of one name in one batch do
+    not overwrite each other. A `..` is replaced, because on a disk it leads out of the folder.
 
-    Of a name that does not fit behind the folder its end is kept, where a name says most; the ledger and the reports
-    have the whole.
+    If the name is too long for a key, only its end is kept, which says most. The ledger and the reports have the whole
+    name.
     """
-    root = f"{zone.rejected}files/" if file.outcome in UNREAD else zone.archive
+    root = f"{zone.rejected}{QUARANTINE}" if file.outcome in UNREAD else zone.archive
     folder = f"{root}{manifest.batch_id}/{file.file_id[:8]}/"
     name = "/".join(safe_name(part) if part in (".", "..") else part for part in file.key.split("/"))
     room = KEY_BYTES - len(f"{folder}{REASON}".encode())

@@ -1,4 +1,4 @@
-"""Column names as senders write them, and the contract's columns that they plainly mean."""
+"""Compares the column names of a file with those of a contract."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
 
 
 def normalise(header: Sequence[str], known: Sequence[str] = ()) -> tuple[str, ...]:
-    """Names as they are compared: without invisible characters and surrounding white space, full-width letters as plain
-    ones, case-folded.
+    """The names in the form in which they are compared: without invisible characters and surrounding white space, with
+    full-width letters as plain ones, case-folded.
 
-    A name that is empty becomes its place: the seventh is `column_7`. A name that differs from exactly one of the
-    `known` columns by spaces, dashes and underscores only becomes that column.
+    An empty name becomes its position: the seventh is `column_7`. A name that differs from exactly one of the `known`
+    columns, and only by spaces, dashes and underscores, becomes that column.
     """
     loosely = _loosely(tuple(known))
     names = []
@@ -27,35 +27,35 @@ def normalise(header: Sequence[str], known: Sequence[str] = ()) -> tuple[str, ..
 
 
 def unnamed(place: int) -> str:
-    """The name of a column without one; its place counts from 1."""
+    """The name of a column that has none, by its position, which counts from 1."""
     return f"column_{place}"
 
 
 def named_width(header: Sequence[str]) -> int:
-    """How many columns there are up to the last one that has a name."""
+    """The number of columns up to the last one that has a name."""
     return max((place for place, text in enumerate(header, start=1) if _plain(text)), default=0)
 
 
 def spellings(header: Sequence[str], known: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The (name as it stands, column) of each known column whose name is written in another way, beyond case and
-    surrounding blanks."""
+    """The known columns that the header spells differently, beyond case and surrounding blanks, as pairs (name in the
+    header, column)."""
     names = zip(header, normalise(header, known), strict=True)
     return tuple((text, name) for text, name in names if name in known and spelled(text) != name)
 
 
 def spelled(text: str) -> str:
-    """A name as it is written, but for case and surrounding blanks: people do not call those another spelling."""
+    """A name without case and surrounding blanks, which people do not call another spelling."""
     return text.strip(" \t\r\n").casefold()
 
 
 def shown(text: str) -> str:
-    """A name for a person to read, its invisible characters escaped."""
+    """A name for a person to read, with invisible characters escaped."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def _plain(text: str) -> str:
-    """Format characters (Unicode category Cf: zero width space, soft hyphen, byte order mark) are not seen, so they are
-    not part of a name."""
+    """Removes format characters (Unicode category Cf: zero width space, soft hyphen, byte order mark), which nobody
+    sees."""
     if not text.isascii():
         text = "".join(letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
     return text.strip().casefold()
@@ -63,7 +63,7 @@ def _plain(text: str) -> str:
 
 @cache
 def _loosely(known: tuple[str, ...]) -> dict[str, list[str]]:
-    """Once for each contract, not for each of a batch's files."""
+    """The known columns by their loose form. Cached, because each file of a batch asks for the same contract."""
     loosely: dict[str, list[str]] = {}
     for column in known:
         loosely.setdefault(_loosened(column), []).append(column)

@@ -1,9 +1,9 @@
-"""What waits under uploads/ becomes CSV under raw/<dataset>/: each sheet of a workbook, and CSV files that were not put
+"""Converts pending uploads to CSV under raw/<dataset>/: each sheet of a workbook, and each CSV file that was not put
 into a dataset's folder.
 
-Routed by name and header (`routing`). The record of a conversion is written last and by a conditional write; a
-conversion cut short is done again and finds its own CSVs there. A CSV keeps the time of the file that it came from,
-because that time decides which of two corrections wins.
+The name and the header decide the dataset (`routing`). The record of a conversion is written last, by a conditional
+write. An interrupted conversion is repeated and finds the CSV files that it has already written. A CSV file keeps the
+time of its upload, because that time decides which of two corrections wins.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import TypedDict
 from urllib.parse import quote, unquote
@@ -25,27 +26,27 @@ from lakehouse_assets.landing.workbooks.convert import Sheet, convert_workbook
 from lakehouse_assets.landing.zone import LandingZone
 
 SOURCE_FILE, SOURCE_MODIFIED_AT, ROWS, WARNINGS = "source-file", "source-modified-at", "rows", "warnings"
-"""S3 metadata of a converted CSV. `source-file` and `warnings` are URL-quoted: metadata is ASCII. Others: see
-`landing.order`.
+"""S3 metadata of a converted CSV. `source-file` and `warnings` are URL-quoted, because metadata is ASCII. For more
+metadata see `landing.order`.
 """
 ORDER_BYTES = 64
-"""Of a longer upload-order nothing is taken over: it is a sender's own metadata."""
+"""A longer upload-order is ignored: it is a sender's own metadata."""
 FOLDER_BYTES = 600
-"""Of the folders of a converted CSV; a dataset's folder before them and a sheet's name behind them fit into S3's 1,024,
-too.
+"""For the folders of a converted CSV. A dataset's folder before them and a sheet's name after them also fit into the
+1,024 bytes of a key.
 """
 WORKBOOKS_AT_ONCE = 2
-"""Each is read by a process of its own, with memory of its own (`WorkbookLimits`). Who has less memory converts fewer
-at once.
+"""A separate process reads each workbook, and each may use the memory of `WorkbookLimits`. A machine with less memory
+converts fewer at once.
 """
 WORKBOOK_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
 
 
 class SheetRecord(TypedDict):
-    """What became of one sheet, or of an uploaded CSV file as a whole."""
+    """The outcome of one sheet, or of an uploaded CSV file as a whole."""
 
     name: str
-    """The upload's key; of a sheet upload key#sheet."""
+    """The upload's key; for a sheet, upload key#sheet."""
     outcome: Outcome
     """converted or ignored."""
     reason: str | None
@@ -53,11 +54,11 @@ class SheetRecord(TypedDict):
     dataset: str | None
     """The dataset that it was converted for; None if it was ignored."""
     rows: int | None
-    """Rows of data in the sheet, converted or not; None of a CSV file, or if they cannot be counted."""
+    """Rows of data in the sheet, converted or not; None for a CSV file, or if they cannot be counted."""
 
 
 class ConversionRecord(TypedDict):
-    """What became of one upload."""
+    """The outcome of one upload."""
 
     key: str
     """The upload's key in the bucket."""
@@ -70,10 +71,10 @@ class ConversionRecord(TypedDict):
 
 
 def convert_uploads(zone: LandingZone, at_once: int = WORKBOOKS_AT_ONCE) -> list[ConversionRecord]:
-    """Converts every waiting upload that has no record yet. Returns the records written now.
+    """Converts every pending upload that has no record yet. Returns the records written now.
 
-    While a batch is open, none: it is gone on with by the files that it has. So an upload that cannot be converted now
-    does not hold it up.
+    Converts nothing while a batch is open: that batch is resumed with the files that it has. So an upload that cannot
+    be converted now does not block it.
     """
     if zone.store.exists(zone.open_batch_key):
         return []
@@ -119,7 +120,7 @@ def _sheets(zone: LandingZone, version: FileVersion, path: Path, order: dict[str
     results: list[SheetRecord] = []
     with tempfile.TemporaryDirectory(dir=zone.scratch) as folder:
         sheets = convert_workbook(path, zone.contracts, Path(folder))
-        # All of them before the first CSV is there: a workbook is converted as a whole, or set aside as a whole.
+        # Before the first CSV is written: a workbook is either converted or quarantined as a whole.
         names = [f"{version.key}#{sheet.name}" for sheet in sheets]
         metadata = [
             _metadata(version, name, order | _of_sheet(sheet)) for sheet, name in zip(sheets, names, strict=True)
@@ -148,8 +149,8 @@ def _of_sheet(sheet: Sheet) -> dict[str, str]:
 
 
 def _csv(zone: LandingZone, version: FileVersion, path: Path, order: dict[str, str]) -> SheetRecord:
-    """Puts a CSV file into the folder of the dataset that it is for. Where its header does not fit that dataset,
-    freezing the batch quarantines it there, with its rows counted."""
+    """Puts a CSV file into the folder of the dataset that it is for. If its header does not fit that dataset, it is
+    quarantined when the batch is frozen, with its rows counted."""
     try:
         found = route_file(path, zone.contracts, own_name(version.key))
     except UnusableError as unusable:
@@ -166,8 +167,8 @@ def _csv(zone: LandingZone, version: FileVersion, path: Path, order: dict[str, s
 
 
 def _folder(zone: LandingZone, dataset: str, version: FileVersion) -> str:
-    """One folder per upload version: two versions of one workbook never share a CSV. Of many folders the last are kept
-    that fit into a key.
+    """The folder of an upload version's CSV files. Each version has its own, so that two versions of one workbook never
+    share a CSV. If the path is too long for a key, its first folders are left out.
     """
     parts = [safe_name(part) for part in version.key.removeprefix(zone.uploads).split("/")]
     while len("/".join(parts).encode()) > FOLDER_BYTES:
@@ -176,7 +177,7 @@ def _folder(zone: LandingZone, dataset: str, version: FileVersion) -> str:
 
 
 def _metadata(version: FileVersion, source_file: str, more: dict[str, str]) -> dict[str, str]:
-    """Raises BadData where the name is longer than S3's metadata."""
+    """Raises BadData if the name does not fit into S3's metadata."""
     metadata = {SOURCE_FILE: quote(source_file), SOURCE_MODIFIED_AT: version.modified.isoformat()} | more
     if sum(len(name) + len(value) for name, value in metadata.items()) > METADATA_BYTES:
         raise BadData(
@@ -187,29 +188,30 @@ def _metadata(version: FileVersion, source_file: str, more: dict[str, str]) -> d
 
 
 def own_name(source_file: str) -> str:
-    """The name that may say a dataset: of a sheet its own, of a file without its folders."""
+    """The name that may contain a dataset's name: a sheet's own name, or a file's name without folders."""
     return source_file.rpartition("#")[2].rpartition("/")[2]
 
 
 def is_made_of(upload: str, source_file: str) -> bool:
-    """Whether this is the name of what an upload was converted to: of a workbook's sheet, or of the CSV itself."""
+    """Whether a file was converted from this upload: from a sheet of it, or from the CSV file itself."""
     return source_file == upload or source_file.startswith(f"{upload}#")
 
 
-def provenance(version: FileVersion, metadata: dict[str, str]) -> tuple[str, str, int | None]:
+def provenance(version: FileVersion, metadata: dict[str, str]) -> tuple[str, datetime, int | None]:
     """(source_file, source_modified_at, expected rows) of a file under raw/: those of the upload that it was converted
     from, or its own.
 
-    A sender's own file may have metadata of these names, too: only together do they mean ours.
+    A sender's file may also have metadata of these names. Only both together mean a conversion.
     """
     rows = metadata.get(ROWS)
     if SOURCE_FILE not in metadata or SOURCE_MODIFIED_AT not in metadata:
-        return version.key, version.modified.isoformat(), None
-    return unquote(metadata[SOURCE_FILE]), metadata[SOURCE_MODIFIED_AT], int(rows) if rows is not None else None
+        return version.key, version.modified, None
+    modified_at = datetime.fromisoformat(metadata[SOURCE_MODIFIED_AT])
+    return unquote(metadata[SOURCE_FILE]), modified_at, int(rows) if rows is not None else None
 
 
 def warnings_of(metadata: dict[str, str]) -> tuple[str, ...]:
-    """What the conversion said of a sheet that it took."""
+    """The warnings of the conversion about a sheet that it converted."""
     if SOURCE_FILE not in metadata or SOURCE_MODIFIED_AT not in metadata or WARNINGS not in metadata:
         return ()
     return tuple(json.loads(unquote(metadata[WARNINGS])))

@@ -1,5 +1,5 @@
-"""Freezing a batch: what waits, less what the ledger knows, each file preflighted, becomes a manifest. Later steps read
-the manifest, never the prefix.
+"""Freezes a batch: the pending files that the ledger does not have are preflighted and become a manifest. Later steps
+read the manifest and never list the prefix again.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from lakehouse_assets.landing.column_names import shown
 from lakehouse_assets.landing.convert import own_name, provenance, warnings_of
 from lakehouse_assets.landing.csv_files.preflight import Preflight, preflight
 from lakehouse_assets.landing.ledger import seen_content
-from lakehouse_assets.landing.model import FileVersion, Manifest, ManifestFile, Noticed, Outcome, batch_id_of
+from lakehouse_assets.landing.model import FileVersion, Manifest, ManifestFile, Outcome, Skipped, batch_id_of
 from lakehouse_assets.landing.order import SHEET, UPLOAD_ORDER, in_order
+from lakehouse_assets.landing.stored_manifest import to_json
 from lakehouse_assets.landing.waiting import Gate, dataset_of, gate_is_open, open_batch, pending, reported_status
 from lakehouse_assets.landing.zone import LandingZone
 from lakehouse_assets.parallel import in_parallel
@@ -25,14 +26,17 @@ from lakehouse_assets.parallel import in_parallel
 def freeze(
     zone: LandingZone, gate: Gate, confirm: Callable[[], None] = lambda: None, *, keep_copies: bool = True
 ) -> Manifest | None:
-    """The open batch, or a new one of all that waits. None where nothing waits, or not yet what the gate asks for.
+    """The open batch, or else a new one with all pending files. None if no files are pending, or the gate holds them
+    back.
 
-    `confirm` is called before the batch is opened, when all files have been looked at: it raises where this process may
-    not write any more. `keep_copies`: the files that were fetched to be looked at stay here for a load on this machine;
-    else a batch may be larger than this machine's disk.
+    `confirm` is called after all files are preflighted and before the batch is opened; it raises if this process may
+    not write any more. `keep_copies`: keep the downloaded files for a load on this machine. Without it a batch may be
+    larger than this machine's disk.
 
-    Order of writes: the manifest, then the pointer to it. A crash between them leaves a manifest that nothing points
-    to; the same files make the same id, so the next try finds it there and goes on with it.
+    The manifest is written first, then the pointer to it. A crash between them leaves a manifest without a pointer; the
+    same files make the same id, so the next call finds that manifest and uses it.
+
+    Raises BadData if the open batch is being abandoned, or if a file was deleted before it could be read.
     """
     under_way = open_batch(zone)
     if under_way:
@@ -45,34 +49,30 @@ def freeze(
     uploads, fresh, strays = pending(zone)
     if (not fresh and not uploads) or not gate_is_open(gate, zone, fresh):
         return None
-    converted, noticed = _conversions(zone, uploads)
+    converted, skipped = _conversions(zone, uploads)
     last = zone.store.get_json(zone.last_file_key)
-    inspected = in_order(
-        [*in_parallel(lambda version: _inspected(zone, version, keep_copies=keep_copies), fresh), *converted],
-        datetime.fromisoformat(last["source_modified_at"]) if last else None,
-    )
-    files = _without_repeats(inspected)
+    newest = datetime.fromisoformat(last["source_modified_at"]) if last else None
+    inspected = in_parallel(lambda version: _inspected(zone, version, keep_copies=keep_copies), fresh)
+    files = _without_repeats(in_order([*inspected, *converted], newest))
     if not files:
         return None
     manifest = Manifest(
-        batch_id=batch_id_of([file.as_version(zone.store.bucket) for file in files]),
+        batch_id=batch_id_of([file.version for file in files]),
         created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         files=files,
-        noticed=(*noticed, *strays),
+        skipped=(*skipped, *strays),
         abandoned=tuple(zone.store.get_json(zone.abandoned_key) or ()),
     )
     confirm()
-    zone.store.create_json(zone.manifest_key(manifest.batch_id), manifest.to_json())
-    zone.store.put_json(
-        zone.last_file_key,
-        {"source_modified_at": max([files[-1].source_modified_at, *([last["source_modified_at"]] if last else [])])},
-    )
+    zone.store.create_json(zone.manifest_key(manifest.batch_id), to_json(manifest))
+    newest = max(filter(None, (files[-1].source_modified_at, newest)))
+    zone.store.put_json(zone.last_file_key, {"source_modified_at": newest.isoformat()})
     zone.store.create_json(zone.open_batch_key, {"batch_id": manifest.batch_id})
     return open_batch(zone)
 
 
 def close_batch(zone: LandingZone, batch_id: str) -> None:
-    """The batch is done: the pointer goes, and with it the copies that were made for its loads."""
+    """Closes a batch: deletes the pointer to it and the copies that were made for its loads."""
     pointer = zone.store.get_json(zone.open_batch_key)
     if pointer and pointer["batch_id"] == batch_id:
         zone.store.delete(zone.open_batch_key)
@@ -89,8 +89,8 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
     if not keep_copies:
         copy.unlink()
     seen = None if found.problem or found.empty else seen_content(zone, dataset, found.sha256)
-    return ManifestFile.of(
-        version,
+    return ManifestFile(
+        version=version,
         dataset=dataset,
         source_file=source_file,
         source_modified_at=source_modified_at,
@@ -100,26 +100,11 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
         seen_before=seen is not None,
         accepted_before=seen.accepted if seen else None,
         expected_rows=rows,
-        header=found.header,
-        delimiter=found.delimiter,
-        compression=found.compression,
-        regular=_is_regular(found),
-        quoted=found.quoted,
-        multiline=found.multiline,
-        skipped_lines=found.skipped_lines,
+        dialect=found.dialect,
         warnings=(*warnings_of(metadata), *_warnings(found, zone.contracts[dataset])),
         rows_aside=found.rows_aside,
         upload_order=metadata.get(UPLOAD_ORDER, ""),
         sheet=int(sheet) if (sheet := metadata.get(SHEET, "")).isdecimal() else 0,
-    )
-
-
-def _is_regular(found: Preflight) -> bool:
-    """Whether the strict reader may take it: one kind of line end, the header is the first line, and gzip without
-    padding.
-    """
-    return (
-        not found.padded and found.newline in ("", "\n", "\r\n") and not found.skipped_lines and found.header_lines == 1
     )
 
 
@@ -135,8 +120,8 @@ def _warnings(found: Preflight, contract: Contract) -> tuple[str, ...]:
 
 
 def _without_repeats(files: tuple[ManifestFile, ...]) -> tuple[ManifestFile, ...]:
-    """Of files with one content in one batch the latest is loaded: whatever an earlier copy says, it says too, and it
-    wins over what came between them.
+    """Marks all but the latest of several files with the same content as duplicates. The latest has every row of the
+    others, and it wins over files that came between them.
     """
     latest = {(file.dataset, file.content): file for file in files}
     return tuple(_as_duplicate(file, latest[file.dataset, file.content]) for file in files)
@@ -148,26 +133,26 @@ def _as_duplicate(file: ManifestFile, latest: ManifestFile) -> ManifestFile:
     return replace(file, outcome=Outcome.DUPLICATE, reason=f"the same content as {latest.source_file}")
 
 
-def _conversions(zone: LandingZone, uploads: Iterable[FileVersion]) -> tuple[list[ManifestFile], list[Noticed]]:
-    """The uploads themselves (they are archived with the batch), and their sheets that became no CSV."""
-    files, noticed = [], []
+def _conversions(zone: LandingZone, uploads: Iterable[FileVersion]) -> tuple[list[ManifestFile], list[Skipped]]:
+    """The converted uploads, which are archived with the batch, and their sheets that were not converted."""
+    files, skipped = [], []
     for version in uploads:
         record = zone.store.get_json(zone.conversion_key(version.file_id))
         if record is None:
             continue
         files.append(
-            ManifestFile.of(
-                version,
+            ManifestFile(
+                version=version,
                 dataset=None,
                 source_file=version.key,
-                source_modified_at=version.modified.isoformat(),
+                source_modified_at=version.modified,
                 outcome=Outcome(record["outcome"]),
                 reason=record["reason"],
             )
         )
-        noticed += [
-            Noticed(s["name"], Outcome.IGNORED, s["reason"], s["rows"])
-            for s in record["sheets"]
-            if s["outcome"] == Outcome.IGNORED
+        skipped += [
+            Skipped(sheet["name"], Outcome.IGNORED, sheet["reason"], sheet["rows"])
+            for sheet in record["sheets"]
+            if sheet["outcome"] == Outcome.IGNORED
         ]
-    return files, noticed
+    return files, skipped

@@ -1,8 +1,7 @@
-"""The ledger: one entry per file version that a batch took, written once. A version that is in it is not processed
-again; new content under an old key is.
+"""The ledger: one entry for each file version that a batch took, written once. A version in the ledger is not processed
+again, but new content under the same key is.
 
-Beside it, the contents seen per dataset: the same content under another name, or again under the same, is recognised by
-it.
+Also the contents seen for each dataset, to recognise the same content under another name, or again under the same.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ def unknown_to_ledger(zone: LandingZone, versions: list[FileVersion]) -> list[Fi
 
 @dataclass(frozen=True)
 class SeenContent:
-    """A content that came before: the source file that brought it, and how many of its rows were accepted; None where
-    the entry does not say."""
+    """A content that an earlier file had: the name of that file, and how many of its rows were accepted (None if the
+    entry does not say)."""
 
     source_file: str
     accepted: int | None
@@ -35,10 +34,9 @@ def seen_content(zone: LandingZone, dataset: str, content: str) -> SeenContent |
 
 
 def enter_content(zone: LandingZone, batch_id: str, file: ManifestFile, accepted: int | None = None) -> None:
-    """From now on this content counts as seen. `accepted`: how many of its rows were accepted; None where no load says.
+    """Records that a file's content was seen. `accepted`: how many of its rows were accepted; None if no load says.
 
-    The first entry stands, unless none of its rows were accepted and now some are. Made again after a crash the entry
-    is the same.
+    The first entry is kept, unless none of its rows were accepted and now some are. Safe to repeat after a crash.
     """
     if not file.dataset:
         return
@@ -51,9 +49,7 @@ def enter_content(zone: LandingZone, batch_id: str, file: ManifestFile, accepted
 
 
 def enter(zone: LandingZone, batch_id: str, file: ManifestFile, facts: dict[str, Any]) -> bool:
-    """Enters a file version with what became of it. False if the entry was there already (a former try of the same
-    batch).
-    """
+    """Enters a file version with its outcome. False if an earlier try of the same batch has entered it."""
     if file.outcome is Outcome.LOAD:
         enter_content(zone, batch_id, file, facts["read"] - facts["rejected"] if "read" in facts else None)
     entry = {
@@ -61,7 +57,7 @@ def enter(zone: LandingZone, batch_id: str, file: ManifestFile, facts: dict[str,
         "batch_id": batch_id,
         "dataset": file.dataset,
         "key": file.key,
-        "version": file.version,
+        "version": file.version.version_id,
         "size": file.size,
     }
     return zone.store.create_json(zone.ledger_key(file.file_id), entry | facts)

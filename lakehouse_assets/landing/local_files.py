@@ -1,4 +1,4 @@
-"""Which files a command line means, and where in the bucket each goes."""
+"""The files that are meant by the paths of a command line, and the name of each in the bucket."""
 
 from __future__ import annotations
 
@@ -8,21 +8,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.landing.names import object_name
 from lakehouse_assets.landing.order import NaturalKey, natural_key
 
-if TYPE_CHECKING:
-    pass
-
 TAKEN = (
     *(".csv", ".tsv", ".txt", ".gz", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
     *(".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z"),
 )
-"""What is looked into by itself in a folder. Some of these are no data, and will be set aside with the reason; all else
-is only named in the report.
+"""Files of a folder with these suffixes are uploaded. Some of these formats are not supported: their files will be
+quarantined with the reason. Other files are only named in the report.
 """
 
 
@@ -38,21 +34,21 @@ class Incoming:
 
 @dataclass(frozen=True)
 class Ignored:
-    """A file that lies in a given folder and is left alone."""
+    """A file in a given folder that is not uploaded."""
 
     name: str
     reason: str
 
 
 def find_files(paths: Iterable[Path], home: Path, dataset: str | None = None) -> tuple[list[Incoming], list[Ignored]]:
-    """Every file that is given by name, and those in the given folders that look like data. Nothing in `home` is taken.
+    """Every file that is given by name, and those in the given folders that look like data, except below `home`.
 
-    In the order in which the paths are given; a folder's files by their times, then by name with numbers as numbers.
-    Of two files that have a row each for one key, the later one's stays.
+    The order is that of the given paths; in a folder, by time, then by name with numbers as numbers. It matters: of two
+    rows with one key, that of the later file stays.
 
-    A file is known by its path in the given folder. Where two would share a name, both get the names of the folders
-    above, until they differ. `dataset`: what the files are stated to be. Raises BadConfiguration, naming all of them,
-    for paths that are not there or cannot be read.
+    A file's name is its path in the given folder. If two files have the same name, both get the names of the folders
+    above, until they differ. `dataset`: the dataset that the user states for the files. Raises BadConfiguration, naming
+    all paths that do not exist or cannot be read.
     """
     faults: list[str] = []
     found: dict[Path, int] = {}
@@ -101,16 +97,16 @@ def _walk(folder: Path, top: Path, home: Path) -> Iterator[Path | Ignored]:
             if home.exists() and path.samefile(home):
                 continue
             if entry.name.startswith("."):
-                yield Ignored(f"{name}/", "a hidden folder is not looked into; name it to load what is in it")
+                yield Ignored(f"{name}/", "a hidden folder is not searched; name it to load the files in it")
             else:
                 yield from _walk(path, top, home)
-        elif reason := _why_not(path):
+        elif reason := _reason_to_ignore(path):
             yield Ignored(name, reason)
         else:
             yield path
 
 
-def _why_not(path: Path) -> str | None:
+def _reason_to_ignore(path: Path) -> str | None:
     if path.is_dir():
         return "a link to a folder is not followed; name the folder itself"
     if fault := _fault(path):
@@ -118,12 +114,12 @@ def _why_not(path: Path) -> str | None:
     if path.name.startswith("~$"):
         return "is the lock file of a workbook that is open in Excel"
     if not path.name.lower().endswith(TAKEN):
-        return "is no CSV file or workbook by its name; name the file itself to load it all the same"
+        return "is not a CSV file or workbook by its name; name the file itself to load it anyway"
     return None
 
 
 def _lengthened_until_unique(found: dict[Path, int]) -> dict[Path, int]:
-    """How many trailing parts of each path make its name."""
+    """The number of trailing parts of each path that make its name."""
     lengths = dict(found)
     while True:
         same: dict[tuple[str, ...], list[Path]] = defaultdict(list)

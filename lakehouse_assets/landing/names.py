@@ -1,8 +1,8 @@
-"""Names of files and sheets as parts of S3 keys. A changed name holds a hash of the original: two different names never
-become one.
+"""Names of files and sheets as parts of S3 keys. A name that has to be changed gets a hash of the original, so that two
+different names never become one.
 
-`safe_name` makes keys that Spark and Hive read (sheets, archived files); `object_name` keeps as much as S3 allows of
-the name by which a person knows an uploaded file.
+`safe_name` makes keys that Spark and Hive read (sheets, archived files). `object_name` keeps as much as S3 allows of
+the name that a person gave an uploaded file.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import unicodedata
 NAME_BYTES = 120
 HASH_LENGTH = 12
 PART_BYTES, PATH_BYTES = 200, 700
-"""S3 keys may have 1,024 bytes, and a file on a disk (the embedded S3 keeps objects as files) 255 a name; the archive
-adds to both.
+"""An S3 key may have 1,024 bytes, and a name on a disk (the embedded S3 keeps objects as files) 255. The archive's
+folders and suffix come on top of both.
 """
 LOOKS_HASHED = re.compile(rf"-[0-9a-f]{{{HASH_LENGTH}}}\Z")
 

@@ -1,9 +1,9 @@
-"""In which order files came, where S3's clock does not tell: its times are whole seconds, and all sheets of a workbook
-have one.
+"""The order of files that have the same time: S3's times are whole seconds, and all sheets of a workbook have the same
+time.
 
-Of two rows for one key the one of the later file stays. So a dataset's files in a batch get times that rise strictly,
-by a microsecond where two are equal: by the order in which they were uploaded, where that is known, then by name with
-numbers as numbers, then by the sheet's place in its workbook.
+Of two rows with one key, that of the later file stays. So each file of a dataset in a batch gets a time of its own.
+Files with equal times are moved apart by microseconds: in the order of their upload, if that is known, then by name
+with numbers as numbers, then by the sheet's position in its workbook.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from datetime import datetime, timedelta
 from lakehouse_assets.landing.model import ManifestFile
 
 UPLOAD_ORDER, SHEET = "upload-order", "sheet"
-"""S3 metadata: a text that sorts as the uploads of one command followed each other; a sheet's place in its workbook."""
+"""S3 metadata: a text that sorts in the order in which one command uploaded its files; a sheet's position in its
+workbook.
+"""
 NUMBERS = re.compile(r"(\d+)")
 TICK = timedelta(microseconds=1)
 
@@ -31,22 +33,22 @@ def natural_key(name: str) -> NaturalKey:
 
 
 def in_order(files: Iterable[ManifestFile], after: datetime | None = None) -> tuple[ManifestFile, ...]:
-    """The files from the oldest to the newest, those of one dataset with times of their own.
+    """The files from the oldest to the newest; no two of one dataset have the same time.
 
-    `after`: the last time that was given in a batch before. A file of the same second came later: it was not there
-    then.
+    `after`: the last time in an earlier batch. A file of the same second counts as later, because it had not arrived
+    when that batch was frozen.
     """
     found: list[ManifestFile] = []
     last: dict[str | None, datetime] = {}
     for file in sorted(files, key=_place):
-        time = datetime.fromisoformat(file.source_modified_at)
+        time = file.source_modified_at
         taken = [
             before
             for before in (last.get(file.dataset), after)
             if before is not None and before.replace(microsecond=0) <= time <= before
         ]
         time = max(taken) + TICK if taken else time
-        found.append(replace(file, source_modified_at=time.isoformat()))
+        found.append(replace(file, source_modified_at=time))
         last[file.dataset] = time
     return tuple(found)
 
@@ -54,7 +56,7 @@ def in_order(files: Iterable[ManifestFile], after: datetime | None = None) -> tu
 def _place(file: ManifestFile) -> tuple[datetime, str, NaturalKey, int, str]:
     workbook = file.source_file.rsplit("#", 1)[0] if file.sheet else file.source_file
     return (
-        datetime.fromisoformat(file.source_modified_at),
+        file.source_modified_at,
         file.upload_order,
         natural_key(workbook),
         file.sheet,

@@ -31,7 +31,7 @@ def confirm_loaded(batch_id: str, unloaded: Iterable[str]) -> None:
 
 def confirm_archived(zone: LandingZone, manifest: Manifest) -> None:
     """Raises StepOutOfTurn if the ledger lacks a file of the batch."""
-    if left := unknown_to_ledger(zone, [file.as_version(zone.store.bucket) for file in manifest.files]):
+    if left := unknown_to_ledger(zone, [file.version for file in manifest.files]):
         named = ", ".join(version.key for version in left[:FEW]) + (
             f" and {len(left) - FEW:,} more" if len(left) > FEW else ""
         )

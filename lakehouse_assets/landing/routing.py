@@ -1,5 +1,5 @@
-"""Which dataset a file or a sheet is for. What its sender says and its header must agree: no file changes a table that
-it was not meant for."""
+"""Decides which dataset a file or a sheet is for. Its folder or name and its header must agree, so that no file changes
+a table that it was not meant for."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ __all__ = [
 ]
 
 MALFORMED = "_malformed"
-"""Reserved column of a converted sheet: a text in it rejects the row, and is the reason. It is never an extra
+"""Reserved column of a converted sheet: a text in it rejects the row and is the reason. It never counts as an extra
 column.
 """
 Source = Literal["folder", "name", "columns"]
-"""What names the dataset that a header is held against."""
+"""The source of the dataset that a header is compared with."""
 
 
 class Columns(Protocol):
-    """What routing asks of a `Contract`. The workbook reader's process has only this much of it: importing the
-    contracts takes 0.7 s.
+    """The part of a `Contract` that routing needs. The workbook reader's process has only this part, because importing
+    the contracts takes 0.7 s.
     """
 
     @property
@@ -48,8 +48,8 @@ class Columns(Protocol):
 
 @dataclass(frozen=True)
 class Route:
-    """Either `dataset`, or `reason`: why there is none. `candidate`: the dataset that the header was held against; None
-    where none comes into question."""
+    """Either `dataset`, or `reason`: why there is none. `candidate`: the dataset that the header was compared with,
+    or None."""
 
     dataset: str | None
     reason: str | None
@@ -61,9 +61,9 @@ class HeaderCheck:
     """`problem`: why no row can be read by this header, or None. `names`: the columns in the file's order, in the
     contract's spelling.
 
-    `absent`: optional columns of the contract that the file lacks. `extra`: columns that the contract does not know,
-    and `respelled`: those that it knows by another spelling (as it stands, column); both are left empty where there is
-    a problem, because then the first line may be data.
+    `absent`: optional columns of the contract that the file lacks. `extra`: columns that the contract does not know.
+    `respelled`: columns that the contract spells differently, as pairs (name in the header, column). The last two are
+    empty if there is a problem, because then the first line may be data.
     """
 
     problem: str | None
@@ -74,8 +74,8 @@ class HeaderCheck:
 
 
 def route(header: Sequence[str], contracts: Mapping[str, Columns], *, said: str | None = None, name: str = "") -> Route:
-    """The dataset that the sender states (`said`: a folder, an option), else the one that a file's or sheet's `name`
-    names, else the one that shares most columns with the header. The header must fit it: see `_misfit`."""
+    """The dataset that the sender states (`said`: a folder, an option), or else the one that a file's or sheet's `name`
+    contains, or else the one that shares most columns with the header. The header must fit it: see `_misfit`."""
     named = dataset_named(name, contracts)
     source: Source = "folder" if said else "name" if named else "columns"
     candidate = said or named
@@ -95,12 +95,12 @@ def route(header: Sequence[str], contracts: Mapping[str, Columns], *, said: str 
 def check_header(
     header: Sequence[str], contract: Columns, contracts: Mapping[str, Columns] | None = None, name: str = ""
 ) -> HeaderCheck:
-    """What a header lacks or has too much of for the dataset in whose folder the file lies; `contracts`: all datasets,
+    """Compares a header with the contract of the dataset in whose folder the file is. `contracts`: all datasets;
     `name`: the file's name.
 
-    A problem names columns of the contract; names of the file only where the header is beyond doubt one: all required
-    columns are there, or at least two, and half of its names, are columns of the contract. A file without a header has
-    its first row of data in that place, and a row's values do not belong into a message.
+    The problem names columns of the contract. It names columns of the file only if its first line is certainly a
+    header: it has all required columns, or at least two columns of the contract, which are at least half of its names.
+    Otherwise that line may be a row of data, whose values do not belong into a message.
     """
     everything = contracts or {contract.dataset: contract}
     names = normalise(header, contract.names)
@@ -115,8 +115,8 @@ def check_header(
 
 
 def dataset_named(name: str, contracts: Iterable[str]) -> str | None:
-    """The dataset whose name stands in a text as whole words; of one name within another the longer. None where several
-    are named."""
+    """The dataset whose name a text contains as whole words; if one name is part of another, the longer. None if the
+    text contains several."""
     words = [word for word in re.split(r"[\W_]+", name.casefold()) if word]
     found = []
     for dataset in contracts:
@@ -135,13 +135,13 @@ def dataset_named(name: str, contracts: Iterable[str]) -> str | None:
 
 
 def missing(header: Sequence[str], contract: Columns) -> list[str]:
-    """The required columns that a header does not have."""
+    """The required columns that a header lacks."""
     present = set(normalise(header, contract.names))
     return [column for column in contract.required_names if column not in present]
 
 
 def shared(header: Sequence[str], contract: Columns) -> int:
-    """How many columns of the contract a header has."""
+    """The number of the contract's columns that a header has."""
     return len(set(normalise(header, contract.names)).intersection(contract.names))
 
 
@@ -155,11 +155,11 @@ def _closest(header: Sequence[str], contracts: Mapping[str, Columns]) -> list[st
 def _misfit(
     header: Sequence[str], contract: Columns, contracts: Mapping[str, Columns], source: Source, named: str | None
 ) -> str | None:
-    """Why a file with this header is not taken for the dataset that `source` says; None where it is.
+    """Why a file with this header does not fit the dataset that `source` says; None if it fits.
 
-    Another dataset shares more columns with the header; required columns are missing; the folder and the name disagree
-    and the header does not settle it; more than half of the header's columns are unknown, unless the contract allows
-    it.
+    Reasons: another dataset shares more columns with the header; required columns are missing; the folder and the name
+    disagree and the header does not decide; more than half of the header's columns are unknown, and the contract does
+    not allow it.
     """
     if any("\0" in text for text in header):
         return "has a NUL character in its header: it is damaged, or it is not a text file"
@@ -227,7 +227,7 @@ def _unknown(header: Sequence[str], contract: Columns) -> list[str]:
 
 
 def _repeated(header: Sequence[str], names: Sequence[str]) -> str | None:
-    """Names the columns that are there twice; where they are written in two ways, in both."""
+    """The problem that columns are repeated, or None. A column that is spelled in several ways is named with all."""
     written: dict[str, list[str]] = {}
     for text, name in zip(header, names, strict=True):
         written.setdefault(name, []).append(text)

@@ -1,7 +1,7 @@
-"""The bucket, as landing needs it: versions that wait, exact reads, conditional writes, verified moves.
+"""The bucket: pending versions, reads of exact versions, conditional writes, verified moves.
 
-Every read and every delete names one version, so an object overwritten meanwhile is neither read by mistake nor deleted
-with the old one.
+Every read and every delete names one version. So an object that is overwritten in the meantime is neither read by
+mistake nor deleted with the old version.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from lakehouse_assets.landing.model import FileVersion
 from lakehouse_assets.parallel import in_parallel
 
 KEY_BYTES, METADATA_BYTES = 1024, 2048
-"""What S3 takes, in UTF-8: an object's key; its metadata, names and values together."""
+"""The limits of S3 for an object, in UTF-8: its key; its metadata, names and values together."""
 ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchVersion"}
 REFUSED = {"412", "PreconditionFailed"}
-"""A conditional write found something else than its condition."""
+"""A conditional write whose condition was not met."""
 PAUSES = (0.05, 0.1, 0.2, 0.4)
-"""Seconds before a conditional write is tried again that met another one."""
+"""Seconds before each retry of a conditional write that conflicted with another one."""
 GONE = ABSENT | {"412", "PreconditionFailed"}
-"""A version that is there no more. In a bucket without versions it may have been overwritten: its ETag no longer
+"""A version that no longer exists. In a bucket without versions it may have been overwritten: then its ETag no longer
 matches.
 """
 
@@ -50,7 +50,7 @@ class JsonVersion:
 
 
 class GoneError(BadData):
-    """A version is there no more, and no copy of it."""
+    """Neither a version nor its copy exists."""
 
 
 class Store:
@@ -76,8 +76,8 @@ class Store:
         )
 
     def replace_json(self, key: str, value: Any, etag: str | None) -> str | None:
-        """A conditional write over the content of an ETag (None: over nothing). The new ETag; None where something else
-        was there.
+        """A conditional write that replaces the content with this ETag (None: the object must not exist). Returns the
+        new ETag; None if the condition was not met.
         """
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
@@ -89,7 +89,7 @@ class Store:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=_encoded(value), ContentType="application/json")
 
     def create_json(self, key: str, value: Any) -> bool:
-        """A conditional write: True if this call created the object, False if it was there already."""
+        """A conditional write. True if this call created the object, False if it existed already."""
         return self.create(key, _encoded(value), {})
 
     def create(self, key: str, body: Any, metadata: dict[str, str]) -> bool:
@@ -100,31 +100,31 @@ class Store:
             return False
         return True
 
-    def _put_if(self, key: str, body: Any, **told: Any) -> dict[str, Any]:
-        """A write on a condition, tried again while S3 answers that another write is under way (409)."""
+    def _put_if(self, key: str, body: Any, **options: Any) -> dict[str, Any]:
+        """A conditional write, retried while S3 answers that another write is in progress (409)."""
         for pause in PAUSES:
             try:
-                return dict(self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **told))
+                return dict(self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **options))
             except ClientError as error:
                 if error.response["Error"]["Code"] != CONFLICT:
                     raise
             time.sleep(pause)
             if hasattr(body, "seek"):
                 body.seek(0)
-        return dict(self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **told))
+        return dict(self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **options))
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
-        """In order; `after`: those behind this key only."""
+        """The keys with this prefix, in order. `after`: only those after this key."""
         for page in self.s3.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=prefix, StartAfter=after
         ):
             yield from (item["Key"] for item in page.get("Contents", []))
 
     def waiting(self, prefix: str) -> list[FileVersion]:
-        """Every version that nobody deleted: an object overwritten before it was read waits in both versions; deleting
-        withdraws what came before.
+        """Every pending version, by key and from the oldest. If an object was overwritten before it was read, both
+        versions are pending. Deleting an object withdraws all its earlier versions.
 
-        Not the empty objects that stand for a folder in S3's console; one of such a name that has content is a file.
+        Empty objects whose key ends with `/` are left out: S3's console shows them as folders.
         """
         versions: dict[str, list[dict[str, Any]]] = defaultdict(list)
         withdrawn: dict[str, dict[str, Any]] = {}
@@ -146,10 +146,10 @@ class Store:
         ]
 
     def _older_than(self, marker: dict[str, Any]) -> list[tuple[str, str]]:
-        """Key and id of the versions that a delete marker withdrew: what a listing has that goes on behind it.
+        """Key and id of the versions that a delete marker withdrew: those that a listing has after the marker.
 
-        Their times do not tell: they are whole seconds, and an upload in parts has that of its start. boto3 hands out
-        versions and delete markers as two lists.
+        Times cannot decide it: they are whole seconds, and a multipart upload has the time of its start. Nor can a
+        normal listing, because boto3 returns versions and delete markers as two lists.
         """
         key, behind = marker["Key"], {"KeyMarker": marker["Key"], "VersionIdMarker": marker["VersionId"]}
         pages = self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=key, **behind)
@@ -157,8 +157,8 @@ class Store:
         return [(key, item["VersionId"]) for item in takewhile(lambda item: item["Key"] == key, listed)]
 
     def _oldest_first(self, newest_first: list[dict[str, Any]]) -> Iterator[FileVersion]:
-        """The versions of one key. S3's times are whole seconds; where two are equal the newer version's is moved on,
-        because the later one must win.
+        """The versions of one key. S3's times are whole seconds. If two are equal, the newer version gets a later time,
+        because its rows must win.
         """
         before = None
         for item in reversed(newest_first):
@@ -192,8 +192,8 @@ class Store:
             return dict(self.s3.head_object(Bucket=self.bucket, Key=version.key, **_exactly(version))["Metadata"])
 
     def download(self, version: FileVersion, path: Path) -> None:
-        """Writes exactly this version to a path; a download cut short, or two at once, leave nothing half done under
-        that name.
+        """Writes exactly this version to a path. Neither an interrupted download nor two at once leave a partial file
+        under that name. Raises BadData if the version no longer exists.
         """
         with self._there(version):
             body = self.s3.get_object(Bucket=self.bucket, Key=version.key, **_exactly(version))["Body"]
@@ -209,16 +209,17 @@ class Store:
         except ClientError as error:
             _none_if_absent(error, GONE)
             raise BadData(
-                f"s3://{self.bucket}/{version.key} (version {version.version}) was deleted or overwritten before it was"
-                " read. Restore it, then run again."
+                f"s3://{self.bucket}/{version.key} (version {version.version_id}) was deleted or overwritten before it"
+                " was read. Restore it, then run again."
             ) from error
 
     def upload(self, path: Path, key: str, metadata: dict[str, str] | None = None) -> str | None:
-        """Puts a file there as it is now. (By one handle: by its name each part of a large file would be read from what
-        has that name then.)
+        """Uploads a file as it is now. (All parts are read through one file handle. boto3 would open a named file again
+        for each part, and the file may have been replaced.)
 
-        Returns the version's id ("null" in a bucket without versions), None where it was taken away at once. Raises
-        OSError where the file cannot be read, LakehouseError where it was changed meanwhile; then nothing of it waits.
+        Returns the version's id ("null" in a bucket without versions), or None if the object was deleted at once.
+        Raises OSError if the file cannot be read, and LakehouseError if it was changed during the upload; then the
+        uploaded version is deleted.
         """
         with path.open("rb") as body:
             before = os.fstat(body.fileno())
@@ -233,14 +234,14 @@ class Store:
                     **({"VersionId": written["VersionId"]} if "VersionId" in written else {}),
                 )
             raise LakehouseError(
-                f"{path} was changed while it was uploaded, so nothing of it waits. Run it again when it is written to"
-                " its end."
+                f"{path} was changed while it was uploaded, so its upload was deleted. Run the command again when the"
+                " file is complete."
             )
         return None if written is None else str(written.get("VersionId", "null"))
 
     def move(self, version: FileVersion, target: str) -> None:
-        """Copies a version, verifies the copy, deletes exactly that version. Re-runnable: once the version is gone, the
-        copy must be there.
+        """Copies a version, verifies the copy and deletes exactly that version. Safe to run again: if the version no
+        longer exists, the copy must. Raises as `copy` does.
         """
         if self.copy(version, target):
             try:
@@ -249,14 +250,15 @@ class Store:
                 _none_if_absent(error, GONE)
 
     def copy(self, version: FileVersion, target: str) -> bool:
-        """Copies a version inside S3 and verifies the copy. False where the version is gone but a copy of it is there;
-        raises GoneError where neither is.
+        """Copies a version inside S3 and verifies the copy. False if the version no longer exists but its copy does.
+
+        Raises GoneError if neither exists, and BadData if the copy has another size.
         """
         exactly = _exactly(version)
         source = {"Bucket": self.bucket, "Key": version.key} | ({} if "IfMatch" in exactly else exactly)
         condition = {"CopySourceIfMatch": exactly["IfMatch"]} if "IfMatch" in exactly else {}
-        # Unless it is told not to, S3 copies an object's annotations, too, and refuses that to whoever may not read and
-        # write them (CopyObject). Past 8 MB boto3 copies in parts, and then copies no tags unless it is told to.
+        # By default S3 also copies an object's annotations, and refuses the copy if the caller may not read and write
+        # them (CopyObject). Above 8 MB boto3 copies in parts, and by default without the tags.
         how = condition | {"AnnotationDirective": "EXCLUDE", "TaggingDirective": "COPY"}
         try:
             self.s3.copy(source, self.bucket, target, ExtraArgs=how)
@@ -264,22 +266,24 @@ class Store:
             _none_if_absent(error, GONE)
             if not self.exists(target):
                 raise GoneError(
-                    f"{version.key} (version {version.version}) was deleted or overwritten, and there is no copy of it"
-                    f" at {target}. Restore it, then run again."
+                    f"{version.key} (version {version.version_id}) was deleted or overwritten, and there is no copy of"
+                    f" it at {target}. Restore it, then run again."
                 ) from error
             return False
         copied = self.head(target)
         if copied is None or copied["ContentLength"] != version.size:
             raise BadData(
-                f"The copy of {version.key} at {target} has not the {version.size} bytes of the original; nothing was"
-                " deleted. Run the batch again."
+                f"The copy of {version.key} at {target} does not have the {version.size} bytes of the original;"
+                " nothing was deleted. Run the batch again."
             )
         return True
 
 
 def _exactly(version: FileVersion) -> dict[str, str]:
-    """The quotes are part of an ETag (RFC 9110, 8.8.3): S3 does without, others do not."""
-    return {"VersionId": version.version} if version.version != "null" else {"IfMatch": f'"{version.etag}"'}
+    """The condition for a request about exactly this version. The quotes are part of an ETag (RFC 9110, 8.8.3): S3
+    accepts it without them, other servers do not.
+    """
+    return {"VersionId": version.version_id} if version.version_id != "null" else {"IfMatch": f'"{version.etag}"'}
 
 
 def _none_if_absent(error: ClientError, absent: Set[str] = ABSENT) -> None:

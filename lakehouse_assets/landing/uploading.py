@@ -1,4 +1,4 @@
-"""Files from a disk into the bucket: which key each gets, and their order."""
+"""Uploads files from a disk: the key of each, and their order."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def _readable(file: Incoming) -> Iterator[None]:
 
 
 def key_of(file: Incoming, zone: LandingZone) -> str:
-    """Where a file waits: CSV in the folder of the dataset that was stated, else of the one that its name or its header
-    says (where the two do not agree it is quarantined there, with what it lacks).
+    """The key for a file. A CSV file goes into the folder of the stated dataset, or else of the dataset that its name
+    or its header indicates. (If the two disagree, it is quarantined there with the reason.)
 
-    Workbooks, and what is like no dataset, go to the uploads. Raises BadConfiguration for a stated dataset that there
-    is not, and for a workbook with one.
+    Workbooks, and files that are like no dataset, go to the uploads. Raises BadConfiguration if the stated dataset does
+    not exist, or if a dataset is stated for a workbook.
     """
     stated = file.dataset
     if stated is not None and stated not in zone.contracts:

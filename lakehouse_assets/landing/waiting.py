@@ -9,7 +9,8 @@ from typing import Literal
 
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.landing.ledger import unknown_to_ledger
-from lakehouse_assets.landing.model import FileVersion, Manifest, Noticed, Outcome, batch_id_of
+from lakehouse_assets.landing.model import FileVersion, Manifest, Outcome, Skipped, batch_id_of
+from lakehouse_assets.landing.stored_manifest import from_json
 from lakehouse_assets.landing.zone import LandingZone
 from lakehouse_assets.parallel import in_parallel
 
@@ -17,7 +18,7 @@ Gate = Literal["all", "any"]
 
 
 def open_batch(zone: LandingZone) -> Manifest | None:
-    """The batch that is under way, or None."""
+    """The batch that is open, or None."""
     pointer = zone.store.get_json(zone.open_batch_key)
     return read_manifest(zone, pointer["batch_id"]) if pointer else None
 
@@ -29,15 +30,15 @@ def read_manifest(zone: LandingZone, batch_id: str) -> Manifest:
             f"The manifest of batch {batch_id} is missing: someone deleted {zone.manifest_key(batch_id)}. Restore that"
             " object from its older version, then run again. (Without it nobody knows which files the batch holds.)"
         )
-    return Manifest.from_json(value)
+    return from_json(value, zone.store.bucket)
 
 
 def work_to_do(zone: LandingZone, gate: Gate) -> str | None:
-    """A name for what a batch would do now, the same for the same work; None where nothing waits, or not yet what the
-    gate asks for.
+    """An identifier of the work that a batch would do now; the same work has the same identifier. None if no files are
+    pending, or the gate holds them back.
 
-    A batch that was interrupted is work; one that failed is work for a person, and what waits behind it is none before
-    that: it would be the same batch again, with every file that lands.
+    An interrupted batch is work. A failed batch is not: a person has to act first, and until then the files behind it
+    are not work either, or each file that arrives would run the failed batch again.
     """
     under_way = open_batch(zone)
     if under_way is not None:
@@ -53,14 +54,16 @@ def work_to_do(zone: LandingZone, gate: Gate) -> str | None:
 
 
 def _are_unknown(zone: LandingZone, uploads: list[FileVersion]) -> bool:
-    """Whether one of them may hold what the gate asks for: that is known when it is converted."""
+    """Whether an upload is not converted yet. Until then nobody knows which datasets it holds, and the gate may need
+    them.
+    """
     return not all(in_parallel(lambda version: zone.store.exists(zone.conversion_key(version.file_id)), uploads))
 
 
 @dataclass(frozen=True)
 class HeldBack:
-    """Files that the gate holds back. `oldest`: the one that waits longest; `missing`: the datasets of which no file
-    waits.
+    """Files that the gate holds back. `oldest`: the one that has waited longest; `missing`: the datasets without a
+    pending file.
     """
 
     oldest: FileVersion
@@ -69,8 +72,8 @@ class HeldBack:
 
 
 def held_back(zone: LandingZone, gate: Gate, longer_than: timedelta) -> HeldBack | None:
-    """What waits for the gate longer than that. None where nothing does, and while a batch is under way: it takes what
-    waits, or is itself what to look at.
+    """The files that the gate holds back, if the oldest has waited longer than `longer_than`; otherwise None. Also None
+    while a batch is open: the next one takes the files, or the open one needs attention first.
     """
     if gate == "any" or zone.store.exists(zone.open_batch_key):
         return None
@@ -85,7 +88,7 @@ def held_back(zone: LandingZone, gate: Gate, longer_than: timedelta) -> HeldBack
 
 
 def waiting_files(zone: LandingZone) -> dict[str, list[FileVersion]]:
-    """What lies in each dataset's folder now."""
+    """The file versions in each dataset's folder now."""
     inside, _ = _by_dataset(zone, zone.store.waiting(zone.raw))
     return {
         dataset: [version for version in inside if dataset_of(zone, version.key) == dataset]
@@ -94,14 +97,14 @@ def waiting_files(zone: LandingZone) -> dict[str, list[FileVersion]]:
 
 
 def reported_status(zone: LandingZone, manifest: Manifest) -> str | None:
-    """What the report of a batch says of it; None where none was written yet."""
+    """The status in the report of a batch; None if it has no report yet."""
     report = zone.store.get_json(zone.report_key(manifest))
     return report["status"] if report else None
 
 
 def waiting_since(zone: LandingZone) -> datetime | None:
-    """When the oldest file landed that no batch has taken yet (the one under way has not until it is archived); None
-    where none waits.
+    """When the oldest pending file arrived; None if no file is pending. The files of the open batch are pending until
+    they are archived.
     """
     uploads, fresh, _ = pending(zone)
     oldest = _oldest((*uploads, *fresh))
@@ -112,8 +115,10 @@ def _oldest(versions: Iterable[FileVersion]) -> FileVersion | None:
     return min(versions, key=lambda version: (version.modified, version.key), default=None)
 
 
-def pending(zone: LandingZone) -> tuple[list[FileVersion], list[FileVersion], list[Noticed]]:
-    """Uploads, files in a dataset's folder (both less what the ledger knows), and what lies in none."""
+def pending(zone: LandingZone) -> tuple[list[FileVersion], list[FileVersion], list[Skipped]]:
+    """Uploads and files in a dataset's folder, both without those in the ledger; and the files under raw/ that are not
+    in a dataset's folder.
+    """
     uploads = unknown_to_ledger(zone, zone.store.waiting(zone.uploads))
     raw, strays = _by_dataset(zone, zone.store.waiting(zone.raw))
     return uploads, unknown_to_ledger(zone, raw), strays
@@ -127,8 +132,8 @@ def dataset_of(zone: LandingZone, key: str) -> str:
     return key.removeprefix(zone.raw).split("/", 1)[0]
 
 
-def _by_dataset(zone: LandingZone, versions: list[FileVersion]) -> tuple[list[FileVersion], list[Noticed]]:
-    """What lies in a dataset's folder, and what does not: that is left alone and reported."""
+def _by_dataset(zone: LandingZone, versions: list[FileVersion]) -> tuple[list[FileVersion], list[Skipped]]:
+    """The versions in a dataset's folder; and the others, which are left where they are and reported."""
     inside = [
         version
         for version in versions
@@ -139,4 +144,4 @@ def _by_dataset(zone: LandingZone, versions: list[FileVersion]) -> tuple[list[Fi
         f"lies in no dataset's folder ({', '.join(f'{zone.raw}{dataset}/' for dataset in zone.contracts)}); left where"
         " it is"
     )
-    return inside, [Noticed(version.key, Outcome.IGNORED, reason) for version in versions if version.file_id not in ids]
+    return inside, [Skipped(version.key, Outcome.IGNORED, reason) for version in versions if version.file_id not in ids]

@@ -23,6 +23,7 @@ from lakehouse_assets.etl.engines.base import LoadResult
 from lakehouse_assets.glue.arguments import arguments
 from lakehouse_assets.glue.runs import GlueRuns, Run, failure_of, patiently
 from lakehouse_assets.glue.uploads import upload_contracts
+from lakehouse_assets.landing.zone import PIPES
 from lakehouse_assets.resources.pipes import ContextWriter, MessageReader, PipesFolder
 
 
@@ -86,7 +87,7 @@ class GlueRunner:
             if former and former["JobRunState"] != "STOPPING"
             else None
         )
-        folder = earlier or PipesFolder.fresh(zone.store, f"{zone.control}pipes/{self.batch.id}/{contract.dataset}/")
+        folder = earlier or PipesFolder.fresh(zone.store, f"{zone.control}{PIPES}{self.batch.id}/{contract.dataset}/")
         with dg.open_pipes_session(context, ContextWriter(folder), MessageReader(folder, context.log.info)) as session:
             run = self._run(context, runs, {**arguments, **session.get_bootstrap_cli_arguments()}, which)
         folder.delete()

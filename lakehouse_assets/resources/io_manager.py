@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse_assets.landing.zone import DAGSTER
 from lakehouse_assets.settings import Settings
 
 
@@ -18,5 +19,5 @@ def io_manager_for(settings: Settings) -> dg.ConfigurableIOManagerFactory[Any]:
     from dagster_aws.s3 import S3PickleIOManager, S3Resource  # noqa: PLC0415 - slow to import, for an account only
 
     return S3PickleIOManager(
-        s3_resource=S3Resource(), s3_bucket=settings.bucket, s3_prefix=f"{settings.control_prefix}dagster"
+        s3_resource=S3Resource(), s3_bucket=settings.bucket, s3_prefix=f"{settings.control_prefix}{DAGSTER}".rstrip("/")
     )

@@ -102,7 +102,7 @@ STRUCTURE: dict[str, tuple[Spoil, str]] = {
     ),
     "not an ODCS document": (
         lambda d: d.update(schema="things"),
-        "is no ODCS document: schema: Input should be a valid list",
+        "is not an ODCS document: schema: Input should be a valid list",
     ),
     "no columns": (lambda d: schema(d).pop("properties"), "schema has no properties (columns)."),
     "a dataset's name in capitals": (
@@ -139,7 +139,7 @@ STRUCTURE: dict[str, tuple[Spoil, str]] = {
     ),
     "unique beside the key": (
         change("label", unique=True),
-        "column label: unique is not checked; the key alone is, which a column is by primaryKey.",
+        "column label: only the key is checked for duplicates: set primaryKey, or remove unique.",
     ),
     "a column twice": (add(name="label"), "column label is described twice."),
     "no key": (change("id", primaryKey=False), "no column is primaryKey: one is needed to tell rows apart."),
@@ -172,8 +172,8 @@ STRUCTURE: dict[str, tuple[Spoil, str]] = {
     "unknown columns that are neither": (
         custom(unknownColumns="deny"),
         (
-            "unknownColumns is 'deny'; it can only be 'allow': of a file's columns more than half may be unknown to the"
-            " contract."
+            "unknownColumns is 'deny'; the only value is 'allow': then more than half of a file's columns may be"
+            " unknown to the contract."
         ),
     ),
     "no sample rows": (custom(sampleRows=0), "sampleRows is 0; it must be a whole number above 0."),
@@ -192,7 +192,7 @@ STRUCTURE: dict[str, tuple[Spoil, str]] = {
     ),
     "a parent of the whole schema": (
         lambda d: schema(d).update(relationships=[{"from": "things.id", "to": "owners.id"}]),
-        "relationships of the whole schema are not read: write each at its column.",
+        "relationships of the whole schema are not supported: put each one at its column.",
     ),
 }
 
@@ -209,13 +209,13 @@ def test_a_fault_names_the_file_and_the_place(tmp_path: Path, case: str) -> None
 def test_a_document_that_is_no_contract_at_all(tmp_path: Path, text: str) -> None:
     [fault] = faults(tmp_path, things=text)
     assert fault.startswith(
-        ("things.odcs.yaml: is no readable YAML document: ", "things.odcs.yaml: is no ODCS document: ")
+        ("things.odcs.yaml: is not a readable YAML document: ", "things.odcs.yaml: is not an ODCS document: ")
     )
 
 
 def test_a_document_in_another_encoding(tmp_path: Path) -> None:
     (tmp_path / "things.odcs.yaml").write_bytes("name: Möbel".encode("latin-1"))
-    with pytest.raises(BadConfiguration, match=r"things\.odcs\.yaml: is no readable YAML document"):
+    with pytest.raises(BadConfiguration, match=r"things\.odcs\.yaml: is not a readable YAML document"):
         read_contracts(tmp_path)
 
 
@@ -241,7 +241,7 @@ def test_a_parents_key_of_another_type(tmp_path: Path) -> None:
     document = child("parts", "things.id")
     column(document, "thing_id")["physicalType"] = "string"
     assert faults(tmp_path, things=things(), parts=document) == [
-        "parts.odcs.yaml: column thing_id and things.id must be of one type."
+        "parts.odcs.yaml: column thing_id and things.id must have the same type."
     ]
 
 
@@ -264,7 +264,7 @@ def test_all_faults_of_all_documents_come_in_one_message(tmp_path: Path) -> None
     change("label", logicalTypeOptions={"minimum": 3})(second)
     custom(version="price")(second)
     unreadable, *others = faults(tmp_path, things=first, parts=second, broken="[")
-    assert unreadable.startswith("broken.odcs.yaml: is no readable YAML document")
+    assert unreadable.startswith("broken.odcs.yaml: is not a readable YAML document")
     assert others == [
         "parts.odcs.yaml: version column price must be required and of type bigint or date or int or timestamp.",
         "parts.odcs.yaml: column label: minimum 3 needs a number, and a column of type int, bigint or double.",

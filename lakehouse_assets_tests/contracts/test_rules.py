@@ -29,9 +29,9 @@ def with_rule(**changes: Any) -> dict[str, Any]:
     return document
 
 
-NO_PREDICATE = "it must be one predicate, TRUE or FALSE of a row."
-DIFFERS = "which the engines read differently, or one of them not at all."
-NO_LIMIT = "repeats a group without a limit, or more than 999 times: long text would end Spark. Say how often: {0,99}."
+NO_PREDICATE = "it must be one predicate that is TRUE or FALSE for a row."
+DIFFERS = "which the engines read differently, or which one of them does not support."
+NO_LIMIT = "repeats a group without a limit, or more than 999 times: a long text would crash Spark. Give a limit, such as {0,99}."
 RULES: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown option": (
         with_options("price", multipleOf=2),
@@ -75,7 +75,7 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a broken pattern": (
         with_options("label", pattern="("),
-        "column label: pattern '(' is no regular expression: missing ), unterminated subpattern at position 0.",
+        "column label: pattern '(' is not a regular expression: missing ), unterminated subpattern at position 0.",
     ),
     "look-around": (
         with_options("label", pattern="(?=a)"),
@@ -98,7 +98,7 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a brace that counts nothing": (
         with_options("label", pattern="a{,3}"),
-        "column label: pattern 'a{,3}' has a `{` that says no count: write it as `\\{`",
+        "column label: pattern 'a{,3}' has a `{` without a count: write it as `\\{`",
     ),
     "a bracket that begins a class": (
         with_options("label", pattern="[]a]"),
@@ -118,27 +118,27 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "numbers allowed of a text": (
         with_enum("label", "a", 7),
-        "column label: enum holds 7: a column of type string cannot be that (put text in quotes).",
+        "column label: enum has 7, which a column of type string cannot hold (put text in quotes).",
     ),
     "text allowed of a number": (
         with_enum("id", 1, "2"),
-        "column id: enum holds '2': a column of type int cannot be that (put text in quotes).",
+        "column id: enum has '2', which a column of type int cannot hold (put text in quotes).",
     ),
     "fractions allowed of a whole number": (
         with_enum("id", 1.5),
-        "column id: enum holds 1.5: a column of type int cannot be that (put text in quotes).",
+        "column id: enum has 1.5, which a column of type int cannot hold (put text in quotes).",
     ),
     "values allowed of a date": (
         with_enum("made_on", "2025-04-01"),
-        "column made_on: enum holds '2025-04-01': a column of type date cannot be that",
+        "column made_on: enum has '2025-04-01', which a column of type date cannot hold",
     ),
     "a quality rule for another tool": (
         with_rule(engine="soda"),
-        "quality rule dear: only 'type: custom' with 'engine: lakehouse' is a row rule here.",
+        "quality rule dear: a row rule needs 'type: custom' and 'engine: lakehouse'.",
     ),
     "a quality rule of the library": (
         with_rule(type="library"),
-        "quality rule dear: only 'type: custom' with 'engine: lakehouse' is a row rule here.",
+        "quality rule dear: a row rule needs 'type: custom' and 'engine: lakehouse'.",
     ),
     "a rule without a name": (
         with_rule(name=None),
@@ -151,7 +151,7 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     "a rule's name that would be split": (with_rule(name="dear; odd"), "quality rule 'dear; odd': a name is letters"),
     "an unknown severity": (with_rule(severity="error"), "quality rule dear: severity 'error' must be reject or warn."),
     "no implementation": (with_rule(implementation=None), "quality rule dear: implementation must be a SQL predicate."),
-    "no SQL": (with_rule(implementation="price >"), "quality rule dear: 'price >' is no SQL predicate: "),
+    "no SQL": (with_rule(implementation="price >"), "quality rule dear: 'price >' is not a SQL predicate: "),
     "an unknown column": (
         with_rule(implementation="cost > 1 AND size > 1"),
         "quality rule dear: no such column: cost, size.",
@@ -162,47 +162,47 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a subquery": (
         with_rule(implementation="price > (SELECT 1)"),
-        "quality rule dear: a row rule looks at one row: no subquery, aggregate or window.",
+        "quality rule dear: a row rule sees one row: it cannot have a subquery, an aggregate or a window.",
     ),
     "an aggregate": (
         with_rule(implementation="price > avg(price)"),
-        "quality rule dear: a row rule looks at one row: no subquery, aggregate or window.",
+        "quality rule dear: a row rule sees one row: it cannot have a subquery, an aggregate or a window.",
     ),
     "a window": (
         with_rule(implementation="row_number() OVER () > 1"),
-        "quality rule dear: a row rule looks at one row: no subquery, aggregate or window.",
+        "quality rule dear: a row rule sees one row: it cannot have a subquery, an aggregate or a window.",
     ),
     "an unknown function": (
         with_rule(implementation="dearness(price) > 1"),
-        "quality rule dear: the engines may differ on dearness, or from one day to the next.",
+        "quality rule dear: the engines may give different results for dearness, or the result may change over time.",
     ),
     "the time of day": (
         with_rule(implementation="made_on <= current_date()"),
-        "quality rule dear: the engines may differ on current_date, or from one day to",
+        "quality rule dear: the engines may give different results for current_date, or",
     ),
     "chance": (
         with_rule(implementation="price > rand()"),
-        "quality rule dear: the engines may differ on rand, or from one day to the next.",
+        "quality rule dear: the engines may give different results for rand, or the result may change over time.",
     ),
     "a function on which they differ": (
         with_rule(implementation="upper(label) = 'A'"),
-        "quality rule dear: the engines may differ on upper, or from",
+        "quality rule dear: the engines may give different results for upper, or",
     ),
     "a divisor that may be 0": (
         with_rule(implementation="price / id > 1"),
-        "quality rule dear: `price / id` fails where the divisor is 0: write nullif(…, 0)",
+        "quality rule dear: `price / id` fails if the divisor is 0: write the divisor as nullif(…, 0)",
     ),
     "a day taken for a number": (
         with_rule(implementation="made_on - 1 > made_on"),
-        "quality rule dear: `made_on - 1` reckons with what is no number",
+        "quality rule dear: `made_on - 1` calculates with a value that is not a number",
     ),
     "a cast that may fail": (
         with_rule(implementation="CAST(label AS INT) > 1"),
-        "quality rule dear: `CAST(label AS INT)` may fail, or differ between",
+        "quality rule dear: `CAST(label AS INT)` may fail, or give different results in",
     ),
     "text compared with a number": (
         with_rule(implementation="label > 5"),
-        "quality rule dear: `label > 5` compares a number with a text: say both as one type",
+        "quality rule dear: `label > 5` compares a number with a text: convert both to one type",
     ),
     "a day compared with text": (
         with_rule(implementation="made_on > '2025-01-01'"),
@@ -210,23 +210,23 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a day that is none": (
         with_rule(implementation="made_on > DATE '2025-02-30'"),
-        "quality rule dear: '2025-02-30' is no date or timestamp.",
+        "quality rule dear: '2025-02-30' is not a date or timestamp.",
     ),
     "a text taken for a day": (
         with_rule(implementation="year(label) > 1"),
-        "quality rule dear: to_date fails on a text that is no date: write try_cast",
+        "quality rule dear: to_date fails on a text that is not a date: write try_cast",
     ),
     "an escape in LIKE": (
         with_rule(implementation="label LIKE 'a\\\\_b'"),
-        "quality rule dear: LIKE takes a text without backslashes",
+        "quality rule dear: LIKE needs a text without backslashes",
     ),
     "a text from before its start": (
         with_rule(implementation="substring(label, 0, 2) = 'a'"),
-        "quality rule dear: substring begins at a number, 1 or more",
+        "quality rule dear: substring must start at a number from 1 up",
     ),
     "a pattern that is a column": (
         with_rule(implementation="label RLIKE label"),
-        "quality rule dear: RLIKE takes a pattern as a text, not a column.",
+        "quality rule dear: RLIKE needs its pattern as a text, not a column.",
     ),
     "a pattern that differs": (
         with_rule(implementation="label RLIKE '(a|b)+'"),
@@ -234,7 +234,7 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a comment": (
         with_rule(implementation="price > 1 -- euros"),
-        "quality rule dear: write the comment as its description: SQL follows the predicate.",
+        "quality rule dear: move the comment to the rule's description: more SQL follows the predicate.",
     ),
     "two statements": (with_rule(implementation="price > 1; DROP TABLE things"), f"quality rule dear: {NO_PREDICATE}"),
     "a number for a predicate": (with_rule(implementation="price + 1"), f"quality rule dear: {NO_PREDICATE}"),

@@ -1,7 +1,8 @@
-"""The picture in docs/architecture.md shows the packages and the imports that there are."""
+"""The picture in docs/architecture.md shows the packages and the imports that exist."""
 
 from __future__ import annotations
 
+import html
 import re
 
 import grimp
@@ -9,9 +10,10 @@ import grimp
 from lakehouse_assets_tests.docs.markdown import ROOT
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-PICTURE = PAGE.split("```mermaid\n")[1].split("```")[0]
+PICTURE = (ROOT / "docs" / "architecture.mmd").read_text("utf-8")
+DRAWN = (ROOT / "docs" / "architecture.svg").read_text("utf-8")
 ARROWS = re.findall(r"(\w+) --> (\w+)", PICTURE)
-BASICS = {"errors", "locks", "parallel"}
+BASICS = {"errors", "locks", "parallel", "quoting"}
 """Modules that everything uses: arrows to them would hide the others."""
 
 
@@ -35,6 +37,16 @@ def test_the_picture_has_every_package_and_no_other() -> None:
     nodes = {node for line in PICTURE.splitlines() if (node := re.match(r"\s+(\w+)(\[|$)", line))}
     names = {node[1] for node in nodes} - {"end"}
     assert names == imports().keys() - BASICS
+
+
+def test_the_picture_is_drawn_from_its_source() -> None:
+    """Else `make picture` was left out."""
+    assert list(dict.fromkeys(re.findall(r'data-id="L_(\w+)_\d+"', DRAWN))) == [f"{a}_{b}" for a, b in ARROWS]
+    labels = {label or name for name, label in re.findall(r'^\s+(\w+)(?:\["(.+)"\])?$', PICTURE, re.MULTILINE)} - {
+        "end"
+    }
+    words = {word for text in re.findall(r">([^<>]+)</tspan>", DRAWN) for word in html.unescape(text).split()}
+    assert {word for label in labels for word in label.split()} - words == set()
 
 
 def test_every_arrow_is_an_import() -> None:

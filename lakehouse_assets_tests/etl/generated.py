@@ -1,5 +1,5 @@
-"""Rows that hypothesis or a seeded generator makes: few keys, so that they collide; a tenth of the cells spoiled, or
-written in an unusual way.
+"""Rows made by hypothesis or by a seeded generator. They have few keys, so that keys collide; a tenth of the cells is
+invalid or written in an unusual way.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ Batch = dict[str, list[File]]
 
 
 def row_of(dataset: str, *, odd: bool = True) -> st.SearchStrategy[tuple[str, ...]]:
-    """A row that is sound, or has one odd cell; now and then a ragged one."""
+    """A valid row, a row with one odd cell, or sometimes a ragged row."""
     sound = st.tuples(*(st.sampled_from(good) for good, _ in CELLS[dataset].values()))
     if not odd:
         return sound
@@ -100,7 +100,7 @@ def _spoil(dataset: str, cells: tuple[str, ...], place: int, choice: int) -> tup
 
 
 def shape_of(dataset: str) -> st.SearchStrategy[tuple[str, ...]]:
-    """A header: now and then it lacks an optional column."""
+    """A header, which sometimes lacks an optional column."""
     whole = HEADERS[dataset]
     lacking = tuple(name for name in whole if name not in DATASETS[dataset].optional)
     return st.sampled_from([whole, whole, lacking])
@@ -108,8 +108,9 @@ def shape_of(dataset: str) -> st.SearchStrategy[tuple[str, ...]]:
 
 @st.composite
 def batches(draw: st.DrawFn) -> list[Batch]:
-    """One to four batches of up to two files of each dataset. The files' times come in any order; each is one file's
-    alone. A file may come again later, as it was, under another name."""
+    """One to four batches of up to two files of each dataset. The files' times are in any order, and no two are equal.
+    A file may come again later, with the same content under another name.
+    """
     times = iter(draw(st.permutations(range(40))))
     before: dict[str, list[File]] = {dataset: [] for dataset in DATASETS}
     found: list[Batch] = []
@@ -138,8 +139,9 @@ def batches(draw: st.DrawFn) -> list[Batch]:
 
 
 def history(seed: int, rows: int, keys: int) -> list[Batch]:
-    """Four batches of two files of each dataset, with so many rows each and so many keys: corrections, files without an
-    optional column, files that come again, in any order of their times."""
+    """Four batches of two files of each dataset. `rows`: the number of rows per file. `keys`: the number of different
+    keys. There are corrections, files without an optional column, and files that come again, with times in any order.
+    """
     chance = random.Random(seed)
     times = chance.sample(range(40), 40)
     before: dict[str, list[File]] = {dataset: [] for dataset in DATASETS}

@@ -1,7 +1,8 @@
-"""What must become of any rows, in plain Python: an independent reading of the contracts and of the design's words.
+"""Computes the expected tables and rejected records in plain Python: an independent reading of the contracts and of the
+design.
 
-It shares nothing with the plan: no SQL, no contract document, its own forms. What an engine does to the same files must
-be equal to it.
+It shares nothing with the plan: no SQL, no contract document, and its own forms of the types. For the same files, an
+engine must give equal results.
 """
 
 from __future__ import annotations
@@ -141,8 +142,8 @@ DATASETS = {
 
 @dataclass(frozen=True)
 class File:
-    """A file's rows as they are in it: `rows` are lists of texts below `header`. `content`: a name for them, where the
-    same may come again.
+    """A file's rows: `rows` are lists of texts below `header`. `content`: a name for the rows, for files that come
+    again with the same content.
     """
 
     name: str
@@ -194,7 +195,9 @@ class Record:
 
 
 def judge(dataset: Dataset, raw: Mapping[str, str]) -> tuple[dict[str, Any], list[str], tuple[str, ...]]:
-    """The typed values of a row, why it is rejected, and which warnings it breaks if it is not."""
+    """Returns the typed values of a row, the reasons why it is rejected, and the warnings that it breaks if it is
+    accepted.
+    """
     values: dict[str, Any] = {}
     reasons: list[str] = []
     for column, form in dataset.forms.items():
@@ -218,7 +221,9 @@ class Reference:
         self.rejects: dict[str, list[Record]] = {name: [] for name in DATASETS}
 
     def batch(self, batch: str, files: Mapping[str, Sequence[File]]) -> dict[str, dict[str, Any]]:
-        """Takes in a batch, parents first. Per dataset the counts that are not 0, the reasons and the warnings."""
+        """Loads a batch, parents first. Returns, per dataset, the counts that are not 0, the reasons and the
+        warnings.
+        """
         before = {name: set(table) for name, table in self.tables.items()}
         return {name: self._load(name, batch, files.get(name, ()), before) for name in DATASETS}
 
@@ -296,7 +301,9 @@ class Reference:
         }
 
     def _write(self, name: str, record: Record) -> Record:
-        """A record of content that came before is opened again, as that of the file that said it last."""
+        """Adds a record. If a record of the same content exists, it is opened again and assigned to the newest file
+        that contains it.
+        """
         known = [
             r for r in self.rejects[name] if record.content and (r.content, r.number) == (record.content, record.number)
         ]
@@ -315,8 +322,8 @@ class Reference:
         ]
 
     def _merge(self, name: str, batch: str, accepted: list[Row], counts: Counter[str], read_again: set[str]) -> None:
-        """One row after the other, in the order in which they arrived, as if each came in a batch of its own; then what
-        became of each is counted as of one.
+        """Applies the rows one after the other, in the order in which they arrived, as if each came in a batch of its
+        own. Then it counts the result for each row as one batch.
         """
         dataset, table = DATASETS[name], self.tables[name]
         by_key: dict[int, list[Row]] = {}
@@ -373,8 +380,8 @@ class Reference:
         read_again: set[str],
         old: Mapping[int, Row],
     ) -> None:
-        """An open record is corrected by a newer row of its key that was accepted; one that this batch wrote also by
-        the row that the table had.
+        """An open record is corrected by a newer, accepted row of its key. A record that this batch wrote is also
+        corrected by a newer row that was in the table before.
         """
         dataset = DATASETS[name]
         for record in earlier:
@@ -395,8 +402,8 @@ class Reference:
 
 
 def comes_after(dataset: Dataset, row: Row, values: Values, minutes: int, number: int | None = None) -> bool:
-    """Whether an accepted row comes after a rejected one: by their versions where both have one, else by when they
-    arrived.
+    """Whether an accepted row comes after a rejected one: by their versions if both have one, otherwise by the time of
+    arrival.
     """
     if (
         dataset.version

@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.etl.engines.base import Engine, LoadResult, RawFile, Tables, Written
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 from lakehouse_assets.landing.csv_files.records import FIELD_LIMIT
 from lakehouse_assets_tests.support import read_delta
 
@@ -63,7 +64,7 @@ GOOD: dict[str, dict[str, str]] = {
 """A sound row of each dataset; the item's parents are the other two."""
 CREATED_IN = tempfile.TemporaryDirectory(prefix="lakehouse-tables-")
 CREATED: dict[tuple[object, ...], Tables] = {}
-"""By kind, tables that Spark made and nobody writes to."""
+"""Empty tables that Spark created, by kind. Tests copy them and do not write to them."""
 STEPS = ("read", "retry_orphans", "decide", "write_rejects", "merge", "settle_rejects")
 
 
@@ -73,8 +74,8 @@ def row(dataset: str, **changed: str) -> tuple[str, ...]:
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]], newline: str = "\n", delimiter: str = ",") -> str:
-    """As RFC 4180 has it. (Before Python 3.13 the csv module leaves a carriage return unquoted where lines end in a
-    line feed.)
+    """A CSV text as RFC 4180 describes it. (Before Python 3.13, the csv module leaves a carriage return unquoted if
+    lines end in a line feed.)
     """
     return "".join(delimiter.join(_field(text, delimiter) for text in fields) + newline for fields in (header, *rows))
 
@@ -132,12 +133,14 @@ class House:
             source_file=given.name,
             source_modified_at=START + timedelta(minutes=given.minutes),
             location=str(path),
-            header=header_of(text, given.delimiter),
-            delimiter=given.delimiter,
-            compression="gzip" if packed else "none",
-            regular=regular if given.regular is None else given.regular,
-            quoted='"' in text,
-            multiline=_multiline(text, given.delimiter),
+            dialect=Dialect(
+                header=header_of(text, given.delimiter),
+                delimiter=given.delimiter,
+                compression="gzip" if packed else "none",
+                regular=regular if given.regular is None else given.regular,
+                quoted='"' in text,
+                multiline=_multiline(text, given.delimiter),
+            ),
             content=given.content,
             seen_before=given.seen_before,
         )
@@ -173,8 +176,8 @@ class House:
             return loaded
 
     def _create_quickly(self, contract: Contract) -> None:
-        """The dataset's empty tables, if they are not there: as Spark makes them, which takes half a second, once for
-        each kind of table, and then copied.
+        """Creates the dataset's empty tables, if they do not exist, as copies of tables that Spark created once for
+        each kind of table: that takes half a second.
         """
         if Path(self.tables.table(contract.dataset)).exists():
             return
@@ -187,8 +190,8 @@ class House:
             shutil.copytree(before(contract.dataset), now(contract.dataset))
 
     def batch(self, batch: str, **files: Sequence[Given]) -> dict[str, Loaded]:
-        """A batch of all datasets, parents first; a dataset without files is loaded all the same (its orphans may
-        heal).
+        """Loads a batch of all datasets, parents first. A dataset without files is loaded too, because its orphans may
+        have got their parents.
         """
         assert not files.keys() - set(self.contracts)
         return {dataset: self.load(dataset, batch, *files.get(dataset, ())) for dataset in self.contracts}

@@ -113,7 +113,7 @@ def test_orphans_are_not_marked_by_other_rules_than_they_were_merged_by(lakehous
 def as_if_it_had_stopped_after_the_merge(lakehouse: Lakehouse, dataset: str, **recorded: str) -> None:
     batch = lakehouse.open_batch()
     assert batch is not None
-    key = lakehouse.zone.judgement_key(batch.id, dataset)
+    key = lakehouse.zone.load_result_key(batch.id, dataset)
     found = lakehouse.zone.store.get_json(key)
     assert found is not None
     lakehouse.zone.store.put_json(key, {**found, "merged": False, **recorded})

@@ -15,14 +15,17 @@ from lakehouse_assets.etl.plan import hint
         (
             "days_since_prior_order: not int",
             (
-                "a fraction of zeros behind and spaces around them. A missing value is an empty cell, not a word for"
-                " one such as NULL"
+                "a fraction of zeros, and spaces around it. Leave the cell empty for a missing value; do not write a"
+                " word such as NULL"
             ),
         ),
         ("date: required", "date needs a value in each row"),
         ("reordered: not an allowed value", "reordered is one of 0, 1."),
         ("date: too long for a partition value (at most 200 bytes)", "has at most 200 bytes in UTF-8"),
-        ("order_id: no such orders.order_id", "is loaded by itself once orders has the row that order_id names"),
+        (
+            "order_id: no such orders.order_id",
+            "is loaded automatically once orders has the row that order_id refers to",
+        ),
     ],
 )
 def test_a_reason_says_what_is_wanted(reason: str, said: str) -> None:

@@ -148,7 +148,7 @@ def test_a_load_that_has_ended_is_not_done_again(lakehouse: Lakehouse) -> None:
     lakehouse.zone.store.s3.delete_object(
         Bucket=lakehouse.settings.bucket,
         Key="raw/products/p.csv",
-        VersionId=batch.manifest.to_load("products")[0].version,
+        VersionId=batch.manifest.to_load("products")[0].version.version_id,
     )
     assert {dataset: batch.load(dataset) for dataset in lakehouse.contracts} == first
     assert delta_versions(lakehouse) == versions
@@ -159,7 +159,7 @@ def test_what_was_decided_before_the_merge_stands_when_the_load_is_done_again_af
     batch = freeze(lakehouse)
     first = batch.load("orders")
     versions = delta_versions(lakehouse)
-    key = lakehouse.zone.judgement_key(batch.id, "orders")
+    key = lakehouse.zone.load_result_key(batch.id, "orders")
     recorded = lakehouse.zone.store.get_json(key)
     assert recorded is not None
     lakehouse.zone.store.put_json(key, {**recorded, "merged": False})

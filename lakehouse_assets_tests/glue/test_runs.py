@@ -187,9 +187,9 @@ def test_a_run_that_cannot_be_stopped_says_why(lakehouse: Lakehouse) -> None:
         ("FAILED", "TemporaryOutage: S3 did not answer", TemporaryOutage, "S3 did not answer"),
         (
             "FAILED",
-            "LakehouseError: orders: Spark refused a step of the load",
+            "LakehouseError: orders: Spark rejected a step of the load",
             LakehouseError,
-            "orders: Spark refused a step",
+            "orders: Spark rejected a step",
         ),
         ("FAILED", "LeaseLost: Batch 1 is not under way any more", LeaseLost, "Batch 1 is not under way"),
         ("FAILED", "LeaseLostError: Batch 1 is not under way any more", LeaseLost, "Batch 1 is not under way"),

@@ -84,7 +84,7 @@ def test_a_load_result_whose_merge_did_not_end_is_no_evidence(lakehouse: Lakehou
     put(lakehouse, "raw/products/p.csv", PRODUCT)
     batch = freeze(lakehouse)
     load_all(batch)
-    key = lakehouse.zone.judgement_key(batch.id, "products")
+    key = lakehouse.zone.load_result_key(batch.id, "products")
     lakehouse.zone.store.put_json(key, json.loads(body(lakehouse, key)) | {"merged": False})
     with pytest.raises(BadData, match="No load has read"):
         batch.archive()
@@ -125,7 +125,7 @@ def test_archiving_again_changes_nothing(lakehouse: Lakehouse) -> None:
     before = archived(lakehouse)
     assert batch.archive() == moved
     assert archived(lakehouse) == before
-    assert [version.version for version in lakehouse.zone.store.waiting("raw/")] == [newer]
+    assert [version.version_id for version in lakehouse.zone.store.waiting("raw/")] == [newer]
 
 
 def test_a_copy_that_fails_verification_deletes_nothing_and_the_next_try_ends_it(
@@ -141,7 +141,7 @@ def test_a_copy_that_fails_verification_deletes_nothing_and_the_next_try_ends_it
 
     with monkeypatch.context() as broken:
         broken.setattr(store, "s3", ClientWith(store.s3, copy=cut_off))
-        with pytest.raises(BadData, match=r"has not the .* bytes of the original; nothing was deleted"):
+        with pytest.raises(BadData, match=r"does not have the .* bytes of the original; nothing was deleted"):
             batch.archive()
     assert len(keys(lakehouse, "raw/")) == 3
     batch.archive()

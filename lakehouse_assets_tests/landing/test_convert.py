@@ -127,7 +127,7 @@ def test_a_sheets_csv_says_where_it_comes_from_with_the_workbooks_time_and_its_r
     [version] = lakehouse.zone.store.waiting("raw/")
     assert version.modified > upload.modified
     found = provenance(version, lakehouse.zone.store.metadata(version))
-    assert found == ("uploads/Bücher ✓.xlsx#día 1", upload.modified.isoformat(), 2)
+    assert found == ("uploads/Bücher ✓.xlsx#día 1", upload.modified, 2)
 
 
 def test_a_csv_put_into_a_datasets_folder_is_its_own_source(lakehouse: Lakehouse) -> None:
@@ -135,7 +135,7 @@ def test_a_csv_put_into_a_datasets_folder_is_its_own_source(lakehouse: Lakehouse
     [version] = lakehouse.zone.store.waiting("raw/")
     assert provenance(version, lakehouse.zone.store.metadata(version)) == (
         "raw/products/p.csv",
-        version.modified.isoformat(),
+        version.modified,
         None,
     )
 
@@ -367,10 +367,10 @@ def test_every_row_of_a_sheet_is_told_of_also_where_the_sheet_is_not_taken_or_it
     ]
     batch = lakehouse.freeze("any")
     assert batch is not None
-    assert [(noticed.name.partition("#")[2], noticed.rows) for noticed in batch.manifest.noticed] == [
+    assert [(skipped.name.partition("#")[2], skipped.rows) for skipped in batch.manifest.skipped] == [
         ("half", 2),
         ("notes", 2),
     ]
     [titled] = [file for file in batch.manifest.files if file.dataset == "products"]
-    assert titled.warnings == ("the header stands in row 3; 2 rows above it were skipped",)
+    assert titled.warnings == ("the header is in row 3; 2 rows above it were skipped",)
     assert titled.expected_rows == 1

@@ -68,7 +68,7 @@ def test_what_is_no_data_is_ignored_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "broken.csv").symlink_to(tmp_path / "gone")
     said = reasons(tmp_path)
     assert set(said) == {"readme.md", "~$open.xlsx", ".git/", "link", "broken.csv"}
-    assert "no CSV file or workbook by its name" in said["readme.md"]
+    assert "not a CSV file or workbook by its name" in said["readme.md"]
     assert "open in Excel" in said["~$open.xlsx"]
     assert "hidden" in said[".git/"]
     assert "link to a folder" in said["link"]

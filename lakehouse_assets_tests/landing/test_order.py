@@ -7,16 +7,16 @@ from itertools import pairwise
 
 import pytest
 
-from lakehouse_assets.landing.model import ManifestFile, Outcome
+from lakehouse_assets.landing.model import FileVersion, ManifestFile, Outcome
 from lakehouse_assets.landing.order import in_order, natural_key
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
 
 def file(name: str, seconds: int = 0, dataset: str = "orders", order: str = "", sheet: int = 0) -> ManifestFile:
-    time = (NOON + timedelta(seconds=seconds)).isoformat()
-    found = ManifestFile(dataset, name, "v", "etag", 1, time, f"id of {name} {sheet}", name, time, Outcome.LOAD)
-    return ManifestFile(**{**vars(found), "upload_order": order, "sheet": sheet})
+    time = NOON + timedelta(seconds=seconds)
+    version = FileVersion("bucket", name, f"version of {name} {sheet}", "etag", 1, time)
+    return ManifestFile(version, dataset, name, time, Outcome.LOAD, upload_order=order, sheet=sheet)
 
 
 @pytest.mark.parametrize(
@@ -52,17 +52,15 @@ def test_each_file_of_a_dataset_gets_a_time_of_its_own_and_keeps_its_second() ->
     found = in_order(
         [file("a.csv"), file("b.csv"), file("p.csv", dataset="products"), file("c.csv"), file("d.csv", seconds=1)]
     )
-    times = [datetime.fromisoformat(each.source_modified_at) for each in found if each.dataset == "orders"]
+    times = [each.source_modified_at for each in found if each.dataset == "orders"]
     assert all(before < after for before, after in pairwise(times))
     assert [time.replace(microsecond=0) for time in times] == [NOON, NOON, NOON, NOON + timedelta(seconds=1)]
-    assert [each.source_modified_at for each in found if each.dataset == "products"] == [NOON.isoformat()]
+    assert [each.source_modified_at for each in found if each.dataset == "products"] == [NOON]
 
 
 def test_a_file_of_the_second_in_which_the_last_batch_was_frozen_comes_after_it() -> None:
     taken = in_order([file("a.csv"), file("b.csv")])[-1].source_modified_at
-    late, same, next_one = in_order(
-        [file("c.csv"), file("old.csv", seconds=-5), file("d.csv", seconds=3)], datetime.fromisoformat(taken)
-    )
-    assert late.source_modified_at == (NOON - timedelta(seconds=5)).isoformat()
+    late, same, next_one = in_order([file("c.csv"), file("old.csv", seconds=-5), file("d.csv", seconds=3)], taken)
+    assert late.source_modified_at == NOON - timedelta(seconds=5)
     assert same.source_modified_at > taken
-    assert next_one.source_modified_at == (NOON + timedelta(seconds=3)).isoformat()
+    assert next_one.source_modified_at == NOON + timedelta(seconds=3)

@@ -47,7 +47,7 @@ def test_a_version_that_waits_has_its_key_version_etag_size_and_time(lakehouse: 
     before = datetime.now(UTC).replace(microsecond=0)
     version = put(lakehouse, "raw/products/a b+%.csv", b"abc")
     waiting = only_waiting(store)
-    assert (waiting.bucket, waiting.key, waiting.version, waiting.size) == (
+    assert (waiting.bucket, waiting.key, waiting.version_id, waiting.size) == (
         lakehouse.settings.bucket,
         "raw/products/a b+%.csv",
         version,
@@ -110,7 +110,7 @@ def test_of_two_versions_in_one_second_the_newer_is_the_later_one(lakehouse: Lak
             return pages
 
     older, newer = Store(ClientWith(store.s3, get_paginator=lambda _: Pages()), store.bucket).waiting("raw/")
-    assert (older.version, newer.version) == (first, second)
+    assert (older.version_id, newer.version_id) == (first, second)
     assert older.modified == moment < newer.modified
 
 
@@ -145,7 +145,7 @@ def test_without_versions_content_and_time_tell_versions_apart(unversioned: Lake
     first = only_waiting(store)
     put(unversioned, "raw/a.csv", b"two")
     second = only_waiting(store)
-    assert first.version == second.version == "null"
+    assert first.version_id == second.version_id == "null"
     assert first.file_id != second.file_id
     assert only_waiting(store).file_id == second.file_id
 
@@ -178,8 +178,8 @@ def test_without_versions_an_overwritten_object_is_never_read_in_the_place_of_th
 def test_a_version_that_is_gone_is_named(lakehouse: Lakehouse, store: Store, tmp_path: Path) -> None:
     put(lakehouse, "raw/a.csv", b"one")
     version = only_waiting(store)
-    store.s3.delete_object(Bucket=store.bucket, Key=version.key, VersionId=version.version)
-    with pytest.raises(BadData, match=rf"raw/a\.csv \(version {version.version}\) was deleted"):
+    store.s3.delete_object(Bucket=store.bucket, Key=version.key, VersionId=version.version_id)
+    with pytest.raises(BadData, match=rf"raw/a\.csv \(version {version.version_id}\) was deleted"):
         store.download(version, tmp_path / "a")
 
 
@@ -329,7 +329,7 @@ def test_moving_one_version_leaves_the_newer_one_waiting(lakehouse: Lakehouse, s
     newer = put(lakehouse, "raw/a.csv", b"two")
     store.move(version, "archived/a.csv")
     assert body(lakehouse, "archived/a.csv") == b"one"
-    assert only_waiting(store).version == newer
+    assert only_waiting(store).version_id == newer
 
 
 def test_moving_again_after_the_version_has_gone_changes_nothing(lakehouse: Lakehouse, store: Store) -> None:
@@ -345,7 +345,7 @@ def test_moving_again_after_the_version_has_gone_changes_nothing(lakehouse: Lake
 def test_a_version_that_is_gone_without_a_copy_is_named(lakehouse: Lakehouse, store: Store) -> None:
     put(lakehouse, "raw/a.csv", b"one")
     version = only_waiting(store)
-    store.s3.delete_object(Bucket=store.bucket, Key=version.key, VersionId=version.version)
+    store.s3.delete_object(Bucket=store.bucket, Key=version.key, VersionId=version.version_id)
     with pytest.raises(BadData, match=r"there is no copy of it at archived/a\.csv"):
         store.move(version, "archived/a.csv")
 
@@ -377,7 +377,7 @@ def test_a_move_copies_the_bytes_and_asks_for_no_annotations(
 def test_a_copy_of_another_size_is_noticed_and_nothing_is_deleted(lakehouse: Lakehouse, store: Store) -> None:
     put(lakehouse, "raw/a.csv", b"one")
     version = only_waiting(store)
-    with pytest.raises(BadData, match="has not the 4 bytes of the original; nothing was deleted"):
+    with pytest.raises(BadData, match="does not have the 4 bytes of the original; nothing was deleted"):
         store.move(replace(version, size=4), "archived/a.csv")
     assert only_waiting(store) == version
 

@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 from aws_deploy.acceptance.answers import Answer
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadData
+from lakehouse_assets.quoting import sql_literal
 from lakehouse_assets_tests.catalog.test_glue import crawl
 from lakehouse_assets_tests.spark import on_spark
 from lakehouse_assets_tests.support import (
@@ -190,8 +191,7 @@ def put_partitions(lakehouse: Lakehouse) -> None:
 
 
 def assert_found_by_partition(lakehouse: Lakehouse, trino: Server) -> None:
-    quoted = [value.replace("'", "''") for value in PARTITIONS]
-    each = [f"SELECT department, product_id FROM products WHERE department = '{value}'" for value in quoted]
+    each = [f"SELECT department, product_id FROM products WHERE department = {sql_literal(p)}" for p in PARTITIONS]
     found = ask_trino(trino, lakehouse.settings.database, " UNION ALL ".join(each))
     assert sorted(found.rows) == sorted((value, str(number)) for number, value in enumerate(PARTITIONS, 101))
 

@@ -186,9 +186,8 @@ def _upload(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> lis
 
 def _taken(lakehouse: Lakehouse, batch_id: str) -> set[Uploaded]:
     """The files of a batch: each with its version, and with None for an upload whose version is not known."""
-    return {
-        (file.key, version) for file in lakehouse.batch(batch_id).manifest.files for version in (file.version, None)
-    }
+    versions = [file.version for file in lakehouse.batch(batch_id).manifest.files]
+    return {(version.key, known) for version in versions for known in (version.version_id, None)}
 
 
 def _report_of_another(lakehouse: Lakehouse, uploaded: set[Uploaded]) -> LoadReport | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,13 +18,13 @@ from lakehouse_assets.cli.terminal.errors import print_note, visible
 from lakehouse_assets.cli.terminal.tables import print_table
 from lakehouse_assets.cli.terminal.values import is_number, text_of
 from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.landing.csv_files.lines import csv_line
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell that begins with one of these as a formula:
 https://owasp.org/www-community/attacks/CSV_Injection
 """
 MOST_TABLE_ROWS = 1000
-NEEDS_QUOTES = re.compile(r'[",\r\n]')
 
 
 class Format(StrEnum):
@@ -68,24 +67,14 @@ def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: Format
             print_note(f"and {more:,} more rows: --format csv or --format json prints all")
 
 
-def _csv_line(cells: Sequence[str]) -> str:
-    """A line of CSV. Not written by Python's csv module, which leaves a lone carriage return unquoted (readers take it
-    for the end of the line) and writes a row of one empty cell as an empty line (readers skip it).
-    """
-    if list(cells) == [""]:
-        return '""\n'
-    quoted = ('"' + cell.replace('"', '""') + '"' if NEEDS_QUOTES.search(cell) else cell for cell in cells)
-    return ",".join(quoted) + "\n"
-
-
 def _print_csv_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], *, raw: bool) -> None:
-    _write(_csv_line(names))
+    _write(csv_line(names))
     changed = 0
     for row in rows:
         texts = [text_of(value) for value in row]
         cells = texts if raw else [escaped(value, text) for value, text in zip(row, texts, strict=True)]
         changed += sum(cell != text for cell, text in zip(cells, texts, strict=True))
-        _write(_csv_line(cells))
+        _write(csv_line(cells))
     if changed:
         print_note(
             f"An apostrophe was put before {changed:,} text{'s' * (changed != 1)} beginning with = + - @ or a tab,"

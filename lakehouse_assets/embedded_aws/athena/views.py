@@ -21,6 +21,7 @@ from lakehouse_assets.embedded_aws.athena.refusals import refuse
 from lakehouse_assets.embedded_aws.athena.results import QueryError
 from lakehouse_assets.embedded_aws.athena.sql import CATALOG, Query, TableName
 from lakehouse_assets.embedded_aws.athena.types import by_types, depends_on_types
+from lakehouse_assets.quoting import sql_literal, sql_name
 
 DUCKDB_NAMES = {
     "string": "VARCHAR",
@@ -94,11 +95,11 @@ def answer(
     """
     # A connection of its own: a forked one would have the same random numbers in each process.
     with opened.cursor() as connection:
-        for name, value in {**SETTINGS, "temp_directory": _quoted(tempfile.gettempdir())}.items():
+        for name, value in {**SETTINGS, "temp_directory": sql_literal(tempfile.gettempdir())}.items():
             connection.execute(f"SET {name} = {value}")
         for catalog in (CATALOG, SHAPES):
             for schema in {database.lower(), *(table.database for table in tables)} - {"main"}:
-                connection.execute(f"CREATE SCHEMA {catalog}.{_name(schema)}")
+                connection.execute(f"CREATE SCHEMA {catalog}.{sql_name(schema)}")
         macros = Macros(connection)
         sql = _with_types(connection, macros, query, tables, database)
         macros.make_for(sql)
@@ -109,7 +110,7 @@ def answer(
         connection.execute(f"SET allowed_paths = {_list(readable)}")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        connection.execute(f"USE {CATALOG}.{_name(database.lower())}")
+        connection.execute(f"USE {CATALOG}.{sql_name(database.lower())}")
         with _failures_named():
             description = connection.execute(sql).description or []
             types = tuple(column[1].id for column in description)
@@ -133,10 +134,10 @@ def _with_types(
         return statement.sql(dialect=DuckDB)
     for table, files in tables.items():
         columns = ", ".join(
-            f"{_name(field.name.lower())} {_duckdb_type(field.type)}" for field in files.snapshot.fields
+            f"{sql_name(field.name.lower())} {_duckdb_type(field.type)}" for field in files.snapshot.fields
         )
-        connection.execute(f"CREATE TABLE {SHAPES}.{_name(table.database)}.{_name(table.table)} ({columns})")
-    connection.execute(f"USE {SHAPES}.{_name(database.lower())}")
+        connection.execute(f"CREATE TABLE {SHAPES}.{sql_name(table.database)}.{sql_name(table.table)} ({columns})")
+    connection.execute(f"USE {SHAPES}.{sql_name(database.lower())}")
     for question in query.questions:
         macros.make_for(question.sql)
         refuse(connection, question)
@@ -168,7 +169,7 @@ def _create_view(
     in_files = {name: type_ for name, type_ in types.items() if name not in snapshot.partition_columns}
     # A relation without rows provides the columns, for tables without files and for files that lack a column.
     no_values = [
-        f"CAST(NULL AS {type_}) AS {_name(name)}" for name, type_ in {**in_files, "__file__": "VARCHAR"}.items()
+        f"CAST(NULL AS {type_}) AS {sql_name(name)}" for name, type_ in {**in_files, "__file__": "VARCHAR"}.items()
     ]
     data = f"SELECT {', '.join(no_values)} WHERE false"
     if files:
@@ -184,13 +185,13 @@ def _create_view(
     unnested = ", ".join(
         ["unnest(CAST($file AS VARCHAR[])) AS __file__"]
         + [
-            f"unnest(CAST($value_{n} AS {type_}[])) AS {_name(name)}"
+            f"unnest(CAST($value_{n} AS {type_}[])) AS {sql_name(name)}"
             for n, (name, type_) in enumerate(partition.items())
         ]
     )
     connection.execute(f"CREATE TABLE {files_table} AS SELECT {unnested}", {"file": files, **values})
     columns = ", ".join(
-        f"CAST({'files' if name in partition else 'data'}.{_name(name)} AS {type_}) AS {_name(name.lower())}"
+        f"CAST({'files' if name in partition else 'data'}.{sql_name(name)} AS {type_}) AS {sql_name(name.lower())}"
         for name, type_ in types.items()
     )
     joined = (
@@ -199,7 +200,7 @@ def _create_view(
         else f"({data}) AS data"
     )
     connection.execute(
-        f"CREATE VIEW {CATALOG}.{_name(table.database)}.{_name(table.table)} AS SELECT {columns} FROM {joined}"
+        f"CREATE VIEW {CATALOG}.{sql_name(table.database)}.{sql_name(table.table)} AS SELECT {columns} FROM {joined}"
     )
     return files
 
@@ -208,13 +209,5 @@ def _duckdb_type(type_: DeltaType) -> str:
     return type_in(DUCKDB_NAMES, DUCKDB_NESTED, type_)
 
 
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _list(texts: list[str]) -> str:
-    return "[" + ", ".join(map(_quoted, texts)) + "]"
+    return "[" + ", ".join(map(sql_literal, texts)) + "]"

@@ -1,1 +1,1 @@
-"""What an engine is (`base`) and the engines. Each is small, because the plan does the judging."""
+"""The interface of an engine (`base`) and the engines. Each engine is small, because the plan validates the rows."""

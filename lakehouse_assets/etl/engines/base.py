@@ -1,7 +1,7 @@
-"""What an engine is: the few things that the load of one dataset asks of it. `etl.load` says in which order, and why.
+"""The interface of an engine: the steps of loading one dataset. `etl.load` says in which order, and why.
 
-An engine runs the plan's SQL over a batch's files and writes Delta tables. Two engines must give equal tables, rejects
-and counts: the same tests hold both.
+An engine runs the plan's SQL over a batch's files and writes Delta tables. The two engines must produce equal tables,
+rejects and counts: the same tests run on both.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lakehouse_assets.contracts import Contract
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 
 REJECTED_COLUMNS = {
     "record_id": "string",
@@ -30,34 +31,27 @@ REJECTED_COLUMNS = {
     "resolved_by": "string",
     "resolution": "string",
 }
-"""A rejected record: the raw text by column, every reason, and which file said it last. `waiting`: an orphan that a
-late parent may heal (the table's partition). `key`: the raw text of the key column. `resolved_by`: the batch that
-settled it, and `resolution` how (`plan.resolve`); NULL while it is open. `healed_by`: the same batch where the record's
-row itself came into the table."""
+"""A rejected record: the raw text by column, every reason, and the last file that has the row. `waiting`: an orphan
+that a late parent can resolve (the table's partition). `key`: the raw text of the key column. `resolved_by`: the batch
+that resolved the record, and `resolution`: how (`plan.resolve`); both are NULL while it is open. `healed_by`: the same
+batch if the record's own row was loaded.
+"""
 
 
 @dataclass(frozen=True)
 class RawFile:
-    """One file version of a batch, as preflight found it.
+    """One file version of a batch, for an engine to read.
 
-    `location`: where the engine reads it: a path on this machine's disk, or an s3:// address that ends in .gz where the
-    content is gzip. `content`: a hash of its bytes; with the row's number it is a rejected record's identity.
-    `seen_before`: the same content was loaded by an earlier batch, so its rejected records may be there already.
-    `header`: the normalised column names in the file's order; `skipped_lines`: lines above it. `regular`: the strict
-    reader may try it. `quoted`: a quote stands somewhere in it; `multiline`: a line break stands in quotes.
+    location: a path on this machine's disk, or an s3:// address that ends in .gz if the content is gzip.
+    content: a hash of its bytes; with the row's number it identifies a rejected record.
+    seen_before: an earlier batch had a file with the same content, whose rejected records may be there already.
     """
 
     file_id: str
     source_file: str
     source_modified_at: datetime
     location: str
-    header: tuple[str, ...]
-    delimiter: str = ","
-    compression: str = "none"
-    regular: bool = True
-    quoted: bool = True
-    multiline: bool = True
-    skipped_lines: int = 0
+    dialect: Dialect
     content: str = ""
     seen_before: bool = False
 
@@ -67,7 +61,7 @@ class RawFile:
 
     @property
     def record(self) -> str:
-        """What the ids of its rejected records begin with; the row's number follows."""
+        """The first part of the ids of its rejected records; the row's number follows."""
         return (self.content or self.file_id)[:24]
 
 
@@ -88,8 +82,8 @@ class Tables:
 
 @dataclass(frozen=True)
 class FileCounts:
-    """Of one file: rows read, rejected, and those that changed the table (inserted or updated); how many broke which
-    warning.
+    """The counts of one file: rows read, rejected, and those that changed the table (inserted or updated), and the
+    number of rows by broken warning.
     """
 
     read: int = 0
@@ -100,7 +94,7 @@ class FileCounts:
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of each row of one dataset in one batch."""
+    """The number of rows of one dataset in one batch, by outcome."""
 
     read: int = 0
     retried: int = 0
@@ -113,7 +107,7 @@ class Counts:
 
     @property
     def accounted(self) -> bool:
-        """Conservation: every row read or tried again ended in exactly one place."""
+        """Conservation: every row that was read or retried has exactly one outcome."""
         return (
             self.read + self.retried
             == self.inserted + self.updated + self.unchanged + self.duplicates + self.stale + self.rejected
@@ -122,13 +116,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class LoadResult:
-    """The result of loading one dataset of a batch: the counts of its rows in all, by file (file_id), and by the rule
-    that they break.
+    """The result of loading one dataset of a batch: the counts of its rows in total, by file (file_id), and by broken
+    rule.
 
-    `healed`: waiting records that are in the table now. `waiting`: of the rejected rows, those that only wait for a
-    parent. `differing`: duplicates that differ from the row of their key that was taken, where no version column tells
-    which is right. `refreshed`: unchanged rows whose provenance in the table becomes that of the last file that has
-    them. `resolved`: earlier rejected records whose key has a newer, accepted row now.
+    `healed`: waiting records that are in the table now. `waiting`: the rejected rows that only wait for a parent.
+    `differing`: duplicates that differ from the winning row of their key, if no version column tells which is right.
+    `refreshed`: unchanged rows whose provenance in the table becomes that of the last file that has them. `resolved`:
+    earlier rejected records whose key has a newer, accepted row now.
     """
 
     counts: Counts
@@ -149,8 +143,8 @@ class LoadResult:
 
 @dataclass(frozen=True)
 class Written:
-    """What a commit says it wrote (`updated`: rows that were there); None where the same transaction had been committed
-    before, so that nothing was.
+    """The counts of a commit by its own metrics (`updated`: rows that existed); None if the same transaction had been
+    committed before, so that nothing was written.
     """
 
     inserted: int
@@ -159,8 +153,8 @@ class Written:
 
 @dataclass(frozen=True)
 class Maintained:
-    """What maintenance did to one table: files that were compacted, what became of them, and old files that were
-    deleted.
+    """The result of maintaining one table: the number of files that were compacted, of the files that replaced them,
+    and of the old files that were deleted.
     """
 
     table: str
@@ -174,30 +168,33 @@ class DatasetLoad(Protocol):
 
     @property
     def merged_before(self) -> bool:
-        """Whether a former try of this batch has committed its MERGE: then what it decided stands."""
+        """Whether an earlier try of this batch has committed its MERGE. Its verdicts are then final."""
 
     def read(self, files: Sequence[RawFile]) -> None:
-        """Reads the files as text by column name and judges each row by itself."""
+        """Reads the files as text by column name and validates each row by itself."""
 
     def retry_orphans(self) -> None:
-        """Takes up the waiting orphans for which this batch, or an abandoned one, brought a missing parent."""
+        """Retries the waiting orphans for which this batch, or an abandoned one, brought a missing parent."""
 
     def decide(self) -> LoadResult:
         """Looks up parents and the table's rows of the same keys, and gives each row its verdict."""
 
     def write_rejects(self, revision: int = 0) -> int | None:
-        """Writes this batch's rejected records; how many, or None if a former try had. A record that is there already,
-        of content that came before, is opened again with the file that said it last. `revision`: how often the rules
-        were changed between the tries of this batch; what tries by former rules wrote is taken out first."""
+        """Writes this batch's rejected records. Returns their number, or None if an earlier try has written them. A
+        record that exists already, because its content was loaded before, is reopened with the last file that has it.
+        `revision`: the number of times that the rules were changed between the tries of this batch; the records of
+        tries with earlier rules are removed first.
+        """
 
     def merge(self) -> Written | None:
-        """Brings inserts and updates into the table in one commit; None if a former try had. It is the commit right
-        after the version that the load began with, as are those to the rejects: raises TemporaryOutage where another
-        writer's is."""
+        """Writes inserts and updates to the table in one commit; returns None if an earlier try has. It must be the
+        commit right after the version that the load began with, as those to the rejects must. Raises TemporaryOutage if
+        another writer committed in between.
+        """
 
     def settle_rejects(self) -> None:
-        """Marks the orphans that were tried again: healed by this batch, or waiting still; and the records that this
-        batch resolves.
+        """Marks the orphans that were retried (healed by this batch, or still waiting) and the records that this batch
+        resolves.
         """
 
     def has_written(self, load_result: LoadResult, revision: int | None) -> bool:
@@ -213,20 +210,20 @@ class Engine(Protocol):
 
     @property
     def reads_from_bucket(self) -> bool:
-        """Whether files must lie where all of the engine's machines reach them; else they are read from this machine's
-        disk.
+        """Whether the engine reads the files from the bucket, which all its machines reach; otherwise it reads them
+        from this machine's disk.
         """
 
     def dataset_load(
         self, contract: Contract, tables: Tables, batch_id: str, abandoned: Sequence[str] = ()
     ) -> AbstractContextManager[DatasetLoad]:
-        """Opens the load of one dataset; its scratch space is gone when the context ends. `abandoned`: batches whose
-        rows no orphan was held against yet.
+        """Opens the load of one dataset. Its scratch space is deleted when the context ends. `abandoned`: batches with
+        whose rows no orphan was compared yet.
         """
 
     def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:
         """Compacts the small files of a dataset's tables (OPTIMIZE), and deletes files that no version younger than
         `retain_hours` refers to (VACUUM).
 
-        For a time when no batch is loaded. No row changes.
+        Call it only while no batch is loaded. No row changes.
         """

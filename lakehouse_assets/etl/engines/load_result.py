@@ -27,10 +27,10 @@ def load_result_of(
     read: Mapping[int, int],
     retried: int,
 ) -> LoadResult:
-    """`groups`: tuples of file number (None: an orphan that was tried again), verdict, joined reasons, joined warnings,
+    """`groups`: tuples of file number (None: an orphan that was retried), verdict, joined reasons, joined warnings,
     whether the rows wait for a parent, and the number of rows. `file_ids`: file ids by file number.
 
-    `read`: rows read, by file number; `retried`: orphans that were tried again. Both are counted before the verdicts,
+    `read`: rows read, by file number. `retried`: the number of retried orphans. Both are counted before the verdicts,
     so that a row that the verdicts lose or double is noticed.
     """
     counts = Counter(read=sum(read.values()), retried=retried)

@@ -1,15 +1,13 @@
-"""A batch's keys as a handful of literal ranges, so that a look-up touches only the files whose statistics overlap
-them.
+"""Turns a batch's keys into a few literal ranges, so that a look-up reads only the files whose statistics overlap them.
 
-One range from the smallest to the greatest key would be enough to be right, but a single far-off key would widen it to
-the whole table. So the keys are sorted into buckets, each bucket's own least and greatest key make a range, and the
-narrowest gaps are closed until few ranges are left.
+One range from the smallest to the greatest key would be correct, but a single outlier would widen it to the whole
+table. So the keys are sorted into buckets, the least and the greatest key of each bucket form a range, and ranges with
+the narrowest gaps between them are merged until few are left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -20,15 +18,15 @@ MOST_RANGES = 16
 
 Range = tuple[int, int] | tuple[str, str]
 Literal = Callable[[Any], str]
-"""How an engine writes a value of a key or of a partition."""
+"""Writes a value of a key or of a partition as a literal of the engine's SQL."""
 
 
 def key_ranges(ask: Callable[[str], Iterable[Iterable[Any]]], relation: str, column: str, kind: Kind) -> list[Range]:
-    """At most 16 ranges, both ends included, that hold all values of an integer column; for text one range. None where
-    there are no values.
+    """Returns at most 16 ranges, both ends included, that contain all values of an integer column; for text, one range.
+    Returns an empty list if there are no values.
 
-    `ask` gives the rows of a query in Spark's SQL. (As doubles great keys are rounded, which keeps their order: buckets
-    stay apart and need not be exact.)
+    `ask` returns the rows of a query in Spark SQL. (The cast to double rounds great keys but keeps their order, so
+    buckets do not overlap. They need not be exact.)
     """
     [(least, greatest, values)] = ask(f"SELECT min(`{column}`), max(`{column}`), count(`{column}`) FROM {relation}")
     return ranges_between(ask, relation, column, kind, least, greatest, values)
@@ -43,8 +41,8 @@ def ranges_between(
     greatest: Any,
     values: int,
 ) -> list[Range]:
-    """As `key_ranges`, where the least and the greatest value are known, and how many there are: with as many values as
-    numbers in between, no gap matters.
+    """Like `key_ranges`, for a known least value, greatest value and number of values. If there are as many values as
+    numbers between the two, gaps do not matter.
     """
     if least is None:
         return []
@@ -64,7 +62,7 @@ def ranges_between(
 
 
 def extent(of_blocks: list[tuple[Any, Any, int]]) -> tuple[Any, Any, int]:
-    """The least and the greatest value of a column, and how many it has, from those of the blocks."""
+    """Returns the least value, the greatest value and the number of values of a column, from those of its blocks."""
     present = [(least, greatest) for least, greatest, _ in of_blocks if least is not None]
     if not present:
         return None, None, 0
@@ -76,30 +74,16 @@ def extent(of_blocks: list[tuple[Any, Any, int]]) -> tuple[Any, Any, int]:
 
 
 def same_row(key: str, ranges: list[Range], partition: str, values: list[Any], literal: Literal) -> str:
-    """What a row to write (s) and the table's row (t) of the same key have in common; names come quoted.
+    """Returns the condition of a MERGE: a row to write (s) and the table's row (t) have the same key. Names are passed
+    in quotes.
 
-    Equal keys would do. The ranges of the keys to update and the partitions (if any) that their rows live in now are
-    always true of them: by those Delta skips files.
+    Equal keys would be enough. The ranges of the keys to update, and the partitions (if any) that contain their rows,
+    are always true for these rows; they let Delta skip files.
     """
     in_partitions = f" AND t.{partition} IN ({', '.join(map(literal, values))})" if values else ""
     return f"t.{key} = s.{key} AND {within(f't.{key}', ranges, literal)}{in_partitions}"
 
 
 def within(column: str, ranges: Iterable[Range], literal: Literal) -> str:
-    """The predicate that the column lies in one of the ranges."""
+    """Returns the predicate that the column's value is in one of the ranges."""
     return "(" + " OR ".join(f"{column} BETWEEN {literal(low)} AND {literal(high)}" for low, high in ranges) + ")"
-
-
-def sql_literal(value: int | str | date) -> str:
-    """A value as standard SQL has it, which DuckDB and DataFusion take."""
-    match value:
-        case int():
-            return str(value)
-        case date():
-            return f"DATE '{value}'"
-    return "'" + value.replace("'", "''") + "'"
-
-
-def spark_literal(value: int | str | date) -> str:
-    """A value as Spark takes it: in its texts a backslash begins an escape."""
-    return sql_literal(value).replace("\\", "\\\\")

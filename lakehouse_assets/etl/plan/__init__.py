@@ -1,5 +1,5 @@
-"""The plan: a contract becomes SQL that judges every row. Written in Spark's dialect, rendered for DuckDB by
-sqlglot.
+"""The plan: turns a contract into SQL that validates every row. It is written in Spark's dialect; sqlglot translates it
+for DuckDB.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ __all__ = [
 
 
 class PlanSpark(Spark):
-    """The Spark SQL that the plan is written in. It never says ORDER BY ALL: sqlglot takes ORDER BY of a column named
-    `all` for that, quoted or not.
+    """The dialect of Spark SQL that the plan is written in. The plan never uses ORDER BY ALL, for which sqlglot would
+    take ORDER BY of a column named `all`, quoted or not.
     """
 
     SUPPORTS_ORDER_BY_ALL = False
@@ -53,14 +53,14 @@ class PlanSpark(Spark):
 
 @lru_cache
 def for_duckdb(spark_sql: str) -> str:
-    """The same text in DuckDB's dialect, each name quoted, as a contract's may be a word of SQL. A Spark TIMESTAMP is
-    an instant, DuckDB's TIMESTAMPTZ.
+    """Returns the same statement in DuckDB's dialect. Every name is quoted, because a name in a contract may be a
+    keyword of SQL. A Spark TIMESTAMP is an instant: in DuckDB, a TIMESTAMPTZ.
     """
     return sqlglot.transpile(spark_sql, read=PlanSpark, write="duckdb", identify=True)[0]
 
 
 def fingerprint(contract: Contract) -> str:
-    """A short hash of all that says which of a dataset's rows are rejected, and why: another contract or another plan
-    has another.
+    """Returns a short hash of everything that determines which of a dataset's rows are rejected, and why. It changes
+    with the contract and with the plan.
     """
     return hashlib.sha256("\n".join((judge_sql(contract), decide_sql(contract))).encode()).hexdigest()[:16]

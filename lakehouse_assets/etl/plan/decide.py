@@ -1,14 +1,14 @@
-"""The second half of the plan: what becomes of each judged row, next to the other rows and to what the tables hold? One
-SQL text per contract.
+"""The second half of the plan: gives each validated row its verdict, which depends on the other rows of the batch and
+on the tables. One SQL text per contract.
 
-Of the accepted rows of one key the greatest by (version, source_modified_at, place in the file) stays; the others are
-duplicates. It is compared with the table's row: none there: insert; equal values: unchanged, or refresh where its file
-is newer; smaller by (version, source_modified_at): stale; else update. Rejected rows take no part, so that a spoiled
-row never beats a good one.
+Among the accepted rows of one key, the greatest by (version, source_modified_at, place in the file) wins; the others
+are duplicates. The winner is compared with the table's row. No such row: insert. Equal values: unchanged, or refresh if
+the winner's file is newer. Smaller by (version, source_modified_at): stale. Otherwise: update. Rejected rows take no
+part, so a bad row never beats a good one.
 
-A column that a row's file does not have says nothing. `silent` names such columns: `judged` then has a flag for each
-(`silence`), and the row takes the value that was said last before it: by another row of its key in this batch, else by
-the table.
+If a row's file lacks a column, the row is silent about it. `silent` names such columns. `judged` then has a flag for
+each of them (`silence`), and the row takes the last value before it: from another row of its key in this batch,
+otherwise from the table.
 """
 
 from __future__ import annotations
@@ -19,19 +19,22 @@ from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.plan.judge import SEPARATOR
 
 WRITTEN = ("insert", "update", "refresh")
-"""The verdicts whose rows are written. A refresh writes equal values, and which file said them last."""
+"""The verdicts whose rows are written. A refresh writes equal values and the provenance of the newer file."""
 PLACE = "`partition in table`"
 """A name that no column can have."""
 
 
 def silence(column: str) -> str:
-    """The flag of `judged` that says that the row's file does not have the column. A name that no column can have."""
+    """The name of the flag in `judged` that is TRUE if the row's file lacks the column. No column can have this
+    name.
+    """
     return f"{column} is silent"
 
 
 def repeated_sql(contract: Contract, judged: str = "judged") -> str:
-    """Reads `judged` (or a relation of those of its rows that may be repeated) and `missing_<column>` as `decide_sql`
-    does. Gives the keys that more than one accepted row has; mostly there are few or none."""
+    """Reads `judged` (or a relation with those of its rows that may be repeated) and `missing_<column>`, as
+    `decide_sql` does. Returns the keys that more than one accepted row has; usually few or none.
+    """
     key = f"j.`{contract.key}`"
     return (
         f"SELECT {key} FROM {judged} j{_missing_joins(contract)} WHERE {_reasons(contract)} IS NULL GROUP BY {key}"
@@ -40,9 +43,10 @@ def repeated_sql(contract: Contract, judged: str = "judged") -> str:
 
 
 def beaten_sql(contract: Contract, silent: Sequence[str] = ()) -> str:
-    """Reads `judged` and `missing_<column>` as `decide_sql` does, and `repeated`, the result of `repeated_sql`. Gives
-    the row_ids of the duplicates: accepted rows whose key a better row has. `differs`: such a row says something else
-    than the better one, and no version column tells which is right."""
+    """Reads `judged` and `missing_<column>` as `decide_sql` does, and `repeated`, the result of `repeated_sql`. Returns
+    the row_ids of the duplicates: accepted rows whose key a better row has. `differs`: the row's values differ from the
+    better one's, and no version column tells which is right.
+    """
     key = f"`{contract.key}`"
     compared = [*(name for name in contract.names if name != contract.key), *map(silence, silent)]
     seen = [f"j.`{name}`, first_value(j.`{name}`) OVER by_key AS `best {name}`" for name in compared]
@@ -56,9 +60,10 @@ SELECT row_id, {_differs(contract, silent)} AS differs FROM ranked WHERE `rank o
 
 
 def filled_sql(contract: Contract, silent: Sequence[str]) -> str:
-    """Reads what `decide_sql` reads, and `repeated`. Gives, for each repeated key, what the rows of this batch say last
-    of each silent column, and whether any says it (`said <column>`). Rows count in the order in which they arrived, if
-    they are not older than what the table, or a row before them, says."""
+    """Reads what `decide_sql` reads, and `repeated`. Returns, for each repeated key, the last value of each silent
+    column in the rows of this batch, and whether there is one (`said <column>`). Rows count in the order in which they
+    arrived, unless they are older than the table's row or than a row before them.
+    """
     key = f"`{contract.key}`"
     newest = f"max(j.`{contract.version}`) OVER before" if contract.version else "NULL"
     not_older = f"coalesce(`{contract.version}` >= `newest before`, TRUE)" if contract.version else "TRUE"
@@ -87,12 +92,12 @@ SELECT {key}, {", ".join(taken)} FROM heard GROUP BY {key}"""
 def decide_sql(contract: Contract, *carried: str, placed: bool = False, silent: Sequence[str] = ()) -> str:
     """Reads `judged` (row_id, the typed columns, broken, source_file, source_modified_at, place), `current` (the
     table's rows of the same keys, with their provenance), for each parent `missing_<column>` (`parent_key`: the keys
-    that the batch refers to and that do not exist), and `beaten`, the result of `beaten_sql`. With `silent` columns
-    also their flags in `judged`, and `filled`, the result of `filled_sql`.
+    that the batch refers to and that do not exist), and `beaten`, the result of `beaten_sql`. With `silent` columns, it
+    also reads their flags in `judged`, and `filled`, the result of `filled_sql`.
 
-    Gives row_id, the `carried` columns of `judged` (a silent one with the value that it takes), `reasons` (why it is
-    rejected: broken rules, else missing parents), `verdict`, and if `placed` the partition that the table's row is in
-    (`PLACE`).
+    Returns row_id, the `carried` columns of `judged` (a silent one with the value that it takes), `reasons` (why the
+    row is rejected: broken rules, otherwise missing parents), `verdict`, and if `placed` the partition of the table's
+    row (`PLACE`).
     """
     key = f"`{contract.key}`"
     place = f",\n  t.`{contract.partition}` AS {PLACE}" if placed and contract.partition else ""
@@ -119,7 +124,7 @@ LEFT JOIN current t ON t.{key} = j.{key} AND j.reasons IS NULL{filled}"""
 
 
 def missing_sql(column: str, existing: str) -> str:
-    """The keys of a parent that `judged` refers to and that are not among the `parent_key`s of `existing`."""
+    """Returns the keys of a parent that `judged` refers to and that are not among the `parent_key`s of `existing`."""
     return (
         f"SELECT DISTINCT j.`{column}` AS parent_key FROM judged j LEFT ANTI JOIN {existing} e ON e.parent_key ="
         f" j.`{column}` WHERE j.`{column}` IS NOT NULL"
@@ -151,8 +156,8 @@ def _missing_joins(contract: Contract) -> str:
 
 
 def _latest_first(contract: Contract) -> str:
-    """A file's time is its own in a dataset (`landing.order`), so that the place in the file settles what the time does
-    not.
+    """No two files of a dataset have the same time (`landing.order`), so the place in the file decides between rows of
+    equal time.
     """
     first = [contract.version] if contract.version else []
     return ", ".join(f"j.`{name}` DESC NULLS LAST" for name in (*first, "source_modified_at", "place", "row_id"))
@@ -163,8 +168,8 @@ def _in_order_of_arrival() -> str:
 
 
 def _older(contract: Contract) -> str:
-    """Whether the row comes before the table's by (version, source_modified_at); a full tie goes to the row that
-    arrived later.
+    """The predicate that the row comes before the table's by (version, source_modified_at). If both are equal, the row
+    that arrived later wins.
     """
     text = "j.`source_modified_at` < t.`source_modified_at`"
     if contract.version:

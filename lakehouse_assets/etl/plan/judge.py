@@ -1,4 +1,6 @@
-"""The first half of the plan: what is each raw row, by itself? One SQL text per contract, that Spark runs as it is."""
+"""The first half of the plan: validates each raw row by itself. One SQL text per contract, which Spark runs as it
+is.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +8,19 @@ from lakehouse_assets.contracts import Column, Contract, Rule, Severity
 from lakehouse_assets.etl.plan.partition import partition_rules
 from lakehouse_assets.etl.plan.types import blank, text_of, texts, typed
 from lakehouse_assets.landing.routing import MALFORMED
+from lakehouse_assets.quoting import spark_literal
 
 SEPARATOR = "; "
-"""Between the reasons of one row. A rule's name must not hold it."""
+"""Between the reasons of one row. A rule's name must not contain it."""
 
 
 def judge_sql(contract: Contract, *carried: str) -> str:
     """Reads the relation `raw`: every column of the contract as text, and `_malformed` (why the row could not be read
     as its header says, or NULL).
 
-    Gives the `carried` columns of `raw`, each column typed (NULL where its text is blank or not of its type's form),
-    `broken` (the reasons for which the row is rejected, joined, or NULL) and `warned` (the rules of severity warn that
-    a row without such reasons breaks, joined, or NULL).
+    Returns the `carried` columns of `raw`, each column typed (NULL if its text is blank or does not have the form of
+    its type), `broken` (the joined reasons for which the row is rejected, or NULL) and `warned` (the joined rules of
+    severity warn that an accepted row breaks, or NULL).
     """
     rejecting = [*(rule for rule in contract.rules if rule.severity is Severity.REJECT), *partition_rules(contract)]
     warning = [rule for rule in contract.rules if rule.severity is Severity.WARN]
@@ -48,8 +51,9 @@ FROM checked"""
 
 
 def _sound(columns: tuple[Column, ...], rules: list[Rule]) -> str:
-    """Nothing broken, as one chain of ANDs: an engine stops at the first FALSE, and only broken rows pay for the text
-    of their reasons. Only where the typed value is NULL does it look whether the text is blank."""
+    """The predicate that nothing is broken, as one chain of ANDs: an engine stops at the first FALSE, and only bad rows
+    pay for the text of their reasons. It checks whether a text is blank only if the typed value is NULL.
+    """
     present = [
         f"`{c.name}` IS NOT NULL" if c.required else f"(`{c.name}` IS NOT NULL OR {blank(text_of(c))})" for c in columns
     ]
@@ -65,11 +69,11 @@ def _type_reason(column: Column) -> str:
 
 
 def _rule_reason(rule: Rule) -> str:
-    return f"CASE WHEN NOT ({rule.predicate}) THEN '{rule.name}' END"
+    return f"CASE WHEN NOT ({rule.predicate}) THEN {spark_literal(rule.name)} END"
 
 
 def _joined(reasons: list[str]) -> str:
-    """concat_ws leaves NULLs out in both engines. Asked only for rows that have a reason, so that its text is never
+    """concat_ws skips NULLs in both engines. Evaluated only for rows that have a reason, so the result is never
     empty.
     """
     if not reasons:

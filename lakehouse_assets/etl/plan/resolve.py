@@ -1,7 +1,6 @@
-"""Which rejected records are settled by a batch: the row that they hold is in the table after all, or a newer row of
-its key is.
+"""Which rejected records a batch resolves: their row is in the table after all, or a newer row with their key is.
 
-A record without a readable key stays open: nothing tells which row would correct it.
+A record without a readable key stays open, because nothing tells which row would correct it.
 """
 
 from __future__ import annotations
@@ -10,17 +9,17 @@ from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.plan.types import texts, typed
 
 HEALED, CORRECTED, REPLAYED = "healed", "corrected", "replayed"
-"""How a rejected record was resolved: its parents came; a newer row of its key was accepted; the same row was accepted
-when it came again.
+"""How a rejected record was resolved: its missing parents arrived (healed); a newer row with its key was accepted
+(corrected); the same row was accepted when it came again (replayed).
 """
 
 ROW_IN_TABLE = ("insert", "update", "refresh", "unchanged")
-"""The verdicts of a row that is in the table, as it is, when the batch is merged."""
+"""The verdicts of a row that is in the table, with these values, once the batch is merged."""
 
 
 def open_records_sql(contract: Contract, *carried: str) -> str:
-    """Reads `raw`, with the key's and the version's raw text of each open record. Gives the `carried` columns, and key
-    and version as typed values.
+    """Reads `raw`, with the raw text of each open record's key and version. Returns the `carried` columns, and key and
+    version as typed values.
     """
     columns = [contract.column(name) for name in dict.fromkeys(filter(None, (contract.key, contract.version)))]
     read = ", ".join([*(f"raw.`{name}`" for name in carried), *(text for column in columns for text in texts(column))])
@@ -32,7 +31,8 @@ def open_records_sql(contract: Contract, *carried: str) -> str:
 
 def corrected_sql(contract: Contract) -> str:
     """Reads `open_records` (record_id, source_modified_at, typed key and version) and `accepted` (the accepted rows of
-    `judged`). Gives the record_ids for whose key a newer row was accepted."""
+    `judged`). Returns the record_ids whose key has a newer, accepted row.
+    """
     key = f"`{contract.key}`"
     return (
         f"SELECT DISTINCT r.record_id FROM open_records r JOIN accepted a ON a.{key} = r.{key} WHERE"
@@ -41,8 +41,9 @@ def corrected_sql(contract: Contract) -> str:
 
 
 def outdone_sql(contract: Contract) -> str:
-    """Reads `refused` (the rejected rows of `judged`), `accepted` and `current`. Gives the row_ids of the rejected rows
-    of this batch for whose key the batch itself, or the table, has a newer row."""
+    """Reads `refused` (the rejected rows of `judged`), `accepted` and `current`. Returns the row_ids of those rejected
+    rows of this batch whose key has a newer row in the batch or in the table.
+    """
     key = f"`{contract.key}`"
     further_down = (
         "a.source_modified_at = r.source_modified_at AND (a.place > r.place OR (a.place = r.place AND a.row_id >"
@@ -57,8 +58,8 @@ def outdone_sql(contract: Contract) -> str:
 
 
 def _newer(contract: Contract, row: str, or_else: str = "FALSE") -> str:
-    """Whether an accepted row comes after a rejected one (r): by version where both have one, else by when they
-    arrived.
+    """The predicate that an accepted row comes after a rejected one (r): by version if both have one, otherwise by the
+    time of arrival.
     """
     arrived = f"({row}.source_modified_at > r.source_modified_at OR ({or_else}))"
     if contract.version is None:

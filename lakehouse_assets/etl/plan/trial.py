@@ -1,5 +1,5 @@
-"""A contract's plan tried on empty tables: what DuckDB refuses is said before a batch is frozen that could not be
-loaded.
+"""Runs a contract's plan on empty tables, so that SQL which DuckDB rejects is reported before a batch is frozen that
+could not be loaded.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ DUCKDB_TYPES = {Kind.TIMESTAMP: "TIMESTAMPTZ", Kind.STRING: "VARCHAR", Kind.INT:
 def try_plans(contracts: Iterable[Contract], noted: Path | None = None) -> None:
     """Raises BadConfiguration with the fault of each contract whose plan does not run.
 
-    `noted`: a folder in which a plan that runs leaves a mark, so that it is tried once (100 ms a contract). Nothing is
-    tried where DuckDB is not installed, as in a Lambda.
+    `noted`: a folder in which each plan that runs leaves a mark, so that it is tried only once (100 ms per contract).
+    Nothing is tried if DuckDB is not installed, as in a Lambda.
     """
     try:
         import duckdb
@@ -59,7 +59,9 @@ def try_plans(contracts: Iterable[Contract], noted: Path | None = None) -> None:
 
 
 def _statements(contract: Contract) -> Iterator[str]:
-    """As the embedded engine asks them, of relations with the same columns; each optional column may be absent."""
+    """Yields the statements as the embedded engine runs them, on relations with the same columns. Any optional column
+    may be absent.
+    """
     silent = contract.kept_names
     texts = ", ".join(f'"{name}" VARCHAR' for name in (*contract.names, MALFORMED))
     typed = ", ".join(f'"{column.name}" {DUCKDB_TYPES.get(column.kind, column.kind)}' for column in contract.columns)

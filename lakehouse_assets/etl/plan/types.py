@@ -1,29 +1,30 @@
-r"""A type is a written form: a pattern and a range. It is never what one engine's cast happens to take.
+r"""A type is defined by a written form: a pattern and a range. It does not depend on what an engine's cast accepts.
 
-Measured: DuckDB casts `1.0` and `1e3` to INTEGER, Spark gives NULL; Spark takes `1d`, `NaN` and `Infinity` as DOUBLE;
-both take more timestamps than a person means. So the pattern decides, and try_cast converts what passed. `CASE WHEN
-pattern THEN CAST` would raise in Spark all the same (it evaluates common subexpressions outside the CASE), hence
+Measured: DuckDB casts `1.0` and `1e3` to INTEGER, Spark returns NULL; Spark accepts `1d`, `NaN` and `Infinity` as
+DOUBLE; both accept more timestamps than a person means. So the pattern decides, and try_cast converts what matches.
+`CASE WHEN pattern THEN CAST` would still fail in Spark (it evaluates common subexpressions outside the CASE), hence
 try_cast everywhere.
 
-Spaces (U+0020) around a value are part of every form but string's. DuckDB's trim takes off all Unicode spaces and
-Spark's only this one: where it matters `replace` is used. `\z` is the end of the text in both engines; Java's `$` would
-also match before a last newline.
+Spaces (U+0020) around a value are part of every form except string's. DuckDB's trim removes all Unicode spaces and
+Spark's only this one: where it matters, `replace` is used. `\z` is the end of the text in both engines; Java's `$`
+would also match before a last newline.
 """
 
 from __future__ import annotations
 
 from lakehouse_assets.contracts import Column, Kind
+from lakehouse_assets.quoting import spark_literal
 
 INTEGER = r"^ *[+-]?[0-9]{1,19}([.]0+)? *\z"
-"""A fraction of zeros changes nothing: pandas writes each column of whole numbers that has a gap as `15.0`."""
+"""A fraction of zeros is allowed: pandas writes each column of whole numbers that has a gap as `15.0`."""
 DOUBLE = r"^ *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})? *\z"
 DATE = r"^ *[1-9][0-9]{3}-[0-9]{2}-[0-9]{2} *\z"
 CLOCK = r"-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?"
 TIMESTAMP = (
     rf"^ *([1-9][0-9]{{3}}{CLOCK}Z?|(1[1-9]|[2-8][0-9]|9[0-8])[0-9]{{2}}{CLOCK}[+-](0[0-9]|1[0-4]):[0-5][0-9]) *\z"
 )
-"""With an offset the year is one from 1100 to 9899, so that it stays one of four digits in UTC. (Comparing the values
-costs more than twice the match.)
+"""With an offset, the year is from 1100 to 9899, so that it still has four digits in UTC. (Comparing the values would
+cost more than twice as much as the match.)
 """
 CLOCK_TOO = rf"{CLOCK.replace('T ', 'Tt ')}0{{0,3}}"
 TIMESTAMP_TOO = (
@@ -31,24 +32,24 @@ TIMESTAMP_TOO = (
     r" ?[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?) *\z"
 )
 """The same instants as other programs write them: PostgreSQL `+00`, Shopify ` +0200`, BigQuery ` UTC`, SQL Server and
-pandas seven to nine decimals. Only zeros are taken behind the sixth: a column holds microseconds, and no digit that is
-not zero is dropped."""
+pandas seven to nine decimals. After the sixth decimal only zeros are accepted: a column holds microseconds, and no
+digit other than zero is dropped.
+"""
 FINITE = "1.0E300"
-"""Doubles must be below this: it leaves out infinity, which 1e400 becomes, and NaN, which sorts above all numbers in
-both engines.
+"""Doubles must be below this. It excludes infinity, which 1e400 becomes, and NaN, which sorts above all numbers in both
+engines.
 """
 
 FORMS = {
     Kind.INT: (
-        "a whole number from -2147483648 to 2147483647: digits, perhaps a sign before, a fraction of zeros behind and"
-        " spaces around them"
+        "a whole number from -2147483648 to 2147483647: digits, optionally with a sign, a fraction of zeros, and spaces"
+        " around it"
     ),
     Kind.BIGINT: (
-        "a whole number of up to 19 digits, perhaps with a sign before, a fraction of zeros behind and spaces around"
-        " them"
+        "a whole number of up to 19 digits, optionally with a sign, a fraction of zeros, and spaces around it"
     ),
     Kind.DOUBLE: "a finite decimal number, such as 12.5 or 1.2e3",
-    Kind.STRING: "any text, kept as it is; blank means missing",
+    Kind.STRING: "any text, unchanged; a blank text is a missing value",
     Kind.DATE: "a day as YYYY-MM-DD",
     Kind.TIMESTAMP: (
         "YYYY-MM-DDTHH:MM:SS (or a space for the T), up to six decimals (or nine that end in zeros), optionally Z, UTC"
@@ -59,14 +60,16 @@ FORMS = {
 
 
 def blank(text: str) -> str:
-    """Whether a raw text is missing: NULL, or nothing but spaces."""
+    """The predicate that a raw text is missing: NULL, or only spaces."""
     return f"coalesce(replace({text}, ' ', ''), '') = ''"
 
 
 def texts(column: Column) -> list[str]:
-    """What `typed` and `blank` read, from `raw`: the column's text, and the number that a cast makes of it. (In one
-    expression with it Spark would cast twice: measured, a tenth of the time in which rows are judged. A text that is no
-    number costs Spark an exception, 7 microseconds: empty ones, which are the many, are not cast.)"""
+    """Returns what `typed` and `blank` read, as expressions on `raw`: the column's text, and the number that a cast
+    makes of it. (If the cast were part of one expression with its uses, Spark would cast twice: measured, a tenth of
+    the time to validate rows. A text that is not a number costs Spark an exception, 7 microseconds, so empty texts, the
+    most frequent ones, are not cast.)
+    """
     text = f"raw.`{column.name}`"
     number = (
         [f"try_cast(nullif({text}, '') AS {column.kind.upper()}) AS {_number(column)}"]
@@ -77,7 +80,7 @@ def texts(column: Column) -> list[str]:
 
 
 def text_of(column: Column) -> str:
-    """The column's raw text, under a name that no column can have."""
+    """The name of the column's raw text. No column can have this name."""
     return f"`{column.name} as text`"
 
 
@@ -86,7 +89,9 @@ def _number(column: Column) -> str:
 
 
 def typed(column: Column) -> str:
-    """The typed value of a raw column, in Spark SQL; NULL where the text is blank or not of the type's written form."""
+    """Returns the typed value of a raw column, in Spark SQL. It is NULL if the text is blank or does not have the
+    type's written form.
+    """
     text = text_of(column)
     match column.kind:
         case Kind.STRING:
@@ -99,39 +104,36 @@ def typed(column: Column) -> str:
             return _moment(text)
         case Kind.DOUBLE:
             value = f"try_cast(trim({text}) AS DOUBLE)"
-            return f"CASE WHEN {text} RLIKE {_literal(DOUBLE)} AND abs({value}) < {FINITE} THEN {value} END"
+            return f"CASE WHEN {text} RLIKE {spark_literal(DOUBLE)} AND abs({value}) < {FINITE} THEN {value} END"
 
 
 def _whole_number(text: str, number: str, kind: str) -> str:
-    """Text that reads back as itself needs no pattern: it is what nearly all values are, and half the cost of matching
-    (5 million rows x 7 columns).
+    """A text that equals its number written back needs no pattern. Nearly all values are of this kind, and it takes
+    half the time of matching (5 million rows x 7 columns).
     """
     return (
-        f"CASE WHEN CAST({number} AS STRING) = {text} THEN {number} WHEN {text} RLIKE {_literal(INTEGER)} THEN"
+        f"CASE WHEN CAST({number} AS STRING) = {text} THEN {number} WHEN {text} RLIKE {spark_literal(INTEGER)} THEN"
         f" {_before_point(text, kind)} END"
     )
 
 
 def _before_point(text: str, kind: str) -> str:
-    """The point and the zeros behind it are cut off as text: a cast of them rounds in DuckDB and fails in Spark."""
+    """The point and the zeros after it are cut off as text: a cast of them rounds in DuckDB and fails in Spark."""
     return f"try_cast(split_part(trim({text}), '.', 1) AS {kind})"
 
 
 def _moment(text: str) -> str:
-    """Both engines cast the first form. In the second the clock ends at the 19th letter; what follows is written as the
-    first form has it. (Nearly all rows of a file are of one form, and pay for that alone.)"""
+    """Both engines cast the first form. In the second form, the time of day ends at the 19th character; what follows is
+    rewritten as in the first form. (Nearly all rows of a file have the same form, and pay only for that one.)
+    """
     whole = f"trim({text})"
     rest = f"replace(replace(upper(substring({whole}, 20)), ' ', ''), 'UTC', 'Z')"
     same = f"concat(substring({whole}, 1, 10), 'T', substring({whole}, 12, 8), {rest})"
     return (
-        f"CASE WHEN {text} RLIKE {_literal(TIMESTAMP)} THEN try_cast({whole} AS TIMESTAMP) "
-        f"WHEN {text} RLIKE {_literal(TIMESTAMP_TOO)} THEN try_cast({same} AS TIMESTAMP) END"
+        f"CASE WHEN {text} RLIKE {spark_literal(TIMESTAMP)} THEN try_cast({whole} AS TIMESTAMP) "
+        f"WHEN {text} RLIKE {spark_literal(TIMESTAMP_TOO)} THEN try_cast({same} AS TIMESTAMP) END"
     )
 
 
 def _formed(text: str, pattern: str, value: str) -> str:
-    return f"CASE WHEN {text} RLIKE {_literal(pattern)} THEN {value} END"
-
-
-def _literal(pattern: str) -> str:
-    return "'" + pattern.replace("\\", "\\\\") + "'"
+    return f"CASE WHEN {text} RLIKE {spark_literal(pattern)} THEN {value} END"

@@ -1,7 +1,7 @@
-"""Rows and fields that hold nothing: in a CSV file they are as little a row or a field as in a workbook.
+"""Blank rows and fields, which are left out, as in a workbook.
 
-Spreadsheets export their empty rows as lines of delimiters, and empty cells beyond the header as delimiters at a line's
-end.
+Spreadsheets export empty rows as lines of delimiters, and empty cells beyond the header as delimiters at the end of a
+line.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 BLANK = " \t\r\n\xa0"
-"""White space that a person sees as nothing. A short list, so that Python, Spark and a search of bytes agree on it."""
+"""White space that people do not see. The list is short so that Python, Spark and a search of bytes agree on it."""
 BLANK_BYTES = b" \t\r\n\xc2\xa0"
 
 
@@ -19,12 +19,12 @@ def is_blank(fields: Sequence[str]) -> bool:
 
 
 def trimmed(fields: list[str], width: int) -> list[str]:
-    """The fields without those beyond the header's width, where all of these are blank."""
+    """The fields without those beyond the header's width, if all of these are blank."""
     return fields[:width] if len(fields) > width and is_blank(fields[width:]) else fields
 
 
 class BlankRows:
-    """Looks for a line of nothing but blanks and delimiters in a text that comes in pieces."""
+    """Looks for a line of only blanks and delimiters in a text that comes in pieces."""
 
     def __init__(self, delimiters: str) -> None:
         marks = delimiters.encode()
@@ -34,7 +34,7 @@ class BlankRows:
         self.found = False
 
     def take(self, piece: bytes) -> None:
-        """The first line of a text counts for none: it is the header."""
+        """Searches the next piece. The first line of the text is not searched: it is the header."""
         if self.found:
             return
         text = self._kept + piece
@@ -43,5 +43,5 @@ class BlankRows:
         self._kept = text[text.rfind(b"\n", filled) if b"\n" in text[filled:] else len(text) :]
 
     def finish(self) -> None:
-        """The last line may have no line end."""
+        """Searches the last line, which may have no line end."""
         self.take(b"\n")

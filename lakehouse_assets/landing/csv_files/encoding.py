@@ -1,5 +1,5 @@
-"""Is it UTF-8? Each byte is looked at: one `é` of Latin-1 in the last line of a gigabyte must not become U+FFFD in a
-table.
+"""Checks that a text is UTF-8. It checks each byte: a single `é` in Latin-1 in the last line of a gigabyte must not
+become U+FFFD in a table.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ SAMPLE = 64
 
 
 def refuse_utf16(head: bytes) -> None:
-    """Raises UnusableError for UTF-16 and UTF-32, by the byte order mark, or by the zero that is every second byte of a
-    Latin header.
+    """Raises UnusableError for UTF-16 and UTF-32: by the byte order mark, or because every second byte of a header in
+    Latin letters is zero.
 
-    The second must be asked for: such bytes are valid UTF-8 (a zero is U+0000).
+    `Utf8Check` does not find the latter, because such bytes are valid UTF-8 (a zero is U+0000).
     """
     for mark, name in BYTE_ORDER_MARKS.items():
         if head.startswith(mark):
@@ -33,14 +33,14 @@ def refuse_utf16(head: bytes) -> None:
 
 
 class Utf8Check:
-    """Takes a text's bytes piece by piece; a character may stand in two pieces."""
+    """Checks a text's bytes piece by piece. A character may be split between two pieces."""
 
     def __init__(self) -> None:
         self._checked = 0
         self._pending = b""
 
     def take(self, piece: bytes) -> None:
-        """Raises UnusableError with the place of the first byte that is not UTF-8."""
+        """Raises UnusableError with the offset of the first byte that is not UTF-8."""
         if not self._pending and piece.isascii():
             self._checked += len(piece)
             return

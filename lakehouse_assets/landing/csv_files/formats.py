@@ -1,11 +1,11 @@
-"""Formats that are not CSV, by what a file begins with: each is quarantined with what it is and what to do."""
+"""Recognises formats that are not CSV by a file's first bytes. Each is quarantined with its name and what to do."""
 
 from __future__ import annotations
 
 import re
 
 HEAD = 1024
-"""Bytes that tell. A tar archive's mark stands at 257."""
+"""The number of bytes that are needed. A tar archive's mark is at 257."""
 GZIP_MAGIC = b"\x1f\x8b"
 TAR_MARK = slice(257, 262)
 BY_MAGIC = (
@@ -25,11 +25,11 @@ BY_MAGIC = (
     (b"%PDF-", "a PDF document, not CSV: export the table from where it comes from"),
 )  # fmt: skip
 JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[{\[\]])')
-"""Not every bracket: headers are written `[order_id],[date]`, too."""
+"""A bracket alone does not mean JSON: some headers are written `[order_id],[date]`."""
 
 
 def foreign_format(head: bytes) -> str | None:
-    """What a file is, and what to do, worded to follow 'is'; None where it may be text."""
+    """The format of a file and what to do, worded to follow 'is'; None if it may be text."""
     if head[TAR_MARK] == b"ustar":
         return "a tar archive, not CSV: unpack it first"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):

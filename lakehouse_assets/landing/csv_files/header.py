@@ -1,19 +1,19 @@
-"""Which of a file's first records is its header: reports have lines of title above it."""
+"""Finds the header among a file's first records: reports have lines of title above it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import zip_longest
 
-from lakehouse_assets.landing.csv_files.dialect import FirstRecord
+from lakehouse_assets.landing.csv_files.first_records import FirstRecord
 from lakehouse_assets.landing.routing import Columns, missing, shared
 
 
 def find_header(read: list[list[FirstRecord]], columns_of: Callable[[tuple[str, ...]], Columns | None]) -> FirstRecord:
-    """The first record that has all required columns of the dataset it is held against (`columns_of`), by the delimiter
-    that gives most of its columns.
+    """The first record that has all required columns of the dataset that it is compared with (`columns_of`), read with
+    the delimiter that gives most of its columns.
 
-    If there is none: the record that shares most columns with its dataset, the first of equals.
+    If there is none, the record that shares most columns with its dataset; of several, the first.
     """
     for same_place in zip_longest(*read):
         complete = [
@@ -32,15 +32,15 @@ def _known(record: FirstRecord, columns_of: Callable[[tuple[str, ...]], Columns 
 
 
 def taken_for_header(header: FirstRecord) -> str:
-    """To follow the reason why a header fits no dataset."""
+    """A remark that follows the reason why a header fits no dataset."""
     return f"(row {header.row}{'' if header.above else ', the first that is not blank,'} was taken for the header)"
 
 
 def titles_problem(header: FirstRecord, columns: Columns) -> str | None:
-    """Lines of title are left out; rows of data above the header are not: a file that someone sorted with its header
-    may have some.
+    """The problem that rows above the header may be data, or None. Lines of title are skipped, but rows of data must
+    not be; a file has some above its header if someone sorted it together with the header.
 
-    A row of data fills the required columns. Where one column is required, a title with two fields may be one.
+    A row counts as data if it fills as many fields as there are required columns, and at least two.
     """
     like_data = max(len(columns.required_names), min(2, len(header.cells)))
     if any(filled >= like_data for filled in header.above):

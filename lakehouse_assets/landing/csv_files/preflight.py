@@ -1,22 +1,24 @@
-"""Looks at one file before any engine does, and sets aside what no engine could read rightly.
+"""Preflight: checks one file before an engine reads it, and finds those that no engine could read correctly.
 
-An engine that meets Latin-1, half a gzip file or an unclosed quote may guess, skip or stop the whole batch. So each
-file is streamed in bounded memory: once, at the disk's speed, and where it has quotes, blank rows or nameless columns a
-second time, record by record (`records`).
+On Latin-1, half a gzip file or an unclosed quote, an engine may guess, skip rows or stop the whole batch. So each file
+is streamed in bounded memory: once, at the disk's speed, and if it has quotes, blank rows or nameless columns, a second
+time, record by record (`records`).
 """
 
 from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.landing.column_names import named_width, shown
 from lakehouse_assets.landing.csv_files.blanks import BlankRows
-from lakehouse_assets.landing.csv_files.dialect import DELIMITERS, HEAD, FirstRecord, first_records
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 from lakehouse_assets.landing.csv_files.encoding import Utf8Check, refuse_utf16
+from lakehouse_assets.landing.csv_files.first_records import DELIMITERS, HEAD, FirstRecord, first_records
 from lakehouse_assets.landing.csv_files.header import find_header, taken_for_header, titles_problem
 from lakehouse_assets.landing.csv_files.records import Records, read_records
 from lakehouse_assets.landing.csv_files.unpacking import ArrivingFile, Limits, TextBytes, UnusableError
@@ -27,42 +29,35 @@ __all__ = ["Limits", "Preflight", "UnusableError", "preflight", "route_file"]
 
 @dataclass(frozen=True)
 class Preflight:
-    """What one file is. Where there is a `problem` the file is set aside unread, and of the rest only `sha256` and
-    `size` are certain.
+    """The findings about one file. If there is a `problem`, the file is quarantined unread, and of the other fields
+    only `sha256` and `size` are certain.
+
+    problem: the reason, worded to follow the file's name ("is not UTF-8: …"). It names columns and positions, never a
+        row's values.
+    empty: no bytes, only blank lines, or a header without rows.
+    dialect: how the file is written. (In a file without a header, `dialect.header` holds a row's values.)
+    extra_columns, absent_columns: columns that the contract does not know; optional columns that the file lacks.
+    newline: the line end: "\\n", "\\r\\n", "\\r" or "mixed".
+    sha256, size: of the bytes as they arrived.
+    padded: zeros follow the gzip content, or are between its members.
+    header_lines: the number of lines of the header: a quoted name may hold a line break.
+    notes: what was left out, or read differently from how it is written; each becomes a warning in the report.
+    rows_aside: the number of rows of a file with a problem: records below the header, or lines if the records cannot
+        be read; None if the text cannot be read.
     """
 
-    problem: str | None
-    """Why, worded to follow the file's name ('is not UTF-8: …'); names columns and places, never a row's values."""
-    empty: bool
-    """No bytes, blank lines, or nothing but a header."""
-    compression: str
-    """"none" or "gzip", by the content."""
-    delimiter: str
-    header: tuple[str, ...]
-    """Normalised names in the file's order. (In a file without a header these are a row's values.)"""
-    extra_columns: tuple[str, ...]
-    absent_columns: tuple[str, ...]
-    quoted: bool
-    """A quote character stands somewhere in the file."""
-    multiline: bool
-    """A quoted field holds a line break."""
-    newline: str
-    """What ends the lines: "\\n", "\\r\\n", "\\r" or "mixed"."""
-    sha256: str
-    """Of the bytes as they arrived."""
-    size: int
-    """Bytes as they arrived."""
-    skipped_lines: int = 0
-    """Lines before the header: blank ones, titles, Excel's `sep=` line."""
+    problem: str | None = None
+    empty: bool = False
+    dialect: Dialect = field(default_factory=lambda: Dialect(quoted=False, multiline=False))
+    extra_columns: tuple[str, ...] = ()
+    absent_columns: tuple[str, ...] = ()
+    newline: str = "\n"
+    sha256: str = ""
+    size: int = 0
     padded: bool = False
-    """Zeros stand behind its gzip content, or between its parts."""
     header_lines: int = 1
-    """A name in quotes may hold a line break."""
     notes: tuple[str, ...] = ()
-    """What was taken for something else than it is written as, or left out; each a warning of the report."""
     rows_aside: int | None = None
-    """How many rows a file with a problem has, as far as its text can be read: its records below the header, or else
-    its lines; None without a text."""
 
 
 def preflight(
@@ -72,26 +67,40 @@ def preflight(
     contracts: Mapping[str, Contract] | None = None,
     name: str = "",
 ) -> Preflight:
-    """Reads a CSV file, gzipped or not, and says whether and how an engine can read it by the contract. Never raises
-    for what is in it.
+    """Reads a CSV file, gzipped or not, and finds out whether and how an engine can read it by the contract. Never
+    raises for a file's content.
 
-    `contracts`: all datasets, and `name`: the file's own name; the file may turn out to be meant for another dataset
-    than the contract's.
+    contracts: all datasets; name: the file's own name. Both serve to recognise a file of another dataset.
     """
     file = ArrivingFile(path, limits)
-    found = Preflight(None, False, "none", ",", (), (), (), False, False, "\n", "", 0)
+    found = Preflight()
     try:
-        found = _read(file, contract, contracts or {contract.dataset: contract}, name, found)
+        found = _read(file, contract, contracts or {contract.dataset: contract}, name)
     except UnusableError as unusable:
         found = replace(found, problem=str(unusable))
     file.finish()
-    return replace(found, compression=file.compression, padded=file.padded, sha256=file.sha256, size=file.size)
+    found = replace(found, padded=file.padded, sha256=file.sha256, size=file.size)
+    return _written(found, compression=file.compression, regular=_is_regular(found))
+
+
+def _written(found: Preflight, **dialect: Any) -> Preflight:
+    """The findings with these facts of the dialect."""
+    return replace(found, dialect=replace(found.dialect, **dialect))
+
+
+def _is_regular(found: Preflight) -> bool:
+    return (
+        not found.padded
+        and found.newline in ("", "\n", "\r\n")
+        and not found.dialect.skipped_lines
+        and found.header_lines == 1
+    )
 
 
 def route_file(path: Path, contracts: Mapping[str, Contract], name: str = "") -> Route | None:
     """The dataset that a file is for, by its first bytes and its name; None if it is empty.
 
-    Raises UnusableError, with the reason, where these bytes are no text that could have a header.
+    Raises UnusableError, with the reason, if these bytes are not text that could have a header.
     """
     scan = _Scan()
     for chunk in ArrivingFile(path, Limits()).chunks():
@@ -106,14 +115,12 @@ def route_file(path: Path, contracts: Mapping[str, Contract], name: str = "") ->
     return replace(found, reason=f"{found.reason} {taken_for_header(header)}") if found.reason else found
 
 
-def _read(
-    file: ArrivingFile, contract: Contract, contracts: Mapping[str, Contract], name: str, found: Preflight
-) -> Preflight:
+def _read(file: ArrivingFile, contract: Contract, contracts: Mapping[str, Contract], name: str) -> Preflight:
     scan = _Scan()
     for chunk in file.chunks():
         scan.take(chunk)
     scan.finish()
-    found = replace(found, quoted=scan.quoted, newline=_newline(scan.newlines()))
+    found = Preflight(dialect=Dialect(quoted=scan.quoted, multiline=False), newline=_newline(scan.newlines()))
     read = first_records(scan.head_text(), whole=not scan.beyond_head)
     if not read:
         if scan.text_beyond_head:
@@ -123,14 +130,12 @@ def _read(
     check = check_header(header.cells, contract, contracts, name)
     found = replace(
         found,
-        delimiter=header.delimiter,
-        header=check.names,
         extra_columns=check.extra,
         absent_columns=check.absent,
-        skipped_lines=header.skipped_lines,
         header_lines=header.end - header.skipped_lines,
         empty=not scan.text_beyond_head and header.nothing_below,
     )
+    found = _written(found, header=check.names, delimiter=header.delimiter, skipped_lines=header.skipped_lines)
     problem = check.problem or titles_problem(header, contract)
     if check.problem and missing(header.cells, contract):
         problem = f"{problem} {taken_for_header(header)}"
@@ -155,25 +160,27 @@ def _read(
         return replace(
             found, problem=problem or str(unusable), rows_aside=max(0, scan.lines() - header.skipped_lines - 1)
         )
-    found = replace(found, multiline=records.multiline, newline=_newline(records.newlines), empty=records.rows == 0)
+    found = replace(found, newline=_newline(records.newlines), empty=records.rows == 0)
+    found = _written(found, multiline=records.multiline)
     if problem is not None:
         return replace(found, problem=problem, rows_aside=records.rows + (not shared(header.cells, contract)))
     return _without_nameless_end(replace(found, notes=_notes(header, check, records.blank_rows)), named, records)
 
 
 def _without_nameless_end(found: Preflight, named: int, records: Records) -> Preflight:
-    """Delimiters at the end of the header make no column where no row has something there."""
+    """The findings without the nameless columns at the header's end, if no row has a value there."""
     if records.beyond:
         return found
-    kept = found.header[:named]
-    return replace(found, header=kept, extra_columns=tuple(column for column in found.extra_columns if column in kept))
+    kept = found.dialect.header[:named]
+    found = replace(found, extra_columns=tuple(column for column in found.extra_columns if column in kept))
+    return _written(found, header=kept)
 
 
 def _notes(header: FirstRecord, check: HeaderCheck, blank_rows: int) -> tuple[str, ...]:
     notes = []
     if header.above:
         skipped = "1 row above it was" if header.skipped_lines == 1 else f"{header.skipped_lines} rows above it were"
-        notes.append(f"the header stands in row {header.row}; {skipped} skipped")
+        notes.append(f"the header is in row {header.row}; {skipped} skipped")
     if check.respelled:
         taken = ", ".join(f'"{shown(text.strip(" "))}" for {column}' for text, column in check.respelled)
         notes.append(f"columns known by another spelling: {taken}")
@@ -187,8 +194,8 @@ def _newline(kinds: frozenset[str]) -> str:
 
 
 class _Scan:
-    """What one pass over a text's bytes shows. The header is parsed from `head`, its first bytes (HEAD of them, up to a
-    piece more).
+    """The facts that one pass over a text's bytes shows. The header is parsed from `head`: its first HEAD bytes, and up
+    to a chunk more.
     """
 
     def __init__(self) -> None:
@@ -202,7 +209,7 @@ class _Scan:
         self._last = b""
 
     def take(self, chunk: bytes) -> None:
-        """Raises UnusableError where the text is not UTF-8."""
+        """Raises UnusableError if the text is not UTF-8."""
         if not self.head:
             refuse_utf16(chunk)
         self.encoding.take(chunk)
@@ -220,7 +227,7 @@ class _Scan:
         self._last = chunk[-1:]
 
     def finish(self) -> None:
-        """Raises UnusableError where the text ends in the middle of a character."""
+        """Raises UnusableError if the text ends in the middle of a character."""
         self.encoding.finish()
         self.blank_rows.finish()
 

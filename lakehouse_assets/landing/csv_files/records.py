@@ -1,8 +1,6 @@
-"""Reads a CSV file with quotes record by record, as RFC 4180 has it, to find the quote that would swallow the rows
-after it.
+"""Reads a CSV file with quotes record by record (RFC 4180), to find a quote that would swallow the rows after it.
 
-Engines differ in what they do at such a quote, and none of it is right: only whoever wrote the file knows where its
-records end.
+Engines treat such a quote differently, and none is right: only the writer of the file knows where its records end.
 """
 
 from __future__ import annotations
@@ -14,22 +12,23 @@ from dataclasses import dataclass
 from itertools import islice
 
 from lakehouse_assets.landing.csv_files.blanks import is_blank, trimmed
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 from lakehouse_assets.landing.csv_files.unpacking import UnusableError
 
 LONGEST_RECORD = 16 << 20
-"""Characters. A quote that is never closed makes the rest of the file one field: memory must not hold it."""
+"""In characters. A quote that is never closed makes the rest of the file one field, which must not fill the memory."""
 
 FIELD_LIMIT = (1 << 31) - 1
-"""Python's csv refuses fields above 131,072 characters. Its limit is one for the process: as every thread sets the
-same, none hinders another.
+"""By default Python's csv module refuses fields above 131,072 characters. The limit is global to the process, so every
+thread sets the same.
 """
 
 
 @dataclass(frozen=True)
 class Records:
-    """`newlines`: what ends the records, whatever stands inside their quotes. `rows`: records below the header that are
-    not blank; `blank_rows`: those that are, empty lines not counted. `beyond`: a row has something in a column behind
-    the last one that has a name."""
+    """Facts about a file's records. `multiline`: a record has several lines. `newlines`: the line ends of the records,
+    without those inside quotes. `rows`: the number of records below the header that are not blank; `blank_rows`: of
+    those that are, without empty lines. `beyond`: a row has a value after the last column that has a name."""
 
     multiline: bool
     newlines: frozenset[str]
@@ -39,9 +38,9 @@ class Records:
 
 
 def read_records(stream: io.RawIOBase, delimiter: str, skipped_lines: int, named: int, width: int) -> Records:
-    """What the records of a UTF-8 text are, its header below `skipped_lines` lines, with `width` columns, of which the
-    first `named` end with one that has a name. Raises UnusableError, naming the record and its line, where one breaks
-    the file's structure."""
+    """Reads the records of a UTF-8 text. Its header is below `skipped_lines` lines and has `width` columns; after the
+    first `named` none has a name. Raises UnusableError, with the record and its line, if one breaks the file's
+    structure."""
     csv.field_size_limit(FIELD_LIMIT)
     lines = _Lines(io.TextIOWrapper(io.BufferedReader(stream, 1 << 20), "utf-8-sig", newline=""))
     reader = csv.reader(iter(lines), delimiter=delimiter, strict=True)
@@ -76,15 +75,15 @@ def read_records(stream: io.RawIOBase, delimiter: str, skipped_lines: int, named
     )
 
 
-def records_below_header(text: io.TextIOBase, delimiter: str, skipped_lines: int, width: int) -> Iterator[list[str]]:
-    """The fields of each record below the header that is not blank, without blank ones beyond the header's `width`;
-    above the header are `skipped_lines` lines. Of text that preflight let through."""
+def records_below_header(text: io.TextIOBase, dialect: Dialect) -> Iterator[list[str]]:
+    """Yields the fields of each record below the header that is not blank, without blank fields beyond the header's
+    width. `text`: the text of a file that preflight accepted."""
     csv.field_size_limit(FIELD_LIMIT)
-    records = csv.reader(islice(text, skipped_lines, None), delimiter=delimiter, strict=True)
+    records = csv.reader(islice(text, dialect.skipped_lines, None), delimiter=dialect.delimiter, strict=True)
     rows = (fields for fields in records if not is_blank(fields))
     next(rows, None)
     for fields in rows:
-        yield trimmed(fields, width)
+        yield trimmed(fields, len(dialect.header))
 
 
 def _cause(error: Exception, lines: _Lines) -> str:
@@ -94,7 +93,7 @@ def _cause(error: Exception, lines: _Lines) -> str:
 
 
 def _newline(ending: str) -> str:
-    """Nothing ends the last record of a file without a line break at its end."""
+    """The line end; empty for the last record of a file that does not end with one."""
     return next((newline for newline in ("\r\n", "\n", "\r") if ending.endswith(newline)), "")
 
 
@@ -103,7 +102,7 @@ class _TooLongError(Exception):
 
 
 class _Lines:
-    """The text's lines for the csv module, which takes as many as a record has."""
+    """Gives the text's lines to the csv module, which takes as many as a record has."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text

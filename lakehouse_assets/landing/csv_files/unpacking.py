@@ -1,6 +1,7 @@
-"""A file's bytes as they arrived, hashed and unpacked on the way, in bounded memory.
+"""Reads a file's bytes in bounded memory, and hashes and unpacks them on the way.
 
-What a file is, its first bytes say: senders name gzip `.csv` and text `.gz`, and put workbooks where CSV belongs.
+The first bytes decide the format, not the name: senders name gzip `.csv` and text `.gz`, and put workbooks where CSV
+belongs.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 class UnusableError(Exception):
-    """Why the whole file is set aside, worded to follow the file's name: 'is cut off …'."""
+    """The file must be quarantined. The message is the reason, worded to follow the file's name: 'is cut off …'."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """A file that unpacks to more than `max_bytes` is set aside, and so is one that shows a bomb: above
-    `bomb_from_bytes`, more than `max_ratio` bytes of each packed one. (Tables in CSV pack 5 to 50 to one; what gzip can
-    do is 1,032 to one.)"""
+    """A file that unpacks to more than `max_bytes` is quarantined. So is a suspected bomb: a file that unpacks to more
+    than `bomb_from_bytes` and to more than `max_ratio` times its size. (CSV shrinks to between 1/5 and 1/50 of its
+    size; gzip's best is 1/1,032.)
+    """
 
     max_bytes: int = 100 << 30
     max_ratio: int = 250
@@ -38,10 +40,10 @@ class Limits:
 
 
 class ArrivingFile:
-    """One reading of one file. `sha256` and `size` are those of the bytes as they arrived: so far, and of all of them
-    after `finish`.
+    """One reading of one file. `sha256` and `size` are those of the bytes as they arrived: of those read so far, and of
+    the whole file after `finish`.
 
-    `padded`: zeros stand behind a gzip member, which neither DuckDB nor Hadoop's reader gets over.
+    `padded`: a gzip member is followed by zeros, which neither DuckDB nor Hadoop's reader can skip.
     """
 
     def __init__(self, path: Path, limits: Limits) -> None:
@@ -57,14 +59,14 @@ class ArrivingFile:
         return self._hash.hexdigest()
 
     def chunks(self) -> Iterator[bytes]:
-        """The content, unpacked, in pieces of at most a mebibyte. Raises UnusableError for broken gzip, too much
+        """Yields the unpacked content, in pieces of at most a mebibyte. Raises UnusableError for damaged gzip, too much
         content and other formats.
         """
         with self.path.open("rb", buffering=0) as file:
             yield from _of_no_other_format(self._unpacked(file))
 
     def finish(self) -> None:
-        """Hashes what a reading that stopped early has left."""
+        """Hashes the rest of the file after a reading that stopped early."""
         with self.path.open("rb", buffering=0) as file:
             file.seek(self.size)
             for _ in self._arrived(file):
@@ -92,9 +94,7 @@ class ArrivingFile:
             total += len(first)
 
     def _members(self, packed: bytes, arrived: Iterator[bytes]) -> Iterator[bytes]:
-        """A gzip file is one or more members, one after the other (RFC 1952); zeros may pad its end, as tape drives
-        do.
-        """
+        """Unpacks the members of a gzip file, one after the other (RFC 1952). Tape drives pad its end with zeros."""
         total = 0
         member = zlib.decompressobj(GZIP_WINDOW)
         while packed:
@@ -125,7 +125,7 @@ class ArrivingFile:
         if len(rest) < len(GZIP_MAGIC):
             rest += next(arrived, b"")
         if not rest.startswith(GZIP_MAGIC):
-            raise UnusableError("is damaged: after its gzip content stand bytes that are no gzip")
+            raise UnusableError("is damaged: its gzip content is followed by bytes that are not gzip")
         return rest
 
     def _without_padding(self, rest: bytes) -> bytes:
@@ -140,7 +140,7 @@ class ArrivingFile:
 
 
 def _of_no_other_format(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same chunks, once the first bytes were looked at: a gzip member may hold few of them."""
+    """The same chunks, after a check of the first bytes; a gzip member may have only a few of them."""
     held: list[bytes] = []
     known = 0
     for chunk in chunks:
@@ -156,7 +156,7 @@ def _of_no_other_format(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class TextBytes(io.RawIOBase):
-    """The unpacked content as a stream, for readers that take one."""
+    """The unpacked content as a stream."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks

@@ -1,18 +1,20 @@
-"""An .xlsx file is a zip archive of XML parts. This reads the parts with their true sizes, and refuses what is built to
-exhaust its reader.
+"""Reads and checks the parts of an .xlsx file, which is a zip archive of XML parts, and refuses archives that are built
+to exhaust their reader.
 
-A zip's directory may lie: a bomb declares small parts, a truncated file has no directory, a part may be named twice. So
-each XML part is unpacked once here, counted against the limits and checked against the directory, before a reader that
-trusts it gets to see the file.
+The directory of a zip archive may be false: a bomb declares small parts, a truncated file has no directory, two parts
+may have one name. So each XML part is unpacked once here, counted against the limits and compared with the directory,
+before calamine, which trusts it, reads the file.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,13 +22,14 @@ from typing import IO
 from xml.etree import ElementTree
 
 from lakehouse_assets.errors import BadData
+from lakehouse_assets.landing.workbooks.cell_check import CellContext
 from lakehouse_assets.landing.workbooks.formats import refuse_other_archives, refuse_other_files
-from lakehouse_assets.landing.workbooks.judge import CellContext
 from lakehouse_assets.landing.workbooks.scan import CHUNK, Part, Scan, whole_cells
 from lakehouse_assets.landing.workbooks.styles import Shown, date_styles, ordinary_cell
 from lakehouse_assets.landing.workbooks.xml import SpecialCells, read_special_cells
 
-LOCAL_HEADER = 30
+ENCRYPTED = 0x1
+"""A bit of a member's flags."""
 CONTENT_TYPES = "[content_types].xml"
 USUAL_WORKBOOK, USUAL_SHARED_TEXTS, USUAL_STYLES = "xl/workbook.xml", "xl/sharedstrings.xml", "xl/styles.xml"
 SHARED_TEXT = re.compile(rb"<(?:[\w.-]+:)?si[\s/>]")
@@ -40,9 +43,9 @@ NO_WORKSHEET = {
 
 @dataclass(frozen=True)
 class WorkbookLimits:
-    """What one workbook may take. `max_bytes` of all its parts unpacked, and of the CSV text written; a bomb is taken
-    to be what, above `bomb_from_bytes`, unpacks to more than `max_ratio` times the file (the sheets seen unpack to 5 to
-    20 times)."""
+    """The resources that one workbook may use. `max_bytes`: of all its parts unpacked, and of the CSV text written. A
+    workbook counts as a bomb if it unpacks to more than `bomb_from_bytes` and to more than `max_ratio` times its size.
+    (Real workbooks unpack to 5 to 20 times their size.)"""
 
     max_file_bytes: int = 1 << 30
     max_bytes: int = 4 << 30
@@ -55,7 +58,7 @@ class WorkbookLimits:
 
 @dataclass(frozen=True)
 class ListedSheet:
-    """A sheet as the workbook lists it. `part` is None where it has no rows that can be read, for this `reason`."""
+    """A sheet in the workbook's list. `part` is None if it has no rows that can be read; `reason` says why."""
 
     name: str
     hidden: bool
@@ -64,12 +67,10 @@ class ListedSheet:
 
 
 class Archive:
-    """The parts of one workbook that its sheets need, checked: the list of sheets, styles, shared texts, and each
-    worksheet as it is asked for.
+    """The checked parts of one workbook that its sheets need: the list of sheets, styles, shared texts and worksheets.
 
-    What no sheet needs (pictures, pivot tables, queries, macros, properties) is not unpacked, here as in calamine: so
-    nothing in it can do harm. Raises BadData, with the reason for setting the file aside, if the workbook cannot be
-    read safely.
+    Neither this class nor calamine unpacks other parts (pictures, pivot tables, queries, macros, properties), so they
+    can do no harm. Raises BadData, with the reason to quarantine the file, if the workbook cannot be read safely.
     """
 
     def __init__(self, path: Path, limits: WorkbookLimits) -> None:
@@ -81,6 +82,7 @@ class Archive:
         self._ordinary: re.Pattern[bytes] | None = None
         self._file = path.open("rb")
         try:
+            self._zip = self._open_zip()
             self._members = self._directory()
             if CONTENT_TYPES in self._members:
                 self._part(CONTENT_TYPES)
@@ -100,16 +102,14 @@ class Archive:
 
     @property
     def is_usual(self) -> bool:
-        """Whether all parts have the names that calamine expects, so that it reads the same ones as were checked
-        here.
-        """
+        """Whether all parts have the names that calamine expects. Then it reads the parts that were checked here."""
         unlike = (self.shared_texts, USUAL_SHARED_TEXTS), (self.styles, USUAL_STYLES)
         return self._workbook == USUAL_WORKBOOK and all(
             name == usual or (name is None and usual not in self._members) for name, usual in unlike
         )
 
-    def second_look(self, part: Part) -> SpecialCells:
-        """The cells of a sheet that are read from its XML."""
+    def special_cells(self, part: Part) -> SpecialCells:
+        """The cells of a sheet that have to be read from its XML."""
         return read_special_cells(
             self.chunks(part.name), CellContext(self._date_styles, self._count_of_shared_texts, self.from_1904)
         )
@@ -125,7 +125,7 @@ class Archive:
         return sum(len(SHARED_TEXT.findall(piece)) for piece in whole_cells(self.chunks(self.shared_texts)))
 
     def _listed(self) -> tuple[list[ListedSheet], bool]:
-        """The sheets in the workbook's order, and whether its dates count from 1904."""
+        """The sheets in the workbook's order, and whether its dates are counted from 1904."""
         root = self._tree(self._workbook)
         properties = next((element for element in root if element.tag.endswith("}workbookPr")), None)
         from_1904 = properties is not None and properties.get("date1904") in ("1", "true", "on")
@@ -141,7 +141,7 @@ class Archive:
                 name,
                 hidden,
                 None,
-                "the workbook lists it and does not say which of its parts it is: save it with Excel again",
+                "the workbook lists it but does not say which of its parts it is: save it with Excel again",
             )
         if kind != "worksheet":
             return ListedSheet(
@@ -154,8 +154,8 @@ class Archive:
         return ListedSheet(name, hidden, self._part(target, self._ordinary))
 
     def _relations(self, source: str) -> dict[str, tuple[str, str]]:
-        """Identifier, kind (the last word of its type) and part of each relation of a part (of the whole package:
-        "").
+        """The relations of a part ("" for the whole package): by identifier, the kind (the last word of the type) and
+        the part that it points to.
         """
         folder, name = posixpath.split(source)
         return {
@@ -167,7 +167,9 @@ class Archive:
         }
 
     def _of_kind(self, kind: str, usual: str) -> str | None:
-        """The workbook's part of this kind, checked; or the one that calamine reads because of its name."""
+        """The workbook's part of this kind, checked, or None. The part with the usual name is checked too, because
+        calamine reads it.
+        """
         name = next(
             (target for its_kind, target in self._relations(self._workbook).values() if its_kind == kind), usual
         )
@@ -176,23 +178,56 @@ class Archive:
         return self._part(name).name if name in self._members else None
 
     def _part(self, name: str, ordinary: re.Pattern[bytes] | None = None) -> Part:
-        """A part, checked when it is first asked for."""
+        """A part; it is checked on the first call."""
         if name not in self._parts:
             self._parts[name] = self._checked(name, ordinary)
         return self._parts[name]
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """A part's bytes. Each was found good before."""
-        return self._inflated(self._members[name])
+        """Yields a part's bytes, all that its compressed data hold. Raises BadData if they cannot be unpacked, or if
+        they do not have the checksum that the archive's directory declares.
+        """
+        with self._open_part(self._members[name]) as part:
+            try:
+                while chunk := part.read(CHUNK):
+                    yield chunk
+            except EOFError as error:
+                raise BadData(f"the workbook is cut off: its part {name} ends in the middle") from error
+            except zipfile.BadZipFile as error:
+                raise _undeclared(name) from error
+            except zlib.error as error:
+                raise BadData(f"the workbook is damaged: its part {name} cannot be unpacked ({error})") from error
 
-    def _directory(self) -> dict[str, zipfile.ZipInfo]:
+    def _open_part(self, member: zipfile.ZipInfo) -> IO[bytes]:
+        if member.flag_bits & ENCRYPTED:
+            raise BadData("the workbook is encrypted: save it without a password")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise BadData(f"the workbook's part {member.filename} is packed by a method that Excel does not use")
+        # zipfile reads no further than the declared size, but calamine does: a bomb may declare the size and the
+        # checksum of its first bytes. With the largest size declared, zipfile reads a part to its true end.
+        whole = copy(member)
+        whole.file_size = sys.maxsize
+        try:
+            if 0 <= member.header_offset < self._size:
+                return self._zip.open(whole)
+            cause = None
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            cause = error
+        raise BadData(
+            f"the workbook is damaged: its part {member.filename} is not where the archive's directory says"
+        ) from cause
+
+    def _open_zip(self) -> zipfile.ZipFile:
         refuse_other_files(self._file)
         if self._size > self._limits.max_file_bytes:
             raise BadData(f"the workbook has {self._size:,} bytes, above the limit of {self._limits.max_file_bytes:,}")
         try:
-            members = zipfile.ZipFile(self._file).infolist()
+            return zipfile.ZipFile(self._file)
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise BadData(f"the workbook is cut off or damaged: {error}") from error
+
+    def _directory(self) -> dict[str, zipfile.ZipInfo]:
+        members = self._zip.infolist()
         if len(members) > self._limits.max_parts:
             raise BadData(f"the workbook has {len(members):,} parts, above the limit of {self._limits.max_parts:,}")
         refuse_other_archives(self._file, members)
@@ -209,69 +244,33 @@ class Archive:
         )
 
     def _checked(self, name: str, ordinary: re.Pattern[bytes] | None) -> Part:
-        """Unpacks a part once: its size and checksum must be those declared, its text UTF-8 without a DTD."""
+        """Unpacks a part once. Its size and checksum must be the declared ones, and its text UTF-8 without a DTD."""
         if name not in self._members:
             raise BadData(f"the workbook is damaged: it has no part {name[:200]}")
         if name in self._doubled:
             raise BadData(f"the workbook is damaged: two of its parts have one name, {name[:200]}")
-        member = self._members[name]
-        tally = _Tally()
+        size = 0
         scan = Scan(ordinary)
-        for piece in whole_cells(self._counted(name, tally)):
+        for piece in whole_cells(self._counted(name)):
             if b"<!DOCTYPE" in piece or b"<!ENTITY" in piece:
                 raise BadData(
                     f"the workbook's part {name} declares XML entities, which no spreadsheet program writes: it is"
                     " refused as an attack"
                 )
             scan.take(piece)
-        if tally.size != member.file_size or tally.checksum != member.CRC:
-            raise BadData(f"the workbook is damaged: its part {name} is not what the archive's directory declares")
+            size += len(piece)
+        if size != self._members[name].file_size:
+            raise _undeclared(name)
         return Part(name, scan.row_tags, scan.suspicious)
 
-    def _counted(self, name: str, tally: _Tally) -> Iterator[bytes]:
-        for chunk in self._inflated(self._members[name]):
-            if tally.size == 0 and (chunk.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in chunk[:4]):
+    def _counted(self, name: str) -> Iterator[bytes]:
+        first = True
+        for chunk in self.chunks(name):
+            if first and (chunk.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in chunk[:4]):
                 raise BadData(f"the workbook's part {name} is not UTF-8: save it with Excel or LibreOffice again")
-            tally.size += len(chunk)
-            tally.checksum = zlib.crc32(chunk, tally.checksum)
+            first = False
             self._count(len(chunk))
             yield chunk
-
-    def _inflated(self, member: zipfile.ZipInfo) -> Iterator[bytes]:
-        """A member's bytes: as many as are really there, not as many as its directory entry declares (which is where
-        `zipfile` stops).
-        """
-        if member.flag_bits & 0x1:
-            raise BadData("the workbook is encrypted: save it without a password")
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise BadData(f"the workbook's part {member.filename} is packed by a method that Excel does not use")
-        offset = min(max(member.header_offset, 0), self._size)  # below 0 where bytes are missing before the directory
-        self._file.seek(offset)
-        header = self._file.read(LOCAL_HEADER)
-        if not header.startswith(b"PK\x03\x04") or len(header) < LOCAL_HEADER:
-            raise BadData(
-                f"the workbook is damaged: its part {member.filename} is not where the archive's directory says"
-            )
-        names = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-        place = offset + LOCAL_HEADER + names
-        stored = _pieces(self._file, place, member.compress_size)
-        if member.compress_type == zipfile.ZIP_STORED:
-            yield from stored
-            return
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            for piece in stored:
-                packed = piece
-                while packed and not inflater.eof:
-                    yield inflater.decompress(packed, CHUNK)
-                    packed = inflater.unconsumed_tail
-            yield inflater.flush()
-        except zlib.error as error:
-            raise BadData(
-                f"the workbook is damaged: its part {member.filename} cannot be unpacked ({error})"
-            ) from error
-        if not inflater.eof:
-            raise BadData(f"the workbook is cut off: its part {member.filename} ends in the middle")
 
     def _count(self, more: int) -> None:
         self._unpacked += more
@@ -286,23 +285,8 @@ class Archive:
         try:
             return ElementTree.fromstringlist(list(self.chunks(self._part(name).name)))
         except ElementTree.ParseError as error:
-            raise BadData(f"the workbook is damaged: its part {name} is no XML ({error})") from error
+            raise BadData(f"the workbook is damaged: its part {name} is not XML ({error})") from error
 
 
-@dataclass
-class _Tally:
-    """Of a part's bytes."""
-
-    size: int = 0
-    checksum: int = 0
-
-
-def _pieces(file: IO[bytes], place: int, size: int) -> Iterator[bytes]:
-    while size > 0:
-        file.seek(place)  # another reading of the same file may have moved it
-        piece = file.read(min(CHUNK, size))
-        if not piece:
-            return
-        place += len(piece)
-        size -= len(piece)
-        yield piece
+def _undeclared(name: str) -> BadData:
+    return BadData(f"the workbook is damaged: its part {name} is not what the archive's directory declares")

@@ -1,4 +1,4 @@
-"""What the text of a CSV says of a cell's value, as calamine gives it."""
+"""The text of a cell in CSV, made from the value that calamine gives."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Value = str | float | bool | date | time | timedelta
 
 
 def cell_text(value: Value) -> str | None:
-    """90.0 is 90, dates and times are ISO 8601, midnight is a date.
+    """The text of a value: 90.0 becomes 90, dates and times become ISO 8601, and a midnight becomes a date.
 
-    None for a number that a double may not hold exactly: `SpecialCells.large` has it as the file does.
+    None for a number that a double may not hold exactly: `SpecialCells.large` has it as it is in the file.
     """
     if isinstance(value, str):
         return value
@@ -40,7 +40,7 @@ def _duration(value: timedelta) -> str:
 
 
 def large_number_text(raw: str) -> str:
-    """A number of the sheet's XML, digit for digit, without an exponent; as it stands where that would be no double."""
+    """A number of the sheet's XML, digit for digit and without an exponent; unchanged if no double can hold it."""
     try:
         number = Decimal(raw)
     except InvalidOperation:
@@ -49,7 +49,7 @@ def large_number_text(raw: str) -> str:
 
 
 def column_name(number: int) -> str:
-    """Of the column with this number, from 0: A to XFD."""
+    """The name, A to XFD, of the column with this number, which counts from 0."""
     name = ""
     number += 1
     while number:

@@ -1,7 +1,8 @@
-"""Excel workbooks become CSV files, one for each sheet that is a dataset's; every other sheet is named with the reason.
+"""Converts Excel workbooks to CSV files: one for each sheet that fits a dataset. Every other sheet is reported with the
+reason.
 
-The reading is done by another process (`workbook_reader`), so that neither a damaged nor a hostile workbook can take
-this one's memory or time.
+Another process reads the workbook (`reader`), so that neither a damaged nor a hostile workbook can use up the memory or
+time of this one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ __all__ = ["Sheet", "WorkbookLimits", "convert_workbook"]
 
 @dataclass(frozen=True)
 class Sheet:
-    """What became of one sheet; where `dataset` is None it was not converted, for this `reason`.
+    """The outcome of one sheet. If `dataset` is None, it was not converted; `reason` says why.
 
     Its rows are those above its header (a warning says how many), the header, `rows` and `skipped_blank_rows`.
     """
@@ -47,14 +48,14 @@ def convert_workbook(
     into: Path,
     limits: WorkbookLimits = WorkbookLimits(),  # noqa: B008 - frozen
 ) -> tuple[Sheet, ...]:
-    """Every sheet of an .xlsx workbook, in its order; those that are a dataset's are written to CSV files in `into`.
+    """Every sheet of an .xlsx workbook, in its order. Those that fit a dataset are written to CSV files in `into`.
 
-    into: a folder for this workbook alone: the files' names say only the sheet's place. After an error it may hold some
-    of them.
+    into: a folder for this workbook alone, because the files are named only by the sheets' positions. After an error it
+    may contain some of them.
 
-    Raises BadData where the workbook cannot be read (its message is the reason to quarantine it), TemporaryOutage where
-    the reading was killed from outside, LakehouseError for other trouble of this machine (a full disk): then nothing is
-    wrong with the workbook.
+    Raises BadData if the workbook cannot be read (the message is the reason to quarantine it). Raises TemporaryOutage
+    if the reading process was killed, and LakehouseError for other faults of this machine, such as a full disk: then
+    nothing is wrong with the workbook.
     """
     into.mkdir(parents=True, exist_ok=True)
     job = {
@@ -104,9 +105,7 @@ def _read_in_bounded_process(job: dict[str, Any], limits: WorkbookLimits) -> dic
 
 
 def _failure(code: int, stderr: str, limits: WorkbookLimits) -> LakehouseError:
-    """Tells a workbook that breaks its reader from a machine that cannot read: only the first is the workbook's
-    fault.
-    """
+    """Distinguishes a workbook that crashes its reader from a fault of the machine: only the former is BadData."""
     if code == -signal.SIGXCPU:
         return BadData(f"the workbook takes more than {limits.seconds:,} seconds to read, the limit")
     if "memory allocation of" in stderr or "MemoryError" in stderr:
@@ -119,4 +118,4 @@ def _failure(code: int, stderr: str, limits: WorkbookLimits) -> LakehouseError:
     raised = getattr(builtins, last.partition(":")[0], None)
     if "No module named" in last or (isinstance(raised, type) and issubclass(raised, OSError)):
         return LakehouseError(f"Reading a workbook failed on this machine, not because of the workbook: {last}")
-    return BadData(f"the workbook is damaged: its reader breaks on it ({last})")
+    return BadData(f"the workbook is damaged: its reader fails on it ({last})")

@@ -1,5 +1,5 @@
-"""A copy of one sheet as a workbook of its own, without what calamine misreads or breaks on: for sheets that it cannot
-read as they are.
+"""Copies one sheet into a workbook of its own, without the parts that calamine misreads or fails on. It serves sheets
+that calamine cannot read as they are.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _write(copy: zipfile.ZipFile, name: str, chunks: Iterable[bytes]) -> None:
 
 
 def _without(chunks: Iterable[bytes], cuts: Iterable[Cut]) -> Iterator[bytes]:
-    """The bytes outside of the cuts, which are in order and apart, and what replaces them."""
+    """The bytes with each cut replaced. The cuts are in order and do not overlap."""
     place = kept_from = 0
     pending = deque(cuts)
     for chunk in chunks:

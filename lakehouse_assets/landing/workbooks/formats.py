@@ -1,4 +1,4 @@
-"""Files that look like a workbook and are something else: told by their content, each with what to do about it."""
+"""Recognises files that look like a workbook but are not, by their content, and says what to do about each."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ OLE_STREAMS = {
     ),
     "Book": "the file is a workbook of the old format (.xls): open it with Excel or LibreOffice and save it as .xlsx",
 }
-"""An OLE file holds streams; their names are UTF-16. A Word document may hold a workbook, so its own name goes
-first.
+"""By the name of a stream in an OLE file; the names are in UTF-16. A Word document may contain a workbook, so its own
+stream comes first.
 """
 OTHER_OLE = "the workbook is encrypted, or of the old format (.xls): save it as .xlsx without a password"
 MIMETYPE_BYTES = 200
@@ -38,7 +38,7 @@ PACKAGE_RELATIONS = "_rels/.rels"
 
 
 def refuse_other_files(file: IO[bytes]) -> None:
-    """Raises BadData for what is not a zip archive; else leaves the file at its start."""
+    """Raises BadData if the file is not a zip archive; otherwise leaves it at its start."""
     magic = file.read(len(OLE_MAGIC))
     file.seek(0)
     if magic == OLE_MAGIC:
@@ -55,14 +55,12 @@ def _of_ole(file: IO[bytes]) -> str:
 
 
 def _as_in_directory(stream: str) -> bytes:
-    """A name, and the zero that ends it there."""
+    """A name with the zero that ends it in the directory."""
     return f"{stream}\0".encode("utf-16-le")
 
 
 def refuse_other_archives(file: IO[bytes], members: Sequence[zipfile.ZipInfo]) -> None:
-    """Raises BadData for a zip archive that is not an Office package, or one of something else than an .xlsx
-    workbook.
-    """
+    """Raises BadData for a zip archive that is not an Office package, or a package that is not an .xlsx workbook."""
     names = [member.filename.replace("\\", "/").casefold() for member in members]
     present = set(names)
     if "mimetype" in present and OPEN_DOCUMENT in _mimetype(file, members):
@@ -81,7 +79,7 @@ def refuse_other_archives(file: IO[bytes], members: Sequence[zipfile.ZipInfo]) -
 
 
 def _mimetype(file: IO[bytes], members: Sequence[zipfile.ZipInfo]) -> bytes:
-    """The start of the member of this name, which the formats that have it store unpacked."""
+    """The start of the member `mimetype`, which OpenDocument stores uncompressed."""
     member = next(member for member in members if member.filename.casefold() == "mimetype")
     file.seek(max(member.header_offset, 0))
     return file.read(MIMETYPE_BYTES)

@@ -1,9 +1,9 @@
-"""Reads one workbook into a CSV file per sheet: a process of its own (see `workbooks`), bounded in memory and time by
-the kernel.
+"""Reads one workbook into a CSV file per sheet. It runs in a separate process (see `convert`), whose memory and time
+the kernel limits.
 
-A reader of hostile files cannot be trusted to bound itself: one cell in the last row and column makes a table of 17
-billion cells. The process imports little, so that it starts quickly. It takes its job as JSON from stdin and answers
-with JSON on stdout.
+A reader of hostile files cannot limit itself: one cell in the last row and column makes a table of 17 billion cells.
+The process imports little, so that it starts quickly. It reads its job as JSON from stdin and writes its result as JSON
+to stdout.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def main() -> None:
     _bound(resource.RLIMIT_AS, limits.memory_bytes)
     _bound(resource.RLIMIT_CPU, limits.seconds)
     datasets = {
-        told["dataset"]: DatasetColumns(
-            told["dataset"],
-            tuple(told["names"]),
-            tuple(told["required_names"]),
-            tuple(told["timestamps"]),
-            told["allows_unknown"],
+        columns["dataset"]: DatasetColumns(
+            columns["dataset"],
+            tuple(columns["names"]),
+            tuple(columns["required_names"]),
+            tuple(columns["timestamps"]),
+            columns["allows_unknown"],
         )
-        for told in job["datasets"]
+        for columns in job["datasets"]
     }
     answer: dict[str, Any]
     try:
@@ -54,15 +54,15 @@ def main() -> None:
 
 def _bound(kind: int, wanted: int) -> None:
     _, hard = resource.getrlimit(kind)
-    with suppress(ValueError):  # macOS refuses to set RLIMIT_AS; the archive's limits hold there all the same
+    with suppress(ValueError):  # macOS refuses to set RLIMIT_AS; the archive's limits still apply there
         resource.setrlimit(kind, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
 def convert(
     path: Path, datasets: dict[str, DatasetColumns], into: Path, limits: WorkbookLimits
 ) -> list[dict[str, Any]]:
-    """One entry for each sheet, in the workbook's order, with the fields of `workbooks.Sheet`. Raises BadData for the
-    whole workbook.
+    """One entry for each sheet, in the workbook's order, with the fields of `convert.Sheet`. Raises BadData if the
+    workbook cannot be read.
     """
     budget = Budget(limits.max_bytes)
     entries = []
@@ -85,8 +85,8 @@ def convert(
 
 @contextmanager
 def _named_xlsx(path: Path, into: Path) -> Iterator[Path]:
-    """The workbook under a name that calamine takes for what it is. (Told to find out, it hides what is wrong with
-    it.)
+    """A link to the workbook with a suffix that calamine knows. (If calamine has to detect the format, its error
+    messages do not say what is wrong.)
     """
     link = into / "workbook.xlsx"
     link.unlink(missing_ok=True)
@@ -98,8 +98,8 @@ def _named_xlsx(path: Path, into: Path) -> Iterator[Path]:
 
 
 def _opened(archive: Archive, path: Path) -> CalamineWorkbook | None:
-    """None where calamine would read other parts than were checked, or none: it opens no workbook of which one listed
-    sheet has no part.
+    """The workbook, opened by calamine. None if calamine would read other parts than were checked, or cannot open the
+    workbook: it refuses one in which a listed sheet has no part.
     """
     if not archive.is_usual:
         return None
@@ -111,10 +111,10 @@ def _opened(archive: Archive, path: Path) -> CalamineWorkbook | None:
 
 
 def _rows(workbook: CalamineWorkbook | None, index: int, part: Part, archive: Archive, into: Path) -> SheetRows:
-    """A sheet's rows: as calamine reads them, or where it breaks on the sheet or misreads it, as it reads a copy
-    without those cells.
+    """A sheet's rows as calamine reads them. If it fails on the sheet or misreads it, then as it reads a copy without
+    the cells concerned.
     """
-    special = cache(lambda: archive.second_look(part))
+    special = cache(lambda: archive.special_cells(part))
     if workbook is not None and not (part.suspicious and special().misread):
         with suppress(CalamineError):
             return SheetRows(workbook.get_sheet_by_index(index), part, special)

@@ -1,5 +1,5 @@
-"""One pass over the bytes of a sheet's XML, at the disk's speed: what it holds, and whether a second look at its cells
-is due.
+"""One pass over the bytes of a sheet's XML, at the disk's speed: counts its rows and finds out whether its cells have
+to be read again from the XML (`xml`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ MARKS = (*FORMULA_OR_ERROR, *UNUSUAL_TAG)
 
 @dataclass(frozen=True)
 class Part:
-    """A workbook's XML part. `suspicious`: a sheet may hold a formula, an error value, a row or a cell twice, or a cell
-    that calamine may misread.
+    """A workbook's XML part. `row_tags`: the number of its row elements; `suspicious`: it may have a formula, an error
+    value, a repeated row or cell, or a cell that calamine misreads.
     """
 
     name: str
@@ -28,8 +28,8 @@ class Part:
 
 
 class Scan:
-    """Sums up a part, piece by piece. `ordinary`: the form of a cell that needs no second look; only a sheet's part has
-    cells.
+    """Sums up a part, piece by piece. `ordinary`: the pattern of cells that calamine reads correctly; None if the part
+    is not a sheet.
     """
 
     def __init__(self, ordinary: re.Pattern[bytes] | None) -> None:
@@ -45,8 +45,8 @@ class Scan:
 
 
 def whole_cells(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes, cut before a cell, or else before a tag: what is looked for is never cut in two. Only of a text
-    longer than a chunk.
+    """The same bytes, but each piece ends before a cell, or else before a tag, so that no cell is split. Only a text
+    longer than a chunk is split anywhere.
     """
     carried = b""
     for chunk in chunks:
@@ -62,8 +62,8 @@ def whole_cells(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _Places:
-    """The numbers of a sheet's rows and the names of its cells, piece by piece. Of two with one name calamine keeps the
-    last.
+    """The numbers of a sheet's rows and the names of its cells, piece by piece. Of two cells with one name calamine
+    keeps the last.
     """
 
     def __init__(self, ordinary: re.Pattern[bytes]) -> None:
@@ -72,8 +72,8 @@ class _Places:
         self._cells: set[bytes] = set()
 
     def are_suspicious(self, piece: bytes) -> bool:
-        """Whether a cell is not of the ordinary form, or has no name, or one that came before in this piece or the
-        last; rows must rise by number.
+        """Whether a cell is not ordinary, or has no name, or has a name that occurred before in this piece or the last;
+        or the row numbers do not increase.
         """
         rows = [int(number) for number in ROW_NUMBER.findall(piece)]
         cells = self._ordinary.findall(piece)

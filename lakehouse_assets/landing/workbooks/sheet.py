@@ -1,10 +1,7 @@
-"""One sheet becomes one CSV file (RFC 4180, UTF-8, lines ended by a line feed) with every row of the sheet accounted
-for.
-"""
+"""Converts one sheet to one CSV file (RFC 4180, UTF-8, lines ended by a line feed) and accounts for every row."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,21 +12,21 @@ from typing import cast
 from python_calamine import CalamineSheet
 
 from lakehouse_assets.errors import BadData
+from lakehouse_assets.landing.csv_files.lines import csv_line
 from lakehouse_assets.landing.routing import MALFORMED, Route, check_header, normalise, route
 from lakehouse_assets.landing.workbooks.cells import Value, cell_text
 from lakehouse_assets.landing.workbooks.scan import Part
 from lakehouse_assets.landing.workbooks.xml import SpecialCells
 
 HEADER_WITHIN = 20
-"""Of a sheet's filled rows: reports have a title, a date, perhaps filters above their header."""
+"""The header must be one of this many filled rows: reports have a title, a date or filters above it."""
 DATE_LENGTH = len("2025-04-01")
-needs_quotes = re.compile(r'[",\r\n]').search
 
 
 @dataclass(frozen=True)
 class DatasetColumns:
-    """What the reader's process is told of a contract: enough to route a header, and where a date is written as a
-    timestamp.
+    """The part of a contract that the reader's process gets: enough to route a header, and the columns in which a date
+    is written as a timestamp.
     """
 
     dataset: str
@@ -41,8 +38,8 @@ class DatasetColumns:
 
 @dataclass(frozen=True)
 class Conversion:
-    """Either `reason`, why the sheet was not converted, or `dataset` and what was written. `rows`: below the header, in
-    either case.
+    """Either `reason`, why the sheet was not converted, or the `dataset` that it was converted for. `rows`: the number
+    of rows below the header, in either case.
     """
 
     dataset: str | None = None
@@ -54,8 +51,8 @@ class Conversion:
 
 @dataclass
 class Budget:
-    """Characters that may still be written for the whole workbook: a short text, shared by all cells, can make any
-    amount of CSV.
+    """The number of characters that may still be written for the workbook. Without a limit, a short text that all cells
+    share could make any amount of CSV.
     """
 
     characters: int
@@ -67,24 +64,24 @@ class Budget:
 
 
 class SheetRows:
-    """A sheet's rows as texts, from its first row and column on; with those cells read from its XML that calamine does
-    not tell apart.
-    """
+    """A sheet's rows as texts, from its first row and column on. Cells that calamine misreads come from the XML."""
 
     def __init__(self, sheet: CalamineSheet, part: Part, special: Callable[[], SpecialCells]) -> None:
-        """`special`: takes the second look at the sheet, once."""
+        """`special`: reads the cells that calamine misreads; its result is cached."""
         self._sheet = sheet
         self._offset: list[Value] = [""] * sheet.start[1] if sheet.start else []
         self._special = special
         rows = sheet.end[0] + 1 if sheet.end else 0
-        # As many row elements as rows: none was read over another. Then the second look, which takes three times the
-        # first, is left out.
-        self._looked_twice = part.suspicious or part.row_tags != rows
-        self.faults = self._special().faults if self._looked_twice else {}
+        # If there are as many row elements as rows, no row replaced another. Then the XML is not read again, which
+        # would take three times as long as the first pass.
+        self._reads_xml = part.suspicious or part.row_tags != rows
+        self.faults = self._special().faults if self._reads_xml else {}
         self.count = max(rows, max(self.faults, default=-1) + 1)
 
     def texts(self, timestamps: Sequence[int] = ()) -> Iterator[tuple[int, list[str]]]:
-        """Each row's number, from 0, and its cells; `timestamps` are the columns in which a date gets a time of day."""
+        """Yields each row's number, from 0, and its cells. `timestamps`: the columns in which a date gets a time of
+        day.
+        """
         number = -1
         for number, values in enumerate(self._sheet.iter_rows()):
             yield number, self._row(number, self._offset + values if self._offset else values, timestamps)
@@ -110,7 +107,7 @@ class SheetRows:
 
     def reconcile(self, filled: int, blank: int) -> None:
         """Raises BadData if the rows that were written and skipped are not all rows of the sheet."""
-        least, most = self._special().rows if self._looked_twice else (filled, filled)
+        least, most = self._special().rows if self._reads_xml else (filled, filled)
         if filled + blank != self.count or not least <= filled <= most:
             raise BadData(
                 f"the sheet's rows do not add up: {self.count:,} rows, of which its XML fills {least:,} to {most:,}; "
@@ -120,8 +117,8 @@ class SheetRows:
 
 @dataclass(frozen=True)
 class _Header:
-    """The row taken for the header: its place from 0, its texts and names, the dataset that they are routed to, how
-    many of a dataset's columns it has.
+    """The row taken for the header: its number from 0, its texts and names, the dataset that they are routed to, and
+    the number of a dataset's columns that it has.
     """
 
     row: int
@@ -134,9 +131,7 @@ class _Header:
 def convert_sheet(
     rows: SheetRows, datasets: Mapping[str, DatasetColumns], target: Path, budget: Budget, name: str
 ) -> Conversion:
-    """Writes the sheet to `target` if one of its first filled rows is a dataset's header; what stands above that is
-    skipped.
-    """
+    """Writes the sheet to `target` if one of its first filled rows is a dataset's header; skips rows above it."""
     header = _find_header(rows, datasets, name)
     if header is None:
         return Conversion(reason="empty sheet")
@@ -156,7 +151,7 @@ def convert_sheet(
 
 
 def _find_header(rows: SheetRows, datasets: Mapping[str, DatasetColumns], sheet: str) -> _Header | None:
-    """The first row that a dataset's required columns stand in; else the one with most of a dataset's columns. None:
+    """The first row that has a dataset's required columns, or else the one with most of a dataset's columns; None if
     all rows are blank.
     """
     filled = ((number, texts) for number, texts in rows.texts() if not rows.is_blank(number, texts))
@@ -183,8 +178,8 @@ def _header_problem(names: tuple[str, ...], kept: list[bool], dataset: DatasetCo
 
 
 def _not_converted(rows: SheetRows, header: _Header, reason: str | None) -> Conversion:
-    """Counts the filled rows below the row that was taken for the header; all of them where that has no column of any
-    dataset.
+    """Counts the filled rows below the row that was taken for the header; all filled rows if that row has no column of
+    any dataset.
     """
     filled = [number for number, texts in rows.texts() if not rows.is_blank(number, texts)]
     below = sum(number > header.row for number in filled) if header.shared else len(filled)
@@ -211,8 +206,8 @@ def _kept_columns(header: list[str], rows: SheetRows, top: int) -> list[bool]:
 def _write(
     rows: SheetRows, header: _Header, kept: list[bool], dataset: DatasetColumns, target: Path, budget: Budget
 ) -> Conversion:
-    """Header and rows. Cells beyond the header make the row longer than it, which the engine rejects; blank ones are
-    left out.
+    """Writes header and rows. Cells beyond the header make the row longer than it, and the engine rejects the row;
+    blank ones are left out.
     """
     width = len(header.names)
     timestamps = [
@@ -220,7 +215,7 @@ def _write(
     ]
     written = blank = above = 0
     with target.open("w", encoding="utf-8", newline="") as file:
-        file.write(_line([*compress(header.names, kept), *([MALFORMED] if rows.faults else [])]))
+        file.write(csv_line([*compress(header.names, kept), *([MALFORMED] if rows.faults else [])]))
         for number, texts in rows.texts(timestamps):
             if rows.is_blank(number, texts):
                 blank += 1
@@ -232,7 +227,7 @@ def _write(
                     cells.append("; ".join(fault.reason for fault in rows.faults.get(number, {}).values()))
                 if len(texts) > width:
                     cells += _without_blank_end(texts[width:])
-                line = _line(cells)
+                line = csv_line(cells)
                 budget.spend(len(line))
                 file.write(line)
                 written += 1
@@ -243,7 +238,7 @@ def _write(
 def _skipped_above(row: int) -> tuple[str, ...]:
     return (
         (
-            f"the header stands in row {row + 1}; {row} {'row' if row == 1 else 'rows'} above it"
+            f"the header is in row {row + 1}; {row} {'row' if row == 1 else 'rows'} above it"
             f" {'was' if row == 1 else 'were'} skipped"
         ),
     )
@@ -253,13 +248,3 @@ def _without_blank_end(cells: list[str]) -> list[str]:
     while cells and not cells[-1].strip():
         cells.pop()
     return cells
-
-
-def _line(cells: list[str]) -> str:
-    """A record. Not by the csv module: with "\\n" as its line end it leaves a carriage return in a field unquoted
-    before Python 3.13.
-    """
-    line = ",".join(cells)
-    if '"' in line or "\n" in line or "\r" in line or line.count(",") >= len(cells):
-        line = ",".join('"' + cell.replace('"', '""') + '"' if needs_quotes(cell) else cell for cell in cells)
-    return line + "\n"

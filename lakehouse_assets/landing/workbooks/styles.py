@@ -1,5 +1,5 @@
-"""Which cell styles of a workbook show a number as a date, a time of day or a duration: a sheet's XML itself says only
-the style's number.
+"""Finds the cell styles of a workbook that show a number as a date, a time of day or a duration. A sheet's XML has only
+the number of a style.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 
 class Shown(Enum):
-    """What a number format makes of a number."""
+    """The kind of value that a number format shows."""
 
     DATE = "date"
     TIME = "time of day"
@@ -23,18 +23,18 @@ BUILT_IN = {
     **dict.fromkeys([*range(18, 22), 45, 47], Shown.TIME),
     46: Shown.DURATION,
 }
-"""The formats without a code in the file (ECMA-376, 18.8.30). Of 27 to 36 and 50 to 58 the locale decides; calamine
-takes all of them for dates.
+"""The formats without a code in the file (ECMA-376, 18.8.30). The meaning of 27 to 36 and 50 to 58 depends on the
+locale; calamine takes all of them for dates.
 """
 ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
 LITERAL = re.compile(r'"[^"]*"|\\.|[_*].|\[[^\]]*\]', re.DOTALL)
 LATEST_DATE, LATEST_DATE_FROM_1904 = 2_958_466, 2_957_004
-"""The serial number of the day after 31 December 9999, by either calendar."""
+"""The serial number of the day after 31 December 9999, in each calendar."""
 PHANTOM_DAY = 60
 
 
 def date_styles(styles: ElementTree.Element) -> dict[int, Shown]:
-    """By a style's number; styles that show something else are left out."""
+    """The kind of value that each style shows, by the style's number; without styles that show something else."""
     codes = {
         element.get("numFmtId", ""): code
         for element in _children(styles, "numFmts")
@@ -48,10 +48,10 @@ def date_styles(styles: ElementTree.Element) -> dict[int, Shown]:
 
 
 def not_shown(serial: float, shown: Shown, *, from_1904: bool) -> str | None:
-    """What this number is instead of a date, a time or a duration; None where it is one, and calamine reads it as that.
+    """Why this number is not a date, a time or a duration; None if it is one, and calamine reads it as such.
 
-    By the calendar from 1900, day 60 is the 29 February 1900, which never was, and day 0 the 0 January 1900: the form
-    of an empty date.
+    In the calendar from 1900, day 60 is 29 February 1900, which never existed, and day 0 is 0 January 1900, the form of
+    an empty date.
     """
     latest = LATEST_DATE_FROM_1904 if from_1904 else LATEST_DATE
     if shown is Shown.DURATION:
@@ -64,14 +64,14 @@ def not_shown(serial: float, shown: Shown, *, from_1904: bool) -> str | None:
             f"not a {shown.value}" if shown is Shown.TIME else f"not a date from {1904 if from_1904 else 1900} to 9999"
         )
     if not from_1904 and PHANTOM_DAY <= serial < PHANTOM_DAY + 1:
-        return "29 February 1900, a day that never was"
+        return "29 February 1900, a day that never existed"
     return None
 
 
 def ordinary_cell(styles: Mapping[int, Shown]) -> re.Pattern[bytes]:
-    """What the bytes of a cell look like that calamine reads as the file has it; the group is the cell's name.
+    """A pattern of the bytes of cells that calamine reads correctly; its group is the cell's name.
 
-    Narrower than what is right: a cell that this does not match gets a second look, which takes longer and decides.
+    It does not match all of them: other cells are read again from the XML, which takes longer and decides.
     """
     number = rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?"
     date = rb"(?:[1-9]\d{2,5}|1\d{6}|2[0-8]\d{5})(?:\.\d+)?"

@@ -1,10 +1,9 @@
-"""The second look at a sheet: the cells that calamine does not tell apart, misreads or breaks on are read from the
-sheet's XML itself.
+"""Reads from a sheet's XML the cells that calamine misreads or fails on.
 
 calamine, which reads the sheets, gives a blank for an error value and for a formula without a saved value (programs
 that do not calculate write those), the nearest double for any number, 30 December 1899 for a date that is "NaN",
-00:00:00 for one that is negative, the first shared text for an index that is not a number; of two values it keeps the
-last. Rows must not load with such values.
+00:00:00 for one that is negative, and the first shared text for an index that is not a number. Of two values in a cell
+it keeps the last. Rows must not be loaded with such values.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
 from lakehouse_assets.errors import BadData
+from lakehouse_assets.landing.workbooks.cell_check import Cell, CellContext, misread
 from lakehouse_assets.landing.workbooks.cells import EXACT_BELOW, column_name, large_number_text
-from lakehouse_assets.landing.workbooks.judge import Cell, CellContext, misread
 
 COLUMN = re.compile(r"[A-Z]{1,3}\Z")
 MOST_DIGITS = 8
@@ -26,12 +25,12 @@ FORMULA_SHOWN = 60
 CHILD_OF_ROOT = 2
 BLANK, POSSIBLY_FILLED, FILLED = range(3)
 ASCII_KINDS = ("n", "s", "b", "e")
-"""Of these calamine reads the first piece of text only: a comment or an entity ends it."""
+"""In cells of these types calamine reads only the first piece of text: a comment or an entity ends it."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a row with this cell is a reject, and what stands in the cell."""
+    """Why the row of this cell is rejected, and the cell's raw value."""
 
     reason: str
     raw: str
@@ -39,7 +38,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Cut:
-    """Bytes of a sheet's XML, from `start` to before `end`, that a copy for calamine replaces."""
+    """The bytes `start` to `end` (exclusive) of a sheet's XML, which a copy for calamine replaces with `by`."""
 
     start: int
     end: int
@@ -48,10 +47,10 @@ class Cut:
 
 @dataclass
 class SpecialCells:
-    """By row and column, both from 0. `rows`: how many rows hold something, at least and at most (a shared string may
-    be blank).
+    """`faults` and `large` are by row and column, both from 0. `large`: numbers that a double may not hold exactly.
+    `rows`: the number of rows that are not blank, at least and at most (a shared string may be blank).
 
-    `misread`: the cells among the faults that calamine must not see; `around`: what stands before and behind the rows,
+    `misread`: the cells among the faults that calamine must not see; `around`: the bytes before and after the rows,
     which no row needs.
     """
 
@@ -63,8 +62,8 @@ class SpecialCells:
 
 
 def read_special_cells(chunks: Iterable[bytes], context: CellContext) -> SpecialCells:
-    """One pass over a sheet's XML. Raises BadData where it is no XML, or names a cell twice (a reader would keep one of
-    the two).
+    """Reads a sheet's XML in one pass. Raises BadData if it is not XML, or if it has a cell twice (a reader would keep
+    only one of them).
     """
     reader = _SheetXml(context)
     try:
@@ -72,13 +71,13 @@ def read_special_cells(chunks: Iterable[bytes], context: CellContext) -> Special
             reader.parser.Parse(chunk, False)
         reader.parser.Parse(b"", True)
     except expat.ExpatError as error:
-        raise BadData(f"the workbook is damaged: a sheet is no XML ({error})") from error
+        raise BadData(f"the workbook is damaged: a sheet is not XML ({error})") from error
     reader.found.rows = (reader.certain_rows, reader.certain_rows + reader.possible_rows)
     return reader.found
 
 
 class _SheetXml:
-    """Handles the elements of a sheet in the document's order: millions, so nothing is done twice."""
+    """Handles the elements of a sheet in the document's order. There may be millions, so speed matters."""
 
     def __init__(self, context: CellContext) -> None:
         self.parser = expat.ParserCreate()
@@ -130,7 +129,7 @@ class _SheetXml:
             letters = reference.rstrip("0123456789")
             number = reference[len(letters) :]
             if not 0 < len(number) < MOST_DIGITS:
-                raise BadData(f"the workbook is damaged: {reference[:20]!r} is no cell")
+                raise BadData(f"the workbook is damaged: {reference[:20]!r} is not a cell")
             self._forward(int(number) - 1, self._column_number(letters))
         self._cell = Cell(attributes.get("t", "n"), attributes.get("s", ""))
         self._cell_depth = self._depth
@@ -140,7 +139,7 @@ class _SheetXml:
         self.parser.CharacterDataHandler = self._stray.append
 
     def _start_inside(self, cell: Cell, name: str, tag: str, attributes: dict[str, str]) -> None:
-        """An element of a cell. The text in rPh is no part of its text: it says how a Japanese text is read."""
+        """An element of a cell. The text in rPh is not part of the cell's text; it is the reading of Japanese text."""
         if tag in ("v", "is"):
             cell.holders.append(tag)
             self._value_from = 0 if attributes else self.parser.CurrentByteIndex + len(f"<{name}>".encode())
@@ -237,7 +236,7 @@ class _SheetXml:
 
 def _column_number(letters: str) -> int:
     if not COLUMN.match(letters):
-        raise BadData(f"the workbook is damaged: {letters[:20]!r} is no column")
+        raise BadData(f"the workbook is damaged: {letters[:20]!r} is not a column")
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - ord("A") + 1

@@ -13,6 +13,12 @@ from lakehouse_assets.local.spark.class_data import with_class_data
 from lakehouse_assets.local.spark.jars import installed_jars
 from lakehouse_assets.local.spark.java import java_home
 
+QUICK_TO_START = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+"""Java options for small data, whose runs are mostly start-up: only the quick compiler, which makes the small batches
+of a laptop a fifth faster. Its code cache has 48 MB by default. Some thirty loads fill them, and then Java discards
+code and compiles it again: 60 small loads took 494 CPU seconds with the default, 307 with 256 MB.
+"""
+
 
 def platform_settings(extra_jars: Sequence[Path], scratch: Path) -> dict[str, str]:
     """The settings for Spark's properties file. `extra_jars`: the job's own. `scratch`: a folder for what Spark spills.
@@ -25,8 +31,7 @@ def platform_settings(extra_jars: Sequence[Path], scratch: Path) -> dict[str, st
         # The engine has to set these for itself, because Glue does not.
         if name not in EVERYWHERE
     }
-    # A fifth faster for the small batches of a laptop, whose runs are mostly start-up.
-    settings["spark.driver.extraJavaOptions"] += " -XX:TieredStopAtLevel=1"
+    settings["spark.driver.extraJavaOptions"] += f" {QUICK_TO_START}"
     return settings
 
 

@@ -63,7 +63,7 @@ def test_a_file_that_is_written_while_it_is_uploaded_is_refused_and_does_not_wai
             more.write(b"more")
 
     monkeypatch.setattr(lakehouse.zone.store.s3, "upload_fileobj", written_meanwhile)
-    with pytest.raises(LakehouseError, match=r"p\.csv was changed while it was uploaded, so nothing of it waits"):
+    with pytest.raises(LakehouseError, match=r"p\.csv was changed while it was uploaded, so its upload was deleted"):
         lakehouse.zone.store.upload(file, "raw/products/p.csv")
     assert keys(lakehouse, "raw/") == []
 

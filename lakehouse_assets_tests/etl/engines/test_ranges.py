@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.contracts import Kind
-from lakehouse_assets.etl.engines.ranges import BUCKETS, MOST_RANGES, key_ranges, spark_literal, sql_literal, within
+from lakehouse_assets.etl.engines.ranges import BUCKETS, MOST_RANGES, key_ranges, within
 from lakehouse_assets.etl.plan import for_duckdb
+from lakehouse_assets.quoting import sql_literal
 
 INTS = st.integers(-(2**63), 2**63 - 1)
 
@@ -74,5 +75,3 @@ def test_text_keys_are_one_range(connection: duckdb.DuckDBPyConnection) -> None:
 
 def test_a_predicate_of_several_ranges() -> None:
     assert within("t.k", [(-3, 4), (7, 7)], sql_literal) == "(t.k BETWEEN -3 AND 4 OR t.k BETWEEN 7 AND 7)"
-    assert sql_literal("it's \\n") == r"'it''s \n'"
-    assert spark_literal("it's \\n") == r"'it''s \\n'"

@@ -67,7 +67,7 @@ def test_a_file_that_cannot_be_read_to_its_end_fails_the_load(house: House) -> N
     file = house.raw_file(Given("p.csv.gz", bytes(packed)))
     packed[len(packed) // 2 :] = b"\xff" * (len(packed) - len(packed) // 2)
     file.path.write_bytes(packed)
-    with pytest.raises(TemporaryOutage, match="Spark failed on the way"):
+    with pytest.raises(TemporaryOutage, match="Spark failed during the load"):
         decided(house, file)
 
 

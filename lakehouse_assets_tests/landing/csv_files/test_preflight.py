@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.landing.csv_files import records
 from lakehouse_assets.landing.csv_files import unpacking as arriving
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 from lakehouse_assets.landing.csv_files.preflight import Limits, Preflight, UnusableError, preflight, route_file
 
 CONTRACTS = read_contracts()
@@ -52,9 +53,8 @@ def problem(found: Preflight) -> str:
 
 def test_a_clean_file_has_no_problem(look: Look) -> None:
     found = look(GOOD)
-    assert found == Preflight(
-        None, False, "none", ",", CONTRACT.names, (), (), False, False, "\n", found.sha256, len(GOOD)
-    )
+    dialect = Dialect(CONTRACT.names, ",", "none", regular=True, quoted=False, multiline=False)
+    assert found == Preflight(dialect=dialect, newline="\n", sha256=found.sha256, size=len(GOOD))
 
 
 @pytest.mark.parametrize(
@@ -92,12 +92,20 @@ def test_a_row_far_behind_blank_lines_is_found(look: Look) -> None:
 
 def test_a_header_is_mapped_by_name_whatever_its_order_case_spaces_or_mark(look: Look) -> None:
     found = look(b"\xef\xbb\xbf Product_Name ,DEPARTMENT,department_id\t,PRODUCT_ID\nAtlas,Books,2,1\n")
-    assert (found.problem, found.header) == (None, ("product_name", "department", "department_id", "product_id"))
+    assert (found.problem, found.dialect.header) == (
+        None,
+        ("product_name", "department", "department_id", "product_id"),
+    )
 
 
 def test_blank_lines_and_rows_of_empty_cells_before_the_header_are_skipped_and_counted(look: Look) -> None:
     found = look(b"\n  \r\n,,,\n" + GOOD)
-    assert (found.problem, found.header, found.skipped_lines, found.empty) == (None, CONTRACT.names, 3, False)
+    assert (found.problem, found.dialect.header, found.dialect.skipped_lines, found.empty) == (
+        None,
+        CONTRACT.names,
+        3,
+        False,
+    )
 
 
 def test_a_missing_required_column_is_named(look: Look) -> None:
@@ -122,7 +130,7 @@ def test_a_file_without_a_header_is_set_aside_and_its_values_are_not_told(look: 
 
 def test_an_extra_column_is_loaded_and_named_by_its_place_if_it_has_no_name(look: Look) -> None:
     found = look(HEADER + b",Note,\n" + ROW + b",hello,there\n")
-    assert (found.problem, found.header, found.extra_columns) == (
+    assert (found.problem, found.dialect.header, found.extra_columns) == (
         None,
         (*CONTRACT.names, "note", "column_6"),
         ("note", "column_6"),
@@ -132,15 +140,18 @@ def test_an_extra_column_is_loaded_and_named_by_its_place_if_it_has_no_name(look
 @pytest.mark.parametrize("rows", [ROW + b"\n", ROW + b",\n" + ROW + b" \n", b""])
 def test_delimiters_at_the_end_of_the_header_make_no_column_where_no_row_has_one(look: Look, rows: bytes) -> None:
     found = look(HEADER + b",, \n" + rows)
-    assert (found.problem, found.header, found.extra_columns) == (None, CONTRACT.names, ())
+    assert (found.problem, found.dialect.header, found.extra_columns) == (None, CONTRACT.names, ())
 
 
 def test_compression_is_told_by_the_content_not_by_the_name(look: Look) -> None:
-    assert (look(gzip.compress(GOOD), "products.csv").compression, look(GOOD, "products.csv.gz").compression) == (
+    assert (
+        look(gzip.compress(GOOD), "products.csv").dialect.compression,
+        look(GOOD, "products.csv.gz").dialect.compression,
+    ) == (
         "gzip",
         "none",
     )
-    assert look(gzip.compress(GOOD)).header == look(GOOD, "products.csv.gz").header == CONTRACT.names
+    assert look(gzip.compress(GOOD)).dialect.header == look(GOOD, "products.csv.gz").dialect.header == CONTRACT.names
 
 
 def test_gzip_of_several_members_and_with_padding_is_one_file(look: Look) -> None:
@@ -150,7 +161,7 @@ def test_gzip_of_several_members_and_with_padding_is_one_file(look: Look) -> Non
         + gzip.compress(b'oks\nand more",Atlas\n')
         + b"\0" * 512
     )
-    assert (found.problem, found.multiline, found.empty, found.padded) == (None, True, False, True)
+    assert (found.problem, found.dialect.multiline, found.empty, found.padded) == (None, True, False, True)
     assert not look(gzip.compress(HEADER + b"\n") + gzip.compress(b"1,2,Books,Atlas\n")).padded
     assert look(gzip.compress(HEADER + b"\n") + b"\0" * 9 + gzip.compress(b"1,2,Books,Atlas\n")).padded
 
@@ -206,22 +217,22 @@ def test_nul_bytes_in_a_text_are_no_encoding_problem(look: Look) -> None:
 
 def test_quotes_doubled_quotes_and_commas_in_them_are_read(look: Look) -> None:
     found = look(HEADER + b'\n1,2,"Books, used","The ""Atlas"""\n')
-    assert (found.problem, found.quoted, found.multiline) == (None, True, False)
+    assert (found.problem, found.dialect.quoted, found.dialect.multiline) == (None, True, False)
 
 
 def test_line_breaks_in_quotes_are_seen_and_do_not_count_as_the_files_line_ends(look: Look) -> None:
     found = look(b'product_id,department_id,department,product_name\r\n1,2,"Books\nand more",Atlas\r\n')
-    assert (found.problem, found.quoted, found.multiline, found.newline) == (None, True, True, "\r\n")
+    assert (found.problem, found.dialect.quoted, found.dialect.multiline, found.newline) == (None, True, True, "\r\n")
 
 
 def test_a_header_with_quoted_names_is_read(look: Look) -> None:
     found = look(b'"product_id";"department_id";"department";"product_name"\n"1";"2";"Books";"Atlas"\n')
-    assert (found.problem, found.header, found.delimiter) == (None, CONTRACT.names, ";")
+    assert (found.problem, found.dialect.header, found.dialect.delimiter) == (None, CONTRACT.names, ";")
 
 
 def test_a_quote_inside_an_unquoted_field_is_text(look: Look) -> None:
     found = look(HEADER + b'\n1,2,Parts,5" disk\n2,2,Parts,a "good" disk\n')
-    assert (found.problem, found.quoted) == (None, True)
+    assert (found.problem, found.dialect.quoted) == (None, True)
 
 
 def test_a_quote_that_is_never_closed_is_named_by_its_record_and_line(look: Look) -> None:
@@ -256,7 +267,7 @@ def test_long_fields_are_fine_also_while_other_threads_read(look: Look, tmp_path
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_recognised(look: Look, delimiter: str) -> None:
     found = look(GOOD.replace(b",", delimiter.encode()))
-    assert (found.problem, found.delimiter, found.header) == (None, delimiter, CONTRACT.names)
+    assert (found.problem, found.dialect.delimiter, found.dialect.header) == (None, delimiter, CONTRACT.names)
 
 
 def test_another_delimiter_gives_a_problem_never_one_column(look: Look) -> None:
@@ -265,7 +276,7 @@ def test_another_delimiter_gives_a_problem_never_one_column(look: Look) -> None:
 
 def test_with_the_wrong_columns_the_delimiter_that_knows_most_of_them_tells_what_is_missing(look: Look) -> None:
     found = look(b"product_id;department_id;department;name, long\n")
-    assert (problem(found), found.delimiter) == (
+    assert (problem(found), found.dialect.delimiter) == (
         "lacks required columns of products: product_name (it has instead: name, long)" + TAKEN,
         ";",
     )
@@ -285,7 +296,7 @@ def test_with_the_wrong_columns_the_delimiter_that_knows_most_of_them_tells_what
 )
 def test_line_ends_are_told(look: Look, content: bytes, newline: str) -> None:
     found = look(content)
-    assert (found.problem, found.header, found.newline, found.empty) == (
+    assert (found.problem, found.dialect.header, found.newline, found.empty) == (
         None,
         CONTRACT.names,
         newline,
@@ -400,7 +411,7 @@ def test_blank_rows_are_found_and_counted_wherever_the_text_is_cut(look: Look, b
 
 def test_lines_above_the_header_are_skipped_as_far_as_they_cannot_be_rows(look: Look) -> None:
     titles = b"Products\nby,Jane\n" * 9
-    assert look(titles + GOOD).notes == ("the header stands in row 19; 18 rows above it were skipped",)
+    assert look(titles + GOOD).notes == ("the header is in row 19; 18 rows above it were skipped",)
     assert problem(look(titles * 2 + GOOD)).startswith("has no header"), "it is looked for in the first 20 rows"
     assert "a row that may be data" in problem(look(ROW + b"\n" + GOOD))
     assert "jane" not in problem(look(titles * 2 + GOOD)).lower()
@@ -496,15 +507,15 @@ def test_whatever_the_csv_module_writes_is_read_with_its_header(
     path.write_bytes(gzip.compress(content) if packed else content)
     with mock.patch.object(arriving, "CHUNK", piece):
         found = preflight(path, CONTRACT)
-    assert (found.problem, found.header, found.delimiter, found.compression) == (
+    assert (found.problem, found.dialect.header, found.dialect.delimiter, found.dialect.compression) == (
         None,
         tuple(names),
         delimiter,
         "gzip" if packed else "none",
     )
-    assert found.quoted == ('"' in text.getvalue())
+    assert found.dialect.quoted == ('"' in text.getvalue())
     assert found.newline == newline or "\r" in "".join(map("".join, rows))
-    assert quoting == csv.QUOTE_MINIMAL or found.multiline == any(
+    assert quoting == csv.QUOTE_MINIMAL or found.dialect.multiline == any(
         "\n" in cell or "\r" in cell for row in rows for cell in row
     )
 

@@ -5,6 +5,7 @@ import os
 import signal
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -429,6 +430,21 @@ def test_a_bomb_whose_directory_says_that_it_is_small_is_refused(tmp_path: Path,
     with zipfile.ZipFile(path) as archive:
         size = archive.getinfo("xl/worksheets/sheet1.xml").file_size
     path.write_bytes(path.read_bytes().replace(struct.pack("<L", size), struct.pack("<L", 100)))
+    assert "is not what the archive's directory declares" in refused(convert, path)
+    assert "unpacks to more than 500,000 bytes" in refused(convert, path, WorkbookLimits(max_bytes=500_000))
+
+
+def test_a_bomb_that_declares_the_size_and_checksum_of_its_first_bytes_is_refused(
+    tmp_path: Path, convert: Convert
+) -> None:
+    path = write_workbook(tmp_path / "book.xlsx", {"S": sheet(row(*PRODUCTS), " " * 1_000_000)})
+    with zipfile.ZipFile(path) as archive:
+        part = archive.getinfo("xl/worksheets/sheet1.xml")
+        first_bytes = archive.read(part)[:100]
+    changed = path.read_bytes()
+    for true, declared in ((part.file_size, len(first_bytes)), (part.CRC, zlib.crc32(first_bytes))):
+        changed = changed.replace(struct.pack("<L", true), struct.pack("<L", declared))
+    path.write_bytes(changed)
     assert "is not what the archive's directory declares" in refused(convert, path)
     assert "unpacks to more than 500,000 bytes" in refused(convert, path, WorkbookLimits(max_bytes=500_000))
 

@@ -29,13 +29,13 @@ def converted(tmp_path: Path, *rows: str) -> Sheet:
     [
         ([], 0, ()),
         ([BLANK], 1, ()),
-        ([row("Stock")], 0, ("the header stands in row 2; 1 row above it was skipped",)),
+        ([row("Stock")], 0, ("the header is in row 2; 1 row above it was skipped",)),
         (
             [row("Stock"), row("as of", "2025-04-01"), BLANK],
             1,
-            ("the header stands in row 4; 3 rows above it were skipped",),
+            ("the header is in row 4; 3 rows above it were skipped",),
         ),
-        ([row("Stock")] * 19, 0, ("the header stands in row 20; 19 rows above it were skipped",)),
+        ([row("Stock")] * 19, 0, ("the header is in row 20; 19 rows above it were skipped",)),
     ],
     ids=["first", "below a blank row", "below a title", "below a title and a blank row", "the last row that is tried"],
 )

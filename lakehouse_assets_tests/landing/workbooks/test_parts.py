@@ -97,7 +97,7 @@ def test_a_listed_sheet_without_a_worksheet_is_named_and_the_others_are_converte
             "no relation",
             None,
             0,
-            "the workbook lists it and does not say which of its parts it is: save it with Excel again",
+            "the workbook lists it but does not say which of its parts it is: save it with Excel again",
         ),
     ]
 

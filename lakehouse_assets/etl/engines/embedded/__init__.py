@@ -1,4 +1,6 @@
-"""The embedded engine: DuckDB judges, delta-rs reads and writes the tables; in process, without a JVM."""
+"""The embedded engine: DuckDB validates the rows, delta-rs reads and writes the tables, in this process and without a
+JVM.
+"""
 
 from lakehouse_assets.etl.engines.embedded.engine import EmbeddedEngine
 

@@ -1,8 +1,8 @@
-"""Delta tables by delta-rs: create, look up, append, merge. Every write carries a transaction id, so that the same
-write tried again is a no-op.
+"""Delta tables with delta-rs: create, look up, append, merge. Every write of a load has a transaction id, so that
+repeating it has no effect.
 
-A load's commit is the one right after the version that it read. delta-rs would move an append behind any other commit;
-two batches that append the same key would both be there.
+A load commits exactly the version after the one that it read, or fails. By default, delta-rs would put an append after
+any other commit, and two batches that append the same key would both be in the table.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ DELTA_TYPES: dict[str, Any] = {
 }
 
 NEXT_VERSION = CommitProperties(max_commit_retries=0)
-"""A commit at the version right after the one that was read, or none. (Behind another CREATE, delta-rs 1.6.6 creates
-the table anew, with another id.)
+"""The commit must be the version right after the one that was read. (After another process's CREATE, delta-rs 1.6.6
+would otherwise create the table anew, with another id.)
 """
 
 
 @contextmanager
 def outage_named(uri: str) -> Iterator[None]:
-    """Around what opens, reads or writes a table: what delta-rs raises as our error, an outage where S3 does not
-    answer.
+    """A context for opening, reading and writing a table. It raises delta-rs's errors as ours: TemporaryOutage if S3
+    does not answer.
     """
     try:
         yield
@@ -61,8 +61,8 @@ def outage_named(uri: str) -> Iterator[None]:
 
 
 def open_table(uri: str, columns: Mapping[str, str], partition: str | None, options: dict[str, str]) -> DeltaTable:
-    """The table, created if it is not there, and given the columns that it lacks. Raises BadConfiguration where it has
-    others than the contract.
+    """Returns the table. It is created if it does not exist, and columns that it lacks are added. Raises
+    BadConfiguration if it has columns that the contract does not have.
     """
     schema = Schema([Field(name, DELTA_TYPES[kind], nullable=True) for name, kind in columns.items()])
     table = existing_table(uri, options)
@@ -90,15 +90,15 @@ def open_table(uri: str, columns: Mapping[str, str], partition: str | None, opti
 
 
 def refuse_paths_of_spark(table: DeltaTable) -> None:
-    """Raises BadConfiguration where a file of the table has a path that delta-rs cannot remove (see `PROPERTIES`).
+    """Raises BadConfiguration if a file of the table has a path that delta-rs cannot remove (see `PROPERTIES`).
 
-    Spark wrote it before the table had that property.
+    Spark wrote such a file before the table had that property.
     """
     if not all(path.isascii() for path in table.get_add_actions().column("path").to_pylist()):
         raise BadConfiguration(
-            f"{table.table_uri} has files that Spark wrote into folders with letters beyond ASCII. The embedded engine"
-            " cannot replace them; nothing was changed. Load this batch with --engine spark. `lakehouse check` says"
-            " whether keys stand in the table twice."
+            f"{table.table_uri} has files that Spark wrote into folders with non-ASCII names. The embedded engine"
+            " cannot replace them; nothing was changed. Load this batch with --engine spark. Run `lakehouse check`: it"
+            " finds keys that are in the table twice."
         )
 
 
@@ -111,7 +111,9 @@ def existing_table(uri: str, options: dict[str, str]) -> DeltaTable | None:
 
 
 def look_up(table: DeltaTable, columns: Sequence[str], where: str) -> Any:
-    """The table's rows that satisfy a predicate, as an Arrow stream; files are skipped by partition and statistics."""
+    """Returns the table's rows that satisfy a predicate, as an Arrow stream. Files are skipped by partition and
+    statistics.
+    """
     listed = ", ".join(f'"{name}"' for name in columns)
     with outage_named(table.table_uri):
         return QueryBuilder().register("t", table).execute(f"SELECT {listed} FROM t WHERE {where}")
@@ -122,7 +124,7 @@ def committed(table: DeltaTable, transaction: str) -> bool:
 
 
 def append(table: DeltaTable, rows: Any, transaction: str) -> int:
-    """Appends rows in one commit. Returns how many the commit says it added."""
+    """Appends rows in one commit. Returns the number of rows that the commit reports."""
     with_outage_named(
         table, lambda: write_deltalake(table, rows, mode="append", commit_properties=_properties(transaction))
     )
@@ -145,8 +147,8 @@ def merge(
     insert: bool,
     only: str | None = None,
 ) -> dict[str, Any]:
-    """MERGE rows (alias s) into the table (alias t) in one commit; `only`: which matched rows are updated. Returns
-    delta-rs's metrics of it.
+    """MERGEs rows (alias s) into the table (alias t) in one commit, and returns delta-rs's metrics. `only`: a condition
+    on the matched rows that are updated.
     """
     merger = table.merge(
         rows, predicate, source_alias="s", target_alias="t", commit_properties=_properties(transaction)
@@ -158,7 +160,9 @@ def merge(
 
 
 def maintain(table: DeltaTable, retain_hours: int) -> tuple[int, int, int]:
-    """OPTIMIZE and VACUUM. Returns how many files were compacted, into how many, and how many old ones were deleted."""
+    """Runs OPTIMIZE and VACUUM. Returns how many files were compacted, into how many, and how many old files were
+    deleted.
+    """
     refuse_paths_of_spark(table)
     compacted = _compact(table)
     deleted = with_outage_named(table, lambda: table.vacuum(retain_hours, dry_run=False))
@@ -166,11 +170,11 @@ def maintain(table: DeltaTable, retain_hours: int) -> tuple[int, int, int]:
 
 
 def _compact(table: DeltaTable) -> dict[str, Any]:
-    """OPTIMIZE, taken back at once where it did not become the version right after the one that was read.
+    """Runs OPTIMIZE, and reverts it at once if it did not become the version right after the one that was read.
 
-    delta-rs (1.6.6) moves it behind another OPTIMIZE of the same files, so that each row is there twice: its check for
-    conflicts passes over files that were removed without a change of data, and `max_commit_retries` has no effect here.
-    Until it is taken back, and if the process dies before that, rows are there twice: `lakehouse check` finds them.
+    delta-rs (1.6.6) puts it after another OPTIMIZE of the same files, so that each row is in the table twice: its check
+    for conflicts ignores files that were removed without a data change, and `max_commit_retries` has no effect here.
+    Until the revert, or if the process dies before it, rows are in the table twice: `lakehouse check` finds them.
     """
     before, mark = table.version(), uuid4().hex
     marked = CommitProperties(custom_metadata={"userMetadata": mark})
@@ -187,17 +191,17 @@ def _compact(table: DeltaTable) -> dict[str, Any]:
         with_outage_named(table, lambda: table.restore(ours - 1, commit_properties=NEXT_VERSION))
         raise another_writer(table.table_uri)
     raise LakehouseError(
-        f"{table.table_uri}: others committed right before and after this OPTIMIZE, so it was not taken back. "
-        "`lakehouse check` says whether keys stand in the table twice."
+        f"{table.table_uri}: other writers committed right before and after this OPTIMIZE, so it was not reverted."
+        " Run `lakehouse check`: it finds keys that are in the table twice."
     )
 
 
 def _properties(transaction: str) -> CommitProperties:
-    """With its time in milliseconds: under a retention duration Spark takes a transaction without one for expired, and
-    would do the write once more.
+    """The transaction has the current time, in milliseconds. If the table has a retention duration, Spark takes a
+    transaction without a time for expired, and would repeat the write.
     """
-    said = Transaction(transaction, TRANSACTION_VERSION, time.time_ns() // 1_000_000)
-    return CommitProperties(max_commit_retries=0, app_transactions=[said])
+    made = Transaction(transaction, TRANSACTION_VERSION, time.time_ns() // 1_000_000)
+    return CommitProperties(max_commit_retries=0, app_transactions=[made])
 
 
 def with_outage_named(table: DeltaTable, write: Any) -> Any:

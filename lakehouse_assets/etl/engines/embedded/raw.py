@@ -1,10 +1,10 @@
-"""From files to judged rows: DuckDB reads them as text by column name and runs the plan's first half over them in one
-pass.
+"""From files to validated rows: DuckDB reads the files as text by column name and runs the plan's first half over them
+in one pass.
 
-Files of one layout are read together (10,000 small files are one statement). The strict reader raises at a row that is
-not as the header says; then the files are halved until the odd one is alone, and that one is rewritten by `tolerant`,
-as are those that the strict reader would read wrongly without a word (`readers`). The order of rows is kept, so a row's
-place in its file comes from its rowid.
+Files of one layout are read together (10,000 small files are one statement). The strict reader raises an error at a row
+that does not fit the header. The files are then halved until the faulty one is alone, and `tolerant` rewrites it. It
+also rewrites the files that the strict reader would read wrongly without an error (`readers`). The order of rows is
+kept, so a row's place in its file follows from its rowid.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from lakehouse_assets.etl.engines.embedded.readers import Reader, reader_of
 from lakehouse_assets.etl.engines.embedded.tolerant import RAW, rewritten
 from lakehouse_assets.etl.plan import for_duckdb, judge_sql
 from lakehouse_assets.landing.routing import MALFORMED
+from lakehouse_assets.quoting import sql_literal
 
 NO_NULL = "\x01\x02no text is this\x02\x01"
 """DuckDB reads this text as NULL, so that an empty field stays an empty text, distinct from a missing one."""
@@ -41,7 +42,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Files that one statement read; `first_row` is the rowid of their first row in `judged_rows`."""
+    """The files that one statement read. `first_row`: the rowid of their first row in `judged_rows`."""
 
     layout: Layout
     files: tuple[RawFile, ...]
@@ -51,15 +52,15 @@ class Chunk:
 def judge_files(
     connection: duckdb.DuckDBPyConnection, contract: Contract, files: Sequence[RawFile], scratch: Path
 ) -> list[Chunk]:
-    """Fills `judged_rows` (file_no, the typed columns, broken, warned), `file_no` counting from 0 over `files`. Returns
-    what was read together.
+    """Fills `judged_rows` (file_no, the typed columns, broken, warned); `file_no` counts `files` from 0. Returns the
+    groups of files that were read together.
     """
     layouts: dict[Layout, list[RawFile]] = defaultdict(list)
     number = {file.file_id: index for index, file in enumerate(files)}
     for file in files:
         reader = reader_of(file)
         strict = rewritten(file, scratch / f"{number[file.file_id]}.csv") if reader is Reader.PYTHON else file
-        layouts[Layout(strict.header, strict.delimiter, strict.compression, reader is Reader.THREADS)].append(strict)
+        layouts[_layout(strict, threads=reader is Reader.THREADS)].append(strict)
     chunks: list[Chunk] = []
     for layout, alike in layouts.items():
         chunks += _judge_alike(connection, contract, layout, alike, number, scratch)
@@ -99,10 +100,13 @@ def _judge_alike(
             ) from error
         else:
             tolerant = rewritten(files[0], scratch / f"{number[files[0].file_id]}.csv")
-            layout = Layout(tolerant.header, tolerant.delimiter, tolerant.compression, threads=False)
-            yield from _judge_alike(connection, contract, layout, [tolerant], number, scratch)
+            yield from _judge_alike(connection, contract, _layout(tolerant, threads=False), [tolerant], number, scratch)
         return
     yield Chunk(layout, tuple(files), first_row)
+
+
+def _layout(file: RawFile, *, threads: bool) -> Layout:
+    return Layout(file.dialect.header, file.dialect.delimiter, file.dialect.compression, threads)
 
 
 def _raw_column(layout: Layout, name: str) -> str:
@@ -114,13 +118,13 @@ def read_csv(layout: Layout, files: Sequence[RawFile]) -> str:
     """The table function that reads files of one layout, every field as text, columns named c0, c1, … in the header's
     order.
     """
-    paths = ", ".join(_literal(str(file.path)) for file in files)
+    paths = ", ".join(sql_literal(str(file.path)) for file in files)
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(layout.header)))
     rewritten_lines = f", max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE}" if RAW in layout.header else ""
     one_thread = "" if layout.threads else ", parallel=false"
     return (
-        f"read_csv([{paths}], delim={_literal(layout.delimiter)}, quote='\"', escape='\"', header=false, skip=1,"
-        f" auto_detect=false, strict_mode=true, compression='{layout.compression}', nullstr={_literal(NO_NULL)},"
+        f"read_csv([{paths}], delim={sql_literal(layout.delimiter)}, quote='\"', escape='\"', header=false, skip=1,"
+        f" auto_detect=false, strict_mode=true, compression='{layout.compression}', nullstr={sql_literal(NO_NULL)},"
         f" columns={{{columns}}}{rewritten_lines}{one_thread})"
     )
 
@@ -131,7 +135,7 @@ def raw_of_rejected(chunk: Chunk) -> str:
     """
     layout = chunk.layout
     named = {name: f"c{place}" for place, name in enumerate(layout.header) if name not in (MALFORMED, RAW)}
-    as_map = f"MAP([{', '.join(_literal(name) for name in named)}], [{', '.join(named.values())}])"
+    as_map = f"MAP([{', '.join(sql_literal(name) for name in named)}], [{', '.join(named.values())}])"
     if RAW in layout.header:
         raw = f"c{layout.header.index(RAW)}"
         as_map = f"CASE WHEN {raw} <> '' THEN CAST(CAST({raw} AS JSON) AS MAP(VARCHAR, VARCHAR)) ELSE {as_map} END"
@@ -140,7 +144,3 @@ def raw_of_rejected(chunk: Chunk) -> str:
         f" {read_csv(layout, chunk.files)}) WHERE row_id IN (SELECT row_id FROM not_inserted WHERE verdict ="
         " 'rejected')"
     )
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

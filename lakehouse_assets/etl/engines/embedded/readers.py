@@ -1,13 +1,13 @@
-"""Which reader a file needs so that its rows are exactly those that RFC 4180 means.
+"""Chooses the reader that reads a file's rows exactly as RFC 4180 defines them.
 
-DuckDB's reader raises at nearly everything that it cannot read. Where it gave other rows without a word was measured
-against Python's csv module (duckdb 2.0.0; 60,000 generated files, the reader's blocks made small so that each file had
-many borders between them):
-- spaces before an opening quote, in any file: it takes ` "x"` for x;
-- quotes, read by several threads: at a border inside a quoted field rows were lost, up to a whole block of them;
-- blank lines in files of more than one block: at a border a row too many, or a line feed too many in the next value.
-With these three left out it differed in none. So quotes are read by one thread, the other two by Python. So are rows of
-nothing but blanks and delimiters: to DuckDB they are rows, and here they are none.
+DuckDB's reader raises an error at nearly everything that it cannot read. Its silent differences were measured against
+Python's csv module (duckdb 2.0.0; 60,000 generated files, with small blocks so that each file had many block borders):
+- spaces before an opening quote, in any file: it reads ` "x"` as x;
+- quotes, read by several threads: at a border inside a quoted field rows were lost, up to a whole block;
+- blank lines in files of more than one block: at a border there was an extra row, or an extra line feed in the next
+  value.
+Without these three, no file was read differently. So one thread reads files with quotes, and Python reads the other
+two. Python also reads files with rows of only blanks and delimiters: DuckDB takes them for rows, this project does not.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from lakehouse_assets.landing.csv_files.blanks import BlankRows
 
 CHUNK = 1 << 20
 ONE_BLOCK = 4_000_000
-"""Bytes. DuckDB cuts a file into blocks of 8,000,000 (four times the longest line); a file of half that has no border
-in it.
+"""Bytes. DuckDB reads a file in blocks of 8,000,000 (four times the longest line), so a file of half that size has no
+block border.
 """
 BLANK_LINES = (b"\n\n", b"\n\r\n")
 
 
 class Reader(Enum):
-    """DuckDB by several threads, DuckDB by one, or Python."""
+    """DuckDB with several threads, DuckDB with one, or Python."""
 
     THREADS = "threads"
     ONE_THREAD = "one thread"
@@ -37,14 +37,15 @@ class Reader(Enum):
 
 
 def reader_of(file: RawFile) -> Reader:
-    """The fastest reader that reads the file exactly. Looks through the file (about a gigabyte a second) until it
-    knows.
+    """Returns the fastest reader that reads the file exactly. It scans the file (about a gigabyte per second) until
+    that is known.
     """
-    if not file.regular:
+    dialect = file.dialect
+    if not dialect.regular:
         return Reader.PYTHON
-    several_blocks = file.compression != "none" or file.path.stat().st_size > ONE_BLOCK
-    space_before_quote = re.compile(rb"[\r\n%b] +\"" % re.escape(file.delimiter).encode())
-    blank_rows = BlankRows(f'{file.delimiter}"')
+    several_blocks = dialect.compression != "none" or file.path.stat().st_size > ONE_BLOCK
+    space_before_quote = re.compile(rb"[\r\n%b] +\"" % re.escape(dialect.delimiter).encode())
+    blank_rows = BlankRows(f'{dialect.delimiter}"')
     quoted = False
     for text in _overlapping(file):
         quoted = quoted or b'"' in text
@@ -62,11 +63,11 @@ def reader_of(file: RawFile) -> Reader:
 
 
 def _overlapping(file: RawFile) -> Iterator[bytes]:
-    """The content in pieces, each beginning with the end of the one before: from its last byte on that is no space or
-    line end.
+    """Yields the content in pieces. Each begins with the end of the one before, from that one's last byte that is not a
+    space or a line end.
     """
     kept = b""
-    with (gzip.open if file.compression == "gzip" else open)(file.path, "rb") as content:
+    with (gzip.open if file.dialect.compression == "gzip" else open)(file.path, "rb") as content:
         while chunk := content.read(CHUNK):
             text = kept + chunk
             yield text

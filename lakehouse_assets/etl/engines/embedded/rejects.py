@@ -1,9 +1,10 @@
-"""The rejected records of one load: those that wait, those that this batch writes, and those that it settles."""
+"""The rejected records of one load: the waiting ones of earlier batches, those that this batch writes, and those that
+it resolves.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import duckdb
 from deltalake import DeltaTable
@@ -11,8 +12,9 @@ from deltalake import DeltaTable
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS
 from lakehouse_assets.etl.engines.embedded import delta
+from lakehouse_assets.etl.engines.embedded.queries import only_row, rows_of
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, raw_of_rejected
-from lakehouse_assets.etl.engines.ranges import sql_literal, within
+from lakehouse_assets.etl.engines.ranges import within
 from lakehouse_assets.etl.engines.table import (
     SAID_AGAIN,
     SAME_OPEN_RECORD,
@@ -32,10 +34,13 @@ from lakehouse_assets.etl.plan.resolve import (
     open_records_sql,
     outdone_sql,
 )
+from lakehouse_assets.quoting import sql_literal
 
 
 class Rejects:
-    """Reads `judged_rows`, `retried_rows`, `judged`, `files`, `current`, `decided` and `not_inserted` of its load."""
+    """Reads the tables `judged_rows`, `retried_rows`, `judged`, `files`, `current`, `decided` and `not_inserted` of its
+    load.
+    """
 
     def __init__(
         self,
@@ -54,8 +59,8 @@ class Rejects:
         )
 
     def read_waiting(self, columns: Sequence[str]) -> None:
-        """The table `waiting`: the waiting records of other batches, but for those whose content this batch brings
-        again: its rows speak for them.
+        """Creates the table `waiting`: the waiting records of other batches, except those whose content this batch
+        loads again (its own rows replace them).
         """
         self._fetch(
             "waiting",
@@ -70,7 +75,8 @@ class Rejects:
             return None
         if revision:
             delta.delete(self.table, f"batch_id = {sql_literal(self.batch_id)}")
-        if not self._one("SELECT count(*) FROM not_inserted WHERE verdict = 'rejected' AND row_id >= 0")[0]:
+        rejected = "SELECT count(*) FROM not_inserted WHERE verdict = 'rejected' AND row_id >= 0"
+        if not only_row(self.connection, rejected)[0]:
             return 0
         self.connection.execute(
             f"CREATE TABLE raws AS {' UNION ALL '.join(raw_of_rejected(chunk) for chunk in chunks)}"
@@ -93,8 +99,8 @@ class Rejects:
         return int(metrics["num_target_rows_inserted"] + metrics["num_target_rows_updated"])
 
     def find_resolved(self, accepted: int) -> int:
-        """The table `resolved` (record_id, resolution): the open records of other batches that this one settles, but
-        for orphans that it heals. How many.
+        """Creates the table `resolved` (record_id, resolution): the open records of other batches that this batch
+        resolves, except orphans whose own row it accepts. Returns their number.
         """
         self.connection.execute("CREATE TABLE resolved (record_id VARCHAR, resolution VARCHAR)")
         if not accepted or not self.table.count():
@@ -131,7 +137,7 @@ class Rejects:
             "DELETE FROM resolved WHERE record_id IN (SELECT r.record_id FROM retried_rows r JOIN decided d ON d.row_id"
             " = -1 - r.rowid WHERE d.verdict <> 'rejected')"
         )
-        return int(self._one("SELECT count(*) FROM resolved")[0])
+        return int(only_row(self.connection, "SELECT count(*) FROM resolved")[0])
 
     @property
     def settled_before(self) -> bool:
@@ -157,7 +163,7 @@ class Rejects:
             f" {batch} END, false, NULL, {batch}, resolution, said_at FROM (SELECT *, NULL AS said_at FROM resolved"
             " UNION ALL FROM outdone) WHERE record_id NOT IN (SELECT record_id FROM retried_rows)"
         )
-        if self._one("SELECT count(*) FROM settled")[0]:
+        if only_row(self.connection, "SELECT count(*) FROM settled")[0]:
             rows = self.connection.sql("SELECT * FROM settled")
             delta.merge(
                 self.table,
@@ -170,8 +176,8 @@ class Rejects:
             )
 
     def _find_outdone(self) -> None:
-        """The table `outdone` (record_id, resolution, said_at): records that this batch wrote itself, for whose key it,
-        or the table, has a newer row.
+        """Creates the table `outdone` (record_id, resolution, said_at): the records of this batch whose key has a newer
+        row in the batch or in the table.
         """
         self._number_rows()
         self._view_accepted()
@@ -192,20 +198,19 @@ class Rejects:
         )
 
     def _number_rows(self) -> None:
-        """The table `first_rows`: where each file's rows begin in `judged_rows`."""
+        """Creates the table `first_rows`: where each file's rows begin in `judged_rows`."""
         self.connection.execute(
             "CREATE TABLE IF NOT EXISTS first_rows AS SELECT file_no, min(rowid) AS first_row FROM judged_rows GROUP BY"
             " file_no"
         )
 
     def _seen(self) -> list[str]:
-        """What the ids of records begin with whose content came before."""
-        return [
-            record for (record,) in self._all("SELECT DISTINCT record FROM files WHERE seen_before ORDER BY record")
-        ]
+        """The beginnings of the ids of records whose content an earlier batch loaded."""
+        found = rows_of(self.connection, "SELECT DISTINCT record FROM files WHERE seen_before ORDER BY record")
+        return [record for (record,) in found]
 
     def _of_content_seen(self, record_id: str = "record_id") -> str:
-        """The predicate that a record is of content that this batch brings again."""
+        """The predicate that a record's content is loaded again by this batch."""
         seen = [(f"{record}:", f"{record};") for record in self._seen()]
         return within(record_id, seen, sql_literal) if seen else "false"
 
@@ -213,9 +218,3 @@ class Rejects:
         found = delta.look_up(self.table, columns, where)
         self.connection.execute(f"CREATE TABLE {into} AS SELECT * FROM found")
         del found
-
-    def _all(self, sql: str) -> list[tuple[Any, ...]]:
-        return self.connection.execute(sql).fetchall()
-
-    def _one(self, sql: str) -> tuple[Any, ...]:
-        return self._all(sql)[0]

@@ -1,8 +1,8 @@
-"""Reads what the strict reader refuses (rows with too few or too many fields, blank rows, odd line ends) and writes it
-down so that the strict reader takes it.
+"""Reads files that the strict reader rejects (rows with too few or too many fields, blank rows, mixed line ends) and
+rewrites them so that it accepts them.
 
-Python's csv module is the judge here: slow (about a million rows a second) and exact. Preflight has made sure that the
-text is UTF-8 and its quotes close.
+Python's csv module decides here: it is slow (about a million rows per second) and exact. Preflight has checked that the
+text is UTF-8 and that its quotes close.
 """
 
 from __future__ import annotations
@@ -15,39 +15,41 @@ from dataclasses import replace
 from pathlib import Path
 
 from lakehouse_assets.etl.engines.base import RawFile
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 from lakehouse_assets.landing.csv_files.records import records_below_header
 from lakehouse_assets.landing.routing import MALFORMED
 
 RAW = "_RAW"
-"""The column that carries a malformed row's fields, as a JSON object of column to text. No file has a column of this
-name: headers are in small letters.
+"""The column with a malformed row's fields, as a JSON object of text by column. No file has a column of this name,
+because header names are in lower case.
 """
 
 
 def rewritten(file: RawFile, target: Path) -> RawFile:
-    """The same rows in the same order, each with as many fields as the header; a ragged row is blank but for
-    `_malformed` (why) and `_raw` (its fields).
+    """Returns a file with the same rows in the same order, each with as many fields as the header. A ragged row is
+    blank except for `_malformed` (the reason) and `_RAW` (its fields).
     """
-    own_verdict = file.header.index(MALFORMED) if MALFORMED in file.header else None
-    header = (*(name for name in file.header if name != MALFORMED), MALFORMED, RAW)
+    given = file.dialect.header
+    own_verdict = given.index(MALFORMED) if MALFORMED in given else None
+    header = (*(name for name in given if name != MALFORMED), MALFORMED, RAW)
     with target.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(header)
         for fields in _records(file):
-            if len(fields) != len(file.header):
-                reason = f"{len(fields)} fields where the header has {len(file.header)}"
-                writer.writerow(
-                    [*[""] * (len(header) - 2), reason, json.dumps(_named(file.header, fields), ensure_ascii=False)]
-                )
+            if len(fields) != len(given):
+                reason = f"{len(fields)} fields where the header has {len(given)}"
+                named = json.dumps(_named(given, fields), ensure_ascii=False)
+                writer.writerow([*[""] * (len(header) - 2), reason, named])
                 continue
             verdict = fields.pop(own_verdict) if own_verdict is not None else ""
             writer.writerow([*fields, verdict, ""])
-    return replace(file, location=str(target), header=header, delimiter=",", compression="none", regular=True)
+    return replace(file, location=str(target), dialect=Dialect(header))
 
 
 def _records(file: RawFile) -> Iterator[list[str]]:
-    with (gzip.open if file.compression == "gzip" else open)(file.path, "rt", encoding="utf-8-sig", newline="") as text:
-        yield from records_below_header(text, file.delimiter, file.skipped_lines, len(file.header))
+    opened = gzip.open if file.dialect.compression == "gzip" else open
+    with opened(file.path, "rt", encoding="utf-8-sig", newline="") as text:
+        yield from records_below_header(text, file.dialect)
 
 
 def _named(header: tuple[str, ...], fields: list[str]) -> dict[str, str]:

@@ -1,4 +1,6 @@
-"""The Spark engine: the same plan on as many machines as it needs. Importing it needs no Spark; opening a load does."""
+"""The Spark engine: runs the same plan on one machine or on a cluster. Importing this package does not need Spark;
+opening a load does.
+"""
 
 from lakehouse_assets.etl.engines.spark.engine import SparkEngine
 

@@ -1,4 +1,4 @@
-"""Rows that are kept between the steps of a load, in memory and on disk where memory ends."""
+"""Caches rows between the steps of a load, in memory, and on disk if memory runs out."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from lakehouse_assets.etl.engines.spark.private import either
 
 
 class Kept:
-    """What one load keeps, until it forgets it."""
+    """The rows that one load caches, until it calls `forget`."""
 
     def __init__(self, spark: SparkSession) -> None:
         self.spark = spark
         self._relations: list[Any] = []
 
     def keep(self, rows: DataFrame) -> DataFrame:
-        """The rows, kept from when they are first looked at, as a relation without a past: the plan that made them is
-        not analysed again with each query on them, which took most of a small batch's time. (Spark's checkpoints do the
-        same, but cannot be made anew when a worker is lost.)
+        """Returns the rows as a cached relation without lineage; they are computed when they are first read. The plan
+        that made them is not analysed again by each query on them, which took most of a small batch's time. (Spark's
+        checkpoints do the same, but cannot be computed again when a worker is lost.)
 
-        What `persist` keeps Spark throws away with each write to a table that it was read from, and plans it anew: the
-        verdicts with the MERGE, when orphans are still to be settled by them. This is what `persist` makes, without
-        being in its list.
+        `persist` would not do: with each write to a table, Spark drops everything that it cached of that table, and
+        plans it anew. The MERGE would drop the verdicts, which are still needed to settle orphans. This method makes
+        the same relation as `persist`, without registering it in Spark's list.
         """
-        # The public way begins at once, and keeps its rows until Python forgets them: it has no past, either.
+        # The public way computes the rows at once, and keeps them until Python drops its reference. It has no lineage,
+        # either.
         return either("InMemoryRelation", lambda: self._kept(rows), lambda: rows.localCheckpoint(eager=True))
 
     def _kept(self, rows: DataFrame) -> DataFrame:
@@ -40,29 +41,29 @@ class Kept:
         return kept
 
     def forget(self) -> None:
-        """Frees it all."""
+        """Frees all cached rows."""
         for relation in self._relations:
             relation.cacheBuilder().clearCache(True)
 
 
 def rows_of(spark: SparkSession, plan: Any) -> DataFrame:
-    """The rows of a plan of the JVM as it is: what led to it is not done again for each query on them."""
+    """Returns the rows of a plan of the JVM. The steps that led to this plan are not repeated by each query on them."""
     jvm: Any = spark._jvm
     return DataFrame(jvm.org.apache.spark.sql.classic.Dataset.ofRows(spark._jsparkSession, plan), spark)
 
 
 def optimized(spark: SparkSession, rows: DataFrame) -> DataFrame:
-    """The same rows, of a plan that is not optimized again for each query on them."""
+    """Returns the same rows, with a plan that is not optimized again by each query on them."""
     return either("Dataset.ofRows", lambda: rows_of(spark, rows._jdf.queryExecution().optimizedPlan()), lambda: rows)
 
 
 def bytes_kept(kept: DataFrame) -> int:
-    """The size of rows that `keep` gave and that have been looked at since. Where Spark does not tell it, more than
-    anything.
+    """Returns the size of rows that `keep` returned and that have been read since; sys.maxsize if Spark does not report
+    it.
     """
 
-    def told() -> int:
+    def reported() -> int:
         relation: Any = kept._jdf.queryExecution().analyzed()
         return int(relation.cacheBuilder().sizeInBytesStats().value())
 
-    return either("CachedRDDBuilder", told, lambda: sys.maxsize)
+    return either("CachedRDDBuilder", reported, lambda: sys.maxsize)

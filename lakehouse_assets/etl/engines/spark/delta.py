@@ -1,9 +1,9 @@
-"""Delta tables by Spark: create, look up, append, merge. Every write carries a transaction id, so that the same write
-tried again is a no-op.
+"""Delta tables with Spark: create, look up, append, merge. Every write of a load has a transaction id, so that
+repeating it has no effect.
 
-A load's commit is the one right after the version at which it opened the table. Delta would move an append behind any
-other commit; two batches that append the same key would both be there. On S3 the log store holds Spark to it
-(`logstore/`).
+A load commits exactly the version after the one at which it opened the table, or fails. By default, Delta would put an
+append after any other commit, and two batches that append the same key would both be in the table. On S3, the log store
+enforces the version (`logstore/`).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from lakehouse_assets.etl.engines.table import (
 )
 
 COMMIT_VERSION = "spark.lakehouse.commitVersion"
-"""The only version that a commit of this session may have, as the log store reads it."""
+"""The only version that a commit of this session may have. The log store reads it."""
 WHO_COMMITS = "spark.databricks.delta.commitInfo.userMetadata"
 
 
 class Table:
-    """One Delta table in one session. `version`: where it stood when it was opened, and then at this one's own last
+    """One Delta table in one session. `version`: the version at which it was opened, then that of this object's last
     commit.
     """
 
@@ -43,8 +43,8 @@ class Table:
         self._log = Log(spark, uri)
 
     def open(self, columns: Mapping[str, str], partition: str | None) -> Table:
-        """Creates the table if it is not there, and gives it the columns that it lacks. Raises BadConfiguration where
-        it has others than the contract.
+        """Creates the table if it does not exist, and adds the columns that it lacks. Raises BadConfiguration if it has
+        columns that the contract does not have.
         """
         if not self.exists:
             self._create(columns, partition)
@@ -59,8 +59,9 @@ class Table:
         return self
 
     def _create(self, columns: Mapping[str, str], partition: str | None) -> None:
-        """By a write of no rows. (Where a process died before its first commit, the log's folder is there. Delta's
-        CREATE TABLE refuses such a place, and CREATE TABLE IF NOT EXISTS creates nothing, each time.)"""
+        """Creates the table by writing no rows. (If a process died before its first commit, the log's folder exists.
+        Delta's CREATE TABLE refuses such a place, and CREATE TABLE IF NOT EXISTS never creates a table there.)
+        """
         named = ", ".join(f"CAST(NULL AS {kind}) AS `{name}`" for name, kind in columns.items())
         rows = self.spark.sql(f"SELECT {named} WHERE FALSE")
         with self._one_commit():
@@ -73,15 +74,15 @@ class Table:
         return self._log.version() != NO_TABLE
 
     def rows(self, where: str) -> DataFrame:
-        """The table's rows that satisfy a predicate, as the table is now; files are skipped by partition and
-        statistics, once for all that is asked of them.
+        """Returns the table's rows that satisfy a predicate, in the table's current version. Files are skipped by
+        partition and statistics, once for all queries on these rows.
         """
         found = self.spark.read.format("delta").load(self.uri).where("FALSE" if self.empty else where)
         return optimized(self.spark, found)
 
     def committed(self, transaction: str) -> bool:
-        """Whether the table had the transaction when it was first asked: looked up once, as it takes a job, and nobody
-        writes the same one meanwhile.
+        """Whether the table had the transaction when this was first called. It is looked up once, because it takes a
+        job, and nobody else writes the same transaction in the meantime.
         """
         return not self._was_empty and self._log.has(transaction)
 
@@ -90,14 +91,14 @@ class Table:
         return self.empty
 
     def append(self, rows: DataFrame, transaction: str) -> int:
-        """Appends rows in one commit. Returns how many the commit says it added."""
+        """Appends rows in one commit. Returns the number of rows that the commit reports."""
         with self._one_commit(transaction):
             rows.write.format("delta").mode("append").save(self.uri)
         [added] = self._metrics("numOutputRows")
         return added
 
     def delete(self, where: str) -> None:
-        """Deletes the rows that satisfy a predicate, in one commit; in none where there are none."""
+        """Deletes the rows that satisfy a predicate, in one commit; in none if there are no such rows."""
         with self._one_commit():
             DeltaTable.forPath(self.spark, self.uri).delete(where)
 
@@ -111,9 +112,10 @@ class Table:
         insert: bool,
         only: str | None = None,
     ) -> tuple[int, int]:
-        """MERGE rows (alias s) into the table (alias t) in one commit; `only`: which matched rows are updated.
+        """MERGEs rows (alias s) into the table (alias t) in one commit. `only`: a condition on the matched rows that
+        are updated.
 
-        Returns how many rows the commit says it inserted and updated.
+        Returns the numbers of inserted and updated rows that the commit reports.
         """
         with self._one_commit(transaction):
             merger = (
@@ -127,7 +129,7 @@ class Table:
         return inserted, updated
 
     def maintain(self, retain_hours: int) -> tuple[int, int, int]:
-        """OPTIMIZE and VACUUM. Returns how many files were compacted, into how many, and how many old ones were
+        """Runs OPTIMIZE and VACUUM. Returns how many files were compacted, into how many, and how many old files were
         deleted.
         """
         table = DeltaTable.forPath(self.spark, self.uri)
@@ -142,30 +144,34 @@ class Table:
 
     @contextmanager
     def _one_commit(self, transaction: str | None = None) -> Iterator[None]:
-        """The next commit carries the id and is refused where its version is taken. Both are taken back afterwards: a
-        second write under the same id would be skipped. Raises TemporaryOutage where a commit with an id was skipped,
-        because another process has made it meanwhile."""
-        told = {COMMIT_VERSION: str(self.version + 1), WHO_COMMITS: uuid4().hex}
+        """Sets the next commit's transaction id and its only permitted version, and unsets both afterwards: Delta would
+        skip a second write with the same id. Raises TemporaryOutage if Delta skipped the commit because another process
+        made it in the meantime.
+        """
+        options = {COMMIT_VERSION: str(self.version + 1), WHO_COMMITS: uuid4().hex}
         if transaction:
-            told |= {
+            options |= {
                 "spark.databricks.delta.write.txnAppId": transaction,
                 "spark.databricks.delta.write.txnVersion": str(TRANSACTION_VERSION),
             }
-        for name, value in told.items():
+        for name, value in options.items():
             self.spark.conf.set(name, value)
         try:
             yield
         finally:
-            for name in told:
+            for name in options:
                 self.spark.conf.unset(name)
-        if self._log.version() > self.version and self._log.commit(self.version + 1).user_metadata == told[WHO_COMMITS]:
+        if (
+            self._log.version() > self.version
+            and self._log.commit(self.version + 1).user_metadata == options[WHO_COMMITS]
+        ):
             self.version += 1
             return
         if transaction:
             raise another_writer(self.uri)
 
     def _metrics(self, *names: str) -> tuple[int, ...]:
-        """Figures of this one's last commit."""
+        """Metrics of this object's last commit."""
         metrics = self._log.commit(self.version).metrics
         return tuple(int(metrics[name]) for name in names)
 

@@ -1,4 +1,4 @@
-"""The Spark engine: a session of its own for each load, on the process's one Spark."""
+"""The Spark engine: each load has a session of its own, in the process's one Spark application."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SparkEngine:
-    """`session` gives the process's session; `environment`: the AWS_… variables of an AWS that is not the platform's
-    own. `reads_from_bucket`: on a cluster.
+    """`session`: returns the process's session. `environment`: the AWS_… variables of an AWS that is not the platform's
+    own. `reads_from_bucket`: True on a cluster, whose machines cannot read this machine's disk.
     """
 
     session: Callable[[], SparkSession] = spark_session
@@ -47,15 +47,15 @@ class SparkEngine:
                 yield load
             finally:
                 with suppress(Py4JError, OSError):
-                    # A JVM that died has nothing to free: what it died of is said.
+                    # A JVM that died has nothing to free. The error that tells why is raised anyway.
                     load.forget()
 
     def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:
         from lakehouse_assets.etl.engines.spark.delta import Table
 
         spark = self._own_session(tables)
-        # VACUUM lists a table's folders in so many tasks. With the default of 10,000 it took 20 seconds for a table of
-        # two folders.
+        # The number of tasks in which VACUUM lists a table's folders. With the default of 10,000, a table with two
+        # folders took 20 seconds.
         spark.conf.set(
             "spark.sql.sources.parallelPartitionDiscovery.parallelism", str(8 * spark.sparkContext.defaultParallelism)
         )
@@ -64,10 +64,10 @@ class SparkEngine:
             return [Maintained(table.uri, *table.maintain(retain_hours)) for table in found if table.exists]
 
     def _own_session(self, tables: Tables) -> SparkSession:
-        """On the process's one Spark, with views and settings of its own.
+        """Returns a session of the process's Spark with its own views and settings.
 
-        What former loads left is collected first: Python's handles of Spark's objects are cycles, and the JVM keeps all
-        that stands behind them (measured: 17 MB a load, until it had no memory left).
+        Objects of former loads are collected first. Python's handles of Spark's objects form cycles, and the JVM keeps
+        everything that they refer to (measured: 17 MB per load, until the JVM ran out of memory).
         """
         gc.collect()
         spark = self.session().newSession()
@@ -86,7 +86,7 @@ def failures_named(contract: Contract) -> Iterator[None]:
     except PySparkException as error:
         said = error.getCondition() or type(error).__name__
         raise LakehouseError(
-            f"{contract.dataset}: Spark refused a step of the load ({said}). Nothing is lost. {REPORT}"
+            f"{contract.dataset}: Spark rejected a step of the load ({said}). Nothing is lost. {REPORT}"
         ) from error
     except Py4JError as error:
         raise failure(contract.dataset, str(error)) from error

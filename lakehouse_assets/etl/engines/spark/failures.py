@@ -1,7 +1,7 @@
-"""What a job of Spark died of, as one of our errors: an outage only where the same job may go through later.
+"""Translates the failure of a Spark job into one of our errors: TemporaryOutage only if the same job may succeed later.
 
-Java's message may quote a row's values, and S3's keys, of which a partition's value is a part. So ours is made of the
-names of its exceptions.
+Java's message may contain a row's values, and S3 keys, which contain partition values. So our message contains only the
+names of Java's exceptions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lakehouse_assets.etl.engines.spark.session import EXCLUSIVE, LOG_STORE, LOG
 from lakehouse_assets.etl.engines.table import another_writer
 
 EXCEPTION = re.compile(r"\b(?:\w+\.)+(\w+(?:Exception|Error))\b")
-"""A class of Java's with its package: each line of a trace that tells of a cause begins with one."""
+"""A Java class with its package: each line of a stack trace that names a cause begins with one."""
 REFUSED = {
     "AWSBadRequestException",
     "AWSRedirectException",
@@ -25,7 +25,7 @@ REFUSED = {
     "NoAwsCredentialsException",
     "UnknownStoreException",
 }
-"""What S3A makes of S3's answers that another try does not change (400, 301, 401, and no such bucket)."""
+"""S3A's exceptions for answers of S3 that another try does not change (400, 301, 401, and no such bucket)."""
 NO_PERMISSION = "AccessDeniedException"
 ANOTHER_WRITER = {
     "AnotherWriterException",
@@ -38,17 +38,18 @@ ANOTHER_WRITER = {
     "MetadataChangedException",
     "ProtocolChangedException",
 }
-"""What the log store (`logstore/`) and Delta raise where another commit came first."""
+"""What the log store (`logstore/`) and Delta raise if another commit came first."""
 NOT_EXCLUSIVE, NO_LOG_STORE = "UnsupportedFileSystemException", f"ClassNotFoundException: {EXCLUSIVE}"
 FULL_DISK, FULL_MEMORY = "No space left on device", "OutOfMemoryError"
 REPORT = "If it fails again, please report it with the whole message from the log."
 
 
 def failure(dataset: str, trace: str) -> LakehouseError:
-    """`trace`: what py4j says, with Java's trace. A job that died with a worker, or with a service that did not answer,
-    may go through."""
+    """Returns the error to raise. `trace`: py4j's message, with Java's stack trace. A job that failed because of a lost
+    worker, or a service that did not answer, may succeed later.
+    """
     names = list(dict.fromkeys(EXCEPTION.findall(trace)))
-    died = f"{dataset}: Spark failed on the way ({', '.join(names) or 'Java gives no reason'})."
+    died = f"{dataset}: Spark failed during the load ({', '.join(names) or 'Java gives no reason'})."
     if ANOTHER_WRITER.intersection(names):
         return another_writer(dataset)
     if NO_LOG_STORE in trace:
@@ -59,8 +60,8 @@ def failure(dataset: str, trace: str) -> LakehouseError:
         )
     if NOT_EXCLUSIVE in names:
         return BadConfiguration(
-            f"{died} Its file system cannot create a file only where there is none, so another writer's commit could be"
-            " lost. Nothing was written. Tables on S3 need Hadoop 3.4.2 or later, with"
+            f"{died} Its file system cannot create a file only if it does not exist, so another writer's commit could"
+            " be lost. Nothing was written. Tables on S3 need Hadoop 3.4.2 or later, with"
             " fs.s3a.create.conditional.enabled as it is by default."
         )
     if FULL_DISK in trace:
@@ -83,4 +84,4 @@ def failure(dataset: str, trace: str) -> LakehouseError:
             f"{died} S3 refused a request. Nothing is lost. Check the bucket's name and the permissions, then run the"
             " batch again."
         )
-    return TemporaryOutage(f"{died} No table was left in between; run the batch again. {REPORT}")
+    return TemporaryOutage(f"{died} No table was left half-written; run the batch again. {REPORT}")

@@ -1,8 +1,8 @@
-"""What Python knows (a batch's files, where their blocks begin) as a relation in Spark's plan itself.
+"""Turns values of Python (a batch's files, where their blocks begin) into relations that are literals in Spark's plan.
 
-`createDataFrame` would make a job of Python workers of it, whose size Spark does not know: it then sorts and shuffles
-the batch's rows to join them with a handful of files, and all rows of one file end in one task (measured: half of a
-first load).
+`createDataFrame` would make a job of Python workers of them, whose size Spark does not know. Spark then sorts and
+shuffles the batch's rows to join them with a handful of files, and all rows of one file end up in one task (measured:
+half the time of a first load).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lakehouse_assets.etl.engines.ranges import spark_literal
+from lakehouse_assets.quoting import spark_literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -20,7 +20,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def listed(spark: SparkSession, rows: Iterable[Sequence[Any]], columns: str) -> DataFrame:
-    """A small relation. `rows`: at least one. `columns`: names and types, as in `name string, number int`."""
+    """Returns a small relation. `rows`: at least one. `columns`: names and types, as in `name string, number int`."""
     named = [column.split() for column in columns.split(", ")]
     values = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows)
     relation = f"VALUES {values} AS listed({', '.join(name for name, _ in named)})"

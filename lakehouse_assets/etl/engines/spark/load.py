@@ -1,13 +1,12 @@
 """The steps of `DatasetLoad` in Spark and Delta Lake.
 
-Rows stay on the workers. To the driver come counts, key ranges, and one line for each block of a file. What is looked
-at more than once is cached, on disk where memory ends: the judged rows, and what became of them. The relations of the
-plan are views of this load's own session.
+Rows stay on the workers. The driver gets counts, key ranges, and one line for each block of a file. What is read more
+than once is cached, on disk if memory runs out: the validated rows and their verdicts. The relations of the plan are
+views of this load's own session. `judged` provides the rows to decide on; `rejects` handles the rejected records.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,22 +15,14 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own documentation gives it
 
-from lakehouse_assets.contracts import PROVENANCE, Contract, Kind, Parent
+from lakehouse_assets.contracts import PROVENANCE, Contract, Kind
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, LoadResult, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.load_result import load_result_of
-from lakehouse_assets.etl.engines.ranges import (
-    Range,
-    extent,
-    key_ranges,
-    ranges_between,
-    same_row,
-    spark_literal,
-    within,
-)
+from lakehouse_assets.etl.engines.ranges import ranges_between, same_row, within
 from lakehouse_assets.etl.engines.spark.cached import Kept, bytes_kept
 from lakehouse_assets.etl.engines.spark.delta import Table
-from lakehouse_assets.etl.engines.spark.inline import listed
-from lakehouse_assets.etl.engines.spark.raw import RawRows, first_rows, raw_rows
+from lakehouse_assets.etl.engines.spark.judged import JudgedRows
+from lakehouse_assets.etl.engines.spark.parents import find_parent_keys
 from lakehouse_assets.etl.engines.spark.rejects import Rejects
 from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.plan import (
@@ -40,39 +31,34 @@ from lakehouse_assets.etl.plan import (
     beaten_sql,
     decide_sql,
     filled_sql,
-    judge_sql,
     missing_relation,
     missing_sql,
     repeated_sql,
-    silence,
 )
-from lakehouse_assets.landing.routing import MALFORMED
+from lakehouse_assets.quoting import spark_literal
 
-FILES = (
-    "file_no int, file_id string, record string, seen_before boolean, source_file string, source_modified_at timestamp"
-)
 OF_A_LOAD = {
-    # What is kept is read a few times and forgotten; to find the best compression for each column took as long as to
-    # judge the rows (5 s a million).
+    # Cached rows are read a few times and dropped. Finding the best compression for each column took as long as
+    # validating the rows (5 s per million).
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
-    # A join builds a hash table of the smaller side's part, where it is at most this, rather than to sort both sides.
+    # If a partition of the smaller side is at most this large, a join builds a hash table of it instead of sorting both
+    # sides.
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64MB",
-    # Pieces of a MERGE's rewrite: with the default of 64 MB there are three for 5 million rows, and a core waits for
-    # the last.
+    # The size of the partitions that a MERGE rewrites. With the default of 64 MB there are three for 5 million rows,
+    # and a core is idle during the last.
     "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16MB",
 }
 MOST_BROADCAST = 1_000_000
-"""Keys that every worker is given a copy of: some tens of megabytes."""
+"""The greatest number of keys of which every worker gets a copy: some tens of megabytes."""
 MOST_BROADCAST_BYTES = 128 << 20
-"""Rows that every worker is given a copy of; with the copy's hash table it takes about twice as much of its memory, and
-of the driver's.
+"""The greatest size of rows of which every worker gets a copy. With its hash table, the copy takes about twice as much
+memory of each worker and of the driver.
 """
-WAITING = ("record_id", "row_number", "source_file", "source_modified_at")
 
 
 class SparkLoad:
-    """One dataset of one batch. Views: files, judged_rows, retried_rows, judged, current, missing_<column>, repeated,
-    filled, beaten, decided.
+    """One dataset of one batch. Views, besides those of `JudgedRows`: current, missing_<column>, repeated, filled,
+    beaten, decided.
     """
 
     def __init__(
@@ -85,160 +71,39 @@ class SparkLoad:
         environment: Mapping[str, str],
         links: Path,
     ) -> None:
-        self.contract, self.tables, self.batch_id, self.abandoned = contract, tables, batch_id, abandoned
+        self.contract, self.tables, self.batch_id = contract, tables, batch_id
         self.spark, self.environment, self.links = spark, environment, links
         self.table = Table(spark, tables.table(contract.dataset)).open(contract.table_columns, contract.partition)
         self.transaction = transaction_of(contract.dataset, batch_id)
-        self.files: Sequence[RawFile] = ()
-        self.raw: RawRows | None = None
-        self.places: list[tuple[int, int, int, int]] = []
-        self.extents: dict[str, tuple[Any, Any, int]] = {}
         self.load_result = load_result_of([], {}, {}, 0)
-        self.rows_read: Counter[int] = Counter()
-        self.retried = 0
         self.kept = Kept(spark)
-        self.silent: list[str] = []
         self.meets_rows = False
         rejected = Table(spark, tables.rejects(contract.dataset)).open(REJECTED_COLUMNS, "waiting")
         self.rejects = Rejects(contract, rejected, batch_id, self.transaction, spark, self.kept)
+        self.judged = JudgedRows(contract, tables, (batch_id, *abandoned), spark, self.kept, self.rejects)
 
     def read(self, files: Sequence[RawFile]) -> None:
-        self.files = self.rejects.files = files
         for name, value in OF_A_LOAD.items():
             self.spark.conf.set(name, value)
-        if not files:
-            return
-        # A file's split into blocks depends on it. The rows are read again for the rejected records: they must have the
-        # same ids then. (Two blocks for each core, so that a last one that is smaller does not leave the others
-        # waiting: three blocks on two cores took a fifth longer than four.)
-        self.spark.conf.set("spark.sql.files.minPartitionNum", str(2 * self.spark.sparkContext.defaultParallelism))
-        known = [
-            (n, f.file_id, f.record, f.seen_before, f.source_file, f.source_modified_at) for n, f in enumerate(files)
-        ]
-        self._view("files", listed(self.spark, known, FILES))
-        self.raw = raw_rows(self.spark, self.contract, files, self.environment, self.links)
-        self._view("raw", self.raw.named)
-        self._view("every_row", self.kept.keep(self.spark.sql(judge_sql(self.contract, "file_no", "block", "row_id"))))
-        columns = dict.fromkeys((self.contract.key, *(parent.column for parent in self.contract.parents)))
-        bounds = ", ".join(f"min(`{name}`), max(`{name}`), count(`{name}`)" for name in columns)
-        blocks = self._all(
-            f"SELECT file_no, block, min(row_id), count(*), {bounds} FROM every_row GROUP BY file_no, block"
-        )
-        self.extents = {
-            name: extent([tuple(found[4 + 3 * place : 7 + 3 * place]) for found in blocks])
-            for place, name in enumerate(columns)
-        }
-        self.places = self.rejects.places = first_rows(self.raw, [tuple(found[:4]) for found in blocks])
-        for file_no, _, _, rows, *_ in blocks:
-            self.rows_read[file_no] += rows
-        header_rows = [(file_no, row_id) for file_no, _, row_id, number in self.places if number == 0]
-        self.rows_read.subtract(file_no for file_no, _ in header_rows)
-        headers = ", ".join(str(row_id) for _, row_id in header_rows)
-        self._view(
-            "judged_rows",
-            self.spark.sql(f"SELECT * FROM every_row {f'WHERE row_id NOT IN ({headers})' if headers else ''}"),
-        )
+        self.judged.read(files, self.environment, self.links)
 
     def retry_orphans(self) -> None:
-        if self.contract.parents:
-            self._retry()
-        lacking = {
-            name: [number for number, file in enumerate(self.files) if name not in file.header]
-            for name in self.contract.kept_names
-        }
-        flags = [f"bool_or(`{silence(name)}`)" for name in lacking]
-        [retried] = (
-            self._all(f"SELECT {', '.join(flags)} FROM retried_rows")
-            if self.retried and flags
-            else [[False] * len(flags)]
-        )
-        self.silent = [name for (name, files), found in zip(lacking.items(), retried, strict=True) if files or found]
-        parts = []
-        if self.files:
-            lacks = {
-                name: f"r.file_no IN ({', '.join(map(str, lacking[name]))})" if lacking[name] else "FALSE"
-                for name in self.silent
-            }
-            parts.append(
-                self._judged("judged_rows r JOIN files f USING (file_no)", "file_no", "r.block", "r.block", lacks)
-            )
-        if self.retried:
-            lacks = {name: f"r.`{silence(name)}`" for name in self.silent}
-            parts.append(
-                self._judged("retried_rows r", "CAST(NULL AS INT)", "CAST(NULL AS BIGINT)", "r.row_number", lacks)
-            )
-        if parts:
-            self._view("judged", parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1]))
-
-    def _judged(self, relation: str, file_no: str, block: str, place: str, lacks: Mapping[str, str]) -> DataFrame:
-        """`relation`: the rows as `r`. `place` and row_id: where a row stands in its file."""
-        # Each name with its table: `files` has names that a column may have.
-        names = ", ".join(f"r.`{name}`" for name in self.contract.names)
-        flags = "".join(f", {lacking} AS `{silence(name)}`" for name, lacking in lacks.items())
-        return self.spark.sql(
-            f"SELECT r.row_id, {file_no} AS file_no, {block} AS block, {place} AS place, {names}, r.broken, r.warned,"
-            f" source_file, source_modified_at{flags} FROM {relation}"
-        )
-
-    def _retry(self) -> None:
-        waiting = self.rejects.waiting((*WAITING, "raw", "reasons"))
-        if waiting.isEmpty():
-            return
-        self._view("waiting", waiting)
-        columns = ", ".join(f"raw['{name}'] AS `{name}`" for name in self.contract.names)
-        flags = [f"raw['{name}'] IS NULL AS `{silence(name)}`" for name in self.contract.kept_names]
-        carried = ", ".join((*WAITING, "reasons", *flags))
-        self._view(
-            "raw", self.spark.sql(f"SELECT {carried}, {columns}, CAST(NULL AS STRING) AS {MALFORMED} FROM waiting")
-        )
-        # Numbered here, where nothing is shuffled: rows that a lost worker takes with it are made anew, and must be
-        # numbered as before.
-        judged = judge_sql(self.contract, *WAITING, "reasons", *map(silence, self.contract.kept_names))
-        self._view(
-            "orphans",
-            self.kept.keep(self.spark.sql(judged).withColumn("row_id", F.expr("-1 - monotonically_increasing_id()"))),
-        )
-        arrived = " OR ".join(
-            f"(array_contains(reasons, {spark_literal(p.reason)}) AND `{p.column}` IN (SELECT parent_key FROM"
-            f" {self._arrived(p)}))"
-            for p in self.contract.parents
-        )
-        retried = self.kept.keep(self.spark.sql(f"SELECT * FROM orphans WHERE {arrived}"))
-        self.retried = retried.count()
-        if self.retried:
-            self._view("retried_rows", retried)
-
-    def _arrived(self, parent: Parent) -> str:
-        """The orphans' parent keys that came since they were last held against them: only rows of this batch, and of
-        those abandoned before it, are looked at, not the whole parent table."""
-        batches = ", ".join(spark_literal(batch_id) for batch_id in (self.batch_id, *self.abandoned))
-        return self._keys_of(parent, "orphans", f"arrived_{parent.column}", f" AND batch_id IN ({batches})")
-
-    def _keys_of(self, parent: Parent, relation: str, into: str, condition: str = "") -> str:
-        table = Table(self.spark, self.tables.table(parent.dataset))
-        ranges = self._ranges(relation, parent.column)
-        if ranges and table.exists:
-            found = table.rows(within(f"`{parent.key}`", ranges, spark_literal) + condition).selectExpr(
-                f"`{parent.key}` AS parent_key"
-            )
-        else:
-            found = self.spark.sql(f"SELECT `{parent.column}` AS parent_key FROM {relation} WHERE FALSE")
-        self._view(into, found)
-        return into
-
-    def _ranges(self, relation: str, column: str) -> list[Range]:
-        kind = self.contract.column(column).kind
-        if relation == "judged" and not self.retried:
-            return ranges_between(self._all, relation, column, kind, *self.extents[column])
-        return key_ranges(self._all, relation, column, kind)
+        self.judged.retry_orphans()
 
     def decide(self) -> LoadResult:
-        if not self.files and not self.retried:
+        if not self.judged.files and not self.judged.retried:
             return self.load_result
         for parent in self.contract.parents:
-            existing = self._keys_of(parent, "judged", f"existing_{parent.column}")
+            existing = find_parent_keys(
+                self.spark,
+                self.tables,
+                parent,
+                "judged",
+                self.judged.ranges("judged", parent.column),
+                f"existing_{parent.column}",
+            )
             self._counted(missing_relation(parent.column), missing_sql(parent.column, existing))
-        ranges = self._ranges("judged", self.contract.key)
+        ranges = self.judged.ranges("judged", self.contract.key)
         current = self.table.rows(within(f"`{self.contract.key}`", ranges, spark_literal) if ranges else "FALSE")
         self._view("current", current)
         differing = self._find_duplicates()
@@ -252,46 +117,51 @@ class SparkLoad:
             "source_file",
             "source_modified_at",
         )
-        decided = self.spark.sql(decide_sql(self.contract, *carried, placed=True, silent=self.silent))
-        # Where the table has none of the keys there is no join worth keeping: what stands beside the judged rows is
+        decided = self.spark.sql(decide_sql(self.contract, *carried, placed=True, silent=self.judged.silent))
+        # If the table has none of the keys, the result is not worth caching: all that is joined with the judged rows is
         # small.
         self.meets_rows = not current.isEmpty()
         self._view("decided", self.kept.keep(decided) if self.meets_rows else decided)
         waits = "verdict = 'rejected' AND broken IS NULL"
-        # Not GROUP BY ALL: Spark groups by a column of that name where there is one.
+        # Not GROUP BY ALL: if there is a column of that name, Spark groups by it.
         groups = self._all(
             f"SELECT file_no, verdict, reasons, warned, {waits}, count(*) FROM decided GROUP BY file_no, verdict,"
             f" reasons, warned, {waits}"
         )
-        judged = load_result_of(
-            groups, {number: file.file_id for number, file in enumerate(self.files)}, self.rows_read, self.retried
+        found = load_result_of(
+            groups,
+            {number: file.file_id for number, file in enumerate(self.judged.files)},
+            self.judged.rows_read,
+            self.judged.retried,
         )
         resolved = self.rejects.find_resolved(
-            accepted=judged.counts.read + judged.counts.retried - judged.counts.rejected, retried=self.retried
+            accepted=found.counts.read + found.counts.retried - found.counts.rejected, retried=self.judged.retried
         )
-        self.load_result = replace(judged, differing=differing, resolved=resolved)
+        self.load_result = replace(found, differing=differing, resolved=resolved)
         return self.load_result
 
     def _find_duplicates(self) -> int:
-        """The views `beaten`, and for silent columns `filled`. Returns how many duplicates differ from the row that
-        beats them.
+        """Creates the view `beaten`, and `filled` for silent columns. Returns how many duplicates differ from the row
+        that beats them.
         """
         crowded = self._crowded()
         if crowded and self._counted("repeated", repeated_sql(self.contract, crowded)):
-            self._counted("beaten", beaten_sql(self.contract, self.silent))
-            if self.silent:
-                self._counted("filled", filled_sql(self.contract, self.silent))
+            self._counted("beaten", beaten_sql(self.contract, self.judged.silent))
+            if self.judged.silent:
+                self._counted("filled", filled_sql(self.contract, self.judged.silent))
             [(differing,)] = self._all("SELECT count(*) FROM beaten WHERE differs")
             return int(differing)
         self._view("beaten", self.spark.sql("SELECT CAST(NULL AS BIGINT) AS row_id WHERE FALSE"))
-        columns = "".join(f", `{name}`, FALSE AS `said {name}`" for name in self.silent)
+        columns = "".join(f", `{name}`, FALSE AS `said {name}`" for name in self.judged.silent)
         self._view("filled", self.spark.sql(f"SELECT `{self.contract.key}`{columns} FROM judged WHERE FALSE"))
         return 0
 
     def _crowded(self) -> str | None:
-        """The relation of the judged rows whose keys may be repeated, if there are any. Whole numbers are looked at 64
-        at a time, a bit for each: where fewer bits are set than rows counted, keys are repeated. As a rule none are,
-        and a sum for each 64 neighbours is quick where a group for each key took a third of the time to decide."""
+        """Returns the name of a relation of the rows whose keys may be repeated; None if no key is. Whole numbers are
+        examined 64 at a time, with one bit for each: if fewer bits are set than rows counted, keys are repeated.
+        Usually none are, and a sum for each 64 neighbours is fast; a group for each key took a third of the time to
+        decide.
+        """
         key = f"`{self.contract.key}`"
         if self.contract.column(self.contract.key).kind is Kind.STRING:
             return "judged"
@@ -309,11 +179,15 @@ class SparkLoad:
 
     def write_rejects(self, revision: int = 0) -> int | None:
         rejected = any(file.rejected for file in self.load_result.files.values())
-        return self.rejects.write(self.raw.as_read if self.raw is not None and rejected else None, revision)
+        return self.rejects.write(
+            self.judged.raw.as_read if self.judged.raw is not None and rejected else None, revision
+        )
 
     @property
     def merged_before(self) -> bool:
-        """Records are settled after the MERGE, which makes no commit where nothing is to be written."""
+        """Also true if records were settled: that happens after the MERGE, which makes no commit if there is nothing to
+        write.
+        """
         return self.table.committed(self.transaction) or self.rejects.settled_before
 
     def has_written(self, load_result: LoadResult, revision: int | None) -> bool:
@@ -336,8 +210,8 @@ class SparkLoad:
         changes = self.kept.keep(changes)
         self._view("changes", changes)
         condition = self._merge_condition()
-        # Where nothing is to be inserted, Delta can look at the table's rows where they are, if every worker has the
-        # changes; else both are shuffled.
+        # If nothing is inserted and every worker has the changes, Delta reads the table's rows without a shuffle.
+        # Otherwise both sides are shuffled.
         rows = self._as_written(changes)
         if not counts.inserted and bytes_kept(changes) <= MOST_BROADCAST_BYTES:
             rows = F.broadcast(rows)
@@ -362,16 +236,17 @@ class SparkLoad:
         counts = self.load_result.counts
         others = self.meets_rows or counts.rejected < counts.read + counts.retried
         self.rejects.settle(
-            bool(self.retried), others and any(file.rejected for file in self.load_result.files.values())
+            bool(self.judged.retried), others and any(file.rejected for file in self.load_result.files.values())
         )
 
     def forget(self) -> None:
-        """Frees what was kept for this load."""
+        """Frees what was cached for this load."""
         self.kept.forget()
 
     def _counted(self, name: str, sql: str) -> int:
-        """A view of a result that is small as a rule, and mostly empty: evaluated now, so that Spark knows it when it
-        plans the joins with it. Returns how many rows it has."""
+        """Creates a view of a result that is usually small, and mostly empty. It is evaluated now, so that Spark knows
+        its size when it plans joins with it. Returns the number of its rows.
+        """
         rows = self.kept.keep(self.spark.sql(sql))
         number = rows.count()
         if not number:

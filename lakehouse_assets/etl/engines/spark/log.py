@@ -1,4 +1,4 @@
-"""What the log of a Delta table says: its version, columns and properties, its transactions, what a commit did."""
+"""Reads the log of a Delta table: its version, columns, properties and transactions, and what a commit did."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ NO_TABLE = -1
 
 @dataclass(frozen=True)
 class Commit:
-    """What a commit says of itself. `metrics`: its figures, by Delta's names."""
+    """What a commit records about itself. `metrics`: by Delta's names."""
 
     user_metadata: str | None
     metrics: Mapping[str, str]
 
 
 class Log:
-    """One table's log, as it is when it is asked.
+    """The log of one table. Each call returns its current state.
 
-    Delta's own object comes first: the public API tells transactions not at all, and the rest by a job.
+    Delta's own object is used first: the public API does not return transactions at all, and needs a job for the rest.
     """
 
     def __init__(self, spark: SparkSession, uri: str) -> None:
         self.spark, self.uri = spark, uri
 
     def version(self) -> int:
-        """The newest version; NO_TABLE where there is none."""
+        """The newest version; NO_TABLE if there is no table."""
         return either("DeltaLog", lambda: int(self._snapshot().version()), self._newest_version)
 
     def columns(self) -> dict[str, str]:
@@ -62,8 +62,8 @@ class Log:
         )
 
     def is_empty(self) -> bool:
-        """Whether the table is as it was created, without a file: so says the checksum beside its first commit, where
-        to count them takes a job.
+        """Whether the table is as it was created, without a file. The checksum beside its first commit tells; counting
+        the files would take a job.
         """
 
         def by_checksum() -> bool:
@@ -76,7 +76,7 @@ class Log:
         )
 
     def has(self, transaction: str) -> bool:
-        """Whether a commit of the transaction is in the log; looked up once, when this object is first asked."""
+        """Whether the log has a commit of the transaction. It is looked up once, when this object is first asked."""
         return either(
             "SetTransaction",
             lambda: bool(self._transactions.contains(transaction)),
@@ -84,7 +84,7 @@ class Log:
         )
 
     def commit(self, version: int) -> Commit:
-        """The commit of a version, from its file. Its figures must be there."""
+        """The commit of a version, read from its file, which must have metrics."""
 
         def by_its_file() -> Commit:
             delta, found = self._delta, self._delta_log()
@@ -95,7 +95,7 @@ class Log:
                 who.get() if who.isDefined() else None, _as_dict(figures.get()) if figures.isDefined() else {}
             )
 
-        return either("DeltaHistoryManager", by_its_file, lambda: self._told_commit(version))
+        return either("DeltaHistoryManager", by_its_file, lambda: self._listed_commit(version))
 
     @property
     def _delta(self) -> Any:
@@ -127,20 +127,20 @@ class Log:
         [found] = DeltaTable.forPath(self.spark, self.uri).history(1).select("version").collect()
         return int(found[0])
 
-    def _told_commit(self, version: int) -> Commit:
-        told = DeltaTable.forPath(self.spark, self.uri).history().where(f"version = {version}")
-        [found] = told.select("userMetadata", "operationMetrics").collect()
+    def _listed_commit(self, version: int) -> Commit:
+        history = DeltaTable.forPath(self.spark, self.uri).history().where(f"version = {version}")
+        [found] = history.select("userMetadata", "operationMetrics").collect()
         return Commit(found[0], found[1] or {})
 
     @cached_property
     def _listed_transactions(self) -> set[str]:
-        """By the files of the log, as Delta's protocol describes them: a commit's JSON has them, and so has each
-        checkpoint, for those before it.
+        """Read from the files of the log, as Delta's protocol describes them: a commit's JSON file has its own
+        transactions, and each checkpoint has those of all commits before it.
         """
-        said = "txn STRUCT<appId: STRING>"
-        commits = self.spark.read.schema(said).option("pathGlobFilter", "*.json").json(f"{self.uri}/_delta_log")
+        schema = "txn STRUCT<appId: STRING>"
+        commits = self.spark.read.schema(schema).option("pathGlobFilter", "*.json").json(f"{self.uri}/_delta_log")
         checkpoints = (
-            self.spark.read.schema(said)
+            self.spark.read.schema(schema)
             .option("pathGlobFilter", "*.checkpoint*.parquet")
             .parquet(f"{self.uri}/_delta_log")
         )

@@ -1,7 +1,7 @@
-"""Classes of Spark and Delta Lake that are not part of their public API, each with a public way beside it.
+"""Calls classes of Spark and Delta Lake that are not part of their public API, each with a public alternative.
 
-They save jobs, and with them seconds of a small batch. Glue runs builds of its own, in which such a class may be absent
-or have other arguments.
+They save jobs, and with them seconds of a small batch. Glue runs builds of its own, in which such a class may be
+missing or have other arguments.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ OTHER_BUILD = (
     "java.lang.NoClassDefFoundError",
     "java.lang.IllegalAccessError",
 )
-"""What Java throws where a class was compiled against another one than is there."""
+"""What Java throws if a class was compiled against another version than the one that is present."""
 
 log = logging.getLogger(__name__)
 _missed: set[str] = set()
 
 
 def either(what: str, private: Callable[[], T], public: Callable[[], T]) -> T:
-    """What the private classes give; where this build of Spark has them not, what the public API gives. `what`: said in
-    the log, once.
+    """Returns the result of `private`, or of `public` if this build of Spark lacks the private classes. `what`: named
+    in the log, once.
     """
     if what not in _missed:
         try:
@@ -38,7 +38,7 @@ def either(what: str, private: Callable[[], T], public: Callable[[], T]) -> T:
                 raise
             _missed.add(what)
             log.warning(
-                "This build of Spark lacks a private class (%s: %s). The public API does the same, more slowly.",
+                "This build of Spark lacks a private class (%s: %s). The public API is used instead, which is slower.",
                 what,
                 error,
             )
@@ -46,8 +46,8 @@ def either(what: str, private: Callable[[], T], public: Callable[[], T]) -> T:
 
 
 def _is_missing(error: Exception) -> bool:
-    """py4j takes an unknown class for a package, which cannot be called (TypeError); an unknown method or arguments are
-    a Py4JError of its own.
+    """py4j takes an unknown class for a package, which cannot be called (TypeError). For an unknown method or other
+    arguments it raises a Py4JError of its own.
     """
     if isinstance(error, Py4JJavaError):
         return error.java_exception.getClass().getName() in OTHER_BUILD

@@ -1,10 +1,10 @@
-"""From files to rows of text by column name, spread over Spark's workers; and each row's place in its file, which a
-split file does not tell by itself.
+"""From files to rows of text by column name, distributed over Spark's workers, with each row's place in its file, which
+is not known in a file that is split.
 
-Files are grouped by what they have in common and read line by line: where no quote stands in a file, the fields of a
-line are what lies between delimiters (measured: twice as fast as Spark's CSV reader, which moreover drops lines of
-blanks); where quotes do, Python's csv module takes the line apart. What is not one record a line is read by `records`.
-Landing has made sure that the text is UTF-8 and its quotes close.
+Files are grouped by layout and read line by line. In a file without quotes, the fields of a line are the texts between
+delimiters (measured: twice as fast as Spark's CSV reader, which also drops blank lines). In a file with quotes,
+Python's csv module splits the line. Files with records of several lines are read by `records`. Landing has checked that
+the text is UTF-8 and that its quotes close.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from pyspark.sql.types import ArrayType, IntegerType, LongType, StringType, Stru
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import RawFile
-from lakehouse_assets.etl.engines.ranges import spark_literal
 from lakehouse_assets.etl.engines.spark.inline import listed
 from lakehouse_assets.etl.engines.spark.records import RecordsFile, fields_of_line
 from lakehouse_assets.landing.csv_files.blanks import BLANK
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 from lakehouse_assets.landing.routing import MALFORMED
+from lakehouse_assets.quoting import spark_literal
 
 RECORD = StructType(
     [
@@ -35,14 +36,14 @@ RECORD = StructType(
         StructField("fields", ArrayType(StringType())),
     ]
 )
-"""A record before it has column names. `block`: where in its file the piece begins that one task read."""
+"""A record before it has column names. `block`: the start of the piece of its file that one task read."""
 BY_RECORD = "by record"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What files must have in common to be read together. `way`: line by line without quotes, with them, or record by
-    record.
+    """The properties that files must share to be read together. `way`: line by line without quotes, line by line with
+    quotes, or record by record.
     """
 
     header: tuple[str, ...]
@@ -52,9 +53,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class RawRows:
-    """The batch's rows. `named` has file_no, block, row_id (unique; without gaps within a block), each column of the
-    contract as text, and `_malformed`; `as_read` has row_id and `raw`, the text by column name as it stands in the
-    file. `headed`: the files whose first row is their header, as those are that are read line by line."""
+    """The batch's rows. `named` has file_no, block, row_id (unique, without gaps within a block), each column of the
+    contract as text, and `_malformed`. `as_read` has row_id and `raw`, the text by column name as in the file.
+    `headed`: the files whose first row is their header, which is so for files that are read line by line.
+    """
 
     named: DataFrame
     as_read: DataFrame
@@ -64,19 +66,19 @@ class RawRows:
 def raw_rows(
     spark: SparkSession, contract: Contract, files: Sequence[RawFile], environment: Mapping[str, str], links: Path
 ) -> RawRows:
-    """Reads nothing yet. `files`: at least one. `links`: a folder for names of local files by which Spark knows what is
-    in them.
+    """Returns the rows without reading yet. `files`: at least one. `links`: a folder for links to local files, with
+    names from which Spark knows their compression.
     """
     layouts: dict[Layout, list[tuple[int, RawFile]]] = defaultdict(list)
     for file_no, file in enumerate(files):
-        layouts[Layout(file.header, file.delimiter, _way(file))].append((file_no, file))
+        layouts[Layout(file.dialect.header, file.dialect.delimiter, _way(file.dialect))].append((file_no, file))
     parts = [(layout, _records(spark, layout, alike, environment, links)) for layout, alike in layouts.items()]
     named = [
         records.select("file_no", "block", *_named(contract, layout), _malformed(layout)) for layout, records in parts
     ]
     as_read = [records.select(_as_map(layout).alias("raw")) for layout, records in parts]
     row_id = F.monotonically_increasing_id().alias("row_id")
-    headed = frozenset(file_no for file_no, file in enumerate(files) if _way(file) != BY_RECORD)
+    headed = frozenset(file_no for file_no, file in enumerate(files) if _way(file.dialect) != BY_RECORD)
     return RawRows(
         reduce(DataFrame.unionAll, named).select("*", row_id),
         reduce(DataFrame.unionAll, as_read).select("*", row_id),
@@ -85,10 +87,10 @@ def raw_rows(
 
 
 def first_rows(raw: RawRows, blocks: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
-    """Where each block's rows stand in their file: file_no, block, its least row_id, and that row's number (from 1; 0
-    is a header).
+    """Returns the place of each block's rows in their file: file_no, block, its smallest row_id, and that row's number
+    (from 1; 0 is a header).
 
-    `blocks`: file_no, block, least row_id, how many rows.
+    `blocks`: file_no, block, smallest row_id, number of rows.
     """
     numbered = []
     rows_before: dict[int, int] = {}
@@ -99,11 +101,11 @@ def first_rows(raw: RawRows, blocks: Iterable[tuple[int, int, int, int]]) -> lis
     return numbered
 
 
-def _way(file: RawFile) -> str:
-    irregular_gzip = file.compression == "gzip" and not file.regular
-    if file.multiline or file.skipped_lines or irregular_gzip:
+def _way(dialect: Dialect) -> str:
+    irregular_gzip = dialect.compression == "gzip" and not dialect.regular
+    if dialect.multiline or dialect.skipped_lines or irregular_gzip:
         return BY_RECORD
-    return "quoted lines" if file.quoted else "plain lines"
+    return "quoted lines" if dialect.quoted else "plain lines"
 
 
 def _records(
@@ -123,30 +125,24 @@ def _records(
 
 
 def _by_record(spark: SparkSession, files: list[tuple[int, RawFile]], environment: Mapping[str, str]) -> DataFrame:
-    tasks = [
-        RecordsFile(
-            file_no, file.location, file.delimiter, file.compression, file.skipped_lines, len(file.header), environment
-        )
-        for file_no, file in files
-    ]
+    tasks = [RecordsFile(file_no, file.location, file.dialect, environment) for file_no, file in files]
     rows = spark.sparkContext.parallelize(tasks, len(tasks)).flatMap(RecordsFile.rows)
     return spark.createDataFrame(rows, RECORD, verifySchema=False)
 
 
 def _readable(file: RawFile, file_no: int, links: Path) -> str:
-    """A name by which Spark reads the file: gzip by its end, and none that it takes for hidden. Those in the bucket
-    have it.
+    """Returns a name by which Spark reads the file correctly: it knows gzip by the name's end, and skips hidden names.
+    Files in the bucket have such names already.
     """
     if file.location.startswith("s3://"):
         return file.location
-    link = links / f"{file_no}.csv{'.gz' if file.compression == 'gzip' else ''}"
+    link = links / f"{file_no}.csv{'.gz' if file.dialect.compression == 'gzip' else ''}"
     link.symlink_to(Path(file.location).absolute())
     return str(link)
 
 
 def _is_blank(layout: Layout) -> Column:
-    """Whether a line is a row of nothing but blanks and delimiters. Blank fields may be quoted; a quoted delimiter is
-    text."""
+    """Whether a line has only blanks and delimiters. Blank fields may be quoted; a quoted delimiter is text."""
     value = F.col("value")
     nothing = F.translate(value, f'{BLANK}{layout.delimiter}"', "") == ""
     if layout.way == "plain lines":
@@ -175,7 +171,7 @@ def _fields(layout: Layout) -> Column:
 
 
 def _named(contract: Contract, layout: Layout) -> list[Column]:
-    """The contract's columns as text. A ragged row has none: nothing tells which of its fields is which."""
+    """The contract's columns as text. They are NULL in a ragged row, whose fields cannot be assigned to columns."""
     whole = F.when(F.size("fields") == len(layout.header), F.col("fields"))
     return [
         (F.get(whole, F.lit(layout.header.index(name))) if name in layout.header else F.lit(None).cast("string")).alias(
@@ -186,7 +182,7 @@ def _named(contract: Contract, layout: Layout) -> list[Column]:
 
 
 def _malformed(layout: Layout) -> Column:
-    """Why the row could not be read as its header says: ragged, or as the conversion of its workbook found."""
+    """The reason why the row does not fit its header: ragged, or a fault that the conversion of its workbook found."""
     own = (
         F.get("fields", F.lit(layout.header.index(MALFORMED)))
         if MALFORMED in layout.header
@@ -198,7 +194,7 @@ def _malformed(layout: Layout) -> Column:
 
 
 def _as_map(layout: Layout) -> Column:
-    """The fields by the header's names; those beyond it by their number."""
+    """The fields by the header's names; fields beyond the header by their number."""
     names = ", ".join(spark_literal(name) for name in layout.header)
     return F.expr(
         f"map_filter(map_from_entries(transform(fields, (text, place) -> struct(coalesce(get(array({names}), place),"

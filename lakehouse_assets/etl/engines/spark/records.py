@@ -1,8 +1,8 @@
-"""Reads on the workers, with Python's csv module, what cannot be read line by line: records with line breaks in quotes,
-headers below other lines.
+"""Reads files on the workers with Python's csv module if they cannot be read line by line: records with line breaks in
+quotes, headers below other lines.
 
-One task a file, record by record, so that memory stays bounded whatever the file's size. The tests hold both engines to
-what that module reads.
+There is one task per file, and it reads record by record, so memory does not grow with the file's size. The tests
+compare both engines with this module.
 """
 
 from __future__ import annotations
@@ -16,27 +16,25 @@ from typing import IO, Any
 
 from lakehouse_assets.aws.client import Aws
 from lakehouse_assets.landing.csv_files.blanks import trimmed
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 from lakehouse_assets.landing.csv_files.records import FIELD_LIMIT, records_below_header
 
 
 @dataclass(frozen=True)
 class RecordsFile:
-    """A file for one worker. `skipped_lines`: lines above the header; `width`: its columns. `environment`: how the AWS
-    of an s3:// location is reached."""
+    """A file for one worker. `environment`: the AWS_… variables for an s3:// location."""
 
     file_no: int
     location: str
-    delimiter: str
-    compression: str
-    skipped_lines: int
-    width: int
+    dialect: Dialect
     environment: Mapping[str, str]
 
     def rows(self) -> Iterator[tuple[int, int, list[str]]]:
         """File number, 0 (the file is one block), and the fields of each record below the header that is not blank."""
-        with self._content() as packed, gzip.open(packed) if self.compression == "gzip" else packed as content:
+        is_gzip = self.dialect.compression == "gzip"
+        with self._content() as packed, gzip.open(packed) if is_gzip else packed as content:
             text = io.TextIOWrapper(content, "utf-8-sig", newline="")
-            for fields in records_below_header(text, self.delimiter, self.skipped_lines, self.width):
+            for fields in records_below_header(text, self.dialect):
                 yield self.file_no, 0, fields
 
     def _content(self) -> IO[bytes]:
@@ -48,8 +46,8 @@ class RecordsFile:
 
 
 class _Body(io.RawIOBase):
-    """S3's answer as a raw stream. (botocore's own closes itself at the end, which TextIOWrapper takes for an
-    error.)
+    """S3's response as a raw stream. botocore's own stream closes itself at the end, and TextIOWrapper then raises an
+    error.
     """
 
     def __init__(self, body: Any) -> None:

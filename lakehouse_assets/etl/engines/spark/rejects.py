@@ -1,4 +1,6 @@
-"""The rejected records of one load: those that wait, those that this batch writes, and those that it settles."""
+"""The rejected records of one load: the waiting ones of earlier batches, those that this batch writes, and those that
+it resolves.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, RawFile
-from lakehouse_assets.etl.engines.ranges import spark_literal, within
+from lakehouse_assets.etl.engines.ranges import within
 from lakehouse_assets.etl.engines.spark.cached import Kept
 from lakehouse_assets.etl.engines.spark.delta import Table
 from lakehouse_assets.etl.engines.spark.inline import listed
@@ -31,9 +33,10 @@ from lakehouse_assets.etl.plan.resolve import (
     open_records_sql,
     outdone_sql,
 )
+from lakehouse_assets.quoting import spark_literal
 
 NUMBER = "p.number + d.row_id - p.first_row"
-"""A row's number in its file, from the view `places`."""
+"""A row's number in its file, computed from the view `places`."""
 
 
 class Rejects:
@@ -55,17 +58,15 @@ class Rejects:
         self.resolved = 0
 
     def waiting(self, columns: Sequence[str]) -> DataFrame:
-        """The waiting records of other batches, but for those whose content this batch brings again: its rows speak for
-        them.
+        """Returns the waiting records of other batches, except those whose content this batch loads again (its own rows
+        replace them).
         """
         return self.table.rows(
             f"waiting = true AND batch_id <> {spark_literal(self.batch_id)} AND NOT {self._of_content_seen()}"
         ).select(*columns)
 
     def write(self, as_read: DataFrame | None, revision: int) -> int | None:
-        """See `DatasetLoad.write_rejects`. `as_read`: row_id and `raw` of each row; None where this batch rejects
-        none.
-        """
+        """See `DatasetLoad.write_rejects`. `as_read`: row_id and `raw` of each row; None if this batch rejects none."""
         if self.written_before(revision):
             return None
         if revision:
@@ -75,9 +76,9 @@ class Rejects:
         self._view("as_read", as_read)
         self._view_places()
         rows = self.spark.sql(
-            f"""SELECT concat(f.record, ':', {NUMBER}) AS record_id, '{self.contract.dataset}' AS dataset,
+            f"""SELECT concat(f.record, ':', {NUMBER}) AS record_id, {spark_literal(self.contract.dataset)} AS dataset,
               split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, d.source_file, {NUMBER} AS row_number, d.source_modified_at,
-              '{self.batch_id}' AS batch_id, CAST(NULL AS STRING) AS healed_by, d.broken IS NULL AS waiting, r.raw['{self.contract.key}'] AS key,
+              {spark_literal(self.batch_id)} AS batch_id, CAST(NULL AS STRING) AS healed_by, d.broken IS NULL AS waiting, r.raw['{self.contract.key}'] AS key,
               CAST(NULL AS STRING) AS resolved_by, CAST(NULL AS STRING) AS resolution
             FROM decided d JOIN files f USING (file_no) JOIN places p USING (file_no, block) JOIN as_read r USING (row_id) WHERE d.verdict = 'rejected'"""
         ).select(*REJECTED_COLUMNS)
@@ -91,8 +92,8 @@ class Rejects:
         )
 
     def find_resolved(self, accepted: int, retried: int) -> int:
-        """The view `resolved` (record_id, resolution): the open records of other batches that this one settles, but for
-        orphans that it heals. How many.
+        """Creates the view `resolved` (record_id, resolution): the open records of other batches that this batch
+        resolves, except orphans whose own row it accepts. Returns their number.
         """
         self._view(
             "resolved",
@@ -152,8 +153,9 @@ class Rejects:
         return self.table.committed(of_rejects(self.transaction, revision))
 
     def settle(self, retried: bool, contested: bool) -> None:
-        """See `DatasetLoad.settle_rejects`. `retried`: whether orphans were tried again; `contested`: whether rows of
-        this batch's files are rejected, and rows of their keys may be newer."""
+        """See `DatasetLoad.settle_rejects`. `retried`: whether orphans were retried. `contested`: whether rows of this
+        batch's files were rejected, and there may be newer rows with their keys.
+        """
         outdone = [self._outdone()] if contested else []
         if not (retried or outdone or self.resolved) or self.settled_before:
             return
@@ -182,7 +184,7 @@ class Rejects:
             )
 
     def _outdone(self) -> str:
-        """The records that this batch wrote itself, for whose key it, or the table, has a newer row."""
+        """Returns a SELECT of the records of this batch whose key has a newer row in the batch or in the table."""
         self._view_places()
         self._view_accepted()
         self._view("refused", self.spark.sql("SELECT * FROM decided WHERE verdict = 'rejected' AND row_id >= 0"))
@@ -201,11 +203,11 @@ class Rejects:
         )
 
     def _seen(self) -> list[str]:
-        """What the ids of records begin with whose content came before."""
+        """The beginnings of the ids of records whose content an earlier batch loaded."""
         return sorted({file.record for file in self.files if file.seen_before})
 
     def _of_content_seen(self, record_id: str = "record_id") -> str:
-        """The predicate that a record is of content that this batch brings again."""
+        """The predicate that a record's content is loaded again by this batch."""
         seen = [(f"{record}:", f"{record};") for record in self._seen()]
         return within(record_id, seen, spark_literal) if seen else "FALSE"
 

@@ -1,5 +1,5 @@
-"""The Spark session: what the plan needs of it wherever it runs, and what a session on one machine needs besides. On
-Glue the platform brings the jars.
+"""The Spark session: the settings that the plan needs everywhere, and those that a session on one machine needs in
+addition. On Glue, the platform provides the jars.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 LOG_STORE_SOURCES = Path(__file__).with_name("logstore")
 LOG_STORE = LOG_STORE_SOURCES / "log-store.jar"
-"""Compiled, so that no machine needs a Java compiler (`make log-store` does it; a test holds it to its source)."""
+"""Compiled, so that no machine needs a Java compiler (`make log-store` compiles it; a test compares it with its
+source).
+"""
 EXCLUSIVE = "lakehouse.logstore.ExclusiveLogStore"
-"""Delta's own log store for S3 overwrites a commit that another process made between its look and its write."""
+"""Used because Delta's own log store for S3 overwrites a commit that another process made between its check and its
+write.
+"""
 
 DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -28,51 +32,52 @@ DELTA = {
 }
 EVERYWHERE = DELTA | {
     "spark.sql.session.timeZone": "UTC",
-    # The default is INT96, which has no statistics by which a reader could skip files.
+    # The default is INT96, which has no statistics with which a reader could skip files.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    # A key is text in a predicate: `${env:HOME}` in it is not to be replaced.
+    # Keys are literals in predicates: `${env:HOME}` in a key must not be replaced.
     "spark.sql.variable.substitute": "false",
 }
 SURE = {name: value for name, value in EVERYWHERE.items() if name not in DELTA} | {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.caseSensitive": "false",
-    # With these a file that cannot be read, or not to its end, is a shorter one, without a word.
+    # If they were true, a file that cannot be read, or not to its end, would silently lose rows.
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.files.ignoreMissingFiles": "false",
-    # A commit of its own after each write: the write's figures would not be those of the last commit.
+    # It would commit after each write, and the last commit would not have the write's metrics.
     "spark.databricks.delta.autoCompact.enabled": "false",
 }
-"""What rows become depends on it, so each load's session has it, whatever a cluster or a session that was there before
-has been told.
+"""The result of a load depends on these settings. So each load's session sets them, whatever the cluster or an existing
+session was configured with.
 """
 DRIVER_MEMORY = "4g"
 COMPILE_ALL = "-XX:-DontCompileHugeMethods"
-"""For every JVM that judges rows. The judging of a wide row is one method of more than 8,000 bytecodes, and such a
-method Java only interprets (HotSpot's HugeMethodLimit): measured, 5 million order items are judged in 7 seconds with
-the option, in 28 without."""
+"""For every JVM that validates rows. The code that validates a wide row is one method of more than 8,000 bytecodes,
+which Java only interprets by default (HotSpot's HugeMethodLimit). Measured: 5 million order items are validated in 7
+seconds with the option, in 28 without.
+"""
 
 COLLECTOR = "-XX:+UseParallelGC"
-"""For a JVM that works by itself: no one waits for a single answer, and 5 million order items are loaded in a sixth
-less time than with Java's default.
+"""For a JVM that only runs batches, where a pause does not matter: 5 million order items are loaded in a sixth less
+time than with Java's default collector.
 """
 
 
 def on_one_machine(platform: Sequence[Path], jars: Sequence[Path], scratch: Path) -> dict[str, str]:
-    """The configuration of a session whose driver does all the work, with every core of this machine. `platform`: the
-    jars that stand on the class path, as Glue's own do. `jars`: those that come with a job (the log store).
+    """Returns the configuration of a session whose driver does all the work, on every core of this machine. `platform`:
+    the jars that are on the class path, as Glue's own are. `jars`: those that come with a job (the log store).
 
-    Raises BadConfiguration where a folder has a name that Spark takes for several.
+    Raises BadConfiguration if a path contains the character with which Spark separates paths.
     """
     for mark, named, places in ((",", "comma", (scratch, *jars)), (os.pathsep, "colon", platform)):
         if several := [str(place) for place in places if mark in str(place)]:
             raise BadConfiguration(
-                f"Spark cannot use {several[0]}: a {named} ends a name for it. Set LAKEHOUSE_HOME to a folder without,"
-                " or use the embedded engine."
+                f"Spark cannot use {several[0]}, because it separates paths by a {named}. Set LAKEHOUSE_HOME to a"
+                f" folder without a {named}, or use the embedded engine."
             )
     cores = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     return EVERYWHERE | {
         "spark.master": "local[*]",
-        # Spark takes s3:// for an old connector of its own; on Glue it is S3A, as here.
+        # Spark uses an old connector for s3:// by default; on Glue it is S3A, as here.
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in platform),
         "spark.jars": ",".join(str(jar) for jar in jars),
@@ -88,20 +93,21 @@ def on_one_machine(platform: Sequence[Path], jars: Sequence[Path], scratch: Path
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": cores,
-        # What is shuffled is cut this small, so that great batches are joined by hash tables; small pieces are put
-        # together again.
+        # The number of partitions of a shuffle: so many that large batches are joined by hash tables. Small partitions
+        # are merged again.
         "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "32",
-        # A load compiles several hundred pieces of code; with the default of 100 kept, the next load does so again
+        # A load compiles several hundred classes. With the default cache of 100, the next load compiles them again
         # (measured: a third of its time).
         "spark.sql.codegen.cache.maxEntries": "2000",
-        # 50 tasks for every look at a table's log is the default.
+        # The default is 50 tasks for each read of a table's log.
         "spark.databricks.delta.snapshotPartitions": "2",
     }
 
 
 def bucket_options(bucket: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """How S3A reaches one bucket of the AWS that these variables name; nothing where they name none, as the platform's
-    own serves then. Without a key among them the platform's own credentials are used."""
+    """Returns S3A's options for one bucket of the AWS that these variables name. Returns none if they have no endpoint:
+    then the platform's own AWS is used. Without an access key among them, the platform's own credentials are used.
+    """
     if "AWS_ENDPOINT_URL" not in environment:
         return {}
     endpoint = environment["AWS_ENDPOINT_URL"]
@@ -121,8 +127,8 @@ def bucket_options(bucket: str, environment: Mapping[str, str]) -> dict[str, str
 
 
 def spark_session(configuration: Mapping[str, str] = EVERYWHERE) -> SparkSession:
-    """The process's session, started with this configuration if there is none. (A session that runs keeps the static
-    part of its own.)
+    """Returns the process's session, and starts it with this configuration if there is none. (A running session keeps
+    the static part of its own configuration.)
     """
     from pyspark.sql import SparkSession
 

@@ -48,6 +48,6 @@ def test_compacting_between_others_is_left_as_it_is_and_said(uri: str, monkeypat
         return done
 
     monkeypatch.setattr(TableOptimizer, "compact", with_others)
-    with pytest.raises(LakehouseError, match="`lakehouse check` says whether keys stand in the table twice"):
+    with pytest.raises(LakehouseError, match="`lakehouse check`: it finds keys that are in the table twice"):
         delta.maintain(DeltaTable(uri), 168)
     assert DeltaTable(uri).count() == 5

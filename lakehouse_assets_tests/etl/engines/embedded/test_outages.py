@@ -96,7 +96,7 @@ class PanicException(BaseException):
         (
             DeltaError("Object at location table/shop=Secret/part.parquet not found"),
             LakehouseError,
-            "refers to a file that is not there",
+            "refers to a file that does not exist",
         ),
         (
             OSError("Generic LocalFileSystem error: shop=Secret: No space left on device (os error 28)"),
@@ -113,7 +113,7 @@ class PanicException(BaseException):
         (
             CommitFailedError("a concurrent transaction read shop=Secret"),
             TemporaryOutage,
-            "another writer committed after this had begun",
+            "another writer committed to the table in the meantime",
         ),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
@@ -187,11 +187,11 @@ def test_rows_that_stop_coming_while_duckdb_reads_them_are_one_and_a_lost_file_i
         house.load("products", "b2", rows_file("products", row("products"), minutes=1))
 
     with pytest.raises(
-        LakehouseError, match="A table that products is held against refers to a file that is not there"
+        LakehouseError, match="A table that products is compared with refers to a file that does not exist"
     ) as lost:
         load()
     assert not isinstance(lost.value, TemporaryOutage)
     for mark in ("GENERIC", "ABSENT"):
         monkeypatch.setattr(failures, mark, "Object Store error" if mark == "GENERIC" else "nothing says so")
-    with pytest.raises(TemporaryOutage, match="A table that products is held against cannot be reached"):
+    with pytest.raises(TemporaryOutage, match="A table that products is compared with cannot be reached"):
         load()

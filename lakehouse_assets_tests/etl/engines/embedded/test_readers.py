@@ -12,6 +12,7 @@ import pytest
 
 from lakehouse_assets.etl.engines.base import RawFile
 from lakehouse_assets.etl.engines.embedded.readers import CHUNK, ONE_BLOCK, Reader, reader_of
+from lakehouse_assets.landing.csv_files.dialect import Dialect
 
 LINES = b"1,some text,2025\n" * (ONE_BLOCK // 17 + 1)
 
@@ -20,11 +21,8 @@ def reader(folder: Path, content: bytes, *, delimiter: str = ",", regular: bool 
     path = folder / "file.csv"
     path.write_bytes(content)
     compression = "gzip" if content.startswith(b"\x1f\x8b") else "none"
-    return reader_of(
-        RawFile(
-            "id", "file.csv", datetime(2025, 1, 1, tzinfo=UTC), str(path), ("a", "b"), delimiter, compression, regular
-        )
-    )
+    dialect = Dialect(("a", "b"), delimiter, compression, regular)
+    return reader_of(RawFile("id", "file.csv", datetime(2025, 1, 1, tzinfo=UTC), str(path), dialect))
 
 
 @pytest.mark.parametrize(

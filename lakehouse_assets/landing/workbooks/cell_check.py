@@ -1,5 +1,5 @@
-"""Whether a cell's XML holds one finite number, one text or one plausible date: what calamine reads of any other cell
-is not what the file says.
+"""Checks whether a cell's XML holds one finite number, one text or one plausible date. Of any other cell calamine reads
+something else than the file says.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lakehouse_assets.landing.workbooks.styles import Shown, not_shown
 NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 INDEX = re.compile(r"[0-9]{1,9}")
 ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
-"""The error values that calamine knows; on another (Excel has newer ones: #SPILL!) it breaks."""
+"""The error values that calamine knows. It fails on others; Excel has newer ones, such as #SPILL!."""
 BOOLEANS = {"0", "1", "true", "false"}
 MAY_BE_INLINE = ("inlineStr", "str", "n")
 EARLIEST_YEAR = 1900
@@ -22,7 +22,7 @@ EARLIEST_YEAR = 1900
 
 @dataclass(frozen=True)
 class CellContext:
-    """What a cell's XML leaves to the rest of the workbook."""
+    """The facts about a cell that are in other parts of the workbook."""
 
     styles: Mapping[int, Shown]
     shared_texts: int
@@ -31,10 +31,10 @@ class CellContext:
 
 @dataclass(slots=True)
 class Cell:
-    """One cell's XML. `holders`: its elements v and is; `plain`: no markup stands inside its number; `stray`: text
-    outside of them.
+    """One cell's XML. `holders`: its elements v and is; `plain`: there is no markup inside its number; `stray`: text
+    outside of these elements.
 
-    `foreign`: it has an element of another kind. `cdata`: a CDATA section, of which calamine reads nothing.
+    `foreign`: it has an element of another kind. `cdata`: it has a CDATA section, which calamine does not read.
     """
 
     kind: str = "n"
@@ -49,7 +49,9 @@ class Cell:
 
 
 def misread(cell: Cell, context: CellContext) -> str | None:
-    """What it is instead, to be said after the cell's name; None where calamine reads what the file says."""
+    """The fault of a cell that calamine misreads, worded to follow the cell's name; None if calamine reads it
+    correctly.
+    """
     if cell.foreign or cell.stray.strip():
         return "more than a value"
     if len(cell.holders) > 1:
