@@ -14,7 +14,7 @@ FIND_PYTHON = for python in $(PYTHON); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup spark demo test test-fast test-trino check check-deploy format docs picture reference dist bench synth deploy smoke acceptance destroy diff lock log-store clean
+.PHONY: help setup spark server demo test test-fast test-trino check check-deploy format docs picture reference dist bench synth deploy smoke acceptance destroy diff lock log-store clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -22,6 +22,8 @@ help: ## what there is
 setup: .venv/installed ## install into .venv; afterwards .venv/bin/lakehouse works from anywhere
 
 spark: .venv/installed-spark ## install Spark as well (needs Java 17; downloads 480 MB)
+
+server: .venv/installed-server ## install what Dagster on one server needs as well: PostgreSQL's driver (docs/how-to/run-on-one-server.md)
 
 demo: $(if $(filter-out embedded,$(ENGINE)),.venv/installed-spark,.venv/installed) ## see it all: sample files become tables, a report, an answer; leaves nothing behind; ENGINE=spark: on Spark
 	@$(BIN)/lakehouse demo $(if $(ENGINE),--engine $(ENGINE))
@@ -35,11 +37,13 @@ test-fast: .venv/installed-dev .venv/installed-deploy ## the tests that need nei
 test-trino: .venv/installed-trino .venv/installed-dev ## the tests that ask Trino, Athena's engine (downloads 880 MB; 540 MB stay)
 	$(BIN)/pytest lakehouse_assets_tests/trino
 
-check: .venv/installed-dev .venv/installed-pyspark check-deploy docs ## format, lint, types, contracts, templates, workflows, documentation
+check: .venv/installed-dev .venv/installed-pyspark check-deploy docs ## format, lint, types, contracts, templates, workflows, container files, documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
+	$(BIN)/hadolint lakehouse_assets/server/Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec lakehouse_assets/server/compose.yaml
 	@for contract in lakehouse_assets/contracts/*.odcs.yaml; do $(BIN)/datacontract lint $$contract || exit 1; done
 	DAGSTER_HOME= $(BIN)/dagster definitions validate
 
@@ -114,9 +118,14 @@ clean: ## remove what setup installed (.venv); DATA=1 also the lakehouse that is
 	@$(UV_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.venv/installed-server: .venv/installed
+	@echo "Installing the locked packages for a server ..."
+	@$(LOCKED) --extra server
+	@touch $@
+
 .venv/installed-dev: .venv/installed
 	@echo "Installing the locked packages for development ..."
-	@$(LOCKED) --group dev
+	@$(LOCKED) --extra server --group dev
 	@touch $@
 
 .venv/installed-deploy: .venv/installed

@@ -14,7 +14,7 @@ DISTRIBUTION = "lakehouse-assets"
 
 
 def required(extra: str = "") -> list[Requirement]:
-    """The distribution's requirements, those of an extra (`local`, `spark`) included."""
+    """The distribution's requirements, those of an extra (`local`, `server`, `spark`) included."""
     return [
         requirement
         for requirement in map(Requirement, requires(DISTRIBUTION) or [])
@@ -42,10 +42,10 @@ def faults(requirements: list[Requirement]) -> list[str]:
     return found
 
 
-def install_command(extra: Literal["local", "spark"]) -> str:
+def install_command(extra: Literal["local", "server", "spark"]) -> str:
     """The command that installs an extra: the Makefile's in a checkout, otherwise pip's. Spark's jars come with `make
     spark`; without the Makefile they are a command of their own."""
     if (Path(lakehouse_assets.__file__).parents[1] / "Makefile").exists():
-        return "make setup" if extra == "local" else "make spark"
+        return {"local": "make setup", "server": "make server", "spark": "make spark"}[extra]
     pip = f"pip install '{DISTRIBUTION}[{extra}]'"
-    return pip if extra == "local" else f"{pip} && python -m lakehouse_assets.local.spark jars"
+    return pip if extra != "spark" else f"{pip} && python -m lakehouse_assets.local.spark jars"

@@ -16,8 +16,12 @@ concurrency:
     # The pool `lakehouse`. A second batch would have to wait for the lease anyway; in the queue it needs no process.
     # Glue's jobs allow one run at a time, too.
     default_limit: 1
+run_launcher:
+  module: lakehouse_assets.server.launcher
+  class: MonitoredRunLauncher  # a run whose process died together with its code server is noticed as well
 run_monitoring:
   enabled: true  # a run whose process died is marked as failed, so that it is reported
+  poll_interval_seconds: 20  # until then the dead run occupies the pool; Dagster's default is 120
 run_retries:
   enabled: true  # for a run whose process died: the next run resumes its batch
   max_retries: 2  # after three dead processes a person has to look

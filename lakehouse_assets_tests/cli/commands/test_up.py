@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -45,6 +46,14 @@ def processes_of(home: Path) -> list[str]:
         except OSError:  # it has ended meanwhile, or belongs to someone else
             continue
     return found
+
+
+def kill_all_of(home: Path) -> None:
+    """SIGKILL to every process of a home, as a power cut ends them."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile, or belongs to someone else
+            if f"LAKEHOUSE_HOME={home}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                os.kill(int(folder.name), signal.SIGKILL)
 
 
 def await_none_of(home: Path) -> list[str]:
@@ -135,6 +144,27 @@ def test_files_that_are_put_become_tables_by_themselves_even_if_the_run_is_kille
         assert [
             (report["status"], report["datasets"]["products"]["inserted"]) for report in lakehouse.reports.all()
         ] == [("succeeded", 2)]
+    assert json.loads(program("query", "SELECT count(*) AS n FROM products", "--format", "json").stdout) == [{"n": 2}]
+    program("down")
+
+
+def test_after_a_power_cut_the_batch_goes_on_by_itself(up: Up, home: Path, program: Program, tmp_path: Path) -> None:
+    """The run that was under way has no process and no code server any more, but has the pool."""
+    up(LAKEHOUSE_SENSOR_SECONDS="1", LAKEHOUSE_GATE="any")
+    (tmp_path / "p.csv").write_text(products_csv(product(1)))
+    (tmp_path / "q.csv").write_text(products_csv(product(2)))
+    program("put", "p.csv")
+    with connected(Settings(home=home)) as lakehouse:
+        zone, deadline = lakehouse.zone, time.monotonic() + 60
+        while not (open_batch := zone.store.exists(zone.open_batch_key)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert open_batch
+        kill_all_of(home)
+    up(LAKEHOUSE_SENSOR_SECONDS="1", LAKEHOUSE_GATE="any")
+    program("put", "q.csv")
+    deadline = time.monotonic() + 240
+    while len(json.loads(program("history", "--json").stdout)) < 2 and time.monotonic() < deadline:
+        time.sleep(1)
     assert json.loads(program("query", "SELECT count(*) AS n FROM products", "--format", "json").stdout) == [{"n": 2}]
     program("down")
 
