@@ -12,7 +12,7 @@ from lakehouse_assets.assets.idle import is_over
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, PUBLISHED, REPORT, athena_key, rejected_key, table_key
 from lakehouse_assets.assets.metadata import athena_lineage, file_link, fresh_within, owners, table_columns
 from lakehouse_assets.assets.steps import for_batch, named_failures, step
-from lakehouse_assets.assets.tables import row_count
+from lakehouse_assets.assets.tables import from_log, row_count
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.catalog.glue import rejected_table
 from lakehouse_assets.contracts import Contract, Contracts
@@ -23,6 +23,9 @@ from lakehouse_assets.etl.status import has_succeeded, subject_of
 from lakehouse_assets.jobs import POOL, STATUS_TAG
 from lakehouse_assets.landing.zone import REPORTS
 from lakehouse_assets.settings import Settings
+
+PARTITIONS_SHOWN = 400
+"""More than a year of days."""
 
 
 def catalog_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:
@@ -49,6 +52,7 @@ def catalog_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
                 "batch_id": batch_id,
                 **numbers,
                 **row_count(context, lakehouse, batch.engine_for(dataset), lakehouse.tables.table(dataset)),
+                **_partitions(context, lakehouse, batch.engine_for(dataset), contracts[dataset]),
                 "catalog": outcome,
                 "report": file_link(lakehouse.console, f"s3://{lakehouse.settings.bucket}/{report}"),
                 "command": f'lakehouse query "SELECT * FROM {dataset} LIMIT 10"',
@@ -84,6 +88,19 @@ def _athena_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
             "load_report": dg.MetadataValue.asset(REPORT),
         },
     )
+
+
+def _partitions(
+    context: dg.AssetExecutionContext, lakehouse: Lakehouse, engine: str, contract: Contract
+) -> dict[str, Any]:
+    """The table's last partitions with their rows, and how many partitions there are: which days are loaded."""
+    rows = from_log(context, lakehouse.rows_by_partition, engine, lakehouse.tables.table(contract.dataset))
+    if not rows:
+        return {}
+    name = str(contract.partition)
+    records = [dg.TableRecord({name: value, "rows": rows[value]}) for value in sorted(rows, reverse=True)]
+    schema = dg.TableSchema([dg.TableColumn(name, "string"), dg.TableColumn("rows", "int")])
+    return {"partitions": len(rows), "last_partitions": dg.MetadataValue.table(records[:PARTITIONS_SHOWN], schema)}
 
 
 def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:

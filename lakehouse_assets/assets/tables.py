@@ -1,9 +1,9 @@
 """The assets of the Delta tables and their rejected records: for each contract one step with two assets."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 
@@ -31,6 +31,7 @@ from lakehouse_assets.settings import EngineName, Settings
 
 KINDS: dict[EngineName, str] = {"embedded": "duckdb", "spark": "spark", "glue": "glue", "auto": "glue"}
 """The kind that the UI shows for an engine's tables."""
+Counted = TypeVar("Counted")
 
 
 def table_assets(contracts: Contracts, settings: Settings) -> list[dg.AssetsDefinition]:
@@ -151,15 +152,22 @@ def _loaded(context: dg.AssetExecutionContext, batch: Batch, contract: Contract)
 
 
 def row_count(context: dg.AssetExecutionContext, lakehouse: Lakehouse, engine: object, uri: str) -> dict[str, int]:
-    """The number of rows of a table that `engine` has loaded. A Glue run reports it itself: the log of a table that
-    needs Glue can be too large for this process.
+    """The number of rows of a table that `engine` has loaded. A Glue run reports it itself."""
+    rows = from_log(context, lakehouse.rows_in, engine, uri)
+    return {} if rows is None else {"dagster/row_count": rows}
+
+
+def from_log(
+    context: dg.AssetExecutionContext, read: Callable[[str], Counted | None], engine: object, uri: str
+) -> Counted | None:
+    """What `read` finds in the log of a table that `engine` has loaded. None for Glue, because the log of a table that
+    needs Glue can be too large for this process; and None with a warning if it cannot be read.
     """
     try:
-        rows = lakehouse.rows_in(uri) if engine != "glue" else None
+        return read(uri) if engine != "glue" else None
     except Exception as error:  # noqa: BLE001 - the load is done; a missing number in the UI does not make it a failure
         context.log.warning(f"{uri} is loaded, but its rows could not be counted: {error}")
-        rows = None
-    return {} if rows is None else {"dagster/row_count": rows}
+        return None
 
 
 def _rejected(contract: Contract, load_result: LoadResult) -> dict[str, Any]:

@@ -117,3 +117,10 @@ class Lakehouse(Connections):
 
         table = existing_table(uri, self.aws.storage_options)
         return None if table is None else int(table.count())
+
+    def rows_by_partition(self, uri: str) -> dict[str, int]:
+        """The number of rows of a Delta table by the partition's value (`delta.rows_by_partition`)."""
+        from lakehouse_assets.etl.engines.embedded.delta import existing_table, rows_by_partition
+
+        table = existing_table(uri, self.aws.storage_options)
+        return {} if table is None else rows_by_partition(table)

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse_assets.assets.keys import ATHENA, UPLOADS, rejected_key
+from lakehouse_assets.assets.keys import ATHENA, UPLOADS, athena_key, rejected_key
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.runs import run_batch
 from lakehouse_assets.definitions import defs
@@ -22,6 +22,7 @@ from lakehouse_assets_tests.support import (
     ORDERS,
     append_behind_its_back,
     archived,
+    csv_text,
     item,
     items_csv,
     keys,
@@ -161,6 +162,7 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
         "inserted": 2,
         "rejected": 1,
         "dagster/row_count": 2,
+        "partitions": 1,
         "catalog": "created",
         "command": 'lakehouse query "SELECT * FROM orders LIMIT 10"',
     }
@@ -180,6 +182,27 @@ def test_each_asset_is_materialized_with_the_batchs_numbers(
     assert len(result.get_asset_materialization_events()) == len(defs.resolve_all_asset_specs()) - 1, (
         "the uploads are people's, and only observed"
     )
+
+
+def test_the_page_of_a_table_shows_which_days_are_loaded_with_their_rows(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
+    rows = [order(1), order(2, day="2025-04-03"), order(3, day="2025-04-03")]
+    put(lakehouse, "raw/orders/o.csv", csv_text(ORDERS, rows))
+
+    result = run_job(instance)
+
+    [page] = [
+        event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == athena_key("orders")
+    ]
+    days = page["last_partitions"]
+    assert isinstance(days, dg.TableMetadataValue)
+    assert [record.data for record in days.records] == [
+        {"date": "2025-04-03", "rows": 2},
+        {"date": "2025-04-01", "rows": 1},
+    ]
 
 
 def test_reasons_are_shown_as_counts_and_never_with_a_rows_values(

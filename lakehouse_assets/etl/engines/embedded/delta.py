@@ -8,6 +8,7 @@ any other commit, and two batches that append the same key would both be in the 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -108,6 +109,24 @@ def existing_table(uri: str, options: dict[str, str]) -> DeltaTable | None:
             return DeltaTable(uri, storage_options=options)
     except TableNotFoundError:
         return None
+
+
+def rows_by_partition(table: DeltaTable) -> dict[str, int]:
+    """The number of rows by the text of the partition's value, by the table's log alone. Empty if the table has no
+    partition column, or if a file has no statistics.
+    """
+    columns = table.metadata().partition_columns
+    if not columns:
+        return {}
+    files = table.get_add_actions(flatten=True)
+    counted: Counter[str] = Counter()
+    for value, rows in zip(
+        files.column(f"partition.{columns[0]}").to_pylist(), files.column("num_records").to_pylist(), strict=True
+    ):
+        if rows is None:
+            return {}
+        counted["NULL" if value is None else str(value)] += rows
+    return dict(counted)
 
 
 def look_up(table: DeltaTable, columns: Sequence[str], where: str) -> Any:
