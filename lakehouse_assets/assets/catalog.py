@@ -51,8 +51,7 @@ def catalog_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefiniti
             described = {
                 "batch_id": batch_id,
                 **numbers,
-                **row_count(context, lakehouse, batch.engine_for(dataset), lakehouse.tables.table(dataset)),
-                **_partitions(context, lakehouse, batch.engine_for(dataset), contracts[dataset]),
+                **_rows(context, lakehouse, batch.engine_for(dataset), contracts[dataset]),
                 "catalog": outcome,
                 "report": file_link(lakehouse.console, f"s3://{lakehouse.settings.bucket}/{report}"),
                 "command": f'lakehouse query "SELECT * FROM {dataset} LIMIT 10"',
@@ -90,17 +89,22 @@ def _athena_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
     )
 
 
-def _partitions(
-    context: dg.AssetExecutionContext, lakehouse: Lakehouse, engine: str, contract: Contract
-) -> dict[str, Any]:
-    """The table's last partitions with their rows, and how many partitions there are: which days are loaded."""
-    rows = from_log(context, lakehouse.rows_by_partition, engine, lakehouse.tables.table(contract.dataset))
+def _rows(context: dg.AssetExecutionContext, lakehouse: Lakehouse, engine: str, contract: Contract) -> dict[str, Any]:
+    """The number of rows of a table; with a partition column also its last partitions with their rows, and how many
+    partitions there are: which days are loaded. The table's log is read once.
+    """
+    table = lakehouse.tables.table(contract.dataset)
+    rows = from_log(context, lakehouse.rows_by_partition, engine, table) if contract.partition else None
     if not rows:
-        return {}
+        return row_count(context, lakehouse, engine, table)
     name = str(contract.partition)
     records = [dg.TableRecord({name: value, "rows": rows[value]}) for value in sorted(rows, reverse=True)]
     schema = dg.TableSchema([dg.TableColumn(name, "string"), dg.TableColumn("rows", "int")])
-    return {"partitions": len(rows), "last_partitions": dg.MetadataValue.table(records[:PARTITIONS_SHOWN], schema)}
+    return {
+        "dagster/row_count": sum(rows.values()),
+        "partitions": len(rows),
+        "last_partitions": dg.MetadataValue.table(records[:PARTITIONS_SHOWN], schema),
+    }
 
 
 def report_asset(contracts: Contracts, settings: Settings) -> dg.AssetsDefinition:

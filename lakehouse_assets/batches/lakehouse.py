@@ -18,7 +18,7 @@ from lakehouse_assets.etl.engines.base import Maintained
 from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.landing.convert import WORKBOOKS_AT_ONCE, ConversionRecord, convert_uploads
 from lakehouse_assets.landing.freeze import freeze
-from lakehouse_assets.landing.waiting import open_batch, read_manifest
+from lakehouse_assets.landing.waiting import chosen_gate, open_batch, read_manifest
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Lakehouse(Connections):
         with failures_named("Freezing a batch"):
             manifest = freeze(
                 self.zone,
-                "any" if (gate or self.settings.gate) == "any" else "all",
+                chosen_gate(gate, self.settings.gate),
                 self.lease.confirm_if_taken,
                 keep_copies=keep_copies,
             )

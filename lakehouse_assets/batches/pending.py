@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.landing.model import FileVersion
-from lakehouse_assets.landing.waiting import HeldBack, held_back, waiting_files, waiting_since, work_to_do
+from lakehouse_assets.landing.waiting import HeldBack, chosen_gate, held_back, waiting_files, waiting_since, work_to_do
 from lakehouse_assets.landing.zone import LandingZone
 from lakehouse_assets.settings import Settings
 
@@ -42,6 +42,6 @@ class Pending:
         usual = timedelta(hours=self.settings.gate_wait_hours)
         return held_back(
             self.zone,
-            "any" if (gate or self.settings.gate) == "any" else "all",
+            chosen_gate(gate, self.settings.gate),
             usual if longer_than is None else longer_than,
         )

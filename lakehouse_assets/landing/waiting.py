@@ -124,6 +124,11 @@ def pending(zone: LandingZone) -> tuple[list[FileVersion], list[FileVersion], li
     return uploads, unknown_to_ledger(zone, raw), strays
 
 
+def chosen_gate(stated: str | None, setting: Gate) -> Gate:
+    """The gate of a run: the one that was stated for it, or else the setting's. Any other text is `all`."""
+    return "any" if (stated or setting) == "any" else "all"
+
+
 def gate_is_open(gate: Gate, zone: LandingZone, fresh: list[FileVersion]) -> bool:
     return gate == "any" or {dataset_of(zone, version.key) for version in fresh} == set(zone.contracts)
 
