@@ -15,6 +15,8 @@ from lakehouse_assets.contracts.predicates import UnfitPredicate, predicate_of
 from lakehouse_assets.errors import BadConfiguration
 
 EXAMPLE = Path(__file__).with_name("deliveries.odcs.yaml")
+OF_SEVERAL_COLUMNS = tuple(Path(__file__).with_name(f"{name}.odcs.yaml") for name in ("scans", "complaints"))
+"""Examples of a key of several columns, and of a parent with such a key."""
 RULES: Mapping[str, str] = {
     "AND OR NOT": "NOT (weight > 20 AND carrier = 'post') OR parcels = 1",
     "comparisons": "parcels <> 13",
@@ -80,7 +82,9 @@ REFUSED: Mapping[str, Change] = {
     "A column of a type that there is not": lambda d: _column(d, "weight").update(physicalType="decimal"),
     "A name with capital letters": lambda d: _column(d, "weight").update(name="Weight"),
     "A reserved name": lambda d: _column(d, "weight").update(name="batch_id"),
-    "A second key": lambda d: _column(d, "order_id").update(primaryKey=True),
+    "A position of the key that is there twice": lambda d: [
+        _column(d, name).update(primaryKey=True, primaryKeyPosition=1) for name in ("delivery_id", "order_id")
+    ],
     "No key": lambda d: _column(d, "delivery_id").pop("primaryKey"),
     "A key that may be missing": lambda d: _column(d, "delivery_id").update(required=False),
     "A unique column beside the key": lambda d: _column(d, "tracking_code").update(unique=True),
@@ -90,6 +94,12 @@ REFUSED: Mapping[str, Change] = {
     "A parent without a contract": lambda d: _column(d, "order_id").update(relationships=[{"to": "shops.shop_id"}]),
     "A parent by another column than its key": lambda d: _column(d, "order_id").update(
         relationships=[{"to": "orders.user_id"}]
+    ),
+    "A parent by fewer columns than its key has": lambda d: _column(d, "delivery_id").update(
+        relationships=[{"to": "scans.delivery_id"}]
+    ),
+    "A parent with more columns than refer to it": lambda d: d["schema"][0].update(
+        relationships=[{"from": ["deliveries.delivery_id"], "to": ["scans.delivery_id", "scans.scan_number"]}]
     ),
     "A version that is not a column": lambda d: d["schema"][0]["customProperties"][0].update(value="changed_at"),
     "A rule of another engine": lambda d: d["schema"][0]["quality"][0].update(engine="soda"),
@@ -130,6 +140,6 @@ def refusal(change: Change) -> str:
 
 
 def _contracts_beside(folder: Path, document: str | None = None) -> None:
-    for path in SHIPPED.glob("*.odcs.yaml"):
+    for path in (*SHIPPED.glob("*.odcs.yaml"), *OF_SEVERAL_COLUMNS):
         (folder / path.name).write_bytes(path.read_bytes())
     (folder / EXAMPLE.name).write_text(document or EXAMPLE.read_text("utf-8"), "utf-8")

@@ -1,6 +1,6 @@
 """Every word of a contract document that is read, with its meaning and its values.
 
-A test reads docs_reference/deliveries.odcs.yaml, which has each of them, and holds this list to the words that the
+A test reads the example contracts of docs_reference, which have each of them, and holds this list to the words that the
 reader asks for on the way.
 """
 
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from docs_reference.markdown import code
 from lakehouse_assets.contracts import Kind, Severity, WhenAbsent
-from lakehouse_assets.contracts.reader import KEY_KINDS, PARTITION_KINDS, VERSION_KINDS
+from lakehouse_assets.contracts.keys import KEY_KINDS
+from lakehouse_assets.contracts.reader import PARTITION_KINDS, VERSION_KINDS
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ PLACES = {
     PROPERTY: "A column: an entry of `properties`",
     OPTIONS: "Bounds of a column: `logicalTypeOptions`",
     ENUM: "An allowed value: an entry of `enum`",
-    RELATIONSHIP: "A parent: the one entry of a column's `relationships`",
+    RELATIONSHIP: "A parent: an entry of `relationships`, of the dataset or of a column",
     QUALITY: "A row rule: an entry of `quality`, of the dataset or of a column",
 }
 """The objects of a document, in the order of the page."""
@@ -73,7 +74,12 @@ WORDS = (
     ),
     Word(SCHEMA, "properties", "The columns.", "a list with at least one entry"),
     Word(SCHEMA, "quality", "Row rules.", "a list"),
-    Word(SCHEMA, "relationships", "Refused: a parent is stated at its column.", "must be absent"),
+    Word(
+        SCHEMA,
+        "relationships",
+        "Parents that the rows refer to by several columns. (One by a single column may be here, or at its column.)",
+        "a list; the same columns have one parent",
+    ),
     Word(SCHEMA, "customProperties", "What the standard has no word for.", "a list of `property` and `value`"),
     Word(
         SCHEMA,
@@ -122,8 +128,14 @@ WORDS = (
     Word(
         PROPERTY,
         "primaryKey",
-        "The key: it tells the rows apart. Exactly one column.",
+        "The key: it tells the rows apart. At least one column.",
         f"`true` for a required column of type {_any_of(sorted(KEY_KINDS))}",
+    ),
+    Word(
+        PROPERTY,
+        "primaryKeyPosition",
+        "The position of the column in a key of several columns.",
+        "from 1 to the number of the key's columns; without any, the columns count in the order of the document",
     ),
     Word(
         PROPERTY,
@@ -131,11 +143,11 @@ WORDS = (
         "The table is partitioned by this column. At most one column.",
         f"`true` for a required column of type {_any_of(sorted(PARTITION_KINDS))}",
     ),
-    Word(PROPERTY, "unique", "Refused, except at the key: no check would hold it.", "must be absent"),
+    Word(PROPERTY, "unique", "Refused, except at a key of one column: no check would hold it.", "must be absent"),
     Word(PROPERTY, "description", "What the column holds. Dagster's UI and `lakehouse explain` show it.", TEXT),
     Word(PROPERTY, "logicalTypeOptions", "Bounds of the values.", "an object, see below"),
     Word(PROPERTY, "enum", "The values that are allowed.", "a list, see below"),
-    Word(PROPERTY, "relationships", "The parent of the rows.", "a list with at most one entry"),
+    Word(PROPERTY, "relationships", "The parent of the rows by this column.", "a list with at most one entry"),
     Word(PROPERTY, "quality", "Row rules, as those of the dataset.", "a list"),
     Word(PROPERTY, "customProperties", "What the standard has no word for.", "a list of `property` and `value`"),
     Word(
@@ -171,9 +183,16 @@ WORDS = (
     Word(ENUM, "value", "A value that is allowed.", "a text for columns of type string, else a number"),
     Word(
         RELATIONSHIP,
+        "from",
+        "The columns that hold the parent's key. Only in the relationships of the dataset.",
+        "`dataset.column`: a column of this dataset; or a list of them",
+    ),
+    Word(
+        RELATIONSHIP,
         "to",
         "The key that must exist. A row whose parent is not there waits, and is loaded once it is.",
-        "`dataset.column`: the key of another dataset, of the same type",
+        "`dataset.column`: the key of another dataset, of the same type; or a list of all its columns, one for each of"
+        " `from`",
     ),
     Word(
         QUALITY,

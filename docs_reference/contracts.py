@@ -7,7 +7,15 @@ from typing import Any
 
 import yaml
 
-from docs_reference.contract_rules import EXAMPLE, REFUSED, REFUSED_RULES, RULES, refusal, refusal_of_rule
+from docs_reference.contract_rules import (
+    EXAMPLE,
+    OF_SEVERAL_COLUMNS,
+    REFUSED,
+    REFUSED_RULES,
+    RULES,
+    refusal,
+    refusal_of_rule,
+)
 from docs_reference.contract_words import DOCUMENT, ENUM, OPTIONS, PLACES, QUALITY, RELATIONSHIP, TEAM, WORDS, Word
 from docs_reference.markdown import block, bullets, code, page, paragraph, plain
 from lakehouse_assets.contracts import Kind
@@ -18,6 +26,12 @@ INTRODUCTION = (
     "A dataset is one document of the [Open Data Contract Standard](https://bitol-io.github.io/open-data-contract-standard/)"
     " (ODCS), version 3, in a file `*.odcs.yaml`. This page lists every word that is read. Other words of the standard"
     " may be there, and are ignored. All faults of all documents are reported in one message."
+)
+KEY_TEXT = (
+    "Two rows of the first contract have the same key if both columns are equal. Each column of a key is required: a"
+    " row that lacks one is rejected. A rejected record has the key as one text, such as `17, 2`: the texts of its"
+    " columns by position. `lakehouse rejects --key '17, 2'` finds it. The second contract refers to the first by both"
+    " columns. A row that lacks one of them (here `scan_number`) refers to no parent, and is loaded."
 )
 LONGEST = 100
 """Characters of an example; the whole contract is on the page."""
@@ -39,8 +53,11 @@ def contracts_page() -> str:
         "Contracts",
         INTRODUCTION,
         "## An example",
-        "This contract has every word of this page.",
+        "This contract has every word of this page, except those that only keys and parents of several columns need.",
         block(EXAMPLE.read_text("utf-8"), "yaml"),
+        "## Keys and parents of several columns",
+        paragraph(KEY_TEXT),
+        *(block(example.read_text("utf-8"), "yaml") for example in OF_SEVERAL_COLUMNS),
         "## Words",
         *(part for place in PLACES for part in _place(place)),
         "## Types",
@@ -60,9 +77,10 @@ def contracts_page() -> str:
 
 
 def example_of(word: Word) -> str | None:
-    """The word as the example contract has it, on one line of YAML; None if that is too long. Raises KeyError for a
-    word that the contract does not have."""
-    for found in _objects(yaml.safe_load(EXAMPLE.read_text("utf-8")), word.place):
+    """The word as the first example contract that has it, on one line of YAML; None if that is too long. Raises
+    KeyError for a word that none of them has."""
+    examples = [yaml.safe_load(path.read_text("utf-8")) for path in (EXAMPLE, *OF_SEVERAL_COLUMNS)]
+    for found in (each for example in examples for each in _objects(example, word.place)):
         if not word.custom and word.name in found:
             written = f"{word.name}: {_flow(found[word.name])}"
             return written if len(written) <= LONGEST else None
@@ -98,13 +116,13 @@ def _objects(document: dict[str, Any], place: str) -> list[dict[str, Any]]:
     columns = schema["properties"]
     objects: dict[str, list[dict[str, Any]]] = {
         DOCUMENT: [document],
-        TEAM: [document["team"]],
+        TEAM: [document["team"]] if "team" in document else [],
         "schema": [schema],
         "properties": columns,
         OPTIONS: [column["logicalTypeOptions"] for column in columns if "logicalTypeOptions" in column],
         ENUM: [value for column in columns for value in column.get("enum", ())],
-        RELATIONSHIP: [parent for column in columns for parent in column.get("relationships", ())],
-        QUALITY: [*schema["quality"], *(rule for column in columns for rule in column.get("quality", ()))],
+        RELATIONSHIP: [parent for owner in (schema, *columns) for parent in owner.get("relationships", ())],
+        QUALITY: [rule for owner in (schema, *columns) for rule in owner.get("quality", ())],
     }
     return objects[place]
 

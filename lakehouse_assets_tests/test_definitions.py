@@ -15,13 +15,14 @@ import pytest
 import yaml
 
 from lakehouse_assets.assets.keys import ARCHIVE, BATCH, athena_key, raw_key, rejected_key, table_key
-from lakehouse_assets.assets.metadata import athena_lineage, rejected_lineage, table_lineage
+from lakehouse_assets.assets.metadata import athena_lineage, rejected_lineage, table_columns, table_lineage
 from lakehouse_assets.definitions import contracts, defs
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS
 from lakehouse_assets.jobs import LOAD_BATCH
 from lakehouse_assets.local.dagster_home import INSTANCE, WORKSPACE
 from lakehouse_assets.sensors.state_machine_batches import state_machine_sensor
 from lakehouse_assets.settings import read_settings
+from lakehouse_assets_tests.etl.keyed import keyed_contracts
 
 EACH = ("landing/raw_", "lakehouse/", "rejected/rejected_", "published/athena_")
 """What stands before the dataset in the keys of its assets."""
@@ -132,9 +133,19 @@ def test_the_tables_columns_are_shown_with_their_descriptions_and_constraints(be
     assert isinstance(schema, dg.TableSchema)
     assert {column.name: column.type for column in schema.columns} == contract.table_columns
     assert all(column.description for column in schema.columns)
-    assert {column.name for column in schema.columns if column.constraints.unique} == {contract.key}
+    assert {column.name for column in schema.columns if column.constraints.unique} == set(contract.keys)
     assert {column.name for column in schema.columns if not column.constraints.nullable} == set(contract.required_names)
     assert list(schema.constraints.other if schema.constraints else []) == [rule.name for rule in contract.rules]
+
+
+def test_a_key_and_a_parent_of_several_columns_are_shown_as_constraints() -> None:
+    schema = table_columns(keyed_contracts()["picks"])
+    assert schema.constraints == dg.TableConstraints(["unique: order_id, product_id, shelf"])
+    assert not any(column.constraints.unique for column in schema.columns)
+    assert {column.name: column.constraints.other for column in schema.columns if column.constraints.other} == {
+        "order_id": ["in order_details (order_id, product_id)"],
+        "product_id": ["in order_details (order_id, product_id)"],
+    }
 
 
 @pytest.mark.parametrize("dataset", contracts)

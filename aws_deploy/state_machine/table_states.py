@@ -90,7 +90,7 @@ def check(contract: Contract, database: str, workgroup: str, results: str) -> St
         $wrote := $lookup($written, '{dataset}');
         {{'failed': [
             $rows = 0 and $wrote > 0 ? '{NOT_EMPTY}: the table is empty',
-            $rows != $keys ? '{KEY_UNIQUE}: ' & $rows & ' rows, ' & $keys & ' distinct values of {contract.key}',
+            $rows != $keys ? '{KEY_UNIQUE}: ' & $rows & ' rows, ' & $keys & ' distinct values of {contract.key_in_words}',
             $orphans > 0 ? '{NO_ORPHANS}: ' & $orphans & ' rows without a parent',
             $of_batch != $wrote ? '{BATCH_COUNTS}: ' & $of_batch & ' rows of this batch in the table, ' & $wrote & ' written'
         ]}}

@@ -39,7 +39,7 @@ REJECTED_DESCRIBED = {
     "batch_id": "The batch that rejected the row.",
     "healed_by": "The batch that loaded the row itself, because its parent came.",
     "waiting": "Whether the row only waits for a parent. The table is partitioned by it.",
-    "key": "The text of the key column.",
+    "key": "The text of the key. Of several columns: their texts by position, with a comma and a space between.",
     "resolved_by": "The batch that resolved the record.",
     "resolution": "How the record was resolved: its parent came, a newer row came, or the same row was accepted later.",
 }
@@ -67,23 +67,22 @@ def raw_columns(contract: Contract) -> dg.TableSchema:
 def table_columns(contract: Contract) -> dg.TableSchema:
     """The columns of a dataset's table, with descriptions and constraints."""
     described = {column.name: column.description for column in contract.columns} | PROVENANCE_DESCRIBED
-    required, parents = (
-        contract.required_names,
-        {parent.column: f"in {parent.dataset}.{parent.key}" for parent in contract.parents},
-    )
+    required = contract.required_names
+    parents = [(column, f"in {parent.target}") for parent in contract.parents for column in parent.columns]
 
     def constraints(name: str) -> dg.TableColumnConstraints:
         return dg.TableColumnConstraints(
             nullable=name not in required,
-            unique=name == contract.key,
-            other=[parents[name]] if name in parents else None,
+            unique=(name,) == contract.keys,
+            other=[parent for column, parent in parents if column == name] or None,
         )
 
     columns = [
         dg.TableColumn(name, kind, described.get(name), constraints(name))
         for name, kind in contract.table_columns.items()
     ]
-    return dg.TableSchema(columns, dg.TableConstraints([rule.name for rule in contract.rules]))
+    several = [f"unique: {', '.join(contract.keys)}"] if len(contract.keys) > 1 else []
+    return dg.TableSchema(columns, dg.TableConstraints([*several, *(rule.name for rule in contract.rules)]))
 
 
 def rules(contract: Contract) -> dg.TableMetadataValue:

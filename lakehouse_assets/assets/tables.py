@@ -96,7 +96,7 @@ def _table_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
         owners=owners([contract]),
         skippable=True,
         description=(
-            f"{contract.description} A Delta table with one row for each {contract.key}. Its checks are at"
+            f"{contract.description} A Delta table with one row for each {contract.key_in_words}. Its checks are at"
             f" {athena_key(dataset).to_user_string()}. {ALONE}"
         ),
         metadata={
@@ -104,7 +104,7 @@ def _table_spec(contract: Contract, settings: Settings) -> dg.AssetSpec:
             "dagster/column_schema": table_columns(contract),
             "dagster/uri": f"s3://{settings.bucket}/{settings.tables_prefix}{dataset}",
             "contract": f"{contract.document}, version {contract.contract_version}",
-            "key": contract.key,
+            "key": ", ".join(contract.keys),
             "rules": rules(contract),
             "checks_and_health": dg.MetadataValue.asset(athena_key(dataset)),
             "rejected_rows": dg.MetadataValue.asset(rejected_key(dataset)),

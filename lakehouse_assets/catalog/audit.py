@@ -14,11 +14,11 @@ from typing import Any
 
 import duckdb
 
+from lakehouse_assets.catalog.absent_keys import find_absent
 from lakehouse_assets.catalog.checks import CheckResult
-from lakehouse_assets.contracts import Contract, Contracts
+from lakehouse_assets.contracts import Contract, Contracts, Parent
 from lakehouse_assets.etl.engines.base import LoadResult, Tables
-from lakehouse_assets.etl.engines.embedded.delta import committed, existing_table, look_up
-from lakehouse_assets.etl.engines.ranges import key_ranges, within
+from lakehouse_assets.etl.engines.embedded.delta import committed, existing_table
 from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.plan import for_duckdb, judge_sql
 from lakehouse_assets.etl.rejected import Rejected, ask, bounded
@@ -187,7 +187,8 @@ class Audit:
                 message += "; a batch is open or was abandoned, and the next one retries them"
             yield CheckResult(WAITING, ready == 0, message, {"waiting": waiting, "ready": ready}, severe=not unsettled)
         resolved = self._typed(connection, contract, rejected, "resolution IN ('healed', 'corrected')")
-        absent = self._absent(connection, contract, contract.key, contract.dataset, contract.key) if resolved else 0
+        own = Parent(contract.keys, contract.dataset, contract.keys)
+        absent = find_absent(connection, self.tables, contract, own) if resolved else 0
         found = f"{absent:,} of them are not in the table" if absent else "all in the table"
         message = f"{resolved:,} healed or corrected rows, {found}"
         yield CheckResult(RESOLVED, absent == 0, message, {"resolved": resolved, "absent": absent})
@@ -208,9 +209,8 @@ class Audit:
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM records"
         )
-        kept = ", ".join(
-            f'"{name}"' for name in dict.fromkeys((contract.key, *(parent.column for parent in contract.parents)))
-        )
+        of_parents = (column for parent in contract.parents for column in parent.columns)
+        kept = ", ".join(f'"{name}"' for name in dict.fromkeys((*contract.keys, *of_parents)))
         connection.execute(
             f"CREATE OR REPLACE TABLE typed AS SELECT {kept}, broken FROM ({for_duckdb(judge_sql(contract))})"
         )
@@ -220,29 +220,10 @@ class Audit:
         """The number of rows of `typed` that are valid by themselves and have all their parents."""
         connection.execute("DELETE FROM typed WHERE broken IS NOT NULL")
         for parent in contract.parents:
-            self._absent(connection, contract, parent.column, parent.dataset, parent.key)
-            connection.execute(f'DELETE FROM typed WHERE "{parent.column}" IN (SELECT key FROM absent)')
+            find_absent(connection, self.tables, contract, parent)
+            names = ", ".join(f'"{column}"' for column in parent.columns)
+            connection.execute(f"DELETE FROM typed WHERE ({names}) IN (FROM absent)")
         return int(connection.execute("SELECT count(*) FROM typed").fetchall()[0][0])
-
-    def _absent(
-        self, connection: duckdb.DuckDBPyConnection, contract: Contract, column: str, dataset: str, key: str
-    ) -> int:
-        """Creates the table `absent`: the values of a column of `typed` that are not a key of a dataset's table.
-        Returns the number of rows with such a value.
-        """
-        table = existing_table(self.tables.table(dataset), self.tables.storage_options)
-        ranges = key_ranges(
-            lambda sql: connection.execute(for_duckdb(sql)).fetchall(), "typed", column, contract.column(column).kind
-        )
-        there = "SELECT NULL AS key WHERE false"
-        if table is not None and ranges:
-            connection.register("keys_there", look_up(table, [key], within(f'"{key}"', ranges, sql_literal)))
-            there = f'SELECT "{key}" AS key FROM keys_there'
-        connection.execute(
-            f'CREATE OR REPLACE TABLE absent AS SELECT "{column}" AS key FROM typed ANTI JOIN ({there}) there ON'
-            f' there.key = "{column}" WHERE "{column}" IS NOT NULL'
-        )
-        return int(connection.execute("SELECT count(*) FROM absent").fetchall()[0][0])
 
 
 def in_the_tables(load_results: Mapping[str, LoadResult], batch_id: str, tables: Tables) -> dict[str, LoadResult]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lakehouse_assets.catalog.athena import Athena
 from lakehouse_assets.catalog.glue import Catalog
-from lakehouse_assets.contracts import Contract
+from lakehouse_assets.contracts import Contract, Parent
 from lakehouse_assets.etl.engines.base import LoadResult
 from lakehouse_assets.quoting import sql_literal
 
@@ -61,15 +61,24 @@ class CheckResult:
 
 def checks_sql(contract: Contract, batch_id: str) -> str:
     """One statement whose result is one row: all numbers that the checks of one table need."""
-    table, key = f'"{contract.dataset}"', f'"{contract.key}"'
-    orphans = [
-        f'(SELECT count(*) FROM {table} child LEFT JOIN "{parent.dataset}" parent ON parent."{parent.key}" ='
-        f' child."{parent.column}" WHERE parent."{parent.key}" IS NULL AND child."{parent.column}" IS NOT NULL)'
-        for parent in contract.parents
-    ]
+    table, key = f'"{contract.dataset}"', ", ".join(f'"{name}"' for name in contract.keys)
+    if len(contract.keys) > 1:
+        key = f"({key})"
+    orphans = [f"({_orphans_sql(table, parent)})" for parent in contract.parents]
     return (
         f"SELECT count(*) AS row_count, count(DISTINCT {key}) AS keys, count(*) FILTER (WHERE batch_id ="
         f" {sql_literal(batch_id)}) AS of_batch, {' + '.join(orphans) or '0'} AS orphans FROM {table}"
+    )
+
+
+def _orphans_sql(table: str, parent: Parent) -> str:
+    same = " AND ".join(
+        f'parent."{key}" = child."{column}"' for column, key in zip(parent.columns, parent.keys, strict=True)
+    )
+    present = " AND ".join(f'child."{column}" IS NOT NULL' for column in parent.columns)
+    return (
+        f'SELECT count(*) FROM {table} child LEFT JOIN "{parent.dataset}" parent ON {same} WHERE'
+        f' parent."{parent.keys[0]}" IS NULL AND {present}'
     )
 
 
@@ -105,7 +114,7 @@ def run_checks(
         CheckResult(
             KEY_UNIQUE,
             rows == keys,
-            f"{rows} rows, {keys} distinct values of {contract.key}",
+            f"{rows} rows, {keys} distinct values of {contract.key_in_words}",
             {"rows": rows, "keys": keys},
         ),
     ]

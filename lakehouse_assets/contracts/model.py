@@ -64,25 +64,36 @@ class Column:
 
 @dataclass(frozen=True)
 class Parent:
-    """`column` must hold a `key` that exists in the parent `dataset`. A row without such a parent is an orphan: it is
-    rejected and waits for the parent.
+    """`columns` must hold the key of a row that exists in the parent `dataset`. `keys`: for each of the columns, the
+    parent's key column that it refers to. A row without such a parent is an orphan: it is rejected and waits for the
+    parent. A row that lacks a value in one of the columns refers to no parent (in SQL: MATCH SIMPLE).
     """
 
-    column: str
+    columns: tuple[str, ...]
     dataset: str
-    key: str
+    keys: tuple[str, ...]
+
+    @property
+    def columns_in_words(self) -> str:
+        return " and ".join(self.columns)
+
+    @property
+    def target(self) -> str:
+        """The parent and its key, for a person."""
+        several = len(self.keys) > 1
+        return f"{self.dataset} ({', '.join(self.keys)})" if several else f"{self.dataset}.{self.keys[0]}"
 
     @property
     def reason(self) -> str:
-        return f"{self.column}: no such {self.dataset}.{self.key}"
+        return f"{', '.join(self.columns)}: no such {self.target}"
 
 
 @dataclass(frozen=True)
 class Contract:
-    """One dataset's contract. `version`: among rows with the same key, the greatest value of this column wins (None:
-    the file's time decides). `job`: the name of the Glue job that loads the dataset. `team`: the team that is
-    responsible for it. `allows_unknown`: more than half of a file's columns may be unknown to the contract (custom
-    property `unknownColumns: allow`).
+    """One dataset's contract. `keys`: the columns of the key, by their position in it. `version`: among rows with the
+    same key, the greatest value of this column wins (None: the file's time decides). `job`: the name of the Glue job
+    that loads the dataset. `team`: the team that is responsible for it. `allows_unknown`: more than half of a file's
+    columns may be unknown to the contract (custom property `unknownColumns: allow`).
     """
 
     dataset: str
@@ -90,7 +101,7 @@ class Contract:
     contract_version: str
     description: str
     columns: tuple[Column, ...]
-    key: str
+    keys: tuple[str, ...]
     version: str | None
     partition: str | None
     parents: tuple[Parent, ...]
@@ -99,6 +110,10 @@ class Contract:
     job: str
     team: str | None = None
     allows_unknown: bool = False
+
+    @property
+    def key_in_words(self) -> str:
+        return " and ".join(self.keys)
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

@@ -16,14 +16,14 @@ import yaml
 from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaObject, SchemaProperty, Team
 from pydantic import ValidationError
 
-from lakehouse_assets.contracts.model import PROVENANCE, Column, Contract, Contracts, Kind, Parent, Rule, WhenAbsent
+from lakehouse_assets.contracts.keys import KEY_KINDS, fault_of_parent, read_keys, read_parents
+from lakehouse_assets.contracts.model import PROVENANCE, Column, Contract, Contracts, Kind, Rule, WhenAbsent
 from lakehouse_assets.contracts.rules import options_rules, quality_rule
 from lakehouse_assets.errors import BadConfiguration
 
 SHIPPED = Path(__file__).parent
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 JOB_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}\Z")
-KEY_KINDS = {Kind.INT, Kind.BIGINT, Kind.STRING}
 PARTITION_KINDS = {Kind.INT, Kind.BIGINT, Kind.STRING, Kind.DATE}
 VERSION_KINDS = {Kind.INT, Kind.BIGINT, Kind.DATE, Kind.TIMESTAMP}
 RESERVED = {
@@ -97,8 +97,6 @@ def _read_schema(
         fault(f"schema name {name!r} must be lower-case letters, digits and '_', starting with a letter.")
     if name in RESERVED_DATASETS:
         fault(f"schema name {name}: the name is used by the lakehouse itself; choose another.")
-    if schema.relationships:
-        fault("relationships of the whole schema are not supported: put each one at its column.")
     faults_before: list[str] = []
     by_default = _when_absent(schema, WhenAbsent.KEEP, "schema", faults_before.append)
     columns = tuple(
@@ -112,11 +110,12 @@ def _read_schema(
     for duplicate in sorted({c.name for c in columns if [d.name for d in columns].count(c.name) > 1}):
         fault(f"column {duplicate} is described twice.")
 
-    key = _one(schema, lambda p: bool(p.primaryKey), "primaryKey", fault, needed=True)
-    partition = _one(schema, lambda p: bool(p.partitioned), "partitioned", fault, needed=False)
+    keys = read_keys(schema, fault)
+    partition = _one(schema, lambda p: bool(p.partitioned), "partitioned", fault)
     version = _custom(schema, "version")
-    if key and (by_name[key].kind not in KEY_KINDS or not by_name[key].required):
-        fault(f"key {key} must be required and of type {_list(KEY_KINDS)}.")
+    for key in keys:
+        if by_name[key].kind not in KEY_KINDS or not by_name[key].required:
+            fault(f"key {key} must be required and of type {_list(KEY_KINDS)}.")
     if partition and (by_name[partition].kind not in PARTITION_KINDS or not by_name[partition].required):
         fault(f"partition column {partition} must be required and of type {_list(PARTITION_KINDS)}.")
     if version is not None and (not isinstance(version, str) or version not in by_name):
@@ -148,10 +147,10 @@ def _read_schema(
         contract_version=document.version or "",
         description=" ".join((schema.description or name).split()),
         columns=columns,
-        key=key or "",
+        keys=keys,
         version=version,
         partition=partition,
-        parents=tuple(_parents(schema, fault)),
+        parents=read_parents(schema, fault),
         rules=rules,
         sample_rows=sample_rows if isinstance(sample_rows, int) else 100,
         job=job if isinstance(job, str) else f"{name}_etl",
@@ -211,18 +210,6 @@ def _rules(schema: SchemaObject, columns: dict[str, Column], fault: Callable[[st
             yield rule
 
 
-def _parents(schema: SchemaObject, fault: Callable[[str], None]) -> Iterator[Parent]:
-    for prop in schema.properties or []:
-        if len(prop.relationships or []) > 1:
-            fault(f"column {prop.name}: {len(prop.relationships or [])} relationships; a column has one parent.")
-        for relationship in prop.relationships or []:
-            target = relationship.to
-            if not isinstance(target, str) or target.count(".") != 1:
-                fault(f"column {prop.name}: relationship 'to' is {target!r}; write it as parent_dataset.key_column.")
-            else:
-                yield Parent(prop.name or "", *target.split("."))
-
-
 def _parents_first(contracts: list[Contract], faults: list[str], *, complete: bool) -> tuple[Contract, ...]:
     """`complete`: whether every document could be read. If not, a missing parent may be in a document that could not be
     read; the fault of that document is enough.
@@ -240,7 +227,7 @@ def _parents_first(contracts: list[Contract], faults: list[str], *, complete: bo
         faults += [
             f"{contract.document}: {fault}"
             for parent in known
-            if (fault := _parent_fault(contract, parent, by_dataset))
+            if (fault := fault_of_parent(contract, parent, by_dataset))
         ]
     graph = {
         contract.dataset: sorted({p.dataset for p in contract.parents if p.dataset in by_dataset})
@@ -253,32 +240,12 @@ def _parents_first(contracts: list[Contract], faults: list[str], *, complete: bo
         return ()
 
 
-def _parent_fault(contract: Contract, parent: Parent, by_dataset: dict[str, Contract]) -> str | None:
-    target = by_dataset.get(parent.dataset)
-    if target is None:
-        return f"column {parent.column}: parent dataset {parent.dataset!r} has no contract."
-    if target.key != parent.key:
-        return (
-            f"column {parent.column}: {parent.dataset}.{parent.key} is not the key of {parent.dataset} ({target.key})."
-        )
-    if contract.column(parent.column).kind != target.column(target.key).kind:
-        return f"column {parent.column} and {parent.dataset}.{parent.key} must have the same type."
-    return None
-
-
 def _one(
-    schema: SchemaObject,
-    chosen: Callable[[SchemaProperty], bool],
-    word: str,
-    fault: Callable[[str], None],
-    *,
-    needed: bool,
+    schema: SchemaObject, chosen: Callable[[SchemaProperty], bool], word: str, fault: Callable[[str], None]
 ) -> str | None:
     found = [prop.name or "" for prop in schema.properties or [] if chosen(prop)]
     if len(found) > 1:
         fault(f"{len(found)} columns are {word} ({', '.join(found)}); exactly one is supported.")
-    elif needed and not found:
-        fault(f"no column is {word}: one is needed to tell rows apart.")
     return found[0] if found else None
 
 

@@ -22,6 +22,7 @@ from deltalake import DeltaTable, QueryBuilder
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.engines.base import Tables
 from lakehouse_assets.etl.engines.embedded.delta import existing_table, outage_named
+from lakehouse_assets.etl.plan import key_text
 from lakehouse_assets.quoting import sql_literal
 
 COLUMNS = (
@@ -120,8 +121,17 @@ class Rejected:
             case "resolution":
                 return f"coalesce({resolution}, CASE WHEN healed_by IS NOT NULL THEN 'healed' END)"
             case "key":
-                return f"coalesce({self._own('key')}, raw[{sql_literal(self.contract.key)}])"
+                return f"coalesce({self._own('key')}, {key_text(self.contract, 'raw')})"
         return f'"{name}"'
+
+    def _has_key(self, key: str) -> str:
+        """The predicate that a record has this key. Spaces around it, and around the commas of a key of several
+        columns, do not matter.
+        """
+        if len(self.contract.keys) == 1:
+            return f"trim({self._column('key')}) = {sql_literal(key.strip())}"
+        wanted = ",".join(part.strip() for part in key.split(","))
+        return f"regexp_replace(trim({self._column('key')}), ' *, *', ',', 'g') = {sql_literal(wanted)}"
 
     def _own(self, name: str) -> str:
         present = {field.name for field in self.table.schema().fields}
@@ -137,7 +147,7 @@ class Rejected:
         if wanted.batch is not None:
             asked.append(f"batch_id = {sql_literal(wanted.batch)}")
         if wanted.key is not None:
-            asked.append(f"trim({self._column('key')}) = {sql_literal(wanted.key.strip())}")
+            asked.append(self._has_key(wanted.key))
         if wanted.since is not None:
             asked.append(f"source_modified_at >= TIMESTAMP '{wanted.since.isoformat()}T00:00:00Z'")
         if wanted.until is not None:

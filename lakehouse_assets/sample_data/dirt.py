@@ -16,7 +16,8 @@ Dirt = Callable[[Contract, Row], Row | None]
 
 
 def blank_key(contract: Contract, row: Row) -> Row | None:
-    return row | {contract.key: ""}
+    """Of a key of several columns only one is blank, which is enough for the row to be rejected."""
+    return row | {contract.keys[-1]: ""}
 
 
 def text_in_a_number(contract: Contract, row: Row) -> Row | None:
@@ -53,7 +54,9 @@ def no_day_of_the_calendar(contract: Contract, row: Row) -> Row | None:
 def no_value(contract: Contract, row: Row) -> Row | None:
     return _spoiled(
         row,
-        next((c for c in contract.columns if c.required and c.kind is Kind.STRING and c.name != contract.key), None),
+        next(
+            (c for c in contract.columns if c.required and c.kind is Kind.STRING and c.name not in contract.keys), None
+        ),
         "   ",
     )
 
@@ -112,7 +115,8 @@ def _moved(kind: Kind, text: str, steps: int) -> str:
 
 def _values(contract: Contract, kinds: tuple[Kind, ...]) -> Iterator[Column]:
     """The columns of these kinds that are not the key, the partition, the version or a parent's key."""
-    apart = {contract.key, contract.partition, contract.version, *(parent.column for parent in contract.parents)}
+    of_parents = (column for parent in contract.parents for column in parent.columns)
+    apart = {*contract.keys, contract.partition, contract.version, *of_parents}
     return (column for column in contract.columns if column.kind in kinds and column.name not in apart)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.sample_data.dirt import REJECTED, corrected, moved_to_another_partition
-from lakehouse_assets.sample_data.rows import Row, sample_rows
+from lakehouse_assets.sample_data.rows import Row, key_of, sample_rows, values_of
 from lakehouse_assets.sample_data.workbook import write_workbook
 
 SEED = 20250401
@@ -91,17 +91,15 @@ class _Maker:
         was made from.
         """
         sound = self._sound(contract)
-        free_keys = [row[contract.key] for row in self.rows[contract.dataset][len(sound) :]]
+        free_keys = [key_of(contract, row) for row in self.rows[contract.dataset][len(sound) :]]
         partitions = sorted({row[contract.partition] for row in sound}) if contract.partition else []
         after: dict[int, list[Row]] = {}
         for spoil in REJECTED:
             place = self.random.randrange(len(sound))
-            if spoiled := spoil(contract, sound[place] | {contract.key: free_keys.pop()}):
+            if spoiled := spoil(contract, sound[place] | free_keys.pop()):
                 after.setdefault(place, []).append(spoiled)
         for place in self.random.sample(range(len(sound)), WARNED_ROWS):
-            if warned := moved_to_another_partition(
-                contract, sound[place] | {contract.key: free_keys.pop()}, partitions
-            ):
+            if warned := moved_to_another_partition(contract, sound[place] | free_keys.pop(), partitions):
                 after.setdefault(place, []).append(warned)
         for place in self.random.sample(range(len(sound)), REPEATED_ROWS):
             after.setdefault(place, []).append(sound[place])
@@ -121,12 +119,14 @@ class _Maker:
     def _workbook(self, contract: Contract) -> None:
         sheets: dict[str, list[Row]] = {}
         places = (
-            {row[contract.key]: row[contract.partition] for row in self._sound(contract)} if contract.partition else {}
+            {values_of(row, contract.keys): row[contract.partition] for row in self._sound(contract)}
+            if contract.partition
+            else {}
         )
         sheet = contract.dataset
         for row in self._dirty(contract):
             # An invalid copy is on the sheet of the row that it was made from.
-            sheet = places.get(row[contract.key], sheet)
+            sheet = places.get(values_of(row, contract.keys), sheet)
             sheets.setdefault(sheet, []).append(row)
         tables: dict[str, Sequence[Sequence[str]]] = {
             name: _table(contract, rows) for name, rows in sorted(sheets.items())
@@ -173,11 +173,16 @@ class _Maker:
             )
 
     def _corrections(self, contract: Contract) -> None:
-        late_keys = {row[self.late_from.key] for row in self.late} if self.late_from else set()
         waits_for = [
-            parent.column for parent in contract.parents if self.late_from and parent.dataset == self.late_from.dataset
+            (parent.columns, {values_of(row, parent.keys) for row in self.late})
+            for parent in contract.parents
+            if self.late_from and parent.dataset == self.late_from.dataset
         ]
-        loaded = [row for row in self._sound(contract) if not any(row[column] in late_keys for column in waits_for)]
+        loaded = [
+            row
+            for row in self._sound(contract)
+            if not any(values_of(row, columns) in late for columns, late in waits_for)
+        ]
         chosen = self.random.sample(loaded, CORRECTIONS)
         newer = [row for old in chosen[:-1] if (row := corrected(contract, old))]
         older = [row for old in chosen[-1:] if (row := corrected(contract, old, -1))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import duckdb
 
@@ -13,6 +13,10 @@ Row = dict[str, str]
 """By column: the text in a file. A missing value is an empty text."""
 SPARE_ROWS = 40
 """Additional rows that no other row refers to. Their keys are used for rows with errors."""
+CANDIDATES = 4
+"""For a key of several columns: so many times the rows are made, and the first one of each key is taken. Such a key
+is often made of random parents, whose combinations repeat.
+"""
 DUCKDB_TYPES = {
     Kind.INT: "INTEGER",
     Kind.BIGINT: "BIGINT",
@@ -28,7 +32,8 @@ def sample_rows(contracts: Contracts) -> dict[str, list[Row]]:
     dataset. Each call returns the same rows.
 
     A dataset is left out if a required column has neither a sample expression nor a parent, or if its parent is left
-    out. Raises BadConfiguration for an expression that DuckDB cannot evaluate.
+    out. Raises BadConfiguration for an expression that DuckDB cannot evaluate, and for a key of several columns that
+    has too few different values.
     """
     rows: dict[str, list[Row]] = {}
     with duckdb.connect() as connection:
@@ -42,11 +47,27 @@ def sample_rows(contracts: Contracts) -> dict[str, list[Row]]:
                     f"{contract.document}: a sample expression of {contract.dataset} cannot be used: {error}"
                 ) from error
             rows[contract.dataset] = _as_text(connection, contract)
+            found, needed = len(rows[contract.dataset]), contract.sample_rows + SPARE_ROWS
+            if found < needed:
+                raise BadConfiguration(
+                    f"{contract.document}: the sample expressions of {contract.dataset} give only {found} different"
+                    f" values of {contract.key_in_words}; {needed} are needed (sampleRows and {SPARE_ROWS} more). State"
+                    " a smaller sampleRows, or expressions with more values."
+                )
     return rows
 
 
+def values_of(row: Row, columns: Iterable[str]) -> tuple[str, ...]:
+    return tuple(row[column] for column in columns)
+
+
+def key_of(contract: Contract, row: Row) -> Row:
+    """The row's key columns only."""
+    return {name: row[name] for name in contract.keys}
+
+
 def _can_be_sampled(contract: Contract, sampled: Mapping[str, object]) -> bool:
-    given = {parent.column for parent in contract.parents}
+    given = {column for parent in contract.parents for column in parent.columns}
     return all(parent.dataset in sampled for parent in contract.parents) and all(
         column.sample or column.name in given or not column.required for column in contract.columns
     )
@@ -63,23 +84,31 @@ def _samples_sql(contract: Contract, contracts: Contracts) -> str:
         for place, parent in enumerate(parents)
     ]
     named = "".join(f', "{parent}"' for parent in parents)
-    sql = (
-        f"SELECT numbers.n{named} FROM range(1, {contract.sample_rows + SPARE_ROWS + 1}) AS numbers(n){''.join(joins)}"
-    )
+    rows = contract.sample_rows + SPARE_ROWS
+    candidates = rows if len(contract.keys) == 1 else CANDIDATES * rows
+    sql = f"SELECT numbers.n{named} FROM range(1, {candidates + 1}) AS numbers(n){''.join(joins)}"
     for column in contract.columns:
         sql = (
             f'SELECT *, CAST(({_expression(contract, column)}) AS {DUCKDB_TYPES[column.kind]}) AS "{column.name}" FROM'
             f" ({sql})"
         )
     names = ", ".join(f'"{name}"' for name in contract.names)
+    if len(contract.keys) > 1:
+        key = ", ".join(f'"{name}"' for name in contract.keys)
+        first = f"SELECT * FROM ({sql}) QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY n) = 1"
+        sql = f"SELECT * REPLACE (row_number() OVER (ORDER BY n) AS n) FROM ({first}) ORDER BY n LIMIT {rows}"
     return f"SELECT n, {names} FROM ({sql}) ORDER BY n"
 
 
 def _expression(contract: Contract, column: Column) -> str:
     if column.sample:
         return column.sample
-    parent = next((parent for parent in contract.parents if parent.column == column.name), None)
-    return f'"{parent.dataset}"."{parent.key}"' if parent else "NULL"
+    # A column that is part of several parents takes its value from the one with the most columns, whose other columns
+    # must fit it.
+    for parent in sorted(contract.parents, key=lambda parent: -len(parent.columns)):
+        if column.name in parent.columns:
+            return f'"{parent.dataset}"."{parent.keys[parent.columns.index(column.name)]}"'
+    return "NULL"
 
 
 def _as_text(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[Row]:

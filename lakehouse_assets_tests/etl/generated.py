@@ -5,14 +5,14 @@ invalid or written in an unusual way.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
 
-from lakehouse_assets_tests.etl.reference import DATASETS, File
-from lakehouse_assets_tests.etl.support import HEADERS, START, Given, House, csv_text
+from lakehouse_assets_tests.etl.reference import DATASETS, Dataset, File
+from lakehouse_assets_tests.etl.support import START, Given, House, csv_text
 
 ODD_NUMBERS = [
     "",
@@ -49,7 +49,9 @@ ODD_MOMENTS = [
 ODD_AMOUNTS = ["", "1e1", ".5", "-0.01", "1e400", "NaN", "Infinity", "1d", "0", "-0"]
 DAYS = ["2025-04-01", "2025-04-02"]
 MOMENTS = ["2025-04-01T11:27:00", "2025-04-01T12:00:00", "2025-04-02T00:00:00"]
-CELLS: dict[str, dict[str, tuple[list[str], list[str]]]] = {
+Cells = dict[str, tuple[list[str], list[str]]]
+"""Of each column, sound texts and odd ones."""
+CELLS: dict[str, Cells] = {
     "products": {
         "product_id": (["1", "2", "3"], ODD_NUMBERS),
         "department_id": (["1", "2"], ODD_NUMBERS),
@@ -76,47 +78,63 @@ CELLS: dict[str, dict[str, tuple[list[str], list[str]]]] = {
         "date": (DAYS, ODD_DAYS),
     },
 }
-"""Of each column, sound texts and odd ones."""
-
-KEYS = ("product_id", "order_id", "id")
 Batch = dict[str, list[File]]
 
 
-def row_of(dataset: str, *, odd: bool = True) -> st.SearchStrategy[tuple[str, ...]]:
+@dataclass(frozen=True)
+class Shop:
+    """Datasets, parents first, and what stands in their files: the cells of each column in the header's order.
+    `numbers`: for columns of keys, how many different numbers there are in `history`, as a multiple of its `keys`.
+    """
+
+    datasets: Mapping[str, Dataset]
+    cells: Mapping[str, Cells]
+    numbers: Mapping[str, float]
+
+    def header(self, dataset: str) -> tuple[str, ...]:
+        return tuple(self.cells[dataset])
+
+
+SHIPPED = Shop(DATASETS, CELLS, {"product_id": 1, "order_id": 1, "id": 1})
+
+
+def row_of(dataset: str, shop: Shop = SHIPPED, *, odd: bool = True) -> st.SearchStrategy[tuple[str, ...]]:
     """A valid row, a row with one odd cell, or sometimes a ragged row."""
-    sound = st.tuples(*(st.sampled_from(good) for good, _ in CELLS[dataset].values()))
+    cells = shop.cells[dataset]
+    sound = st.tuples(*(st.sampled_from(good) for good, _ in cells.values()))
     if not odd:
         return sound
-    width = len(CELLS[dataset])
-    spoiled = st.tuples(sound, st.integers(0, width - 1), st.integers(0, 99)).map(lambda drawn: _spoil(dataset, *drawn))
+    width = len(cells)
+    spoiled = st.tuples(sound, st.integers(0, width - 1), st.integers(0, 99)).map(lambda drawn: _spoil(cells, *drawn))
     ragged = sound.map(lambda cells: cells[:-2])
     longer = sound.map(lambda cells: (*cells, "more"))
     return st.one_of(sound, sound, sound, spoiled, spoiled, ragged, longer)
 
 
-def _spoil(dataset: str, cells: tuple[str, ...], place: int, choice: int) -> tuple[str, ...]:
-    odd = list(CELLS[dataset].values())[place][1]
-    return (*cells[:place], odd[choice % len(odd)], *cells[place + 1 :])
+def _spoil(cells: Cells, row: tuple[str, ...], place: int, choice: int) -> tuple[str, ...]:
+    odd = list(cells.values())[place][1]
+    return (*row[:place], odd[choice % len(odd)], *row[place + 1 :])
 
 
-def shape_of(dataset: str) -> st.SearchStrategy[tuple[str, ...]]:
+def shape_of(dataset: str, shop: Shop = SHIPPED) -> st.SearchStrategy[tuple[str, ...]]:
     """A header, which sometimes lacks an optional column."""
-    whole = HEADERS[dataset]
-    lacking = tuple(name for name in whole if name not in DATASETS[dataset].optional)
+    whole = shop.header(dataset)
+    lacking = tuple(name for name in whole if name not in shop.datasets[dataset].optional)
     return st.sampled_from([whole, whole, lacking])
 
 
 @st.composite
-def batches(draw: st.DrawFn) -> list[Batch]:
+def batches(draw: st.DrawFn, shop: Shop = SHIPPED) -> list[Batch]:
     """One to four batches of up to two files of each dataset. The files' times are in any order, and no two are equal.
     A file may come again later, with the same content under another name.
     """
     times = iter(draw(st.permutations(range(40))))
-    before: dict[str, list[File]] = {dataset: [] for dataset in DATASETS}
+    before: dict[str, list[File]] = {dataset: [] for dataset in shop.datasets}
     found: list[Batch] = []
     for _ in range(draw(st.integers(1, 4))):
-        batch: Batch = {dataset: [] for dataset in DATASETS}
-        for dataset in DATASETS:
+        batch: Batch = {dataset: [] for dataset in shop.datasets}
+        for dataset in shop.datasets:
+            whole = shop.header(dataset)
             again = draw(st.lists(st.sampled_from(before[dataset]), max_size=1)) if before[dataset] else []
             batch[dataset] += [
                 replace(file, name=f"again-{minutes}.csv", minutes=minutes)
@@ -124,11 +142,11 @@ def batches(draw: st.DrawFn) -> list[Batch]:
                 for minutes in [next(times)]
             ]
             for _ in range(draw(st.integers(0, 2 - len(again)))):
-                header, rows = draw(shape_of(dataset)), draw(st.lists(row_of(dataset), max_size=4))
+                header, rows = draw(shape_of(dataset, shop)), draw(st.lists(row_of(dataset, shop), max_size=4))
                 minutes = next(times)
-                places = [HEADERS[dataset].index(name) for name in header]
+                places = [whole.index(name) for name in header]
                 cut = tuple(
-                    tuple(cells[place] for place in places if place < len(cells)) + cells[len(HEADERS[dataset]) :]
+                    tuple(cells[place] for place in places if place < len(cells)) + cells[len(whole) :]
                     for cells in rows
                 )
                 batch[dataset].append(File(f"{minutes}.csv", minutes, header, cut, f"content {dataset} {minutes}"))
@@ -138,13 +156,13 @@ def batches(draw: st.DrawFn) -> list[Batch]:
     return found
 
 
-def history(seed: int, rows: int, keys: int) -> list[Batch]:
+def history(seed: int, rows: int, keys: int, shop: Shop = SHIPPED) -> list[Batch]:
     """Four batches of two files of each dataset. `rows`: the number of rows per file. `keys`: the number of different
     keys. There are corrections, files without an optional column, and files that come again, with times in any order.
     """
     chance = random.Random(seed)
     times = chance.sample(range(40), 40)
-    before: dict[str, list[File]] = {dataset: [] for dataset in DATASETS}
+    before: dict[str, list[File]] = {dataset: [] for dataset in shop.datasets}
     found: list[Batch] = []
     for _ in range(4):
         batch: Batch = {}
@@ -156,27 +174,28 @@ def history(seed: int, rows: int, keys: int) -> list[Batch]:
                 for minutes in [times.pop()]
             ]
             while len(batch[dataset]) < 2:
-                batch[dataset].append(_file(dataset, times.pop(), rows, keys, chance))
+                batch[dataset].append(_file(shop, dataset, times.pop(), rows, keys, chance))
         for dataset, files in batch.items():
             before[dataset] += [file for file in files if not file.name.startswith("again")]
         found.append(batch)
     return found
 
 
-def _file(dataset: str, minutes: int, rows: int, keys: int, chance: random.Random) -> File:
-    lacking = DATASETS[dataset].optional if chance.random() < 0.4 else ()
-    header = tuple(name for name in HEADERS[dataset] if name not in lacking)
+def _file(shop: Shop, dataset: str, minutes: int, rows: int, keys: int, chance: random.Random) -> File:
+    lacking = shop.datasets[dataset].optional if chance.random() < 0.4 else ()
+    header = tuple(name for name in shop.header(dataset) if name not in lacking)
 
     def row() -> tuple[str, ...]:
         # A fifth of the parents that items name are in no file.
-        most = {name: keys if name == DATASETS[dataset].key else keys * 6 // 5 for name in KEYS}
+        own = shop.datasets[dataset].keys
+        most = {name: int(keys * share * (1 if name in own else 1.2)) for name, share in shop.numbers.items()}
         cells = {
-            name: str(chance.randrange(most[name])) if name in KEYS else chance.choice(good)
-            for name, (good, _) in CELLS[dataset].items()
+            name: str(chance.randrange(most[name])) if name in most else chance.choice(good)
+            for name, (good, _) in shop.cells[dataset].items()
         }
         if chance.random() < 0.2:
             spoiled = chance.choice(list(cells))
-            cells[spoiled] = chance.choice(CELLS[dataset][spoiled][1])
+            cells[spoiled] = chance.choice(shop.cells[dataset][spoiled][1])
         found = tuple(cells[name] for name in header)
         return found if chance.random() < 0.95 else found[:-1]
 

@@ -23,6 +23,7 @@ TIMESTAMP = re.compile(
 DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 
 Values = Mapping[str, Any]
+Key = tuple[Any, ...]
 
 
 def whole_number(text: str) -> int | None:
@@ -55,8 +56,8 @@ def is_day(year: int, month: int, day: int) -> bool:
     return 1 <= month <= 12 and 1 <= day <= [31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]
 
 
-def at_least_0(column: str) -> Callable[[Values], bool]:
-    return lambda values: values[column] is None or values[column] >= 0
+def at_least(column: str, least: int) -> Callable[[Values], bool]:
+    return lambda values: values[column] is None or values[column] >= least
 
 
 def formed_as_day(values: Values) -> bool:
@@ -74,15 +75,26 @@ def is_the_timestamps_day(values: Values) -> bool:
 
 @dataclass(frozen=True)
 class Dataset:
-    """forms: column to the name of its type; rules and warnings: name to a predicate that holds for a sound row."""
+    """forms: column to the name of its type; rules and warnings: name to a predicate that holds for a sound row;
+    parents: columns to the dataset whose key they hold; parent_keys: the columns of that key, where they are not in
+    its order.
+    """
 
     forms: dict[str, str]
-    key: str
+    keys: tuple[str, ...]
     version: str | None = None
     optional: tuple[str, ...] = ()
-    parents: dict[str, str] = field(default_factory=dict)
+    parents: dict[tuple[str, ...], str] = field(default_factory=dict)
+    parent_keys: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     rules: dict[str, Callable[[Values], bool]] = field(default_factory=dict)
     warnings: dict[str, Callable[[Values], bool]] = field(default_factory=dict)
+
+    def key_of(self, values: Values) -> Key:
+        return tuple(values[name] for name in self.keys)
+
+    def key_text(self, raw: Mapping[str, str]) -> str | None:
+        """The key as a rejected record has it."""
+        return ", ".join(raw[name] for name in self.keys) if raw.keys() >= set(self.keys) else None
 
 
 PARSERS: dict[str, Callable[[str], Any]] = {
@@ -95,10 +107,10 @@ DATED = {"date: pattern": formed_as_day, "date_is_a_day": names_a_day}
 DATASETS = {
     "products": Dataset(
         forms={"product_id": "int", "department_id": "int", "department": "string", "product_name": "string"},
-        key="product_id",
+        keys=("product_id",),
         rules={
-            "product_id: minimum 0": at_least_0("product_id"),
-            "department_id: minimum 0": at_least_0("department_id"),
+            "product_id: minimum 0": at_least("product_id", 0),
+            "department_id: minimum 0": at_least("department_id", 0),
         },
     ),
     "orders": Dataset(
@@ -110,9 +122,9 @@ DATASETS = {
             "total_amount": "double",
             "date": "string",
         },
-        key="order_id",
+        keys=("order_id",),
         version="order_timestamp",
-        rules={f"{column}: minimum 0": at_least_0(column) for column in ("order_id", "user_id", "total_amount")}
+        rules={f"{column}: minimum 0": at_least(column, 0) for column in ("order_id", "user_id", "total_amount")}
         | DATED,
         warnings={"date_is_the_timestamps_day": is_the_timestamps_day},
     ),
@@ -125,12 +137,12 @@ DATASETS = {
             "order_timestamp": "timestamp",
             "date": "string",
         },
-        key="id",
+        keys=("id",),
         version="order_timestamp",
         optional=("days_since_prior_order",),
-        parents={"order_id": "orders", "product_id": "products"},
+        parents={("order_id",): "orders", ("product_id",): "products"},
         rules={
-            f"{column}: minimum 0": at_least_0(column)
+            f"{column}: minimum 0": at_least(column, 0)
             for column in ("id", "user_id", "days_since_prior_order", "add_to_cart_order")
         }
         | {"reordered: not an allowed value": lambda values: values["reordered"] in (None, 0, 1)}
@@ -214,26 +226,27 @@ def judge(dataset: Dataset, raw: Mapping[str, str]) -> tuple[dict[str, Any], lis
 
 
 class Reference:
-    """The tables and rejected records after any batches."""
+    """The tables and rejected records after any batches. `datasets`: parents first."""
 
-    def __init__(self) -> None:
-        self.tables: dict[str, dict[int, Row]] = {name: {} for name in DATASETS}
-        self.rejects: dict[str, list[Record]] = {name: [] for name in DATASETS}
+    def __init__(self, datasets: Mapping[str, Dataset] = DATASETS) -> None:
+        self.datasets = datasets
+        self.tables: dict[str, dict[Key, Row]] = {name: {} for name in datasets}
+        self.rejects: dict[str, list[Record]] = {name: [] for name in datasets}
 
     def batch(self, batch: str, files: Mapping[str, Sequence[File]]) -> dict[str, dict[str, Any]]:
         """Loads a batch, parents first. Returns, per dataset, the counts that are not 0, the reasons and the
         warnings.
         """
         before = {name: set(table) for name, table in self.tables.items()}
-        return {name: self._load(name, batch, files.get(name, ()), before) for name in DATASETS}
+        return {name: self._load(name, batch, files.get(name, ()), before) for name in self.datasets}
 
-    def _load(self, name: str, batch: str, files: Sequence[File], before: Mapping[str, set[int]]) -> dict[str, Any]:
-        dataset = DATASETS[name]
+    def _load(self, name: str, batch: str, files: Sequence[File], before: Mapping[str, set[Key]]) -> dict[str, Any]:
+        dataset = self.datasets[name]
         counts: Counter[str] = Counter()
         reasons_of_all: Counter[str] = Counter()
         accepted: list[Row] = []
         refused: list[tuple[Record, Row]] = []
-        arrived = {column: self.tables[parent].keys() - before[parent] for column, parent in dataset.parents.items()}
+        arrived = {columns: self.tables[parent].keys() - before[parent] for columns, parent in dataset.parents.items()}
         earlier = list(self.rejects[name])
         read_again = {file.content for file in files if file.content}
         still_missing: list[tuple[Record, list[str]]] = []
@@ -276,8 +289,12 @@ class Reference:
                     accepted.append(replace(row, record=known[0] if known else None))
         for record in [record for record in earlier if record.waiting and record.content not in read_again]:
             values, _, warned = judge(dataset, record.raw)
-            lacked = [column for column, parent in dataset.parents.items() if no_such(column, parent) in record.reasons]
-            if not any(values[column] in arrived[column] for column in lacked):
+            lacked = [
+                columns
+                for columns, parent in dataset.parents.items()
+                if self._no_such(dataset, columns, parent) in record.reasons
+            ]
+            if not any(self._referred(dataset, columns, values) in arrived[columns] for columns in lacked):
                 continue
             counts["retried"] += 1
             if missing := self._missing(dataset, values):
@@ -315,20 +332,35 @@ class Reference:
         return known[0]
 
     def _missing(self, dataset: Dataset, values: Values) -> list[str]:
-        return [
-            no_such(column, parent)
-            for column, parent in dataset.parents.items()
-            if values[column] not in self.tables[parent]
-        ]
+        """A row that lacks one of the columns refers to no parent."""
+        found = []
+        for columns, parent in dataset.parents.items():
+            referred = self._referred(dataset, columns, values)
+            if None not in referred and referred not in self.tables[parent]:
+                found.append(self._no_such(dataset, columns, parent))
+        return found
+
+    def _referred(self, dataset: Dataset, columns: tuple[str, ...], values: Values) -> Key:
+        """The parent's key that a row refers to."""
+        parent = self.datasets[dataset.parents[columns]]
+        of_key = {
+            key: values[column]
+            for column, key in zip(columns, dataset.parent_keys.get(columns, parent.keys), strict=True)
+        }
+        return parent.key_of(of_key)
+
+    def _no_such(self, dataset: Dataset, columns: tuple[str, ...], parent: str) -> str:
+        keys = ", ".join(dataset.parent_keys.get(columns, self.datasets[parent].keys))
+        return f"{', '.join(columns)}: no such {parent}{f'.{keys}' if len(columns) == 1 else f' ({keys})'}"
 
     def _merge(self, name: str, batch: str, accepted: list[Row], counts: Counter[str], read_again: set[str]) -> None:
         """Applies the rows one after the other, in the order in which they arrived, as if each came in a batch of its
         own. Then it counts the result for each row as one batch.
         """
-        dataset, table = DATASETS[name], self.tables[name]
-        by_key: dict[int, list[Row]] = {}
+        dataset, table = self.datasets[name], self.tables[name]
+        by_key: dict[Key, list[Row]] = {}
         for row in accepted:
-            by_key.setdefault(row.values[dataset.key], []).append(row)
+            by_key.setdefault(dataset.key_of(row.values), []).append(row)
             counts.update(f"warned {rule}" for rule in row.warned)
         for key, rows in by_key.items():
             present = now = table.get(key)
@@ -341,17 +373,11 @@ class Reference:
             counts["duplicates"] += len(rows) - 1
             if present is None:
                 verdict = "inserted"
-            elif now.values == present.values and age(dataset, best) >= age(dataset, present):
-                verdict = "unchanged"
+            elif age(dataset, best) >= age(dataset, present):
+                verdict = "unchanged" if now.values == present.values else "updated"
             else:
                 told = best.values | {column: present.values[column] for column in best.silent}
-                verdict = (
-                    "unchanged"
-                    if told == present.values
-                    else "stale"
-                    if age(dataset, best) < age(dataset, present)
-                    else "updated"
-                )
+                verdict = "unchanged" if told == present.values else "stale"
             counts[verdict] += 1
             for row in rows:
                 if row.record:
@@ -378,23 +404,23 @@ class Reference:
         refused: list[tuple[Record, Row]],
         earlier: list[Record],
         read_again: set[str],
-        old: Mapping[int, Row],
+        old: Mapping[Key, Row],
     ) -> None:
         """An open record is corrected by a newer, accepted row of its key. A record that this batch wrote is also
         corrected by a newer row that was in the table before.
         """
-        dataset = DATASETS[name]
+        dataset = self.datasets[name]
         for record in earlier:
             if record.is_open and record.content not in read_again:
                 values, _, _ = judge(dataset, record.raw)
-                of_key = [row for row in accepted if row.values[dataset.key] == values[dataset.key]]
+                of_key = [row for row in accepted if dataset.key_of(row.values) == dataset.key_of(values)]
                 if any(comes_after(dataset, row, values, record.minutes) for row in of_key):
                     record.settle(batch, "corrected")
         for record, row in refused:
             if row.minutes < record.minutes:
                 continue
-            of_key = [other for other in accepted if other.values[dataset.key] == row.values[dataset.key]]
-            in_table = old.get(row.values[dataset.key])
+            of_key = [other for other in accepted if dataset.key_of(other.values) == dataset.key_of(row.values)]
+            in_table = old.get(dataset.key_of(row.values))
             if any(comes_after(dataset, other, row.values, row.minutes, row.number) for other in of_key) or (
                 in_table is not None and comes_after(dataset, in_table, row.values, row.minutes)
             ):
@@ -412,10 +438,6 @@ def comes_after(dataset: Dataset, row: Row, values: Values, minutes: int, number
     ):
         return bool(row.values[dataset.version] > values[dataset.version])
     return row.minutes > minutes or (number is not None and row.minutes == minutes and row.number > number)
-
-
-def no_such(column: str, parent: str) -> str:
-    return f"{column}: no such {parent}.{DATASETS[parent].key}"
 
 
 def age(dataset: Dataset, row: Row) -> tuple[Any, ...]:

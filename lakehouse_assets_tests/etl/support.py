@@ -198,11 +198,14 @@ class House:
 
     def rows(self, dataset: str) -> list[dict[str, Any]]:
         """The table's rows, sorted by key."""
-        return _named(read_delta(self.delta(dataset), order=f'"{self.contracts[dataset].key}"'))
+        return _named(read_delta(self.delta(dataset), order=self._by_key(dataset)))
 
     def values(self, dataset: str, *names: str) -> list[tuple[Any, ...]]:
         """Some columns of the table's rows, sorted by key."""
-        return read_delta(self.delta(dataset), names, f'"{self.contracts[dataset].key}"')[1]
+        return read_delta(self.delta(dataset), names, self._by_key(dataset))[1]
+
+    def _by_key(self, dataset: str) -> str:
+        return ", ".join(f'"{key}"' for key in self.contracts[dataset].keys)
 
     def rejects(self, dataset: str) -> list[dict[str, Any]]:
         """The rejected records, sorted by file time, file and row."""

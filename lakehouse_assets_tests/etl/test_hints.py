@@ -6,6 +6,7 @@ import pytest
 
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.etl.plan import hint
+from lakehouse_assets_tests.etl.keyed import keyed_contracts
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,9 @@ def test_a_reason_says_what_is_wanted(reason: str, said: str) -> None:
 )
 def test_a_reason_that_says_it_all_has_no_hint(reason: str) -> None:
     assert hint(reason, read_contracts()["order_items"]) is None
+
+
+def test_the_hint_of_an_orphan_names_all_columns_of_its_parent() -> None:
+    contract = keyed_contracts()["picks"]
+    said = "once order_details has the row that order_id and product_id refer to."
+    assert said in (hint(contract.parents[0].reason, contract) or "")

@@ -42,7 +42,7 @@ RECORD = ("row_number", "raw", "reasons", "batch_id", "waiting", "healed_by", "r
 def of_engine(house: House) -> Outcome:
     tables: dict[str, list[dict[str, Any]]] = {}
     rejects: dict[str, list[tuple[Any, ...]]] = {}
-    for dataset in DATASETS:
+    for dataset in house.contracts:
         tables[dataset] = [
             row | {"source_modified_at": minutes_of(row["source_modified_at"])} for row in house.rows(dataset)
         ]
@@ -77,7 +77,7 @@ def of_reference(reference: Reference) -> Outcome:
                     r.healed_by,
                     r.resolved_by,
                     r.resolution,
-                    r.raw.get(DATASETS[name].key),
+                    reference.datasets[name].key_text(r.raw),
                 )
                 for r in records
             ]
@@ -106,7 +106,7 @@ def test_files_in_time_order_give_the_same_tables_however_they_are_split_over_ba
     parents: list[tuple[str, File]] = []
     for minutes, dataset in enumerate(("products", "orders")):
         ids = [cells[0] for cells in CELLS[dataset].values()][["products", "orders"].index(dataset)]
-        place = HEADERS[dataset].index(DATASETS[dataset].key)
+        place = HEADERS[dataset].index(DATASETS[dataset].keys[0])
         sound = data.draw(row_of(dataset, odd=False))
         rows = tuple((*sound[:place], key, *sound[place + 1 :]) for key in ids)
         parents.append((dataset, File("parents.csv", minutes, HEADERS[dataset], rows)))

@@ -12,11 +12,12 @@ import pytest
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.commands.load import load_with
 from lakehouse_assets.cli.terminal.progress import Silent
-from lakehouse_assets.contracts import SHIPPED, read_contracts
+from lakehouse_assets.contracts import SHIPPED, Contracts, read_contracts
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.landing.local_files import find_files
 from lakehouse_assets.sample_data.files import SampleData, make_sample_data
+from lakehouse_assets.sample_data.rows import SPARE_ROWS, sample_rows
 from lakehouse_assets_tests.support import rejects, table_rows
 
 RETURNS = """
@@ -39,6 +40,67 @@ schema:
         customProperties: [{property: sample, value: "CAST(order_items.order_timestamp AS DATE) + 9"}]
       - {name: remark, physicalType: string, required: false}
 """
+BASKETS = """
+apiVersion: v3.1.0
+kind: DataContract
+id: baskets
+name: baskets
+version: 1.0.0
+status: active
+schema:
+  - name: baskets
+    customProperties: [{property: sampleRows, value: 200}]
+    properties:
+      - {name: order_id, physicalType: int, required: true, primaryKey: true, relationships: [{type: foreignKey, to: orders.order_id}]}
+      - {name: product_id, physicalType: int, required: true, primaryKey: true, relationships: [{type: foreignKey, to: products.product_id}]}
+      - {name: amount, physicalType: int, required: true, customProperties: [{property: sample, value: "1 + n % 5"}]}
+"""
+WRAPPINGS = """
+apiVersion: v3.1.0
+kind: DataContract
+id: wrappings
+name: wrappings
+version: 1.0.0
+status: active
+schema:
+  - name: wrappings
+    relationships: [{from: [wrappings.order_id, wrappings.product_id], to: [baskets.order_id, baskets.product_id]}]
+    properties:
+      - {name: wrapping_id, physicalType: int, required: true, primaryKey: true, customProperties: [{property: sample, value: "n"}]}
+      - {name: order_id, physicalType: int, required: true, relationships: [{type: foreignKey, to: orders.order_id}]}
+      - {name: product_id, physicalType: int, required: true}
+"""
+"""Their order is a parent by itself, and with the product."""
+
+
+def contracts_with(folder: Path, **documents: str) -> Contracts:
+    """The shipped contracts and these."""
+    contracts = shutil.copytree(SHIPPED, folder / "contracts")
+    for name, document in documents.items():
+        (contracts / f"{name}.odcs.yaml").write_text(document)
+    return read_contracts(contracts)
+
+
+def test_a_key_of_several_parents_is_different_in_each_row(tmp_path: Path) -> None:
+    rows = sample_rows(contracts_with(tmp_path, baskets=BASKETS))["baskets"]
+    assert len({(row["order_id"], row["product_id"]) for row in rows}) == len(rows) == 200 + SPARE_ROWS
+
+
+def test_the_columns_of_a_parent_of_several_columns_are_those_of_one_row(tmp_path: Path) -> None:
+    rows = sample_rows(contracts_with(tmp_path, baskets=BASKETS, wrappings=WRAPPINGS))
+    baskets = {(row["order_id"], row["product_id"]) for row in rows["baskets"][:200]}
+    assert {(row["order_id"], row["product_id"]) for row in rows["wrappings"]} <= baskets
+
+
+def test_a_key_of_several_columns_with_too_few_values_is_refused(tmp_path: Path) -> None:
+    few = BASKETS.replace(
+        "primaryKey: true, relationships: [{type: foreignKey, to: products.product_id}]",
+        'primaryKey: true, customProperties: [{property: sample, value: "1"}]',
+    ).replace("value: 200", "value: 2000")
+    with pytest.raises(
+        BadConfiguration, match=r"baskets\.odcs\.yaml: .* different values of order_id and product_id; 2040"
+    ):
+        sample_rows(contracts_with(tmp_path, baskets=few))
 
 
 def test_the_same_files_come_out_each_time(tmp_path: Path) -> None:
@@ -135,6 +197,6 @@ def _check_the_second(lakehouse: Lakehouse, report: LoadReport) -> None:
     assert not any(record["waiting"] for record in rejects(lakehouse, "order_items"))
     for dataset, contract in lakehouse.contracts.items():
         sound = contract.sample_rows + (2 if dataset in report["healed"] or dataset == "orders" else 0)
-        assert len(table_rows(lakehouse, dataset, contract.key)) == sound, (
+        assert len(table_rows(lakehouse, dataset, *contract.keys)) == sound, (
             f"{dataset}: the sound rows, and the two that broke a warning only"
         )

@@ -75,9 +75,12 @@ def explain(
 
 
 def _roles(contract: Contract, column: str) -> list[str]:
-    roles = {contract.key: "key", contract.version: "version", contract.partition: "partition"}
-    return [role for name, role in roles.items() if name == column] + [
-        f"-> {p.dataset}.{p.key}" for p in contract.parents if p.column == column
+    key = "key"
+    if len(contract.keys) > 1 and column in contract.keys:
+        key = f"key, {contract.keys.index(column) + 1} of {len(contract.keys)}"
+    roles = {key: contract.keys, "version": (contract.version,), "partition": (contract.partition,)}
+    return [role for role, names in roles.items() if column in names] + [
+        f"-> {parent.target}" for parent in contract.parents if column in parent.columns
     ]
 
 
@@ -104,8 +107,8 @@ def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str,
             for rule in partition_rules(contract)
         ),
         *(
-            f"{parent.column} is in no row of {parent.dataset} (reason: {parent.reason}); the record waits, and is"
-            " loaded automatically after that row"
+            f"{parent.columns_in_words} {'is' if len(parent.columns) == 1 else 'are together'} in no row of"
+            f" {parent.dataset} (reason: {parent.reason}); the record waits, and is loaded automatically after that row"
             for parent in contract.parents
         ),
     ]
@@ -126,7 +129,7 @@ def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str,
         ("A row is rejected, and stored with all its reasons, if", rejected),
         ("A row is loaded with a warning if it breaks this rule", warnings),
         (
-            f"If several rows have the same {contract.key}",
+            f"If several rows have the same {contract.key_in_words}",
             [
                 wins,
                 (

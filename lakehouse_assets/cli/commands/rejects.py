@@ -48,7 +48,9 @@ def rejects(
     key: Annotated[
         str | None,
         typer.Option(
-            metavar="VALUE", help="Only records with this key, as it is written in the file.", show_default=False
+            metavar="VALUE",
+            help="Only records with this key, as it is written in the file. Several columns: 'VALUE, VALUE'.",
+            show_default=False,
         ),
     ] = None,
     since: Annotated[

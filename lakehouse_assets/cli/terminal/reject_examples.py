@@ -51,17 +51,17 @@ def _shown(contract: Contract, reason: str, raw: dict[str, str | None]) -> str:
     return short_text(
         {
             name: short[name]
-            for name in dict.fromkeys((contract.key, *contract.names))
-            if name in {*about, contract.key} & short.keys()
+            for name in dict.fromkeys((*contract.keys, *contract.names))
+            if name in {*about, *contract.keys} & short.keys()
         }
     )
 
 
 def _columns_of(contract: Contract, reason: str) -> set[str]:
-    """The columns that a reason is about: it begins with a column's name, or is the name of a rule with a predicate."""
-    first = reason.partition(":")[0]
-    if first in contract.names:
-        return {first}
+    """The columns that a reason is about: it begins with their names, or is the name of a rule with a predicate."""
+    first = set(reason.partition(":")[0].split(", "))
+    if first <= set(contract.names):
+        return first
     predicate = next((rule.predicate for rule in contract.rules if rule.name == reason), "")
     return {name for name in contract.names if re.search(rf"\b{name}\b", predicate)}
 

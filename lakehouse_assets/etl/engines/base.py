@@ -32,9 +32,9 @@ REJECTED_COLUMNS = {
     "resolution": "string",
 }
 """A rejected record: the raw text by column, every reason, and the last file that has the row. `waiting`: an orphan
-that a late parent can resolve (the table's partition). `key`: the raw text of the key column. `resolved_by`: the batch
-that resolved the record, and `resolution`: how (`plan.resolve`); both are NULL while it is open. `healed_by`: the same
-batch if the record's own row was loaded.
+that a late parent can resolve (the table's partition). `key`: the raw text of the key's columns
+(`plan.key_text`). `resolved_by`: the batch that resolved the record, and `resolution`: how (`plan.resolve`); both are
+NULL while it is open. `healed_by`: the same batch if the record's own row was loaded.
 """
 
 

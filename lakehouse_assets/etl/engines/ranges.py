@@ -7,7 +7,7 @@ the narrowest gaps between them are merged until few are left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -73,15 +73,21 @@ def extent(of_blocks: list[tuple[Any, Any, int]]) -> tuple[Any, Any, int]:
     )
 
 
-def same_row(key: str, ranges: list[Range], partition: str, values: list[Any], literal: Literal) -> str:
-    """Returns the condition of a MERGE: a row to write (s) and the table's row (t) have the same key. Names are passed
-    in quotes.
+def same_row(ranges: Mapping[str, list[Range]], partition: str, values: list[Any], literal: Literal) -> str:
+    """Returns the condition of a MERGE: a row to write (s) and the table's row (t) have the same key. `ranges`: by
+    column of the key, the ranges of the rows to update. Names are passed in quotes.
 
-    Equal keys would be enough. The ranges of the keys to update, and the partitions (if any) that contain their rows,
-    are always true for these rows; they let Delta skip files.
+    Equal keys would be enough. The ranges, and the partitions (if any) that contain the rows to update, are always true
+    for these rows; they let Delta skip files.
     """
+    same = " AND ".join(f"t.{key} = s.{key}" for key in ranges)
     in_partitions = f" AND t.{partition} IN ({', '.join(map(literal, values))})" if values else ""
-    return f"t.{key} = s.{key} AND {within(f't.{key}', ranges, literal)}{in_partitions}"
+    return f"{same} AND {within_each({f't.{key}': found for key, found in ranges.items()}, literal)}{in_partitions}"
+
+
+def within_each(ranges: Mapping[str, list[Range]], literal: Literal) -> str:
+    """Returns the predicate that each column's value is in one of its ranges."""
+    return " AND ".join(within(column, found, literal) for column, found in ranges.items())
 
 
 def within(column: str, ranges: Iterable[Range], literal: Literal) -> str:

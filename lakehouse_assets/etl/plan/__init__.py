@@ -17,13 +17,12 @@ from lakehouse_assets.etl.plan.decide import (
     beaten_sql,
     decide_sql,
     filled_sql,
-    missing_relation,
-    missing_sql,
     repeated_sql,
     silence,
 )
 from lakehouse_assets.etl.plan.hints import hint
 from lakehouse_assets.etl.plan.judge import SEPARATOR, judge_sql
+from lakehouse_assets.etl.plan.keys import key_text, missing_relation, missing_sql, parent_keys, parent_relation
 
 __all__ = [
     "PLACE",
@@ -36,8 +35,11 @@ __all__ = [
     "for_duckdb",
     "hint",
     "judge_sql",
+    "key_text",
     "missing_relation",
     "missing_sql",
+    "parent_keys",
+    "parent_relation",
     "repeated_sql",
     "silence",
 ]

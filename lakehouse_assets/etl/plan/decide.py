@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.plan.judge import SEPARATOR
+from lakehouse_assets.etl.plan.keys import columns_of, missing_relation, refers_to_missing, same_key
 
 WRITTEN = ("insert", "update", "refresh")
 """The verdicts whose rows are written. A refresh writes equal values and the provenance of the newer file."""
@@ -32,10 +33,10 @@ def silence(column: str) -> str:
 
 
 def repeated_sql(contract: Contract, judged: str = "judged") -> str:
-    """Reads `judged` (or a relation with those of its rows that may be repeated) and `missing_<column>`, as
+    """Reads `judged` (or a relation with those of its rows that may be repeated) and the missing parents, as
     `decide_sql` does. Returns the keys that more than one accepted row has; usually few or none.
     """
-    key = f"j.`{contract.key}`"
+    key = columns_of("j", contract.keys)
     return (
         f"SELECT {key} FROM {judged} j{_missing_joins(contract)} WHERE {_reasons(contract)} IS NULL GROUP BY {key}"
         " HAVING count(*) > 1"
@@ -43,18 +44,17 @@ def repeated_sql(contract: Contract, judged: str = "judged") -> str:
 
 
 def beaten_sql(contract: Contract, silent: Sequence[str] = ()) -> str:
-    """Reads `judged` and `missing_<column>` as `decide_sql` does, and `repeated`, the result of `repeated_sql`. Returns
+    """Reads `judged` and the missing parents as `decide_sql` does, and `repeated`, the result of `repeated_sql`. Returns
     the row_ids of the duplicates: accepted rows whose key a better row has. `differs`: the row's values differ from the
     better one's, and no version column tells which is right.
     """
-    key = f"`{contract.key}`"
-    compared = [*(name for name in contract.names if name != contract.key), *map(silence, silent)]
+    compared = [*(name for name in contract.names if name not in contract.keys), *map(silence, silent)]
     seen = [f"j.`{name}`, first_value(j.`{name}`) OVER by_key AS `best {name}`" for name in compared]
     return f"""WITH ranked AS (
   SELECT {", ".join(["j.row_id", *seen])}, row_number() OVER by_key AS `rank of row`
-  FROM judged j JOIN repeated r ON r.{key} = j.{key}{_missing_joins(contract)}
+  FROM judged j JOIN repeated r ON {same_key("r", "j", contract.keys)}{_missing_joins(contract)}
   WHERE {_reasons(contract)} IS NULL
-  WINDOW by_key AS (PARTITION BY j.{key} ORDER BY {_latest_first(contract)})
+  WINDOW by_key AS (PARTITION BY {columns_of("j", contract.keys)} ORDER BY {_latest_first(contract)})
 )
 SELECT row_id, {_differs(contract, silent)} AS differs FROM ranked WHERE `rank of row` > 1"""
 
@@ -64,7 +64,7 @@ def filled_sql(contract: Contract, silent: Sequence[str]) -> str:
     column in the rows of this batch, and whether there is one (`said <column>`). Rows count in the order in which they
     arrived, unless they are older than the table's row or than a row before them.
     """
-    key = f"`{contract.key}`"
+    key, judged_key = columns_of("", contract.keys), columns_of("j", contract.keys)
     newest = f"max(j.`{contract.version}`) OVER before" if contract.version else "NULL"
     not_older = f"coalesce(`{contract.version}` >= `newest before`, TRUE)" if contract.version else "TRUE"
     said = [
@@ -77,11 +77,11 @@ def filled_sql(contract: Contract, silent: Sequence[str]) -> str:
         for name in silent
     ]
     return f"""WITH arrived AS (
-  SELECT j.*, row_number() OVER (PARTITION BY j.{key} ORDER BY {_in_order_of_arrival()}) AS `order of arrival`, {newest} AS `newest before`
-  FROM judged j JOIN repeated r ON r.{key} = j.{key}
-  LEFT JOIN current t ON t.{key} = j.{key}{_missing_joins(contract)}
+  SELECT j.*, row_number() OVER (PARTITION BY {judged_key} ORDER BY {_in_order_of_arrival()}) AS `order of arrival`, {newest} AS `newest before`
+  FROM judged j JOIN repeated r ON {same_key("r", "j", contract.keys)}
+  LEFT JOIN current t ON {same_key("t", "j", contract.keys)}{_missing_joins(contract)}
   WHERE {_reasons(contract)} IS NULL AND NOT coalesce({_older(contract)}, FALSE)
-  WINDOW before AS (PARTITION BY j.{key} ORDER BY {_in_order_of_arrival()} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+  WINDOW before AS (PARTITION BY {judged_key} ORDER BY {_in_order_of_arrival()} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ),
 heard AS (
   SELECT *, {", ".join(said)} FROM arrived WHERE {not_older}
@@ -91,22 +91,21 @@ SELECT {key}, {", ".join(taken)} FROM heard GROUP BY {key}"""
 
 def decide_sql(contract: Contract, *carried: str, placed: bool = False, silent: Sequence[str] = ()) -> str:
     """Reads `judged` (row_id, the typed columns, broken, source_file, source_modified_at, place), `current` (the
-    table's rows of the same keys, with their provenance), for each parent `missing_<column>` (`parent_key`: the keys
-    that the batch refers to and that do not exist), and `beaten`, the result of `beaten_sql`. With `silent` columns, it
+    table's rows of the same keys, with their provenance), for each parent its `missing_relation` (the keys that the
+    batch refers to and that do not exist), and `beaten`, the result of `beaten_sql`. With `silent` columns, it
     also reads their flags in `judged`, and `filled`, the result of `filled_sql`.
 
     Returns row_id, the `carried` columns of `judged` (a silent one with the value that it takes), `reasons` (why the
     row is rejected: broken rules, otherwise missing parents), `verdict`, and if `placed` the partition of the table's
     row (`PLACE`).
     """
-    key = f"`{contract.key}`"
     place = f",\n  t.`{contract.partition}` AS {PLACE}" if placed and contract.partition else ""
     values = {name: f"j.`{name}`" for name in contract.names} | {name: _heard(name) for name in silent}
     same = " AND ".join(f"t.`{name}` IS NOT DISTINCT FROM {values[name]}" for name in contract.names)
     given = [
         f"{values[name]} AS `{name}`" if name in silent else f"j.`{name}`" for name in ("row_id", *carried, "reasons")
     ]
-    filled = f"\nLEFT JOIN filled f ON f.{key} = j.{key} AND j.reasons IS NULL" if silent else ""
+    filled = f"\nLEFT JOIN filled f ON {same_key('f', 'j', contract.keys)} AND j.reasons IS NULL" if silent else ""
     return f"""WITH parented AS (
   SELECT j.*, {_reasons(contract)} AS reasons
   FROM judged j{_missing_joins(contract)}
@@ -114,25 +113,13 @@ def decide_sql(contract: Contract, *carried: str, placed: bool = False, silent: 
 SELECT {", ".join(given)},
   CASE WHEN j.reasons IS NOT NULL THEN 'rejected'
        WHEN b.row_id IS NOT NULL THEN 'duplicate'
-       WHEN t.{key} IS NULL THEN 'insert'
+       WHEN t.`{contract.keys[0]}` IS NULL THEN 'insert'
        WHEN {same} THEN CASE WHEN j.source_modified_at > t.source_modified_at THEN 'refresh' ELSE 'unchanged' END
        WHEN {_older(contract)} THEN 'stale'
        ELSE 'update' END AS verdict{place}
 FROM parented j
 LEFT JOIN beaten b ON b.row_id = j.row_id
-LEFT JOIN current t ON t.{key} = j.{key} AND j.reasons IS NULL{filled}"""
-
-
-def missing_sql(column: str, existing: str) -> str:
-    """Returns the keys of a parent that `judged` refers to and that are not among the `parent_key`s of `existing`."""
-    return (
-        f"SELECT DISTINCT j.`{column}` AS parent_key FROM judged j LEFT ANTI JOIN {existing} e ON e.parent_key ="
-        f" j.`{column}` WHERE j.`{column}` IS NOT NULL"
-    )
-
-
-def missing_relation(column: str) -> str:
-    return f"missing_{column}"
+LEFT JOIN current t ON {same_key("t", "j", contract.keys)} AND j.reasons IS NULL{filled}"""
 
 
 def _reasons(contract: Contract) -> str:
@@ -143,15 +130,15 @@ def _orphan(contract: Contract) -> str:
     if not contract.parents:
         return "CAST(NULL AS STRING)"
     missing = [
-        f"CASE WHEN {missing_relation(p.column)}.parent_key IS NOT NULL THEN '{p.reason}' END" for p in contract.parents
+        f"CASE WHEN {missing_relation(parent)}.parent_key IS NOT NULL THEN '{parent.reason}' END"
+        for parent in contract.parents
     ]
     return f"nullif(concat_ws('{SEPARATOR}', {', '.join(missing)}), '')"
 
 
 def _missing_joins(contract: Contract) -> str:
     return "".join(
-        f"\n  LEFT JOIN {missing_relation(p.column)} ON {missing_relation(p.column)}.parent_key = j.`{p.column}`"
-        for p in contract.parents
+        f"\n  LEFT JOIN {missing_relation(parent)} ON {refers_to_missing(parent)}" for parent in contract.parents
     )
 
 
@@ -185,7 +172,7 @@ def _differs(contract: Contract, silent: Sequence[str]) -> str:
         heard = f" AND NOT `{silence(name)}` AND NOT `best {silence(name)}`" if name in silent else ""
         return f"(`{name}` IS DISTINCT FROM `best {name}`{heard})"
 
-    others = " OR ".join(differs(name) for name in contract.names if name != contract.key) or "FALSE"
+    others = " OR ".join(differs(name) for name in contract.names if name not in contract.keys) or "FALSE"
     version = f" AND NOT {differs(contract.version)}" if contract.version else ""
     return f"({others}){version}"
 

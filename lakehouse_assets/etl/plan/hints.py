@@ -28,7 +28,7 @@ def hint(reason: str, contract: Contract) -> str | None:
     for parent in contract.parents:
         if reason == parent.reason:
             return (
-                f"The row waits. It is loaded automatically once {parent.dataset} has the row that {parent.column}"
-                " refers to."
+                f"The row waits. It is loaded automatically once {parent.dataset} has the row that"
+                f" {parent.columns_in_words} refer{'s' * (len(parent.columns) == 1)} to."
             )
     return None

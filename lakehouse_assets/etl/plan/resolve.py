@@ -6,6 +6,7 @@ A record without a readable key stays open, because nothing tells which row woul
 from __future__ import annotations
 
 from lakehouse_assets.contracts import Contract
+from lakehouse_assets.etl.plan.keys import same_key
 from lakehouse_assets.etl.plan.types import texts, typed
 
 HEALED, CORRECTED, REPLAYED = "healed", "corrected", "replayed"
@@ -17,11 +18,16 @@ ROW_IN_TABLE = ("insert", "update", "refresh", "unchanged")
 """The verdicts of a row that is in the table, with these values, once the batch is merged."""
 
 
+def identifying(contract: Contract) -> list[str]:
+    """The columns by which a later row of the same key is found and compared: the key's and the version."""
+    return list(dict.fromkeys((*contract.keys, *filter(None, (contract.version,)))))
+
+
 def open_records_sql(contract: Contract, *carried: str) -> str:
-    """Reads `raw`, with the raw text of each open record's key and version. Returns the `carried` columns, and key and
-    version as typed values.
+    """Reads `raw`, with the raw text of each open record's key and version (`identifying`). Returns the `carried`
+    columns, and key and version as typed values.
     """
-    columns = [contract.column(name) for name in dict.fromkeys(filter(None, (contract.key, contract.version)))]
+    columns = [contract.column(name) for name in identifying(contract)]
     read = ", ".join([*(f"raw.`{name}`" for name in carried), *(text for column in columns for text in texts(column))])
     values = ", ".join(
         [*(f"`{name}`" for name in carried), *(f"{typed(column)} AS `{column.name}`" for column in columns)]
@@ -33,10 +39,9 @@ def corrected_sql(contract: Contract) -> str:
     """Reads `open_records` (record_id, source_modified_at, typed key and version) and `accepted` (the accepted rows of
     `judged`). Returns the record_ids whose key has a newer, accepted row.
     """
-    key = f"`{contract.key}`"
     return (
-        f"SELECT DISTINCT r.record_id FROM open_records r JOIN accepted a ON a.{key} = r.{key} WHERE"
-        f" {_newer(contract, 'a')}"
+        "SELECT DISTINCT r.record_id FROM open_records r JOIN accepted a ON"
+        f" {same_key('a', 'r', contract.keys)} WHERE {_newer(contract, 'a')}"
     )
 
 
@@ -44,16 +49,18 @@ def outdone_sql(contract: Contract) -> str:
     """Reads `refused` (the rejected rows of `judged`), `accepted` and `current`. Returns the row_ids of those rejected
     rows of this batch whose key has a newer row in the batch or in the table.
     """
-    key = f"`{contract.key}`"
     further_down = (
         "a.source_modified_at = r.source_modified_at AND (a.place > r.place OR (a.place = r.place AND a.row_id >"
         " r.row_id))"
     )
     in_batch = (
-        f"SELECT r.row_id FROM refused r JOIN accepted a ON a.{key} = r.{key} WHERE"
+        f"SELECT r.row_id FROM refused r JOIN accepted a ON {same_key('a', 'r', contract.keys)} WHERE"
         f" {_newer(contract, 'a', further_down)}"
     )
-    in_table = f"SELECT r.row_id FROM refused r JOIN current t ON t.{key} = r.{key} WHERE {_newer(contract, 't')}"
+    in_table = (
+        f"SELECT r.row_id FROM refused r JOIN current t ON {same_key('t', 'r', contract.keys)} WHERE"
+        f" {_newer(contract, 't')}"
+    )
     return f"{in_batch} UNION {in_table}"
 
 

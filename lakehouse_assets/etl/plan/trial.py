@@ -18,6 +18,7 @@ from lakehouse_assets.etl.plan import (
     judge_sql,
     missing_relation,
     missing_sql,
+    parent_keys,
     repeated_sql,
     silence,
 )
@@ -76,8 +77,11 @@ def _statements(contract: Contract) -> Iterator[str]:
     )
     yield f"CREATE TABLE current ({typed}, {place})"
     for parent in contract.parents:
-        yield f'CREATE OR REPLACE TABLE existing AS SELECT "{parent.column}" AS parent_key FROM judged'
-        yield f"CREATE TABLE {missing_relation(parent.column)} AS {for_duckdb(missing_sql(parent.column, 'existing'))}"
+        keys = ", ".join(
+            f'"{column}" AS {key}' for column, key in zip(parent.columns, parent_keys(parent), strict=True)
+        )
+        yield f"CREATE OR REPLACE TABLE existing AS SELECT {keys} FROM judged"
+        yield f"CREATE TABLE {missing_relation(parent)} AS {for_duckdb(missing_sql(parent, 'existing'))}"
     yield f"CREATE TABLE repeated AS {for_duckdb(repeated_sql(contract))}"
     yield f"CREATE TABLE beaten AS {for_duckdb(beaten_sql(contract, silent))}"
     if silent:

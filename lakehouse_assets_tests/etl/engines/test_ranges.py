@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.contracts import Kind
-from lakehouse_assets.etl.engines.ranges import BUCKETS, MOST_RANGES, key_ranges, within
+from lakehouse_assets.etl.engines.ranges import BUCKETS, MOST_RANGES, Range, key_ranges, same_row, within
 from lakehouse_assets.etl.plan import for_duckdb
 from lakehouse_assets.quoting import sql_literal
 
@@ -75,3 +75,11 @@ def test_text_keys_are_one_range(connection: duckdb.DuckDBPyConnection) -> None:
 
 def test_a_predicate_of_several_ranges() -> None:
     assert within("t.k", [(-3, 4), (7, 7)], sql_literal) == "(t.k BETWEEN -3 AND 4 OR t.k BETWEEN 7 AND 7)"
+
+
+def test_rows_of_a_merge_are_the_same_by_each_column_of_the_key_and_its_ranges() -> None:
+    ranges: dict[str, list[Range]] = {'"a"': [(1, 2)], '"b"': [("x", "y"), ("z", "z")]}
+    assert same_row(ranges, '"p"', ["q"], sql_literal) == (
+        't."a" = s."a" AND t."b" = s."b" AND (t."a" BETWEEN 1 AND 2) AND'
+        " (t.\"b\" BETWEEN 'x' AND 'y' OR t.\"b\" BETWEEN 'z' AND 'z') AND t.\"p\" IN ('q')"
+    )

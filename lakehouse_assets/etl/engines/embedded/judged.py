@@ -14,7 +14,7 @@ from lakehouse_assets.etl.engines.embedded.queries import only_row, rows_of
 from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files
 from lakehouse_assets.etl.engines.embedded.rejects import Rejects
 from lakehouse_assets.etl.engines.ranges import Range, key_ranges
-from lakehouse_assets.etl.plan import for_duckdb, judge_sql, silence
+from lakehouse_assets.etl.plan import for_duckdb, judge_sql, parent_keys, silence
 from lakehouse_assets.etl.plan.trial import DUCKDB_TYPES
 from lakehouse_assets.landing.routing import MALFORMED
 from lakehouse_assets.quoting import sql_literal
@@ -103,8 +103,8 @@ class JudgedRows:
         judged = judge_sql(self.contract, *carried, *map(silence, self.contract.kept_names))
         self.connection.execute(f"CREATE TABLE orphans AS {for_duckdb(judged)}")
         arrived = " OR ".join(
-            f'(list_contains(w.reasons, {sql_literal(p.reason)}) AND "{p.column}" IN (SELECT parent_key FROM'
-            f" {self._arrived(p)}))"
+            f"(list_contains(w.reasons, {sql_literal(p.reason)}) AND {_columns(p)} IN (SELECT"
+            f" {', '.join(parent_keys(p))} FROM {self._arrived(p)}))"
             for p in self.contract.parents
         )
         self.connection.execute(
@@ -120,16 +120,24 @@ class JudgedRows:
             self.connection,
             self.tables,
             parent,
-            self.ranges("orphans", parent.column),
-            f"arrived_{parent.column}",
+            self.ranges("orphans", parent.columns),
+            "arrived",
             f" AND batch_id IN ({batches})",
         )
 
-    def ranges(self, relation: str, column: str) -> list[Range]:
-        """Returns the key ranges of a column's values in a relation of the load."""
-        return key_ranges(
-            lambda spark_sql: rows_of(self.connection, for_duckdb(spark_sql)),
-            relation,
-            column,
-            self.contract.column(column).kind,
-        )
+    def ranges(self, relation: str, columns: Sequence[str]) -> list[list[Range]]:
+        """Returns the key ranges of each column's values in a relation of the load."""
+        return [
+            key_ranges(
+                lambda spark_sql: rows_of(self.connection, for_duckdb(spark_sql)),
+                relation,
+                column,
+                self.contract.column(column).kind,
+            )
+            for column in columns
+        ]
+
+
+def _columns(parent: Parent) -> str:
+    names = ", ".join(f'"{column}"' for column in parent.columns)
+    return f"({names})" if len(parent.columns) > 1 else names

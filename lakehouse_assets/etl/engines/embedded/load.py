@@ -21,7 +21,7 @@ from lakehouse_assets.etl.engines.embedded.parents import find_parent_keys
 from lakehouse_assets.etl.engines.embedded.queries import only_row, rows_of
 from lakehouse_assets.etl.engines.embedded.rejects import Rejects
 from lakehouse_assets.etl.engines.load_result import COUNT_NAMES
-from lakehouse_assets.etl.engines.ranges import same_row, within
+from lakehouse_assets.etl.engines.ranges import Range, same_row, within_each
 from lakehouse_assets.etl.engines.table import transaction_of
 from lakehouse_assets.etl.plan import (
     SEPARATOR,
@@ -39,7 +39,7 @@ from lakehouse_assets.quoting import sql_literal
 
 class EmbeddedLoad:
     """One dataset of one batch. Tables in the scratch database, besides those of `JudgedRows`: current,
-    missing_<column>, repeated, filled, beaten, decided, not_inserted.
+    the missing parents (`missing_relation`), repeated, filled, beaten, decided, not_inserted.
     """
 
     def __init__(
@@ -73,10 +73,10 @@ class EmbeddedLoad:
     def decide(self) -> LoadResult:
         silent = self.judged.silent
         for parent in self.contract.parents:
-            ranges = self.judged.ranges("judged", parent.column)
-            existing = find_parent_keys(self.connection, self.tables, parent, ranges, f"existing_{parent.column}")
+            ranges = self.judged.ranges("judged", parent.columns)
+            existing = find_parent_keys(self.connection, self.tables, parent, ranges, "existing")
             self.connection.execute(
-                f"CREATE TABLE {missing_relation(parent.column)} AS {for_duckdb(missing_sql(parent.column, existing))}"
+                f"CREATE TABLE {missing_relation(parent)} AS {for_duckdb(missing_sql(parent, existing))}"
             )
         self._read_current()
         self.connection.execute(f"CREATE TABLE repeated AS {for_duckdb(repeated_sql(self.contract))}")
@@ -95,12 +95,17 @@ class EmbeddedLoad:
         compared with them.
         """
         names = [*self.contract.names, "source_file", "source_modified_at"]
-        ranges = self.judged.ranges("judged", self.contract.key)
+        ranges = self._key_ranges("judged")
         current = delta.look_up(
-            self.table, names, within(f'"{self.contract.key}"', ranges, sql_literal) if ranges else "false"
+            self.table, names, within_each(ranges, sql_literal) if all(ranges.values()) else "false"
         )
         self.connection.execute("CREATE TABLE current AS SELECT * FROM current")
         del current
+
+    def _key_ranges(self, relation: str) -> dict[str, list[Range]]:
+        """Returns the ranges of each column of the key, whose name is in quotes."""
+        keys = self.contract.keys
+        return {f'"{key}"': found for key, found in zip(keys, self.judged.ranges(relation, keys), strict=True)}
 
     def _load_result(self) -> LoadResult:
         verdicts = dict(rows_of(self.connection, "SELECT verdict, count(*) FROM decided GROUP BY verdict"))
@@ -204,18 +209,17 @@ class EmbeddedLoad:
         return f"ANTI JOIN (SELECT row_id FROM not_inserted WHERE verdict NOT IN {WRITTEN}) USING (row_id)"
 
     def _merge_condition(self) -> str:
-        key, partition = self.contract.key, self.contract.partition
+        partition, keys = self.contract.partition, ", ".join(f'"{key}"' for key in self.contract.keys)
         self.connection.execute(
-            f'CREATE TABLE updated AS SELECT t.* FROM current t WHERE "{key}" IN '
-            f'(SELECT "{key}" FROM judged JOIN not_inserted USING (row_id) WHERE verdict IN {WRITTEN})'
+            f"CREATE TABLE updated AS SELECT t.* FROM current t WHERE ({keys}) IN "
+            f"(SELECT {keys} FROM judged JOIN not_inserted USING (row_id) WHERE verdict IN {WRITTEN})"
         )
-        ranges = self.judged.ranges("updated", key)
         partitions = (
             [value for (value,) in rows_of(self.connection, f'SELECT DISTINCT "{partition}" FROM updated ORDER BY 1')]
             if partition
             else []
         )
-        return same_row(f'"{key}"', ranges, f'"{partition}"', partitions, sql_literal)
+        return same_row(self._key_ranges("updated"), f'"{partition}"', partitions, sql_literal)
 
     def settle_rejects(self) -> None:
         self.rejects.settle()

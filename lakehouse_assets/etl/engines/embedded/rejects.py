@@ -24,13 +24,14 @@ from lakehouse_assets.etl.engines.table import (
     of_rejects,
     of_settled,
 )
-from lakehouse_assets.etl.plan import SEPARATOR, for_duckdb
+from lakehouse_assets.etl.plan import SEPARATOR, for_duckdb, key_text
 from lakehouse_assets.etl.plan.resolve import (
     CORRECTED,
     HEALED,
     REPLAYED,
     ROW_IN_TABLE,
     corrected_sql,
+    identifying,
     open_records_sql,
     outdone_sql,
 )
@@ -85,7 +86,7 @@ class Rejects:
             f"SELECT f.record || ':' || (j.rowid - n.first_row + 1) AS record_id, {sql_literal(self.contract.dataset)}"
             f" AS dataset, string_split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, f.source_file, j.rowid -"
             f" n.first_row + 1 AS row_number, f.source_modified_at, {sql_literal(self.batch_id)} AS batch_id, CAST(NULL"
-            f" AS VARCHAR) AS healed_by, j.broken IS NULL AS waiting, r.raw[{sql_literal(self.contract.key)}] AS key,"
+            f" AS VARCHAR) AS healed_by, j.broken IS NULL AS waiting, {key_text(self.contract, 'r.raw')} AS key,"
             " CAST(NULL AS VARCHAR) AS resolved_by, CAST(NULL AS VARCHAR) AS resolution FROM not_inserted d JOIN"
             " judged_rows j ON j.rowid = d.row_id JOIN files f USING (file_no) JOIN first_rows n USING (file_no) JOIN"
             " raws r USING (row_id) WHERE d.verdict = 'rejected'"
@@ -110,10 +111,7 @@ class Rejects:
         self._fetch(
             "stored", columns, f"healed_by IS NULL AND resolved_by IS NULL AND batch_id <> {sql_literal(self.batch_id)}"
         )
-        names = ", ".join(
-            f"""raw[{sql_literal(name)}] AS "{name}\""""
-            for name in dict.fromkeys(filter(None, (self.contract.key, self.contract.version)))
-        )
+        names = ", ".join(f"""raw[{sql_literal(name)}] AS "{name}\"""" for name in identifying(self.contract))
         self.connection.execute(
             f"CREATE OR REPLACE TEMP VIEW raw AS SELECT record_id, source_modified_at, {names} FROM stored WHERE NOT"
             f" {self._of_content_seen()}"

@@ -18,7 +18,8 @@ from lakehouse_assets.etl.engines.spark.inline import listed
 from lakehouse_assets.etl.engines.spark.parents import find_parent_keys
 from lakehouse_assets.etl.engines.spark.raw import RawRows, first_rows, raw_rows
 from lakehouse_assets.etl.engines.spark.rejects import Rejects
-from lakehouse_assets.etl.plan import judge_sql, silence
+from lakehouse_assets.etl.plan import judge_sql, parent_keys, silence
+from lakehouse_assets.etl.plan.keys import columns_of
 from lakehouse_assets.landing.routing import MALFORMED
 from lakehouse_assets.quoting import spark_literal
 
@@ -67,7 +68,8 @@ class JudgedRows:
         raw = self.raw = raw_rows(self.spark, self.contract, files, environment, links)
         self._view("raw", raw.named)
         self._view("every_row", self.kept.keep(self.spark.sql(judge_sql(self.contract, "file_no", "block", "row_id"))))
-        columns = dict.fromkeys((self.contract.key, *(parent.column for parent in self.contract.parents)))
+        of_parents = (column for parent in self.contract.parents for column in parent.columns)
+        columns = dict.fromkeys((*self.contract.keys, *of_parents))
         bounds = ", ".join(f"min(`{name}`), max(`{name}`), count(`{name}`)" for name in columns)
         blocks = self._all(
             f"SELECT file_no, block, min(row_id), count(*), {bounds} FROM every_row GROUP BY file_no, block"
@@ -147,8 +149,8 @@ class JudgedRows:
             self.kept.keep(self.spark.sql(judged).withColumn("row_id", F.expr("-1 - monotonically_increasing_id()"))),
         )
         arrived = " OR ".join(
-            f"(array_contains(reasons, {spark_literal(p.reason)}) AND `{p.column}` IN (SELECT parent_key FROM"
-            f" {self._arrived(p)}))"
+            f"(array_contains(reasons, {spark_literal(p.reason)}) AND ({columns_of('', p.columns)}) IN (SELECT"
+            f" {', '.join(parent_keys(p))} FROM {self._arrived(p)}))"
             for p in self.contract.parents
         )
         retried = self.kept.keep(self.spark.sql(f"SELECT * FROM orphans WHERE {arrived}"))
@@ -166,13 +168,16 @@ class JudgedRows:
             self.tables,
             parent,
             "orphans",
-            self.ranges("orphans", parent.column),
-            f"arrived_{parent.column}",
+            self.ranges("orphans", parent.columns),
+            "arrived",
             f" AND batch_id IN ({batches})",
         )
 
-    def ranges(self, relation: str, column: str) -> list[Range]:
-        """Returns the key ranges of a column's values in a relation of the load."""
+    def ranges(self, relation: str, columns: Sequence[str]) -> list[list[Range]]:
+        """Returns the key ranges of each column's values in a relation of the load."""
+        return [self._ranges(relation, column) for column in columns]
+
+    def _ranges(self, relation: str, column: str) -> list[Range]:
         kind = self.contract.column(column).kind
         if relation == "judged" and not self.retried:
             return ranges_between(self._all, relation, column, kind, *self.extents[column])

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own
 from lakehouse_assets.contracts import PROVENANCE, Contract, Kind
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, LoadResult, RawFile, Tables, Written
 from lakehouse_assets.etl.engines.load_result import load_result_of
-from lakehouse_assets.etl.engines.ranges import ranges_between, same_row, within
+from lakehouse_assets.etl.engines.ranges import Range, ranges_between, same_row, within_each
 from lakehouse_assets.etl.engines.spark.cached import Kept, bytes_kept
 from lakehouse_assets.etl.engines.spark.delta import Table
 from lakehouse_assets.etl.engines.spark.judged import JudgedRows
@@ -35,6 +35,7 @@ from lakehouse_assets.etl.plan import (
     missing_sql,
     repeated_sql,
 )
+from lakehouse_assets.etl.plan.keys import columns_of
 from lakehouse_assets.quoting import spark_literal
 
 OF_A_LOAD = {
@@ -57,8 +58,8 @@ memory of each worker and of the driver.
 
 
 class SparkLoad:
-    """One dataset of one batch. Views, besides those of `JudgedRows`: current, missing_<column>, repeated, filled,
-    beaten, decided.
+    """One dataset of one batch. Views, besides those of `JudgedRows`: current, a `missing_relation` for each parent,
+    repeated, filled, beaten, decided.
     """
 
     def __init__(
@@ -99,12 +100,12 @@ class SparkLoad:
                 self.tables,
                 parent,
                 "judged",
-                self.judged.ranges("judged", parent.column),
-                f"existing_{parent.column}",
+                self.judged.ranges("judged", parent.columns),
+                "existing",
             )
-            self._counted(missing_relation(parent.column), missing_sql(parent.column, existing))
-        ranges = self.judged.ranges("judged", self.contract.key)
-        current = self.table.rows(within(f"`{self.contract.key}`", ranges, spark_literal) if ranges else "FALSE")
+            self._counted(missing_relation(parent), missing_sql(parent, existing))
+        ranges = self._by_key(self.judged.ranges("judged", self.contract.keys))
+        current = self.table.rows(within_each(ranges, spark_literal) if all(ranges.values()) else "FALSE")
         self._view("current", current)
         differing = self._find_duplicates()
         carried = (
@@ -153,17 +154,18 @@ class SparkLoad:
             return int(differing)
         self._view("beaten", self.spark.sql("SELECT CAST(NULL AS BIGINT) AS row_id WHERE FALSE"))
         columns = "".join(f", `{name}`, FALSE AS `said {name}`" for name in self.judged.silent)
-        self._view("filled", self.spark.sql(f"SELECT `{self.contract.key}`{columns} FROM judged WHERE FALSE"))
+        keys = columns_of("", self.contract.keys)
+        self._view("filled", self.spark.sql(f"SELECT {keys}{columns} FROM judged WHERE FALSE"))
         return 0
 
     def _crowded(self) -> str | None:
-        """Returns the name of a relation of the rows whose keys may be repeated; None if no key is. Whole numbers are
-        examined 64 at a time, with one bit for each: if fewer bits are set than rows counted, keys are repeated.
-        Usually none are, and a sum for each 64 neighbours is fast; a group for each key took a third of the time to
-        decide.
+        """Returns the name of a relation of the rows whose keys may be repeated; None if no key is. Keys of one whole
+        number are examined 64 at a time, with one bit for each: if fewer bits are set than rows counted, keys are
+        repeated. Usually none are, and a sum for each 64 neighbours is fast; a group for each key took a third of the
+        time to decide.
         """
-        key = f"`{self.contract.key}`"
-        if self.contract.column(self.contract.key).kind is Kind.STRING:
+        key = f"`{self.contract.keys[0]}`"
+        if len(self.contract.keys) > 1 or self.contract.column(self.contract.keys[0]).kind is Kind.STRING:
             return "judged"
         crowds = (
             f"SELECT shiftright({key}, 6) AS crowd FROM judged WHERE {key} IS NOT NULL GROUP BY shiftright({key}, 6) "
@@ -223,14 +225,20 @@ class SparkLoad:
         return changes.withColumn("batch_id", F.lit(self.batch_id)).select(*(f"`{name}`" for name in written))
 
     def _merge_condition(self) -> str:
-        key, partition = self.contract.key, self.contract.partition
+        keys, partition = self.contract.keys, self.contract.partition
         self._view("updated", self.spark.sql("SELECT * FROM changes WHERE verdict <> 'insert'"))
         places = f"sort_array(collect_set({PLACE}))" if partition else "array()"
-        [(least, greatest, values, partitions)] = self._all(
-            f"SELECT min(`{key}`), max(`{key}`), count(`{key}`), {places} FROM updated"
-        )
-        ranges = ranges_between(self._all, "updated", key, self.contract.column(key).kind, least, greatest, values)
-        return same_row(f"`{key}`", ranges, f"`{partition}`", partitions, spark_literal)
+        bounds = ", ".join(f"min(`{key}`), max(`{key}`), count(`{key}`)" for key in keys)
+        [(*found, partitions)] = self._all(f"SELECT {bounds}, {places} FROM updated")
+        ranges = [
+            ranges_between(self._all, "updated", key, self.contract.column(key).kind, *found[3 * place : 3 * place + 3])
+            for place, key in enumerate(keys)
+        ]
+        return same_row(self._by_key(ranges), f"`{partition}`", partitions, spark_literal)
+
+    def _by_key(self, ranges: Sequence[list[Range]]) -> dict[str, list[Range]]:
+        """The ranges of each column of the key, by its name in quotes."""
+        return {f"`{key}`": found for key, found in zip(self.contract.keys, ranges, strict=True)}
 
     def settle_rejects(self) -> None:
         counts = self.load_result.counts

@@ -23,13 +23,14 @@ from lakehouse_assets.etl.engines.table import (
     of_rejects,
     of_settled,
 )
-from lakehouse_assets.etl.plan import SEPARATOR
+from lakehouse_assets.etl.plan import SEPARATOR, key_text
 from lakehouse_assets.etl.plan.resolve import (
     CORRECTED,
     HEALED,
     REPLAYED,
     ROW_IN_TABLE,
     corrected_sql,
+    identifying,
     open_records_sql,
     outdone_sql,
 )
@@ -78,7 +79,7 @@ class Rejects:
         rows = self.spark.sql(
             f"""SELECT concat(f.record, ':', {NUMBER}) AS record_id, {spark_literal(self.contract.dataset)} AS dataset,
               split(d.reasons, '{SEPARATOR}') AS reasons, r.raw, d.source_file, {NUMBER} AS row_number, d.source_modified_at,
-              {spark_literal(self.batch_id)} AS batch_id, CAST(NULL AS STRING) AS healed_by, d.broken IS NULL AS waiting, r.raw['{self.contract.key}'] AS key,
+              {spark_literal(self.batch_id)} AS batch_id, CAST(NULL AS STRING) AS healed_by, d.broken IS NULL AS waiting, {key_text(self.contract, "r.raw")} AS key,
               CAST(NULL AS STRING) AS resolved_by, CAST(NULL AS STRING) AS resolution
             FROM decided d JOIN files f USING (file_no) JOIN places p USING (file_no, block) JOIN as_read r USING (row_id) WHERE d.verdict = 'rejected'"""
         ).select(*REJECTED_COLUMNS)
@@ -108,10 +109,7 @@ class Rejects:
         if not stored.count():
             return 0
         self._view("stored", stored)
-        names = ", ".join(
-            f"raw['{name}'] AS `{name}`"
-            for name in dict.fromkeys(filter(None, (self.contract.key, self.contract.version)))
-        )
+        names = ", ".join(f"raw['{name}'] AS `{name}`" for name in identifying(self.contract))
         self._view(
             "raw",
             self.spark.sql(
