@@ -80,7 +80,7 @@ def _enter(lakehouse: Lakehouse, number: int) -> None:
 
 def _ticks(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> dict[str, dict[str, float]]:
     def landed(cursor: str) -> dg.SensorResult:
-        return landing.evaluate(dg.build_sensor_context(instance, cursor=cursor), lakehouse)
+        return landing.evaluate(dg.build_sensor_context(instance), lakehouse, landing.Cursor.read(cursor))
 
     def told(looked_at: float) -> dg.SensorResult:
         return alerts.evaluate(

@@ -11,6 +11,11 @@ from typing import IO, Any
 EXCLUSIVE, SHARED = fcntl.LOCK_EX, fcntl.LOCK_SH
 
 
+def load_lock(home: Path) -> Path:
+    """The lock file of `lakehouse load` and `lakehouse maintain` of a home."""
+    return home / "load.lock"
+
+
 @contextmanager
 def locked(path: Path, mode: int = EXCLUSIVE, waiting: Callable[[], None] | None = None) -> Iterator[IO[bytes]]:
     """Holds a lock file, EXCLUSIVE or SHARED, and creates the file if necessary. Waits for other holders.

@@ -78,7 +78,14 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9_-]{1,256}$",
         description="The SNS topic to which outcomes of batches and alerts are published.",
     )
-    sensor_seconds: int = Field(30, ge=1, description="The seconds between two polls of the queue by Dagster's sensor.")
+    sensor_seconds: int = Field(
+        5,
+        ge=1,
+        description=(
+            "The least number of seconds between two ticks of Dagster's sensor. Dagster looks for due sensors every 5"
+            " seconds. A tick polls the queue for up to twice this time (at most 20 seconds) and ends when files land."
+        ),
+    )
     listing_seconds: int = Field(
         600, ge=1, description="The seconds between two listings of the bucket for files whose event was lost."
     )

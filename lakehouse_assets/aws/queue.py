@@ -34,7 +34,7 @@ class Received:
 
 @dataclass(frozen=True)
 class Queue:
-    """`wait_seconds`: how long to wait for a first message. Without a wait, SQS queries only some of its servers and
+    """`wait_seconds`: how long each call waits for a message. Without a wait, SQS queries only some of its servers and
     can miss messages; the embedded SQS does not.
     """
 
@@ -64,16 +64,18 @@ class Queue:
         found = self.sqs.get_queue_attributes(QueueUrl=self.dead_letters_url, AttributeNames=names)["Attributes"]
         return sum(int(found[name]) for name in names)
 
-    def receive(self) -> Received:
-        """Receives at most MOST_AT_ONCE messages. They are invisible to others for the queue's visibility time-out, and
+    def receive(self, wait_seconds: int = 0) -> Received:
+        """Receives at most MOST_AT_ONCE messages; `wait_seconds`: how long to wait for the first of them, at most 20.
+        They are invisible to others for the queue's visibility time-out, and
         are delivered again if they are not deleted.
         """
         handles: list[str] = []
         needless: list[str] = []
         malformed: list[str] = []
-        for _ in range(MOST_AT_ONCE // A_CALL):
+        for call in range(MOST_AT_ONCE // A_CALL):
+            wait = self.wait_seconds if call else max(wait_seconds, self.wait_seconds)
             messages = self.sqs.receive_message(
-                QueueUrl=self.url, MaxNumberOfMessages=A_CALL, WaitTimeSeconds=self.wait_seconds
+                QueueUrl=self.url, MaxNumberOfMessages=A_CALL, WaitTimeSeconds=wait
             ).get("Messages", [])
             for message in messages:
                 objects = objects_of(message["Body"])

@@ -28,7 +28,7 @@ from lakehouse_assets.etl.report import NOTHING_TO_DO
 from lakehouse_assets.etl.report_types import Report
 from lakehouse_assets.jobs import LOAD_BATCH, NO_RETRIES, STARTED_BY_TAG
 from lakehouse_assets.local.dagster_home import CODE_LOCATION, dagster_home
-from lakehouse_assets.locks import is_held
+from lakehouse_assets.locks import is_held, load_lock
 from lakehouse_assets.resources.glue import RunStopped
 
 Progress = Callable[[str, str], None]
@@ -111,7 +111,7 @@ def _is_ours_to_record(lakehouse: Lakehouse, batch: Batch, result: dg.ExecuteInP
 def end_dead_runs(home: Path) -> None:
     """Marks Dagster's runs of a `lakehouse load` of this home that was killed as failed: an unfinished run occupies the
     pool's only slot, and every later run would wait in Dagster's queue for ever. Does nothing while a load runs."""
-    if (home / "dagster").exists() and not is_held(home / "load.lock"):
+    if (home / "dagster").exists() and not is_held(load_lock(home)):
         with _instance(home) as instance:
             _end_dead_runs(instance, home)
 

@@ -19,6 +19,11 @@ concurrency:
 run_launcher:
   module: lakehouse_assets.server.launcher
   class: MonitoredRunLauncher  # a run whose process died together with its code server is noticed as well
+run_queue:
+  dequeue_interval_seconds: 1  # how long a requested run waits at most before it is launched; Dagster's default is 5
+sensors:
+  use_threads: true  # the sensor for landed files polls for seconds, and the others must not wait for it
+  num_workers: 3
 run_monitoring:
   enabled: true  # a run whose process died is marked as failed, so that it is reported
   poll_interval_seconds: 20  # until then the dead run occupies the pool; Dagster's default is 120

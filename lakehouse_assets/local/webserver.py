@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lakehouse_assets.aws.environment import THIS_MACHINE
+from lakehouse_assets.local import code_server
 
 OWN_SITES = ("none", "same-origin")
 READING = ("GET", "HEAD")
@@ -135,6 +136,7 @@ def _dev() -> None:
         )
 
     dev.open_ipc_subprocess = start_guarded  # type: ignore[attr-defined, assignment]
+    code_server.use()
     sys.argv = ["dagster", "dev", *sys.argv[1:]]
     runpy.run_module("dagster", run_name="__main__", alter_sys=True)
 

@@ -28,6 +28,8 @@ from lakehouse_assets.settings import Settings, read_settings
 
 ENDS = {"failures": dg.DagsterEventType.RUN_FAILURE, "successes": dg.DagsterEventType.RUN_SUCCESS}
 RUNS_A_TICK = 50
+SECONDS_BETWEEN_TICKS = 30
+"""No batch waits for an alert, so this sensor ticks less often than `files_landed`."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="alerts",
-        minimum_interval_seconds=settings.sensor_seconds,
+        minimum_interval_seconds=max(SECONDS_BETWEEN_TICKS, settings.sensor_seconds),
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             f"Publishes alerts to the topic {settings.topic}: failed runs, checks that warn, files that wait too long"

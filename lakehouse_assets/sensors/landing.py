@@ -6,6 +6,9 @@ another holder uses the lakehouse, no messages are received: they stay in the qu
 the next batch. The run key is derived from the pending file versions, so the same files are not requested twice, unless
 their run ended and the files are still there (`sensors/retries.py`). Files whose event was lost are found by listing
 the bucket periodically.
+
+A tick polls the queue for some seconds (SQS long polling), so a batch starts at once when its last file lands, and the
+sensor needs few ticks.
 """
 
 from __future__ import annotations
@@ -21,9 +24,12 @@ from lakehouse_assets.assets.steps import named_failures
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.connect import connected
 from lakehouse_assets.jobs import LOAD_BATCH, load_batch
+from lakehouse_assets.locks import is_held, load_lock
 from lakehouse_assets.sensors.retries import FILES_LANDED, RUN_KEY, NextTry, next_try
 from lakehouse_assets.settings import Settings, read_settings
 
+LONGEST_POLL_SECONDS = 20
+"""The most that SQS allows. (The sensor's gRPC call may take 60 s.)"""
 NOT_BEGUN = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
 
 
@@ -75,33 +81,60 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def files_landed(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         with named_failures(), connected(read_settings()) as lakehouse:
-            return evaluate(context, lakehouse)
+            return poll(context, lakehouse, poll_seconds(settings.sensor_seconds))
 
     return files_landed
 
 
-def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse, now: float | None = None) -> dg.SensorResult:
-    """One tick. `now`: seconds since 1970, by default the current time."""
-    cursor, queue, now = Cursor.read(context.cursor), lakehouse.queue, now or time.time()
+def poll_seconds(sensor_seconds: int) -> int:
+    """How long a tick polls the queue. Dagster's daemon looks for due sensors every 5 s. With the default of 5, a tick
+    ends one second before the second look after its start, so the queue is unattended for a second in ten.
+    """
+    return min(2 * sensor_seconds - 1, LONGEST_POLL_SECONDS)
+
+
+def poll(context: dg.SensorEvaluationContext, lakehouse: Lakehouse, seconds: int) -> dg.SensorResult:
+    """One tick: evaluates the queue until a run is requested, but not longer than these seconds."""
+    deadline, cursor = time.monotonic() + seconds, Cursor.read(context.cursor)
+    while True:
+        result = evaluate(context, lakehouse, cursor, wait_seconds=max(0, round(deadline - time.monotonic())))
+        cursor = Cursor.read(result.cursor)
+        # With look_again, the reason for not starting a run is not that files are missing.
+        if cursor.look_again or time.monotonic() >= deadline - 1:
+            return result
+
+
+def evaluate(
+    context: dg.SensorEvaluationContext,
+    lakehouse: Lakehouse,
+    cursor: Cursor,
+    now: float | None = None,
+    wait_seconds: int = 0,
+) -> dg.SensorResult:
+    """Looks at the queue once. `now`: seconds since 1970, by default the current time. `wait_seconds`: how long to wait
+    for a first message.
+    """
+    queue, now = lakehouse.queue, now or time.time()
     if cursor.run_key and _run_exists(context, cursor.run_key):
         queue.delete(cursor.handles)
         cursor = replace(cursor, run_key=None, handles=())
-    if busy := _why_busy(context, lakehouse):
-        # Look again afterwards: this run may end a batch behind which files wait whose messages were deleted.
-        return _skipped(
-            f"{busy}. Files that land meanwhile make the next batch.", replace(cursor, look_again=True, waits_for=None)
-        )
-    received = queue.receive()
+    is_due = (
+        cursor.look_again and now >= cursor.not_before
+    ) or now - cursor.looked_at >= lakehouse.settings.listing_seconds
+    # Only a tick with something to do opens Dagster's instance: that is half of the CPU time of a tick.
+    if busy := _who_works(lakehouse) or (_what_is_about_to_start(context) if is_due else None):
+        return _skipped_while(busy, cursor)
+    received = queue.receive(0 if is_due else wait_seconds)
     queue.delete(received.needless)
     if received.malformed:
         context.log.warning(
             f"Messages that are not S3 events, left for the dead-letter queue: {', '.join(received.malformed)}"
         )
-    is_due = (
-        cursor.look_again and now >= cursor.not_before
-    ) or now - cursor.looked_at >= lakehouse.settings.listing_seconds
     if not (received.handles or is_due):
         return _skipped(cursor.waits_for or "No new files.", cursor)
+    if busy := _who_works(lakehouse) or _what_is_about_to_start(context):
+        # Since the wait began. The messages are not deleted: SQS delivers them again.
+        return _skipped_while(busy, cursor)
     work = lakehouse.pending.work_to_do()
     context.log.info(
         f"Received {len(received.handles)} messages with new files, {len(received.needless)} without. Listed the"
@@ -119,6 +152,13 @@ def evaluate(context: dg.SensorEvaluationContext, lakehouse: Lakehouse, now: flo
     context.log.info(f"Requested a run with the run key {following.run_key}.")
     wanted = Cursor(following.run_key, (*cursor.handles, *received.handles), True, now)
     return dg.SensorResult([dg.RunRequest(run_key=following.run_key)], cursor=wanted.written())
+
+
+def _skipped_while(busy: str, cursor: Cursor) -> dg.SensorResult:
+    # Look again afterwards: this run may end a batch behind which files wait whose messages were deleted.
+    return _skipped(
+        f"{busy}. Files that land meanwhile make the next batch.", replace(cursor, look_again=True, waits_for=None)
+    )
 
 
 def _skipped(reason: str, cursor: Cursor) -> dg.SensorResult:
@@ -140,9 +180,14 @@ def _why_nothing(lakehouse: Lakehouse) -> str:
     return held_back_in_words(held, lakehouse) if held else NO_FILES
 
 
-def _why_busy(context: dg.SensorEvaluationContext, lakehouse: Lakehouse) -> str | None:
-    if other := lakehouse.lease.held_by():
-        return other
+def _who_works(lakehouse: Lakehouse) -> str | None:
+    # `lakehouse load` holds the lock from before its upload, and the lease only from the start of its batch.
+    if is_held(load_lock(lakehouse.settings.home)):
+        return "`lakehouse load` or `lakehouse maintain` is running in this home"
+    return lakehouse.lease.held_by()
+
+
+def _what_is_about_to_start(context: dg.SensorEvaluationContext) -> str | None:
     if records := context.instance.get_run_records(dg.RunsFilter(job_name=LOAD_BATCH, statuses=NOT_BEGUN), limit=1):
         return f"Run {records[0].dagster_run.run_id} is about to start"
     return None

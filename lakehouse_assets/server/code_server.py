@@ -1,8 +1,9 @@
 """The code server of a server: `python -m lakehouse_assets.server.code_server ARGUMENTS…` is `dagster api grpc
 ARGUMENTS…` for this project's definitions. Sensors are evaluated and runs are started here.
 
-It differs in three ways. It refuses invalid settings before it starts. With the embedded AWS it keeps that running as
-long as it runs itself, and ends with it. And it keeps looking after its runs if the database was away for a moment.
+It differs in four ways. It refuses invalid settings before it starts. With the embedded AWS it keeps that running as
+long as it runs itself, and ends with it. It forks its runs, as the one of `lakehouse up` (`local/code_server.py`). And
+it keeps looking after its runs if the database was away for a moment.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ def _serve() -> None:
     from dagster._cli.api import grpc_command  # noqa: PLC0415
     from dagster._grpc.server import DagsterApiServer  # noqa: PLC0415
 
+    from lakehouse_assets.local.code_server import fork_runs  # noqa: PLC0415
+
     look = DagsterApiServer._check_for_orphaned_runs
 
     def look_again(server: DagsterApiServer) -> None:
@@ -82,6 +85,7 @@ def _serve() -> None:
             logging.getLogger("dagster.code_server").exception("Looking after runs failed, and is tried again.")
 
     DagsterApiServer._check_for_orphaned_runs = look_again  # type: ignore[method-assign, assignment]
+    fork_runs()
     grpc_command(["--module-name", DEFINITIONS, *sys.argv[1:]], standalone_mode=False)
 
 

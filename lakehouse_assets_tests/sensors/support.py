@@ -32,7 +32,10 @@ class Daemon:
 
     def evaluate(self) -> dg.SensorResult:
         return evaluate(
-            dg.build_sensor_context(self.instance, cursor=self.cursor), self.lakehouse, time.time() + self.ahead
+            dg.build_sensor_context(self.instance),
+            self.lakehouse,
+            Cursor.read(self.cursor),
+            time.time() + self.ahead,
         )
 
     def tick(self) -> int:

@@ -118,7 +118,8 @@ def test_a_run_that_dies_with_its_code_server_gives_the_pool_back(server: Server
 
 def test_a_code_server_that_is_stopped_in_order_loses_no_batch(server: Server, database: Postgres) -> None:
     number = put_a_product(server)
-    await_batch_under_way(server)
+    run = Path(f"/proc/{await_batch_under_way(server)}/cmdline")
+    assert b"lakehouse_assets.local.fork_server" in run.read_bytes(), "it is forked"
     server.end(CODE)
     server.start(CODE)
     await_product(server, database, number)

@@ -27,7 +27,7 @@ from lakehouse_assets.etl.report_types import FileReport, LoadReport, Report
 from lakehouse_assets.etl.status import has_succeeded, in_words, rejected_shares
 from lakehouse_assets.landing.local_files import Ignored, Incoming, find_files
 from lakehouse_assets.landing.uploading import Uploaded, upload
-from lakehouse_assets.locks import locked
+from lakehouse_assets.locks import load_lock, locked
 from lakehouse_assets.settings import Settings
 
 Stated = Annotated[
@@ -140,7 +140,7 @@ def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignor
     files = sum(file.path.stat().st_size for file in incoming)
     with (
         full_disk_named(settings.home, files),
-        locked(settings.home / "load.lock", waiting=on_wait),
+        locked(load_lock(settings.home), waiting=on_wait),
         steps_shown() as steps,
         started(settings, steps) as lakehouse,
     ):

@@ -11,7 +11,7 @@ from lakehouse_assets.cli.options import use
 from lakehouse_assets.cli.terminal.errors import print_note
 from lakehouse_assets.cli.terminal.tables import print_table
 from lakehouse_assets.connect import connected
-from lakehouse_assets.locks import locked
+from lakehouse_assets.locks import load_lock, locked
 from lakehouse_assets.settings import A_WEEK, EngineName
 
 
@@ -40,7 +40,7 @@ def maintain(
         print_note(f"Another command is loading into {settings.home}; waiting for its end.")
 
     with (
-        locked(settings.home / "load.lock", waiting=on_wait),
+        locked(load_lock(settings.home), waiting=on_wait),
         connected(settings, holder="lakehouse maintain") as lakehouse,
     ):
         lakehouse.take_lease(print_note)

@@ -11,8 +11,8 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 
@@ -26,6 +26,14 @@ from lakehouse_assets.cli.exit_codes import ExitCode
 from lakehouse_assets.connect import connected
 from lakehouse_assets.embedded_aws.process import running
 from lakehouse_assets.settings import Settings
+from lakehouse_assets_tests.cli.commands.up_processes import (
+    await_batch_under_way,
+    await_none_of,
+    fork_servers,
+    kill_all_of,
+    parent_of,
+    processes_of,
+)
 from lakehouse_assets_tests.cli.conftest import PROGRAM, Program, clean_environment
 from lakehouse_assets_tests.support import product, products_csv
 
@@ -34,33 +42,9 @@ pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes under /proc"),
 ]
 Up = Callable[..., "subprocess.Popen[str]"]
-
-
-def processes_of(home: Path) -> list[str]:
-    """The command lines of all processes that have this home in their environment."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"LAKEHOUSE_HOME={home}".encode() in (folder / "environ").read_bytes().split(b"\0"):
-                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:  # it has ended meanwhile, or belongs to someone else
-            continue
-    return found
-
-
-def kill_all_of(home: Path) -> None:
-    """SIGKILL to every process of a home, as a power cut ends them."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended meanwhile, or belongs to someone else
-            if f"LAKEHOUSE_HOME={home}".encode() in (folder / "environ").read_bytes().split(b"\0"):
-                os.kill(int(folder.name), signal.SIGKILL)
-
-
-def await_none_of(home: Path) -> list[str]:
-    deadline = time.monotonic() + 60
-    while (left := processes_of(home)) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return left
+RELOAD = """mutation { reloadRepositoryLocation(repositoryLocationName: "lakehouse_assets") {
+    ... on WorkspaceLocationEntry { locationOrLoadError { __typename } }
+} }"""
 
 
 @pytest.fixture
@@ -117,7 +101,7 @@ def test_commands_use_what_up_runs_and_down_stops_it_all(up: Up, home: Path, pro
 
     assert "Stopped" in program("down").stdout
     assert process.wait(timeout=60) == 0
-    assert processes_of(home) == []
+    assert processes_of(home) == {}
     assert "Nothing is running" in program("down").stdout
 
 
@@ -126,8 +110,11 @@ def test_files_that_are_put_become_tables_by_themselves_even_if_the_run_is_kille
 ) -> None:
     """All of it as a user has it: S3's event, the queue, Dagster's daemon, its sensor, a run in a process of its own.
     That process, which the lease names, is killed (SIGKILL): Dagster's monitoring finds it gone and starts the run
-    again, which finishes the batch."""
+    again, which finishes the batch. The code was loaded again before (`Reload` in the UI)."""
     up(LAKEHOUSE_SENSOR_SECONDS="1", LAKEHOUSE_GATE="any")
+    old = fork_servers(home)
+    reloaded = _asked(str(running_url(home)), RELOAD)["reloadRepositoryLocation"]
+    assert reloaded["locationOrLoadError"] == {"__typename": "RepositoryLocation"}
     (tmp_path / "p.csv").write_text(products_csv(product(1), product(2)))
     program("put", "p.csv")
     with connected(Settings(home=home)) as lakehouse:
@@ -137,6 +124,7 @@ def test_files_that_are_put_become_tables_by_themselves_even_if_the_run_is_kille
         assert open_batch
         lease = zone.store.get_json(zone.lease_key)
         assert lease is not None
+        assert parent_of(lease["process"]) in fork_servers(home) - old, "it has the code that was loaded again"
         os.kill(lease["process"], signal.SIGKILL)
         deadline = time.monotonic() + 120
         while zone.store.exists(zone.open_batch_key) and time.monotonic() < deadline:
@@ -154,12 +142,8 @@ def test_after_a_power_cut_the_batch_goes_on_by_itself(up: Up, home: Path, progr
     (tmp_path / "p.csv").write_text(products_csv(product(1)))
     (tmp_path / "q.csv").write_text(products_csv(product(2)))
     program("put", "p.csv")
-    with connected(Settings(home=home)) as lakehouse:
-        zone, deadline = lakehouse.zone, time.monotonic() + 60
-        while not (open_batch := zone.store.exists(zone.open_batch_key)) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert open_batch
-        kill_all_of(home)
+    await_batch_under_way(home)
+    kill_all_of(home)
     up(LAKEHOUSE_SENSOR_SECONDS="1", LAKEHOUSE_GATE="any")
     program("put", "q.csv")
     deadline = time.monotonic() + 240
@@ -182,15 +166,24 @@ def test_the_state_machine_does_it_where_the_setting_says_so_and_nothing_of_it_s
     assert [(report["status"], report["datasets"]["products"]["inserted"]) for report in history] == [("succeeded", 2)]
     assert ":execution:EcommerceETLPipeline:" in history[0]["run_by"]["execution"]
     program("down")
-    assert await_none_of(home) == []
+    assert await_none_of(home) == {}
+
+
+def _asked(url: str, query: str) -> dict[str, Any]:
+    """The UI's answer."""
+    request = urllib.request.Request(
+        f"{url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        data: dict[str, Any] = json.load(answer)["data"]
+        return data
 
 
 def _runs(url: str) -> list[dict[str, str]]:
-    question = json.dumps({"query": "{ runsOrError { ... on Runs { results { jobName status } } } }"}).encode()
-    request = urllib.request.Request(f"{url}/graphql", question, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        found: list[dict[str, str]] = json.load(answer)["data"]["runsOrError"]["results"]
-        return found
+    found: list[dict[str, str]] = _asked(url, "{ runsOrError { ... on Runs { results { jobName status } } } }")[
+        "runsOrError"
+    ]["results"]
+    return found
 
 
 def _attack(url: str) -> None:
@@ -234,13 +227,21 @@ def test_a_port_that_somebody_else_has_is_refused_before_anything_is_started(hom
     assert not (home / "aws").exists()
 
 
-def test_nothing_stays_even_if_up_is_killed(up: Up, home: Path, program: Program) -> None:
-    process = up()
-    assert len(processes_of(home)) > 3
-    process.send_signal(signal.SIGKILL)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_nothing_stays_even_if_up_ends_while_a_batch_runs(
+    up: Up, home: Path, program: Program, tmp_path: Path, how: signal.Signals
+) -> None:
+    """The next command finishes the batch."""
+    process = up(LAKEHOUSE_SENSOR_SECONDS="1", LAKEHOUSE_GATE="any")
+    (tmp_path / "p.csv").write_text(products_csv(product(1), product(2)))
+    program("put", "p.csv")
+    await_batch_under_way(home)
+    process.send_signal(how)
     process.wait()
-    assert await_none_of(home) == []
+    assert await_none_of(home) == {}
     assert "Nothing is running" in program("down").stdout
+    program("load")
+    assert json.loads(program("query", "SELECT count(*) AS n FROM products", "--format", "json").stdout) == [{"n": 2}]
 
 
 @pytest.mark.usefixtures("interrupts_heeded")
@@ -261,5 +262,5 @@ def test_ctrl_c_stops_a_load_and_its_embedded_aws(home: Path, tmp_path: Path, pr
     _, error = process.communicate(timeout=60)
     assert process.returncode == ExitCode.INTERRUPTED, error
     assert "Traceback" not in error
-    assert await_none_of(home) == []
+    assert await_none_of(home) == {}
     assert json.loads(program("load", "p.csv", "--json").stdout)["status"] == "succeeded"
