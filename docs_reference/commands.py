@@ -24,9 +24,13 @@ TARGET = re.compile(r"([a-z-]+):.*?## (.+)")
 
 def commands() -> dict[str, Any]:
     """Each command by its name, in the order in which `lakehouse --help` has them."""
-    group: Any = typer.main.get_command(app)
-    context = _context(group, NAME)
-    return {name: _context(group.get_command(context, name), name).command for name in group.list_commands(context)}
+    found = {}
+    for name in COMMANDS:
+        command: Any = typer.main.get_command(app)
+        for word in name.split():
+            command = command.get_command(_context(command, NAME), word)
+        found[name] = _context(command, name).command
+    return found
 
 
 def parameters(command: Any, name: str) -> list[Any]:

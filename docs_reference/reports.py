@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from docs_reference.markdown import block, bullets, code, page, paragraph, plain
 from docs_reference.report_words import OUTCOMES, STATUSES
 from docs_reference.typed_dicts import keys_of
-from lakehouse_assets.etl.report_types import DatasetCounts, FileReport, LoadReport, NoBatch
+from lakehouse_assets.etl.report_types import DatasetCounts, FileReport, LoadReport, NoBatch, RejectedReason, Validation
 
 INTRODUCTION = (
     "The load report says what became of each file and each row of a batch. `lakehouse load --json` prints it as one"
@@ -35,6 +35,14 @@ def reports_page() -> str:
             "`lakehouse load --json` prints it if no file was pending, or if it failed before a batch was frozen."
         ),
         _list(keys_of(NoBatch)),
+        "## A dry run",
+        paragraph(
+            "`lakehouse validate --json` and `lakehouse load --dry-run --json` print what a load of the files would do."
+            " `datasets` and `files` are as above."
+        ),
+        _list(keys_of(Validation)),
+        "### A reason",
+        _list(keys_of(RejectedReason)),
         "## Statuses",
         _list(STATUSES),
         "## Outcomes",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 
 from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.batches.batch import Batch, check_tables
@@ -14,7 +15,7 @@ from lakehouse_assets.batches.pending import Pending
 from lakehouse_assets.batches.reports import Reports
 from lakehouse_assets.catalog.checks import CheckResult
 from lakehouse_assets.errors import BadConfiguration
-from lakehouse_assets.etl.engines.base import Maintained
+from lakehouse_assets.etl.engines.base import Engine, Maintained
 from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets.landing.convert import WORKBOOKS_AT_ONCE, ConversionRecord, convert_uploads
 from lakehouse_assets.landing.freeze import freeze
@@ -68,9 +69,9 @@ class Lakehouse(Connections):
         preflight, for a load on this machine. Raises BadConfiguration if a contract's plan does not run: a batch that
         is frozen can be loaded.
         """
-        from lakehouse_assets.etl.plan.trial import try_plans
+        from lakehouse_assets.etl.trial import try_plans
 
-        try_plans(self.contracts.values(), self.zone.scratch / "plans")
+        try_plans(self.contracts.values(), self._engines_here(), self.zone.scratch / "plans")
         with failures_named("Freezing a batch"):
             manifest = freeze(
                 self.zone,
@@ -79,6 +80,11 @@ class Lakehouse(Connections):
                 keep_copies=keep_copies,
             )
         return Batch(self, manifest) if manifest else None
+
+    def _engines_here(self) -> list[Engine]:
+        """The engines of this process that can try a plan. A Lambda has none."""
+        engines = [self.engine] if find_spec("duckdb") else []
+        return [*engines, self.spark_engine] if self.settings.chosen_engine == "spark" else engines
 
     def abandon(self, reason: str) -> LoadReport:
         """Abandons the open batch; see `Batch.abandon`. Raises BadConfiguration also if no batch is open."""

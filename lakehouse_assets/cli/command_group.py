@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
-from lakehouse_assets.cli.commands import COMMANDS, Entry
+from lakehouse_assets.cli.commands import COMMANDS, GROUPS, Entry
 from lakehouse_assets.cli.exit_codes import ExitCode
 from lakehouse_assets.cli.terminal.ending import full_disk_named
 from lakehouse_assets.cli.terminal.errors import home_folder, print_error
@@ -57,7 +57,12 @@ class Commands(TyperGroup):
 
     def __init__(self, **named: Any) -> None:
         super().__init__(**named)
-        self.commands.update({name: LazyCommand(name, entry) for name, entry in COMMANDS.items()})
+        groups = {first: TyperGroup(name=first, help=text, no_args_is_help=True) for first, text in GROUPS.items()}
+        for full_name, entry in COMMANDS.items():
+            first, _, name = full_name.partition(" ")
+            if name:
+                groups[first].add_command(LazyCommand(name, entry), name)
+            self.commands[first] = groups[first] if name else LazyCommand(first, entry)
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -38,6 +38,13 @@ OF_COMMANDS = {
         " then loaded nevertheless. With `--json` each of these cases prints one object on the standard output: its"
         " `status` is `failed` and its `error` says why. An interrupt, or an unknown option, prints none."
     ),
+    "validate": (
+        "1 if a file, or a sheet with rows, would not be taken, or if more of a dataset's rows would be rejected than"
+        " `--fail-above` allows (without it: any). Rows that would only wait for a parent do not count. `lakehouse load"
+        " --dry-run` has the same exit codes."
+    ),
+    "contract new": "1 if a file cannot be read, and 2 if it makes no draft, or if the draft's file exists already.",
+    "contract check": "1 if a contract has a fault, or an engine cannot run its plan.",
     "check": "1 if a check failed. A warning does not change the exit code.",
     "doctor": "1 if a check found an error.",
     "abandon": "2 if a confirmation is needed and the standard input is not a terminal: give `--yes`.",

@@ -53,10 +53,14 @@ def read_parents(schema: SchemaObject, fault: Fault) -> tuple[Parent, ...]:
 
 
 def fault_of_parent(contract: Contract, parent: Parent, by_dataset: Mapping[str, Contract]) -> str | None:
-    """Returns what is wrong with a parent, given all contracts; None if it is right."""
+    """Returns what is wrong with a parent, given all contracts; None if it is right. What cannot be told, because a
+    column or the parent's key has a fault of its own, is not wrong.
+    """
     target = by_dataset.get(parent.dataset)
     if target is None:
         return f"{_columns(parent)}: parent dataset {parent.dataset!r} has no contract."
+    if not target.keys:
+        return None
     if sorted(target.keys) != sorted(parent.keys):
         whole = ""
         if len(target.keys) > 1:
@@ -65,7 +69,8 @@ def fault_of_parent(contract: Contract, parent: Parent, by_dataset: Mapping[str,
             f"{_columns(parent)}: {parent.target} is not the key of {target.dataset} ({', '.join(target.keys)}).{whole}"
         )
     for column, key in zip(parent.columns, parent.keys, strict=True):
-        if contract.column(column).kind != target.column(key).kind:
+        known = column in contract.names and key in target.names
+        if known and contract.column(column).kind != target.column(key).kind:
             return f"column {column} and {parent.dataset}.{key} must have the same type."
     return None
 

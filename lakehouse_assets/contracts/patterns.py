@@ -38,7 +38,13 @@ def portable(pattern: str) -> str:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise UnfitPattern(f"is not a regular expression: {error}.") from error
+            at = pattern[error.pos or 0 :][:20]
+            raise UnfitPattern(
+                f"is not a regular expression: it cannot be read from {at!r} on. Close each bracket, and put a"
+                " backslash before a sign that means itself."
+                if at
+                else "is not a regular expression: it ends too early. Close each bracket."
+            ) from error
     return "".join(_parts(pattern))
 
 

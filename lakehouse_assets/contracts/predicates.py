@@ -14,7 +14,7 @@ from datetime import datetime
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 
 from lakehouse_assets.contracts.model import Column, Kind
@@ -91,7 +91,7 @@ def predicate_of(text: str, columns: Mapping[str, Column]) -> str:
     try:
         tree = sqlglot.parse_one(text, read="spark")
     except SqlglotError as error:
-        raise UnfitPredicate(f"{text!r} is not a SQL predicate: {' '.join(str(error).split())[:200]}") from error
+        raise UnfitPredicate(f"{text!r} is not a SQL predicate: {_unreadable(error)}") from error
     if isinstance(tree, exp.Block):
         raise UnfitPredicate(NOT_A_PREDICATE)
     _look_at_words(tree, columns)
@@ -113,6 +113,12 @@ def predicate_of(text: str, columns: Mapping[str, Column]) -> str:
         number.replace(in_doubles)
         in_doubles.set("this", number)
     return tree.sql("spark")
+
+
+def _unreadable(error: SqlglotError) -> str:
+    """Where the SQL cannot be read, in our words."""
+    at = error.errors[0].get("highlight") if isinstance(error, ParseError) and error.errors else None
+    return f"it cannot be read at {at!r}." if at else "it ends too early, or a quote or bracket is not closed."
 
 
 def _look_at_words(tree: exp.Expr, columns: Mapping[str, Column]) -> None:

@@ -7,18 +7,19 @@ One message lists all faults of all documents, so that the author of a contract 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-import yaml
 from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaObject, SchemaProperty, Team
-from pydantic import ValidationError
 
+from lakehouse_assets.contracts.document import read_document
+from lakehouse_assets.contracts.faults import Faults, refuse
 from lakehouse_assets.contracts.keys import KEY_KINDS, fault_of_parent, read_keys, read_parents
 from lakehouse_assets.contracts.model import PROVENANCE, Column, Contract, Contracts, Kind, Rule, WhenAbsent
 from lakehouse_assets.contracts.rules import options_rules, quality_rule
+from lakehouse_assets.contracts.structure import Structure
 from lakehouse_assets.errors import BadConfiguration
 
 SHIPPED = Path(__file__).parent
@@ -46,47 +47,66 @@ RESERVED = {
 """Column names that the engines' own tables use."""
 RESERVED_DATASETS = {"files"}
 """rejected/files/ holds the quarantined files."""
-YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The loader of libyaml, which every wheel of PyYAML has. It reads the shipped documents in 3 ms; PyYAML's own loader
-takes 18 ms, and every command and every step reads them.
-"""
 
 
 def read_contracts(folder: Path = SHIPPED) -> Contracts:
     """Reads every `*.odcs.yaml` of a folder, parents before children. Raises BadConfiguration that lists all faults."""
-    faults: list[str] = []
     documents = sorted(folder.glob("*.odcs.yaml"))
     if not documents:
         raise BadConfiguration(
             f"No contract (*.odcs.yaml) in {folder}. Put one document per dataset there, or correct"
             " LAKEHOUSE_CONTRACTS."
         )
-    read = [contract for path in documents if (contract := _read_document(path, faults)) is not None]
-    ordered = _parents_first(read, faults, complete=len(read) == len(documents))
-    if faults:
-        raise BadConfiguration("The contracts cannot be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
-    return Contracts(ordered)
+    contracts, faults = examine(documents)
+    refuse(faults.in_order())
+    return contracts
 
 
-def _read_document(path: Path, faults: list[str]) -> Contract | None:
+def examine(documents: Sequence[Path], beside: Sequence[Path] = ()) -> tuple[Contracts, Faults]:
+    """Reads documents as far as they can be read, and finds all their faults.
+
+    `beside`: documents in which the parents are looked up. One whose dataset was read already is left out, and so are
+    the faults of these documents.
+    """
+    faults = Faults()
+    read = [_read_document(path, faults) for path in documents]
+    there = {contract.dataset for contract in read if contract is not None}
+    for path in beside:
+        contract = _read_document(path, others := Faults())
+        if contract is not None and contract.dataset not in there:
+            read.append(None if others.found else contract)
+            there.add(contract.dataset)
+    known = [contract for contract in read if contract is not None]
+    return Contracts(_parents_first(known, faults, complete=len(known) == len(read))), faults
+
+
+def _read_document(path: Path, faults: Faults) -> Contract | None:
+    """The contract, as far as it can be read."""
+
+    def said(line: int, text: str) -> None:
+        faults.add(path.name, text, line)
+
+    document = read_document(path, said)
+    if document is None:
+        return None
+    faults.documents[path.name] = document
+    structure = Structure(document, said)
+    model = structure.model
+
     def fault(text: str) -> None:
-        faults.append(f"{path.name}: {text}")
+        if not structure.explains(text):
+            faults.add(path.name, text)
 
-    try:
-        document = OpenDataContractStandard.model_validate(yaml.load(path.read_text("utf-8"), YAML_LOADER))  # noqa: S506 - a safe one
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        return fault(f"is not a readable YAML document: {error}")
-    except ValidationError as error:
-        return fault(f"is not an ODCS document: {'; '.join(_where(e) for e in error.errors())}")
-    if not (document.apiVersion or "").startswith("v3."):
-        fault(f"apiVersion is {document.apiVersion!r}; this project reads ODCS v3.")
-    if document.schema_ is None or len(document.schema_) != 1:
-        return fault("must describe exactly one schema object: one document per dataset.")
-    return _read_schema(document, document.schema_[0], path, fault)
-
-
-def _where(error: Any) -> str:
-    return f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
+    if model is None:
+        return None
+    if not (model.apiVersion or "").startswith("v3."):
+        fault(f"apiVersion is {model.apiVersion!r}; this project reads ODCS v3: write v3.1.0.")
+    if model.schema_ is None or len(model.schema_) != 1:
+        fault("must describe exactly one schema object: one document per dataset.")
+    if not model.schema_:
+        return None
+    contract = _read_schema(model, model.schema_[0], path, fault)
+    return None if document.is_cut else contract
 
 
 def _read_schema(
@@ -105,7 +125,8 @@ def _read_schema(
     for text in faults_before:
         fault(text)
     by_name = {column.name: column for column in columns}
-    if not columns or faults_before:
+    unread = {p.name or "" for p in schema.properties or []} - by_name.keys()
+    if not columns:
         return None if faults_before else fault("schema has no properties (columns).")
     for duplicate in sorted({c.name for c in columns if [d.name for d in columns].count(c.name) > 1}):
         fault(f"column {duplicate} is described twice.")
@@ -114,13 +135,13 @@ def _read_schema(
     partition = _one(schema, lambda p: bool(p.partitioned), "partitioned", fault)
     version = _custom(schema, "version")
     for key in keys:
-        if by_name[key].kind not in KEY_KINDS or not by_name[key].required:
+        if key in by_name and (by_name[key].kind not in KEY_KINDS or not by_name[key].required):
             fault(f"key {key} must be required and of type {_list(KEY_KINDS)}.")
-    if partition and (by_name[partition].kind not in PARTITION_KINDS or not by_name[partition].required):
+    if partition in by_name and (by_name[partition].kind not in PARTITION_KINDS or not by_name[partition].required):
         fault(f"partition column {partition} must be required and of type {_list(PARTITION_KINDS)}.")
-    if version is not None and (not isinstance(version, str) or version not in by_name):
+    if version is not None and (not isinstance(version, str) or version not in {*by_name, *unread}):
         fault(f"version column {version!r} is not among the columns.")
-    elif version is not None and (by_name[version].kind not in VERSION_KINDS or not by_name[version].required):
+    elif version in by_name and (by_name[version].kind not in VERSION_KINDS or not by_name[version].required):
         fault(f"version column {version} must be required and of type {_list(VERSION_KINDS)}.")
     sample_rows = _custom(schema, "sampleRows")
     if sample_rows is not None and (
@@ -138,7 +159,7 @@ def _read_schema(
             " may be unknown to the contract."
         )
 
-    rules = tuple(_rules(schema, by_name, fault))
+    rules = tuple(_rules(schema, by_name, unread, fault))
     for repeated in sorted({r.name for r in rules if [q.name for q in rules].count(r.name) > 1}):
         fault(f"two rules are named {repeated!r}.")
     return Contract(
@@ -197,38 +218,46 @@ def _column(prop: SchemaProperty, when_absent: WhenAbsent, fault: Callable[[str]
     )
 
 
-def _rules(schema: SchemaObject, columns: dict[str, Column], fault: Callable[[str], None]) -> Iterator[Rule]:
+def _rules(
+    schema: SchemaObject, columns: dict[str, Column], unread: set[str], fault: Callable[[str], None]
+) -> Iterator[Rule]:
+    """`unread`: columns with a fault of their own. A predicate that mentions one cannot be checked."""
     for prop in schema.properties or []:
-        yield from options_rules(columns[prop.name or ""], prop, fault)
+        if prop.name in columns:
+            yield from options_rules(columns[prop.name], prop, fault)
     qualities: list[DataQuality] = [
         *(schema.quality or []),
         *(q for p in schema.properties or [] for q in p.quality or []),
     ]
     for quality in qualities:
+        if _mentions(quality.implementation, unread):
+            continue
         rule = quality_rule(quality, columns, fault)
         if rule is not None:
             yield rule
 
 
-def _parents_first(contracts: list[Contract], faults: list[str], *, complete: bool) -> tuple[Contract, ...]:
+def _mentions(predicate: object, names: set[str]) -> bool:
+    return bool(names.intersection(re.findall(r"\w+", predicate))) if isinstance(predicate, str) else False
+
+
+def _parents_first(contracts: list[Contract], faults: Faults, *, complete: bool) -> tuple[Contract, ...]:
     """`complete`: whether every document could be read. If not, a missing parent may be in a document that could not be
     read; the fault of that document is enough.
     """
     by_dataset: dict[str, Contract] = {}
     for contract in contracts:
         if contract.dataset in by_dataset:
-            faults.append(
-                f"{contract.document}: dataset {contract.dataset} is described by"
-                f" {by_dataset[contract.dataset].document} already."
+            faults.add(
+                contract.document,
+                f"dataset {contract.dataset} is described by {by_dataset[contract.dataset].document} already.",
             )
         by_dataset[contract.dataset] = contract
     for contract in contracts:
         known = [parent for parent in contract.parents if complete or parent.dataset in by_dataset]
-        faults += [
-            f"{contract.document}: {fault}"
-            for parent in known
-            if (fault := fault_of_parent(contract, parent, by_dataset))
-        ]
+        for parent in known:
+            if fault := fault_of_parent(contract, parent, by_dataset):
+                faults.add(contract.document, fault)
     graph = {
         contract.dataset: sorted({p.dataset for p in contract.parents if p.dataset in by_dataset})
         for contract in contracts
@@ -236,7 +265,7 @@ def _parents_first(contracts: list[Contract], faults: list[str], *, complete: bo
     try:
         return tuple(by_dataset[dataset] for dataset in TopologicalSorter(graph).static_order())
     except CycleError as error:
-        faults.append(f"the datasets are each other's parents: {' -> '.join(error.args[1])}.")
+        faults.add(None, f"the datasets are each other's parents: {' -> '.join(error.args[1])}.")
         return ()
 
 

@@ -9,6 +9,7 @@ from typing import cast
 from lakehouse_assets.etl import status as statuses
 from lakehouse_assets.etl.engines.base import Counts, FileCounts, LoadResult
 from lakehouse_assets.etl.report_types import DatasetCounts, FileReport, LoadReport, NoBatch, RunBy, Status
+from lakehouse_assets.landing.local_files import Ignored
 from lakehouse_assets.landing.model import Manifest, ManifestFile, Outcome, Skipped
 
 NOTHING_TO_DO: NoBatch = {
@@ -132,6 +133,22 @@ def _skipped_report(skipped: Skipped, converted: Set[str]) -> FileReport:
         "warnings": [],
         "source_file": skipped.name,
         "workbook": _workbook(skipped.name, converted),
+    }
+
+
+def ignored_report(item: Ignored) -> FileReport:
+    """The report of a file on the command line that is not uploaded."""
+    return {
+        "name": item.name,
+        "reason": item.reason,
+        "source_file": None,
+        "workbook": None,
+        "dataset": None,
+        "outcome": str(Outcome.IGNORED),
+        "read": 0,
+        "rejected": 0,
+        "rows_aside": None,
+        "warnings": [],
     }
 
 

@@ -122,5 +122,52 @@ class NoBatch(TypedDict):
     """The files on the command line that were not uploaded."""
 
 
+class RejectedReason(TypedDict):
+    """A reason for which rows would be rejected."""
+
+    dataset: str
+    """The dataset of the rows."""
+    reason: str
+    """The reason, as in the rejected records."""
+    rows: int
+    """The number of rows. A row with two reasons counts in both."""
+    file: str | None
+    """The file or sheet of the first such row; null if the rows are of earlier batches."""
+    row: int | None
+    """The number of the first such row in its file, from 1, the header not counted."""
+    hint: str | None
+    """What the rule wants, in a sentence; null if the reason says it."""
+
+
+class Validation(TypedDict):
+    """What a load of files would do: `lakehouse validate --json` prints it. Dictionaries by dataset lack a dataset that
+    has nothing to report."""
+
+    passes: bool
+    """Whether there is no problem. The exit code is 0 then, and 1 otherwise."""
+    problems: list[str]
+    """Why the files do not pass: a sentence for each file or sheet that would not be taken, and for each dataset of
+    whose rows more would be rejected than --fail-above allows."""
+    tables: str | None
+    """Where the tables are with which the rows were compared; null if there are none yet."""
+    datasets: dict[str, DatasetCounts]
+    """The counts of rows, by dataset, as a load would report them."""
+    waiting: dict[str, int]
+    """Of the rejected rows, those that would only wait for a parent, by dataset."""
+    healed: dict[str, int]
+    """Rejected rows of earlier batches that would come into the table, by dataset."""
+    resolved: dict[str, int]
+    """Rejected rows of earlier batches whose key would have a newer, accepted row, by dataset."""
+    differing: dict[str, int]
+    """Of the duplicates, rows that differ from the row that would be taken, where no version column tells which is
+    right, by dataset."""
+    rejected: list[RejectedReason]
+    """Each reason for which rows would be rejected, with the first of its rows."""
+    warnings: dict[str, dict[str, int]]
+    """Rows that would be loaded although they break a rule of severity warning, by dataset and rule."""
+    files: list[FileReport]
+    """Each file and sheet; `loaded` is one that would be loaded."""
+
+
 Report = LoadReport | NoBatch
 """What `lakehouse load --json` prints."""

@@ -17,7 +17,7 @@ EXAMPLES = [(name, example) for name, entry in COMMANDS.items() for example in e
 
 
 def help_of(name: str, columns: str = "200") -> str:
-    result = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": columns})
+    result = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": columns})
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -25,8 +25,9 @@ def help_of(name: str, columns: str = "200") -> str:
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
 def test_an_example_is_a_valid_command_line(name: str, example: str) -> None:
     in_a_shell = re.search(r"\$\((.+)\)", example)
-    program, command, *arguments = shlex.split(in_a_shell[1] if in_a_shell else example)
-    assert (program, command) == ("lakehouse", name)
+    program, *words = shlex.split(in_a_shell[1] if in_a_shell else example)
+    command, arguments = words[: len(name.split())], words[len(name.split()) :]
+    assert (program, *command) == ("lakehouse", *name.split())
     assert LazyCommand(name, COMMANDS[name]).make_context(name, arguments).command.name == name
 
 

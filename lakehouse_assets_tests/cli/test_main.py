@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 
 from lakehouse_assets.cli import main as program_module
-from lakehouse_assets.cli.commands import COMMANDS
+from lakehouse_assets.cli.commands import COMMANDS, GROUPS
 from lakehouse_assets_tests.cli.conftest import Program, clean_environment
 from lakehouse_assets_tests.support import product, products_csv
 
@@ -39,15 +39,17 @@ def test_the_list_of_commands_needs_no_heavy_import() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_needs_neither_dagster_nor_boto3(command: str) -> None:
-    assert imported_by_help(command).isdisjoint(HEAVY_FOR_A_COMMAND)
+    assert imported_by_help(*command.split()).isdisjoint(HEAVY_FOR_A_COMMAND)
 
 
 def test_every_command_has_a_line_in_the_help(program: Program) -> None:
-    result = program("--help", COLUMNS="80")
-    assert result.returncode == 0
+    lists = {first: program(*first.split(), "--help", COLUMNS="80") for first in ("", *GROUPS)}
+    assert {result.returncode for result in lists.values()} == {0}
     for command, entry in COMMANDS.items():
-        assert f" {command} " in result.stdout
-        assert entry.summary in result.stdout, "at 80 columns it is one line"
+        first, _, name = command.rpartition(" ")
+        assert f" {name} " in lists[first].stdout
+        assert entry.summary in lists[first].stdout, "at 80 columns it is one line"
+    assert all(f" {first} " in lists[""].stdout and summary in lists[""].stdout for first, summary in GROUPS.items())
 
 
 def test_the_version_is_printed(program: Program) -> None:
@@ -55,7 +57,8 @@ def test_the_version_is_printed(program: Program) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("unload",), ("query",), ("history", "--yaml"), ("query", "SELECT 1", "--format", "xml")]
+    "arguments",
+    [(), ("unload",), ("query",), ("history", "--yaml"), ("contract",), ("query", "SELECT 1", "--format", "xml")],
 )
 def test_wrong_usage_ends_with_2_and_a_hint(program: Program, arguments: tuple[str, ...]) -> None:
     result = program(*arguments)

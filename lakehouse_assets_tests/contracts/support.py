@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,9 @@ def read(folder: Path, **documents: Any) -> Contracts:
 
 
 def faults(folder: Path, **documents: Any) -> list[str]:
-    """What is wrong with the documents, one text each, as the message lists them."""
+    """What is wrong with the documents, one text each, as the message lists them, without the lines."""
     with pytest.raises(BadConfiguration) as caught:
         read(folder, **documents)
     first, *lines = str(caught.value).split("\n  - ")
     assert first == "The contracts cannot be used:"
-    return lines
+    return [re.sub(r"^(\S+), line \d+: ", r"\1: ", line) for line in lines]

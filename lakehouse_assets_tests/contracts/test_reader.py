@@ -93,7 +93,7 @@ def test_a_fourth_contract_takes_its_place_after_its_parents(tmp_path: Path) -> 
 STRUCTURE: dict[str, tuple[Spoil, str]] = {
     "another version of ODCS": (
         lambda d: d.update(apiVersion="v2.2.2"),
-        "apiVersion is 'v2.2.2'; this project reads ODCS v3.",
+        "apiVersion is 'v2.2.2'; this project reads ODCS v3: write v3.1.0.",
     ),
     "two schema objects": (
         lambda d: d["schema"].append(d["schema"][0]),
@@ -105,7 +105,7 @@ STRUCTURE: dict[str, tuple[Spoil, str]] = {
     ),
     "not an ODCS document": (
         lambda d: d.update(schema="things"),
-        "is not an ODCS document: schema: Input should be a valid list",
+        "schema must be a list: begin each entry with '- '.",
     ),
     "no columns": (lambda d: schema(d).pop("properties"), "schema has no properties (columns)."),
     "a dataset's name in capitals": (
@@ -203,17 +203,29 @@ def test_a_fault_names_the_file_and_the_place(tmp_path: Path, case: str) -> None
     assert f"things.odcs.yaml: {expected}" in faults(tmp_path, things=document)
 
 
-@pytest.mark.parametrize("text", ["schema: [", "\x00", "- a list", "", "just text"])
-def test_a_document_that_is_no_contract_at_all(tmp_path: Path, text: str) -> None:
-    [fault] = faults(tmp_path, things=text)
-    assert fault.startswith(
-        ("things.odcs.yaml: is not a readable YAML document: ", "things.odcs.yaml: is not an ODCS document: ")
-    )
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("schema: [", "a value is expected: a '[' or '{' above is not closed, or there is a comma too many."),
+        ("\x00", "the file has a control character, which YAML does not allow: delete it."),
+        (
+            "- a list",
+            "the document is not a mapping: it must begin with 'apiVersion: v3.1.0' and 'kind: DataContract'.",
+        ),
+        ("", "the document is empty: it must begin with 'apiVersion: v3.1.0' and 'kind: DataContract'."),
+        (
+            "just text",
+            "the document is not a mapping: it must begin with 'apiVersion: v3.1.0' and 'kind: DataContract'.",
+        ),
+    ],
+)
+def test_a_document_that_is_no_contract_at_all(tmp_path: Path, text: str, fault: str) -> None:
+    assert faults(tmp_path, things=text) == [f"things.odcs.yaml: {fault}"]
 
 
 def test_a_document_in_another_encoding(tmp_path: Path) -> None:
-    (tmp_path / "things.odcs.yaml").write_bytes("name: Möbel".encode("latin-1"))
-    with pytest.raises(BadConfiguration, match=r"things\.odcs\.yaml: is not a readable YAML document"):
+    (tmp_path / "things.odcs.yaml").write_bytes("kind: DataContract\nname: Möbel".encode("latin-1"))
+    with pytest.raises(BadConfiguration, match=r"things\.odcs\.yaml, line 2: the file is not UTF-8 from here on"):
         read_contracts(tmp_path)
 
 
@@ -262,10 +274,13 @@ def test_all_faults_of_all_documents_come_in_one_message(tmp_path: Path) -> None
     change("label", logicalTypeOptions={"minimum": 3})(second)
     custom(version="price")(second)
     unreadable, *others = faults(tmp_path, things=first, parts=second, broken="[")
-    assert unreadable.startswith("broken.odcs.yaml: is not a readable YAML document")
+    assert (
+        unreadable
+        == "broken.odcs.yaml: a value is expected: a '[' or '{' above is not closed, or there is a comma too many."
+    )
     assert others == [
-        "parts.odcs.yaml: version column price must be required and of type bigint or date or int or timestamp.",
         "parts.odcs.yaml: column label: minimum 3 needs a number, and a column of type int, bigint or double.",
+        "parts.odcs.yaml: version column price must be required and of type bigint or date or int or timestamp.",
         "things.odcs.yaml: column name 'My Size' must be lower-case letters, digits and '_', starting with a letter.",
         (
             "things.odcs.yaml: column size: physicalType 'text' must be one of int, bigint, double, string, date,"

@@ -75,7 +75,8 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a broken pattern": (
         with_options("label", pattern="("),
-        "column label: pattern '(' is not a regular expression: missing ), unterminated subpattern at position 0.",
+        "column label: pattern '(' is not a regular expression: it cannot be read from '(' on. Close each bracket, and"
+        " put a backslash before a sign that means itself.",
     ),
     "look-around": (
         with_options("label", pattern="(?=a)"),
@@ -151,7 +152,7 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     "a rule's name that would be split": (with_rule(name="dear; odd"), "quality rule 'dear; odd': a name is letters"),
     "an unknown severity": (with_rule(severity="error"), "quality rule dear: severity 'error' must be reject or warn."),
     "no implementation": (with_rule(implementation=None), "quality rule dear: implementation must be a SQL predicate."),
-    "no SQL": (with_rule(implementation="price >"), "quality rule dear: 'price >' is not a SQL predicate: "),
+    "no SQL": (with_rule(implementation="price >"), "quality rule dear: 'price >' is not a SQL predicate: it "),
     "an unknown column": (
         with_rule(implementation="cost > 1 AND size > 1"),
         "quality rule dear: no such column: cost, size.",

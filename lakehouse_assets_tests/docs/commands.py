@@ -11,6 +11,7 @@ import typer
 from typer._click.exceptions import ClickException
 
 from docs_reference.commands import NAME, commands, parameters, targets
+from lakehouse_assets.cli.commands import GROUPS
 from lakehouse_assets.cli.main import app
 
 HERE_DOCUMENT = re.compile(r"<<-?\s*['\"]?(\w+)['\"]?(.*?)\n.*?\n\s*\1(?=\n|\Z)", re.DOTALL)
@@ -64,7 +65,9 @@ def _of_command(words: list[str]) -> str | None:
     group: Any = typer.main.get_command(app)
     try:
         name, *rest = _arguments(group, NAME, words) or [""]
-        if not name or PLACEHOLDER.fullmatch(name):
+        if name in GROUPS and rest:
+            name, *rest = [f"{name} {rest[0]}", *rest[1:]]
+        if not name or name in GROUPS or PLACEHOLDER.fullmatch(name):
             return None
         if name not in commands():
             return f"there is no command: lakehouse {name}"

@@ -63,7 +63,8 @@ def test_every_command_has_an_example_that_it_takes() -> None:
 
 def test_the_documented_commands_are_those_of_the_help() -> None:
     shown = CliRunner().invoke(app, ["--help"], terminal_width=200).output
-    assert [name for name in commands() if not re.search(rf"^\W*{name}\b", shown, re.MULTILINE)] == []
+    firsts = {name.split()[0] for name in commands()}
+    assert [name for name in firsts if not re.search(rf"^\W*{name}\b", shown, re.MULTILINE)] == []
 
 
 def test_every_setting_is_documented_with_its_meaning() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.contracts.reader import RESERVED
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.engines.base import Engine
 from lakehouse_assets.etl.plan import judge_sql
-from lakehouse_assets.etl.plan.trial import try_plans
+from lakehouse_assets.etl.trial import try_plans
 from lakehouse_assets_tests.contracts.support import read
 from lakehouse_assets_tests.etl.kinds import of_texts
 from lakehouse_assets_tests.etl.support import House, rows_file
@@ -62,19 +64,36 @@ def test_names_that_are_words_of_sql_are_names_in_both_engines(engine: Engine, t
     assert house.reasons("select") == [["table: no such order.all"]]
 
 
-def test_a_rule_that_an_engine_refuses_is_found_without_a_row(tmp_path: Path) -> None:
+def test_a_rule_that_an_engine_refuses_is_found_without_a_row(embedded: Engine, tmp_path: Path) -> None:
     document = of_texts("things", "id", "shop", "price", rule="length(price) < 10")
     document["schema"][0]["properties"][2]["physicalType"] = "double"
     contracts = read(tmp_path, things=document)
     with pytest.raises(
-        BadConfiguration, match=r"things\.odcs\.yaml: the plan of things does not run: Binder Error: .*length\(DOUBLE\)"
+        BadConfiguration,
+        match=r"things\.odcs\.yaml: quality rule a rule: DuckDB cannot run it: there is no length of double",
     ):
-        try_plans(contracts.values(), tmp_path / "plans")
+        try_plans(contracts.values(), [embedded], tmp_path / "plans")
     assert not (tmp_path / "plans").exists()
 
 
+def test_a_rule_that_an_engine_does_not_know_is_found_in_either(engine: Engine, tmp_path: Path) -> None:
+    """Past the reader, which lets no such rule through."""
+    contract = read_contracts()["orders"]
+    rule = replace(contract.rules[0], name="odd", predicate="no_function(`total_amount`) > 1")
+    [fault] = engine.plan_faults(replace(contract, rules=(*contract.rules, rule)))
+    assert fault.startswith("quality rule odd: ")
+    assert "(total_amount: double)" in fault
+
+
+def test_the_shipped_contracts_and_odd_ones_can_be_planned_in_either_engine(engine: Engine, tmp_path: Path) -> None:
+    order = of_texts("order", "all", "group", *WORDS, rule="`end` <> `user`")
+    odd = read(tmp_path, order=order, select=of_texts("select", "table", "from", parent="order.all"))
+    for contract in (*read_contracts().values(), *odd.values()):
+        assert engine.plan_faults(contract) == []
+
+
 def test_a_plan_that_runs_is_tried_once_and_tried_again_when_it_is_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    embedded: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = (
         read(tmp_path, things=of_texts("things", "id", "shop", rule=f"length(shop) > {least}")) for least in (1, 2)
@@ -84,5 +103,5 @@ def test_a_plan_that_runs_is_tried_once_and_tried_again_when_it_is_another(
     connect = duckdb.connect
     monkeypatch.setattr(duckdb, "connect", lambda **options: (opened.append(options), connect(**options))[1])
     for contracts in (one, one, other, one):
-        try_plans(contracts.values(), tmp_path / "plans")
+        try_plans(contracts.values(), [embedded], tmp_path / "plans")
     assert len(opened) == 2

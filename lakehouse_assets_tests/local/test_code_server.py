@@ -127,7 +127,7 @@ class CodeServer:
 
     def cancel(self, run: str) -> None:
         """As the run launcher does for the user interface."""
-        self.instance.report_run_canceling(self.instance.run_storage.get_run_by_id(run))  # type: ignore[arg-type]
+        self.instance.report_run_canceling(self.instance.get_run_by_id(run))  # type: ignore[arg-type]
         self._client.cancel_execution(CancelExecutionRequest(run_id=run))
 
     def await_status(self, run: str, status: dg.DagsterRunStatus) -> None:

@@ -16,6 +16,8 @@ class Entry:
     examples: tuple[str, ...]
 
 
+GROUPS = {"contract": "Check the contract of a dataset, or draft one from files."}
+"""The first word of commands that have two, and its line in the list of commands."""
 COMMANDS = {
     "load": Entry(
         "load:load",
@@ -24,6 +26,11 @@ COMMANDS = {
             "lakehouse load orders.xlsx items/ products.csv.gz",
             "lakehouse load --dataset orders --fail-above 0.05 --json export.csv",
         ),
+    ),
+    "validate": Entry(
+        "validate:validate",
+        "Show what a load of files would do; write nothing.",
+        ("lakehouse validate orders.xlsx items/", "lakehouse validate --json --fail-above 0.01 export.csv"),
     ),
     "put": Entry(
         "load:put",
@@ -61,6 +68,16 @@ COMMANDS = {
         "Explain a dataset's contract and the SQL that validates it.",
         ("lakehouse explain orders",),
     ),
+    "contract new": Entry(
+        "contract_new:new",
+        "Draft a contract from files.",
+        ("lakehouse contract new --into contracts suppliers.csv",),
+    ),
+    "contract check": Entry(
+        "contract:check",
+        "Check contracts: list all faults, each with its line.",
+        ("lakehouse contract check contracts/suppliers.odcs.yaml",),
+    ),
     "abandon": Entry(
         "abandon:abandon",
         "Abandon an open batch that cannot succeed.",
@@ -97,4 +114,4 @@ COMMANDS = {
         ("lakehouse demo",),
     ),
 }
-"""The commands, in the order of `lakehouse --help`. The documentation's examples are these, too."""
+"""The commands by their full names, in the order of `lakehouse --help`. The documentation's examples are these, too."""

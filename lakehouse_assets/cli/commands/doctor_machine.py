@@ -19,7 +19,8 @@ from lakehouse_assets.connect import connected
 from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.embedded_aws.process import running
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.etl.plan.trial import try_plans
+from lakehouse_assets.etl.engines.embedded import EmbeddedEngine
+from lakehouse_assets.etl.trial import try_plans
 from lakehouse_assets.local.spark.jars import installed_jars, jars_folder
 from lakehouse_assets.local.spark.java import find_java
 from lakehouse_assets.local.spark.java_package import advice, this_system
@@ -52,7 +53,7 @@ def examined_machine() -> Iterator[Finding]:
 def _settings() -> tuple[Settings, Finding]:
     settings = read_settings()
     contracts = read_contracts(settings.contracts)
-    try_plans(contracts.values())
+    try_plans(contracts.values(), [EmbeddedEngine(settings.home)])
     return settings, ok(f"Settings, and the contracts of {', '.join(contracts)} ({settings.contracts})")
 
 

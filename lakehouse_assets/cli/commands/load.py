@@ -23,7 +23,9 @@ from lakehouse_assets.cli.terminal.report_text import print_report
 from lakehouse_assets.cli.terminal.tables import print_table
 from lakehouse_assets.connect import connected
 from lakehouse_assets.embedded_aws.process import embedded_aws
-from lakehouse_assets.etl.report_types import FileReport, LoadReport, Report
+from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.etl.report import ignored_report
+from lakehouse_assets.etl.report_types import LoadReport, Report
 from lakehouse_assets.etl.status import has_succeeded, in_words, rejected_shares
 from lakehouse_assets.landing.local_files import Ignored, Incoming, find_files
 from lakehouse_assets.landing.uploading import Uploaded, upload
@@ -61,6 +63,9 @@ def load(
         ),
     ] = None,
     engine: Engine = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what the load would do; write nothing (lakehouse validate).")
+    ] = False,
 ) -> None:
     """Upload files, run one batch, print the load report.
 
@@ -69,6 +74,13 @@ def load(
     allows; the batch is then loaded nevertheless.
     """
     del engine  # its callback has put it into the environment
+    if dry_run:
+        if not paths:
+            raise BadConfiguration("--dry-run shows what a load of the given files would do: name at least one.")
+        from lakehouse_assets.cli.commands.validate import validate_files  # noqa: PLC0415 - only needed here
+
+        validate_files(paths, dataset, fail_above or 0, as_json=as_json)
+        return
 
     def load_all() -> Report:
         settings = read_home()
@@ -147,7 +159,7 @@ def load_files(settings: Settings, incoming: list[Incoming], ignored: list[Ignor
         report = load_with(lakehouse, incoming, steps)
     if is_full_disk(report.get("error") or ""):
         report |= {"error": room_wanted(settings.home, files)}
-    return report | {"files": report["files"] + [_as_file_report(item) for item in ignored]}
+    return report | {"files": report["files"] + [ignored_report(item) for item in ignored]}
 
 
 def load_with(lakehouse: Lakehouse, incoming: list[Incoming], steps: Steps) -> Report:
@@ -228,18 +240,3 @@ def _load_dagster(home: Path) -> None:
     from lakehouse_assets.cli.runs import prepare_instance  # noqa: PLC0415 - see there
 
     prepare_instance(home)
-
-
-def _as_file_report(item: Ignored) -> FileReport:
-    return {
-        "name": item.name,
-        "reason": item.reason,
-        "source_file": None,
-        "workbook": None,
-        "dataset": None,
-        "outcome": "ignored",
-        "read": 0,
-        "rejected": 0,
-        "rows_aside": None,
-        "warnings": [],
-    }

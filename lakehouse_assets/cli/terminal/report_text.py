@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lakehouse_assets.cli.terminal.console import stdout
 from lakehouse_assets.cli.terminal.errors import visible
 from lakehouse_assets.cli.terminal.tables import print_table, print_tally
-from lakehouse_assets.etl.report_types import FileReport, LoadReport, Report
+from lakehouse_assets.etl.report_types import DatasetCounts, FileReport, LoadReport, Report
 from lakehouse_assets.etl.status import (
     ABANDONED,
     FAILED,
@@ -57,29 +57,32 @@ def print_report(report: Report, *, with_reasons: bool = True) -> None:
     if report["batch_id"] is not None and report["datasets"]:
         _print_rows(report)
     if report["files"]:
-        _heading("Files")
+        heading("Files")
         print_files(report["files"])
     if report["batch_id"] is None:
         return
     if report["reasons"] and with_reasons:
-        _heading("Rejected rows by reason (lakehouse rejects lists them)")
-        print_table(("dataset", "reason", "rows"), _tallies(report["reasons"]), counts=True)
+        heading("Rejected rows by reason (lakehouse rejects lists them)")
+        print_table(("dataset", "reason", "rows"), tallies(report["reasons"]), counts=True)
     if report["warnings"]:
-        _heading("Warnings (these rows were loaded)")
-        print_table(("dataset", "rule", "rows"), _tallies(report["warnings"]), counts=True)
+        heading("Warnings (these rows were loaded)")
+        print_table(("dataset", "rule", "rows"), tallies(report["warnings"]), counts=True)
+
+
+def print_counts(datasets: Mapping[str, DatasetCounts], more: Mapping[str, Mapping[str, int]]) -> None:
+    """Prints the counts of each dataset. `more`: other counts; each has a column only if a dataset has some."""
+    shown = {name: numbers for name, numbers in more.items() if numbers}
+    names = [*next(iter(datasets.values())), *shown]
+    rows = [
+        (dataset, *counts.values(), *(numbers.get(dataset, 0) for numbers in shown.values()))
+        for dataset, counts in datasets.items()
+    ]
+    print_tally(("dataset", *names), rows)
 
 
 def _print_rows(report: LoadReport) -> None:
-    """Prints the counts of each dataset. Healed and resolved rows have a column only if a dataset has some."""
-    _heading("Rows")
-    more = {"healed": report["healed"], "resolved": report.get("resolved", {})}
-    shown = {name: numbers for name, numbers in more.items() if numbers}
-    names = [*next(iter(report["datasets"].values())), *shown]
-    rows = [
-        (dataset, *counts.values(), *(numbers.get(dataset, 0) for numbers in shown.values()))
-        for dataset, counts in report["datasets"].items()
-    ]
-    print_tally(("dataset", *names), rows)
+    heading("Rows")
+    print_counts(report["datasets"], {"healed": report["healed"], "resolved": report.get("resolved", {})})
     console = stdout()
     for dataset, number in report.get("differing", {}).items():
         what = f"{number:,} row{'s differ' if number > 1 else ' differs'} from a later row with the same key"
@@ -130,13 +133,13 @@ def _print_not_taken(files: list[FileReport]) -> None:
         console.print(f"and {len(by_reason) - MOST_REASONS:,} more reasons; see the list of files", style="yellow")
 
 
-def _heading(text: str) -> None:
+def heading(text: str) -> None:
     console = stdout()
     console.print()
     console.print(text, style="bold", soft_wrap=True)
 
 
-def _tallies(counts: dict[str, dict[str, int]]) -> list[tuple[str, str, int]]:
+def tallies(counts: dict[str, dict[str, int]]) -> list[tuple[str, str, int]]:
     return [
         (dataset, text, rows)
         for dataset, tally in counts.items()

@@ -67,11 +67,14 @@ class RawFile:
 
 @dataclass(frozen=True)
 class Tables:
-    """Where the Delta tables are, and what a client needs to reach them."""
+    """Where the Delta tables are, and what a client needs to reach them. `dry_run`: the folder in which a dry run keeps
+    what it would have written; its rows count as rows of the tables when parents are looked up.
+    """
 
     data: str
     rejected: str
     storage_options: dict[str, str] = field(default_factory=dict)
+    dry_run: Path | None = None
 
     def table(self, dataset: str) -> str:
         return f"{self.data.rstrip('/')}/{dataset}"
@@ -219,6 +222,11 @@ class Engine(Protocol):
     ) -> AbstractContextManager[DatasetLoad]:
         """Opens the load of one dataset. Its scratch space is deleted when the context ends. `abandoned`: batches with
         whose rows no orphan was compared yet.
+        """
+
+    def plan_faults(self, contract: Contract, *, rules_only: bool = False) -> list[str]:
+        """Plans a load of the dataset on empty tables. Returns what the engine cannot run, in words; none if the
+        contract can be loaded. `rules_only`: plans only each rule by itself, for a contract that has faults.
         """
 
     def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:

@@ -1,20 +1,17 @@
-"""Runs a contract's plan on empty tables, so that SQL which DuckDB rejects is reported before a batch is frozen that
+"""Runs a contract's plan on empty tables, so that SQL which an engine rejects is found before a batch is frozen that
 could not be loaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+import re
+from collections.abc import Callable, Iterator, Mapping
 
-from lakehouse_assets.contracts import Contract, Kind
-from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.contracts import Contract, Kind, Rule
 from lakehouse_assets.etl.plan import (
     beaten_sql,
     decide_sql,
     filled_sql,
-    fingerprint,
-    for_duckdb,
     judge_sql,
     missing_relation,
     missing_sql,
@@ -26,69 +23,79 @@ from lakehouse_assets.etl.plan.resolve import corrected_sql, open_records_sql, o
 from lakehouse_assets.landing.routing import MALFORMED
 
 DUCKDB_TYPES = {Kind.TIMESTAMP: "TIMESTAMPTZ", Kind.STRING: "VARCHAR", Kind.INT: "INTEGER"}
+UNKNOWN_CALL = re.compile(r"argument types '(\w+)\((.*?)\)'")
+"""In DuckDB's message about a function that does not take such values."""
 
 
-def try_plans(contracts: Iterable[Contract], noted: Path | None = None) -> None:
-    """Raises BadConfiguration with the fault of each contract whose plan does not run.
+def faults_of_plan(
+    contract: Contract, engine: str, create: Callable[[str, str], str | None], *, rules_only: bool
+) -> list[str]:
+    """Plans each rule by itself, then all that a load runs. Returns the faults in our words; none if the plan runs.
 
-    `noted`: a folder in which each plan that runs leaves a mark, so that it is tried only once (100 ms per contract).
-    Nothing is tried if DuckDB is not installed, as in a Lambda.
+    `engine`: its name for a person. `create`: makes a relation of a query in Spark's SQL, on the relations before it;
+    it returns the engine's message if the engine rejects the query.
     """
-    try:
-        import duckdb
-    except ModuleNotFoundError:
-        return
-    faults = []
-    for contract in contracts:
-        mark = noted / f"{fingerprint(contract)}-{duckdb.__version__}" if noted else None
-        if mark and mark.exists():
-            continue
-        with duckdb.connect(config={"threads": 1}) as connection:
-            try:
-                for statement in _statements(contract):
-                    connection.execute(statement)
-            except duckdb.Error as error:
-                faults.append(
-                    f"{contract.document}: the plan of {contract.dataset} does not run: {str(error).splitlines()[0]}"
-                )
-                continue
-        if mark:
-            mark.parent.mkdir(parents=True, exist_ok=True)
-            mark.touch()
-    if faults:
-        raise BadConfiguration("The contracts cannot be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
+    create("typed_row", _empty({column.name: str(column.kind) for column in contract.columns}))
+    faults = [
+        _fault_of_rule(contract, rule, engine, message)
+        for rule in contract.rules
+        if (message := create("of_rule", f"SELECT {rule.predicate} AS holds FROM typed_row"))
+    ]
+    if faults or rules_only:
+        return faults
+    for name, query in _relations(contract):
+        if create(name, query):
+            return [
+                f"the plan of {contract.dataset} does not run in {engine} (at {name}), although each rule does: please"
+                " report it with the document."
+            ]
+    return []
 
 
-def _statements(contract: Contract) -> Iterator[str]:
-    """Yields the statements as the embedded engine runs them, on relations with the same columns. Any optional column
-    may be absent.
+def _fault_of_rule(contract: Contract, rule: Rule, engine: str, message: str) -> str:
+    named = [column for column in contract.columns if re.search(rf"\b{column.name}\b", rule.predicate)]
+    types = ", ".join(f"{column.name}: {column.kind}" for column in named)
+    call = UNKNOWN_CALL.search(message)
+    why = f"there is no {call[1]} of {call[2].lower()}" if call else "a function or a comparison does not fit the types"
+    return f"quality rule {rule.name}: {engine} cannot run it: {why} ({types}). Change the rule, or the column's type."
+
+
+def _relations(contract: Contract) -> Iterator[tuple[str, str]]:
+    """Yields the relations of a load by name, each as a query, with the same columns as in the engines. Any optional
+    column may be absent.
     """
     silent = contract.kept_names
-    texts = ", ".join(f'"{name}" VARCHAR' for name in (*contract.names, MALFORMED))
-    typed = ", ".join(f'"{column.name}" {DUCKDB_TYPES.get(column.kind, column.kind)}' for column in contract.columns)
-    place = "source_file VARCHAR, source_modified_at TIMESTAMPTZ"
-    flags = "".join(f', FALSE AS "{silence(name)}"' for name in silent)
-    yield f"CREATE TABLE raw (file_no INTEGER, record_id VARCHAR, source_modified_at TIMESTAMPTZ, {texts})"
-    yield f"CREATE TABLE judged_rows AS {for_duckdb(judge_sql(contract, 'file_no'))}"
-    yield f"CREATE TABLE files (file_no INTEGER, row_id BIGINT, place BIGINT, {place})"
+    place = {"source_file": "string", "source_modified_at": "timestamp"}
+    texts = dict.fromkeys((*contract.names, MALFORMED), "string")
+    flags = "".join(f", FALSE AS `{silence(name)}`" for name in silent)
+    yield "raw", _empty({"file_no": "int", "record_id": "string", "source_modified_at": "timestamp"} | texts)
+    yield "judged_rows", judge_sql(contract, "file_no")
+    yield "files", _empty({"file_no": "int", "row_id": "bigint", "place": "bigint"} | place)
     yield (
-        f"CREATE TABLE judged AS SELECT j.*, f.row_id, f.place, f.source_file, f.source_modified_at{flags} FROM"
-        " judged_rows j JOIN files f USING (file_no)"
+        "judged",
+        (
+            f"SELECT j.*, f.row_id, f.place, f.source_file, f.source_modified_at{flags} FROM judged_rows j JOIN files f"
+            " USING (file_no)"
+        ),
     )
-    yield f"CREATE TABLE current ({typed}, {place})"
+    yield "current", _empty({column.name: str(column.kind) for column in contract.columns} | place)
     for parent in contract.parents:
-        keys = ", ".join(
-            f'"{column}" AS {key}' for column, key in zip(parent.columns, parent_keys(parent), strict=True)
-        )
-        yield f"CREATE OR REPLACE TABLE existing AS SELECT {keys} FROM judged"
-        yield f"CREATE TABLE {missing_relation(parent)} AS {for_duckdb(missing_sql(parent, 'existing'))}"
-    yield f"CREATE TABLE repeated AS {for_duckdb(repeated_sql(contract))}"
-    yield f"CREATE TABLE beaten AS {for_duckdb(beaten_sql(contract, silent))}"
+        keys = ", ".join(f"`{name}` AS {key}" for name, key in zip(parent.columns, parent_keys(parent), strict=True))
+        yield "existing", f"SELECT {keys} FROM judged"
+        yield missing_relation(parent), missing_sql(parent, "existing")
+    yield "repeated", repeated_sql(contract)
+    yield "beaten", beaten_sql(contract, silent)
     if silent:
-        yield f"CREATE TABLE filled AS {for_duckdb(filled_sql(contract, silent))}"
-    yield for_duckdb(decide_sql(contract, *silent, silent=silent))
-    yield "CREATE VIEW accepted AS FROM judged"
-    yield "CREATE VIEW refused AS FROM judged"
-    yield f"CREATE TABLE open_records AS {for_duckdb(open_records_sql(contract, 'record_id', 'source_modified_at'))}"
-    yield for_duckdb(corrected_sql(contract))
-    yield for_duckdb(outdone_sql(contract))
+        yield "filled", filled_sql(contract, silent)
+    yield "decided", decide_sql(contract, *silent, silent=silent)
+    yield "accepted", "SELECT * FROM judged"
+    yield "refused", "SELECT * FROM judged"
+    yield "open_records", open_records_sql(contract, "record_id", "source_modified_at")
+    yield "corrected", corrected_sql(contract)
+    yield "outdone", outdone_sql(contract)
+
+
+def _empty(columns: Mapping[str, str]) -> str:
+    """A relation with these columns (type by name) and no row."""
+    values = ", ".join(f"CAST(NULL AS {kind}) AS `{name}`" for name, kind in columns.items())
+    return f"SELECT {values} WHERE FALSE"

@@ -24,7 +24,7 @@ from lakehouse_assets.landing.csv_files.records import Records, read_records
 from lakehouse_assets.landing.csv_files.unpacking import ArrivingFile, Limits, TextBytes, UnusableError
 from lakehouse_assets.landing.routing import HeaderCheck, Route, check_header, missing, route, shared
 
-__all__ = ["Limits", "Preflight", "UnusableError", "preflight", "route_file"]
+__all__ = ["Limits", "Preflight", "UnusableError", "first_records_of", "preflight", "route_file"]
 
 
 @dataclass(frozen=True)
@@ -102,17 +102,24 @@ def route_file(path: Path, contracts: Mapping[str, Contract], name: str = "") ->
 
     Raises UnusableError, with the reason, if these bytes are not text that could have a header.
     """
-    scan = _Scan()
-    for chunk in ArrivingFile(path, Limits()).chunks():
-        scan.take(chunk)
-        if len(scan.head) >= HEAD:
-            break
-    read = first_records(scan.head_text(), whole=len(scan.head) < HEAD)
+    read = first_records_of(path)
     if not read:
         return None
     header = find_header(read, lambda cells: contracts.get(route(cells, contracts, name=name).candidate or ""))
     found = route(header.cells, contracts, name=name)
     return replace(found, reason=f"{found.reason} {taken_for_header(header)}") if found.reason else found
+
+
+def first_records_of(path: Path) -> list[list[FirstRecord]]:
+    """The first records of a file, once for each delimiter with which they can be read. Raises UnusableError as
+    `route_file` does.
+    """
+    scan = _Scan()
+    for chunk in ArrivingFile(path, Limits()).chunks():
+        scan.take(chunk)
+        if len(scan.head) >= HEAD:
+            break
+    return first_records(scan.head_text(), whole=len(scan.head) < HEAD)
 
 
 def _read(file: ArrivingFile, contract: Contract, contracts: Mapping[str, Contract], name: str) -> Preflight:

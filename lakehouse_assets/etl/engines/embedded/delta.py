@@ -65,7 +65,7 @@ def open_table(uri: str, columns: Mapping[str, str], partition: str | None, opti
     """Returns the table. It is created if it does not exist, and columns that it lacks are added. Raises
     BadConfiguration if it has columns that the contract does not have.
     """
-    schema = Schema([Field(name, DELTA_TYPES[kind], nullable=True) for name, kind in columns.items()])
+    schema = _schema(columns)
     table = existing_table(uri, options)
     if table is None:
         partitions = [partition] if partition else None
@@ -80,14 +80,24 @@ def open_table(uri: str, columns: Mapping[str, str], partition: str | None, opti
                 commit_properties=NEXT_VERSION,
                 raise_if_key_not_exists=False,
             )
-    present = {field.name: field.type for field in table.schema().fields}
-    wanted = {field.name: field.type for field in schema.fields}
-    check_reader_version(uri, table.protocol().min_reader_version)
-    if added := new_columns(uri, present, wanted):
+    if added := absent_columns(table, columns):
         with_outage_named(
             table, lambda: table.alter.add_columns([field for field in schema.fields if field.name in added])
         )
     return table
+
+
+def absent_columns(table: DeltaTable, columns: Mapping[str, str]) -> list[str]:
+    """Returns the columns that a table lacks. Raises BadConfiguration if it has columns that the contract does not
+    have, or cannot be read.
+    """
+    present = {field.name: field.type for field in table.schema().fields}
+    check_reader_version(table.table_uri, table.protocol().min_reader_version)
+    return new_columns(table.table_uri, present, {field.name: field.type for field in _schema(columns).fields})
+
+
+def _schema(columns: Mapping[str, str]) -> Schema:
+    return Schema([Field(name, DELTA_TYPES[kind], nullable=True) for name, kind in columns.items()])
 
 
 def refuse_paths_of_spark(table: DeltaTable) -> None:

@@ -21,6 +21,8 @@ from lakehouse_assets.etl.engines.base import Maintained, Tables
 from lakehouse_assets.etl.engines.embedded import delta
 from lakehouse_assets.etl.engines.embedded.failures import failure, is_of_store
 from lakehouse_assets.etl.engines.embedded.load import EmbeddedLoad
+from lakehouse_assets.etl.plan import for_duckdb
+from lakehouse_assets.etl.plan.trial import faults_of_plan
 from lakehouse_assets.quoting import sql_literal
 
 
@@ -35,6 +37,7 @@ class EmbeddedEngine:
     threads: int | None = None
     name: str = "embedded"
     reads_from_bucket: bool = False
+    load_class: type[EmbeddedLoad] = EmbeddedLoad
 
     @contextmanager
     def dataset_load(
@@ -50,7 +53,7 @@ class EmbeddedEngine:
                 connection.execute("SET TimeZone='UTC'; SET enable_progress_bar=false")
                 if self.threads:
                     connection.execute(f"SET threads={self.threads}")
-                yield EmbeddedLoad(contract, tables, batch_id, abandoned, connection, Path(folder))
+                yield self.load_class(contract, tables, batch_id, abandoned, connection, Path(folder))
             except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
                 raise LakehouseError(
                     f"{contract.dataset}: the embedded engine ran out of memory or disk ({str(error).splitlines()[0]})."
@@ -64,6 +67,18 @@ class EmbeddedEngine:
                 raise
             finally:
                 connection.close()
+
+    def plan_faults(self, contract: Contract, *, rules_only: bool = False) -> list[str]:
+        with duckdb.connect(config={"threads": 1}) as connection:
+
+            def create(name: str, query: str) -> str | None:
+                try:
+                    connection.execute(f"CREATE OR REPLACE TABLE {name} AS {for_duckdb(query)}")
+                except duckdb.Error as error:
+                    return str(error)
+                return None
+
+            return faults_of_plan(contract, "DuckDB", create, rules_only=rules_only)
 
     def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:
         uris = (tables.table(contract.dataset), tables.rejects(contract.dataset))

@@ -7,11 +7,12 @@ it is cheap. `judged` provides the rows to decide on; `rejects` handles the reje
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from deltalake import DeltaTable
 
 from lakehouse_assets.contracts import PROVENANCE, Contract
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts, FileCounts, LoadResult, RawFile, Tables, Written
@@ -34,6 +35,7 @@ from lakehouse_assets.etl.plan import (
     missing_sql,
     repeated_sql,
 )
+from lakehouse_assets.etl.plan.trial import DUCKDB_TYPES
 from lakehouse_assets.quoting import sql_literal
 
 
@@ -53,16 +55,15 @@ class EmbeddedLoad:
     ) -> None:
         self.contract, self.tables, self.batch_id = contract, tables, batch_id
         self.connection, self.folder = connection, folder
-        self.table = delta.open_table(
-            tables.table(contract.dataset), contract.table_columns, contract.partition, tables.storage_options
-        )
+        self.table = self._opened(tables.table(contract.dataset), contract.table_columns, contract.partition)
         self.transaction = transaction_of(contract.dataset, batch_id)
-        rejected = delta.open_table(
-            tables.rejects(contract.dataset), REJECTED_COLUMNS, "waiting", tables.storage_options
-        )
+        rejected = self._opened(tables.rejects(contract.dataset), REJECTED_COLUMNS, "waiting")
         self.rejects = Rejects(contract, rejected, batch_id, self.transaction, connection)
         self.judged = JudgedRows(contract, tables, (batch_id, *abandoned), connection, self.rejects)
         self.load_result = LoadResult(Counts(), {}, {}, {}, 0)
+
+    def _opened(self, uri: str, columns: Mapping[str, str], partition: str | None) -> DeltaTable:
+        return delta.open_table(uri, columns, partition, self.tables.storage_options)
 
     def read(self, files: Sequence[RawFile]) -> None:
         self.judged.read(files, self.folder)
@@ -94,13 +95,18 @@ class EmbeddedLoad:
         """Creates the table `current`: the table's rows whose keys are in the batch's key ranges. The batch's rows are
         compared with them.
         """
-        names = [*self.contract.names, "source_file", "source_modified_at"]
+        present = {field.name for field in self.table.schema().fields}
+        names = [name for name in (*self.contract.names, "source_file", "source_modified_at") if name in present]
         ranges = self._key_ranges("judged")
         current = delta.look_up(
             self.table, names, within_each(ranges, sql_literal) if all(ranges.values()) else "false"
         )
         self.connection.execute("CREATE TABLE current AS SELECT * FROM current")
         del current
+        for column in self.contract.columns:
+            if column.name not in present:  # in a dry run, which does not add columns to the table
+                kind = DUCKDB_TYPES.get(column.kind, column.kind)
+                self.connection.execute(f'ALTER TABLE current ADD COLUMN "{column.name}" {kind}')
 
     def _key_ranges(self, relation: str) -> dict[str, list[Range]]:
         """Returns the ranges of each column of the key, whose name is in quotes."""

@@ -28,13 +28,14 @@ def find_parent_keys(
     """
     into = parent_relation(what, parent)
     table = delta.existing_table(tables.table(parent.dataset), tables.storage_options)
-    if table is None or not all(ranges):
-        connection.execute(f"CREATE TABLE {into} AS SELECT {_as_keys(parent, parent.columns)} FROM judged_rows LIMIT 0")
-        return into
+    connection.execute(f"CREATE TABLE {into} AS SELECT {_as_keys(parent, parent.columns)} FROM judged_rows LIMIT 0")
+    would_be = delta.existing_table(str(tables.dry_run / parent.dataset), {}) if tables.dry_run else None
     keys = {f'"{key}"': found for key, found in zip(parent.keys, ranges, strict=True)}
-    found = delta.look_up(table, parent.keys, within_each(keys, sql_literal) + condition)
-    connection.execute(f"CREATE TABLE {into} AS SELECT {_as_keys(parent, parent.keys)} FROM found")
-    del found
+    for each in (table, would_be):
+        if each is not None and all(ranges):
+            found = delta.look_up(each, parent.keys, within_each(keys, sql_literal) + condition)
+            connection.execute(f"INSERT INTO {into} SELECT {_as_keys(parent, parent.keys)} FROM found")
+            del found
     return into
 
 

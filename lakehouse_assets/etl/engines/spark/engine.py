@@ -50,6 +50,23 @@ class SparkEngine:
                     # A JVM that died has nothing to free. The error that tells why is raised anyway.
                     load.forget()
 
+    def plan_faults(self, contract: Contract, *, rules_only: bool = False) -> list[str]:
+        from pyspark.errors import PySparkException
+
+        from lakehouse_assets.etl.plan.trial import faults_of_plan
+
+        spark = self._own_session()
+
+        def create(name: str, query: str) -> str | None:
+            try:
+                spark.sql(query).createOrReplaceTempView(name)
+            except PySparkException as error:
+                return str(error)
+            return None
+
+        with failures_named(contract):
+            return faults_of_plan(contract, "Spark", create, rules_only=rules_only)
+
     def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:
         from lakehouse_assets.etl.engines.spark.delta import Table
 
@@ -63,15 +80,16 @@ class SparkEngine:
             found = [Table(spark, uri) for uri in (tables.table(contract.dataset), tables.rejects(contract.dataset))]
             return [Maintained(table.uri, *table.maintain(retain_hours)) for table in found if table.exists]
 
-    def _own_session(self, tables: Tables) -> SparkSession:
-        """Returns a session of the process's Spark with its own views and settings.
+    def _own_session(self, tables: Tables | None = None) -> SparkSession:
+        """Returns a session of the process's Spark with its own views and settings. `tables`: those that it reaches.
 
         Objects of former loads are collected first. Python's handles of Spark's objects form cycles, and the JVM keeps
         everything that they refer to (measured: 17 MB per load, until the JVM ran out of memory).
         """
         gc.collect()
         spark = self.session().newSession()
-        for name, value in (SURE | bucket_options(urlparse(tables.data).netloc, self.environment)).items():
+        options = bucket_options(urlparse(tables.data).netloc, self.environment) if tables else {}
+        for name, value in (SURE | options).items():
             spark.conf.set(name, value)
         return spark
 

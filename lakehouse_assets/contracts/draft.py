@@ -1,0 +1,147 @@
+"""Writes a draft of a contract from the facts about a file's columns. What the file shows is stated; what it only
+suggests is a comment, for the person who corrects the draft.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lakehouse_assets.contracts.keys import KEY_KINDS
+from lakehouse_assets.contracts.model import Contract, Kind
+from lakehouse_assets.contracts.reader import IDENTIFIER, RESERVED, RESERVED_DATASETS, VERSION_KINDS
+
+LOGICAL_TYPES = {
+    Kind.INT: "integer",
+    Kind.BIGINT: "integer",
+    Kind.DOUBLE: "number",
+    Kind.STRING: "string",
+    Kind.DATE: "date",
+    Kind.TIMESTAMP: "timestamp",
+}
+NUMBERS = {Kind.INT, Kind.BIGINT, Kind.DOUBLE}
+CHANGED = re.compile(r"updated|modified|changed|version")
+"""In the name of a column that may say which of two rows is newer."""
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """What a file's rows say of a column. `header`: its name in the file. `is_unique`: each row has a value of its own.
+    `least`, `most`: of its values. `values`: all of them, if it is a text with a few that occur again and again.
+    """
+
+    name: str
+    header: str
+    kind: Kind
+    required: bool
+    is_unique: bool
+    least: Any
+    most: Any
+    values: tuple[str, ...] = ()
+
+
+def column_name(header: str) -> str | None:
+    """The name that a contract gives to a column of a file; None if it cannot have one."""
+    name = re.sub(r"[^a-z0-9]+", "_", header.strip().casefold()).strip("_")
+    return name if IDENTIFIER.match(name) and name not in RESERVED else None
+
+
+def dataset_name(file: str) -> str:
+    """The name of a dataset, from the name of its file without dates and numbers: `Orders_2025-04.csv` is `orders`."""
+    words = [word for word in re.split(r"[^a-z0-9]+", file.casefold().split(".")[0]) if word and not word.isdigit()]
+    name = "_".join(words)
+    return name if IDENTIFIER.match(name) and name not in RESERVED_DATASETS else "dataset"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What files show: the number of their `rows`, and their columns. `pairs`: two columns each that have other values
+    in each row together, looked for if no column has by itself.
+    """
+
+    rows: int
+    columns: tuple[ColumnFacts, ...]
+    pairs: tuple[tuple[str, str], ...] = ()
+
+
+def able_keys(columns: Sequence[ColumnFacts], dataset: str) -> list[ColumnFacts]:
+    """The columns that can be a key, alone or with others: first those that are named like an identifier."""
+    able = [column for column in columns if column.required and column.kind in KEY_KINDS]
+    own = {"id", f"{dataset}_id", f"{dataset.removesuffix('s')}_id"}
+    return sorted(able, key=lambda column: (column.name not in own, not column.name.endswith("id")))
+
+
+def draft(dataset: str, facts: Facts, left_out: Sequence[str], there: Sequence[Contract], origin: str) -> str:
+    """The document, as YAML. `left_out`: headers that no column can be named after. `there`: contracts whose keys the
+    columns may refer to. `origin`: the files, in words. A column that can be a key must be there.
+    """
+    columns = facts.columns
+    able = able_keys(columns, dataset)
+    unique = [(column.name,) for column in able if column.is_unique] or facts.pairs
+    key = unique[0] if unique else (able[0].name,)
+    lines = [
+        f"# A draft from {origin}, by `lakehouse contract new`. Correct it, and fill in the descriptions.",
+        "# A comment below a column is what the values suggest: remove the # to make it a rule.",
+        "apiVersion: v3.1.0",
+        "kind: DataContract",
+        f"id: {dataset}",
+        f"name: {dataset}",
+        "version: 1.0.0",
+        "status: draft",
+        "schema:",
+        f"  - name: {dataset}",
+        "    logicalType: object",
+        "    physicalType: table",
+        f'    description: "The rows of {dataset}."',
+        *_versions(columns),
+        *(f"    # The column {json.dumps(header)} is left out: rename it in the file." for header in left_out),
+        "    properties:",
+    ]
+    for column in columns:
+        lines += _property(column, key, dataset, there, is_unique=bool(unique))
+    return "\n".join(lines) + "\n"
+
+
+def _versions(columns: Sequence[ColumnFacts]) -> Iterator[str]:
+    for column in columns:
+        if column.required and column.kind in VERSION_KINDS and CHANGED.search(column.name):
+            yield "    # If it says which of two rows with one key is newer:"
+            yield f"    # customProperties: [{{property: version, value: {column.name}}}]"
+            return
+
+
+def _property(
+    column: ColumnFacts, key: tuple[str, ...], dataset: str, there: Sequence[Contract], *, is_unique: bool
+) -> Iterator[str]:
+    yield f"      - name: {column.name}"
+    yield f"        description: {json.dumps(column.header.strip(), ensure_ascii=False)}"
+    yield f"        logicalType: {LOGICAL_TYPES[column.kind]}"
+    yield f"        physicalType: {column.kind}"
+    yield f"        required: {str(column.required).lower()}"
+    if column.name in key:
+        yield "        primaryKey: true" if is_unique else "        primaryKey: true # not unique: choose the right key"
+        if len(key) > 1:
+            yield f"        primaryKeyPosition: {key.index(column.name) + 1}"
+    elif column.is_unique and column.kind in KEY_KINDS:
+        yield "        # each value occurs once: it may be the key"
+    if column.values:
+        yield f"        # enum: {json.dumps(list(column.values), ensure_ascii=False)}"
+    elif column.kind in NUMBERS and column.least is not None:
+        yield f"        # logicalTypeOptions: {{minimum: {column.least}, maximum: {column.most}}}"
+    elif column.kind in (Kind.DATE, Kind.TIMESTAMP) and column.least is not None:
+        yield f"        # from {column.least} to {column.most}"
+    if key != (column.name,):
+        for parent in there:
+            if parent.dataset != dataset and _refers_to(column, parent):
+                yield f"        # relationships: [{{type: foreignKey, to: {parent.dataset}.{parent.keys[0]}}}]"
+
+
+def _refers_to(column: ColumnFacts, parent: Contract) -> bool:
+    if len(parent.keys) != 1:
+        return False
+    [key] = parent.keys
+    names = {key, f"{parent.dataset}_{key}", f"{parent.dataset.removesuffix('s')}_{key}"}
+    return column.name in names - {"id"} and parent.column(key).kind == column.kind

@@ -1,0 +1,184 @@
+"""The facts about the columns of files for which there is no contract yet: they are read as any load reads them, and a
+type fits a column if each of its values has the type's written form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
+
+import duckdb
+
+from lakehouse_assets.contracts import Column, Contract, Kind
+from lakehouse_assets.contracts.draft import ColumnFacts, Facts, able_keys, column_name
+from lakehouse_assets.errors import BadData
+from lakehouse_assets.etl.engines.base import RawFile
+from lakehouse_assets.etl.engines.embedded.raw import judge_files
+from lakehouse_assets.etl.plan import for_duckdb
+from lakehouse_assets.etl.plan.types import blank, text_of, texts, typed
+from lakehouse_assets.landing.column_names import normalise
+from lakehouse_assets.landing.convert import WORKBOOK_MAGIC
+from lakehouse_assets.landing.csv_files.preflight import UnusableError, first_records_of, preflight
+
+GUESSES = (Kind.INT, Kind.BIGINT, Kind.DOUBLE, Kind.DATE, Kind.TIMESTAMP)
+"""The types in the order in which they are tried; a column that has none of them is text."""
+FEW, OFTEN = 10, 5
+"""A text has a few values if it has at most so many, and each occurs so often on average."""
+MOST_IN_PAIRS = 8
+"""Columns whose pairs are looked at."""
+CODE = r"'^ *[+-]?0[0-9]'"
+"""A number that begins with a zero, such as 00123, is a code: as a number it would lose its zeros."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header of a file: its names, and the column of a contract for each; None if there can be none."""
+
+    texts: tuple[str, ...]
+    names: tuple[str | None, ...]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The name in the file by the name of the column."""
+        return {name: text for name, text in zip(self.names, self.texts, strict=True) if name}
+
+    @property
+    def left_out(self) -> list[str]:
+        return [text for text, name in zip(self.texts, self.names, strict=True) if name is None]
+
+
+def header_of(path: Path) -> Header:
+    """Reads the header of a CSV file: the first record that fills as many fields as the widest one. Raises BadData if
+    there is none.
+    """
+    with path.open("rb") as file:
+        if file.read(4).startswith(WORKBOOK_MAGIC):
+            raise BadData(
+                f"{path} is a workbook or an archive: save the sheet as CSV, and draft the contract from that."
+            )
+    try:
+        read = first_records_of(path)
+    except UnusableError as unusable:
+        raise BadData(f"{path} {unusable}") from unusable
+    widest = max((record for records in read for record in records), key=lambda each: _filled(each.cells), default=None)
+    if widest is None or not _filled(widest.cells):
+        raise BadData(f"{path} is empty: a draft needs a header and rows.")
+    records = next(records for records in read if widest in records)
+    cells = next(record.cells for record in records if _filled(record.cells) == _filled(widest.cells))
+    names: list[str | None] = []
+    for text in cells:
+        name = column_name(text)
+        names.append(name if name and name not in names and normalise([text], [name]) == (name,) else None)
+    if not any(names):
+        raise BadData(f"{path} has no column name in its header: the first line must name the columns.")
+    return Header(cells, tuple(names))
+
+
+def facts_of(paths: Sequence[Path], header: Header, dataset: str, scratch: Path, memory_mb: int) -> Facts:
+    """The facts about files with this header. Rows that cannot be read as the header says are left out. Raises BadData,
+    naming the file, if one cannot be read.
+    """
+    contract = _as_texts(header.columns)
+    files = [_raw_file(path, contract) for path in paths]
+    with closing(
+        duckdb.connect(config={"memory_limit": f"{memory_mb}MB", "temp_directory": str(scratch)})
+    ) as connection:
+        connection.execute("SET TimeZone='UTC'; SET enable_progress_bar=false")
+        texts_of = ", ".join(f'"{name}" VARCHAR' for name in contract.names)
+        connection.execute(f"CREATE TABLE judged_rows (file_no INTEGER, {texts_of}, broken VARCHAR, warned VARCHAR)")
+        judge_files(connection, contract, files, scratch)
+        connection.execute("CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM judged_rows WHERE broken IS NULL")
+        [(rows,)] = connection.execute("SELECT count(*) FROM raw").fetchall()
+        if not rows:
+            raise BadData(f"{paths[0]} has no row that can be read: a draft needs rows.")
+        typed_columns = _typed(connection, contract.columns)
+        columns = tuple(_facts(connection, column, header.columns[column.name], rows) for column in typed_columns)
+        able = [column.name for column in able_keys(columns, dataset)]
+        alone = any(column.is_unique for column in columns if column.name in able)
+        return Facts(rows, columns, () if alone else _pairs(connection, able[:MOST_IN_PAIRS], rows))
+
+
+def _pairs(connection: duckdb.DuckDBPyConnection, names: Sequence[str], rows: int) -> tuple[tuple[str, str], ...]:
+    pairs = list(combinations(names, 2))
+    if not pairs:
+        return ()
+    counts = ", ".join(f'count(DISTINCT (trim("{one}"), trim("{other}")))' for one, other in pairs)
+    [found] = connection.execute(f"SELECT {counts} FROM raw").fetchall()
+    return tuple(pair for pair, distinct in zip(pairs, found, strict=True) if distinct == rows)
+
+
+def _filled(cells: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in cells)
+
+
+def _as_texts(names: dict[str, str]) -> Contract:
+    columns = tuple(Column(name, Kind.STRING, required=False, description="") for name in names)
+    return Contract(
+        dataset="draft",
+        document="",
+        contract_version="",
+        description="",
+        columns=columns,
+        keys=(),
+        version=None,
+        partition=None,
+        parents=(),
+        rules=(),
+        sample_rows=1,
+        job="draft",
+        allows_unknown=True,
+    )
+
+
+def _raw_file(path: Path, contract: Contract) -> RawFile:
+    found = preflight(path, contract)
+    if found.problem:
+        raise BadData(f"{path} {found.problem}")
+    return RawFile(path.name, path.name, datetime.now(UTC), str(path.resolve()), found.dialect)
+
+
+def _typed(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> list[Column]:
+    """The columns with the first type of GUESSES that each value has; a column without a value is text."""
+    chosen: dict[str, Kind] = {}
+    for kind in GUESSES:
+        tried = [replace(column, kind=kind) for column in columns if column.name not in chosen]
+        if not tried:
+            break
+        read = ", ".join(text for column in tried for text in texts(column))
+        misfits = ", ".join(
+            f"count(CASE WHEN NOT ({blank(text_of(column))}) AND (({typed(column)}) IS NULL OR {text_of(column)} RLIKE"
+            f" {CODE}) THEN 1 END), count(CASE WHEN NOT ({blank(text_of(column))}) THEN 1 END)"
+            for column in tried
+        )
+        sql = f"WITH as_read AS (SELECT {read} FROM raw) SELECT {misfits} FROM as_read"
+        [found] = connection.execute(for_duckdb(sql)).fetchall()
+        for place, column in enumerate(tried):
+            misfitting, present = found[2 * place : 2 * place + 2]
+            if present and not misfitting:
+                chosen[column.name] = kind
+    return [replace(column, kind=chosen.get(column.name, Kind.STRING)) for column in columns]
+
+
+def _facts(connection: duckdb.DuckDBPyConnection, column: Column, header: str, rows: int) -> ColumnFacts:
+    sql = f"WITH as_read AS (SELECT {', '.join(texts(column))} FROM raw) SELECT {typed(column)} AS value FROM as_read"
+    values = f"({for_duckdb(sql)})"
+    [(present, distinct, least, most)] = connection.execute(
+        f"SELECT count(value), count(DISTINCT value), min(value), max(value) FROM {values}"
+    ).fetchall()
+    few: list[tuple[str]] = []
+    if column.kind is Kind.STRING and 0 < distinct <= min(FEW, present / OFTEN):
+        few = connection.execute(f"SELECT DISTINCT value FROM {values} WHERE value IS NOT NULL ORDER BY 1").fetchall()
+    return ColumnFacts(
+        column.name,
+        header,
+        column.kind,
+        required=present == rows,
+        is_unique=distinct == rows,
+        least=least,
+        most=most,
+        values=tuple(value for (value,) in few),
+    )
