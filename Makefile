@@ -14,7 +14,7 @@ FIND_PYTHON = for python in $(PYTHON); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup spark server demo test test-fast test-trino check check-deploy format docs picture reference dist bench synth deploy smoke acceptance destroy diff lock log-store clean
+.PHONY: help setup spark server demo test test-fast test-trino check check-deploy format docs picture reference dist bench synth deploy ui smoke acceptance destroy diff lock log-store clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -82,14 +82,17 @@ synth: .venv/installed-deploy ## make the CloudFormation templates anew after a 
 deploy: .venv/installed-deploy ## create or update everything in the AWS account of your environment (docs/how-to/deploy-to-aws.md); YES=1 asks nothing
 	@$(BIN)/python -m aws_deploy.deploy up $(if $(YES),--yes)
 
+ui: .venv/installed-deploy ## open Dagster's user interface on ECS at http://127.0.0.1:3000, by a session of AWS Systems Manager; UI_PORT=8080: at another port
+	@$(BIN)/python -m aws_deploy.deploy ui $(if $(UI_PORT),--port $(UI_PORT))
+
 smoke: .venv/installed-deploy ## ask a deployment whether it works; LOAD=1 loads sample files into it
 	@$(BIN)/python -m aws_deploy.deploy smoke $(if $(LOAD),--load)
 
 acceptance: .venv/installed-deploy ## does everything work in an account? Deploys under names of its own, loads a batch by each path, reports, removes it; YES=1 asks nothing, KEEP=1 removes nothing
 	@$(BIN)/python -m aws_deploy.acceptance $(if $(YES),--yes) $(if $(KEEP),--keep)
 
-destroy: .venv/installed-deploy ## remove the deployment; DATA=1 also the bucket and all that is in it; YES=1 asks nothing
-	@$(BIN)/python -m aws_deploy.deploy down $(if $(YES),--yes) $(if $(DATA),--data)
+destroy: .venv/installed-deploy ## remove the deployment; DATA=1 also the bucket and all that is in it; DAGSTER=1 only Dagster on ECS; YES=1 asks nothing
+	@$(BIN)/python -m aws_deploy.deploy down $(if $(YES),--yes) $(if $(DATA),--data) $(if $(DAGSTER),--dagster)
 
 diff: .venv/installed-deploy aws_deploy/node_modules/.installed ## what a deployment would change, by CDK's command line
 	@cd aws_deploy && JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 npx --no-install cdk diff --method=template

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aws_deploy.ecs_settings import OnEcs
+
 DPU_HOUR = 0.44
 LAMBDA_GB_SECOND = 0.0000166667
 TRANSITION = 0.000025
@@ -19,6 +21,19 @@ METRIC_MONTH = 0.30
 S3_LISTING = 0.000005
 SQS_MILLION = 0.40
 HOURS_OF_A_MONTH = 730
+FARGATE_VCPU_HOUR = 0.04048
+FARGATE_GB_HOUR = 0.004445
+FARGATE_DISK_GB_HOUR = 0.000111
+FARGATE_FREE_DISK_GB = 20
+PUBLIC_ADDRESS_HOUR = 0.005
+NAT_HOUR = 0.045
+DATABASE_HOUR = 0.016
+DATABASE_GB_MONTH = 0.115
+DATABASE_GB = 20
+SECRET_MONTH = 0.40
+ZONE_MONTH = 0.50
+ECR_GB_MONTH = 0.10
+BALANCER_HOUR = 0.0225
 """List prices of us-east-1, November 2026, in dollars."""
 
 
@@ -53,6 +68,13 @@ ASSUMED = Assumed()
 ALARMS = 13
 LISTINGS_OF_A_MONTH = 4380
 POLLS_OF_A_MONTH = 650_000
+SERVICES = {"webserver": (0.5, 1), "daemon": (0.5, 1), "code server": (0.5, 2)}
+"""vCPUs and GB of the tasks of Dagster's services; a test compares them with the templates."""
+DAGSTER_ALARMS = 2
+IMAGE_GB = 2.5
+"""Five images, which share most of their layers or not."""
+RUN_MINUTES = 6
+"""A run of a small batch with Glue, with the start of its task."""
 
 
 def dpus(seconds: float) -> float:
@@ -84,6 +106,52 @@ def idle_month() -> dict[str, float]:
         "listing the bucket every 10 min": LISTINGS_OF_A_MONTH * (lambdas(1.73) + 3 * S3_LISTING),
         "Lambda polling the queue": POLLS_OF_A_MONTH / 1e6 * SQS_MILLION,
     }
+
+
+def fargate(vcpus: float, gb: float, hours: float, disk_gb: float = 0) -> float:
+    """Dollars for a task of Fargate. 20 GB of its disk are free."""
+    disk = max(disk_gb - FARGATE_FREE_DISK_GB, 0) * FARGATE_DISK_GB_HOUR
+    return (vcpus * FARGATE_VCPU_HOUR + gb * FARGATE_GB_HOUR + disk) * hours
+
+
+def dagster_month(chosen: OnEcs) -> dict[str, float]:
+    """Dollars per month of an idle Dagster on ECS, by item."""
+    month = HOURS_OF_A_MONTH
+    small = chosen.dagster == "small"
+    tasks = 1 if small else len(SERVICES)
+    own_size = fargate(chosen.dagster_cpu / 1024, chosen.dagster_memory_mb / 1024, month, chosen.dagster_disk_gb)
+    costs = {
+        "tasks": own_size if small else sum(fargate(vcpus, gb, month) for vcpus, gb in SERVICES.values()),
+        "database": DATABASE_HOUR * month + DATABASE_GB * DATABASE_GB_MONTH,
+        "password, alarms, image": SECRET_MONTH + DAGSTER_ALARMS * ALARM_MONTH + METRIC_MONTH + IMAGE_GB * ECR_GB_MONTH,
+    }
+    if chosen.network == "public":
+        costs["public addresses"] = tasks * PUBLIC_ADDRESS_HOUR * month
+    elif not chosen.subnets:
+        costs["NAT gateway"] = (NAT_HOUR + PUBLIC_ADDRESS_HOUR) * month
+    if not small:
+        costs["name of the code server"] = ZONE_MONTH
+    if chosen.ui != "private":
+        costs["load balancer"] = (BALANCER_HOUR + 2 * PUBLIC_ADDRESS_HOUR) * month
+    return costs
+
+
+def dagster_batch(chosen: OnEcs) -> float:
+    """Dollars for the task of a run. With `small` there is none."""
+    if chosen.dagster == "small":
+        return 0
+    hours = RUN_MINUTES / 60
+    return fargate(chosen.dagster_cpu / 1024, chosen.dagster_memory_mb / 1024, hours, chosen.dagster_disk_gb)
+
+
+def dagster_in_words(chosen: OnEcs) -> str:
+    """What Dagster on ECS costs, as a sentence for whoever is asked to deploy it."""
+    month, run = sum(dagster_month(chosen).values()), dagster_batch(chosen)
+    of_a_run = f"and ${run:.3f} for the task of each run" if run else "and nothing more for a run"
+    return (
+        f"Dagster on ECS ({chosen.dagster}) costs about ${month:.0f} a month, idle or not, {of_a_run}. Glue and Athena"
+        " are extra (docs/costs.md)."
+    )
 
 
 def batch(engine: str, assumed: Assumed = ASSUMED) -> dict[str, float]:

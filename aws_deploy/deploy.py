@@ -13,15 +13,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from aws_deploy.costs import dagster_in_words
+from aws_deploy.dagster.preparation import Prepared, prepare
+from aws_deploy.dagster.rollout import build_image, is_deployed, remove_dagster, roll_out_dagster
+from aws_deploy.dagster.smoke import dagster_runs
+from aws_deploy.dagster.ui import forward
+from aws_deploy.ecs_names import UI_PORT
+from aws_deploy.ecs_settings import OnEcs
 from aws_deploy.embedded import stored_templates
 from aws_deploy.packaging import AWS_LAMBDA, Target
 from aws_deploy.presets import PRESETS, Preset
+from aws_deploy.removal import delete_bucket, delete_key, empty
 from aws_deploy.rollout import Templates, roll_out
-from aws_deploy.settings import Deployment, built_in_settings, lakehouse_settings, read_deployment
+from aws_deploy.settings import Deployment, built_in_settings, read_choices
 from aws_deploy.smoke import smoke_test
 from aws_deploy.synth import synthesize
 from lakehouse_assets.aws.client import Aws, failures_named
@@ -32,8 +40,8 @@ from lakehouse_assets.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-PARAMETERS = {"orchestrator", "preset"}
-"""Choices that do not change a template: a parameter of it, and which template it is."""
+PARAMETERS = {"orchestrator", "preset", *OnEcs.model_fields}
+"""Choices that do not change the two templates: a parameter of one, which template it is, and those of Dagster."""
 IN_TEMPLATES = ("contracts", "glue_job")
 """Settings of the lakehouse that are part of the templates, not parameters."""
 OF_A_DEPLOYMENT = ("engine", "auto_bytes", "gate", "reject_limit", "reject_warning", *IN_TEMPLATES)
@@ -47,9 +55,14 @@ def up(yes: Yes = False) -> None:
     """Create or update the deployment, so that it matches this checkout. Can be repeated at any time."""
     with errors_printed():
         deployment, settings, aws = _deployment_and_account()
+        prepared = prepare(deployment, settings, aws)
+        if prepared:
+            print(dagster_in_words(deployment))
         ask_first(f"Deploy {deployment.preset} with bucket {settings.bucket} to {_account(aws)}?", yes, "make deploy")
-        outputs = deploy(deployment, settings, aws)
+        outputs = deploy(deployment, settings, aws, AWS_LAMBDA, prepared)
         _print_usage(settings, aws, outputs)
+        if prepared and deployment.ui == "private":
+            print("  make ui    # Dagster's user interface, at http://127.0.0.1:3000")
 
 
 @app.command()
@@ -59,10 +72,15 @@ def down(
         bool,
         typer.Option("--data", help="Also remove the bucket with every table, every file and every version."),
     ] = False,
+    dagster: Annotated[bool, typer.Option("--dagster", help="Remove Dagster on ECS, and nothing else.")] = False,
 ) -> None:
     """Remove the deployment. The storage stack with the data stays, unless --data is given."""
     with errors_printed():
         deployment, settings, aws = _deployment_and_account()
+        if dagster:
+            ask_first(f"Remove Dagster on ECS from {_account(aws)}?", yes, "make destroy DAGSTER=1")
+            remove_dagster(deployment.chosen_preset, aws, data=data, log=print)
+            return
         what = (
             f"the pipeline AND ALL DATA in bucket {settings.bucket}"
             if data
@@ -81,20 +99,46 @@ def smoke(
     """Test whether a deployment works. Nothing is changed, unless --load is given."""
     with errors_printed():
         deployment, settings, aws = _deployment_and_account()
+        if deployment.has_dagster:
+            dagster_runs(deployment.chosen_preset, aws, print)
         smoke_test(deployment.chosen_preset, settings, aws, load=load, log=print)
 
 
-def deploy(deployment: Deployment, settings: Settings, aws: Aws, target: Target = AWS_LAMBDA) -> dict[str, str]:
-    """Creates or updates both stacks and the code. Returns the stacks' outputs."""
-    return roll_out(
-        aws,
-        settings,
-        deployment.chosen_preset,
-        templates_for(deployment, settings),
-        deployment.orchestrator,
-        target,
-        print,
-    )
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option("--port", help="The port of this machine.", min=1, max=65535)] = UI_PORT,
+) -> None:
+    """Forward a port of this machine to Dagster's user interface, until Ctrl-C."""
+    with errors_printed():
+        raise typer.Exit(forward(read_choices()[0].chosen_preset, Aws(), port))
+
+
+def deploy(
+    deployment: Deployment,
+    settings: Settings,
+    aws: Aws,
+    target: Target = AWS_LAMBDA,
+    prepared: Prepared | None = None,
+) -> dict[str, str]:
+    """Creates or updates the stacks and the code. Returns the stacks' outputs. `prepared`: what Dagster needs, if the
+    deployment has Dagster.
+
+    Until Dagster runs for the first time, new files start the state machine: no file waits for a Dagster that is not
+    there.
+    """
+    preset, templates = deployment.chosen_preset, templates_for(deployment, settings)
+    runs = is_deployed(preset, aws)
+    if prepared is None:
+        if runs:
+            print(f"Stack {preset.dagster_stack} is deployed, but not asked for. To remove it: make destroy DAGSTER=1")
+        return roll_out(aws, settings, preset, templates, deployment.starts_batches, target, print)
+    built = build_image(prepared, settings, print)
+    starts = deployment.starts_batches if runs else "state_machine"
+    outputs = roll_out(aws, settings, preset, templates, starts, target, print)
+    outputs |= roll_out_dagster(deployment, settings, aws, prepared, built, outputs, print)
+    if starts != deployment.starts_batches:
+        outputs |= roll_out(aws, settings, preset, templates, deployment.starts_batches, target, print)
+    return outputs
 
 
 def templates_for(deployment: Deployment, settings: Settings) -> Templates:
@@ -120,6 +164,8 @@ def remove(preset: Preset, settings: Settings, aws: Aws, *, data: bool) -> None:
     refuse_other_names(preset, settings, aws)
     bucket = _deployed_bucket(preset, aws)
     key = (outputs_of(cloudformation, preset.storage_stack) or {}).get("KeyArn")
+    # First: its tasks have a role of the pipeline stack.
+    remove_dagster(preset, aws, data=data, log=print)
     bring_down(cloudformation, preset.pipeline_stack, print)
     if not data:
         return
@@ -129,11 +175,11 @@ def remove(preset: Preset, settings: Settings, aws: Aws, *, data: bool) -> None:
         return
     # Before the stack is deleted, which names the bucket: emptying takes long, and can be repeated if interrupted.
     with failures_named(f"Emptying bucket {bucket}"):
-        _empty(s3, bucket)
+        empty(s3, bucket)
     if key:
         # Before the stack is deleted, which names the key.
         with failures_named(f"Deleting key {key}"):
-            _delete_key(aws.client("kms"), key)
+            delete_key(aws.client("kms"), key)
     bring_down(cloudformation, preset.storage_stack, print)
     with failures_named(f"Deleting bucket {bucket}"):
         delete_bucket(s3, bucket)
@@ -174,44 +220,9 @@ def _deployed_bucket(preset: Preset, aws: Aws) -> str | None:
     return (deployed_parameters(aws.client("cloudformation"), preset.storage_stack) or {}).get(NAMES["bucket"])
 
 
-def _empty(s3: Any, bucket: str) -> None:
-    """Deletes every version of every object. A bucket that does not exist is empty."""
-    try:
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            if found:
-                s3.delete_objects(
-                    Bucket=bucket,
-                    Delete={
-                        "Objects": [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found],
-                        "Quiet": True,
-                    },
-                )
-    except s3.exceptions.NoSuchBucket:
-        return
-
-
-def _delete_key(kms: Any, key: str) -> None:
-    """Schedules the deletion after the shortest waiting period that AWS offers, unless it is scheduled already."""
-    try:
-        kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
-    except kms.exceptions.KMSInvalidStateException:
-        return
-
-
-def delete_bucket(s3: Any, bucket: str) -> None:
-    """Deletes a bucket with all objects. A bucket that does not exist is not an error."""
-    _empty(s3, bucket)
-    try:
-        s3.delete_bucket(Bucket=bucket)
-    except s3.exceptions.NoSuchBucket:
-        return
-
-
 def _deployment_and_account() -> tuple[Deployment, Settings, Aws]:
-    deployment = read_deployment()
+    deployment, settings = read_choices()
     preset, aws = deployment.chosen_preset, Aws()
-    settings = lakehouse_settings(preset)
     if not os.environ.get("LAKEHOUSE_BUCKET"):
         settings = settings.model_copy(
             update={"bucket": _deployed_bucket(preset, aws) or _new_bucket(settings.bucket, aws)}

@@ -27,9 +27,15 @@ WILDCARDS = {
     r"arn:.*:glue:.*:table/<DatabaseName>/\*": (
         "The tables of the lakehouse's own database: each new contract adds one."
     ),
+    r"arn:.*:logs:.*:log-group:/lakehouse/<AWS::StackName>:\*": "Streams of the stack's own log group: ECS names them.",
+    r"arn:.*:ecs:.*:task/<AWS::StackName>/\*": "Tasks of the stack's own cluster: ECS names them.",
+    r"arn:.*:ecs:.*:task-definition/<AWS::StackName>-run:\*": (
+        "Revisions of the runs' task definition: each deployment that changes it adds one."
+    ),
     r"\*": (
-        "These actions do not support resources: metrics (restricted to Glue's namespaces), X-Ray, and the delivery of"
-        " Step Functions' log."
+        "These actions do not support resources: metrics (restricted to Glue's namespaces), X-Ray, the delivery of"
+        " Step Functions' log, the sign-in to ECR, the sessions of Systems Manager, and the descriptions of task"
+        " definitions and network interfaces."
     ),
 }
 OF_TYPES = {
@@ -54,6 +60,36 @@ OF_TYPES = {
             " of tables."
         )
     },
+    "AWS::EC2::VPC": {
+        "AwsSolutions-VPC7": "Nothing in this VPC can be connected to from outside. Flow logs are up to the account."
+    },
+    "AWS::SecretsManager::Secret": {
+        "AwsSolutions-SMG4": (
+            "A task gets the password when it starts, so a rotation would cut off the running ones. The database can be"
+            " reached only from the tasks' security group."
+        )
+    },
+    "AWS::RDS::DBInstance": {
+        "AwsSolutions-RDS3": (
+            "A second database would double its price. While it is away no batch starts, and no event is lost."
+        ),
+        "AwsSolutions-RDS10": "`make destroy` removes it after a question, and its last snapshot stays.",
+        "AwsSolutions-RDS11": "A port is not a secret. The database is in subnets without a way out.",
+    },
+    "AWS::ECS::Cluster": {
+        "AwsSolutions-ECS4": "Container Insights has a price for each metric. The services' free metrics suffice."
+    },
+    "AWS::ECS::TaskDefinition": {
+        "AwsSolutions-ECS2": "Names and limits only. The one password comes from Secrets Manager."
+    },
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": {
+        "AwsSolutions-ELB2": (
+            "Access logs would need a bucket without the lakehouse's key. The identity provider logs the sign-ins."
+        )
+    },
+    "AWS::EC2::SecurityGroup": {
+        "AwsSolutions-EC23": "DEPLOY_UI_NETWORKS asks for it. The load balancer asks everybody for a sign-in."
+    },
 }
 
 
@@ -68,7 +104,7 @@ def checked(app: cdk.App) -> cdk.App:
 
 def _acknowledge(resource: cdk.CfnResource) -> None:
     findings = dict(OF_TYPES.get(resource.cfn_resource_type, {}))
-    if isinstance(resource, iam.CfnRole):
+    if isinstance(resource, iam.CfnRole | iam.CfnPolicy):
         findings |= {
             f"AwsSolutions-IAM5[Resource::{arn}]": reason for arn in _wildcards(resource) if (reason := reason_for(arn))
         }
@@ -81,9 +117,13 @@ def reason_for(arn: str) -> str | None:
     return next((reason for shape, reason in WILDCARDS.items() if re.fullmatch(shape, arn)), None)
 
 
-def _wildcards(role: iam.CfnRole) -> list[str]:
-    policies = cdk.Stack.of(role).resolve(role.policies) or []
-    statements = [statement for policy in policies for statement in policy["policyDocument"]["Statement"]]
+def _wildcards(holder: iam.CfnRole | iam.CfnPolicy) -> list[str]:
+    stack = cdk.Stack.of(holder)
+    if isinstance(holder, iam.CfnPolicy):
+        documents = [stack.resolve(holder.policy_document)]
+    else:
+        documents = [policy["policyDocument"] for policy in stack.resolve(holder.policies) or []]
+    statements = [statement for document in documents for statement in document["Statement"]]
     arns = [_flat(arn) for statement in statements for arn in _as_list(statement["Resource"])]
     return [arn for arn in dict.fromkeys(arns) if "*" in arn]
 

@@ -39,6 +39,14 @@ class Preset:
     def pipeline_stack(self) -> str:
         return f"{self.stacks}Pipeline"
 
+    @property
+    def image_stack(self) -> str:
+        return f"{self.stacks}Image"
+
+    @property
+    def dagster_stack(self) -> str:
+        return f"{self.stacks}Dagster"
+
 
 ECOMMERCE = Preset(
     name="ecommerce",

@@ -50,13 +50,6 @@ def roll_out(
     """
     cloudformation = aws.client("cloudformation")
     store = Store(aws.client("s3"), settings.bucket)
-
-    def put(template: str) -> str:
-        key = f"{settings.control_prefix}{CODE}{preset.pipeline_stack}.json"
-        store.s3.put_object(Bucket=store.bucket, Key=key, Body=template.encode())
-        # Path style: CloudFormation accepts it as well as the bucket's own host, and the embedded one accepts only it.
-        return f"https://s3.{store.s3.meta.region_name}.amazonaws.com/{store.bucket}/{key}"
-
     storage = bring_up(
         cloudformation, storage_stack or preset.storage_stack, templates.storage, parameters_of(settings), log
     )
@@ -77,9 +70,21 @@ def roll_out(
         templates.pipeline,
         {**parameters_of(settings), **chosen, **located},
         log,
-        put,
+        template_upload(store, settings, preset.pipeline_stack),
     )
     return storage | pipeline
+
+
+def template_upload(store: Store, settings: Settings, stack: str) -> Callable[[str], str]:
+    """A function that uploads a template of this stack and returns its URL, for `bring_up`."""
+
+    def put(template: str) -> str:
+        key = f"{settings.control_prefix}{CODE}{stack}.json"
+        store.s3.put_object(Bucket=store.bucket, Key=key, Body=template.encode())
+        # Path style: CloudFormation accepts it as well as the bucket's own host, and the embedded one accepts only it.
+        return f"https://s3.{store.s3.meta.region_name}.amazonaws.com/{store.bucket}/{key}"
+
+    return put
 
 
 def _located(store: Store, settings: Settings, target: Target, log: Log) -> Mapping[str, str]:

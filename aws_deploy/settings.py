@@ -8,9 +8,10 @@ import os
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
-from aws_deploy.presets import PRESETS, Preset
+from aws_deploy.ecs_settings import OnEcs
+from aws_deploy.presets import ECOMMERCE, PRESETS, Preset
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.settings import Settings, read_settings, validated
 
@@ -20,10 +21,8 @@ LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096,
 """What CloudWatch Logs accepts (PutRetentionPolicy)."""
 
 
-class Deployment(BaseSettings):
+class Deployment(OnEcs):
     """The settings of one deployment. Each is the environment variable DEPLOY_<NAME>."""
-
-    model_config = SettingsConfigDict(env_prefix="DEPLOY_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     preset: str = Field(
         "ecommerce",
@@ -33,11 +32,12 @@ class Deployment(BaseSettings):
         ),
         json_schema_extra={"enum": list(PRESETS)},
     )
-    orchestrator: Literal["state_machine", "dagster"] = Field(
+    orchestrator: Literal["state_machine", "dagster", "both"] = Field(
         "state_machine",
         description=(
-            "What starts a batch when files land. Both are deployed. With `dagster`, files that land start no state"
-            " machine, and Dagster's sensor reads the queue."
+            "What starts a batch when files land. The state machine is always deployed. With `dagster`, files that land"
+            " start no state machine: Dagster is deployed, too (unless DEPLOY_DAGSTER is `own`), and its sensor reads"
+            " the queue. With `both`, Dagster is deployed, and files still start the state machine."
         ),
     )
     worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = Field(
@@ -102,12 +102,38 @@ class Deployment(BaseSettings):
     def chosen_preset(self) -> Preset:
         return PRESETS[self.preset]
 
+    @property
+    def starts_batches(self) -> Literal["state_machine", "dagster"]:
+        """What new files start."""
+        return "dagster" if self.orchestrator == "dagster" else "state_machine"
+
+    @property
+    def has_dagster(self) -> bool:
+        """Whether the deployment runs Dagster on ECS."""
+        return self.orchestrator != "state_machine" and self.dagster != "own"
+
 
 def read_deployment(**overrides: Any) -> Deployment:
     """The deployment's settings of this process; `overrides` take precedence over the environment. Raises
     BadConfiguration that names every variable with an invalid value.
     """
     return validated(Deployment, "These settings of the deployment", overrides)
+
+
+def read_choices() -> tuple[Deployment, Settings]:
+    """The deployment's settings and the lakehouse's. Raises BadConfiguration with the faults of both."""
+    faults, deployment, settings = [], None, None
+    try:
+        deployment = read_deployment()
+    except BadConfiguration as error:
+        faults.append(str(error))
+    try:
+        settings = lakehouse_settings(deployment.chosen_preset if deployment else ECOMMERCE)
+    except BadConfiguration as error:
+        faults.append(str(error))
+    if deployment is None or settings is None:
+        raise BadConfiguration("\n".join(faults))
+    return deployment, settings
 
 
 def lakehouse_settings(preset: Preset) -> Settings:

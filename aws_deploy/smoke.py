@@ -100,7 +100,9 @@ def ended_batch(lakehouse: Lakehouse, machine: str, before: Seen) -> LoadReport:
             if ended.get("error") != LakehouseBusy.__name__:
                 raise NotWorking(f"Execution {execution} failed: {ended.get('error')}: {ended.get('cause')}")
         time.sleep(SECONDS_BETWEEN_LOOKS)
-    raise NotWorking(f"No batch ended in {SECONDS_FOR_A_BATCH} s. Look at the executions of {machine}.")
+    raise NotWorking(
+        f"No batch ended in {SECONDS_FOR_A_BATCH} s. Look at the executions of {machine}, or at the runs in Dagster."
+    )
 
 
 def _failed(lakehouse: Lakehouse, machine: str) -> set[str]:

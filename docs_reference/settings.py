@@ -58,7 +58,8 @@ def settings_page() -> str:
 def variables(kind: type[BaseSettings]) -> dict[str, FieldInfo]:
     """The environment variable of each field of a settings model."""
     prefix = kind.model_config["env_prefix"]
-    return {f"{prefix}{name.upper()}": field for name, field in kind.model_fields.items()}
+    own_first = sorted(kind.model_fields.items(), key=lambda item: item[0] not in kind.__annotations__)
+    return {f"{prefix}{name.upper()}": field for name, field in own_first}
 
 
 def _fields(kind: type[BaseSettings]) -> Iterator[str]:

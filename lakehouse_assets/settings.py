@@ -227,7 +227,10 @@ def validated(kind: type[Kind], named: str, overrides: Mapping[str, Any]) -> Kin
         return kind(**overrides)
     except ValidationError as error:
         prefix = kind.model_config["env_prefix"]
-        faults = [
-            f"  - {prefix}{str(fault['loc'][0]).upper()}={fault['input']!r}: {fault['msg']}" for fault in error.errors()
-        ]
+        faults = []
+        for fault in error.errors():
+            name = f"{prefix}{fault['loc'][0]}".upper()
+            # Somebody may have set the secret itself in place of its name.
+            value = "(not shown)" if name.endswith("SECRET") and fault["input"] else repr(fault["input"])
+            faults.append(f"  - {name}={value}: {fault['msg']}")
         raise BadConfiguration(f"{named} cannot be used:\n" + "\n".join(faults)) from None

@@ -10,10 +10,11 @@ from aws_deploy.acceptance.batches import Batch, load
 from aws_deploy.acceptance.comparison import Found, answers_of, rows_of
 from aws_deploy.acceptance.measures import Figure, Measured
 from aws_deploy.acceptance.plan import LoadPath, Site
-from aws_deploy.deploy import delete_bucket, remove
+from aws_deploy.deploy import remove
 from aws_deploy.embedded import stored_templates
 from aws_deploy.packaging import AWS_LAMBDA, Target
 from aws_deploy.presets import ACCEPTANCE
+from aws_deploy.removal import delete_bucket
 from aws_deploy.rollout import roll_out
 from lakehouse_assets.aws.client import failures_named
 from lakehouse_assets.aws.stacks import outputs_of

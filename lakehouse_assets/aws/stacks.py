@@ -35,9 +35,9 @@ PARAMETERS = {
 MOST_BYTES_IN_A_CALL = 51_200
 """CloudFormation's limit for a template in a call. A longer one has to be in S3."""
 CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
-HOLD_DATA = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SQS::Queue", "AWS::Glue::Database"}
+HOLD_DATA = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SQS::Queue", "AWS::Glue::Database", "AWS::RDS::DBInstance"}
 """Types of resources that an update must not remove or replace: they hold files, the key to encrypted data, messages,
-the catalog's tables.
+the catalog's tables, Dagster's history.
 """
 FAILED_BEFORE_IT_WAS_MADE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS"}
 """States of a stack whose creation failed. CloudFormation requires that it is deleted before it is created again."""

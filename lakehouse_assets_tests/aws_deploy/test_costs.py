@@ -7,6 +7,7 @@ from pathlib import Path
 from aws_deploy import costs
 from aws_deploy.acceptance.plan import price
 from aws_deploy.acceptance.statements import product_statements
+from aws_deploy.settings import Deployment
 from lakehouse_assets.contracts import SHIPPED, read_contracts
 
 DOCS = Path(costs.__file__).parents[1] / "docs"
@@ -49,6 +50,32 @@ def test_the_documents_arithmetic_has_the_assumed_figures() -> None:
     assert row("other Lambdas")[1] == f"{a.other_lambdas} x {a.other_seconds} s x {a.other_gb} GB x $0.0000166667"
     assert row("steps of the state machine")[1] == f"{a.transitions} x $0.000025"
     assert row("alarms")[1] == f"{costs.ALARMS} x $0.10"
+
+
+def test_the_documents_price_of_dagster_is_reckoned_from_the_figures() -> None:
+    full, small = (
+        costs.dagster_month(Deployment.model_construct(dagster=name))  # type: ignore[arg-type]
+        for name in ("full", "small")
+    )
+    assert row("tasks, `full`")[2] == dollars(full.pop("tasks"), 2)
+    assert row("tasks, `small`")[3] == dollars(small.pop("tasks"), 2)
+    for what in full:
+        cells = [dollars(parts[what], 2) if what in parts else "" for parts in (full, small)]
+        assert row(what)[2:] == cells, what
+    whole = [sum(costs.dagster_month(Deployment.model_construct(dagster=name)).values()) for name in ("full", "small")]  # type: ignore[arg-type]
+    assert " | ".join(f"**{dollars(amount, 2)}**" for amount in whole) in DOCUMENT
+    public = costs.dagster_month(Deployment.model_construct(network="public", ui="oidc"))
+    assert f"{dollars(public['public addresses'], 2)} for the addresses of `full`" in DOCUMENT
+    assert f"is {dollars(public['load balancer'], 2)} a month" in DOCUMENT
+    cheapest = sum(costs.dagster_month(Deployment.model_construct(dagster="small", network="public")).values())
+    assert f"`DEPLOY_DAGSTER=small DEPLOY_NETWORK=public` is {dollars(cheapest, 2)} a month" in DOCUMENT
+    assert f"with Glue: {dollars(costs.dagster_batch(Deployment.model_construct()), 3)} with `full`" in DOCUMENT
+    how_to = (DOCS / "how-to" / "deploy-to-aws.md").read_text("utf-8")
+    for amount in (*whole, cheapest):
+        assert f"about {dollars(amount, 0)} a month" in how_to
+    said = costs.dagster_in_words(Deployment.model_construct())
+    assert f"about {dollars(whole[0], 0)} a month" in said
+    assert "$0.006 for the task of each run" in said
 
 
 def test_the_documents_name_the_price_of_an_acceptance() -> None:

@@ -15,6 +15,7 @@ import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 import aws_deploy
+from aws_deploy.synth import TEMPLATES
 from lakehouse_assets_tests.aws_deploy.templates import BOTH, kept
 
 SCHEMAS = Path(cfn_yaml.__file__).parents[1] / "data" / "schemas"
@@ -43,20 +44,31 @@ NOT_USED = {
 code signing, metadata tables …
 """
 
+BALANCERS = ("LoadBalancer", "Listener", "TargetGroup")
+NOT_USED_BY_DAGSTER = {
+    *(NOT_USED - {"ec2:*", "iam:CreateServiceLinkedRole"}),
+    *("ec2:AcceptAddressTransfer", "ec2:*PrivateNatGatewayAddress", "ec2:*VpnGateway*", "ec2:ModifyVpcTenancy"),
+    *("ec2:*EncryptionControl*", "vpc-lattice:*", "vpce:*"),
+    *("iam:*GroupPolicy", "iam:*UserPolicy", "kms:RetireGrant", "ecs:PutAccountSetting*"),
+    *("rds:AddRoleToDBInstance", "rds:RemoveRoleFromDBInstance", "rds:*ReadReplica", "rds:*BackupsReplication"),
+    *("rds:RestoreDBInstance*", "secretsmanager:*Replic*"),
+}
+"""The same for the stacks of Dagster: peering, replicas, clusters of the database …"""
+
 
 @pytest.fixture(scope="module")
 def template() -> dict[str, Any]:
     return dict(cfn_yaml.load(str(TEMPLATE)))
 
 
-def allowed(template: dict[str, Any]) -> list[str]:
+def statements(template: dict[str, Any], *, dagster: bool) -> list[dict[str, Any]]:
     policies = template["Resources"]["DeployRole"]["Properties"]["Policies"]
-    return [
-        action
-        for policy in policies
-        for statement in policy["PolicyDocument"]["Statement"]
-        for action in statement["Action"]
-    ]
+    more = [template["Resources"]["DagsterPolicy"]["Properties"]] if dagster else []
+    return [statement for policy in [*policies, *more] for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def allowed(template: dict[str, Any], *, dagster: bool = False) -> list[str]:
+    return [action for statement in statements(template, dagster=dagster) for action in statement["Action"]]
 
 
 def asked(kind: str) -> set[str]:
@@ -85,6 +97,22 @@ def test_it_may_do_what_cloudformation_asks_of_whoever_makes_the_stacks(template
     assert {kind: missing for kind, missing in lacking.items() if missing} == {}
 
 
+def test_with_dagster_it_may_do_what_those_stacks_ask_as_well(template: dict[str, Any]) -> None:
+    kinds = {
+        resource["Type"]
+        for path in TEMPLATES.glob("dagster-*.json")
+        for resource in json.loads(path.read_text("utf-8"))["Resources"].values()
+    }
+    assert len(kinds) > 20
+    actions = allowed(template, dagster=True)
+    kinds |= {*(f"AWS::ElasticLoadBalancingV2::{it}" for it in BALANCERS)}
+    lacking = {
+        kind: sorted(it for it in asked(kind) if not matches(it, actions) and not matches(it, NOT_USED_BY_DAGSTER))
+        for kind in kinds
+    }
+    assert {kind: missing for kind, missing in lacking.items() if missing} == {}
+
+
 def test_it_may_do_what_a_deployment_calls_itself(template: dict[str, Any]) -> None:
     """Stacks (changes are looked at first), the code's upload, the test of what was deployed, its end."""
     calls = {
@@ -102,15 +130,18 @@ def test_it_may_do_what_a_deployment_calls_itself(template: dict[str, Any]) -> N
         "glue:GetTable",
     }
     assert {call for call in calls if not matches(call, allowed(template))} == set()
+    calls |= {"ecr:GetAuthorizationToken", "ecr:DescribeImages", "ecr:PutImage", "ec2:DescribeSubnets"}
+    calls |= {"ecs:ListServices", "ecs:DescribeServices", "logs:FilterLogEvents"}
+    calls |= {"rds:DescribeDBSnapshots", "rds:DeleteDBSnapshot"}
+    assert {call for call in calls if not matches(call, allowed(template, dagster=True))} == set()
 
 
 def test_it_makes_and_passes_on_no_roles_but_the_stacks_own(template: dict[str, Any]) -> None:
-    for policy in template["Resources"]["DeployRole"]["Properties"]["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
-            if any(action.startswith("iam:") for action in statement["Action"]):
-                assert statement["Resource"] == {
-                    "Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Stacks}*"
-                }
+    for statement in statements(template, dagster=True):
+        if statement["Action"] == ["iam:CreateServiceLinkedRole"]:
+            assert "iam:AWSServiceName" in statement["Condition"]["StringEquals"]
+        elif any(action.startswith("iam:") for action in statement["Action"]):
+            assert statement["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Stacks}*"}
 
 
 def test_only_the_named_subjects_of_github_take_it_on(template: dict[str, Any]) -> None:

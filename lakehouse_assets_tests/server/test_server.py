@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from aws_deploy.ecs_names import HEARTBEAT
 from lakehouse_assets_tests.server.loading import (
     await_batch_under_way,
     await_product,
@@ -77,6 +78,8 @@ def test_files_become_tables_and_their_runs_are_in_the_database(server: Server, 
     number = put_a_product(server)
     await_product(server, database, number)
     assert runs(database) == {"SUCCESS": 1}
+    # The alarm of Dagster on ECS counts these lines.
+    until(lambda: HEARTBEAT in server.log(DAEMON).read_text("utf-8"), f"the daemon logs {HEARTBEAT!r}", pause=1)
     services = yaml.safe_load((FILES / "compose.yaml").read_text("utf-8"))["services"]
     for name in (CODE, DAEMON, WEBSERVER):
         check = [part.replace("4000", str(server.code_port)) for part in services[name]["healthcheck"]["test"][1:]]
