@@ -79,7 +79,7 @@ def _column(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 REFUSED: Mapping[str, Change] = {
-    "A column of a type that there is not": lambda d: _column(d, "weight").update(physicalType="decimal"),
+    "A column of a type that there is not": lambda d: _column(d, "weight").update(physicalType="varchar(10)"),
     "A name with capital letters": lambda d: _column(d, "weight").update(name="Weight"),
     "A reserved name": lambda d: _column(d, "weight").update(name="batch_id"),
     "A position of the key that is there twice": lambda d: [
@@ -91,6 +91,13 @@ REFUSED: Mapping[str, Change] = {
     "An option that nothing checks": lambda d: _column(d, "weight").update(logicalTypeOptions={"multipleOf": 2}),
     "A bound of a text": lambda d: _column(d, "carrier").update(logicalTypeOptions={"minimum": 1}),
     "An allowed value of another type": lambda d: _column(d, "parcels").update(enum=[{"value": "one"}]),
+    "A format of a date that lacks the year": lambda d: _column(d, "delivered_on").update(
+        logicalTypeOptions={"format": "dd.MM."}
+    ),
+    "Two columns of one name in the files": lambda d: _column(d, "weight").update(physicalName="Carrier"),
+    "A calculated column that changes over time": lambda d: _column(d, "sent_month").update(
+        transformLogic="CAST(current_date() AS DATE)"
+    ),
     "A parent without a contract": lambda d: _column(d, "order_id").update(relationships=[{"to": "shops.shop_id"}]),
     "A parent by another column than its key": lambda d: _column(d, "order_id").update(
         relationships=[{"to": "orders.user_id"}]

@@ -6,60 +6,49 @@ reader asks for on the way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from docs_reference.markdown import code
-from lakehouse_assets.contracts import Kind, Severity, WhenAbsent
+from docs_reference.form_words import FORM_WORDS
+from docs_reference.word import (
+    DOCUMENT,
+    ENUM,
+    NUMBER_COLUMN,
+    OPTIONS,
+    PROPERTY,
+    QUALITY,
+    RELATIONSHIP,
+    SCHEMA,
+    SERVER,
+    SYNONYM,
+    TEAM,
+    TEXT,
+    YES_OR_NO,
+    Word,
+    any_of,
+)
+from lakehouse_assets.contracts import Severity, WhenAbsent
+from lakehouse_assets.contracts.encodings import ENCODINGS
 from lakehouse_assets.contracts.keys import KEY_KINDS
 from lakehouse_assets.contracts.reader import PARTITION_KINDS, VERSION_KINDS
+from lakehouse_assets.contracts.types import FITTING, TYPE_NAMES
 
-
-@dataclass(frozen=True)
-class Word:
-    """A word that is read. `place`: the object of the document that it stands in. `custom`: it is the name of an entry
-    of `customProperties`, with a value, rather than a key."""
-
-    place: str
-    name: str
-    meaning: str
-    values: str
-    custom: bool = False
-
-
-def _any_of(values: object) -> str:
-    return ", ".join(code(value) for value in values)  # type: ignore[attr-defined]
-
-
-DOCUMENT, TEAM, SCHEMA, PROPERTY, OPTIONS, ENUM, RELATIONSHIP, QUALITY = (
-    "document",
-    "team",
-    "schema",
-    "properties",
-    "logicalTypeOptions",
-    "enum",
-    "relationships",
-    "quality",
-)
-PLACES = {
-    DOCUMENT: "The document",
-    TEAM: "The team",
-    SCHEMA: "The dataset: the one entry of `schema`",
-    PROPERTY: "A column: an entry of `properties`",
-    OPTIONS: "Bounds of a column: `logicalTypeOptions`",
-    ENUM: "An allowed value: an entry of `enum`",
-    RELATIONSHIP: "A parent: an entry of `relationships`, of the dataset or of a column",
-    QUALITY: "A row rule: an entry of `quality`, of the dataset or of a column",
-}
-"""The objects of a document, in the order of the page."""
-
-TEXT, YES_OR_NO = "a text", "`true` or `false`"
-NUMBER_COLUMN = "a number; for columns of type int, bigint and double"
 WORDS = (
     Word(DOCUMENT, "apiVersion", "The version of the standard.", "a version 3: it begins with `v3.`"),
     Word(DOCUMENT, "version", "The version of the contract. `lakehouse explain` shows it.", TEXT),
     Word(DOCUMENT, "team", "Who answers for the dataset.", "an object, see below"),
+    Word(DOCUMENT, "servers", "Where the files come from. Only the encoding is read.", "a list"),
     Word(DOCUMENT, "schema", "The dataset.", "a list with exactly one entry"),
     Word(TEAM, "name", "The owner of the dataset's assets in Dagster's UI.", TEXT),
+    Word(
+        SERVER,
+        "encoding",
+        "The encoding of the files. A file that is not in it is quarantined. Sheets of workbooks have none.",
+        f"{any_of(ENCODINGS)}; by default `utf-8`; a file in UTF-16 needs a byte order mark",
+    ),
+    Word(
+        SERVER,
+        "path",
+        "The encoding is that of the files in this folder, in the dataset's own one. Without it, of all files.",
+        "a folder such as `berlin` or `berlin/2025`",
+    ),
     Word(
         SCHEMA,
         "name",
@@ -85,7 +74,7 @@ WORDS = (
         SCHEMA,
         "version",
         "The column whose greater value wins among rows of one key. Without it, the time of the file decides.",
-        f"the name of a required column of type {_any_of(sorted(VERSION_KINDS))}",
+        f"the name of a required column of type {any_of(sorted(VERSION_KINDS))}",
         custom=True,
     ),
     Word(
@@ -93,7 +82,14 @@ WORDS = (
         "whenAbsent",
         "What a file that lacks an optional column says of it: nothing, so that the table's value stays; that it is"
         " empty; or the file is quarantined. A column may state its own.",
-        f"{_any_of(WhenAbsent)}; by default `keep`",
+        f"{any_of(WhenAbsent)}; by default `keep`",
+        custom=True,
+    ),
+    Word(
+        SCHEMA,
+        "missingValues",
+        "The texts that mean, beside an empty one, that there is no value. A column may state its own.",
+        "a list of texts; by default none",
         custom=True,
     ),
     Word(
@@ -120,16 +116,42 @@ WORDS = (
     Word(
         PROPERTY,
         "name",
-        "The name of the column, in the files and in the table.",
+        "The name of the column in the table, and in the files.",
         "up to 63 lower-case letters, digits and `_`, beginning with a letter; not a reserved name",
     ),
-    Word(PROPERTY, "physicalType", "The type of the column, see [Types](#types).", _any_of(Kind)),
+    Word(
+        PROPERTY,
+        "physicalName",
+        "Another name of the column in the files. Case, spaces, dashes, underscores and invisible characters do not"
+        " matter. A file with two names of one column is quarantined.",
+        "a text; not a name of another column",
+    ),
+    Word(PROPERTY, "synonyms", "More names of the column in the files.", "a list"),
+    Word(
+        PROPERTY,
+        "transformLogic",
+        "The column is not read from files, but calculated from others, see [Calculated columns](#calculated-columns).",
+        "an expression in Spark SQL; not for the key, the version, or a column with a parent",
+    ),
+    Word(SYNONYM, "synonym", "A name of the column in the files, like physicalName.", "a text"),
+    Word(
+        PROPERTY,
+        "logicalType",
+        "What the values are. It decides the type where physicalType is left out: integer is int, number is double.",
+        f"{any_of(FITTING)}; it must fit physicalType",
+    ),
+    Word(
+        PROPERTY,
+        "physicalType",
+        "The type of the column, see [Types](#types).",
+        f"{any_of(TYPE_NAMES)}; by default that of logicalType",
+    ),
     Word(PROPERTY, "required", "A row without a value is rejected, and a file must have the column.", YES_OR_NO),
     Word(
         PROPERTY,
         "primaryKey",
         "The key: it tells the rows apart. At least one column.",
-        f"`true` for a required column of type {_any_of(sorted(KEY_KINDS))}",
+        f"`true` for a required column of type {any_of(sorted(KEY_KINDS))}",
     ),
     Word(
         PROPERTY,
@@ -141,8 +163,13 @@ WORDS = (
         PROPERTY,
         "partitioned",
         "The table is partitioned by this column. At most one column.",
-        f"`true` for a required column of type {_any_of(sorted(PARTITION_KINDS))}",
+        f"`true` for a required column of type {any_of(sorted(PARTITION_KINDS))}",
     ),
+    Word(PROPERTY, "properties", "Refused, as items and map: a CSV file has no nested values.", "must be absent"),
+    Word(PROPERTY, "items", "Refused, see properties.", "must be absent"),
+    Word(PROPERTY, "map", "Refused, see properties.", "must be absent"),
+    Word(PROPERTY, "semanticType", "Only columns of the table are supported, no measures and dimensions.", "`column`"),
+    Word(PROPERTY, "encryptedName", "Refused: describe the encrypted column as one of its own.", "must be absent"),
     Word(PROPERTY, "unique", "Refused, except at a key of one column: no check would hold it.", "must be absent"),
     Word(PROPERTY, "description", "What the column holds. Dagster's UI and `lakehouse explain` show it.", TEXT),
     Word(PROPERTY, "logicalTypeOptions", "Bounds of the values.", "an object, see below"),
@@ -154,7 +181,7 @@ WORDS = (
         PROPERTY,
         "whenAbsent",
         "As at the dataset, for this column.",
-        _any_of(WhenAbsent),
+        any_of(WhenAbsent),
         custom=True,
     ),
     Word(
@@ -164,6 +191,7 @@ WORDS = (
         "an expression; a dataset is sampled if each required column has one, or a parent",
         custom=True,
     ),
+    *FORM_WORDS,
     Word(OPTIONS, "minimum", "The value is at least this.", NUMBER_COLUMN),
     Word(OPTIONS, "maximum", "The value is at most this.", NUMBER_COLUMN),
     Word(OPTIONS, "exclusiveMinimum", "The value is above this.", NUMBER_COLUMN),
@@ -202,7 +230,7 @@ WORDS = (
     ),
     Word(QUALITY, "type", "The kind of quality rule.", "`custom`"),
     Word(QUALITY, "engine", "Who evaluates it.", "`lakehouse`"),
-    Word(QUALITY, "severity", "A row that breaks the rule is rejected, or loaded and counted.", _any_of(Severity)),
+    Word(QUALITY, "severity", "A row that breaks the rule is rejected, or loaded and counted.", any_of(Severity)),
     Word(
         QUALITY,
         "implementation",

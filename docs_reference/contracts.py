@@ -13,19 +13,24 @@ from docs_reference.contract_rules import (
     REFUSED,
     REFUSED_RULES,
     RULES,
+    example_contract,
     refusal,
     refusal_of_rule,
 )
-from docs_reference.contract_words import DOCUMENT, ENUM, OPTIONS, PLACES, QUALITY, RELATIONSHIP, TEAM, WORDS, Word
+from docs_reference.contract_words import WORDS
 from docs_reference.markdown import block, bullets, code, page, paragraph, plain
+from docs_reference.word import DOCUMENT, ENUM, OPTIONS, PLACES, QUALITY, RELATIONSHIP, SERVER, SYNONYM, TEAM, Word
 from lakehouse_assets.contracts import Kind
-from lakehouse_assets.contracts.reader import RESERVED
+from lakehouse_assets.contracts.columns import RESERVED
+from lakehouse_assets.contracts.derived import MORE_SYNTAX
 from lakehouse_assets.etl.plan.types import FORMS
+from lakehouse_assets.written import LETTERS
 
+STANDARD = "https://bitol-io.github.io/open-data-contract-standard/"
 INTRODUCTION = (
-    "A dataset is one document of the [Open Data Contract Standard](https://bitol-io.github.io/open-data-contract-standard/)"
-    " (ODCS), version 3, in a file `*.odcs.yaml`. This page lists every word that is read. Other words of the standard"
-    " may be there, and are ignored. All faults of all documents are reported in one message."
+    f"A dataset is one document of the [Open Data Contract Standard]({STANDARD}) (ODCS), version 3, in a file"
+    " `*.odcs.yaml`. This page lists every word that is read or refused. Other words of the standard only describe:"
+    " they may be there, and nothing depends on them. All faults of all documents are reported in one message."
 )
 KEY_TEXT = (
     "Two rows of the first contract have the same key if both columns are equal. Each column of a key is required: a"
@@ -38,6 +43,34 @@ LONGEST = 100
 TYPES = (
     "A type is a written form: a pattern and a range. It is not what the cast of an engine accepts. Spaces around a"
     " value are ignored, except in a string. A text that is empty, or of spaces only, is a missing value."
+)
+MONEY = (
+    "Amounts of money are decimals, because a double only approximates most of them. The shipped contract of orders"
+    " keeps `total_amount` a double, as the files of its example have it. Change its physicalType to `decimal(10,2)`"
+    " before the table exists; a table that exists has to be migrated."
+)
+FORM_TEXT = (
+    "A column may declare another form than that of its type: decimalChar, groupChar and percent for numbers, format,"
+    " defaultTimezone, unixTime and zoneNames for dates and timestamps. Only this form is read, nothing is guessed,"
+    " and a row with another one is rejected. Cells of workbooks that are numbers, dates or booleans are written in the"
+    " declared form. A format has these letters, those of the JDK's DateTimeFormatter. Brackets are around what may be"
+    " left out, and texts in single quotes are taken as they are: `dd.MM.yyyy HH:mm[:ss]`, `yyyy-MM-dd '00:00:00'`."
+)
+MEANINGS = {
+    **{letters: meaning for letters, meaning in LETTERS.items() if meaning not in ("fraction", "offset", "zone")},
+    "S to SSSSSSSSS": "decimals of a second, one for each letter; after the sixth they must be zeros",
+    "X, XX, XXX": "an offset such as +02, +0200 or +02:00, or Z",
+    "x, xx, xxx, Z": "an offset such as +02, +0200, +02:00 or +0200, without Z",
+    "z": "the name of a time zone, see zoneNames",
+}
+CALCULATED = (
+    "`transformLogic` is an expression over columns of the files. It may use what a [row rule](#row-rules) may, and"
+    f" {MORE_SYNTAX.replace('CAST(date', '`CAST(date', 1).replace(', date', '`, `date')}`. Its type must be that of"
+    " the column; arithmetic gives a double. The day, the month and the hour of a timestamp are those of UTC."
+    " A number that the type cannot hold becomes a missing value. The value is"
+    " validated like others: by `required`, bounds, allowed values and rules, and it may be the partition. A column of"
+    " the same name in a file is not read, and the report says so. A column that a file may lack while its value in the"
+    " table stays (`whenAbsent: keep`) cannot be used."
 )
 RULE_TEXT = (
     "A row rule is a deterministic SQL predicate over the columns of one row: it gives the same result in DuckDB and"
@@ -63,7 +96,16 @@ def contracts_page() -> str:
         "## Types",
         paragraph(TYPES),
         bullets(f"{code(kind)}: {plain(FORMS[kind])}." for kind in Kind),
+        paragraph(MONEY),
+        "## Forms",
+        paragraph(FORM_TEXT),
+        bullets(f"{code(letters)}: {meaning}" for letters, meaning in MEANINGS.items()),
         paragraph(f"Reserved names of columns: {', '.join(map(code, sorted(RESERVED)))}."),
+        "## Calculated columns",
+        paragraph(CALCULATED),
+        bullets(
+            f"{code(c.name)}, a {c.type}: {code(c.derived or '')}" for c in example_contract().columns if c.derived
+        ),
         "## Row rules",
         paragraph(RULE_TEXT),
         bullets(f"{code(name) if name != 'comparisons' else name}: {code(rule)}" for name, rule in RULES.items()),
@@ -117,6 +159,8 @@ def _objects(document: dict[str, Any], place: str) -> list[dict[str, Any]]:
     objects: dict[str, list[dict[str, Any]]] = {
         DOCUMENT: [document],
         TEAM: [document["team"]] if "team" in document else [],
+        SERVER: document.get("servers", []),
+        SYNONYM: [synonym for column in columns for synonym in column.get("synonyms", ())],
         "schema": [schema],
         "properties": columns,
         OPTIONS: [column["logicalTypeOptions"] for column in columns if "logicalTypeOptions" in column],

@@ -97,7 +97,7 @@ def reasons(contract: Contract) -> dict[str, str]:
     """Each reason of a rejected row for a contract, and what it asks for."""
     found = [f"{column.name}: required" for column in contract.columns if column.required][:1]
     for kind in Kind:
-        found += [f"{column.name}: not {kind}" for column in contract.columns if column.kind is kind][:1]
+        found += [f"{column.name}: not {column.type}" for column in contract.file_columns if column.kind is kind][:1]
     rules = [rule for rule in contract.rules if rule.severity is Severity.REJECT]
     found += [rule.name for rule in (*rules, *partition_rules(contract))]
     found += [parent.reason for parent in contract.parents]

@@ -106,17 +106,21 @@ def rejected_columns() -> dg.TableSchema:
 
 
 def table_lineage(contract: Contract) -> dg.TableColumnLineage:
-    """A table's column comes from the files' column of the same name. The provenance columns are written by the
-    load.
+    """A table's column comes from the files' column of the same name, or from those that it is calculated from. The
+    provenance columns are written by the load.
     """
     return dg.TableColumnLineage(
-        {name: [dg.TableColumnDep(raw_key(contract.dataset), name)] for name in contract.names}
+        {
+            column.name: [dg.TableColumnDep(raw_key(contract.dataset), name) for name in column.from_files]
+            for column in contract.columns
+        }
     )
 
 
 def rejected_lineage(contract: Contract) -> dg.TableColumnLineage:
     """The column RAW comes from all columns of the files."""
-    return dg.TableColumnLineage({RAW: [dg.TableColumnDep(raw_key(contract.dataset), name) for name in contract.names]})
+    names = contract.file_names
+    return dg.TableColumnLineage({RAW: [dg.TableColumnDep(raw_key(contract.dataset), name) for name in names]})
 
 
 def athena_lineage(contract: Contract) -> dg.TableColumnLineage:

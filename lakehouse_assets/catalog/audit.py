@@ -205,7 +205,7 @@ class Audit:
             rejected.table, f"SELECT raw FROM ({rejected.select_sql(('raw', 'resolution', 'waiting'))}) WHERE {where}"
         )
         connection.register("records", records)
-        columns = ", ".join(f'raw[{sql_literal(name)}] AS "{name}"' for name in contract.names)
+        columns = ", ".join(f'raw[{sql_literal(name)}] AS "{name}"' for name in contract.file_names)
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {columns}, CAST(NULL AS VARCHAR) AS {MALFORMED} FROM records"
         )

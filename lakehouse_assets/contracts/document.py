@@ -52,7 +52,12 @@ SYNTAX = {
 UNKNOWN = "the YAML cannot be read from here on: compare the indentation, quotes and brackets with the lines above"
 SUBJECTS = ("column ", "column name ", "key ", "partition column ", "version column ")
 RULES = ("quality rule ", "two rules are named ")
+OF_SCHEMA = "schema: "
 ALIASES = {"relationship": "relationships", "parent": "relationships"}
+IMPLIED = {"key ": "primaryKey", "partition column ": "partitioned"}
+"""The word that a fault is about which begins so."""
+NO_SUBJECT = {"name", "description", "value", "schema", "server"}
+"""Words that are rarely what a fault is about."""
 Say = Callable[[int, str], None]
 
 
@@ -74,7 +79,8 @@ class Document:
             return _line(_mentioned(text, named) or named)
         schema = _at(self.root, "schema")
         entry = schema.value[0] if isinstance(schema, yaml.SequenceNode) and schema.value else None
-        places = [node for node in (entry, self.root) if node is not None]
+        own = _at(entry, "customProperties") if text.startswith(OF_SCHEMA) else None
+        places = [node for node in (own, entry, self.root) if node is not None]
         found = next((key for node in places if (key := _mentioned(text, node)) is not None), None)
         return _line(found or places[0]) if places else 1
 
@@ -110,6 +116,7 @@ class Document:
             (SUBJECTS, *entry) for entry in self._entries("properties")
         ]
         named += [(RULES, *entry) for entry in self._entries("quality")]
+        named += [(("server ",), *entry) for entry in self._entries("servers", "server")]
         for heads, name, node in reversed(named):
             for written in (name, repr(name)):
                 if any(
@@ -119,10 +126,10 @@ class Document:
                     return node
         return None
 
-    def _entries(self, word: str) -> list[tuple[str, yaml.Node]]:
+    def _entries(self, word: str, named: str = "name") -> list[tuple[str, yaml.Node]]:
         """The entries of each list of this name in the document, with their names."""
         return [
-            (str(name.value) if isinstance(name := _at(entry, "name"), yaml.ScalarNode) else "", entry)
+            (str(name.value) if isinstance(name := _at(entry, named), yaml.ScalarNode) else "", entry)
             for node in (_all(self.root) if self.root is not None else ())
             if isinstance(node, yaml.MappingNode) and isinstance(entries := _at(node, word), yaml.SequenceNode)
             for entry in entries.value
@@ -206,8 +213,9 @@ def _mentioned(text: str, within: yaml.Node) -> yaml.Node | None:
     if text.startswith(RULES):
         said = re.search(r": (\w+)|'(type): custom'", text)
         return keys.get((said[1] or said[2]) if said else "", keys.get("implementation"))
-    words = [ALIASES.get(word, word) for word in re.findall(r"(?:\w+[.])*(\w+)", text)]
-    ours = [word for word in words if word in keys and word not in ("name", "description", "value", "schema")]
+    words = [word for start, word in IMPLIED.items() if text.startswith(start)]
+    words += [ALIASES.get(word, word) for word in re.findall(r"(?:\w+[.])*(\w+)", text)]
+    ours = [word for word in words if word in keys and word not in NO_SUBJECT]
     return keys[ours[0]] if ours else None
 
 

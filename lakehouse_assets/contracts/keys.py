@@ -7,10 +7,10 @@ from typing import Any
 
 from open_data_contract_standard.model import SchemaObject, SchemaProperty
 
-from lakehouse_assets.contracts.model import Contract, Kind, Parent
+from lakehouse_assets.contracts.model import WHOLE_NUMBERS, Contract, Kind, Parent
 
 Fault = Callable[[str], None]
-KEY_KINDS = {Kind.INT, Kind.BIGINT, Kind.STRING}
+KEY_KINDS = {*WHOLE_NUMBERS, Kind.STRING}
 
 
 def read_keys(schema: SchemaObject, fault: Fault) -> tuple[str, ...]:
@@ -91,6 +91,7 @@ def _parents_of_column(prop: SchemaProperty, fault: Fault) -> Iterator[Parent]:
 
 def _parents_of_schema(schema: SchemaObject, fault: Fault) -> Iterator[Parent]:
     present = {prop.name for prop in schema.properties or []}
+    calculated = [prop.name for prop in schema.properties or [] if prop.transformLogic is not None]
     for relationship in schema.relationships or []:
         own, other = _references(relationship.from_), _references(relationship.to)
         if own is None or own[0] != schema.name or not present.issuperset(own[1]) or len(set(own[1])) < len(own[1]):
@@ -98,6 +99,8 @@ def _parents_of_schema(schema: SchemaObject, fault: Fault) -> Iterator[Parent]:
                 f"relationship 'from' is {relationship.from_!r}; write the columns of this dataset, each one once, as"
                 f" {schema.name}.column."
             )
+        elif derived := next((name for name in own[1] if name in calculated), None):
+            fault(f"column {derived}: relationships is for columns of the files, and this one is calculated.")
         elif other is None:
             fault(
                 f"relationship 'to' is {relationship.to!r}; write the key columns of one parent as"

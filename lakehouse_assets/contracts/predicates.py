@@ -9,7 +9,8 @@ of a no-break space, `dayofweek`, `round(1.005, 2)`). So a rule may use only wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import sqlglot
@@ -67,16 +68,10 @@ ALLOWED_SYNTAX = (
     " length, concat, substring, startswith, endswith, contains, instr, LIKE, RLIKE, year, quarter, month, day, hour,"
     " datediff, date_add, date_sub, try_cast(… AS DATE), CAST(a timestamp AS DATE), DATE '…', TIMESTAMP '…'"
 )
-SQL_TYPES = {
-    Kind.INT: "int",
-    Kind.BIGINT: "bigint",
-    Kind.DOUBLE: "double",
-    Kind.STRING: "string",
-    Kind.DATE: "date",
-    Kind.TIMESTAMP: "timestamp",
-}
+EXACT_DIGITS = 15
+"""Of a decimal that both engines make the same double of. (With more digits, DuckDB's may differ in the last bit.)"""
 NOT_A_PREDICATE = "it must be one predicate that is TRUE or FALSE for a row."
-NUMBER, WORDS, DAY, MOMENT = "a number", "a text", "a date", "a timestamp"
+NUMBER, WORDS, DAY, MOMENT, TRUTH = "a number", "a text", "a date", "a timestamp", "a boolean"
 
 
 class UnfitPredicate(ValueError):
@@ -85,24 +80,49 @@ class UnfitPredicate(ValueError):
 
 def predicate_of(text: str, columns: Mapping[str, Column]) -> str:
     """Returns the predicate as the plan puts it into its SQL: as it was written, except for two things. Patterns are
-    rewritten so that both engines read them alike. Operands of arithmetic are cast to double, because whole numbers can
-    overflow, which is an error in both engines. Raises UnfitPredicate.
+    rewritten so that both engines read them alike. Floats and the operands of arithmetic are cast to double, because
+    whole numbers can overflow, which is an error in both engines, and DuckDB compares floats with numbers in single
+    precision. Raises UnfitPredicate.
+    """
+    tree, typed = checked_expression(text, columns)
+    if typed.type is None or not typed.type.is_type(exp.DType.BOOLEAN):
+        raise UnfitPredicate(NOT_A_PREDICATE)
+    return alike(text, tree, columns)
+
+
+def checked_expression(
+    text: str, columns: Mapping[str, Column], more: tuple[type[exp.Expr], ...] = ()
+) -> tuple[exp.Expr, exp.Expr]:
+    """Returns the expression as it was parsed, and with the type of each part. `more`: what it may use beside what a
+    predicate may. Raises UnfitPredicate if the engines may evaluate it differently.
     """
     try:
         tree = sqlglot.parse_one(text, read="spark")
     except SqlglotError as error:
-        raise UnfitPredicate(f"{text!r} is not a SQL predicate: {_unreadable(error)}") from error
+        raise UnfitPredicate(f"{text!r} is not a SQL expression: {_unreadable(error)}") from error
     if isinstance(tree, exp.Block):
         raise UnfitPredicate(NOT_A_PREDICATE)
-    _look_at_words(tree, columns)
+    _look_at_words(tree, columns, more)
     typed = _typed(tree, columns)
     _look_at_types(typed)
+    return tree, typed
+
+
+def alike(text: str, tree: exp.Expr, columns: Mapping[str, Column]) -> str:
+    """Returns the expression rewritten so that both engines evaluate it alike; `text` as it was written, if there is
+    nothing to rewrite.
+    """
     patterns = [node.expression for node in tree.find_all(exp.RegexpLike)]
     numbers = [
         part
         for node in tree.find_all(*ARITHMETIC)
         for part in _operands(node)
         if not isinstance(part.unnest(), (exp.Literal, *ARITHMETIC))
+    ]
+    numbers += [
+        node
+        for node in tree.find_all(exp.Column)
+        if columns[node.name].kind is Kind.FLOAT and not any(node is number for number in numbers)
     ]
     if not patterns and not numbers:
         return text
@@ -115,19 +135,31 @@ def predicate_of(text: str, columns: Mapping[str, Column]) -> str:
     return tree.sql("spark")
 
 
+def mentions(text: object, names: Collection[str]) -> bool:
+    """Whether one of the names is in the text, as far as can be told before it is parsed."""
+    return not set(names).isdisjoint(re.findall(r"\w+", text)) if isinstance(text, str) else False
+
+
 def _unreadable(error: SqlglotError) -> str:
     """Where the SQL cannot be read, in our words."""
     at = error.errors[0].get("highlight") if isinstance(error, ParseError) and error.errors else None
     return f"it cannot be read at {at!r}." if at else "it ends too early, or a quote or bracket is not closed."
 
 
-def _look_at_words(tree: exp.Expr, columns: Mapping[str, Column]) -> None:
+def _look_at_words(tree: exp.Expr, columns: Mapping[str, Column], more: tuple[type[exp.Expr], ...]) -> None:
     unknown = sorted({found.sql("spark").replace("`", "") for found in tree.find_all(exp.Column)} - set(columns))
     if unknown:
         raise UnfitPredicate(f"no such column: {', '.join(unknown)}.")
+    if inexact := sorted(
+        {c.name for c in tree.find_all(exp.Column) if (columns[c.name].digits or (0,))[0] > EXACT_DIGITS}
+    ):
+        raise UnfitPredicate(
+            f"{', '.join(inexact)} has more than {EXACT_DIGITS} digits, with which the engines do not calculate alike:"
+            " declare fewer digits, or use minimum and maximum."
+        )
     if tree.find(exp.Query, exp.AggFunc, exp.Window):
         raise UnfitPredicate("a row rule sees one row: it cannot have a subquery, an aggregate or a window.")
-    others = sorted({_word(found) for found in tree.walk() if not isinstance(found, ALLOWED_NODES)})
+    others = sorted({_word(found) for found in tree.walk() if not isinstance(found, (*ALLOWED_NODES, *more))})
     if others:
         raise UnfitPredicate(
             f"the engines may give different results for {', '.join(others)}, or the result may change over time. A"
@@ -151,16 +183,9 @@ def _typed(tree: exp.Expr, columns: Mapping[str, Column]) -> exp.Expr:
     """Returns the tree with the type of each part. Each column is cast to its own type, as it is in the plan."""
 
     def of_its_type(node: exp.Expr) -> exp.Expr:
-        return (
-            exp.cast(node, SQL_TYPES[columns[node.name].kind], dialect="spark")
-            if isinstance(node, exp.Column)
-            else node
-        )
+        return exp.cast(node, columns[node.name].type, dialect="spark") if isinstance(node, exp.Column) else node
 
-    typed = annotate_types(tree.copy().transform(of_its_type), dialect="spark")
-    if typed.type is None or not typed.type.is_type(exp.DType.BOOLEAN):
-        raise UnfitPredicate(NOT_A_PREDICATE)
-    return typed
+    return annotate_types(tree.copy().transform(of_its_type), dialect="spark")
 
 
 def _look_at_types(typed: exp.Expr) -> None:
@@ -189,6 +214,8 @@ def _look_at_types(typed: exp.Expr) -> None:
                 raise UnfitPredicate(
                     f"`{_excerpt(node)}` fails if the divisor is 0: write the divisor as nullif(…, 0)."
                 )
+        elif isinstance(node, TEXT) and any(_is_not_alike_as_text(part) for part in _operands(node)):
+            raise UnfitPredicate(f"`{_excerpt(node)}` reads a value as a text which the engines write differently.")
         elif isinstance(node, exp.Cast):
             _look_at_cast(node)
         elif isinstance(node, exp.TsOrDsToDate) and _sort(node.this) not in (DAY, MOMENT):
@@ -225,6 +252,10 @@ def _operands(node: exp.Expr) -> list[exp.Expr]:
     return [part for part in (node.this, node.args.get("expression")) if part is not None]
 
 
+def _is_not_alike_as_text(node: exp.Expr) -> bool:
+    return node.type is not None and node.type.is_type("decimal", "float", "boolean")
+
+
 def _is_never_zero(divisor: exp.Expr) -> bool:
     divisor = divisor.unnest()
     if isinstance(divisor, exp.Nullif):
@@ -233,6 +264,8 @@ def _is_never_zero(divisor: exp.Expr) -> bool:
 
 
 def _sort(node: exp.Expr) -> str | None:
+    if isinstance(node, exp.TimestampTrunc):
+        return MOMENT
     kind = node.type
     if kind is None:
         return None
@@ -242,6 +275,8 @@ def _sort(node: exp.Expr) -> str | None:
         return WORDS
     if kind.is_type("date"):
         return DAY
+    if kind.is_type("boolean"):
+        return TRUTH
     return MOMENT if kind.is_type("timestamp", "timestamptz", "timestampltz", "datetime") else None
 
 

@@ -10,41 +10,25 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaObject, SchemaProperty, Team
 
+from lakehouse_assets.contracts.columns import IDENTIFIER, ambiguous_headers, custom, read_column, read_defaults
+from lakehouse_assets.contracts.derived import with_values
 from lakehouse_assets.contracts.document import read_document
+from lakehouse_assets.contracts.encodings import read_encodings
 from lakehouse_assets.contracts.faults import Faults, refuse
 from lakehouse_assets.contracts.keys import KEY_KINDS, fault_of_parent, read_keys, read_parents
-from lakehouse_assets.contracts.model import PROVENANCE, Column, Contract, Contracts, Kind, Rule, WhenAbsent
+from lakehouse_assets.contracts.model import WHOLE_NUMBERS, Column, Contract, Contracts, Kind, Rule
+from lakehouse_assets.contracts.predicates import mentions
 from lakehouse_assets.contracts.rules import options_rules, quality_rule
 from lakehouse_assets.contracts.structure import Structure
 from lakehouse_assets.errors import BadConfiguration
 
 SHIPPED = Path(__file__).parent
-IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 JOB_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}\Z")
-PARTITION_KINDS = {Kind.INT, Kind.BIGINT, Kind.STRING, Kind.DATE}
-VERSION_KINDS = {Kind.INT, Kind.BIGINT, Kind.DATE, Kind.TIMESTAMP}
-RESERVED = {
-    *PROVENANCE,
-    "broken",
-    "warned",
-    "reasons",
-    "verdict",
-    "raw",
-    "place",
-    "row_number",
-    "row_id",
-    "rowid",
-    "file_no",
-    "file_index",
-    "block",
-    "record_id",
-    "parent_key",
-}
-"""Column names that the engines' own tables use."""
+PARTITION_KINDS = {*WHOLE_NUMBERS, Kind.STRING, Kind.DATE}
+VERSION_KINDS = {*WHOLE_NUMBERS, Kind.DATE, Kind.TIMESTAMP}
 RESERVED_DATASETS = {"files"}
 """rejected/files/ holds the quarantined files."""
 
@@ -118,22 +102,25 @@ def _read_schema(
     if name in RESERVED_DATASETS:
         fault(f"schema name {name}: the name is used by the lakehouse itself; choose another.")
     faults_before: list[str] = []
-    by_default = _when_absent(schema, WhenAbsent.KEEP, "schema", faults_before.append)
+    by_default = read_defaults(schema, faults_before.append)
     columns = tuple(
-        c for p in schema.properties or [] if (c := _column(p, by_default, faults_before.append)) is not None
+        c for p in schema.properties or [] if (c := read_column(p, by_default, faults_before.append)) is not None
     )
     for text in faults_before:
         fault(text)
+    unread = {p.name or "" for p in schema.properties or []} - {column.name for column in columns}
+    columns = with_values(columns, unread, fault)
     by_name = {column.name: column for column in columns}
-    unread = {p.name or "" for p in schema.properties or []} - by_name.keys()
     if not columns:
         return None if faults_before else fault("schema has no properties (columns).")
     for duplicate in sorted({c.name for c in columns if [d.name for d in columns].count(c.name) > 1}):
         fault(f"column {duplicate} is described twice.")
+    for text in ambiguous_headers(columns):
+        fault(text)
 
     keys = read_keys(schema, fault)
     partition = _one(schema, lambda p: bool(p.partitioned), "partitioned", fault)
-    version = _custom(schema, "version")
+    version = custom(schema, "version")
     for key in keys:
         if key in by_name and (by_name[key].kind not in KEY_KINDS or not by_name[key].required):
             fault(f"key {key} must be required and of type {_list(KEY_KINDS)}.")
@@ -141,18 +128,20 @@ def _read_schema(
         fault(f"partition column {partition} must be required and of type {_list(PARTITION_KINDS)}.")
     if version is not None and (not isinstance(version, str) or version not in {*by_name, *unread}):
         fault(f"version column {version!r} is not among the columns.")
+    elif version in by_name and by_name[version].derived is not None:
+        fault(f"version column {version} must be a column of the files, not a calculated one.")
     elif version in by_name and (by_name[version].kind not in VERSION_KINDS or not by_name[version].required):
         fault(f"version column {version} must be required and of type {_list(VERSION_KINDS)}.")
-    sample_rows = _custom(schema, "sampleRows")
+    sample_rows = custom(schema, "sampleRows")
     if sample_rows is not None and (
         not isinstance(sample_rows, int) or isinstance(sample_rows, bool) or sample_rows < 1
     ):
         fault(f"sampleRows is {sample_rows!r}; it must be a whole number above 0.")
-    job = _custom(schema, "job")
+    job = custom(schema, "job")
     if job is not None and (not isinstance(job, str) or not JOB_NAME.match(job)):
         fault(f"job is {job!r}; a Glue job's name is made of letters, digits, '_' and '-'.")
 
-    unknown_columns = _custom(schema, "unknownColumns")
+    unknown_columns = custom(schema, "unknownColumns")
     if unknown_columns not in (None, "allow"):
         fault(
             f"unknownColumns is {unknown_columns!r}; the only value is 'allow': then more than half of a file's columns"
@@ -177,45 +166,13 @@ def _read_schema(
         job=job if isinstance(job, str) else f"{name}_etl",
         team=_team(document),
         allows_unknown=unknown_columns == "allow",
+        encodings=read_encodings(document, fault),
     )
 
 
 def _team(document: OpenDataContractStandard) -> str | None:
     """The team's name. (Up to ODCS v3.0 `team` was a list of people, without a common name.)"""
     return document.team.name if isinstance(document.team, Team) else None
-
-
-def _when_absent(
-    owner: SchemaObject | SchemaProperty, default: WhenAbsent, what: str, fault: Callable[[str], None]
-) -> WhenAbsent:
-    said = _custom(owner, "whenAbsent")
-    if said is None:
-        return default
-    if said not in set(WhenAbsent):
-        fault(f"{what}: custom property whenAbsent {said!r} must be one of {', '.join(WhenAbsent)}.")
-        return default
-    return WhenAbsent(said)
-
-
-def _column(prop: SchemaProperty, when_absent: WhenAbsent, fault: Callable[[str], None]) -> Column | None:
-    name = prop.name or ""
-    if not IDENTIFIER.match(name):
-        return fault(f"column name {name!r} must be lower-case letters, digits and '_', starting with a letter.")
-    if name in RESERVED:
-        return fault(f"column {name}: the name is used by the lakehouse itself; choose another.")
-    if prop.physicalType not in set(Kind):
-        return fault(f"column {name}: physicalType {prop.physicalType!r} must be one of {', '.join(Kind)}.")
-    if prop.unique and not prop.primaryKey:
-        return fault(f"column {name}: only the key is checked for duplicates: set primaryKey, or remove unique.")
-    sample = _custom(prop, "sample")
-    return Column(
-        name,
-        Kind(prop.physicalType),
-        bool(prop.required),
-        " ".join((prop.description or "").split()),
-        None if sample is None else str(sample),
-        _when_absent(prop, when_absent, f"column {name}", fault),
-    )
 
 
 def _rules(
@@ -230,15 +187,11 @@ def _rules(
         *(q for p in schema.properties or [] for q in p.quality or []),
     ]
     for quality in qualities:
-        if _mentions(quality.implementation, unread):
+        if mentions(quality.implementation, unread):
             continue
         rule = quality_rule(quality, columns, fault)
         if rule is not None:
             yield rule
-
-
-def _mentions(predicate: object, names: set[str]) -> bool:
-    return bool(names.intersection(re.findall(r"\w+", predicate))) if isinstance(predicate, str) else False
 
 
 def _parents_first(contracts: list[Contract], faults: Faults, *, complete: bool) -> tuple[Contract, ...]:
@@ -276,10 +229,6 @@ def _one(
     if len(found) > 1:
         fault(f"{len(found)} columns are {word} ({', '.join(found)}); exactly one is supported.")
     return found[0] if found else None
-
-
-def _custom(owner: SchemaObject | SchemaProperty, name: str) -> Any:
-    return next((c.value for c in owner.customProperties or [] if c.property == name), None)
 
 
 def _list(kinds: set[Kind]) -> str:

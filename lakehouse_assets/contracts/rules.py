@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from open_data_contract_standard.model import DataQuality, SchemaProperty
 
-from lakehouse_assets.contracts.model import Column, Kind, Rule, Severity
+from lakehouse_assets.contracts.forms import TIME_OPTIONS
+from lakehouse_assets.contracts.model import NUMBERS, WHOLE_NUMBERS, Column, Kind, Rule, Severity
 from lakehouse_assets.contracts.patterns import UnfitPattern, portable
 from lakehouse_assets.contracts.predicates import UnfitPredicate, predicate_of
 from lakehouse_assets.quoting import spark_literal
@@ -21,7 +23,6 @@ RULE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .,:()-]{0,79}\Z")
 """A rule's name becomes a text in SQL, and the reasons of a row are joined by "; ". So it has neither quotes nor a
 semicolon.
 """
-NUMBERS = {Kind.INT, Kind.BIGINT, Kind.DOUBLE}
 OPTIONS = {
     "pattern",
     "minimum",
@@ -37,7 +38,7 @@ Fault = Callable[[str], None]
 def options_rules(column: Column, prop: SchemaProperty, fault: Fault) -> Iterator[Rule]:
     """Yields the rules of one column from its logicalTypeOptions and its enum. A row that breaks one is rejected."""
     options: dict[str, Any] = prop.logicalTypeOptions or {}
-    for unknown in sorted(set(options) - OPTIONS):
+    for unknown in sorted(set(options) - OPTIONS - _read_elsewhere(column.kind)):
         fault(
             f"column {column.name}: logicalTypeOptions.{unknown} is not supported; use {', '.join(sorted(OPTIONS))} or"
             " a quality rule."
@@ -52,13 +53,14 @@ def options_rules(column: Column, prop: SchemaProperty, fault: Fault) -> Iterato
             continue
         bound = options[option]
         if column.kind not in NUMBERS or not _is_number(bound):
-            fault(
-                f"column {column.name}: {option} {bound!r} needs a number, and a column of type int, bigint or double."
-            )
+            fault(f"column {column.name}: {option} {bound!r} needs a number, and a column of numbers.")
+            continue
+        if not _fits(column, bound):
+            fault(f"column {column.name}: {option} {bound!r} has more digits than {column.type}.")
             continue
         yield _rule(
             f"{column.name}: {option} {bound}",
-            f"`{column.name}` {comparison} {bound}",
+            f"{_compared(column)} {comparison} {_written(column, bound)}",
             f"{column.name} {words} {bound}.",
         )
     for option, comparison, words in (("minLength", ">=", "has at least"), ("maxLength", "<=", "has at most")):
@@ -80,19 +82,16 @@ def options_rules(column: Column, prop: SchemaProperty, fault: Fault) -> Iterato
 
 
 def _enum_rule(column: Column, values: list[Any], fault: Fault) -> Iterator[Rule]:
-    suits = {Kind.STRING: lambda value: isinstance(value, str), Kind.DOUBLE: _is_number}.get(
-        column.kind, lambda value: _is_number(value) and isinstance(value, int)
-    )
-    unsuited = [value for value in values if column.kind not in {Kind.STRING, *NUMBERS} or not suits(value)]
+    unsuited = [value for value in values if not _suits(column, value)]
     if unsuited:
         return fault(
-            f"column {column.name}: enum has {', '.join(map(repr, unsuited))}, which a column of type {column.kind}"
+            f"column {column.name}: enum has {', '.join(map(repr, unsuited))}, which a column of type {column.type}"
             " cannot hold (put text in quotes)."
         )
-    listed = ", ".join(spark_literal(value) for value in values)
+    listed = ", ".join(_written(column, value) if column.digits else spark_literal(value) for value in values)
     yield _rule(
         f"{column.name}: not an allowed value",
-        f"`{column.name}` IN ({listed})",
+        f"{_compared(column)} IN ({listed})",
         f"{column.name} is one of {', '.join(map(str, values))}.",
     )
 
@@ -130,6 +129,42 @@ def quality_rule(quality: DataQuality, columns: Mapping[str, Column], fault: Fau
     except UnfitPredicate as unfit:
         return fault(f"quality rule {name}: {unfit}")
     return Rule(name, predicate, Severity(quality.severity), " ".join((quality.description or name).split()))
+
+
+def _read_elsewhere(kind: Kind) -> set[str]:
+    if kind in (Kind.DATE, Kind.TIMESTAMP):
+        return {*TIME_OPTIONS}
+    return {"format"} if kind in NUMBERS else set()
+
+
+def _compared(column: Column) -> str:
+    """The column in a comparison with a number. (DuckDB compares a float with a number in single precision, Spark in
+    double.)
+    """
+    return f"CAST(`{column.name}` AS DOUBLE)" if column.kind is Kind.FLOAT else f"`{column.name}`"
+
+
+def _written(column: Column, number: float) -> str:
+    """A number in SQL; compared with a decimal, it is a decimal, too, not a double such as 1e-05."""
+    return f"{Decimal(repr(number)):f}" if column.digits else str(number)
+
+
+def _suits(column: Column, value: Any) -> bool:
+    if column.kind is Kind.STRING:
+        return isinstance(value, str)
+    if column.kind in WHOLE_NUMBERS:
+        return _is_number(value) and isinstance(value, int)
+    return column.kind in NUMBERS and _is_number(value) and _fits(column, value)
+
+
+def _fits(column: Column, number: float) -> bool:
+    """Whether a decimal can hold the number; engines compare it exactly then."""
+    if column.digits is None:
+        return True
+    digits, decimals = column.digits
+    _, given, exponent = Decimal(repr(number)).as_tuple()
+    after = max(0, -int(exponent))
+    return after <= decimals and len(given) + int(exponent) <= digits - decimals
 
 
 def _is_number(value: Any) -> bool:

@@ -18,6 +18,8 @@ from open_data_contract_standard.model import (
     Relationship,
     SchemaObject,
     SchemaProperty,
+    Server,
+    Synonym,
 )
 from pydantic import BaseModel, ValidationError
 
@@ -36,7 +38,7 @@ FORMS = {
 }
 """What ODCS wants, by the beginning of the name of pydantic's error."""
 PARTS: dict[type[BaseModel], dict[str, type[BaseModel]]] = {
-    OpenDataContractStandard: {"schema": SchemaObject},
+    OpenDataContractStandard: {"servers": Server, "schema": SchemaObject},
     SchemaObject: {
         "properties": SchemaProperty,
         "quality": DataQuality,
@@ -47,10 +49,13 @@ PARTS: dict[type[BaseModel], dict[str, type[BaseModel]]] = {
         "quality": DataQuality,
         "relationships": Relationship,
         "enum": EnumValue,
+        "synonyms": Synonym,
         "customProperties": CustomProperty,
     },
 }
 """The parts of a document whose words are compared with those of ODCS."""
+OWNERS = {"properties": ("column", "name"), "servers": ("server", "server")}
+"""The lists whose entries a fault names: what an entry is, and the word of its name."""
 TRIES = 5
 """A value that is left out may uncover another fault of the same part."""
 
@@ -67,8 +72,8 @@ class Structure:
         """Whether a fault follows from a value that was left out, or from a word that was misspelled."""
         return any(
             re.search(rf"\b{re.escape(word)}\b", text)
-            and (column is None or re.search(rf"\b{re.escape(column)}\b", text) or text.startswith("no column"))
-            for column, word in self._left_out
+            and (owner is None or re.search(rf"\b{re.escape(owner)}\b", text) or text.startswith("no column"))
+            for owner, word in self._left_out
         )
 
     def _read(self, value: Any) -> OpenDataContractStandard | None:
@@ -100,24 +105,25 @@ class Structure:
         return None
 
     def _leave_out(self, content: Any, path: Path, word: str) -> None:
-        self._left_out.append((self._column(path), word))
+        self._left_out.append((self._owner(path)[1], word))
         for part in path[:-1]:
             content = content[part]
         if path:
             del content[path[-1]]
 
     def _place(self, path: Path) -> str:
-        column = self._column(path)
-        return f"column {column}: " if column else ""
+        what, name = self._owner(path)
+        return f"{what} {name}: " if name else ""
 
-    def _column(self, path: Path) -> str | None:
-        """The name of the column that a path leads into."""
+    def _owner(self, path: Path) -> tuple[str, str | None]:
+        """The column, or the server, that a path leads into: what it is, and its name."""
         value: Any = self._document.value
         for part, within in pairwise(path):
             value = value[part]
-            if part == "properties" and isinstance(within, int) and isinstance(value[within], dict):
-                return str(value[within].get("name"))
-        return None
+            if part in OWNERS and isinstance(within, int) and isinstance(value[within], dict):
+                what, word = OWNERS[part]
+                return what, str(value[within].get(word))
+        return "", None
 
 
 def _word(path: Path) -> str:

@@ -14,24 +14,24 @@ from pathlib import Path
 import duckdb
 
 from lakehouse_assets.contracts import Column, Contract, Kind
-from lakehouse_assets.contracts.draft import ColumnFacts, Facts, able_keys, column_name
+from lakehouse_assets.contracts.draft import ColumnFacts, Facts, able_keys, column_names
+from lakehouse_assets.contracts.encodings import UTF_8
 from lakehouse_assets.errors import BadData
 from lakehouse_assets.etl.engines.base import RawFile
 from lakehouse_assets.etl.engines.embedded.raw import judge_files
+from lakehouse_assets.etl.guesses import Guess, guesses
 from lakehouse_assets.etl.plan import for_duckdb
-from lakehouse_assets.etl.plan.types import blank, text_of, texts, typed
-from lakehouse_assets.landing.column_names import normalise
+from lakehouse_assets.etl.plan.types import texts, typed
 from lakehouse_assets.landing.convert import WORKBOOK_MAGIC
+from lakehouse_assets.landing.csv_files.encoding import INSTEAD
 from lakehouse_assets.landing.csv_files.preflight import UnusableError, first_records_of, preflight
 
-GUESSES = (Kind.INT, Kind.BIGINT, Kind.DOUBLE, Kind.DATE, Kind.TIMESTAMP)
-"""The types in the order in which they are tried; a column that has none of them is text."""
 FEW, OFTEN = 10, 5
 """A text has a few values if it has at most so many, and each occurs so often on average."""
+MONEY = (12, 4)
+"""The digits of a decimal that is suggested for numbers, and the most decimals that they may have."""
 MOST_IN_PAIRS = 8
 """Columns whose pairs are looked at."""
-CODE = r"'^ *[+-]?0[0-9]'"
-"""A number that begins with a zero, such as 00123, is a code: as a number it would lose its zeros."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Header:
         return [text for text, name in zip(self.texts, self.names, strict=True) if name is None]
 
 
-def header_of(path: Path) -> Header:
+def header_of(path: Path, encoding: str = UTF_8) -> Header:
     """Reads the header of a CSV file: the first record that fills as many fields as the widest one. Raises BadData if
     there is none.
     """
@@ -61,29 +61,27 @@ def header_of(path: Path) -> Header:
                 f"{path} is a workbook or an archive: save the sheet as CSV, and draft the contract from that."
             )
     try:
-        read = first_records_of(path)
+        read = first_records_of(path, encoding)
     except UnusableError as unusable:
-        raise BadData(f"{path} {unusable}") from unusable
+        raise BadData(f"{path} {_of_draft(str(unusable))}") from unusable
     widest = max((record for records in read for record in records), key=lambda each: _filled(each.cells), default=None)
     if widest is None or not _filled(widest.cells):
         raise BadData(f"{path} is empty: a draft needs a header and rows.")
     records = next(records for records in read if widest in records)
     cells = next(record.cells for record in records if _filled(record.cells) == _filled(widest.cells))
-    names: list[str | None] = []
-    for text in cells:
-        name = column_name(text)
-        names.append(name if name and name not in names and normalise([text], [name]) == (name,) else None)
-    if not any(names):
+    if not any(letter.isalpha() for text in cells for letter in text):
         raise BadData(f"{path} has no column name in its header: the first line must name the columns.")
-    return Header(cells, tuple(names))
+    return Header(cells, tuple(column_names(cells)))
 
 
-def facts_of(paths: Sequence[Path], header: Header, dataset: str, scratch: Path, memory_mb: int) -> Facts:
+def facts_of(
+    paths: Sequence[Path], header: Header, dataset: str, scratch: Path, memory_mb: int, encoding: str = UTF_8
+) -> Facts:
     """The facts about files with this header. Rows that cannot be read as the header says are left out. Raises BadData,
     naming the file, if one cannot be read.
     """
     contract = _as_texts(header.columns)
-    files = [_raw_file(path, contract) for path in paths]
+    files = [_raw_file(path, contract, encoding) for path in paths]
     with closing(
         duckdb.connect(config={"memory_limit": f"{memory_mb}MB", "temp_directory": str(scratch)})
     ) as connection:
@@ -95,8 +93,8 @@ def facts_of(paths: Sequence[Path], header: Header, dataset: str, scratch: Path,
         [(rows,)] = connection.execute("SELECT count(*) FROM raw").fetchall()
         if not rows:
             raise BadData(f"{paths[0]} has no row that can be read: a draft needs rows.")
-        typed_columns = _typed(connection, contract.columns)
-        columns = tuple(_facts(connection, column, header.columns[column.name], rows) for column in typed_columns)
+        guessed = guesses(connection, contract.columns)
+        columns = tuple(_facts(connection, guess, header.columns[guess.column.name], rows) for guess in guessed)
         able = [column.name for column in able_keys(columns, dataset)]
         alone = any(column.is_unique for column in columns if column.name in able)
         return Facts(rows, columns, () if alone else _pairs(connection, able[:MOST_IN_PAIRS], rows))
@@ -116,7 +114,9 @@ def _filled(cells: Sequence[str]) -> int:
 
 
 def _as_texts(names: dict[str, str]) -> Contract:
-    columns = tuple(Column(name, Kind.STRING, required=False, description="") for name in names)
+    columns = tuple(
+        Column(name, Kind.STRING, required=False, description="", headers=(text,)) for name, text in names.items()
+    )
     return Contract(
         dataset="draft",
         document="",
@@ -134,36 +134,20 @@ def _as_texts(names: dict[str, str]) -> Contract:
     )
 
 
-def _raw_file(path: Path, contract: Contract) -> RawFile:
-    found = preflight(path, contract)
+def _raw_file(path: Path, contract: Contract, encoding: str) -> RawFile:
+    found = preflight(path, contract, encoding=encoding)
     if found.problem:
-        raise BadData(f"{path} {found.problem}")
+        raise BadData(f"{path} {_of_draft(found.problem)}")
     return RawFile(path.name, path.name, datetime.now(UTC), str(path.resolve()), found.dialect)
 
 
-def _typed(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> list[Column]:
-    """The columns with the first type of GUESSES that each value has; a column without a value is text."""
-    chosen: dict[str, Kind] = {}
-    for kind in GUESSES:
-        tried = [replace(column, kind=kind) for column in columns if column.name not in chosen]
-        if not tried:
-            break
-        read = ", ".join(text for column in tried for text in texts(column))
-        misfits = ", ".join(
-            f"count(CASE WHEN NOT ({blank(text_of(column))}) AND (({typed(column)}) IS NULL OR {text_of(column)} RLIKE"
-            f" {CODE}) THEN 1 END), count(CASE WHEN NOT ({blank(text_of(column))}) THEN 1 END)"
-            for column in tried
-        )
-        sql = f"WITH as_read AS (SELECT {read} FROM raw) SELECT {misfits} FROM as_read"
-        [found] = connection.execute(for_duckdb(sql)).fetchall()
-        for place, column in enumerate(tried):
-            misfitting, present = found[2 * place : 2 * place + 2]
-            if present and not misfitting:
-                chosen[column.name] = kind
-    return [replace(column, kind=chosen.get(column.name, Kind.STRING)) for column in columns]
+def _of_draft(problem: str) -> str:
+    return f"{problem} (in a draft: --encoding)" if problem.endswith(INSTEAD) else problem
 
 
-def _facts(connection: duckdb.DuckDBPyConnection, column: Column, header: str, rows: int) -> ColumnFacts:
+def _facts(connection: duckdb.DuckDBPyConnection, guess: Guess, header: str, rows: int) -> ColumnFacts:
+    is_text = guess.column.kind is Kind.STRING  # whose words for missing values are only suggested
+    column = replace(guess.column, missing_values=()) if is_text else guess.column
     sql = f"WITH as_read AS (SELECT {', '.join(texts(column))} FROM raw) SELECT {typed(column)} AS value FROM as_read"
     values = f"({for_duckdb(sql)})"
     [(present, distinct, least, most)] = connection.execute(
@@ -181,4 +165,18 @@ def _facts(connection: duckdb.DuckDBPyConnection, column: Column, header: str, r
         least=least,
         most=most,
         values=tuple(value for (value,) in few),
+        form=column.form,
+        either=guess.either,
+        missing=guess.column.missing_values,
+        digits=_digits(connection, values) if column.kind is Kind.DOUBLE else None,
     )
+
+
+def _digits(connection: duckdb.DuckDBPyConnection, values: str) -> tuple[int, int] | None:
+    """A decimal's digits and decimals that hold each number; None if they have more decimals than money has."""
+    [(decimals, most)] = connection.execute(
+        f"SELECT max(CASE WHEN contains(text, 'e') THEN 99 ELSE length(split_part(text, '.', 2)) END), max(abs(value))"
+        f" FROM (SELECT value, value::VARCHAR AS text FROM {values}) WHERE value IS NOT NULL"
+    ).fetchall()
+    decimals = max(decimals, 2)
+    return (MONEY[0], decimals) if decimals <= MONEY[1] and most < 10 ** (MONEY[0] - decimals) else None

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
-SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
+from lakehouse_assets.spelling import loosened, plain
+
+Aliases = tuple[tuple[str, str], ...]
+"""Pairs (name in a file, column) of the names that a contract gives its columns beside their own."""
 
 
-def normalise(header: Sequence[str], known: Sequence[str] = ()) -> tuple[str, ...]:
+def normalise(header: Sequence[str], known: Sequence[str] = (), aliases: Aliases = ()) -> tuple[str, ...]:
     """The names in the form in which they are compared: without invisible characters and surrounding white space, with
     full-width letters as plain ones, case-folded.
 
-    An empty name becomes its position: the seventh is `column_7`. A name that differs from exactly one of the `known`
-    columns, and only by spaces, dashes and underscores, becomes that column.
+    An empty name becomes its position: the seventh is `column_7`. An alias of a `known` column becomes that column. So
+    does a name that differs from the names and aliases of exactly one known column, and only by spaces, dashes and
+    underscores.
     """
-    loosely = _loosely(tuple(known))
+    exactly, loosely = _known(tuple(known), aliases)
     names = []
     for place, text in enumerate(header, start=1):
-        name = _plain(text) or unnamed(place)
-        meant = loosely.get(_loosened(name), [])
-        names.append(name if name in known or len(meant) != 1 else meant[0])
+        name = plain(text) or unnamed(place)
+        meant = loosely.get(loosened(name), frozenset())
+        names.append(exactly.get(name) or (next(iter(meant)) if len(meant) == 1 else name))
     return tuple(names)
 
 
@@ -33,14 +35,15 @@ def unnamed(place: int) -> str:
 
 def named_width(header: Sequence[str]) -> int:
     """The number of columns up to the last one that has a name."""
-    return max((place for place, text in enumerate(header, start=1) if _plain(text)), default=0)
+    return max((place for place, text in enumerate(header, start=1) if plain(text)), default=0)
 
 
-def spellings(header: Sequence[str], known: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The known columns that the header spells differently, beyond case and surrounding blanks, as pairs (name in the
-    header, column)."""
-    names = zip(header, normalise(header, known), strict=True)
-    return tuple((text, name) for text, name in names if name in known and spelled(text) != name)
+def spellings(header: Sequence[str], known: Sequence[str], aliases: Aliases = ()) -> tuple[tuple[str, str], ...]:
+    """The known columns that the header spells differently from their names and aliases, beyond case and surrounding
+    blanks, as pairs (name in the header, column)."""
+    said = {*((name, name) for name in known), *((spelled(alias), name) for alias, name in aliases)}
+    names = zip(header, normalise(header, known, aliases), strict=True)
+    return tuple((text, name) for text, name in names if name in known and (spelled(text), name) not in said)
 
 
 def spelled(text: str) -> str:
@@ -53,22 +56,12 @@ def shown(text: str) -> str:
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
-def _plain(text: str) -> str:
-    """Removes format characters (Unicode category Cf: zero width space, soft hyphen, byte order mark), which nobody
-    sees."""
-    if not text.isascii():
-        text = "".join(letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
-    return text.strip().casefold()
-
-
 @cache
-def _loosely(known: tuple[str, ...]) -> dict[str, list[str]]:
-    """The known columns by their loose form. Cached, because each file of a batch asks for the same contract."""
-    loosely: dict[str, list[str]] = {}
-    for column in known:
-        loosely.setdefault(_loosened(column), []).append(column)
-    return loosely
-
-
-def _loosened(name: str) -> str:
-    return SEPARATORS.sub("_", name)
+def _known(known: tuple[str, ...], aliases: Aliases) -> tuple[dict[str, str], dict[str, frozenset[str]]]:
+    """The known columns by their exact and by their loose names. Cached, because each file of a batch asks for the same
+    contract."""
+    names = [*((name, name) for name in known), *((plain(alias), name) for alias, name in aliases)]
+    loosely: dict[str, frozenset[str]] = {}
+    for text, name in names:
+        loosely[loosened(text)] = loosely.get(loosened(text), frozenset()) | {name}
+    return dict(reversed(names)), loosely

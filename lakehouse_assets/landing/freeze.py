@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from lakehouse_assets.contracts import Contract
+from lakehouse_assets.contracts.encodings import UTF_8
 from lakehouse_assets.errors import BadData
 from lakehouse_assets.landing.column_names import shown
 from lakehouse_assets.landing.convert import own_name, provenance, warnings_of
@@ -85,7 +86,10 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
     metadata = zone.store.metadata(version)
     source_file, source_modified_at, rows = provenance(version, metadata)
     copy = zone.local_copy(version)
-    found = preflight(copy, zone.contracts[dataset], contracts=zone.contracts, name=own_name(source_file))
+    contract = zone.contracts[dataset]
+    # A converted sheet, whose rows are counted, is UTF-8.
+    encoding = contract.encoding_of(version.key.removeprefix(f"{zone.raw}{dataset}/")) if rows is None else UTF_8
+    found = preflight(copy, contract, contracts=zone.contracts, name=own_name(source_file), encoding=encoding)
     if not keep_copies:
         copy.unlink()
     seen = None if found.problem or found.empty else seen_content(zone, dataset, found.sha256)
@@ -101,7 +105,7 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
         accepted_before=seen.accepted if seen else None,
         expected_rows=rows,
         dialect=found.dialect,
-        warnings=(*warnings_of(metadata), *_warnings(found, zone.contracts[dataset])),
+        warnings=(*warnings_of(metadata), *_warnings(found, contract)),
         rows_aside=found.rows_aside,
         upload_order=metadata.get(UPLOAD_ORDER, ""),
         sheet=int(sheet) if (sheet := metadata.get(SHEET, "")).isdecimal() else 0,
@@ -111,8 +115,11 @@ def _inspected(zone: LandingZone, version: FileVersion, *, keep_copies: bool) ->
 def _warnings(found: Preflight, contract: Contract) -> tuple[str, ...]:
     kept = [name for name in found.absent_columns if name in contract.kept_names]
     emptied = [name for name in found.absent_columns if name not in contract.kept_names]
+    calculated = [name for name in found.extra_columns if name in contract.names]
+    unknown = [name for name in found.extra_columns if name not in contract.names]
     said = {
-        "columns that the contract does not know": [*map(shown, found.extra_columns)],
+        "columns that the contract does not know": [*map(shown, unknown)],
+        "columns that the contract calculates, not read from the file": calculated,
         "columns that the file lacks, whose values in the table stay": kept,
         "columns that the file lacks, read as empty": emptied,
     }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from lakehouse_assets.landing.column_names import normalise, shown, spelled, spellings, unnamed
+from lakehouse_assets.landing.column_names import Aliases, normalise, shown, spelled, spellings, unnamed
 
 __all__ = [
     "MALFORMED",
@@ -18,6 +18,7 @@ __all__ = [
     "check_header",
     "dataset_named",
     "missing",
+    "named",
     "normalise",
     "route",
     "shared",
@@ -39,11 +40,13 @@ class Columns(Protocol):
     @property
     def dataset(self) -> str: ...
     @property
-    def names(self) -> tuple[str, ...]: ...
+    def file_names(self) -> tuple[str, ...]: ...
     @property
     def required_names(self) -> tuple[str, ...]: ...
     @property
     def allows_unknown(self) -> bool: ...
+    @property
+    def aliases(self) -> Aliases: ...
 
 
 @dataclass(frozen=True)
@@ -103,15 +106,19 @@ def check_header(
     Otherwise that line may be a row of data, whose values do not belong into a message.
     """
     everything = contracts or {contract.dataset: contract}
-    names = normalise(header, contract.names)
-    absent = tuple(column for column in contract.names if column not in contract.required_names and column not in names)
+    names = named(header, contract)
+    absent = tuple(
+        column for column in contract.file_names if column not in contract.required_names and column not in names
+    )
     problem = _misfit(header, contract, everything, "folder", dataset_named(name, everything)) or _repeated(
         header, names
     )
     if problem:
         return HeaderCheck(problem, (), absent, names)
-    extra = tuple(dict.fromkeys(column for column in names if column not in contract.names and column != MALFORMED))
-    return HeaderCheck(None, extra, absent, names, spellings(header, contract.names))
+    extra = tuple(
+        dict.fromkeys(column for column in names if column not in contract.file_names and column != MALFORMED)
+    )
+    return HeaderCheck(None, extra, absent, names, spellings(header, contract.file_names, contract.aliases))
 
 
 def dataset_named(name: str, contracts: Iterable[str]) -> str | None:
@@ -134,15 +141,20 @@ def dataset_named(name: str, contracts: Iterable[str]) -> str | None:
     return longest.pop() if len(longest) == 1 else None
 
 
+def named(header: Sequence[str], contract: Columns) -> tuple[str, ...]:
+    """The header's names, with those of the contract for its columns."""
+    return normalise(header, contract.file_names, contract.aliases)
+
+
 def missing(header: Sequence[str], contract: Columns) -> list[str]:
     """The required columns that a header lacks."""
-    present = set(normalise(header, contract.names))
+    present = set(named(header, contract))
     return [column for column in contract.required_names if column not in present]
 
 
 def shared(header: Sequence[str], contract: Columns) -> int:
     """The number of the contract's columns that a header has."""
-    return len(set(normalise(header, contract.names)).intersection(contract.names))
+    return len(set(named(header, contract)).intersection(contract.file_names))
 
 
 def _closest(header: Sequence[str], contracts: Mapping[str, Columns]) -> list[str]:
@@ -195,7 +207,9 @@ def _lacking(header: Sequence[str], contract: Columns, lacking: list[str], sourc
     """`fitting`: another dataset, all of whose required columns are there."""
     dataset, own = contract.dataset, shared(header, contract)
     if not own:
-        return f"has no header: its first line holds none of the columns of {dataset} ({', '.join(contract.names)})"
+        return (
+            f"has no header: its first line holds none of the columns of {dataset} ({', '.join(contract.file_names)})"
+        )
     what = (
         f"no dataset has these columns; the closest is {dataset}, without: {', '.join(lacking)}"
         if source == "columns"
@@ -220,10 +234,8 @@ def _lacking(header: Sequence[str], contract: Columns, lacking: list[str], sourc
 
 def _unknown(header: Sequence[str], contract: Columns) -> list[str]:
     """The header's names that the contract does not know, without columns that have no name."""
-    names = dict.fromkeys(
-        name for place, name in enumerate(normalise(header, contract.names), start=1) if name != unnamed(place)
-    )
-    return [name for name in names if name not in contract.names and name != MALFORMED]
+    names = dict.fromkeys(name for place, name in enumerate(named(header, contract), start=1) if name != unnamed(place))
+    return [name for name in names if name not in contract.file_names and name != MALFORMED]
 
 
 def _repeated(header: Sequence[str], names: Sequence[str]) -> str | None:

@@ -4,13 +4,14 @@ dataset and no column is named here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from datetime import date, datetime, timedelta
 
 from lakehouse_assets.contracts import Column, Contract, Kind, Severity
+from lakehouse_assets.contracts.model import NUMBERS, WHOLE_NUMBERS
 from lakehouse_assets.sample_data.rows import Row
 
-WHOLE, NUMBERS, TIMES = (Kind.INT, Kind.BIGINT), (Kind.INT, Kind.BIGINT, Kind.DOUBLE), (Kind.TIMESTAMP, Kind.DATE)
+FRACTIONS, TIMES = NUMBERS - WHOLE_NUMBERS, {Kind.TIMESTAMP, Kind.DATE}
 Dirt = Callable[[Contract, Row], Row | None]
 """Returns a row with an error; None if the contract has no column for this error."""
 
@@ -25,11 +26,11 @@ def text_in_a_number(contract: Contract, row: Row) -> Row | None:
 
 
 def exponent_in_a_whole_number(contract: Contract, row: Row) -> Row | None:
-    return _spoiled(row, _first(contract, WHOLE), "1e3")
+    return _spoiled(row, _first(contract, WHOLE_NUMBERS), "1e3")
 
 
 def too_great_a_number(contract: Contract, row: Row) -> Row | None:
-    return _spoiled(row, _first(contract, (Kind.INT,)), "99999999999")
+    return _spoiled(row, _first(contract, {Kind.SMALLINT, Kind.INT}), "99999999999")
 
 
 def below_the_minimum(contract: Contract, row: Row) -> Row | None:
@@ -38,8 +39,8 @@ def below_the_minimum(contract: Contract, row: Row) -> Row | None:
         for c in _values(contract, NUMBERS)
         if any(rule.name.startswith(f"{c.name}: minimum") for rule in contract.rules)
     ]
-    column = next((c for c in bounded if c.kind is Kind.DOUBLE), bounded[-1] if bounded else None)
-    return _spoiled(row, column, "-19.99" if column and column.kind is Kind.DOUBLE else "-1")
+    column = next((c for c in bounded if c.kind in FRACTIONS), bounded[-1] if bounded else None)
+    return _spoiled(row, column, "-19.99" if column and column.kind in FRACTIONS else "-1")
 
 
 def no_date(contract: Contract, row: Row) -> Row | None:
@@ -82,7 +83,7 @@ def moved_to_another_partition(contract: Contract, row: Row, partitions: list[st
         rule.severity is Severity.WARN and contract.partition and f"`{contract.partition}`" in rule.predicate
         for rule in contract.rules
     )
-    others = [value for value in partitions if contract.partition and value != row[contract.partition]]
+    others = [value for value in partitions if contract.partition and value and value != row[contract.partition]]
     return row | {contract.partition: others[0]} if compared and contract.partition and others else None
 
 
@@ -95,10 +96,13 @@ def corrected(contract: Contract, row: Row, steps: int = 1) -> Row | None:
         for c in _values(contract, NUMBERS)
         if not any(rule.name == f"{c.name}: not an allowed value" for rule in contract.rules)
     ]
-    column = next((c for c in free if c.kind is Kind.DOUBLE), free[-1] if free else None)
+    column = next((c for c in free if c.kind in FRACTIONS), free[-1] if free else None)
     if contract.version is None or column is None or not row[column.name]:
         return None
-    value = str(round(float(row[column.name]) + 1, 2)) if column.kind is Kind.DOUBLE else str(int(row[column.name]) + 1)
+    more = float(row[column.name]) + 1
+    value = str(
+        round(more, min(2, column.digits[1] if column.digits else 2)) if column.kind in FRACTIONS else int(more)
+    )
     return row | {
         column.name: value,
         contract.version: _moved(contract.column(contract.version).kind, row[contract.version], steps),
@@ -113,14 +117,14 @@ def _moved(kind: Kind, text: str, steps: int) -> str:
     return str(int(text) + steps)
 
 
-def _values(contract: Contract, kinds: tuple[Kind, ...]) -> Iterator[Column]:
+def _values(contract: Contract, kinds: Set[Kind]) -> Iterator[Column]:
     """The columns of these kinds that are not the key, the partition, the version or a parent's key."""
     of_parents = (column for parent in contract.parents for column in parent.columns)
     apart = {*contract.keys, contract.partition, contract.version, *of_parents}
     return (column for column in contract.columns if column.kind in kinds and column.name not in apart)
 
 
-def _first(contract: Contract, kinds: tuple[Kind, ...]) -> Column | None:
+def _first(contract: Contract, kinds: Set[Kind]) -> Column | None:
     """The first column of these kinds to put an error in: a value if there is one, else the version or partition."""
     values = next(_values(contract, kinds), None)
     return values or next(

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lakehouse_assets.contracts import Contract, Contracts
 from lakehouse_assets.sample_data.dirt import REJECTED, corrected, moved_to_another_partition
-from lakehouse_assets.sample_data.rows import Row, key_of, sample_rows, values_of
+from lakehouse_assets.sample_data.rows import Row, in_forms, key_of, sample_rows, values_of
 from lakehouse_assets.sample_data.workbook import write_workbook
 
 SEED = 20250401
@@ -106,13 +106,13 @@ class _Maker:
         return [each for place, row in enumerate(sound) for each in (row, *after.get(place, []))]
 
     def _plain_list(self, contract: Contract) -> None:
-        rows = [[*row.values(), ""] for row in self._dirty(contract)]
+        rows = [[*in_forms(contract, row), ""] for row in self._dirty(contract)]
         rows[0][-1] = "an extra column"
         short, long = rows[3][:-2], [*rows[7], "one field too many"]
         rows = [*rows[:4], short, *rows[4:], long]
         self._write(
             self.data.first / f"{contract.dataset}.csv",
-            _csv([*contract.names, REMARK], rows),
+            _csv(contract, [*contract.file_names, REMARK], rows),
             "CSV, with bad rows, ragged rows and an extra column",
         )
 
@@ -120,7 +120,7 @@ class _Maker:
         sheets: dict[str, list[Row]] = {}
         places = (
             {values_of(row, contract.keys): row[contract.partition] for row in self._sound(contract)}
-            if contract.partition
+            if contract.partition in contract.file_names
             else {}
         )
         sheet = contract.dataset
@@ -141,14 +141,17 @@ class _Maker:
 
     def _unreadable(self, contract: Contract) -> None:
         """Files that are quarantined as a whole, and one without rows."""
-        names, rows = [*contract.names, REMARK], [[*row.values(), "café"] for row in self._sound(contract)[:3]]
+        names = [*contract.file_names, REMARK]
+        rows = [[*in_forms(contract, row), "café"] for row in self._sound(contract)[:3]]
         self._write(
             self.data.first / f"{contract.dataset}_from_abroad.csv",
-            _csv(names, rows).decode().encode("latin-1"),
+            _csv(contract, names, rows).decode(contract.encoding_of("")).encode("latin-1"),
             "CSV in Latin-1, not UTF-8",
         )
         self._write(
-            self.data.first / f"{contract.dataset}_nothing_new.csv", _csv(contract.names, []), "CSV, only a header"
+            self.data.first / f"{contract.dataset}_nothing_new.csv",
+            _csv(contract, contract.file_names, []),
+            "CSV, only a header",
         )
         path = self.data.first / f"{contract.dataset}_cut_off.xlsx"
         write_workbook(path, contract, {contract.dataset: _table(contract, self._sound(contract))})
@@ -164,7 +167,8 @@ class _Maker:
             else:
                 self._corrections(contract)
         if self.late_from:
-            text = _csv(self.late_from.names, [list(row.values()) for row in self.late], delimiter=";")
+            rows = [in_forms(self.late_from, row) for row in self.late]
+            text = _csv(self.late_from, self.late_from.file_names, rows, delimiter=";")
             path = self.data.second / f"{self.late_from.dataset}_late.csv.gz"
             self._write(
                 path,
@@ -187,10 +191,10 @@ class _Maker:
         newer = [row for old in chosen[:-1] if (row := corrected(contract, old))]
         older = [row for old in chosen[-1:] if (row := corrected(contract, old, -1))]
         if newer:
-            rows = [list(row.values()) for row in (*newer, *older)]
+            rows = [in_forms(contract, row) for row in (*newer, *older)]
             self._write(
                 self.data.second / f"{contract.dataset}_corrections.csv",
-                _csv(contract.names, rows),
+                _csv(contract, contract.file_names, rows),
                 f"{len(newer)} corrections, and one that is out of date",
             )
 
@@ -203,12 +207,13 @@ class _Maker:
 
 
 def _table(contract: Contract, rows: Iterable[Row]) -> list[Sequence[str]]:
-    return [contract.names, *(list(row.values()) for row in rows)]
+    return [contract.file_names, *(in_forms(contract, row) for row in rows)]
 
 
-def _csv(names: Sequence[str], rows: Iterable[Sequence[str]], delimiter: str = ",") -> bytes:
+def _csv(contract: Contract, names: Sequence[str], rows: Iterable[Sequence[str]], delimiter: str = ",") -> bytes:
+    """In the encoding that the contract declares for all files."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode(contract.encoding_of(""))

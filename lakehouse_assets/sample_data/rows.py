@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
 
 import duckdb
 
 from lakehouse_assets.contracts import Column, Contract, Contracts, Kind
+from lakehouse_assets.contracts.model import NUMBERS
 from lakehouse_assets.errors import BadConfiguration
+from lakehouse_assets.quoting import sql_literal
 
 Row = dict[str, str]
 """By column: the text in a file. A missing value is an empty text."""
@@ -17,14 +21,6 @@ CANDIDATES = 4
 """For a key of several columns: so many times the rows are made, and the first one of each key is taken. Such a key
 is often made of random parents, whose combinations repeat.
 """
-DUCKDB_TYPES = {
-    Kind.INT: "INTEGER",
-    Kind.BIGINT: "BIGINT",
-    Kind.DOUBLE: "DOUBLE",
-    Kind.STRING: "VARCHAR",
-    Kind.DATE: "DATE",
-    Kind.TIMESTAMP: "TIMESTAMP",
-}
 
 
 def sample_rows(contracts: Contracts) -> dict[str, list[Row]]:
@@ -69,7 +65,7 @@ def key_of(contract: Contract, row: Row) -> Row:
 def _can_be_sampled(contract: Contract, sampled: Mapping[str, object]) -> bool:
     given = {column for parent in contract.parents for column in parent.columns}
     return all(parent.dataset in sampled for parent in contract.parents) and all(
-        column.sample or column.name in given or not column.required for column in contract.columns
+        column.sample or column.name in given or not column.required for column in contract.file_columns
     )
 
 
@@ -89,7 +85,7 @@ def _samples_sql(contract: Contract, contracts: Contracts) -> str:
     sql = f"SELECT numbers.n{named} FROM range(1, {candidates + 1}) AS numbers(n){''.join(joins)}"
     for column in contract.columns:
         sql = (
-            f'SELECT *, CAST(({_expression(contract, column)}) AS {DUCKDB_TYPES[column.kind]}) AS "{column.name}" FROM'
+            f'SELECT *, CAST(({_expression(contract, column)}) AS {column.type.upper()}) AS "{column.name}" FROM'
             f" ({sql})"
         )
     names = ", ".join(f'"{name}"' for name in contract.names)
@@ -98,6 +94,25 @@ def _samples_sql(contract: Contract, contracts: Contracts) -> str:
         first = f"SELECT * FROM ({sql}) QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY n) = 1"
         sql = f"SELECT * REPLACE (row_number() OVER (ORDER BY n) AS n) FROM ({first}) ORDER BY n LIMIT {rows}"
     return f"SELECT n, {names} FROM ({sql}) ORDER BY n"
+
+
+def in_forms(contract: Contract, row: Row) -> list[str]:
+    """The row's texts as a file has them: of each column that files have, in its declared form. A text that is not a
+    value of its column stays as it is.
+    """
+    return [_in_form(row[column.name], column) for column in contract.file_columns]
+
+
+def _in_form(text: str, column: Column) -> str:
+    form = column.written
+    if form is None or not text or column.kind is Kind.BOOLEAN:
+        return text
+    try:
+        if column.kind in NUMBERS:
+            return form.of_number(str(Decimal(text)))
+        return form.of_time(datetime.fromisoformat(text)) or text
+    except (ArithmeticError, ValueError):
+        return text
 
 
 def _expression(contract: Contract, column: Column) -> str:
@@ -112,10 +127,19 @@ def _expression(contract: Contract, column: Column) -> str:
 
 
 def _as_text(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[Row]:
-    texts = [
-        f"strftime(\"{c.name}\", '%Y-%m-%dT%H:%M:%S')" if c.kind is Kind.TIMESTAMP else f'CAST("{c.name}" AS VARCHAR)'
-        for c in contract.columns
-    ]
-    blanked = ", ".join(f"coalesce({text}, '')" for text in texts)
+    blanked = ", ".join(f"coalesce({_text(column)}, '')" for column in contract.columns)
     found = connection.execute(f'SELECT {blanked} FROM "sample_{contract.dataset}" ORDER BY n').fetchall()
     return [dict(zip(contract.names, values, strict=True)) for values in found]
+
+
+def _text(column: Column) -> str:
+    """The text of a column's value in a file, in DuckDB's SQL."""
+    name = f'"{column.name}"'
+    match column.kind:
+        case Kind.TIMESTAMP:
+            return f"strftime({name}, '%Y-%m-%dT%H:%M:%S')"
+        case Kind.BOOLEAN:
+            true, false = (sql_literal(values[0]) for values in (column.true_values, column.false_values))
+            return f"CASE WHEN {name} THEN {true} WHEN NOT {name} THEN {false} END"
+        case _:
+            return f"CAST({name} AS VARCHAR)"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from xlsxwriter import Workbook  # type: ignore[import-untyped]
 
-from lakehouse_assets.contracts import Contract, Kind
+from lakehouse_assets.contracts import Contract
+from lakehouse_assets.contracts.model import NUMBERS
 
 CREATED = datetime(2025, 4, 1, tzinfo=UTC)
-NUMBERS = {Kind.INT, Kind.BIGINT, Kind.DOUBLE}
 PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}([.][0-9]+)?\Z")
 """Excel stores 15 digits. A number in any other form would be read back as another text."""
 NOT_IN_A_SHEET_NAME = re.compile(r"[\[\]:*?/\\]")
@@ -29,8 +29,8 @@ def write_workbook(path: Path, contract: Contract, sheets: Mapping[str, Sequence
                 for place, text in enumerate(line):
                     is_number = (
                         row > 0
-                        and place < len(contract.columns)
-                        and contract.columns[place].kind in NUMBERS
+                        and place < len(contract.file_columns)
+                        and contract.file_columns[place].kind in NUMBERS
                         and PLAIN_NUMBER.match(text)
                     )
                     if is_number:

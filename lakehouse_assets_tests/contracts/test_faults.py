@@ -70,9 +70,15 @@ def test_faults_of_form_of_words_and_of_meaning_come_together(tmp_path: Path) ->
         (3, "name must be a text: put it in quotes."),
         (12, "quality rule dear: severity 'loud' must be reject or warn."),
         (18, "column id: 'primarykey' is not a word of ODCS here; did you mean 'primaryKey'?"),
-        (20, "column label: physicalType 'varchar' must be one of int, bigint, double, string, date, timestamp."),
+        (
+            20,
+            (
+                "column label: physicalType 'varchar' must be one of smallint, int, bigint, decimal(p,s), float,"
+                " double, boolean, string, date, timestamp."
+            ),
+        ),
         (26, "column price: required must be true or false."),
-        (27, "version column made_on must be required and of type bigint or date or int or timestamp."),
+        (27, "version column made_on must be required and of type bigint or date or int or smallint or timestamp."),
     ]
 
 
@@ -90,6 +96,60 @@ def test_the_line_is_that_of_the_word_which_is_wrong(tmp_path: Path) -> None:
     }
     for change, line in cases.items():
         assert [place for place, _ in found(tmp_path, change)][:1] == [line], change
+
+
+def test_faults_of_files_forms_and_calculated_columns_come_together_with_their_lines(tmp_path: Path) -> None:
+    assert found(
+        tmp_path,
+        (
+            "schema:\n",
+            "servers:\n  - {server: till, type: custom, encoding: ebcdic}\n"
+            "  - {server: shop, type: custom,\n    path: ../shop, encodin: utf-16}\nschema:\n",
+        ),
+        (
+            "      - {property: version, value: made_on}\n",
+            "      - {property: version, value: month}\n      - {property: missingValues, value: [0]}\n",
+        ),
+        (
+            "          maxLength: 80\n",
+            "          maxLength: 80\n        customProperties:\n          - {property: missingValues, value: [NA]}\n"
+            "          - {property: decimalChar, value: ','}\n        synonyms:\n          - {synonim: Name}\n",
+        ),
+        ("      - name: price\n", "      - name: price\n        physicalName: ID\n"),
+        (
+            "        physicalType: date\n        required: true\n",
+            "        physicalType: date\n        required: true\n        logicalTypeOptions:\n          format: dd.MM.\n"
+            "      - name: month\n        logicalType: date\n        required: true\n        synonyms: []\n"
+            "        transformLogic: id / 0\n        primaryKey: true\n",
+        ),
+    ) == [
+        (5, "server till: encoding 'ebcdic' must be one of utf-8, windows-1252, iso-8859-1, iso-8859-15, utf-16."),
+        (7, "server shop: 'encodin' is not a word of ODCS here; did you mean 'encoding'?"),
+        (
+            12,
+            ("schema: missingValues must be a list of texts in quotes, without line breaks, such as ['NULL', 'NA']."),
+        ),
+        (31, "column label: decimalChar is for columns of numbers."),
+        (33, "column label: 'synonim' is not a word of ODCS here; did you mean 'synonym'?"),
+        (
+            35,
+            (
+                "column price: its name in files 'ID' (physicalName or a synonym) means column id, too: give each"
+                " column names of its own."
+            ),
+        ),
+        (41, "column made_on: logicalTypeOptions.format 'dd.MM.' lacks the year."),
+        (42, "version column month must be a column of the files, not a calculated one."),
+        (
+            46,
+            (
+                "column month: transformLogic: `id / 0` fails if the divisor is 0: write the divisor as nullif(…, 0)."
+                " (To say in words where a value is from, use transformDescription.)"
+            ),
+        ),
+        (47, "column month: primaryKey is for columns of the files, and this one is calculated (transformLogic)."),
+        (47, "key month must be required and of type bigint or int or smallint or string."),
+    ]
 
 
 @pytest.mark.parametrize(

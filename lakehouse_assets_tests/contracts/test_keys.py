@@ -112,12 +112,17 @@ KEYS: dict[str, tuple[dict[str, int | None], Spoil, str]] = {
     "a column that may be missing": (
         {"id": 1, "label": 2},
         lambda d: column(d, "label").update(required=False),
-        "key label must be required and of type bigint or int or string.",
+        "key label must be required and of type bigint or int or smallint or string.",
     ),
     "a column of another type": (
         {"id": 1, "price": 2},
         lambda d: column(d, "price").update(required=True),
-        "key price must be required and of type bigint or int or string.",
+        "key price must be required and of type bigint or int or smallint or string.",
+    ),
+    "a calculated column": (
+        {"id": 1, "label": 2},
+        lambda d: column(d, "label").update(transformLogic="CASE WHEN id > 1 THEN 'a' ELSE 'b' END"),
+        "column label: primaryKey is for columns of the files, and this one is calculated (transformLogic).",
     ),
     "a column that is unique by itself": (
         {"id": 1, "label": 2},
@@ -186,6 +191,14 @@ RELATIONSHIPS: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_fault_of_a_relationship_of_the_whole_schema(tmp_path: Path, case: str) -> None:
     changed, expected = RELATIONSHIPS[case]
     assert faults(tmp_path, **of_two_columns(deepcopy(BOTH) | changed)) == [f"parts.odcs.yaml: {expected}"]
+
+
+def test_a_calculated_column_refers_to_no_parent(tmp_path: Path) -> None:
+    documents = of_two_columns(BOTH)
+    column(documents["parts"], "thing_label").update(transformLogic="substring(label, 1, 3)", required=True)
+    assert faults(tmp_path, **documents) == [
+        "parts.odcs.yaml: column thing_label: relationships is for columns of the files, and this one is calculated."
+    ]
 
 
 def test_a_relationship_of_a_column_has_no_from(tmp_path: Path) -> None:

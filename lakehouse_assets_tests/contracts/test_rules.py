@@ -29,6 +29,16 @@ def with_rule(**changes: Any) -> dict[str, Any]:
     return document
 
 
+def as_decimal(document: dict[str, Any], physical: str = "decimal(5,2)") -> dict[str, Any]:
+    column(document, "price")["physicalType"] = physical
+    return document
+
+
+def as_boolean(document: dict[str, Any]) -> dict[str, Any]:
+    column(document, "price").update(logicalType="boolean", physicalType="boolean")
+    return document
+
+
 NO_PREDICATE = "it must be one predicate that is TRUE or FALSE for a row."
 DIFFERS = "which the engines read differently, or which one of them does not support."
 NO_LIMIT = "repeats a group without a limit, or more than 999 times: a long text would crash Spark. Give a limit, such as {0,99}."
@@ -38,20 +48,20 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
         "column price: logicalTypeOptions.multipleOf is not supported; use ",
     ),
     "an option that nothing would obey": (
-        with_options("made_on", format="dd.MM.yyyy"),
-        "column made_on: logicalTypeOptions.format is not supported; use ",
+        with_options("price", multipleOf=2),
+        "column price: logicalTypeOptions.multipleOf is not supported; use ",
     ),
     "a time zone": (
         with_options("made_on", defaultTimezone="UTC"),
-        "column made_on: logicalTypeOptions.defaultTimezone is not supported; use ",
+        "column made_on: logicalTypeOptions.defaultTimezone is for columns of type timestamp.",
     ),
     "a bound of text": (
         with_options("price", minimum="0"),
-        "column price: minimum '0' needs a number, and a column of type int, bigint or double.",
+        "column price: minimum '0' needs a number, and a column of numbers.",
     ),
     "a bound that is no number": (
         with_options("price", maximum=float("nan")),
-        "column price: maximum nan needs a number, and a column of type int, bigint or double.",
+        "column price: maximum nan needs a number, and a column of numbers.",
     ),
     "a bound that is yes or no": (
         with_options("price", exclusiveMinimum=True),
@@ -125,6 +135,30 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
         with_enum("id", 1, "2"),
         "column id: enum has '2', which a column of type int cannot hold (put text in quotes).",
     ),
+    "more digits allowed than a decimal has": (
+        as_decimal(with_enum("price", 1.5, 1.005)),
+        "column price: enum has 1.005, which a column of type decimal(5,2) cannot hold",
+    ),
+    "a bound of more digits than a decimal has": (
+        as_decimal(with_options("price", maximum=1000)),
+        "column price: maximum 1000 has more digits than decimal(5,2).",
+    ),
+    "a decimal with which the engines do not calculate alike": (
+        as_decimal(with_rule(implementation="price > 1"), "decimal(16,2)"),
+        "quality rule dear: price has more than 15 digits, with which the engines do not calculate alike",
+    ),
+    "a decimal as a text": (
+        as_decimal(with_rule(implementation="length(price) > 1")),
+        "quality rule dear: `LENGTH(price)` reads a value as a text which the engines write differently.",
+    ),
+    "a boolean compared with a number": (
+        as_boolean(with_rule(implementation="price = 1")),
+        "quality rule dear: `price = 1` compares a boolean with a number",
+    ),
+    "an allowed value of a boolean": (
+        as_boolean(with_enum("price", True)),
+        "column price: enum has True, which a column of type boolean cannot hold",
+    ),
     "fractions allowed of a whole number": (
         with_enum("id", 1.5),
         "column id: enum has 1.5, which a column of type int cannot hold (put text in quotes).",
@@ -152,7 +186,7 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     "a rule's name that would be split": (with_rule(name="dear; odd"), "quality rule 'dear; odd': a name is letters"),
     "an unknown severity": (with_rule(severity="error"), "quality rule dear: severity 'error' must be reject or warn."),
     "no implementation": (with_rule(implementation=None), "quality rule dear: implementation must be a SQL predicate."),
-    "no SQL": (with_rule(implementation="price >"), "quality rule dear: 'price >' is not a SQL predicate: it "),
+    "no SQL": (with_rule(implementation="price >"), "quality rule dear: 'price >' is not a SQL expression: it "),
     "an unknown column": (
         with_rule(implementation="cost > 1 AND size > 1"),
         "quality rule dear: no such column: cost, size.",

@@ -13,7 +13,7 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 PICTURE = (ROOT / "docs" / "architecture.mmd").read_text("utf-8")
 DRAWN = (ROOT / "docs" / "architecture.svg").read_text("utf-8")
 ARROWS = re.findall(r"(\w+) --> (\w+)", PICTURE)
-BASICS = {"errors", "locks", "parallel", "quoting"}
+BASICS = {"errors", "locks", "parallel", "quoting", "spelling", "written"}
 """Modules that everything uses: arrows to them would hide the others."""
 
 

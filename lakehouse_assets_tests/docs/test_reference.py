@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from aws_deploy.settings import Deployment
 from docs_reference import contract_words, queries, rejects, report_words
+from docs_reference import word as places_of_words
 from docs_reference.commands import commands, options_of_all, parameters, targets
 from docs_reference.contract_rules import RULES, example_contract
 from docs_reference.contracts import example_of, is_stated
@@ -26,7 +27,7 @@ from lakehouse_assets.cli.commands import COMMANDS
 from lakehouse_assets.cli.commands.doctor_machine import READ_ELSEWHERE
 from lakehouse_assets.cli.exit_codes import OF_COMMANDS, ExitCode
 from lakehouse_assets.cli.main import app
-from lakehouse_assets.contracts import predicates, reader, rules
+from lakehouse_assets.contracts import columns, forms, predicates, reader, rules
 from lakehouse_assets.etl import rejected, status
 from lakehouse_assets.etl.engines.base import REJECTED_COLUMNS, Counts
 from lakehouse_assets.etl.plan.resolve import CORRECTED, HEALED, REPLAYED
@@ -82,21 +83,21 @@ def test_every_word_of_a_contract_that_is_read_is_documented(monkeypatch: pytest
     example_contract()
     documented = {(word.place, word.name) for word in contract_words.WORDS if not word.custom}
     customs = {word.name for word in contract_words.WORDS if word.custom}
-    options = {name for place, name in documented if place == contract_words.OPTIONS}
+    options = {name for place, name in documented if place == places_of_words.OPTIONS}
     assert {(place, name) for place, name in asked if place != "custom"} == {
-        (place, name) for place, name in documented if place != contract_words.OPTIONS
+        (place, name) for place, name in documented if place != places_of_words.OPTIONS
     }
     assert {name for place, name in asked if place == "custom"} == customs
-    assert options == rules.OPTIONS
+    assert options == rules.OPTIONS | {*forms.TIME_OPTIONS}
     assert [word.name for word in contract_words.WORDS if is_stated(word) and example_of(word) == ""] == []
 
 
 def test_every_function_of_a_rule_is_documented_by_a_rule_that_is_taken() -> None:
-    columns = {column.name: column for column in example_contract().columns}
+    of_example = {column.name: column for column in example_contract().columns}
     assert list(RULES) == predicates.ALLOWED_SYNTAX.split(", ")
     said = set()
     for rule in RULES.values():
-        predicates.predicate_of(rule, columns)
+        predicates.predicate_of(rule, of_example)
         said |= {type(node) for node in sqlglot.parse_one(rule, read="spark").walk()}
     assert {kind.__name__ for kind in predicates.ALLOWED_NODES if kind not in said} <= {"Var", "Cast", "TryCast"}
 
@@ -162,13 +163,15 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     """The words that are asked of a contract's objects from now on, as the page names their places."""
     asked: set[tuple[str, str]] = set()
     places: dict[type[Any], str] = {
-        odcs.OpenDataContractStandard: contract_words.DOCUMENT,
-        odcs.Team: contract_words.TEAM,
-        odcs.SchemaObject: contract_words.SCHEMA,
-        odcs.SchemaProperty: contract_words.PROPERTY,
-        odcs.EnumValue: contract_words.ENUM,
-        odcs.Relationship: contract_words.RELATIONSHIP,
-        odcs.DataQuality: contract_words.QUALITY,
+        odcs.OpenDataContractStandard: places_of_words.DOCUMENT,
+        odcs.Team: places_of_words.TEAM,
+        odcs.SchemaObject: places_of_words.SCHEMA,
+        odcs.SchemaProperty: places_of_words.PROPERTY,
+        odcs.Server: places_of_words.SERVER,
+        odcs.Synonym: places_of_words.SYNONYM,
+        odcs.EnumValue: places_of_words.ENUM,
+        odcs.Relationship: places_of_words.RELATIONSHIP,
+        odcs.DataQuality: places_of_words.QUALITY,
     }
 
     def recording(kind: type[Any], place: str) -> Any:
@@ -183,6 +186,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
 
     for kind, place in places.items():
         monkeypatch.setattr(kind, "__getattribute__", recording(kind, place))
-    own = reader._custom
-    monkeypatch.setattr(reader, "_custom", lambda owner, name: (asked.add(("custom", name)), own(owner, name))[1])
+    own = columns.custom
+    for module in (columns, reader):
+        monkeypatch.setattr(module, "custom", lambda owner, name: (asked.add(("custom", name)), own(owner, name))[1])
     return asked

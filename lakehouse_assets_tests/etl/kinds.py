@@ -8,14 +8,7 @@ from typing import Any
 from lakehouse_assets.contracts import Contracts, Kind
 from lakehouse_assets_tests.contracts.support import read
 
-LOGICAL = {
-    Kind.INT: "integer",
-    Kind.BIGINT: "integer",
-    Kind.DOUBLE: "number",
-    Kind.STRING: "string",
-    Kind.DATE: "date",
-    Kind.TIMESTAMP: "timestamp",
-}
+PHYSICAL = {kind: "decimal(7,2)" if kind is Kind.DECIMAL else str(kind) for kind in Kind}
 NAMES = ("id", *(f"{kind}_" for kind in Kind))
 
 
@@ -24,7 +17,7 @@ def kinds_contract(folder: Path) -> Contracts:
     properties: list[dict[str, Any]] = [
         {"name": "id", "logicalType": "integer", "physicalType": "int", "required": True, "primaryKey": True}
     ]
-    properties += [{"name": f"{kind}_", "logicalType": LOGICAL[kind], "physicalType": str(kind)} for kind in Kind]
+    properties += [{"name": f"{kind}_", "physicalType": physical} for kind, physical in PHYSICAL.items()]
     document = {
         "apiVersion": "v3.1.0",
         "kind": "DataContract",

@@ -7,53 +7,15 @@ engine must give equal results.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-INTEGER = re.compile(r" *([+-]?[0-9]{1,19})(?:\.0+)? *")
-DOUBLE = re.compile(r" *([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?) *")
-TIMESTAMP = re.compile(
-    r" *([1-9][0-9]{3})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6})0{0,3})?"
-    r"(?: ?(?:([Zz]|UTC)|([+-])([0-9]{2})(?::?([0-9]{2}))?))? *"
-)
-DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+from lakehouse_assets_tests.etl.reference_values import DAY, PARSERS, Parser, is_day
 
 Values = Mapping[str, Any]
 Key = tuple[Any, ...]
-
-
-def whole_number(text: str) -> int | None:
-    found = INTEGER.fullmatch(text)
-    return int(found[1]) if found and -(2**31) <= int(found[1]) < 2**31 else None
-
-
-def decimal_number(text: str) -> float | None:
-    found = DOUBLE.fullmatch(text)
-    return float(found[1]) if found and abs(float(found[1])) < 1e300 else None
-
-
-def moment(text: str) -> datetime | None:
-    found = TIMESTAMP.fullmatch(text)
-    if not found:
-        return None
-    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
-    sign, hours, minutes = found[9], int(found[10] or 0), int(found[11] or 0)
-    if hour > 23 or minute > 59 or second > 59 or hours > 14 or minutes > 59 or not is_day(year, month, day):
-        return None
-    if sign and not 1100 <= year <= 9899:
-        return None
-    offset = timedelta(hours=hours, minutes=minutes) * (-1 if sign == "-" else 1)
-    micro = int((found[7] or "0").ljust(6, "0"))
-    return datetime(year, month, day, hour, minute, second, micro, timezone(offset)).astimezone(UTC)
-
-
-def is_day(year: int, month: int, day: int) -> bool:
-    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    return 1 <= month <= 12 and 1 <= day <= [31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]
 
 
 def at_least(column: str, least: int) -> Callable[[Values], bool]:
@@ -77,7 +39,8 @@ def is_the_timestamps_day(values: Values) -> bool:
 class Dataset:
     """forms: column to the name of its type; rules and warnings: name to a predicate that holds for a sound row;
     parents: columns to the dataset whose key they hold; parent_keys: the columns of that key, where they are not in
-    its order.
+    its order; parsers: those of the columns whose form is not that of the type alone; missing: the texts that mean no
+    value; derived: calculated columns.
     """
 
     forms: dict[str, str]
@@ -88,6 +51,9 @@ class Dataset:
     parent_keys: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     rules: dict[str, Callable[[Values], bool]] = field(default_factory=dict)
     warnings: dict[str, Callable[[Values], bool]] = field(default_factory=dict)
+    parsers: dict[str, Parser] = field(default_factory=dict)
+    missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    derived: dict[str, Callable[[Values], Any]] = field(default_factory=dict)
 
     def key_of(self, values: Values) -> Key:
         return tuple(values[name] for name in self.keys)
@@ -97,12 +63,6 @@ class Dataset:
         return ", ".join(raw[name] for name in self.keys) if raw.keys() >= set(self.keys) else None
 
 
-PARSERS: dict[str, Callable[[str], Any]] = {
-    "int": whole_number,
-    "double": decimal_number,
-    "timestamp": moment,
-    "string": lambda text: text,
-}
 DATED = {"date: pattern": formed_as_day, "date_is_a_day": names_a_day}
 DATASETS = {
     "products": Dataset(
@@ -214,12 +174,13 @@ def judge(dataset: Dataset, raw: Mapping[str, str]) -> tuple[dict[str, Any], lis
     reasons: list[str] = []
     for column, form in dataset.forms.items():
         text = raw.get(column, "")
-        blank = text.strip(" ") == ""
-        values[column] = None if blank else PARSERS[form](text)
+        blank = text.strip(" ") in ("", *dataset.missing.get(column, ()))
+        values[column] = None if blank else (dataset.parsers.get(column) or PARSERS[form])(text)
         if blank and column not in dataset.optional:
             reasons.append(f"{column}: required")
         elif not blank and values[column] is None:
             reasons.append(f"{column}: not {form}")
+    values |= {column: calculate(values) for column, calculate in dataset.derived.items()}
     reasons += [name for name, holds in dataset.rules.items() if not holds(values)]
     warned = () if reasons else tuple(name for name, holds in dataset.warnings.items() if not holds(values))
     return values, reasons, warned

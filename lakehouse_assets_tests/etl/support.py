@@ -97,6 +97,7 @@ class Given:
     seen_before: bool = False
     content: str = ""
     regular: bool | None = None
+    encoding: str = "utf-8"
 
 
 def rows_file(
@@ -124,7 +125,9 @@ class House:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
         packed = content[:2] == b"\x1f\x8b"
-        text = (gzip.decompress(content) if packed else content).decode("utf-8-sig")
+        text = (gzip.decompress(content) if packed else content).decode(
+            "utf-8-sig" if given.encoding == "utf-8" else given.encoding
+        )
         regular = (
             "\r" not in text.replace("\r\n", "") and (text.count("\r\n") in (0, text.count("\n")))
         ) or '"' in text
@@ -140,6 +143,7 @@ class House:
                 regular=regular if given.regular is None else given.regular,
                 quoted='"' in text,
                 multiline=_multiline(text, given.delimiter),
+                encoding=given.encoding,
             ),
             content=given.content,
             seen_before=given.seen_before,

@@ -16,8 +16,8 @@ from lakehouse_assets_tests.etl.keyed import keyed_contracts
         (
             "days_since_prior_order: not int",
             (
-                "a fraction of zeros, and spaces around it. Leave the cell empty for a missing value; do not write a"
-                " word such as NULL"
+                "a fraction of zeros, and spaces around it. Leave the cell empty for a missing value. A contract may"
+                " list words such as NULL or NA that mean the same: missingValues."
             ),
         ),
         ("date: required", "date needs a value in each row"),

@@ -98,7 +98,7 @@ def test_a_key_that_is_missing_in_part_is_rejected_and_no_row_corrects_it(house:
     assert house.reasons("order_details") == [
         ["product_id: required"],
         ["order_id: required"],
-        ["product_id: not int"],
+        ["product_id: not smallint"],
     ]
     assert [record["resolved_by"] for record in house.rejects("order_details")] == [None, None, None]
 

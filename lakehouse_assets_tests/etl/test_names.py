@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from lakehouse_assets.contracts import read_contracts
-from lakehouse_assets.contracts.reader import RESERVED
+from lakehouse_assets.contracts.columns import RESERVED
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.etl.engines.base import Engine
 from lakehouse_assets.etl.plan import judge_sql
@@ -66,7 +66,7 @@ def test_names_that_are_words_of_sql_are_names_in_both_engines(engine: Engine, t
 
 def test_a_rule_that_an_engine_refuses_is_found_without_a_row(embedded: Engine, tmp_path: Path) -> None:
     document = of_texts("things", "id", "shop", "price", rule="length(price) < 10")
-    document["schema"][0]["properties"][2]["physicalType"] = "double"
+    document["schema"][0]["properties"][2] = {"name": "price", "physicalType": "double"}
     contracts = read(tmp_path, things=document)
     with pytest.raises(
         BadConfiguration,
@@ -74,6 +74,21 @@ def test_a_rule_that_an_engine_refuses_is_found_without_a_row(embedded: Engine, 
     ):
         try_plans(contracts.values(), [embedded], tmp_path / "plans")
     assert not (tmp_path / "plans").exists()
+
+
+def test_a_calculated_column_that_an_engine_refuses_is_found_without_a_row(embedded: Engine, tmp_path: Path) -> None:
+    document = of_texts("things", "id", "shop", "price")
+    document["schema"][0]["properties"][2] = {"name": "price", "physicalType": "double", "required": True}
+    document["schema"][0]["properties"] += [
+        {"name": "digits", "logicalType": "integer", "transformLogic": "length(price)"}
+    ]
+    [contract] = read(tmp_path, things=document).values()
+    assert embedded.plan_faults(contract) == [
+        (
+            "column digits: transformLogic: DuckDB cannot run it: there is no length of double (price: double). Change"
+            " the expression, or the column's type."
+        )
+    ]
 
 
 def test_a_rule_that_an_engine_does_not_know_is_found_in_either(engine: Engine, tmp_path: Path) -> None:

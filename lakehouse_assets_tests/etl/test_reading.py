@@ -85,6 +85,27 @@ def test_another_delimiter_is_read_as_such(notes: House, delimiter: str) -> None
     assert outcome(notes, Given("f.csv", text, delimiter=delimiter)) == expected(("f.csv", records(text, delimiter)))
 
 
+def test_files_in_other_encodings_are_read_beside_those_in_utf_8(notes: House) -> None:
+    texts = {
+        encoding: HEADER + f'{place}1,Café {letters},"a\nb"\nx,É,{letters}\n{place}2,short\n{place}3,c,{letters}'
+        for place, (encoding, letters) in enumerate(
+            {
+                "utf-8": "注文",
+                "windows-1252": "€ „“",
+                "iso-8859-15": "€",
+                "iso-8859-1": "ß",
+                "utf-16": "注文 👍",
+            }.items()
+        )
+    }
+    files = [
+        Given(f"{encoding}.csv", packed(text.encode(encoding)), encoding=encoding)
+        for packed in (bytes, gzip.compress)
+        for encoding, text in texts.items()
+    ]
+    assert outcome(notes, *files) == expected(*((f"{encoding}.csv", records(text)) for encoding, text in texts.items()))
+
+
 def test_many_files_of_many_shapes_are_one_batch(notes: House) -> None:
     """Sound, ragged, empty, gzipped (in one piece and in several), with a byte order mark: each row keeps its file and
     its number.

@@ -60,6 +60,25 @@ PREDICATES = (
     "date_sub(made_on, 1) >= DATE '2025-03-31'",
     "seen_at >= TIMESTAMP '2025-04-01 11:00:00'",
     "try_cast(label AS DATE) = CAST(seen_at AS DATE)",
+    "amount > 0.1",
+    "amount = 19.99 OR amount IN (0.30, 7)",
+    "amount <=> price",
+    "amount BETWEEN -1 AND ratio",
+    "amount * 3 - 0.01 < price",
+    "amount / 3 = 2",
+    "coalesce(amount, 7) = 7",
+    "greatest(amount, size, 3.5) = 3.5",
+    "ratio = 0.1",
+    "ratio < 0.3",
+    "ratio * 10 = 1",
+    "ratio IN (0.5, 7)",
+    "coalesce(ratio, 0.1) = 0.1",
+    "paid",
+    "NOT paid OR size = 0",
+    "paid = (size > 0)",
+    "paid IS DISTINCT FROM TRUE",
+    "CASE WHEN paid THEN amount > 0 END",
+    "coalesce(paid, FALSE)",
 )
 PATTERNS = (
     "^.{3}$",
@@ -122,6 +141,9 @@ LABELS = (
 )
 NUMBERS = ("0.1", "0.30000000000000004", "0.5", "-0.5", "7", "1e10", "-1e300", "", "2.5", "0")
 SIZES = ("0", "-1", "-4", "3", "", "2147483647", "-2147483648")
+AMOUNTS = ("0.10", "19.99", "0.30", "7", "-1", "", "6.00", "99999999.99", "0.29", "3.5")
+RATIOS = ("0.1", "0.3", "0.5", "7", "", "-0.1", "16777217", "1e-40")
+BOOLEANS = ("true", "0", "", "FALSE", "1")
 DAYS = ("2025-04-01", "2025-04-30", "2024-02-29", "1969-12-31", "2025-12-31")
 MOMENTS = (
     "2025-04-01T11:27:00",
@@ -133,12 +155,22 @@ MOMENTS = (
 )
 
 
+HEADER = ("id", "label", "price", "made_on", "size", "seen_at", "amount", "ratio", "paid")
+
+
 def contracts_with_all_rules(folder: Path) -> tuple[Contracts, list[str]]:
     said = [*PREDICATES, *(f"label RLIKE '{pattern.replace(chr(92), chr(92) * 2)}'" for pattern in PATTERNS)]
     document = things()
     properties = schema(document)["properties"]
     properties.append({"name": "size", "logicalType": "integer", "physicalType": "int"})
     properties.append({"name": "seen_at", "logicalType": "timestamp", "physicalType": "timestamp"})
+    properties.append(
+        {"name": "amount", "physicalType": "decimal(10,2)", "logicalTypeOptions": {"minimum": -0.5, "maximum": 1e6}}
+    )
+    properties.append({"name": "ratio", "physicalType": "float", "logicalTypeOptions": {"exclusiveMinimum": 0.1}})
+    properties.append({"name": "paid", "logicalType": "boolean"})
+    column(document, "amount")["enum"] = [{"value": value} for value in (0.1, 19.99, 7)]
+    column(document, "ratio")["enum"] = [{"value": value} for value in (0.1, 0.3, 0.5)]
     column(document, "label")["required"] = False
     schema(document)["quality"] = [rule(f"r{number:02}", implementation) for number, implementation in enumerate(said)]
     column(document, "label")["logicalTypeOptions"] = {"pattern": r"^[^\s]+.[0-9]*$"}
@@ -165,6 +197,9 @@ def rows() -> list[tuple[str, ...]]:
             DAYS[n % len(DAYS)],
             SIZES[n % len(SIZES)],
             MOMENTS[n % len(MOMENTS)],
+            AMOUNTS[n % len(AMOUNTS)],
+            RATIOS[n % len(RATIOS)],
+            BOOLEANS[n % len(BOOLEANS)],
         )
         for n, label in enumerate((*LABELS, *LABELS[:20], "a", "a"))
     ]
@@ -174,7 +209,7 @@ def reasons(engine: Engine, folder: Path, contracts: Contracts) -> dict[int, set
     """By row number, the rules that it breaks."""
     folder.mkdir()
     house = House(engine, folder, contracts)
-    house.load("things", "b1", Given("f.csv", csv_text(("id", "label", "price", "made_on", "size", "seen_at"), rows())))
+    house.load("things", "b1", Given("f.csv", csv_text(HEADER, rows())))
     return {record["row_number"]: set(record["reasons"]) for record in house.rejects("things")}
 
 

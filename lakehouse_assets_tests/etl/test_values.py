@@ -4,16 +4,24 @@ reason and the raw text.
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from lakehouse_assets.contracts import Kind
 from lakehouse_assets.etl.engines.base import Engine
-from lakehouse_assets_tests.etl.kinds import NAMES, kinds_contract
+from lakehouse_assets_tests.etl.kinds import NAMES, PHYSICAL, kinds_contract
 from lakehouse_assets_tests.etl.support import House, Loaded, row, rows_file
+
+
+def single(number: float) -> float:
+    """The number in single precision."""
+    return float(struct.unpack("f", struct.pack("f", number))[0])
+
 
 REJECTED = object()
 MISSING = None
@@ -61,6 +69,91 @@ WHOLE_NUMBERS = [
 ]
 WHOLE_NUMBERS += ["\u00a07", "--7", "+-7", "+ 7", "+", "-", "7-", "1/2", "9" * 30, "0" * 19 + "7"]
 FORMS: dict[Kind, list[tuple[str, Any]]] = {
+    Kind.SMALLINT: [
+        *((text, REJECTED) for text in (*WHOLE_NUMBERS, "32768", "-32769", "32768.0", "99999999999")),
+        ("7", 7),
+        (" +7.0 ", 7),
+        ("007", 7),
+        ("32767", 32767),
+        ("-32768.00", -32768),
+        ("", MISSING),
+    ],
+    Kind.DECIMAL: [
+        *(
+            (text, REJECTED)
+            for text in (
+                "12345.678",
+                "0.001",
+                "123456",
+                "123456.7",
+                "99999.995",
+                "99999.999",
+                "-100000",
+                "1e3",
+                "1.0e0",
+                "1,5",
+                "1 000",
+                ".",
+                "+",
+                "-.",
+                "5 .0",
+                "--1",
+                "NaN",
+                "Infinity",
+                "abc",
+                "1\n",
+                "\t1",
+                "\u00a01",
+                "\u0661",
+                "12345.670000000001",
+                "1.5d",
+                "$1.50",
+                "1.50 EUR",
+                "0x1",
+                "9" * 60,
+                "0." + "0" * 60 + "1",
+            )
+        ),
+        ("12345.67", Decimal("12345.67")),
+        ("-99999.99", Decimal("-99999.99")),
+        ("99999.99", Decimal("99999.99")),
+        ("0.1", Decimal("0.10")),
+        ("1.005000", REJECTED),
+        ("1.500", Decimal("1.50")),
+        ("12345.6700000", Decimal("12345.67")),
+        ("12345.000", Decimal("12345.00")),
+        ("7", Decimal("7.00")),
+        ("7.", Decimal("7.00")),
+        (".5", Decimal("0.50")),
+        ("-.05", Decimal("-0.05")),
+        ("+7.25", Decimal("7.25")),
+        ("0000012345.67", Decimal("12345.67")),
+        ("0" * 40 + "1.2" + "0" * 50, Decimal("1.20")),
+        ("-0", Decimal("0.00")),
+        ("  19.99 ", Decimal("19.99")),
+        ("", MISSING),
+        (" ", MISSING),
+    ],
+    Kind.FLOAT: [
+        *((text, REJECTED) for text in ("3.5e38", "1e39", "-1e300", "1e400", "NaN", "Infinity", "1,5", "1f", "1.5d")),
+        *((text, REJECTED) for text in ("0x1p3", "abc", "1 2", "\u00a01", "1e", "true")),
+        ("0.1", single(0.1)),
+        ("16777217", single(16777217)),
+        (" -12.5 ", -12.5),
+        ("3.39e38", single(3.39e38)),
+        ("1.2e3", 1200.0),
+        ("1e-50", 0.0),
+        (".5", 0.5),
+        ("", MISSING),
+    ],
+    Kind.BOOLEAN: [
+        *((text, REJECTED) for text in ("yes", "no", "Y", "t", "f", "tRUE", "2", "-1", "01", "1.0", "true\n", "NULL")),
+        *((text, REJECTED) for text in ("\u00a0true", "\ttrue", "truefalse", "true false", "on", "wahr")),
+        *((text, True) for text in ("true", "True", "TRUE", "1", " true ")),
+        *((text, False) for text in ("false", "False", "FALSE", "0", "  0")),
+        ("", MISSING),
+        ("  ", MISSING),
+    ],
     Kind.INT: [
         *(
             (text, REJECTED)
@@ -372,7 +465,7 @@ def test_a_value_is_typed_or_missing_or_rejected(values: Values, number: int) ->
     kind, text, expected = CASES[number]
     if expected is REJECTED:
         record = values.rejects[number]
-        assert record["reasons"] == [f"{kind}_: not {kind}"]
+        assert record["reasons"] == [f"{kind}_: not {PHYSICAL[kind]}"]
         assert record["raw"] == dict.fromkeys(NAMES, "") | {"id": str(number), f"{kind}_": text}
         assert number not in values.rows
     else:

@@ -211,6 +211,38 @@ def test_two_spellings_of_one_column_are_a_problem_that_names_both() -> None:
     assert problem == 'has more than one column named: order_id ("order_id", "Order ID"), note ("note", "note\\u200b")'
 
 
+ALIASED = replace(
+    CONTRACTS["products"],
+    columns=(
+        replace(CONTRACTS["products"].columns[0], headers=("Lineitem sku", "SKU")),
+        *CONTRACTS["products"].columns[1:],
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "respelled"), [("SKU", False), (" lineitem SKU ", False), ("Lineitem-SKU\u200b", True), ("sku", False)]
+)
+def test_a_column_is_known_by_each_of_its_names(text: str, respelled: bool) -> None:
+    header = [text, "department_id", "department", "product_name"]
+    check = check_header(header, ALIASED, Contracts((ALIASED,)))
+    told = ((text, "product_id"),) if respelled else ()
+    assert (check.problem, check.names, check.respelled, check.extra) == (None, ALIASED.names, told, ())
+    assert route(header, Contracts((ALIASED,))).dataset == "products"
+
+
+def test_two_names_of_one_column_are_a_problem_that_names_both() -> None:
+    problem = check_header([*ALIASED.names, "Lineitem SKU", "sku"], ALIASED, Contracts((ALIASED,))).problem
+    assert problem == 'has more than one column named: product_id ("product_id", "Lineitem SKU", "sku")'
+
+
+def test_a_calculated_column_in_a_file_is_extra() -> None:
+    first, *others = CONTRACTS["products"].columns
+    contract = replace(CONTRACTS["products"], columns=(first, *others, replace(first, name="shelf", derived="1")))
+    assert check_header(contract.names, contract, Contracts((contract,))).extra == ("shelf",)
+    assert check_header(contract.names[:-1], contract, Contracts((contract,))).absent == ()
+
+
 def test_a_nul_in_the_header_sets_the_file_aside() -> None:
     assert (check_header([*ORDERS.names, "x\0"], ORDERS).problem or "").startswith("has a NUL character in its header")
 

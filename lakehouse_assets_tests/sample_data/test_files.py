@@ -4,6 +4,7 @@ batch corrects some of them.
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -133,6 +134,22 @@ def test_a_wrong_sample_expression_is_named_with_its_contract(tmp_path: Path) ->
     (contracts / "returns.odcs.yaml").write_text(RETURNS.replace("n / 4", "nonsense(n)"))
     with pytest.raises(BadConfiguration, match=r"returns\.odcs\.yaml: a sample expression of returns cannot be used"):
         make_sample_data(tmp_path / "sample", read_contracts(contracts))
+
+
+def test_sample_files_are_written_as_their_contract_declares_and_without_calculated_columns(tmp_path: Path) -> None:
+    contracts = shutil.copytree(SHIPPED, tmp_path / "contracts")
+    declared = RETURNS.replace(
+        "physicalType: date", "physicalType: date\n        logicalTypeOptions: {format: dd.MM.yyyy}"
+    )
+    declared = declared.replace('value: "n / 4"}', 'value: "n / 4"}, {property: decimalChar, value: ","}')
+    declared += "      - {name: month, logicalType: string, required: true, transformLogic: \"date_format(returned_on, 'yyyy-MM')\"}\n"
+    (contracts / "returns.odcs.yaml").write_text(declared.replace("schema:", "servers: [{encoding: utf-16}]\nschema:"))
+    sample = make_sample_data(tmp_path / "sample", read_contracts(contracts))
+    text = (sample.folder / "second_batch" / "returns_corrections.csv").read_text("utf-16")
+    assert re.fullmatch(
+        r'return_id,item_id,refund,returned_on,remark\n([0-9]+,[0-9]+,"[0-9]+,[0-9]+",[0-9]{2}\.[0-9]{2}\.[0-9]{4},\n)+',
+        text,
+    )
 
 
 def load(lakehouse: Lakehouse, batch: Path) -> LoadReport:

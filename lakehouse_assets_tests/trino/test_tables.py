@@ -4,16 +4,21 @@ Athena and delta-rs find.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from deltalake import DeltaTable
 
 from aws_deploy.acceptance.answers import Answer
 from lakehouse_assets.batches.lakehouse import Lakehouse
+from lakehouse_assets.embedded_aws.process import EmbeddedAws
 from lakehouse_assets.errors import BadData
 from lakehouse_assets.quoting import sql_literal
 from lakehouse_assets_tests.catalog.test_glue import crawl
+from lakehouse_assets_tests.etl.kinds import NAMES, kinds_contract
 from lakehouse_assets_tests.spark import on_spark
 from lakehouse_assets_tests.support import (
+    csv_text,
     item,
     items_csv,
     order,
@@ -25,6 +30,7 @@ from lakehouse_assets_tests.support import (
     run,
     table_rows,
 )
+from lakehouse_assets_tests.test_odd_contracts import house
 from lakehouse_assets_tests.trino.asking import ask_athena, ask_trino
 from lakehouse_assets_tests.trino.server import Server
 
@@ -131,6 +137,31 @@ def test_after_loads_that_update_move_reject_and_heal_rows(lakehouse: Lakehouse,
     load_with_rejects(lakehouse)
     assert rows_by_all(lakehouse, trino) == LOADED
     assert table_rows(lakehouse, "orders", "order_id", "date")[:2] == [(1, "2025-04-02"), (2, "2025-04-03")]
+
+
+def test_columns_of_every_type(lakehouse_home: Path, lakehouse_aws: EmbeddedAws, trino: Server, tmp_path: Path) -> None:
+    kinds_contract(tmp_path)
+    loaded = house(lakehouse_aws, lakehouse_home, tmp_path, gate="any")
+    values = ("-7", "2147483647", "-9223372036854775808", "-12345.67", "0.1", "0.1", "true", "a", "2025-04-01")
+    other = ("7", "1", "2", "0.05", "-2.5", "-2.5", "0", "b", "1999-12-31")
+    times = ("2025-04-01T11:27:00", "1999-12-31T23:59:59.123")
+    put(
+        loaded,
+        "raw/kinds/a.csv",
+        csv_text(
+            NAMES, [("1", *values, times[0]), ("2", *other, times[1]), ("3", *[""] * 10), ("4", "x", *values[1:], "")]
+        ),
+    )
+    ran(loaded)
+    put(loaded, "raw/kinds/b.csv", csv_text(NAMES, [("2", *values[:3], "99999.99", *values[4:], times[0])]))
+    ran(loaded)
+    assert rows_by_all(loaded, trino) == {"kinds": 3, "rejected_kinds": 1}
+    asked = (
+        "SELECT sum(decimal_), max(decimal_), count_if(boolean_), bool_and(boolean_), sum(smallint_),"
+        " count_if(decimal_ = DECIMAL '-12345.67'), count_if(float_ = REAL '0.1') FROM kinds"
+    )
+    by_trino, by_athena = ask_trino(trino, loaded.settings.database, asked), ask_athena(loaded, asked)
+    assert by_trino.rows == by_athena.rows == (("87654.32", "99999.99", "2", "true", "-14", "1", "2"),)
 
 
 def test_after_compaction_and_vacuum(lakehouse: Lakehouse, trino: Server) -> None:

@@ -16,7 +16,7 @@ from lakehouse_assets.cli.terminal.tables import print_table
 from lakehouse_assets.contracts import Contract, Contracts, Severity, read_contracts
 from lakehouse_assets.etl.plan import decide_sql, judge_sql
 from lakehouse_assets.etl.plan.partition import partition_rules
-from lakehouse_assets.etl.plan.types import FORMS
+from lakehouse_assets.etl.plan.types import form_of
 from lakehouse_assets.settings import read_settings
 
 
@@ -49,14 +49,19 @@ def explain(
     rows = [
         (
             c.name,
-            c.kind,
-            "required" if c.required else "optional",
+            c.type,
+            "calculated" if c.derived else "required" if c.required else "optional",
             "; ".join(_roles(contract, c.name)),
             c.description,
         )
         for c in contract.columns
     ]
     print_table(("column", "type", "", "role", "meaning"), rows)
+    if contract.aliases:
+        write()
+        write("Names in files", "bold")
+        rows_of_names = [(c.name, ", ".join(map(repr, (c.name, *c.headers)))) for c in contract.columns if c.headers]
+        print_table(("column", "names in a file's header"), rows_of_names)
     write()
     write("Formats", "bold")
     print_table(("type", "format of a value"), _forms(contract))
@@ -85,7 +90,27 @@ def _roles(contract: Contract, column: str) -> list[str]:
 
 
 def _forms(contract: Contract) -> list[tuple[str, str]]:
-    return [(kind, FORMS[kind]) for kind in dict.fromkeys(column.kind for column in contract.columns)]
+    """A format of each type, and of each column that has another one."""
+    own = {column.name for column in contract.columns if column.form or column.true_values[:1] not in ((), ("true",))}
+    return list(
+        dict.fromkeys(
+            (f"{column.name} ({column.type})" if column.name in own else column.type, form_of(column))
+            for column in contract.columns
+        )
+    )
+
+
+def _missing_values(contract: Contract) -> str:
+    """What follows "an empty cell": the words that most columns have, then those of the others."""
+    by_words: dict[tuple[str, ...], list[str]] = {}
+    for column in contract.file_columns:
+        by_words.setdefault(column.missing_values, []).append(column.name)
+    if [*by_words] == [()]:
+        return ", not a word such as NULL or NA (missingValues lists such words)"
+    usual, *others = sorted(by_words, key=lambda words: -len(by_words[words]))
+    said = [f", or {' or '.join(usual)}"] if usual else []
+    said += [f"; in {', '.join(by_words[words])}: {' or '.join(words) or 'no word'}" for words in others]
+    return "".join(said)
 
 
 def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str, list[str]]]:
@@ -94,7 +119,7 @@ def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str,
         f"a required value is missing: {', '.join(required)} (reason: <column>: required)",
         (
             "a value does not have the format of its type (reason: <column>: not <type>); a missing value is an empty"
-            " cell, not a word such as NULL or NA"
+            f" cell{_missing_values(contract)}"
         ),
         "it has more or fewer fields than the header",
         *(
@@ -137,6 +162,10 @@ def _in_plain_words(contract: Contract, contracts: Contracts) -> list[tuple[str,
                     " neither changes the table"
                 ),
             ],
+        ),
+        (
+            "Columns that are calculated",
+            [f"{c.name}, from {', '.join(c.sources)}: {c.derived}" for c in contract.columns if c.derived],
         ),
         (
             "Datasets that refer to this one",

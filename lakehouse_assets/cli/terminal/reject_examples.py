@@ -58,12 +58,17 @@ def _shown(contract: Contract, reason: str, raw: dict[str, str | None]) -> str:
 
 
 def _columns_of(contract: Contract, reason: str) -> set[str]:
-    """The columns that a reason is about: it begins with their names, or is the name of a rule with a predicate."""
-    first = set(reason.partition(":")[0].split(", "))
-    if first <= set(contract.names):
-        return first
+    """The files' columns that a reason is about: it begins with the names of columns, or is the name of a rule with a
+    predicate.
+    """
+    first = reason.partition(":")[0].split(", ")
     predicate = next((rule.predicate for rule in contract.rules if rule.name == reason), "")
-    return {name for name in contract.names if re.search(rf"\b{name}\b", predicate)}
+    about = (
+        [contract.column(name) for name in first]
+        if set(first) <= set(contract.names)
+        else [column for column in contract.columns if re.search(rf"\b{column.name}\b", predicate)]
+    )
+    return {name for column in about for name in column.from_files}
 
 
 def _short(value: str | None) -> str:

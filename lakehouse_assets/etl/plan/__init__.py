@@ -8,7 +8,9 @@ import hashlib
 from functools import lru_cache
 
 import sqlglot
+from sqlglot import exp
 from sqlglot.dialects.spark import Spark
+from sqlglot.parsers.spark import SparkParser
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.plan.decide import (
@@ -45,12 +47,31 @@ __all__ = [
 ]
 
 
+def _duckdb(function: str, *arguments: exp.Expr) -> exp.Expr:
+    return exp.Anonymous(this=function, expressions=list(arguments))
+
+
+def _as_if_utc(local: exp.Expr) -> exp.Expr:
+    return _duckdb("timezone", exp.Literal.string("UTC"), local)
+
+
 class PlanSpark(Spark):
     """The dialect of Spark SQL that the plan is written in. The plan never uses ORDER BY ALL, for which sqlglot would
     take ORDER BY of a column named `all`, quoted or not.
     """
 
     SUPPORTS_ORDER_BY_ALL = False
+
+    class Parser(SparkParser):
+        """Reads functions of timestamps as those of DuckDB. (sqlglot takes the timestamp of the first for a local one,
+        and writes the second as DuckDB does not know it.)
+        """
+
+        FUNCTIONS = {
+            **SparkParser.FUNCTIONS,
+            "FROM_UTC_TIMESTAMP": lambda args: _as_if_utc(_duckdb("timezone", args[1], args[0])),
+            "TIMESTAMP_MICROS": lambda args: _as_if_utc(_duckdb("make_timestamp", args[0])),
+        }
 
 
 @lru_cache

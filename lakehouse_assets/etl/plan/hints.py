@@ -4,11 +4,14 @@ text.
 
 from __future__ import annotations
 
-from lakehouse_assets.contracts import Contract, Kind
+from lakehouse_assets.contracts import Column, Contract, Kind
 from lakehouse_assets.etl.plan.partition import partition_rules
-from lakehouse_assets.etl.plan.types import FORMS
+from lakehouse_assets.etl.plan.types import form_of
 
-NO_VALUE = "Leave the cell empty for a missing value; do not write a word such as NULL or NA."
+NO_VALUE = (
+    "Leave the cell empty for a missing value. A contract may list words such as NULL or NA that mean the same:"
+    " missingValues."
+)
 
 
 def hint(reason: str, contract: Contract) -> str | None:
@@ -17,11 +20,16 @@ def hint(reason: str, contract: Contract) -> str | None:
     Returns None if the reason explains itself, and for a rule that the contract no longer has.
     """
     for column in contract.columns:
+        if reason == f"{column.name}: required" and column.derived:
+            return f"{column.name} has no value in this row: it is calculated from {', '.join(column.sources)}."
         if reason == f"{column.name}: required":
-            return f"{column.name} needs a value in each row; an empty cell, or one with only spaces, has none."
-        if reason == f"{column.name}: not {column.kind}":
-            wanted = f"{column.name} is written as {FORMS[column.kind]}."
-            return wanted if column.kind is Kind.STRING or column.required else f"{wanted} {NO_VALUE}"
+            words = f", or {' or '.join(column.missing_values)}" if column.missing_values else ""
+            return f"{column.name} needs a value in each row; an empty cell, or one with only spaces{words}, has none."
+        if reason == f"{column.name}: not {column.type}":
+            wanted = f"{column.name} is written as {form_of(column)}."
+            if column.kind is Kind.STRING or column.required:
+                return wanted
+            return f"{wanted} {_missing(column)}"
     for rule in (*contract.rules, *partition_rules(contract)):
         if reason == rule.name:
             return rule.description
@@ -32,3 +40,9 @@ def hint(reason: str, contract: Contract) -> str | None:
                 f" {parent.columns_in_words} refer{'s' * (len(parent.columns) == 1)} to."
             )
     return None
+
+
+def _missing(column: Column) -> str:
+    if not column.missing_values:
+        return NO_VALUE
+    return f"For a missing value, leave the cell empty or write {' or '.join(column.missing_values)}."

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from lakehouse_assets.contracts import Column, Contract, Rule, Severity
 from lakehouse_assets.etl.plan.partition import partition_rules
-from lakehouse_assets.etl.plan.types import blank, text_of, texts, typed
+from lakehouse_assets.etl.plan.types import blank, clocks, text_of, texts, typed
 from lakehouse_assets.landing.routing import MALFORMED
 from lakehouse_assets.quoting import spark_literal
 
@@ -24,22 +24,26 @@ def judge_sql(contract: Contract, *carried: str) -> str:
     """
     rejecting = [*(rule for rule in contract.rules if rule.severity is Severity.REJECT), *partition_rules(contract)]
     warning = [rule for rule in contract.rules if rule.severity is Severity.WARN]
-    reasons = [_type_reason(column) for column in contract.columns] + [_rule_reason(rule) for rule in rejecting]
+    reasons = [*(_value_reason(column, contract) for column in contract.columns), *map(_rule_reason, rejecting)]
     kept = [f"`{name}`" for name in (*carried, *contract.names)]
     source = [f"raw.`{name}`" for name in (*carried, MALFORMED)]
-    as_read = [read for column in contract.columns for read in texts(column)]
-    values = [f"{typed(column)} AS `{column.name}`" for column in contract.columns]
+    as_read = [read for column in contract.file_columns for read in texts(column)]
+    values = [f"{typed(column)} AS `{column.name}`" for column in contract.file_columns]
+    derived = [f"{column.derived} AS `{column.name}`" for column in contract.columns if column.derived]
+    values_from = f"(SELECT {_lines(['*', *derived])} FROM typed)" if derived else "typed"
+    local_times = clocks(contract.file_columns)
+    texts_from = f"(SELECT {_lines(['*', *local_times])} FROM as_read)" if local_times else "as_read"
     return f"""WITH as_read AS (
   SELECT {_lines([*source, *as_read])}
   FROM raw
 ),
 typed AS (
   SELECT {_lines(["*", *values])}
-  FROM as_read
+  FROM {texts_from}
 ),
 checked AS (
   SELECT *, {_sound(contract.columns, rejecting)} AS `is sound`
-  FROM typed
+  FROM {values_from}
 )
 SELECT {_lines(kept)},
   CASE WHEN {MALFORMED} <> '' THEN {MALFORMED}
@@ -54,17 +58,27 @@ def _sound(columns: tuple[Column, ...], rules: list[Rule]) -> str:
     """The predicate that nothing is broken, as one chain of ANDs: an engine stops at the first FALSE, and only bad rows
     pay for the text of their reasons. It checks whether a text is blank only if the typed value is NULL.
     """
-    present = [
-        f"`{c.name}` IS NOT NULL" if c.required else f"(`{c.name}` IS NOT NULL OR {blank(text_of(c))})" for c in columns
-    ]
+    present = [_is_sound(column) for column in columns if column.required or column.derived is None]
     return " AND ".join(present + [f"coalesce({rule.predicate}, TRUE)" for rule in rules]) or "TRUE"
 
 
-def _type_reason(column: Column) -> str:
+def _is_sound(column: Column) -> str:
+    present = f"`{column.name}` IS NOT NULL"
+    return present if column.required else f"({present} OR {blank(text_of(column))})"
+
+
+def _value_reason(column: Column, contract: Contract) -> str:
+    """The reason that a value is missing or does not have the form of its type. A calculated value has one only if the
+    values that it is calculated from are sound: otherwise theirs are enough.
+    """
+    if column.derived is not None:
+        sources = [_is_sound(contract.column(name)) for name in column.sources]
+        missing = " AND ".join([f"`{column.name}` IS NULL", *sources])
+        return f"CASE WHEN {missing} THEN '{column.name}: required' END" if column.required else "NULL"
     missing = f"'{column.name}: required'" if column.required else "NULL"
     return (
         f"CASE WHEN `{column.name}` IS NULL THEN CASE WHEN {blank(text_of(column))} THEN {missing} ELSE '{column.name}:"
-        f" not {column.kind}' END END"
+        f" not {column.type}' END END"
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from lakehouse_assets.contracts import Contract, Kind, Rule
+from lakehouse_assets.contracts import Column, Contract, Kind
 from lakehouse_assets.etl.plan import (
     beaten_sql,
     decide_sql,
@@ -27,19 +27,28 @@ UNKNOWN_CALL = re.compile(r"argument types '(\w+)\((.*?)\)'")
 """In DuckDB's message about a function that does not take such values."""
 
 
+def duckdb_type(column: Column) -> str:
+    return DUCKDB_TYPES.get(column.kind, column.type)
+
+
 def faults_of_plan(
     contract: Contract, engine: str, create: Callable[[str, str], str | None], *, rules_only: bool
 ) -> list[str]:
-    """Plans each rule by itself, then all that a load runs. Returns the faults in our words; none if the plan runs.
+    """Plans each rule and each calculated column by itself, then all that a load runs. Returns the faults in our words;
+    none if the plan runs.
 
     `engine`: its name for a person. `create`: makes a relation of a query in Spark's SQL, on the relations before it;
     it returns the engine's message if the engine rejects the query.
     """
-    create("typed_row", _empty({column.name: str(column.kind) for column in contract.columns}))
+    create("typed_row", _empty({column.name: column.type for column in contract.columns}))
+    tried = [
+        *((f"quality rule {rule.name}", rule.predicate, "rule") for rule in contract.rules),
+        *((f"column {c.name}: transformLogic", c.derived, "expression") for c in contract.columns if c.derived),
+    ]
     faults = [
-        _fault_of_rule(contract, rule, engine, message)
-        for rule in contract.rules
-        if (message := create("of_rule", f"SELECT {rule.predicate} AS holds FROM typed_row"))
+        _fault(contract, f"{subject}: {engine}", sql, what, message)
+        for subject, sql, what in tried
+        if (message := create("of_rule", f"SELECT {sql} AS value FROM typed_row"))
     ]
     if faults or rules_only:
         return faults
@@ -52,12 +61,12 @@ def faults_of_plan(
     return []
 
 
-def _fault_of_rule(contract: Contract, rule: Rule, engine: str, message: str) -> str:
-    named = [column for column in contract.columns if re.search(rf"\b{column.name}\b", rule.predicate)]
-    types = ", ".join(f"{column.name}: {column.kind}" for column in named)
+def _fault(contract: Contract, subject: str, sql: str, what: str, message: str) -> str:
+    named = [column for column in contract.columns if re.search(rf"\b{column.name}\b", sql)]
+    types = ", ".join(f"{column.name}: {column.type}" for column in named)
     call = UNKNOWN_CALL.search(message)
     why = f"there is no {call[1]} of {call[2].lower()}" if call else "a function or a comparison does not fit the types"
-    return f"quality rule {rule.name}: {engine} cannot run it: {why} ({types}). Change the rule, or the column's type."
+    return f"{subject} cannot run it: {why} ({types}). Change the {what}, or the column's type."
 
 
 def _relations(contract: Contract) -> Iterator[tuple[str, str]]:
@@ -66,7 +75,7 @@ def _relations(contract: Contract) -> Iterator[tuple[str, str]]:
     """
     silent = contract.kept_names
     place = {"source_file": "string", "source_modified_at": "timestamp"}
-    texts = dict.fromkeys((*contract.names, MALFORMED), "string")
+    texts = dict.fromkeys((*contract.file_names, MALFORMED), "string")
     flags = "".join(f", FALSE AS `{silence(name)}`" for name in silent)
     yield "raw", _empty({"file_no": "int", "record_id": "string", "source_modified_at": "timestamp"} | texts)
     yield "judged_rows", judge_sql(contract, "file_no")
@@ -78,7 +87,7 @@ def _relations(contract: Contract) -> Iterator[tuple[str, str]]:
             " USING (file_no)"
         ),
     )
-    yield "current", _empty({column.name: str(column.kind) for column in contract.columns} | place)
+    yield "current", _empty({column.name: column.type for column in contract.columns} | place)
     for parent in contract.parents:
         keys = ", ".join(f"`{name}` AS {key}" for name, key in zip(parent.columns, parent_keys(parent), strict=True))
         yield "existing", f"SELECT {keys} FROM judged"

@@ -17,6 +17,7 @@ class Dialect:
     quoted: the file has a quote character somewhere.
     multiline: a quoted field holds a line break.
     skipped_lines: the number of lines above the header.
+    encoding: as the contract declares it.
     """
 
     header: tuple[str, ...] = ()
@@ -26,3 +27,9 @@ class Dialect:
     quoted: bool = True
     multiline: bool = True
     skipped_lines: int = 0
+    encoding: str = "utf-8"
+
+    @property
+    def codec(self) -> str:
+        """Python's name of the encoding, for a text that may begin with a byte order mark."""
+        return "utf-8-sig" if self.encoding == "utf-8" else self.encoding

@@ -8,16 +8,18 @@ time, record by record (`records`).
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lakehouse_assets.contracts import Contract
+from lakehouse_assets.contracts.encodings import UTF_8
 from lakehouse_assets.landing.column_names import named_width, shown
 from lakehouse_assets.landing.csv_files.blanks import BlankRows
 from lakehouse_assets.landing.csv_files.dialect import Dialect
-from lakehouse_assets.landing.csv_files.encoding import Utf8Check, refuse_utf16
+from lakehouse_assets.landing.csv_files.encoding import Utf8Check, as_utf_8, refuse_utf16
 from lakehouse_assets.landing.csv_files.first_records import DELIMITERS, HEAD, FirstRecord, first_records
 from lakehouse_assets.landing.csv_files.header import find_header, taken_for_header, titles_problem
 from lakehouse_assets.landing.csv_files.records import Records, read_records
@@ -66,21 +68,23 @@ def preflight(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     contracts: Mapping[str, Contract] | None = None,
     name: str = "",
+    encoding: str = "utf-8",
 ) -> Preflight:
     """Reads a CSV file, gzipped or not, and finds out whether and how an engine can read it by the contract. Never
     raises for a file's content.
 
-    contracts: all datasets; name: the file's own name. Both serve to recognise a file of another dataset.
+    contracts: all datasets; name: the file's own name. Both serve to recognise a file of another dataset. encoding: as
+    the contract declares it.
     """
     file = ArrivingFile(path, limits)
     found = Preflight()
     try:
-        found = _read(file, contract, contracts or {contract.dataset: contract}, name)
+        found = _read(file, contract, contracts or {contract.dataset: contract}, name, encoding)
     except UnusableError as unusable:
         found = replace(found, problem=str(unusable))
     file.finish()
     found = replace(found, padded=file.padded, sha256=file.sha256, size=file.size)
-    return _written(found, compression=file.compression, regular=_is_regular(found))
+    return _written(found, compression=file.compression, regular=_is_regular(found), encoding=encoding)
 
 
 def _written(found: Preflight, **dialect: Any) -> Preflight:
@@ -97,12 +101,32 @@ def _is_regular(found: Preflight) -> bool:
     )
 
 
+def _in_utf_8(file: ArrivingFile, encoding: str) -> Iterator[bytes]:
+    return file.chunks() if encoding == UTF_8 else as_utf_8(file.chunks(), encoding)
+
+
 def route_file(path: Path, contracts: Mapping[str, Contract], name: str = "") -> Route | None:
     """The dataset that a file is for, by its first bytes and its name; None if it is empty.
 
+    A file that is not UTF-8 is read in the encoding that a contract declares for all files of its dataset, if it is for
+    that dataset.
+
     Raises UnusableError, with the reason, if these bytes are not text that could have a header.
     """
-    read = first_records_of(path)
+    try:
+        return _route(path, contracts, name, UTF_8)
+    except UnusableError:
+        declared = {dataset: contract.encoding_of("") for dataset, contract in contracts.items()}
+        for encoding in sorted({*declared.values()} - {UTF_8}):
+            with suppress(UnusableError):
+                found = _route(path, contracts, name, encoding)
+                if found and declared.get(found.candidate or "") == encoding:
+                    return found
+        raise
+
+
+def _route(path: Path, contracts: Mapping[str, Contract], name: str, encoding: str) -> Route | None:
+    read = first_records_of(path, encoding)
     if not read:
         return None
     header = find_header(read, lambda cells: contracts.get(route(cells, contracts, name=name).candidate or ""))
@@ -110,21 +134,23 @@ def route_file(path: Path, contracts: Mapping[str, Contract], name: str = "") ->
     return replace(found, reason=f"{found.reason} {taken_for_header(header)}") if found.reason else found
 
 
-def first_records_of(path: Path) -> list[list[FirstRecord]]:
+def first_records_of(path: Path, encoding: str = UTF_8) -> list[list[FirstRecord]]:
     """The first records of a file, once for each delimiter with which they can be read. Raises UnusableError as
     `route_file` does.
     """
     scan = _Scan()
-    for chunk in ArrivingFile(path, Limits()).chunks():
+    for chunk in _in_utf_8(ArrivingFile(path, Limits()), encoding):
         scan.take(chunk)
         if len(scan.head) >= HEAD:
             break
     return first_records(scan.head_text(), whole=len(scan.head) < HEAD)
 
 
-def _read(file: ArrivingFile, contract: Contract, contracts: Mapping[str, Contract], name: str) -> Preflight:
+def _read(
+    file: ArrivingFile, contract: Contract, contracts: Mapping[str, Contract], name: str, encoding: str
+) -> Preflight:
     scan = _Scan()
-    for chunk in file.chunks():
+    for chunk in _in_utf_8(file, encoding):
         scan.take(chunk)
     scan.finish()
     found = Preflight(dialect=Dialect(quoted=scan.quoted, multiline=False), newline=_newline(scan.newlines()))
@@ -157,7 +183,7 @@ def _read(file: ArrivingFile, contract: Contract, contracts: Mapping[str, Contra
         return replace(found, notes=_notes(header, check, 0))
     try:
         records = read_records(
-            TextBytes(ArrivingFile(file.path, file.limits).chunks()),
+            TextBytes(_in_utf_8(ArrivingFile(file.path, file.limits), encoding)),
             header.delimiter,
             header.skipped_lines,
             named,

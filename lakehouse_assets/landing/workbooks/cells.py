@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 
+from lakehouse_assets.written import WrittenForm
+
 EXACT_BELOW = 2.0**53
 """Doubles hold every whole number up to here."""
 LARGEST_EXPONENT = 308
@@ -30,6 +32,15 @@ def cell_text(value: Value) -> str | None:
     if isinstance(value, datetime) and value.time() == time():
         return value.date().isoformat()
     return value.isoformat()
+
+
+def in_form(value: Value, text: str, form: WrittenForm) -> str:
+    """The text of a cell in a column with a declared form. A text is not changed: its form is what it must have."""
+    if isinstance(value, bool):
+        return form.of_boolean(value) or text
+    if isinstance(value, float | int):
+        return form.of_number(text)
+    return (form.of_time(value) or text) if isinstance(value, date) else text
 
 
 def _duration(value: timedelta) -> str:

@@ -65,10 +65,12 @@ def convert_workbook(
         "datasets": [
             {
                 "dataset": contract.dataset,
-                "names": contract.names,
+                "file_names": contract.file_names,
                 "required_names": contract.required_names,
                 "timestamps": [column.name for column in contract.columns if column.kind == Kind.TIMESTAMP],
                 "allows_unknown": contract.allows_unknown,
+                "aliases": contract.aliases,
+                "forms": {column.name: asdict(column.written) for column in contract.columns if column.written},
             }
             for contract in contracts.values()
         ],

@@ -25,6 +25,7 @@ from lakehouse_assets.landing.workbooks.archive import Archive, WorkbookLimits
 from lakehouse_assets.landing.workbooks.copy import write_copy
 from lakehouse_assets.landing.workbooks.scan import Part
 from lakehouse_assets.landing.workbooks.sheet import Budget, Conversion, DatasetColumns, SheetRows, convert_sheet
+from lakehouse_assets.written import WrittenForm
 
 
 def main() -> None:
@@ -35,10 +36,12 @@ def main() -> None:
     datasets = {
         columns["dataset"]: DatasetColumns(
             columns["dataset"],
-            tuple(columns["names"]),
+            tuple(columns["file_names"]),
             tuple(columns["required_names"]),
             tuple(columns["timestamps"]),
             columns["allows_unknown"],
+            tuple((alias, name) for alias, name in columns["aliases"]),
+            {name: WrittenForm(**form) for name, form in columns["forms"].items()},
         )
         for columns in job["datasets"]
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import compress, islice
 from pathlib import Path
@@ -13,10 +13,11 @@ from python_calamine import CalamineSheet
 
 from lakehouse_assets.errors import BadData
 from lakehouse_assets.landing.csv_files.lines import csv_line
-from lakehouse_assets.landing.routing import MALFORMED, Route, check_header, normalise, route
-from lakehouse_assets.landing.workbooks.cells import Value, cell_text
+from lakehouse_assets.landing.routing import MALFORMED, Route, check_header, named, normalise, route, shared
+from lakehouse_assets.landing.workbooks.cells import Value, cell_text, in_form
 from lakehouse_assets.landing.workbooks.scan import Part
 from lakehouse_assets.landing.workbooks.xml import SpecialCells
+from lakehouse_assets.written import WrittenForm
 
 HEADER_WITHIN = 20
 """The header must be one of this many filled rows: reports have a title, a date or filters above it."""
@@ -25,15 +26,17 @@ DATE_LENGTH = len("2025-04-01")
 
 @dataclass(frozen=True)
 class DatasetColumns:
-    """The part of a contract that the reader's process gets: enough to route a header, and the columns in which a date
-    is written as a timestamp.
+    """The part of a contract that the reader's process gets: enough to route a header, the columns in which a date is
+    written as a timestamp, and the declared forms, in which the cells that are not texts are written.
     """
 
     dataset: str
-    names: tuple[str, ...]
+    file_names: tuple[str, ...]
     required_names: tuple[str, ...]
     timestamps: tuple[str, ...]
     allows_unknown: bool = False
+    aliases: tuple[tuple[str, str], ...] = ()
+    forms: Mapping[str, WrittenForm] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,17 +81,25 @@ class SheetRows:
         self.faults = self._special().faults if self._reads_xml else {}
         self.count = max(rows, max(self.faults, default=-1) + 1)
 
-    def texts(self, timestamps: Sequence[int] = ()) -> Iterator[tuple[int, list[str]]]:
+    def texts(
+        self, timestamps: Sequence[int] = (), forms: Sequence[tuple[int, WrittenForm]] = ()
+    ) -> Iterator[tuple[int, list[str]]]:
         """Yields each row's number, from 0, and its cells. `timestamps`: the columns in which a date gets a time of
-        day.
+        day. `forms`: columns, and the forms in which their numbers, dates and booleans are written.
         """
         number = -1
         for number, values in enumerate(self._sheet.iter_rows()):
-            yield number, self._row(number, self._offset + values if self._offset else values, timestamps)
+            yield number, self._row(number, self._offset + values if self._offset else values, timestamps, forms)
         for beyond in range(number + 1, self.count):
-            yield beyond, self._row(beyond, [], timestamps)
+            yield beyond, self._row(beyond, [], timestamps, forms)
 
-    def _row(self, number: int, values: Sequence[Value], timestamps: Sequence[int]) -> list[str]:
+    def _row(
+        self,
+        number: int,
+        values: Sequence[Value],
+        timestamps: Sequence[int],
+        forms: Sequence[tuple[int, WrittenForm]],
+    ) -> list[str]:
         read = [value if value.__class__ is str else cell_text(value) for value in values]
         if None in read:
             large = self._special().large
@@ -97,6 +108,9 @@ class SheetRows:
         for column in timestamps:
             if column < len(values) and isinstance(values[column], date) and len(texts[column]) == DATE_LENGTH:
                 texts[column] += "T00:00:00"
+        for column, form in forms:
+            if column < len(values):
+                texts[column] = in_form(values[column], texts[column], form)
         for column, fault in self.faults.get(number, {}).items():
             texts += [""] * (column + 1 - len(texts))
             texts[column] = fault.raw
@@ -158,8 +172,8 @@ def _find_header(rows: SheetRows, datasets: Mapping[str, DatasetColumns], sheet:
     tried = []
     for number, texts in islice(filled, HEADER_WITHIN):
         names = _names(texts)
-        shared = max((len(set(names).intersection(dataset.names)) for dataset in datasets.values()), default=0)
-        header = _Header(number, texts, names, route(names, datasets, name=sheet), shared)
+        most = max((shared(names, dataset) for dataset in datasets.values()), default=0)
+        header = _Header(number, texts, names, route(names, datasets, name=sheet), most)
         if header.route.dataset is not None and number not in rows.faults:
             return header
         tried.append(header)
@@ -210,13 +224,16 @@ def _write(
     blank ones are left out.
     """
     width = len(header.names)
-    timestamps = [
-        column for column, name in enumerate(normalise(header.names, dataset.names)) if name in dataset.timestamps
+    timestamps = [column for column, name in enumerate(named(header.names, dataset)) if name in dataset.timestamps]
+    forms = [
+        (column, dataset.forms[name])
+        for column, name in enumerate(named(header.names, dataset))
+        if name in dataset.forms
     ]
     written = blank = above = 0
     with target.open("w", encoding="utf-8", newline="") as file:
         file.write(csv_line([*compress(header.names, kept), *([MALFORMED] if rows.faults else [])]))
-        for number, texts in rows.texts(timestamps):
+        for number, texts in rows.texts(timestamps, forms):
             if rows.is_blank(number, texts):
                 blank += 1
             elif number < header.row:

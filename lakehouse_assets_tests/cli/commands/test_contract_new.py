@@ -13,7 +13,7 @@ from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.commands import contract as command
 from lakehouse_assets.contracts.draft import dataset_name
 from lakehouse_assets_tests.cli.commands.calls import lakehouse_command, loaded
-from lakehouse_assets_tests.support import item, items_csv, nonzero, order, orders_csv, workbook
+from lakehouse_assets_tests.support import item, items_csv, nonzero, order, orders_csv, table_rows, workbook
 
 SUPPLIERS = """\
 Supplier ID;Supplier Name;rating;postcode;order_id;batch_id;since;updated_at;total;state
@@ -50,6 +50,7 @@ def test_the_draft_states_types_required_columns_and_the_key(tmp_path: Path) -> 
         "rating": ("int", False),
         "postcode": ("string", True),
         "order_id": ("int", True),
+        "field_batch_id": ("int", True),
         "since": ("date", True),
         "updated_at": ("timestamp", True),
         "total": ("double", True),
@@ -57,7 +58,27 @@ def test_the_draft_states_types_required_columns_and_the_key(tmp_path: Path) -> 
     }
     assert [name for name, column in columns.items() if column.get("primaryKey")] == ["supplier_id"]
     assert columns["supplier_name"]["description"] == "Supplier Name"
-    assert '# The column "batch_id" is left out: rename it in the file.' in text
+    assert "physicalType: double # or decimal(12,2), which is exact" in text
+
+
+def test_a_column_keeps_its_name_in_the_file_beside_a_name_that_the_contract_can_use(tmp_path: Path) -> None:
+    header = 'Beleg-Nr.;Größe (cm);Preis €;Preis $;preis_2;注文;batch_id;2024;a;;"zwei\nZeilen"'
+    columns, text = drafted(tmp_path, f"{header}\n1;2;3;4;5;6;7;8;9;;2\n")
+    assert {name: column.get("physicalName") for name, column in columns.items()} == {
+        "beleg_nr": "Beleg-Nr.",
+        "grosse_cm": "Größe (cm)",
+        "preis": "Preis €",
+        "preis_3": "Preis $",
+        "preis_2": None,
+        "field_6": "注文",
+        "field_batch_id": "batch_id",
+        "field_2024": "2024",
+        "a": None,
+        "zwei_zeilen": "zwei Zeilen",
+    }
+    assert [line.strip() for line in text.splitlines() if "is left out" in line] == [
+        '# The column "" is left out: rename it in the file.',
+    ]
 
 
 def test_what_the_rows_only_suggest_is_a_comment_that_is_valid_when_it_is_taken(tmp_path: Path) -> None:
@@ -65,7 +86,7 @@ def test_what_the_rows_only_suggest_is_a_comment_that_is_valid_when_it_is_taken(
     columns, text = drafted(tmp_path, f"id,state,amount,order_id\n{rows}", name="returns.csv")
     assert not any({"enum", "logicalTypeOptions", "relationships"} & column.keys() for column in columns.values())
     for comment in (
-        'enum: ["new", "old"]',
+        'enum: [{value: "new"}, {value: "old"}]',
         "logicalTypeOptions: {minimum: 10, maximum: 200}",
         "relationships: [{type: foreignKey, to: orders.order_id}]",
     ):
@@ -95,6 +116,78 @@ def test_two_columns_that_are_unique_together_are_the_key_if_none_is_alone(tmp_p
         "order_id": 1,
         "product_id": 2,
     }
+
+
+FOREIGN = """\
+Beleg-Nr.;Betrag;Menge;Verkauft am;Tag;Bezahlt;Datum;Anteil;Ort
+1;1.234,50;1;01.04.2025 00:30;1.4.2025;true;03/04/2025;1,5;Köln
+2;12,5;NULL;13.04.2025 00:30;13.4.2025;false;03/05/2025;-;NULL
+3;0,5;3;;14.4.2025;True;03/06/2025;0,25;Bonn
+"""
+
+
+def test_the_draft_states_the_forms_of_the_values_if_only_one_fits(tmp_path: Path) -> None:
+    columns, text = drafted(tmp_path, FOREIGN, name="sales.csv")
+    assert {name: (column["physicalType"], column["required"]) for name, column in columns.items()} == {
+        "beleg_nr": ("int", True),
+        "betrag": ("double", True),
+        "menge": ("int", False),
+        "verkauft_am": ("timestamp", False),
+        "tag": ("date", True),
+        "bezahlt": ("boolean", True),
+        "datum": ("string", True),
+        "anteil": ("double", False),
+        "ort": ("string", True),
+    }
+    comma = [{"property": "decimalChar", "value": ","}, {"property": "groupChar", "value": "."}]
+    assert columns["betrag"]["customProperties"] == comma
+    assert columns["anteil"]["customProperties"] == [*comma, {"property": "missingValues", "value": ["-"]}]
+    assert columns["menge"]["customProperties"] == [{"property": "missingValues", "value": ["NULL"]}]
+    assert columns["verkauft_am"]["logicalTypeOptions"] == {"format": "d.M.yyyy HH:mm[:ss]"}
+    assert columns["tag"]["logicalTypeOptions"] == {"format": "d.M.yyyy"}
+    assert not {"customProperties", "logicalTypeOptions"} & {*columns["datum"], *columns["ort"]}
+    for comment in (
+        'several forms; if it is this one: logicalTypeOptions: {format: "d/M/yyyy"}',
+        'several forms; if it is this one: logicalTypeOptions: {format: "M/d/yyyy"}',
+        '        # customProperties: [{property: missingValues, value: ["NULL"]}]',
+        "physicalType: double # or decimal(12,2), which is exact",
+    ):
+        assert comment in text
+
+
+@pytest.mark.usefixtures("environment_of_lakehouse")
+def test_every_row_of_a_file_of_a_foreign_sender_is_loaded_by_its_draft(
+    lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text(FOREIGN, "cp1252")
+    monkeypatch.setenv("LAKEHOUSE_CONTRACTS", str(tmp_path / "contracts"))
+    refused = lakehouse_command("contract", "new", "--into", tmp_path / "contracts", path)
+    assert (refused.exit_code, "(in a draft: --encoding)" in refused.stderr) == (1, True)
+    made = lakehouse_command("contract", "new", "--encoding", "cp1252", "--into", tmp_path / "contracts", path)
+    assert made.exit_code == 0, made.output
+    tried = lakehouse_command("validate", "--json", path)
+    assert tried.exit_code == 0, tried.output
+    report = loaded(path)
+    assert nonzero(report["datasets"]["sales"]) == {"read": 3, "inserted": 3}
+    assert [file["warnings"] for file in report["files"]] == [[]]
+    assert sorted(table_rows(lakehouse, "sales", "betrag", "menge", "ort")) == [
+        (0.5, 3, "Bonn"),
+        (12.5, None, "NULL"),
+        (1234.5, 1, "Köln"),
+    ]
+
+
+@pytest.mark.parametrize(("name", "code"), [("windows-1252", 0), ("ebcdic", 2)])
+def test_the_encoding_of_a_draft_is_one_that_contracts_have(tmp_path: Path, name: str, code: int) -> None:
+    path = tmp_path / "things.csv"
+    path.write_bytes(b"id,name\n1,Caf\xe9\n")
+    result = lakehouse_command("contract", "new", "--encoding", name, path)
+    assert result.exit_code == code
+    if not code:
+        assert yaml.safe_load(result.stdout)["servers"] == [
+            {"server": "files", "type": "custom", "encoding": "windows-1252"}
+        ]
 
 
 @pytest.mark.usefixtures("environment_of_lakehouse")

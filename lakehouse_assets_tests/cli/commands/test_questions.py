@@ -16,7 +16,7 @@ from lakehouse_assets.catalog.athena import Result as Answer
 from lakehouse_assets.catalog.queries import named_queries
 from lakehouse_assets.cli.commands import COMMANDS
 from lakehouse_assets.contracts import read_contracts
-from lakehouse_assets.etl.plan.types import FORMS
+from lakehouse_assets.etl.plan.types import form_of
 from lakehouse_assets.etl.report_types import LoadReport
 from lakehouse_assets_tests.cli.commands.calls import lakehouse_command
 from lakehouse_assets_tests.support import item, items_csv, order, orders_csv, product, products_csv, put, ran
@@ -226,7 +226,7 @@ def test_a_dataset_is_explained_by_all_that_its_contract_says(dataset: str) -> N
     text = lakehouse_command("explain", dataset).stdout
     for column in contract.columns:
         assert column.description in text
-        assert FORMS[column.kind] in text
+        assert form_of(column) in text
     for rule in contract.rules:
         assert rule.name in text
         assert rule.description.rstrip(".") in text

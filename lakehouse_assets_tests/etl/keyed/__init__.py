@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lakehouse_assets.contracts import Contracts, read_contracts
 from lakehouse_assets_tests.etl.generated import MOMENTS, ODD_AMOUNTS, ODD_MOMENTS, ODD_NUMBERS, ODD_TEXTS, Shop
-from lakehouse_assets_tests.etl.reference import Dataset, at_least
+from lakehouse_assets_tests.etl.reference import Dataset, Values, at_least
 
 FOLDER = Path(__file__).parent
 
@@ -17,11 +17,17 @@ def keyed_contracts() -> Contracts:
     return read_contracts(FOLDER)
 
 
+def shipping_month(values: Values) -> str | None:
+    """How `items` is partitioned, from its version."""
+    at = values["shipping_limit_date"]
+    return None if at is None else f"{at.year:04}-{at.month:02}"
+
+
 DATASETS = {
     "items": Dataset(
         forms={
             "order_id": "string",
-            "order_item_id": "int",
+            "order_item_id": "bigint",
             "product_id": "string",
             "seller_id": "string",
             "shipping_limit_date": "timestamp",
@@ -32,12 +38,13 @@ DATASETS = {
         version="shipping_limit_date",
         optional=("freight_value",),
         rules={"price: minimum 0": at_least("price", 0)},
+        derived={"shipping_month": shipping_month},
     ),
     "order_details": Dataset(
         forms={
             "order_id": "int",
-            "product_id": "int",
-            "unit_price": "double",
+            "product_id": "smallint",
+            "unit_price": "decimal(7,2)",
             "quantity": "int",
             "discount": "double",
         },
@@ -46,15 +53,16 @@ DATASETS = {
         rules={"unit_price: minimum 0": at_least("unit_price", 0), "quantity: minimum 1": at_least("quantity", 1)},
     ),
     "picks": Dataset(
-        forms={"shelf": "string", "product_id": "int", "order_id": "int", "picked": "int"},
+        forms={"shelf": "string", "product_id": "smallint", "order_id": "int", "picked": "int"},
         keys=("order_id", "product_id", "shelf"),
         optional=("picked",),
         parents={("order_id", "product_id"): "order_details"},
     ),
     "refunds": Dataset(
-        forms={"refund_id": "int", "order_id": "string", "order_item_id": "int", "amount": "double"},
+        forms={"refund_id": "int", "order_id": "string", "order_item_id": "bigint", "amount": "double"},
         keys=("refund_id",),
         optional=("order_id", "order_item_id"),
+        missing={"order_item_id": ("all",)},
         parents={("order_item_id", "order_id"): "items"},
         parent_keys={("order_item_id", "order_id"): ("order_item_id", "order_id")},
     ),
@@ -90,7 +98,7 @@ KEYED = Shop(
         "refunds": {
             "refund_id": (["1", "2", "3"], ODD_NUMBERS),
             "order_id": ([*ORDERS, ""], ODD_IDS),
-            "order_item_id": (["1", "2", ""], ODD_NUMBERS),
+            "order_item_id": (["1", "2", "", "all"], ODD_NUMBERS),
             "amount": (AMOUNTS, ODD_AMOUNTS),
         },
     },

@@ -29,8 +29,10 @@ from lakehouse_assets.etl.engines.table import (
 )
 
 DELTA_TYPES: dict[str, Any] = {
+    "smallint": PrimitiveType("short"),
     "int": PrimitiveType("integer"),
     "bigint": PrimitiveType("long"),
+    "float": PrimitiveType("float"),
     "double": PrimitiveType("double"),
     "string": PrimitiveType("string"),
     "date": PrimitiveType("date"),
@@ -39,6 +41,12 @@ DELTA_TYPES: dict[str, Any] = {
     "array<string>": ArrayType(PrimitiveType("string"), contains_null=True),
     "map<string,string>": MapType(PrimitiveType("string"), PrimitiveType("string"), value_contains_null=True),
 }
+
+
+def delta_type(kind: str) -> Any:
+    """delta-rs's type of a column; `kind` as in `Contract.table_columns`, such as decimal(10,2)."""
+    return PrimitiveType(kind) if kind.startswith("decimal(") else DELTA_TYPES[kind]
+
 
 NEXT_VERSION = CommitProperties(max_commit_retries=0)
 """The commit must be the version right after the one that was read. (After another process's CREATE, delta-rs 1.6.6
@@ -97,7 +105,7 @@ def absent_columns(table: DeltaTable, columns: Mapping[str, str]) -> list[str]:
 
 
 def _schema(columns: Mapping[str, str]) -> Schema:
-    return Schema([Field(name, DELTA_TYPES[kind], nullable=True) for name, kind in columns.items()])
+    return Schema([Field(name, delta_type(kind), nullable=True) for name, kind in columns.items()])
 
 
 def refuse_paths_of_spark(table: DeltaTable) -> None:

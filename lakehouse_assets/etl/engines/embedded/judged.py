@@ -15,7 +15,7 @@ from lakehouse_assets.etl.engines.embedded.raw import Chunk, judge_files
 from lakehouse_assets.etl.engines.embedded.rejects import Rejects
 from lakehouse_assets.etl.engines.ranges import Range, key_ranges
 from lakehouse_assets.etl.plan import for_duckdb, judge_sql, parent_keys, silence
-from lakehouse_assets.etl.plan.trial import DUCKDB_TYPES
+from lakehouse_assets.etl.plan.trial import duckdb_type
 from lakehouse_assets.landing.routing import MALFORMED
 from lakehouse_assets.quoting import sql_literal
 
@@ -45,9 +45,7 @@ class JudgedRows:
         self.silent: list[str] = []
 
     def read(self, files: Sequence[RawFile], scratch: Path) -> None:
-        typed = ", ".join(
-            f'"{column.name}" {DUCKDB_TYPES.get(column.kind, column.kind)}' for column in self.contract.columns
-        )
+        typed = ", ".join(f'"{column.name}" {duckdb_type(column)}' for column in self.contract.columns)
         flags = "".join(f', "{silence(name)}" BOOLEAN' for name in self.contract.kept_names)
         self.connection.execute(f"CREATE TABLE judged_rows (file_no INTEGER, {typed}, broken VARCHAR, warned VARCHAR)")
         self.connection.execute(
@@ -94,7 +92,7 @@ class JudgedRows:
     def _retry(self) -> None:
         carried = ("record_id", "row_number", "source_file", "source_modified_at")
         self.rejects.read_waiting((*carried, "raw", "reasons"))
-        columns = ", ".join(f"""raw['{name}'] AS "{name}\"""" for name in self.contract.names)
+        columns = ", ".join(f"""raw['{name}'] AS "{name}\"""" for name in self.contract.file_names)
         flags = [f"""raw['{name}'] IS NULL AS "{silence(name)}\"""" for name in self.contract.kept_names]
         self.connection.execute(
             f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join((*carried, *flags))}, {columns}, CAST(NULL AS"

@@ -35,7 +35,7 @@ from lakehouse_assets.etl.plan import (
     missing_sql,
     repeated_sql,
 )
-from lakehouse_assets.etl.plan.trial import DUCKDB_TYPES
+from lakehouse_assets.etl.plan.trial import duckdb_type
 from lakehouse_assets.quoting import sql_literal
 
 
@@ -105,8 +105,7 @@ class EmbeddedLoad:
         del current
         for column in self.contract.columns:
             if column.name not in present:  # in a dry run, which does not add columns to the table
-                kind = DUCKDB_TYPES.get(column.kind, column.kind)
-                self.connection.execute(f'ALTER TABLE current ADD COLUMN "{column.name}" {kind}')
+                self.connection.execute(f'ALTER TABLE current ADD COLUMN "{column.name}" {duckdb_type(column)}')
 
     def _key_ranges(self, relation: str) -> dict[str, list[Range]]:
         """Returns the ranges of each column of the key, whose name is in quotes."""

@@ -76,7 +76,7 @@ def _judge_alike(
     scratch: Path,
 ) -> Iterator[Chunk]:
     [(first_row,)] = connection.execute("SELECT count(*) FROM judged_rows").fetchall()
-    columns = [_raw_column(layout, name) for name in contract.names] + [_raw_column(layout, MALFORMED)]
+    columns = [_raw_column(layout, name) for name in contract.file_names] + [_raw_column(layout, MALFORMED)]
     numbers = ", ".join(str(number[file.file_id]) for file in files)
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW raw AS SELECT [{numbers}][CAST(file_index AS BIGINT) + 1] AS file_no,"

@@ -7,7 +7,8 @@ Python's csv module (duckdb 2.0.0; 60,000 generated files, with small blocks so 
 - blank lines in files of more than one block: at a border there was an extra row, or an extra line feed in the next
   value.
 Without these three, no file was read differently. So one thread reads files with quotes, and Python reads the other
-two. Python also reads files with rows of only blanks and delimiters: DuckDB takes them for rows, this project does not.
+two. Python also reads files in other encodings than UTF-8, and files with rows of only blanks and delimiters: DuckDB
+takes them for rows, this project does not.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def reader_of(file: RawFile) -> Reader:
     that is known.
     """
     dialect = file.dialect
-    if not dialect.regular:
+    if not dialect.regular or dialect.encoding != "utf-8":
         return Reader.PYTHON
     several_blocks = dialect.compression != "none" or file.path.stat().st_size > ONE_BLOCK
     space_before_quote = re.compile(rb"[\r\n%b] +\"" % re.escape(dialect.delimiter).encode())

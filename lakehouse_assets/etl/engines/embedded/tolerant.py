@@ -2,7 +2,7 @@
 rewrites them so that it accepts them.
 
 Python's csv module decides here: it is slow (about a million rows per second) and exact. Preflight has checked that the
-text is UTF-8 and that its quotes close.
+encoding is right and that its quotes close.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def rewritten(file: RawFile, target: Path) -> RawFile:
 
 def _records(file: RawFile) -> Iterator[list[str]]:
     opened = gzip.open if file.dialect.compression == "gzip" else open
-    with opened(file.path, "rt", encoding="utf-8-sig", newline="") as text:
+    with opened(file.path, "rt", encoding=file.dialect.codec, newline="") as text:
         yield from records_below_header(text, file.dialect)
 
 

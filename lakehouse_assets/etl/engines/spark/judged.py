@@ -135,7 +135,7 @@ class JudgedRows:
         if waiting.isEmpty():
             return
         self._view("waiting", waiting)
-        columns = ", ".join(f"raw['{name}'] AS `{name}`" for name in self.contract.names)
+        columns = ", ".join(f"raw['{name}'] AS `{name}`" for name in self.contract.file_names)
         flags = [f"raw['{name}'] IS NULL AS `{silence(name)}`" for name in self.contract.kept_names]
         carried = ", ".join((*WAITING, "reasons", *flags))
         self._view(

@@ -103,7 +103,7 @@ def first_rows(raw: RawRows, blocks: Iterable[tuple[int, int, int, int]]) -> lis
 
 def _way(dialect: Dialect) -> str:
     irregular_gzip = dialect.compression == "gzip" and not dialect.regular
-    if dialect.multiline or dialect.skipped_lines or irregular_gzip:
+    if dialect.multiline or dialect.skipped_lines or irregular_gzip or dialect.encoding != "utf-8":
         return BY_RECORD
     return "quoted lines" if dialect.quoted else "plain lines"
 
@@ -177,7 +177,7 @@ def _named(contract: Contract, layout: Layout) -> list[Column]:
         (F.get(whole, F.lit(layout.header.index(name))) if name in layout.header else F.lit(None).cast("string")).alias(
             name
         )
-        for name in contract.names
+        for name in contract.file_names
     ]
 
 

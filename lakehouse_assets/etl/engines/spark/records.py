@@ -1,5 +1,5 @@
 """Reads files on the workers with Python's csv module if they cannot be read line by line: records with line breaks in
-quotes, headers below other lines.
+quotes, headers below other lines, other encodings than UTF-8.
 
 There is one task per file, and it reads record by record, so memory does not grow with the file's size. The tests
 compare both engines with this module.
@@ -33,7 +33,7 @@ class RecordsFile:
         """File number, 0 (the file is one block), and the fields of each record below the header that is not blank."""
         is_gzip = self.dialect.compression == "gzip"
         with self._content() as packed, gzip.open(packed) if is_gzip else packed as content:
-            text = io.TextIOWrapper(content, "utf-8-sig", newline="")
+            text = io.TextIOWrapper(content, self.dialect.codec, newline="")
             for fields in records_below_header(text, self.dialect):
                 yield self.file_no, 0, fields
 
