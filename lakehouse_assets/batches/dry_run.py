@@ -68,7 +68,7 @@ def dry_run(
         "passes": True,
         "problems": [],
         "tables": lakehouse.tables.data if lakehouse else None,
-        "datasets": report["datasets"],
+        "datasets": {dataset: counts for dataset, counts in report["datasets"].items() if any(counts.values())},
         "waiting": _numbers(results, "waiting"),
         "healed": _numbers(results, "healed"),
         "resolved": _numbers(results, "resolved"),

@@ -37,6 +37,8 @@ FORMS = {
     "dict": "a mapping: write 'word: value' lines below it",
 }
 """What ODCS wants, by the beginning of the name of pydantic's error."""
+FORM_OF = {"enum": "a list of entries such as {value: new}"}
+"""The same for words of which the error does not say enough."""
 PARTS: dict[type[BaseModel], dict[str, type[BaseModel]]] = {
     OpenDataContractStandard: {"servers": Server, "schema": SchemaObject},
     SchemaObject: {
@@ -99,7 +101,9 @@ class Structure:
                 for path, kind in sorted(wrong.items(), key=lambda item: [str(part).zfill(6) for part in item[0]])[
                     ::-1
                 ]:
-                    form = next((form for start, form in FORMS.items() if kind.startswith(start)), "another value")
+                    form = FORM_OF.get(_word(path)) or next(
+                        (form for start, form in FORMS.items() if kind.startswith(start)), "another value"
+                    )
                     self._say(self._document.line_at(path), f"{self._place(path)}{_word(path)} must be {form}.")
                     self._leave_out(content, path, _word(path))
         return None

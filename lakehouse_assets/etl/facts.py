@@ -4,6 +4,7 @@ type fits a column if each of its values has the type's written form.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -22,8 +23,8 @@ from lakehouse_assets.etl.engines.embedded.raw import judge_files
 from lakehouse_assets.etl.guesses import Guess, guesses
 from lakehouse_assets.etl.plan import for_duckdb
 from lakehouse_assets.etl.plan.types import texts, typed
-from lakehouse_assets.landing.convert import WORKBOOK_MAGIC
 from lakehouse_assets.landing.csv_files.encoding import INSTEAD
+from lakehouse_assets.landing.csv_files.first_records import FirstRecord
 from lakehouse_assets.landing.csv_files.preflight import UnusableError, first_records_of, preflight
 
 FEW, OFTEN = 10, 5
@@ -32,6 +33,14 @@ MONEY = (12, 4)
 """The digits of a decimal that is suggested for numbers, and the most decimals that they may have."""
 MOST_IN_PAIRS = 8
 """Columns whose pairs are looked at."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A CSV file, and the name by which a person knows it: the file's, or that of a workbook's sheet."""
+
+    path: Path
+    name: str
 
 
 @dataclass(frozen=True)
@@ -51,37 +60,33 @@ class Header:
         return [text for text, name in zip(self.texts, self.names, strict=True) if name is None]
 
 
-def header_of(path: Path, encoding: str = UTF_8) -> Header:
-    """Reads the header of a CSV file: the first record that fills as many fields as the widest one. Raises BadData if
-    there is none.
+def header_of(source: Source, encoding: str = UTF_8) -> Header:
+    """Reads the header of a CSV file: of the records with as many fields as most have, the first that fills most of
+    them. Raises BadData if there is none.
     """
-    with path.open("rb") as file:
-        if file.read(4).startswith(WORKBOOK_MAGIC):
-            raise BadData(
-                f"{path} is a workbook or an archive: save the sheet as CSV, and draft the contract from that."
-            )
     try:
-        read = first_records_of(path, encoding)
+        read = first_records_of(source.path, encoding)
     except UnusableError as unusable:
-        raise BadData(f"{path} {_of_draft(str(unusable))}") from unusable
-    widest = max((record for records in read for record in records), key=lambda each: _filled(each.cells), default=None)
-    if widest is None or not _filled(widest.cells):
-        raise BadData(f"{path} is empty: a draft needs a header and rows.")
-    records = next(records for records in read if widest in records)
-    cells = next(record.cells for record in records if _filled(record.cells) == _filled(widest.cells))
+        raise BadData(f"{source.name} {_of_draft(str(unusable))}") from unusable
+    found = [(_usual_width(records), records) for records in read]
+    width, records = max(found, key=lambda each: each[0], default=(0, []))
+    regular = [record.cells for record in records if len(record.cells) == width]
+    if not regular:
+        raise BadData(f"{source.name} is empty: a draft needs a header and rows.")
+    cells = max(regular, key=_filled)
     if not any(letter.isalpha() for text in cells for letter in text):
-        raise BadData(f"{path} has no column name in its header: the first line must name the columns.")
+        raise BadData(f"{source.name} has no column name in its header: the first line must name the columns.")
     return Header(cells, tuple(column_names(cells)))
 
 
 def facts_of(
-    paths: Sequence[Path], header: Header, dataset: str, scratch: Path, memory_mb: int, encoding: str = UTF_8
+    sources: Sequence[Source], header: Header, dataset: str, scratch: Path, memory_mb: int, encoding: str = UTF_8
 ) -> Facts:
     """The facts about files with this header. Rows that cannot be read as the header says are left out. Raises BadData,
     naming the file, if one cannot be read.
     """
     contract = _as_texts(header.columns)
-    files = [_raw_file(path, contract, encoding) for path in paths]
+    files = [_raw_file(source, contract, encoding) for source in sources]
     with closing(
         duckdb.connect(config={"memory_limit": f"{memory_mb}MB", "temp_directory": str(scratch)})
     ) as connection:
@@ -92,7 +97,7 @@ def facts_of(
         connection.execute("CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM judged_rows WHERE broken IS NULL")
         [(rows,)] = connection.execute("SELECT count(*) FROM raw").fetchall()
         if not rows:
-            raise BadData(f"{paths[0]} has no row that can be read: a draft needs rows.")
+            raise BadData(f"{sources[0].name} has no row that can be read: a draft needs rows.")
         guessed = guesses(connection, contract.columns)
         columns = tuple(_facts(connection, guess, header.columns[guess.column.name], rows) for guess in guessed)
         able = [column.name for column in able_keys(columns, dataset)]
@@ -107,6 +112,11 @@ def _pairs(connection: duckdb.DuckDBPyConnection, names: Sequence[str], rows: in
     counts = ", ".join(f'count(DISTINCT (trim("{one}"), trim("{other}")))' for one, other in pairs)
     [found] = connection.execute(f"SELECT {counts} FROM raw").fetchall()
     return tuple(pair for pair, distinct in zip(pairs, found, strict=True) if distinct == rows)
+
+
+def _usual_width(records: Sequence[FirstRecord]) -> int:
+    """The number of fields that most records have."""
+    return Counter(len(record.cells) for record in records).most_common(1)[0][0]
 
 
 def _filled(cells: Sequence[str]) -> int:
@@ -134,11 +144,13 @@ def _as_texts(names: dict[str, str]) -> Contract:
     )
 
 
-def _raw_file(path: Path, contract: Contract, encoding: str) -> RawFile:
-    found = preflight(path, contract, encoding=encoding)
+def _raw_file(source: Source, contract: Contract, encoding: str) -> RawFile:
+    # The header is the first row that has all required columns: a title above it has none.
+    required = tuple(replace(column, required=True) for column in contract.columns)
+    found = preflight(source.path, replace(contract, columns=required), encoding=encoding)
     if found.problem:
-        raise BadData(f"{path} {_of_draft(found.problem)}")
-    return RawFile(path.name, path.name, datetime.now(UTC), str(path.resolve()), found.dialect)
+        raise BadData(f"{source.name} {_of_draft(found.problem)}")
+    return RawFile(str(source.path), source.name, datetime.now(UTC), str(source.path.resolve()), found.dialect)
 
 
 def _of_draft(problem: str) -> str:

@@ -151,7 +151,7 @@ class Validation(TypedDict):
     tables: str | None
     """Where the tables are with which the rows were compared; null if there are none yet."""
     datasets: dict[str, DatasetCounts]
-    """The counts of rows, by dataset, as a load would report them."""
+    """The counts of rows, by dataset, as a load would report them, without datasets that have no rows."""
     waiting: dict[str, int]
     """Of the rejected rows, those that would only wait for a parent, by dataset."""
     healed: dict[str, int]

@@ -65,7 +65,9 @@ def find_files(paths: Iterable[Path], home: Path, dataset: str | None = None) ->
         else:
             found[path] = 1
     if faults:
-        raise BadConfiguration("Nothing was uploaded, because of:\n" + "\n".join(f"  - {fault}" for fault in faults))
+        raise BadConfiguration(
+            "These paths cannot be used, and nothing was uploaded:\n" + "\n".join(f"  - {fault}" for fault in faults)
+        )
     lengths = _lengthened_until_unique(found)
     return [Incoming(path, object_name(path.parts[-lengths[path] :]), dataset) for path in found], ignored
 

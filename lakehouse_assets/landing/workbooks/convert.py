@@ -13,15 +13,16 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lakehouse_assets.contracts import Contracts, Kind
+from lakehouse_assets.contracts import Contract, Contracts, Kind
 from lakehouse_assets.errors import BadData, LakehouseError, TemporaryOutage
 from lakehouse_assets.landing.workbooks.archive import WorkbookLimits
 
-__all__ = ["Sheet", "WorkbookLimits", "convert_workbook"]
+__all__ = ["Sheet", "WorkbookLimits", "convert_sheets", "convert_workbook"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,15 @@ def convert_workbook(
     if the reading process was killed, and LakehouseError for other faults of this machine, such as a full disk: then
     nothing is wrong with the workbook.
     """
+    return _converted(path, contracts.values(), into, limits)
+
+
+def convert_sheets(path: Path, into: Path) -> tuple[Sheet, ...]:
+    """As `convert_workbook`, but without contracts: every sheet that has a header is written."""
+    return _converted(path, (), into, WorkbookLimits())
+
+
+def _converted(path: Path, contracts: Iterable[Contract], into: Path, limits: WorkbookLimits) -> tuple[Sheet, ...]:
     into.mkdir(parents=True, exist_ok=True)
     job = {
         "path": str(path.resolve()),
@@ -72,7 +82,7 @@ def convert_workbook(
                 "aliases": contract.aliases,
                 "forms": {column.name: asdict(column.written) for column in contract.columns if column.written},
             }
-            for contract in contracts.values()
+            for contract in contracts
         ],
     }
     answer = _read_in_bounded_process(job, limits)

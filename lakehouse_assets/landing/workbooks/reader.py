@@ -24,7 +24,14 @@ from lakehouse_assets.errors import BadData
 from lakehouse_assets.landing.workbooks.archive import Archive, WorkbookLimits
 from lakehouse_assets.landing.workbooks.copy import write_copy
 from lakehouse_assets.landing.workbooks.scan import Part
-from lakehouse_assets.landing.workbooks.sheet import Budget, Conversion, DatasetColumns, SheetRows, convert_sheet
+from lakehouse_assets.landing.workbooks.sheet import (
+    Budget,
+    Conversion,
+    DatasetColumns,
+    SheetRows,
+    convert_sheet,
+    own_columns,
+)
 from lakehouse_assets.written import WrittenForm
 
 
@@ -64,8 +71,8 @@ def _bound(kind: int, wanted: int) -> None:
 def convert(
     path: Path, datasets: dict[str, DatasetColumns], into: Path, limits: WorkbookLimits
 ) -> list[dict[str, Any]]:
-    """One entry for each sheet, in the workbook's order, with the fields of `convert.Sheet`. Raises BadData if the
-    workbook cannot be read.
+    """One entry for each sheet, in the workbook's order, with the fields of `convert.Sheet`. Without datasets, each
+    sheet is one of its own. Raises BadData if the workbook cannot be read.
     """
     budget = Budget(limits.max_bytes)
     entries = []
@@ -76,9 +83,8 @@ def convert(
             if sheet.part is None:
                 conversion = Conversion(reason=sheet.reason)
             else:
-                conversion = convert_sheet(
-                    _rows(workbook, index, sheet.part, archive, into), datasets, target, budget, sheet.name
-                )
+                rows = _rows(workbook, index, sheet.part, archive, into)
+                conversion = convert_sheet(rows, datasets or own_columns(rows), target, budget, sheet.name)
             csv = str(target) if conversion.dataset else None
             entries.append(
                 {"index": index, "name": sheet.name, "hidden": sheet.hidden, "csv": csv, **asdict(conversion)}

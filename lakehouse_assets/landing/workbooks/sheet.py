@@ -21,6 +21,7 @@ from lakehouse_assets.written import WrittenForm
 
 HEADER_WITHIN = 20
 """The header must be one of this many filled rows: reports have a title, a date or filters above it."""
+OWN = "sheet"
 DATE_LENGTH = len("2025-04-01")
 
 
@@ -162,6 +163,18 @@ def convert_sheet(
     if reason is not None or header.route.dataset is None:
         return _not_converted(rows, header, reason)
     return _write(rows, header, kept, datasets[header.route.dataset], target, budget)
+
+
+def own_columns(rows: SheetRows) -> dict[str, DatasetColumns]:
+    """The columns of a sheet as a dataset of its own, by its name: those that the first of its widest rows names. Empty
+    if all rows are blank.
+    """
+    filled = (texts for number, texts in rows.texts() if not rows.is_blank(number, texts))
+    widest = max(islice(filled, HEADER_WITHIN), key=lambda texts: sum(map(bool, map(str.strip, texts))), default=None)
+    if widest is None:
+        return {}
+    names = _names(widest)
+    return {OWN: DatasetColumns(OWN, names, names, (), allows_unknown=True)}
 
 
 def _find_header(rows: SheetRows, datasets: Mapping[str, DatasetColumns], sheet: str) -> _Header | None:

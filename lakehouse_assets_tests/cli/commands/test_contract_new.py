@@ -246,9 +246,26 @@ def test_a_file_that_makes_no_draft_is_refused_with_the_reason(
     assert words in result.stderr
 
 
-def test_a_workbook_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    result = lakehouse_command("contract", "new", workbook(tmp_path / "book.xlsx", {"a": [("id",), (1,)]}))
-    assert (result.exit_code, "save the sheet as CSV" in result.stderr) == (1, True)
+def test_the_sheets_of_a_workbook_make_one_draft_for_each_header(tmp_path: Path) -> None:
+    days = {day: [("Report",), ("Visit ID", "When"), (int(day), f"2025-04-0{day}")] for day in ("1", "2")}
+    alike = lakehouse_command("contract", "new", workbook(tmp_path / "visits 2025.xlsx", days | {"none": []}))
+    assert alike.exit_code == 0, alike.output
+    [schema] = yaml.safe_load(alike.stdout)["schema"]
+    assert (schema["name"], [column["name"] for column in schema["properties"]]) == ("visits", ["visit_id", "when"])
+    assert "visits 2025.xlsx#1, visits 2025.xlsx#2 (2 rows)" in alike.stdout
+    assert "visits 2025.xlsx#none is left out: empty sheet" in alike.stderr
+    several = workbook(tmp_path / "shop.xlsx", {"Shops": [("id",), (1,)], "Stock 1": [("id", "count"), (1, 5)]})
+    assert lakehouse_command("contract", "new", several, "--into", tmp_path / "into").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "into").iterdir()) == ["shops.odcs.yaml", "stock.odcs.yaml"]
+    damaged = tmp_path / "damaged.xlsx"
+    damaged.write_bytes(several.read_bytes()[:200])
+    refused = lakehouse_command("contract", "new", damaged)
+    assert (refused.exit_code, refused.stderr.startswith("Error: damaged.xlsx: ")) == (1, True)
+
+
+def test_a_row_that_is_longer_than_the_header_is_not_taken_for_it(tmp_path: Path) -> None:
+    columns, _ = drafted(tmp_path, "id,name\n1,a\n2,b,c\n3,d\n", name="things.csv")
+    assert list(columns) == ["id", "name"]
 
 
 def test_the_dataset_is_named_after_the_file_without_dates_and_numbers() -> None:
