@@ -75,7 +75,7 @@ def items_csv(*rows: Row) -> str:
     return csv_text(ITEMS, rows)
 
 
-def workbook(path: Path, sheets: dict[str, Sequence[Row]]) -> Path:
+def workbook(path: Path, sheets: Mapping[str, Sequence[Row]]) -> Path:
     """An .xlsx with the sheets' rows, the first of each its header."""
     with xlsxwriter.Workbook(str(path)) as book:
         for name, rows in sheets.items():

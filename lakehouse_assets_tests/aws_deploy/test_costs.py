@@ -53,16 +53,13 @@ def test_the_documents_arithmetic_has_the_assumed_figures() -> None:
 
 
 def test_the_documents_price_of_dagster_is_reckoned_from_the_figures() -> None:
-    full, small = (
-        costs.dagster_month(Deployment.model_construct(dagster=name))  # type: ignore[arg-type]
-        for name in ("full", "small")
-    )
+    full, small = (costs.dagster_month(Deployment.model_construct(dagster=name)) for name in ("full", "small"))
     assert row("tasks, `full`")[2] == dollars(full.pop("tasks"), 2)
     assert row("tasks, `small`")[3] == dollars(small.pop("tasks"), 2)
     for what in full:
         cells = [dollars(parts[what], 2) if what in parts else "" for parts in (full, small)]
         assert row(what)[2:] == cells, what
-    whole = [sum(costs.dagster_month(Deployment.model_construct(dagster=name)).values()) for name in ("full", "small")]  # type: ignore[arg-type]
+    whole = [sum(costs.dagster_month(Deployment.model_construct(dagster=name)).values()) for name in ("full", "small")]
     assert " | ".join(f"**{dollars(amount, 2)}**" for amount in whole) in DOCUMENT
     public = costs.dagster_month(Deployment.model_construct(network="public", ui="oidc"))
     assert f"{dollars(public['public addresses'], 2)} for the addresses of `full`" in DOCUMENT

@@ -10,11 +10,11 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.code_pointer import ModuleCodePointer
-from dagster._core.instance.ref import ConfigurableClassData
 from dagster._core.launcher import LaunchRunContext, WorkerStatus
 from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._serdes import ConfigurableClassData
 
 from lakehouse_assets.server.ecs import RUN_TASK, instance
 from lakehouse_assets_tests.aws_deploy.test_template_dagster import dagster
@@ -89,13 +89,14 @@ def a_run(instance: dg.DagsterInstance) -> dg.DagsterRun:
     location = ManagedGrpcPythonEnvCodeLocationOrigin(target, "lakehouse_assets")
     from dagster._core.test_utils import create_run_for_test  # noqa: PLC0415
 
-    return create_run_for_test(
+    run: dg.DagsterRun = create_run_for_test(
         instance,
         job_name="load_batch",
         status=dg.DagsterRunStatus.STARTED,
         job_code_origin=JobPythonOrigin("load_batch", python),
         remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "load_batch"),
     )
+    return run
 
 
 def test_the_daemon_may_make_every_call_of_a_runs_life(account: Account) -> None:

@@ -182,7 +182,7 @@ def subnets(*zones: str, gateway: str = "nat-1", dns: bool = True) -> dict[str, 
     ],
 )
 def test_subnets_that_no_task_could_use_are_refused(network: Any, gateway: str, dns: bool, said: list[str]) -> None:
-    chosen = Deployment(orchestrator="dagster", network=network, subnets="subnet-11111111,subnet-22222222")  # type: ignore[arg-type]
+    chosen = Deployment(orchestrator="dagster", network=network, subnets="subnet-11111111,subnet-22222222")
     account: Any = Account(**subnets("us-east-1a", "us-east-1b", gateway=gateway, dns=dns))
     faults: list[str] = []
     assert vpc_of(chosen, account, faults) == {"VpcId": "vpc-1"}
@@ -195,7 +195,7 @@ def test_an_image_that_is_not_there_subnets_of_one_zone_and_own_contracts_are_re
         describe_images=refused("ImageNotFoundException", "The image does not exist"),
         **subnets("us-east-1a", "us-east-1a"),
     )
-    chosen = Deployment(orchestrator="dagster", image=OF_ECR, subnets="subnet-11111111,subnet-22222222")  # type: ignore[arg-type]
+    chosen = Deployment(orchestrator="dagster", image=OF_ECR, subnets="subnet-11111111,subnet-22222222")
     with pytest.raises(BadConfiguration) as told:
         prepare(chosen, settings(contracts=tmp_path, sensor_seconds=3600), account)
     for said in ("The image does not exist", "Two availability zones", "contracts of your own", "SENSOR_SECONDS"):
@@ -239,7 +239,7 @@ def test_sizes_and_the_image_need_no_synthesis(monkeypatch: pytest.MonkeyPatch) 
     assert templates_for(Deployment(orchestrator="both", image=OF_ECR, dagster_memory_mb=8192)) == shipped
     assert templates_for(Deployment(dagster="small"))[1] != shipped[1]
     for more in ({"network": "public"}, {"log_days": 30}):
-        assert templates_for(Deployment(**more))[1] == "made"  # type: ignore[arg-type]
+        assert templates_for(Deployment(**more))[1] == "made"
 
 
 def test_the_tag_stands_for_all_that_the_image_is_built_from(tmp_path: Path) -> None:

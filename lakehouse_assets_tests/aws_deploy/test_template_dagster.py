@@ -113,6 +113,7 @@ def test_every_task_definition_is_one_that_ecs_accepts(template: Template) -> No
     shape = (
         botocore.session.get_session().get_service_model("ecs").operation_model("RegisterTaskDefinition").input_shape
     )
+    assert shape is not None
     for name, task in template.of_type("AWS::ECS::TaskDefinition").items():
         asked = camel(task)
         if "ephemeralStorage" in asked:
