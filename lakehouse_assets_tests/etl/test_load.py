@@ -56,7 +56,7 @@ class ChangedLoad:
 class ChangedEngine:
     engine: Engine
     changes: dict[str, Change]
-    name: str = "changed"
+    name: str = "embedded"
     reads_from_bucket: bool = False
 
     @contextmanager
@@ -65,6 +65,9 @@ class ChangedEngine:
     ) -> Iterator[DatasetLoad]:
         with self.engine.dataset_load(contract, tables, batch_id, abandoned) as load:
             yield ChangedLoad(load, self.changes)
+
+    def plan_faults(self, contract: Contract, *, rules_only: bool = False) -> list[str]:
+        return self.engine.plan_faults(contract, rules_only=rules_only)
 
     def maintain(self, contract: Contract, tables: Tables, retain_hours: int) -> list[Maintained]:
         return self.engine.maintain(contract, tables, retain_hours)

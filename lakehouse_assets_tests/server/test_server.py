@@ -178,7 +178,7 @@ def test_a_load_of_the_command_line_that_is_killed_gives_the_pool_back(
     assert dead.returncode == -signal.SIGKILL, dead.stderr
     assert unfinished_runs(database)
     await_product(server, database, put_a_product(server))
-    assert runs(database)["FAILURE"] == failed + 1
+    until(lambda: runs(database).get("FAILURE", 0) == failed + 1, "the killed run is marked as failed")
     with lakehouse_of(server) as lakehouse:
         assert products(lakehouse).count(1_000) == 1
 

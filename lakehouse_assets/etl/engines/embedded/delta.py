@@ -88,20 +88,20 @@ def open_table(uri: str, columns: Mapping[str, str], partition: str | None, opti
                 commit_properties=NEXT_VERSION,
                 raise_if_key_not_exists=False,
             )
-    if added := absent_columns(table, columns):
+    if added := absent_columns(uri, table, columns):
         with_outage_named(
             table, lambda: table.alter.add_columns([field for field in schema.fields if field.name in added])
         )
     return table
 
 
-def absent_columns(table: DeltaTable, columns: Mapping[str, str]) -> list[str]:
+def absent_columns(uri: str, table: DeltaTable, columns: Mapping[str, str]) -> list[str]:
     """Returns the columns that a table lacks. Raises BadConfiguration if it has columns that the contract does not
     have, or cannot be read.
     """
     present = {field.name: field.type for field in table.schema().fields}
-    check_reader_version(table.table_uri, table.protocol().min_reader_version)
-    return new_columns(table.table_uri, present, {field.name: field.type for field in _schema(columns).fields})
+    check_reader_version(uri, table.protocol().min_reader_version)
+    return new_columns(uri, present, {field.name: field.type for field in _schema(columns).fields})
 
 
 def _schema(columns: Mapping[str, str]) -> Schema:

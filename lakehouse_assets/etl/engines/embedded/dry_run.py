@@ -31,7 +31,7 @@ class DryLoad(EmbeddedLoad):
         """The table as it is, or an empty one. Raises BadConfiguration if a load could not use it."""
         table = delta.existing_table(uri, self.tables.storage_options)
         if table is not None:
-            lacks = delta.absent_columns(table, columns)
+            lacks = delta.absent_columns(uri, table, columns)
             if not lacks or columns is not REJECTED_COLUMNS:
                 return table
         # Rejected records of an older version are left out: they lack columns by which records are resolved.
