@@ -39,16 +39,11 @@ def named_width(header: Sequence[str]) -> int:
 
 
 def spellings(header: Sequence[str], known: Sequence[str], aliases: Aliases = ()) -> tuple[tuple[str, str], ...]:
-    """The known columns that the header spells differently from their names and aliases, beyond case and surrounding
-    blanks, as pairs (name in the header, column)."""
-    said = {*((name, name) for name in known), *((spelled(alias), name) for alias, name in aliases)}
+    """The known columns that the header spells differently from their names and aliases, be it only by case or a
+    blank, as pairs (name in the header, column)."""
+    said = {*((name, name) for name in known), *aliases}
     names = zip(header, normalise(header, known, aliases), strict=True)
-    return tuple((text, name) for text, name in names if name in known and (spelled(text), name) not in said)
-
-
-def spelled(text: str) -> str:
-    """A name without case and surrounding blanks, which people do not call another spelling."""
-    return text.strip(" \t\r\n").casefold()
+    return tuple((text, name) for text, name in names if name in known and (text, name) not in said)
 
 
 def shown(text: str) -> str:

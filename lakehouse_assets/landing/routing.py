@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from lakehouse_assets.landing.column_names import Aliases, normalise, shown, spelled, spellings, unnamed
+from lakehouse_assets.landing.column_names import Aliases, normalise, shown, spellings, unnamed
 
 __all__ = [
     "MALFORMED",
@@ -245,14 +245,14 @@ def _repeated(header: Sequence[str], names: Sequence[str]) -> str | None:
         written.setdefault(name, []).append(text)
     repeated = []
     for name, texts in written.items():
-        ways = {spelled(text): text for text in texts}
+        ways = dict.fromkeys(texts)
         if len(texts) > 1:
-            repeated.append(name if len(ways) == 1 else f"{name} ({_quoted(ways.values())})")
+            repeated.append(name if len(ways) == 1 else f"{name} ({_quoted(ways)})")
     return f"has more than one column named: {', '.join(repeated)}" if repeated else None
 
 
 def _quoted(texts: Iterable[str]) -> str:
-    return ", ".join(f'"{shown(text.strip())}"' for text in texts)
+    return ", ".join(f'"{shown(text)}"' for text in texts)
 
 
 def _columns(number: int) -> str:

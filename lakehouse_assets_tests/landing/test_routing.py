@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from lakehouse_assets.contracts import Contract, Contracts, read_contracts
-from lakehouse_assets.landing.column_names import normalise, shown, spellings
+from lakehouse_assets.landing.column_names import normalise, shown
 from lakehouse_assets.landing.routing import MALFORMED, check_header, dataset_named, route
 
 CONTRACTS = read_contracts()
@@ -185,6 +185,8 @@ def test_names_are_compared_without_mark_white_space_and_case_and_empty_ones_get
         "Product-ID",
         "product\nid",
         "\ufeffproduct_id",
+        "Product_ID",
+        " product_id",
     ],
 )
 def test_a_column_is_known_however_it_is_plainly_written_and_its_spelling_is_told(text: str) -> None:
@@ -192,10 +194,6 @@ def test_a_column_is_known_however_it_is_plainly_written_and_its_spelling_is_tol
     check = check_header(header, CONTRACTS["products"], CONTRACTS)
     assert (check.problem, check.names, check.respelled) == (None, CONTRACTS["products"].names, ((text, "product_id"),))
     assert route(header, CONTRACTS).dataset == "products"
-
-
-def test_case_and_surrounding_blanks_are_no_other_spelling() -> None:
-    assert spellings([" Product_ID\t", "DEPARTMENT"], CONTRACTS["products"].names) == ()
 
 
 def test_a_spelling_that_could_be_two_columns_is_neither() -> None:
@@ -221,7 +219,7 @@ ALIASED = replace(
 
 
 @pytest.mark.parametrize(
-    ("text", "respelled"), [("SKU", False), (" lineitem SKU ", False), ("Lineitem-SKU\u200b", True), ("sku", False)]
+    ("text", "respelled"), [("SKU", False), ("Lineitem sku", False), (" lineitem SKU ", True), ("Lineitem-SKU\u200b", True), ("sku", True)]
 )
 def test_a_column_is_known_by_each_of_its_names(text: str, respelled: bool) -> None:
     header = [text, "department_id", "department", "product_name"]

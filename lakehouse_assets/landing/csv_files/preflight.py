@@ -215,7 +215,7 @@ def _notes(header: FirstRecord, check: HeaderCheck, blank_rows: int) -> tuple[st
         skipped = "1 row above it was" if header.skipped_lines == 1 else f"{header.skipped_lines} rows above it were"
         notes.append(f"the header is in row {header.row}; {skipped} skipped")
     if check.respelled:
-        taken = ", ".join(f'"{shown(text.strip(" "))}" for {column}' for text, column in check.respelled)
+        taken = ", ".join(f'"{shown(text)}" for {column}' for text, column in check.respelled)
         notes.append(f"columns known by another spelling: {taken}")
     if blank_rows:
         notes.append(f"blank rows, left out: {blank_rows:,}")
