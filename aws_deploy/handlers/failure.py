@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from aws_deploy.handlers.step import Event, connected
+from lakehouse_assets.aws.executions import RUNNING
 from lakehouse_assets.aws.topic import cut
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import LakehouseBusy, LakehouseError
@@ -56,15 +57,23 @@ def _raise(event: Event) -> dict[str, Any]:
 
 def _ended(detail: Event) -> dict[str, Any]:
     with connected(detail["executionArn"]) as lakehouse:
-        if detail["status"] == "FAILED" and (
-            not lakehouse.lease.is_held() or lakehouse.executions.is_running(detail["executionArn"])
-        ):
+        if detail["status"] == "FAILED" and not _died_with_the_lease(lakehouse, detail["executionArn"]):
             return {"message": "It has recorded its failure itself, or is running again."}
         message = _recorded(
             lakehouse, f"The execution ended in state {detail['status']}.", f"It {ENDS[detail['status']]}"
         )
         lakehouse.notices.publish("A batch failed", message)
     return {"message": message}
+
+
+def _died_with_the_lease(lakehouse: Lakehouse, execution: str) -> bool:
+    """Whether an execution ended without giving the lease back. A redrive may have begun since, and may end while this
+    looks: then the lease was that of the redrive.
+    """
+    before = lakehouse.executions.look(execution)
+    if before.get("status") == RUNNING or not lakehouse.lease.is_held():
+        return False
+    return lakehouse.executions.look(execution).get("stopDate") == before.get("stopDate")
 
 
 def _recorded(lakehouse: Lakehouse, reason: str, where: str) -> str:

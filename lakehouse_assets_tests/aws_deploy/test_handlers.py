@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from aws_deploy.handlers import availability, convert, count, diagnose, failure, marker, record, step
+from lakehouse_assets.aws.executions import Executions
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.errors import BadConfiguration, BadData, LakehouseError, TemporaryOutage
 from lakehouse_assets.landing import convert as uploads
@@ -258,6 +259,23 @@ def test_an_execution_that_failed_untold_is_told_and_one_that_said_so_itself_is_
     assert [report["status"] for report in lakehouse.reports.all()] == ["failed"]
     assert not lakehouse.lease.is_held()
     assert "recorded its failure itself" in failure.handler(ended, None)["message"]
+
+
+@pytest.mark.parametrize("then", ["RUNNING", "FAILED"])
+def test_a_redrive_that_begins_or_ends_while_its_first_end_is_told_keeps_its_lease(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """EventBridge calls seconds after the end. Step Functions' answers are made up: the moment cannot be hit."""
+    put(lakehouse, "raw/products/p.csv", products_csv(product(1)))
+    assert marker.handler({"execution": OF_THE_LAKEHOUSE}, None)["batch_id"]
+    answers = iter(
+        [{"status": "FAILED", "stopDate": 1}, {"status": then} | ({} if then == "RUNNING" else {"stopDate": 2})]
+    )
+    monkeypatch.setattr(Executions, "look", lambda *_: next(answers))
+    ended = {"detail": {"executionArn": OF_THE_LAKEHOUSE, "status": "FAILED"}}
+    assert "is running again" in failure.handler(ended, None)["message"]
+    assert Lakehouse(lakehouse.settings, lakehouse.aws, execution=OF_THE_LAKEHOUSE).lease.is_held()
+    assert lakehouse.reports.all() == []
 
 
 def test_a_failure_of_one_who_does_not_hold_the_lease_leaves_the_others_report_alone(lakehouse: Lakehouse) -> None:

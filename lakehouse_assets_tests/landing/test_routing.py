@@ -219,7 +219,8 @@ ALIASED = replace(
 
 
 @pytest.mark.parametrize(
-    ("text", "respelled"), [("SKU", False), ("Lineitem sku", False), (" lineitem SKU ", True), ("Lineitem-SKU\u200b", True), ("sku", True)]
+    ("text", "respelled"),
+    [("SKU", False), ("Lineitem sku", False), (" lineitem SKU ", True), ("Lineitem-SKU\u200b", True), ("sku", True)],
 )
 def test_a_column_is_known_by_each_of_its_names(text: str, respelled: bool) -> None:
     header = [text, "department_id", "department", "product_name"]
