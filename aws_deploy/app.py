@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 
+from aws_deploy.ecs_names import DAGSTER_STACK, IMAGE_STACK
 from aws_deploy.nag import checked
 from aws_deploy.settings import Deployment, lakehouse_settings, read_deployment
 from aws_deploy.stacks.ecs.repository import ImageStack
 from aws_deploy.stacks.ecs.stack import DagsterStack
 from aws_deploy.stacks.pipeline import PipelineStack
 from aws_deploy.stacks.storage import StorageStack
-from aws_deploy.synth import DAGSTER_STACK, IMAGE_STACK
 from lakehouse_assets.settings import Settings
 
 

@@ -8,3 +8,5 @@ HEARTBEAT = "Sensor alerts skipped"
 code server, the database and the topic; a test with a real daemon compares.
 """
 UI_PORT, CODE_PORT, DATABASE_PORT = 3000, 4000, 5432
+IMAGE_STACK, DAGSTER_STACK = "Image", "Dagster"
+"""Names for the synthesis only: the deployed stacks begin with the preset's."""

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from aws_deploy.ecs_names import DAGSTER_STACK, IMAGE_STACK
 from aws_deploy.presets import PRESETS
 from aws_deploy.settings import Deployment, built_in_settings
 from lakehouse_assets import templates
@@ -21,8 +22,6 @@ from lakehouse_assets.settings import Settings
 
 TEMPLATES = Path(templates.__path__[0])
 IMAGE_TEMPLATE = "dagster-image.json"
-IMAGE_STACK, DAGSTER_STACK = "Image", "Dagster"
-"""Names for the synthesis only: the deployed stacks begin with the preset's."""
 
 
 def dagster_template(variant: str) -> str:
