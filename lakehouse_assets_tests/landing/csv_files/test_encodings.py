@@ -26,6 +26,7 @@ TEXT = f'{",".join(CONTRACT.names)}\r\n1,2,Café,"Lampe €"\r\n'
         ("windows-1252", gzip.compress(TEXT.encode("cp1252"))),
         ("windows-1252", TEXT.replace("é", "e").replace("€", "").encode()),
     ],
+    ids=["Windows", "Latin-9", "Latin-1", "UTF-16", "big-endian UTF-16", "gzipped", "ASCII only"],
 )
 def test_a_file_in_the_declared_encoding_is_taken(tmp_path: Path, encoding: str, content: bytes) -> None:
     (tmp_path / "f.csv").write_bytes(content)
@@ -67,6 +68,7 @@ def test_a_file_in_the_declared_encoding_is_taken(tmp_path: Path, encoding: str,
         ),
         ("utf-16", TEXT.encode("utf-16")[:-1], "is not utf-16, which its contract declares: byte 0x0A near offset"),
     ],
+    ids=["no such letter", "UTF-8", "mark of UTF-8", "mark of UTF-16", "no mark", "cut off"],
 )
 def test_a_file_in_another_encoding_is_quarantined_with_the_reason(
     tmp_path: Path, encoding: str, content: bytes, problem: str
