@@ -152,7 +152,7 @@ def _headers(prop: SchemaProperty, fault: Fault) -> tuple[str, ...]:
     for text in found:
         if not plain(text) or not text.isprintable():
             fault(f"{text!r} cannot be a column's name in files (physicalName or a synonym): it needs visible letters.")
-    return tuple(dict.fromkeys(text for text in found if plain(text) != prop.name))
+    return tuple(dict.fromkeys(text for text in found if text != prop.name))
 
 
 def _true_and_false(prop: SchemaProperty, kind: Kind, fault: Fault) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -162,7 +162,7 @@ def _property(
     yield f"        logicalType: {LOGICAL_TYPES[column.kind]}"
     exact = f" # or decimal({column.digits[0]},{column.digits[1]}), which is exact" if column.digits else ""
     yield f"        physicalType: {column.kind}{exact}"
-    if plain(column.header) != column.name:
+    if in_one_line(column.header) != column.name:
         yield f"        physicalName: {json.dumps(in_one_line(column.header), ensure_ascii=False)}"
     yield f"        required: {str(column.required).lower()}"
     yield from _written(column)

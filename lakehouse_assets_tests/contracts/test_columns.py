@@ -58,7 +58,11 @@ def test_a_columns_missing_values_are_those_of_the_schema_unless_it_has_its_own(
 def test_a_columns_names_in_files_are_its_physical_name_and_its_synonyms(tmp_path: Path) -> None:
     document = things()
     change("label", physicalName="Lineitem name", synonyms=[{"synonym": "LABEL"}, {"synonym": "Title"}])(document)
-    assert read(tmp_path, things=document)["things"].aliases == (("Lineitem name", "label"), ("Title", "label"))
+    assert read(tmp_path, things=document)["things"].aliases == (
+        ("Lineitem name", "label"),
+        ("LABEL", "label"),
+        ("Title", "label"),
+    )
 
 
 def test_forms_are_read_from_the_words_of_the_standard_and_from_custom_properties(tmp_path: Path) -> None:

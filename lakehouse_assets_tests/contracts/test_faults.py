@@ -90,7 +90,7 @@ def test_the_line_is_that_of_the_word_which_is_wrong(tmp_path: Path) -> None:
         ('"price > 100"', '"prize > 100"'): 13,
         ('"price > 100"', '"price / label > 1"'): 13,
         ("value: made_on", "value: changed_at"): 7,
-        ("physicalType: double", "physicalType: double\n        primaryKey: true"): 24,
+        ("physicalType: double", "physicalType: double\n        primaryKey: true"): 26,
         ("apiVersion: v3.1.0", "apiVersion: v2.0.0"): 1,
         ("  - name: things\n", "  - name: Things\n"): 5,
     }

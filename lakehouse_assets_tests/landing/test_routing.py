@@ -268,7 +268,7 @@ def test_a_missing_optional_column_is_absent_and_a_missing_required_one_is_a_pro
 
 
 def test_a_repeated_column_is_a_problem_that_names_it() -> None:
-    assert check_header([*ORDERS.names, " USER_ID "], ORDERS).problem == "has more than one column named: user_id"
+    assert check_header([*ORDERS.names, "user_id"], ORDERS).problem == "has more than one column named: user_id"
 
 
 def test_a_row_of_data_in_the_headers_place_is_a_problem_that_quotes_none_of_its_values() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,18 @@ import yaml
 from lakehouse_assets.batches.lakehouse import Lakehouse
 from lakehouse_assets.cli.commands import contract as command
 from lakehouse_assets.contracts.draft import dataset_name
-from lakehouse_assets_tests.cli.commands.calls import lakehouse_command, loaded
-from lakehouse_assets_tests.support import item, items_csv, nonzero, order, orders_csv, table_rows, workbook
+from lakehouse_assets_tests.cli.commands.calls import lakehouse_command
+from lakehouse_assets_tests.cli.conftest import Program
+from lakehouse_assets_tests.support import (
+    environment_of,
+    item,
+    items_csv,
+    nonzero,
+    order,
+    orders_csv,
+    table_rows,
+    workbook,
+)
 
 SUPPLIERS = """\
 Supplier ID;Supplier Name;rating;postcode;order_id;batch_id;since;updated_at;total;state
@@ -26,6 +37,17 @@ S003;Pan;3;20095;10001;8;2021-01-31;2025-04-02 11:00:00;9000000000;new
 @pytest.fixture(autouse=True)
 def without_spark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "_has_spark", lambda: False)
+
+
+def loaded_by(program: Program, lakehouse: Lakehouse, tmp_path: Path, path: Path) -> dict[str, Any]:
+    """The report of a load with the contracts that were drafted. Its own process: Dagster's definitions are made once
+    in a process, from the contracts that are there then.
+    """
+    environment = environment_of(lakehouse) | {"LAKEHOUSE_CONTRACTS": str(tmp_path / "contracts")}
+    result = program("load", "--json", path, home=Path(environment.pop("LAKEHOUSE_HOME")), **environment)
+    assert result.returncode == 0, result.stderr
+    report: dict[str, Any] = json.loads(result.stdout)
+    return report
 
 
 def drafted(tmp_path: Path, text: str, *options: object, name: str = "suppliers.csv") -> tuple[dict[str, Any], str]:
@@ -157,7 +179,7 @@ def test_the_draft_states_the_forms_of_the_values_if_only_one_fits(tmp_path: Pat
 
 @pytest.mark.usefixtures("environment_of_lakehouse")
 def test_every_row_of_a_file_of_a_foreign_sender_is_loaded_by_its_draft(
-    lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lakehouse: Lakehouse, program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "sales.csv"
     path.write_text(FOREIGN, "cp1252")
@@ -168,7 +190,7 @@ def test_every_row_of_a_file_of_a_foreign_sender_is_loaded_by_its_draft(
     assert made.exit_code == 0, made.output
     tried = lakehouse_command("validate", "--json", path)
     assert tried.exit_code == 0, tried.output
-    report = loaded(path)
+    report = loaded_by(program, lakehouse, tmp_path, path)
     assert nonzero(report["datasets"]["sales"]) == {"read": 3, "inserted": 3}
     assert [file["warnings"] for file in report["files"]] == [[]]
     assert sorted(table_rows(lakehouse, "sales", "betrag", "menge", "ort")) == [
@@ -192,7 +214,7 @@ def test_the_encoding_of_a_draft_is_one_that_contracts_have(tmp_path: Path, name
 
 @pytest.mark.usefixtures("environment_of_lakehouse")
 def test_every_row_of_the_file_is_loaded_by_its_draft(
-    lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lakehouse: Lakehouse, program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a title above the header, a quoted line break, a blank row, and texts that look like other types."""
     text = (
@@ -205,7 +227,8 @@ def test_every_row_of_the_file_is_loaded_by_its_draft(
     made = lakehouse_command("contract", "new", "--into", tmp_path / "contracts", path)
     assert made.exit_code == 0, made.output
     assert (tmp_path / "contracts" / "visits.odcs.yaml").exists()
-    assert nonzero(loaded(path)["datasets"]["visits"]) == {"read": 3, "inserted": 3}
+    report = loaded_by(program, lakehouse, tmp_path, path)
+    assert nonzero(report["datasets"]["visits"]) == {"read": 3, "inserted": 3}
 
 
 def test_files_with_one_header_make_one_draft_and_others_one_each(tmp_path: Path) -> None:
