@@ -18,11 +18,13 @@ from docs_reference.contract_rules import (
     refusal_of_rule,
 )
 from docs_reference.contract_words import WORDS
-from docs_reference.markdown import block, bullets, code, page, paragraph, plain
+from docs_reference.markdown import block, bullets, code, page, paragraph, plain, table
 from docs_reference.word import DOCUMENT, ENUM, OPTIONS, PLACES, QUALITY, RELATIONSHIP, SERVER, SYNONYM, TEAM, Word
-from lakehouse_assets.contracts import Kind
+from lakehouse_assets.contracts import Column, Kind
 from lakehouse_assets.contracts.columns import RESERVED
 from lakehouse_assets.contracts.derived import MORE_SYNTAX
+from lakehouse_assets.etl.engines.embedded.delta import delta_type
+from lakehouse_assets.etl.plan.trial import duckdb_type
 from lakehouse_assets.etl.plan.types import FORMS
 from lakehouse_assets.written import LETTERS
 
@@ -43,6 +45,10 @@ LONGEST = 100
 TYPES = (
     "A type is a written form: a pattern and a range. It is not what the cast of an engine accepts. Spaces around a"
     " value are ignored, except in a string. A text that is empty, or of spaces only, is a missing value."
+)
+IN_ENGINES = (
+    "Each engine reads a value by the same SQL text, so it accepts and rejects the same texts. This is what a column"
+    " becomes:"
 )
 MONEY = (
     "Amounts of money are decimals, because a double only approximates most of them. The shipped contract of orders"
@@ -80,6 +86,13 @@ RULE_TEXT = (
 )
 
 
+def _types_in_engines() -> Iterator[tuple[str, str, str, str]]:
+    for kind in Kind:
+        column = Column("x", kind, required=False, description="", digits=(10, 2) if kind is Kind.DECIMAL else None)
+        in_delta = delta_type(column.type).type
+        yield code(column.type), code(column.type), code(duckdb_type(column).upper()), code(in_delta)
+
+
 def contracts_page() -> str:
     """docs/reference/contracts.md"""
     return page(
@@ -96,6 +109,8 @@ def contracts_page() -> str:
         "## Types",
         paragraph(TYPES),
         bullets(f"{code(kind)}: {plain(FORMS[kind])}." for kind in Kind),
+        paragraph(IN_ENGINES),
+        table(("physicalType", "Spark, Glue's catalog", "DuckDB", "Delta table"), _types_in_engines()),
         paragraph(MONEY),
         "## Forms",
         paragraph(FORM_TEXT),
