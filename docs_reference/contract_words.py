@@ -122,8 +122,9 @@ WORDS = (
     Word(
         PROPERTY,
         "physicalName",
-        "Another name of the column in the files. Case, spaces, dashes, underscores and invisible characters do not"
-        " matter. A file with two names of one column is quarantined.",
+        "Another name of the column in the files. A name that differs only by case, spaces, dashes, underscores or"
+        " invisible characters is taken for it, and the report says so. A file with two names of one column is"
+        " quarantined.",
         "a text; not a name of another column",
     ),
     Word(PROPERTY, "synonyms", "More names of the column in the files.", "a list"),
