@@ -29,6 +29,8 @@ LOGICAL_TYPES = {
     Kind.TIMESTAMP: "timestamp",
 }
 LONGEST_NAME = 50
+LIKE_AN_ID = re.compile(r"(?!field_).*(id|(\A|_)(code|key|no|nr|number|sku))\Z")
+"""Names of columns that tell things apart, such as customer_id, customerid, lineitem_sku and beleg_nr."""
 CHANGED = re.compile(r"updated|modified|changed|version")
 """In the name of a column that may say which of two rows is newer."""
 
@@ -103,7 +105,7 @@ def able_keys(columns: Sequence[ColumnFacts], dataset: str) -> list[ColumnFacts]
     """The columns that can be a key, alone or with others: first those that are named like an identifier."""
     able = [column for column in columns if column.required and column.kind in KEY_KINDS]
     own = {"id", f"{dataset}_id", f"{dataset.removesuffix('s')}_id"}
-    return sorted(able, key=lambda column: (column.name not in own, not re.match(r"(?!field_).*id\Z", column.name)))
+    return sorted(able, key=lambda column: (column.name not in own, not LIKE_AN_ID.match(column.name)))
 
 
 def draft(
