@@ -7,7 +7,7 @@ engine must give equal results.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -371,18 +371,21 @@ class Reference:
         corrected by a newer row that was in the table before.
         """
         dataset = self.datasets[name]
+        of_key: dict[Key, list[Row]] = defaultdict(list)
+        for row in accepted:
+            of_key[dataset.key_of(row.values)].append(row)
         for record in earlier:
             if record.is_open and record.content not in read_again:
                 values, _, _ = judge(dataset, record.raw)
-                of_key = [row for row in accepted if dataset.key_of(row.values) == dataset.key_of(values)]
-                if any(comes_after(dataset, row, values, record.minutes) for row in of_key):
+                others = of_key.get(dataset.key_of(values), [])
+                if any(comes_after(dataset, row, values, record.minutes) for row in others):
                     record.settle(batch, "corrected")
         for record, row in refused:
             if row.minutes < record.minutes:
                 continue
-            of_key = [other for other in accepted if dataset.key_of(other.values) == dataset.key_of(row.values)]
+            others = of_key.get(dataset.key_of(row.values), [])
             in_table = old.get(dataset.key_of(row.values))
-            if any(comes_after(dataset, other, row.values, row.minutes, row.number) for other in of_key) or (
+            if any(comes_after(dataset, other, row.values, row.minutes, row.number) for other in others) or (
                 in_table is not None and comes_after(dataset, in_table, row.values, row.minutes)
             ):
                 record.settle(batch, "corrected")
