@@ -48,6 +48,10 @@ CASES = [
         "other order, case, spaces and a BOM.csv",
         codecs.BOM_UTF8 + b" Product_Name ,DEPARTMENT,department_id\t, PRODUCT_ID\nAtlas,Books,2,1001\n",
         product(1001),
+        warning=(
+            'columns known by another spelling: " Product_Name " for product_name, "DEPARTMENT" for department,'
+            ' "department_id\\t" for department_id, " PRODUCT_ID" for product_id'
+        ),
     ),
     quarantined("missing columns.csv", b"product_id,department\n1,Books\n", "lacks required columns of products: department_id, product_name"),
     quarantined("doubled column.csv", f"{HEADER},Department\n1,2,Books,Atlas,Toys\n".encode(), "has more than one column named: department"),

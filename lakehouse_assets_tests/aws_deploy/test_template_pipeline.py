@@ -269,7 +269,7 @@ def test_a_storm_of_messages_is_few_calls_and_each_bad_message_goes_back_alone(p
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"], mapping["ScalingConfig"]) == (
         1000,
-        20,
+        5,
         {"MaximumConcurrency": 2},
     )
 

@@ -184,14 +184,14 @@ def test_any_rows_in_any_batches_end_as_in_the_reference(embedded: Engine, given
 HISTORIES = [("embedded", 0, 4), ("embedded", 1, 4), pytest.param("spark", 0, 2, marks=pytest.mark.spark)]
 
 
-@pytest.mark.parametrize(("engine_name", "seed", "batches"), HISTORIES)
+@pytest.mark.parametrize(("engine_name", "seed", "count"), HISTORIES)
 def test_hundreds_of_keys_with_a_history_end_as_in_the_reference(
-    request: pytest.FixtureRequest, engine_name: str, seed: int, batches: int, tmp_path: Path
+    request: pytest.FixtureRequest, engine_name: str, seed: int, count: int, tmp_path: Path
 ) -> None:
     """A batch on Spark takes 50 CPU seconds, and two of them have every outcome."""
     engine: Engine = request.getfixturevalue(engine_name)
     house, reference = House(engine, tmp_path, CONTRACTS), Reference(KEYED.datasets)
-    for number, batch in enumerate(history(seed, rows=300, keys=150, shop=KEYED)[:batches]):
+    for number, batch in enumerate(history(seed, rows=300, keys=150, shop=KEYED)[:count]):
         assert loaded(house, f"b{number}", batch) == reference.batch(f"b{number}", batch)
     assert of_engine(house) == of_reference(reference)
     outcomes = {(record.resolution, record.waiting) for records in reference.rejects.values() for record in records}

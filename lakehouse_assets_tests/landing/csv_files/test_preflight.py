@@ -93,9 +93,8 @@ def test_a_missing_required_column_is_named(look: Look) -> None:
 
 
 def test_a_repeated_column_is_named(look: Look) -> None:
-    assert (
-        problem(look(HEADER + b",Department\n1,2,Books,Atlas,Toys\n")) == "has more than one column named: department"
-    )
+    repeated = problem(look(HEADER + b",Department\n1,2,Books,Atlas,Toys\n"))
+    assert repeated == 'has more than one column named: department ("department", "Department")'
 
 
 def test_a_file_without_a_header_is_set_aside_and_its_values_are_not_told(look: Look) -> None:
