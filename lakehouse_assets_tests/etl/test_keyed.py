@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given as for_any
 from hypothesis import settings
 
+from lakehouse_assets.contracts import read_contracts
 from lakehouse_assets.etl.engines.base import Engine
 from lakehouse_assets.etl.rejected import Rejected, Wanted
 from lakehouse_assets_tests.etl.generated import Batch, batches, history, loaded
@@ -130,6 +131,38 @@ def test_an_orphan_waits_until_a_parent_with_all_its_columns_comes(house: House)
     assert [(record["key"], record["healed_by"]) for record in house.rejects("picks")] == [
         ("10248, 11, A-1", "b3"),
         ("10248, 11, B, 2", "b3"),
+    ]
+
+
+def test_two_parents_whose_first_column_is_the_same_are_looked_up_each_by_its_own(
+    embedded: Engine, tmp_path: Path
+) -> None:
+    """And two whose columns' names make the same text: a_b and c, a and b_c."""
+    parents = {"ones": ("a",), "pairs": ("a", "b_c"), "others": ("a_b", "c")}
+    for dataset, columns in {**parents, "rows": ("n",)}.items():
+        keys = [f"{{name: {name}, logicalType: integer, required: true, primaryKey: true}}" for name in columns]
+        more = [f"{{name: {name}, logicalType: integer}}" for name in ("a", "b_c", "a_b", "c") if dataset == "rows"]
+        refers = [
+            f"{{type: foreignKey, from: [{', '.join(f'rows.{n}' for n in names)}],"
+            f" to: [{', '.join(f'{parent}.{n}' for n in names)}]}}"
+            for parent, names in parents.items()
+            if dataset == "rows"
+        ]
+        (tmp_path / f"{dataset}.odcs.yaml").write_text(
+            f"{{apiVersion: v3.1.0, kind: DataContract, id: {dataset}, name: {dataset}, version: 1.0.0, status: active,"
+            f" schema: [{{name: {dataset}, description: d, properties: [{', '.join(keys + more)}],"
+            f" relationships: [{', '.join(refers)}]}}]}}"
+        )
+    house = House(embedded, tmp_path, read_contracts(tmp_path))
+    for dataset, columns in parents.items():
+        house.load(dataset, "b1", rows_file(dataset, *[("1",) * len(columns)], header=columns))
+    given = [("1", "1", "1", "1", "1"), ("2", "1", "2", "1", "1"), ("3", "1", "1", "1", "2"), ("4", "2", "1", "1", "1")]
+    house.load("rows", "b1", rows_file("rows", *given, header=("n", "a", "b_c", "a_b", "c")))
+    assert house.values("rows", "n") == [(1,)]
+    assert sorted((record["key"], record["reasons"]) for record in house.rejects("rows")) == [
+        ("2", ["a, b_c: no such pairs (a, b_c)"]),
+        ("3", ["a_b, c: no such others (a_b, c)"]),
+        ("4", ["a: no such ones.a", "a, b_c: no such pairs (a, b_c)"]),
     ]
 
 
