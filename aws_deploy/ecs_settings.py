@@ -8,7 +8,7 @@ import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SIZES = {
@@ -29,7 +29,14 @@ ARN = re.compile(r"^arn:aws:[a-z0-9-]+:[a-z0-9-]*:\d*:.+$")
 HOST = re.compile(r"^(?=.{4,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+$")
 ONLY_FOR_LOGIN = ("ui_host", "ui_certificate", "ui_networks", "ui_client_id")
 OF_OIDC, OF_COGNITO = ("ui_issuer", "ui_client_secret"), ("ui_user_pool", "ui_user_pool_domain")
-List = Annotated[tuple[str, ...], NoDecode]
+
+
+def _listed(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+"""Texts, separated by commas in the environment variable."""
 
 
 class OnEcs(BaseSettings):
@@ -70,7 +77,7 @@ class OnEcs(BaseSettings):
             " `public` by a public address of each task, to which nothing can connect. That is cheaper."
         ),
     )
-    subnets: List = Field(
+    subnets: Listed = Field(
         (),
         description=(
             "Your own subnets for Dagster, in two availability zones at least, separated by commas. Without any, the"
@@ -87,10 +94,10 @@ class OnEcs(BaseSettings):
     )
     ui_host: str = Field("", description="With a load balancer: the host name of the user interface.")
     ui_certificate: str = Field("", description="With a load balancer: the ARN of that name's certificate in ACM.")
-    ui_networks: List = Field(
+    ui_networks: Listed = Field(
         (), description="With a load balancer: the networks (CIDR) from which it is reached, separated by commas."
     )
-    ui_subnets: List = Field(
+    ui_subnets: Listed = Field(
         (), description="With a load balancer and your own subnets: its subnets, separated by commas."
     )
     ui_client_id: str = Field("", description="With a load balancer: the client's id at the identity provider.")
@@ -101,11 +108,6 @@ class OnEcs(BaseSettings):
     )
     ui_user_pool: str = Field("", description="With `cognito`: the ARN of the user pool.")
     ui_user_pool_domain: str = Field("", description="With `cognito`: the domain (prefix) of the user pool.")
-
-    @field_validator("subnets", "ui_networks", "ui_subnets", mode="before")
-    @classmethod
-    def _listed(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("image")
     @classmethod

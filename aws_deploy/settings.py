@@ -5,12 +5,11 @@ errors in one message.
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import NoDecode
 
-from aws_deploy.ecs_settings import OnEcs
+from aws_deploy.ecs_settings import Listed, OnEcs
 from aws_deploy.presets import ECOMMERCE, PRESETS, Preset
 from lakehouse_assets.errors import BadConfiguration
 from lakehouse_assets.settings import Settings, read_settings, validated
@@ -71,10 +70,8 @@ class Deployment(OnEcs):
     access_logs: str = Field(
         "", description="The bucket for the access logs of the lakehouse's bucket. Without one there are none."
     )
-    emails: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="The e-mail addresses that are notified of each batch, separated by commas."
-    )
-    subscribers: Annotated[tuple[str, ...], NoDecode] = Field(
+    emails: Listed = Field((), description="The e-mail addresses that are notified of each batch, separated by commas.")
+    subscribers: Listed = Field(
         (),
         description=("The AWS accounts (or ARNs of principals) that may subscribe to the topic, separated by commas."),
     )
@@ -92,11 +89,6 @@ class Deployment(OnEcs):
         if days not in LOG_DAYS:
             raise ValueError(f"CloudWatch keeps logs for one of: {', '.join(map(str, LOG_DAYS))} days")
         return days
-
-    @field_validator("emails", "subscribers", mode="before")
-    @classmethod
-    def _with_commas_between(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @property
     def chosen_preset(self) -> Preset:

@@ -86,27 +86,33 @@ class Site:
 
     def role(self, name: str, service: str, statements: Sequence[iam.PolicyStatement], description: str) -> str:
         """Creates a role that one AWS service assumes for resources of this account. Returns its ARN."""
-        trust = iam.PolicyStatement(
-            principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
-            actions=["sts:AssumeRole"],
-        )
-        if service in KNOW_THE_ACCOUNT:
-            # Prevents the confused deputy: no resource of another account can make the service use this role.
-            trust.add_condition("StringEquals", {"aws:SourceAccount": self.stack.account})
-        role = iam.CfnRole(
-            self.stack,
-            f"{name}Role",
-            description=description,
-            assume_role_policy_document=iam.PolicyDocument(statements=[trust]),
-            policies=[
-                iam.CfnRole.PolicyProperty(
-                    policy_name="Needed", policy_document=iam.PolicyDocument(statements=[*statements])
-                )
-            ]
-            if statements
-            else None,
-        )
-        return role.attr_arn
+        return role_of_service(self.stack, name, service, statements, description).attr_arn
+
+
+def role_of_service(
+    stack: cdk.Stack, name: str, service: str, statements: Sequence[iam.PolicyStatement], description: str
+) -> iam.CfnRole:
+    """Creates a role that one AWS service assumes for resources of this account."""
+    trust = iam.PolicyStatement(
+        principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
+        actions=["sts:AssumeRole"],
+    )
+    if service in KNOW_THE_ACCOUNT:
+        # Prevents the confused deputy: no resource of another account can make the service use this role.
+        trust.add_condition("StringEquals", {"aws:SourceAccount": stack.account})
+    return iam.CfnRole(
+        stack,
+        f"{name}Role",
+        description=description,
+        assume_role_policy_document=iam.PolicyDocument(statements=[trust]),
+        policies=[
+            iam.CfnRole.PolicyProperty(
+                policy_name="Needed", policy_document=iam.PolicyDocument(statements=[*statements])
+            )
+        ]
+        if statements
+        else None,
+    )
 
 
 KNOW_THE_ACCOUNT = {"states", "scheduler", "ecs-tasks"}

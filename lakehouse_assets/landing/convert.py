@@ -42,6 +42,12 @@ converts fewer at once.
 WORKBOOK_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
 
 
+def is_workbook(path: Path) -> bool:
+    """Whether a file begins as a workbook does, or another archive."""
+    with path.open("rb") as file:
+        return file.read(4) in WORKBOOK_MAGIC
+
+
 class SheetRecord(TypedDict):
     """The outcome of one sheet, or of an uploaded CSV file as a whole."""
 
@@ -95,15 +101,13 @@ def _record(zone: LandingZone, version: FileVersion) -> ConversionRecord | None:
 
 def _convert(zone: LandingZone, version: FileVersion) -> tuple[Outcome, str | None, list[SheetRecord]]:
     path, order = zone.local_copy(version), _upload_order(zone, version)
-    with path.open("rb") as file:
-        start = file.read(4)
-    if not start:
+    if not path.stat().st_size:
         return Outcome.EMPTY, None, []
     try:
         return (
             Outcome.CONVERTED,
             None,
-            _sheets(zone, version, path, order) if start in WORKBOOK_MAGIC else [_csv(zone, version, path, order)],
+            _sheets(zone, version, path, order) if is_workbook(path) else [_csv(zone, version, path, order)],
         )
     except BadData as problem:
         return Outcome.QUARANTINED, str(problem), []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lakehouse_assets.errors import BadConfiguration, LakehouseError
-from lakehouse_assets.landing.convert import WORKBOOK_MAGIC, own_name
+from lakehouse_assets.landing.convert import is_workbook, own_name
 from lakehouse_assets.landing.csv_files.preflight import UnusableError, route_file
 from lakehouse_assets.landing.local_files import Incoming
 from lakehouse_assets.landing.order import UPLOAD_ORDER
@@ -64,14 +64,13 @@ def key_of(file: Incoming, zone: LandingZone) -> str:
             f"There is no dataset {stated} (--dataset); the datasets: {', '.join(zone.contracts)}. Nothing was"
             " uploaded."
         )
-    with file.path.open("rb") as content:
-        if content.read(4).startswith(WORKBOOK_MAGIC):
-            if stated is not None:
-                raise BadConfiguration(
-                    f"{file.path} is a workbook or an archive: each of its sheets is routed by itself. Load it without"
-                    " --dataset. Nothing was uploaded."
-                )
-            return f"{zone.uploads}{file.name}"
+    if is_workbook(file.path):
+        if stated is not None:
+            raise BadConfiguration(
+                f"{file.path} is a workbook or an archive: each of its sheets is routed by itself. Load it without"
+                " --dataset. Nothing was uploaded."
+            )
+        return f"{zone.uploads}{file.name}"
     try:
         found = None if stated else route_file(file.path, zone.contracts, own_name(file.name))
         dataset = stated or (found.candidate if found else dataset_named(own_name(file.name), zone.contracts))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
 
 from aws_deploy.ecs_names import HEARTBEAT
+from lakehouse_assets_tests.graphql import answer_of
 from lakehouse_assets_tests.server.loading import (
     await_batch_under_way,
     await_product,
@@ -45,19 +44,9 @@ main()
 """
 
 
-def asked(server: Server, query: str) -> dict[str, object]:
-    """The user interface's answer."""
-    request = urllib.request.Request(
-        f"{server.url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        data: dict[str, object] = json.load(answer)["data"]
-        return data
-
-
 def shows_the_location(server: Server) -> bool:
     try:
-        shown = asked(server, LOCATIONS)["workspaceOrError"]
+        shown = answer_of(server.url, LOCATIONS, 60)["workspaceOrError"]
     except OSError:
         return False
     assert isinstance(shown, dict)
@@ -85,7 +74,7 @@ def test_files_become_tables_and_their_runs_are_in_the_database(server: Server, 
         check = [part.replace("4000", str(server.code_port)) for part in services[name]["healthcheck"]["test"][1:]]
         healthy = server.call(*[part.replace("3000", str(server.port)) for part in check])
         assert healthy.returncode == 0, (name, healthy.stdout, healthy.stderr)
-    assert "SUCCESS" in str(asked(server, "{ runsOrError { ... on Runs { results { status } } } }"))
+    assert "SUCCESS" in str(answer_of(server.url, "{ runsOrError { ... on Runs { results { status } } } }", 60))
     assert not list((server.home / "dagster").glob("**/*.db")), "nothing is kept in SQLite"
 
 

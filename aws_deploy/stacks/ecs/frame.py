@@ -9,6 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
 from aws_deploy.ecs_settings import OnEcs
+from aws_deploy.stacks.site import role_of_service
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,4 @@ class Frame:
 
     def role(self, name: str, statements: Sequence[iam.PolicyStatement], description: str) -> iam.CfnRole:
         """A role that ECS assumes for tasks of this account."""
-        trust = iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("ecs-tasks.amazonaws.com")],
-            actions=["sts:AssumeRole"],
-            conditions={"StringEquals": {"aws:SourceAccount": self.stack.account}},
-        )
-        return iam.CfnRole(
-            self.stack,
-            f"{name}Role",
-            description=description,
-            assume_role_policy_document=iam.PolicyDocument(statements=[trust]),
-            policies=[
-                iam.CfnRole.PolicyProperty(
-                    policy_name="Needed", policy_document=iam.PolicyDocument(statements=[*statements])
-                )
-            ],
-        )
+        return role_of_service(self.stack, name, "ecs-tasks", statements, description)

@@ -19,7 +19,7 @@ from lakehouse_assets.contracts.encodings import ENCODINGS, UTF_8, encoding_name
 from lakehouse_assets.contracts.reader import examine
 from lakehouse_assets.errors import BadConfiguration, BadData
 from lakehouse_assets.etl.facts import Header, Source, facts_of, header_of
-from lakehouse_assets.landing.convert import WORKBOOK_MAGIC
+from lakehouse_assets.landing.convert import is_workbook
 from lakehouse_assets.landing.workbooks.convert import convert_sheets
 from lakehouse_assets.settings import read_settings
 
@@ -96,9 +96,7 @@ def new(
 def _sources(files: Sequence[Path], scratch: Path) -> Iterator[Source]:
     """The CSV files, and the sheets of the workbooks as CSV files."""
     for number, path in enumerate(files):
-        with path.open("rb") as file:
-            is_workbook = file.read(4).startswith(WORKBOOK_MAGIC)
-        if not is_workbook:
+        if not is_workbook(path):
             yield Source(path, path.name)
             continue
         try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from lakehouse_assets.contracts import Column, Contract, Rule, Severity
 from lakehouse_assets.etl.plan.partition import partition_rules
-from lakehouse_assets.etl.plan.types import blank, clocks, text_of, texts, typed
+from lakehouse_assets.etl.plan.types import blank, text_of, texts, texts_from, typed
 from lakehouse_assets.landing.routing import MALFORMED
 from lakehouse_assets.quoting import spark_literal
 
@@ -31,15 +31,13 @@ def judge_sql(contract: Contract, *carried: str) -> str:
     values = [f"{typed(column)} AS `{column.name}`" for column in contract.file_columns]
     derived = [f"{column.derived} AS `{column.name}`" for column in contract.columns if column.derived]
     values_from = f"(SELECT {_lines(['*', *derived])} FROM typed)" if derived else "typed"
-    local_times = clocks(contract.file_columns)
-    texts_from = f"(SELECT {_lines(['*', *local_times])} FROM as_read)" if local_times else "as_read"
     return f"""WITH as_read AS (
   SELECT {_lines([*source, *as_read])}
   FROM raw
 ),
 typed AS (
   SELECT {_lines(["*", *values])}
-  FROM {texts_from}
+  FROM {texts_from(contract.file_columns)}
 ),
 checked AS (
   SELECT *, {_sound(contract.columns, rejecting)} AS `is sound`

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lakehouse_assets.contracts import Contract
 from lakehouse_assets.etl.plan.keys import same_key
-from lakehouse_assets.etl.plan.types import clocks, texts, typed
+from lakehouse_assets.etl.plan.types import texts, texts_from, typed
 
 HEALED, CORRECTED, REPLAYED = "healed", "corrected", "replayed"
 """How a rejected record was resolved: its missing parents arrived (healed); a newer row with its key was accepted
@@ -32,8 +32,7 @@ def open_records_sql(contract: Contract, *carried: str) -> str:
     values = ", ".join(
         [*(f"`{name}`" for name in carried), *(f"{typed(column)} AS `{column.name}`" for column in columns)]
     )
-    local_times = ", ".join(["*", *clocks(columns)])
-    return f"WITH as_read AS (SELECT {read} FROM raw) SELECT {values} FROM (SELECT {local_times} FROM as_read)"
+    return f"WITH as_read AS (SELECT {read} FROM raw) SELECT {values} FROM {texts_from(columns)}"
 
 
 def corrected_sql(contract: Contract) -> str:

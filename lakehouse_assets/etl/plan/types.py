@@ -123,9 +123,13 @@ def texts(column: Column) -> list[str]:
     return found
 
 
-def clocks(columns: Iterable[Column]) -> list[str]:
-    """Returns what `typed` reads beside `texts`, as expressions on them: local times, as if they were UTC's."""
-    return [f"{_moment(_formed_text(column))} AS {_clock(column)}" for column in columns if _is_local(column)]
+def texts_from(columns: Iterable[Column]) -> str:
+    """Returns the relation that `typed` reads: `as_read`, which has the `texts`, and with it, if there are any, the
+    local times, as if they were UTC's.
+    """
+    clocks = [f"{_moment(_formed_text(column))} AS {_clock(column)}" for column in columns if _is_local(column)]
+    separator = ",\n    "
+    return f"(SELECT {separator.join(['*', *clocks])} FROM as_read)" if clocks else "as_read"
 
 
 def text_of(column: Column) -> str:

@@ -237,12 +237,9 @@ def _write(
     blank ones are left out.
     """
     width = len(header.names)
-    timestamps = [column for column, name in enumerate(named(header.names, dataset)) if name in dataset.timestamps]
-    forms = [
-        (column, dataset.forms[name])
-        for column, name in enumerate(named(header.names, dataset))
-        if name in dataset.forms
-    ]
+    names = list(enumerate(named(header.names, dataset)))
+    timestamps = [column for column, name in names if name in dataset.timestamps]
+    forms = [(column, dataset.forms[name]) for column, name in names if name in dataset.forms]
     written = blank = above = 0
     with target.open("w", encoding="utf-8", newline="") as file:
         file.write(csv_line([*compress(header.names, kept), *([MALFORMED] if rows.faults else [])]))

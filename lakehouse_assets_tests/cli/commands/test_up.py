@@ -12,7 +12,6 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 
@@ -35,6 +34,7 @@ from lakehouse_assets_tests.cli.commands.up_processes import (
     processes_of,
 )
 from lakehouse_assets_tests.cli.conftest import PROGRAM, Program, clean_environment
+from lakehouse_assets_tests.graphql import answer_of
 from lakehouse_assets_tests.support import product, products_csv
 
 pytestmark = [
@@ -113,7 +113,7 @@ def test_files_that_are_put_become_tables_by_themselves_even_if_the_run_is_kille
     again, which finishes the batch. The code was loaded again before (`Reload` in the UI)."""
     up(LAKEHOUSE_SENSOR_SECONDS="1", LAKEHOUSE_GATE="any")
     old = fork_servers(home)
-    reloaded = _asked(str(running_url(home)), RELOAD)["reloadRepositoryLocation"]
+    reloaded = answer_of(str(running_url(home)), RELOAD, 120)["reloadRepositoryLocation"]
     assert reloaded["locationOrLoadError"] == {"__typename": "RepositoryLocation"}
     (tmp_path / "p.csv").write_text(products_csv(product(1), product(2)))
     program("put", "p.csv")
@@ -169,20 +169,9 @@ def test_the_state_machine_does_it_where_the_setting_says_so_and_nothing_of_it_s
     assert await_none_of(home) == {}
 
 
-def _asked(url: str, query: str) -> dict[str, Any]:
-    """The UI's answer."""
-    request = urllib.request.Request(
-        f"{url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=120) as answer:
-        data: dict[str, Any] = json.load(answer)["data"]
-        return data
-
-
 def _runs(url: str) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = _asked(url, "{ runsOrError { ... on Runs { results { jobName status } } } }")[
-        "runsOrError"
-    ]["results"]
+    query = "{ runsOrError { ... on Runs { results { jobName status } } } }"
+    found: list[dict[str, str]] = answer_of(url, query, 120)["runsOrError"]["results"]
     return found
 
 
